@@ -1,0 +1,263 @@
+"""Corporate actions as the exchange words them, turned into events with a price factor.
+
+Source of the layout: the exchange's list of corporate actions (``CF-CA-equities.csv``) and the ``bc`` file of its
+daily report pack. The purpose is free text; only what is written there counts, nothing is guessed: a split whose
+ratio cannot be read is an event without a factor, which the checks downstream show.
+
+The factor multiplies prices of the days *before* the ex-date. A face value split from ₹10 to ₹1 is 0.1, a bonus
+``a:b`` (a new shares for b held) is ``b / (a + b)``, a consolidation from ₹1 to ₹10 is 10. Dividends, rights,
+demergers and capital reductions have no factor here: their effect on the price cannot be read from the text.
+"""
+
+import math
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+EVENT_COLUMNS = (
+    "symbol",
+    "ex_date",
+    "kind",
+    "factor",
+    "known_on",
+    "status",
+    "purpose",
+    "source",
+    "evidence",
+)
+KINDS = (
+    "split",
+    "bonus",
+    "dividend",
+    "rights",
+    "demerger",
+    "capital_reduction",
+    "consolidation",
+    "other",
+)
+FACTOR_KINDS = ("split", "bonus", "consolidation")
+# A holder receives something that the share's own price does not show, so a return across the ex-date is not a return.
+BLOCKING_KINDS = ("rights", "demerger", "capital_reduction")
+EQUITY_SERIES = ("EQ", "BE", "BZ", "SM", "ST")
+
+_NUMBER = r"(\d+(?:\.\d+)?)"
+_FROM_TO = rf"\D*?{_NUMBER}.*?\bto\b\D*?{_NUMBER}"
+_SPLIT_WORD = re.compile(r"\bfv\s*spl|\bsplit\b|\bsplt\b|\bsub\s*-?\s*division\b")
+_SPLIT = re.compile(rf"(?:spl\w*|sub\s*-?\s*division)\b{_FROM_TO}")
+_CONSOLIDATION_WORD = re.compile(r"\bconsolidation\b")
+_CONSOLIDATION = re.compile(rf"\bconsolidation\b{_FROM_TO}")
+_BONUS_WORD = re.compile(r"\bbonus\b")
+_BONUS = re.compile(
+    r"\bbonus\b(?:\s+(?:issue|shares?|equity))*[\s:-]*(\d+)\s*:\s*(\d+)"
+)
+# Bonus preference shares, debentures and warrants leave the number of equity shares alone.
+_NOT_EQUITY = re.compile(
+    r"\bncrps\b|\bncps\b|debenture|preference|\bncd|\bccd|\bpref|warrant"
+)
+_RIGHTS = re.compile(r"\brights?\b")
+_SCHEME = re.compile(
+    r"de-?merger|spin-?\s?off|\bsc?heme\b|amalgamation|\bmerger\b|hiving"
+)
+_REDUCTION = re.compile(r"capital reduction|reduction (?:of|in) (?:share )?capital")
+_DIVIDEND = re.compile(
+    r"\bint?e?ri?i?m?\s*div|\bdivi?d?e?nd|\bdivided\b|\bdiv\b|meetingdividend|interimdividend"
+)
+_MEETING = re.compile(r"meeting|\bagm\b|\begm\b|book closure|general|\bgenral\b")
+
+
+@dataclass(frozen=True)
+class ParsedAction:
+    """One action read from a purpose: its kind and the factor for prices before the ex-date (NaN where none)."""
+
+    kind: str
+    factor: float
+
+
+def parse_purpose(purpose: str) -> list[ParsedAction]:
+    """Read every action that one free text names.
+
+    Parameters
+    ----------
+    purpose
+        The text as published, for example ``Bonus 1:1/Face Value Split (Sub-Division) - From Rs 10/- To Re 1/-``.
+
+    Returns
+    -------
+    list of ParsedAction
+        In the order split, consolidation, bonus, others; empty for a pure meeting or book closure.
+    """
+    text = " ".join(str(purpose).lower().split())
+    actions = _face_value_actions(text)
+    actions.extend(_bonus_actions(text))
+    if _SCHEME.search(text):
+        actions.append(ParsedAction("demerger", math.nan))
+    if _RIGHTS.search(text):
+        actions.append(ParsedAction("rights", math.nan))
+    if _REDUCTION.search(text):
+        actions.append(ParsedAction("capital_reduction", math.nan))
+    if _DIVIDEND.search(text):
+        actions.append(ParsedAction("dividend", math.nan))
+    if not actions and text and not _MEETING.search(text):
+        actions.append(ParsedAction("other", math.nan))
+    return actions
+
+
+def _face_value_actions(text: str) -> list[ParsedAction]:
+    """Splits and consolidations: both change the face value, the direction tells which."""
+    found = []
+    for kind, word, ratio in (
+        ("split", _SPLIT_WORD, _SPLIT),
+        ("consolidation", _CONSOLIDATION_WORD, _CONSOLIDATION),
+    ):
+        if not word.search(text):
+            continue
+        match = ratio.search(text)
+        factor = _ratio(float(match[2]), float(match[1])) if match else math.nan
+        if not math.isnan(factor):
+            kind = "split" if factor < 1 else "consolidation"
+        found.append(ParsedAction(kind, factor))
+    return found
+
+
+def _bonus_actions(text: str) -> list[ParsedAction]:
+    if not _BONUS_WORD.search(text):
+        return []
+    clause = text[text.index("bonus") :]
+    if _NOT_EQUITY.search(clause):
+        return [ParsedAction("other", math.nan)]
+    match = _BONUS.search(clause)
+    new, held = (float(match[1]), float(match[2])) if match else (math.nan, math.nan)
+    return [ParsedAction("bonus", _ratio(held, new + held))]
+
+
+def _ratio(part: float, whole: float) -> float:
+    """``part / whole``, NaN unless both are positive and they differ (10 to 10 is a misprint, not a split)."""
+    if not (part > 0 and whole > 0) or part == whole:
+        return math.nan
+    return part / whole
+
+
+def empty_events() -> pd.DataFrame:
+    """Return an event frame without rows, with the dtypes of a filled one."""
+    return _typed(
+        pd.DataFrame({column: pd.Series(dtype=object) for column in EVENT_COLUMNS})
+    )
+
+
+def _typed(events: pd.DataFrame) -> pd.DataFrame:
+    events = events.loc[:, list(EVENT_COLUMNS)].astype(
+        {
+            "factor": np.float64,
+            "symbol": object,
+            "kind": object,
+            "status": object,
+            "purpose": object,
+            "source": object,
+        }
+    )
+    for column in ("ex_date", "known_on"):
+        events[column] = pd.to_datetime(events[column]).astype("datetime64[ns]")
+    events["evidence"] = events["evidence"].astype(object)
+    return events.sort_values(
+        ["symbol", "ex_date", "kind"], kind="stable", ignore_index=True
+    )
+
+
+def official_events(raw: pd.DataFrame) -> pd.DataFrame:
+    """Turn the exchange's published rows into an event frame.
+
+    Parameters
+    ----------
+    raw
+        Columns symbol, series, purpose, ex_date and source; optionally known_on (date of the publication) and
+        face_value. The list's face value is that of the day it was downloaded, not of the event: it is not used.
+
+    Returns
+    -------
+    DataFrame
+        Event frame, status ``official``, one row per action. The same action published twice (a second series, a
+        revised text, two sources) counts once, known on the earliest of the dates.
+
+    Notes
+    -----
+    Point in time: ``known_on`` is the published date where the source has one and otherwise the ex-date. The exchange
+    announces weeks ahead, but the list does not say when, so nothing before the ex-date may lean on it.
+
+    Raises
+    ------
+    KeyError
+        When a required column is missing.
+    """
+    rows = raw.loc[
+        raw["series"].astype(str).str.strip().isin(EQUITY_SERIES)
+    ].reset_index(drop=True)
+    ex_date = pd.to_datetime(rows["ex_date"])
+    rows = rows.assign(
+        symbol=rows["symbol"].astype(str).str.strip(),
+        purpose=rows["purpose"].astype(str).str.strip(),
+        ex_date=ex_date,
+        known_on=pd.to_datetime(rows["known_on"]).fillna(ex_date)
+        if "known_on" in rows
+        else ex_date,
+    )
+    rows = rows.loc[rows["ex_date"].notna()]
+    parsed = {text: parse_purpose(text) for text in rows["purpose"].unique()}
+    records = [
+        (
+            row.symbol,
+            row.ex_date,
+            action.kind,
+            action.factor,
+            row.known_on,
+            "official",
+            row.purpose,
+            row.source,
+            None,
+        )
+        for row in rows.itertuples(index=False)
+        for action in parsed[str(row.purpose)]
+    ]
+    return _counted_once(
+        _typed(pd.DataFrame.from_records(records, columns=list(EVENT_COLUMNS)))
+    )
+
+
+def _counted_once(events: pd.DataFrame) -> pd.DataFrame:
+    """Drop repeats of one action; where a revised text contradicts, the revision stands."""
+    revised = events["purpose"].str.contains("revised", case=False)
+    priced = events["kind"].isin(FACTOR_KINDS)
+    # Two dividends of one day are two; two readings of one split are one.
+    detail = events["purpose"].str.lower().where(~priced, "")
+    known_on = events["known_on"].groupby(
+        [events["symbol"], events["ex_date"], events["kind"], detail]
+    )
+    order = events.assign(
+        known_on=known_on.transform("min"), _detail=detail, _first=~(revised & priced)
+    )
+    order = order.sort_values(["symbol", "ex_date", "kind", "_first"], kind="stable")
+    order = order.drop_duplicates(["symbol", "ex_date", "kind", "_detail"])
+    return _typed(order)
+
+
+def blocked_events(events: pd.DataFrame) -> pd.DataFrame:
+    """Select the events that a label must not cross.
+
+    Parameters
+    ----------
+    events
+        Event frame.
+
+    Returns
+    -------
+    DataFrame
+        Event frame of demergers and other schemes, rights issues and capital reductions that are not rejected, and of
+        splits, bonuses and consolidations whose ratio could not be read. Demergers stand for schemes of arrangement
+        too: the list names few of them more closely.
+    """
+    blocking = events["kind"].isin(BLOCKING_KINDS)
+    unread = events["kind"].isin(FACTOR_KINDS) & events["factor"].isna()
+    return events.loc[
+        (blocking | unread) & (events["status"] != "rejected")
+    ].reset_index(drop=True)
