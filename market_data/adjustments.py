@@ -39,12 +39,8 @@ def effective_events(events: pd.DataFrame, as_of: date | pd.Timestamp) -> pd.Dat
     that day, as it did on the night itself.
     """
     day = pd.Timestamp(as_of)
-    usable = (
-        events["factor"].gt(0) & np.isfinite(events["factor"]) & events["factor"].ne(1)
-    )
-    known = events.loc[
-        usable & (events["ex_date"] <= day) & (events["known_on"] <= day)
-    ]
+    usable = events["factor"].gt(0) & np.isfinite(events["factor"]) & events["factor"].ne(1)
+    known = events.loc[usable & (events["ex_date"] <= day) & (events["known_on"] <= day)]
     known = known.loc[_not_rejected(known, day)]
     guessed = known["status"].isin(("inferred", "confirmed"))
     if not guessed.any() or guessed.all():
@@ -57,9 +53,7 @@ def _not_rejected(events: pd.DataFrame, day: pd.Timestamp) -> pd.Series:
     live = events["status"].ne("rejected")
     for index in events.index[~live]:
         evidence = events.at[index, "evidence"]
-        rejected_on = (
-            evidence.get("rejected_on") if isinstance(evidence, dict) else None
-        )
+        rejected_on = evidence.get("rejected_on") if isinstance(evidence, dict) else None
         if rejected_on is not None and pd.Timestamp(rejected_on) > day:
             live.at[index] = True
     return live
@@ -67,18 +61,12 @@ def _not_rejected(events: pd.DataFrame, day: pd.Timestamp) -> pd.Series:
 
 def _beside_official(guessed: pd.DataFrame, official: pd.DataFrame) -> pd.Index:
     """Index labels of guessed events that an official event of the same symbol replaces."""
-    pairs = guessed.reset_index().merge(
-        official[["symbol", "ex_date"]], on="symbol", suffixes=("", "_official")
-    )
-    near = (
-        pairs["ex_date"] - pairs["ex_date_official"]
-    ).abs() <= SAME_EVENT_DAYS * _DAY
+    pairs = guessed.reset_index().merge(official[["symbol", "ex_date"]], on="symbol", suffixes=("", "_official"))
+    near = (pairs["ex_date"] - pairs["ex_date_official"]).abs() <= SAME_EVENT_DAYS * _DAY
     return pd.Index(pairs.loc[near, "index"].unique())
 
 
-def adjusted(
-    bars: pd.DataFrame, events: pd.DataFrame, as_of: date | pd.Timestamp
-) -> pd.DataFrame:
+def adjusted(bars: pd.DataFrame, events: pd.DataFrame, as_of: date | pd.Timestamp) -> pd.DataFrame:
     """Attach to each bar the factor that makes its prices comparable with those of ``as_of``.
 
     Parameters
@@ -112,16 +100,8 @@ def _factors(bars: pd.DataFrame, known: pd.DataFrame) -> npt.NDArray[np.float64]
     known = known.sort_values(["symbol", "ex_date"], kind="stable")
     symbols = pd.Index(known["symbol"].unique())
     # One sorted number per (symbol, day): the events after a bar are then found by one binary search for all bars.
-    event_key = symbols.get_indexer(known["symbol"]) * 10**6 + _day_number(
-        known["ex_date"]
-    )
-    from_here_on = (
-        known.iloc[::-1]
-        .groupby("symbol", sort=False)["factor"]
-        .cumprod()
-        .iloc[::-1]
-        .to_numpy()
-    )
+    event_key = symbols.get_indexer(known["symbol"]) * 10**6 + _day_number(known["ex_date"])
+    from_here_on = known.iloc[::-1].groupby("symbol", sort=False)["factor"].cumprod().iloc[::-1].to_numpy()
     touched = np.flatnonzero(bars["symbol"].isin(symbols).to_numpy())
     of_symbol = symbols.get_indexer(bars["symbol"].iloc[touched])
     position = np.searchsorted(

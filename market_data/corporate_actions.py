@@ -49,21 +49,13 @@ _SPLIT = re.compile(rf"(?:spl\w*|sub\s*-?\s*division)\b{_FROM_TO}")
 _CONSOLIDATION_WORD = re.compile(r"\bconsolidation\b")
 _CONSOLIDATION = re.compile(rf"\bconsolidation\b{_FROM_TO}")
 _BONUS_WORD = re.compile(r"\bbonus\b")
-_BONUS = re.compile(
-    r"\bbonus\b(?:\s+(?:issue|shares?|equity))*[\s:-]*(\d+)\s*:\s*(\d+)"
-)
+_BONUS = re.compile(r"\bbonus\b(?:\s+(?:issue|shares?|equity))*[\s:-]*(\d+)\s*:\s*(\d+)")
 # Bonus preference shares, debentures and warrants leave the number of equity shares alone.
-_NOT_EQUITY = re.compile(
-    r"\bncrps\b|\bncps\b|debenture|preference|\bncd|\bccd|\bpref|warrant"
-)
+_NOT_EQUITY = re.compile(r"\bncrps\b|\bncps\b|debenture|preference|\bncd|\bccd|\bpref|warrant")
 _RIGHTS = re.compile(r"\brights?\b")
-_SCHEME = re.compile(
-    r"de-?merger|spin-?\s?off|\bsc?heme\b|amalgamation|\bmerger\b|hiving"
-)
+_SCHEME = re.compile(r"de-?merger|spin-?\s?off|\bsc?heme\b|amalgamation|\bmerger\b|hiving")
 _REDUCTION = re.compile(r"capital reduction|reduction (?:of|in) (?:share )?capital")
-_DIVIDEND = re.compile(
-    r"\bint?e?ri?i?m?\s*div|\bdivi?d?e?nd|\bdivided\b|\bdiv\b|meetingdividend|interimdividend"
-)
+_DIVIDEND = re.compile(r"\bint?e?ri?i?m?\s*div|\bdivi?d?e?nd|\bdivided\b|\bdiv\b|meetingdividend|interimdividend")
 _MEETING = re.compile(r"meeting|\bagm\b|\begm\b|book closure|general|\bgenral\b")
 
 
@@ -141,9 +133,7 @@ def _ratio(part: float, whole: float) -> float:
 
 def empty_events() -> pd.DataFrame:
     """Return an event frame without rows, with the dtypes of a filled one."""
-    return _typed(
-        pd.DataFrame({column: pd.Series(dtype=object) for column in EVENT_COLUMNS})
-    )
+    return _typed(pd.DataFrame({column: pd.Series(dtype=object) for column in EVENT_COLUMNS}))
 
 
 def _typed(events: pd.DataFrame) -> pd.DataFrame:
@@ -160,9 +150,7 @@ def _typed(events: pd.DataFrame) -> pd.DataFrame:
     for column in ("ex_date", "known_on"):
         events[column] = pd.to_datetime(events[column]).astype("datetime64[ns]")
     events["evidence"] = events["evidence"].astype(object)
-    return events.sort_values(
-        ["symbol", "ex_date", "kind"], kind="stable", ignore_index=True
-    )
+    return events.sort_values(["symbol", "ex_date", "kind"], kind="stable", ignore_index=True)
 
 
 def official_events(raw: pd.DataFrame) -> pd.DataFrame:
@@ -190,17 +178,13 @@ def official_events(raw: pd.DataFrame) -> pd.DataFrame:
     KeyError
         When a required column is missing.
     """
-    rows = raw.loc[
-        raw["series"].astype(str).str.strip().isin(EQUITY_SERIES)
-    ].reset_index(drop=True)
+    rows = raw.loc[raw["series"].astype(str).str.strip().isin(EQUITY_SERIES)].reset_index(drop=True)
     ex_date = pd.to_datetime(rows["ex_date"])
     rows = rows.assign(
         symbol=rows["symbol"].astype(str).str.strip(),
         purpose=rows["purpose"].astype(str).str.strip(),
         ex_date=ex_date,
-        known_on=pd.to_datetime(rows["known_on"]).fillna(ex_date)
-        if "known_on" in rows
-        else ex_date,
+        known_on=pd.to_datetime(rows["known_on"]).fillna(ex_date) if "known_on" in rows else ex_date,
     )
     rows = rows.loc[rows["ex_date"].notna()]
     parsed = {text: parse_purpose(text) for text in rows["purpose"].unique()}
@@ -219,9 +203,7 @@ def official_events(raw: pd.DataFrame) -> pd.DataFrame:
         for row in rows.itertuples(index=False)
         for action in parsed[str(row.purpose)]
     ]
-    return _counted_once(
-        _typed(pd.DataFrame.from_records(records, columns=list(EVENT_COLUMNS)))
-    )
+    return _counted_once(_typed(pd.DataFrame.from_records(records, columns=list(EVENT_COLUMNS))))
 
 
 def _counted_once(events: pd.DataFrame) -> pd.DataFrame:
@@ -230,12 +212,8 @@ def _counted_once(events: pd.DataFrame) -> pd.DataFrame:
     priced = events["kind"].isin(FACTOR_KINDS)
     # Two dividends of one day are two; two readings of one split are one.
     detail = events["purpose"].str.lower().where(~priced, "")
-    known_on = events["known_on"].groupby(
-        [events["symbol"], events["ex_date"], events["kind"], detail]
-    )
-    order = events.assign(
-        known_on=known_on.transform("min"), _detail=detail, _first=~(revised & priced)
-    )
+    known_on = events["known_on"].groupby([events["symbol"], events["ex_date"], events["kind"], detail])
+    order = events.assign(known_on=known_on.transform("min"), _detail=detail, _first=~(revised & priced))
     order = order.sort_values(["symbol", "ex_date", "kind", "_first"], kind="stable")
     order = order.drop_duplicates(["symbol", "ex_date", "kind", "_detail"])
     return _typed(order)
@@ -258,6 +236,4 @@ def blocked_events(events: pd.DataFrame) -> pd.DataFrame:
     """
     blocking = events["kind"].isin(BLOCKING_KINDS)
     unread = events["kind"].isin(FACTOR_KINDS) & events["factor"].isna()
-    return events.loc[
-        (blocking | unread) & (events["status"] != "rejected")
-    ].reset_index(drop=True)
+    return events.loc[(blocking | unread) & (events["status"] != "rejected")].reset_index(drop=True)

@@ -1,0 +1,163 @@
+"""Technical indicators of every share, by TA-Lib, on split- and bonus-adjusted prices.
+
+Source of the formulas: TA-Lib (Wilder's RSI and ATR, exponential averages seeded with a simple one). Values in ₹ are
+handed back in the rupees of their own day (adjusted value / factor of that day): a later split changes the adjusted
+series and the factor alike, so a stored value never changes.
+
+An indicator is one entry of ``REGISTRY``; the columns of the frame follow from it.
+"""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import talib
+
+FloatArray = npt.NDArray[np.float64]
+
+# Exponential averages forget where they started by (25/27)^n, Wilder's by (13/14)^n. On the whole real market the worst
+# difference to a computation from the first row was 2e-8 (RSI points, ₹) after 350 rows. After 450 only the rounding of
+# running sums is left: 1e-11 of the price (Bollinger), 1e-12 elsewhere.
+WARM_UP_ROWS = 450
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Adjusted prices of one symbol, oldest first, without NaN; all arrays have the same length."""
+
+    high: FloatArray
+    low: FloatArray
+    close: FloatArray
+
+
+@dataclass(frozen=True)
+class Indicator:
+    """One indicator: its output columns, how to compute them, and their unit.
+
+    ``compute`` takes the prices of one symbol and returns one array of the same length per column, NaN until warm.
+    ``in_rupees`` says that the values are prices and follow the day's own rupees; others are ratios or percent.
+    """
+
+    columns: tuple[str, ...]
+    compute: Callable[[Prices], tuple[FloatArray, ...]]
+    in_rupees: bool
+
+
+REGISTRY: tuple[Indicator, ...] = (
+    Indicator(("rsi_14",), lambda p: (talib.RSI(p.close, 14),), in_rupees=False),
+    Indicator(
+        ("macd", "signal_line", "macd_histogram"),
+        lambda p: talib.MACD(p.close, 12, 26, 9),
+        in_rupees=True,
+    ),
+    Indicator(("sma_20",), lambda p: (talib.SMA(p.close, 20),), in_rupees=True),
+    Indicator(("sma_50",), lambda p: (talib.SMA(p.close, 50),), in_rupees=True),
+    Indicator(("sma_200",), lambda p: (talib.SMA(p.close, 200),), in_rupees=True),
+    Indicator(("ema_12",), lambda p: (talib.EMA(p.close, 12),), in_rupees=True),
+    Indicator(("ema_26",), lambda p: (talib.EMA(p.close, 26),), in_rupees=True),
+    Indicator(("atr_14",), lambda p: (talib.ATR(p.high, p.low, p.close, 14),), in_rupees=True),
+    Indicator(
+        ("atr_percentage",),
+        lambda p: (talib.NATR(p.high, p.low, p.close, 14),),
+        in_rupees=False,
+    ),
+    Indicator(
+        ("bollinger_upper", "bollinger_middle", "bollinger_lower"),
+        lambda p: talib.BBANDS(p.close, 20, 2.0, 2.0),
+        in_rupees=True,
+    ),
+)
+INDICATOR_COLUMNS: tuple[str, ...] = tuple(column for entry in REGISTRY for column in entry.columns)
+
+
+def indicators(adjusted_bars: pd.DataFrame) -> pd.DataFrame:
+    """Compute every registered indicator for every row.
+
+    Parameters
+    ----------
+    adjusted_bars
+        Adjusted frame of any number of symbols.
+
+    Returns
+    -------
+    DataFrame
+        Indicator frame: one row per input row, sorted by symbol and date, RangeIndex; columns symbol, date and
+        ``INDICATOR_COLUMNS``. Prices in ₹ of the row's own day; rsi_14 0-100; atr_percentage in percent of the
+        close. NaN until warm, and on rows whose high, low or close is missing.
+
+    Notes
+    -----
+    Point in time: a row uses rows of its symbol up to its own date. A gap is a gap: the rows before and after it are
+    neighbours, no bar is invented. RSI of a share that never moved is 0, as TA-Lib has it.
+    """
+    bars = adjusted_bars
+    if not bars.index.equals(pd.RangeIndex(len(bars))) or not _is_sorted(bars):
+        bars = bars.sort_values(["symbol", "date"], kind="stable", ignore_index=True)
+    factor = bars["factor"].to_numpy(dtype=np.float64)
+    high, low, close = (bars[column].to_numpy(dtype=np.float64) * factor for column in ("high", "low", "close"))
+    whole = np.flatnonzero(np.isfinite(high) & np.isfinite(low) & np.isfinite(close))
+    # One contiguous block of rows without holes per symbol: a single NaN would void all later values.
+    prices = Prices(high[whole], low[whole], close[whole])
+    values = _by_symbol(prices, _starts(bars["symbol"].to_numpy()[whole]))
+    columns = {}
+    for entry in REGISTRY:
+        for name in entry.columns:
+            column = np.full(len(bars), np.nan)
+            column[whole] = values[name] / factor[whole] if entry.in_rupees else values[name]
+            columns[name] = column
+    return pd.DataFrame({"symbol": bars["symbol"], "date": bars["date"], **columns})
+
+
+def indicators_on(adjusted_bars: pd.DataFrame, session: date | pd.Timestamp) -> pd.DataFrame:
+    """Compute the indicators of one session from the last ``WARM_UP_ROWS`` rows of each symbol.
+
+    Parameters
+    ----------
+    adjusted_bars
+        Adjusted frame; earlier rows than needed and rows after the session may be there and are not used.
+    session
+        The session whose values are wanted.
+
+    Returns
+    -------
+    DataFrame
+        Indicator frame with the rows of that session only, equal to those of a full computation to 1e-9.
+
+    Notes
+    -----
+    Point in time: rows after ``session`` are cut off first.
+    """
+    day = pd.Timestamp(session)
+    past = adjusted_bars.loc[adjusted_bars["date"] <= day]
+    traded = past.loc[past["date"] == day, "symbol"]
+    past = past.loc[past["symbol"].isin(traded)].sort_values(["symbol", "date"], kind="stable")
+    whole = past[["high", "low", "close"]].notna().all(axis=1) | (past["date"] == day)
+    values = indicators(past.loc[whole].groupby("symbol", sort=False).tail(WARM_UP_ROWS))
+    return values.loc[values["date"] == day].reset_index(drop=True)
+
+
+def _by_symbol(prices: Prices, starts: npt.NDArray[np.intp]) -> dict[str, FloatArray]:
+    values = {name: np.empty(len(prices.close)) for name in INDICATOR_COLUMNS}
+    for start, end in itertools.pairwise(starts):
+        one = Prices(prices.high[start:end], prices.low[start:end], prices.close[start:end])
+        for entry in REGISTRY:
+            for name, column in zip(entry.columns, entry.compute(one), strict=True):
+                values[name][start:end] = column
+    return values
+
+
+def _starts(symbols: npt.NDArray[np.object_]) -> npt.NDArray[np.intp]:
+    """Positions where a symbol's block of rows begins, and the end of the last one."""
+    if not len(symbols):
+        return np.zeros(1, dtype=np.intp)
+    return np.concatenate(([0], np.flatnonzero(symbols[1:] != symbols[:-1]) + 1, [len(symbols)]))
+
+
+def _is_sorted(bars: pd.DataFrame) -> bool:
+    symbol, day = bars["symbol"].to_numpy(dtype=object), bars["date"].to_numpy()
+    same = symbol[1:] == symbol[:-1]
+    return bool(np.all(np.where(same, day[1:] > day[:-1], symbol[1:] > symbol[:-1])))
