@@ -1,0 +1,44 @@
+"""Encryption of broker secrets at rest (Fernet; the first key encrypts, all keys decrypt, so keys can be rotated)."""
+
+import base64
+import hashlib
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.conf import settings
+from django.db import models
+
+
+class SecretUnreadable(ValueError):
+    """A stored secret fits none of the configured keys."""
+
+
+def cipher() -> MultiFernet:
+    """Return the cipher of the configured keys, derived by SHA-256 from each text of ``CREDENTIAL_KEYS``."""
+    keys = settings.CREDENTIAL_KEYS
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(hashlib.sha256(key.encode()).digest())) for key in keys])
+
+
+class EncryptedTextField(models.TextField):
+    """Text that is encrypted in the database and plain in Python."""
+
+    def get_prep_value(self, value: Any) -> str | None:
+        """Return the encrypted text; None and the empty text stay what they are."""
+        return cipher().encrypt(str(value).encode()).decode() if value else value
+
+    def from_db_value(self, value: str | None, *_: object) -> str | None:
+        """Return the plain text.
+
+        Raises
+        ------
+        SecretUnreadable
+            When no configured key decrypts it.
+        """
+        if not value:
+            return value
+        try:
+            return cipher().decrypt(value.encode()).decode()
+        except InvalidToken as error:
+            raise SecretUnreadable(
+                "A stored broker secret cannot be decrypted: put the key it was saved with back into CREDENTIAL_KEYS, or enter it anew."
+            ) from error

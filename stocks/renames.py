@@ -1,0 +1,161 @@
+"""Which new symbol of a session is an old share under a new name.
+
+Three proofs, the strongest first: the exchange's own list of symbol changes; the same ISIN; and the price rule: the
+exchange publishes with the first bar of the new symbol a PREV_CLOSE that equals, to the paisa, the last close of a
+symbol that traded on the very next session before and trades no more, with one candidate only, seen from both sides.
+Without proof two symbols stay two. A newly listed share also has a PREV_CLOSE, its issue price: chance meetings of two
+prices are rare (few symbols vanish on a day) but possible, so contradicting ISINs and an opening outside the widest
+daily price band of 20 % void the price rule.
+"""
+
+from collections.abc import Mapping, Set
+from datetime import date
+
+import pandas as pd
+
+RENAME_COLUMNS = ("from_symbol", "to_symbol", "date", "proof")
+PROOFS = ("exchange", "isin", "prev_close")
+# The widest daily band of the exchange; a renamed share opens inside it, a share on its first day of listing may not.
+MAX_OPENING_MOVE = 0.20
+# Country, type and issuer: a face value split changes what follows, never these.
+_ISIN_ISSUER_LENGTH = 7
+
+
+def renames(
+    today: pd.DataFrame,
+    yesterday: pd.DataFrame,
+    known_symbols: Set[str],
+    isin_by_symbol: Mapping[str, str] | None = None,
+    official: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Find the renames that come into effect with one session.
+
+    Parameters
+    ----------
+    today
+        Bar frame of the session, one date, every share and fund.
+    yesterday
+        Bar frame of the session just before it.
+    known_symbols
+        Symbols that own history before the session; a symbol renamed away earlier owns none any more.
+    isin_by_symbol
+        ISIN of a symbol where known, for old and new ones alike.
+    official
+        The exchange's symbol changes: from_symbol, to_symbol, date (effective).
+
+    Returns
+    -------
+    DataFrame
+        from_symbol, to_symbol, date (the session), proof (one of ``PROOFS``), sorted by from_symbol; each symbol
+        occurs once at most on either side. Empty with these columns where nothing was renamed.
+
+    Notes
+    -----
+    Point in time: only bars of the two sessions and lists given by the caller are looked at. That the old symbol never
+    trades again is not, and cannot be, part of the proof.
+
+    Raises
+    ------
+    ValueError
+        When ``today`` or ``yesterday`` holds more than one date, or ``yesterday`` is not earlier.
+    """
+    session = _single_date(today)
+    if session is None:
+        return _renames_frame([], None)
+    previous = _single_date(yesterday)
+    if previous is not None and previous >= session:
+        raise ValueError(f"yesterday ({previous:%Y-%m-%d}) must lie before today ({session:%Y-%m-%d})")
+    trading = set(today["symbol"])
+    arrived = trading - known_symbols
+    if not arrived:
+        return _renames_frame([], session)
+    gone = known_symbols - trading
+    isins = isin_by_symbol or {}
+    found = _by_exchange(official, arrived, gone, session)
+    found += _by_isin(arrived - _taken(found, 1), gone - _taken(found, 0), isins)
+    found += _by_price(
+        today.loc[today["symbol"].isin(arrived - _taken(found, 1))],
+        yesterday.loc[yesterday["symbol"].isin(gone - _taken(found, 0))],
+        isins,
+    )
+    return _renames_frame(found, session)
+
+
+_Found = list[tuple[str, str, str]]
+
+
+def _by_exchange(official: pd.DataFrame | None, arrived: Set[str], gone: Set[str], session: pd.Timestamp) -> _Found:
+    if official is None or official.empty:
+        return []
+    named = official.loc[
+        (pd.to_datetime(official["date"]) <= session)
+        & official["to_symbol"].isin(arrived)
+        & official["from_symbol"].isin(gone)
+    ]
+    # A list names each change once; of two that contradict each other neither is a proof.
+    named = named.drop_duplicates(["from_symbol", "to_symbol"])
+    named = named.loc[~named.duplicated("from_symbol", keep=False) & ~named.duplicated("to_symbol", keep=False)]
+    return [(old, new, "exchange") for old, new in zip(named["from_symbol"], named["to_symbol"], strict=True)]
+
+
+def _by_isin(arrived: Set[str], gone: Set[str], isins: Mapping[str, str]) -> _Found:
+    old_by_isin = _symbols_by_isin(gone, isins)
+    new_by_isin = _symbols_by_isin(arrived, isins)
+    return [
+        (old_by_isin[isin][0], new[0], "isin")
+        for isin, new in new_by_isin.items()
+        if len(new) == 1 and len(old_by_isin.get(isin, ())) == 1
+    ]
+
+
+def _symbols_by_isin(symbols: Set[str], isins: Mapping[str, str]) -> dict[str, list[str]]:
+    grouped: dict[str, list[str]] = {}
+    for symbol in symbols:
+        if isin := isins.get(symbol):
+            grouped.setdefault(isin, []).append(symbol)
+    return grouped
+
+
+def _by_price(arrived: pd.DataFrame, vanished: pd.DataFrame, isins: Mapping[str, str]) -> _Found:
+    new = arrived.assign(paise=(arrived["prev_close"] * 100).round())
+    old = vanished.assign(paise=(vanished["close"] * 100).round())
+    new, old = new.loc[new["paise"] > 0], old.loc[old["paise"] > 0]
+    pairs = new[["symbol", "open", "prev_close", "paise"]].merge(
+        old[["symbol", "paise"]], on="paise", suffixes=("", "_old")
+    )
+    # Ambiguity is judged before plausibility: a second candidate stays a doubt even when it is the less likely one.
+    alone = ~pairs.duplicated("symbol", keep=False) & ~pairs.duplicated("symbol_old", keep=False)
+    calm = (pairs["open"] / pairs["prev_close"] - 1).abs() <= MAX_OPENING_MOVE
+    return [
+        (row.symbol_old, row.symbol, "prev_close")
+        for row in pairs.loc[alone & calm].itertuples(index=False)
+        if _same_issuer(isins.get(row.symbol_old), isins.get(row.symbol))
+    ]
+
+
+def _same_issuer(old: str | None, new: str | None) -> bool:
+    """Whether two ISINs may belong to one company; an unknown one contradicts nothing."""
+    return not old or not new or old[:_ISIN_ISSUER_LENGTH] == new[:_ISIN_ISSUER_LENGTH]
+
+
+def _taken(found: _Found, side: int) -> set[str]:
+    return {pair[side] for pair in found}
+
+
+def _single_date(bars: pd.DataFrame) -> pd.Timestamp | None:
+    dates = bars["date"].unique()
+    if len(dates) > 1:
+        raise ValueError(f"bars of one session expected, got {len(dates)} dates: pass one session at a time")
+    return pd.Timestamp(dates[0]) if len(dates) else None
+
+
+def _renames_frame(found: _Found, session: date | pd.Timestamp | None) -> pd.DataFrame:
+    frame = pd.DataFrame(
+        {
+            "from_symbol": pd.Series([pair[0] for pair in found], dtype=object),
+            "to_symbol": pd.Series([pair[1] for pair in found], dtype=object),
+            "date": pd.Series([session] * len(found), dtype="datetime64[ns]"),
+            "proof": pd.Series([pair[2] for pair in found], dtype=object),
+        }
+    )
+    return frame.sort_values("from_symbol", ignore_index=True)

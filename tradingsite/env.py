@@ -1,0 +1,96 @@
+"""Typed reads of the environment: the only file besides settings that looks at it.
+
+Order of precedence: the process's environment, then `.env` beside manage.py, then the default in settings. Each variable may
+instead be given as ``NAME_FILE``, the path of a file that holds it (secrets of containers).
+"""
+
+import os
+from pathlib import Path
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+_TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
+
+if (BASE_DIR / ".env").is_file() and os.environ.get("IGNORE_DOTENV") != "1":
+    environ.Env.read_env(BASE_DIR / ".env", overwrite=False)
+
+
+def text(name: str, default: str = "") -> str:
+    """Return the variable, or what the file named by ``NAME_FILE`` holds.
+
+    Raises
+    ------
+    ImproperlyConfigured
+        When that file cannot be read.
+    """
+    path = os.environ.get(f"{name}_FILE")
+    if path and name not in os.environ:
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ImproperlyConfigured(f"{name}_FILE names {path!r}, which cannot be read: {error.strerror}.") from error
+    return os.environ.get(name, default)
+
+
+def flag(name: str, default: bool = False) -> bool:
+    """Return a yes or no; anything else than 1/0, true/false, yes/no, on/off is refused."""
+    value = text(name, "1" if default else "0").strip().lower()
+    if value in _TRUE:
+        return True
+    if value in _FALSE:
+        return False
+    raise ImproperlyConfigured(f"{name}={value!r} is neither yes nor no; write 1 or 0.")
+
+
+def whole(name: str, default: int, *, minimum: int | None = None) -> int:
+    """Return a whole number, at least `minimum`."""
+    value = text(name, str(default))
+    try:
+        number = int(value)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}={value!r} is not a whole number.") from error
+    if minimum is not None and number < minimum:
+        raise ImproperlyConfigured(f"{name}={number} is below {minimum}.")
+    return number
+
+
+def decimal(name: str) -> float | None:
+    """Return a number, or None when the variable is not set."""
+    value = text(name)
+    if not value:
+        return None
+    try:
+        return float(value)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}={value!r} is not a number.") from error
+
+
+def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
+    """Return one of the allowed words."""
+    value = text(name, default)
+    if value not in allowed:
+        raise ImproperlyConfigured(f"{name}={value!r} is not one of {', '.join(allowed)}.")
+    return value
+
+
+def folder(name: str, default: Path | None = None) -> Path | None:
+    """Return a path, relative ones from the project's folder; None when not set and without default."""
+    value = text(name)
+    return (BASE_DIR / value).resolve() if value else default
+
+
+def words(name: str, default: str = "") -> list[str]:
+    """Return a comma-separated list."""
+    return [part.strip() for part in text(name, default).split(",") if part.strip()]
+
+
+def renamed(name: str, old: str, default: str = "") -> str:
+    """Return the variable, or its older name with a warning."""
+    if name not in os.environ and old in os.environ:
+        import warnings
+
+        warnings.warn(f"{old} is the old name of {name}; please rename it in your environment or .env.", stacklevel=2)
+        return text(old, default)
+    return text(name, default)

@@ -1,0 +1,93 @@
+"""Structured logs: one JSON object a line in files, readable lines on the console, secrets blotted out.
+
+Web and commands write `logs/app.log`, the cluster `data` writes `data_scheduler.log`, the cluster `ml` `scheduler.log`.
+"""
+
+import logging.config
+import re
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+FILES = {"data": "data_scheduler.log", "ml": "scheduler.log"}
+_SECRET_NAME = re.compile(r"(secret|token|password|passwd|authorization|api_?key|cookie)", re.IGNORECASE)
+_SECRET_TEXT = re.compile(r"(?i)((?:secret|token|password|api_?key)[\"']?\s*[=:]\s*[\"']?|://[^:/\s]+:)([^\s\"'&,@]{3,})")
+
+
+def redacted(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Return the event with values of secret-sounding fields, and secrets inside text, replaced by stars."""
+    for name, value in event.items():
+        if _SECRET_NAME.search(name):
+            event[name] = "***"
+        elif isinstance(value, str):
+            event[name] = _SECRET_TEXT.sub(r"\1***", value)
+    return event
+
+
+_SHARED: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso"),
+    structlog.stdlib.ExtraAdder(),
+    structlog.processors.format_exc_info,
+    redacted,
+]
+
+
+def _formatter(renderer: Any) -> dict[str, Any]:
+    return {
+        "()": structlog.stdlib.ProcessorFormatter,
+        "foreign_pre_chain": _SHARED,
+        "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+    }
+
+
+def logging_settings(level: str, app_log: Path, *, cluster: str, to_console: bool) -> dict[str, Any]:
+    """Return the dictionary for :func:`configure`.
+
+    Parameters
+    ----------
+    level : str
+        Least severe level written.
+    app_log : Path
+        File of the web process; the clusters' files lie beside it.
+    cluster : str
+        Name of the cluster this process belongs to, or empty.
+    to_console : bool
+        Whether lines also go to standard error.
+    """
+    path = app_log.with_name(FILES.get(cluster, app_log.name))
+    handlers = ["file", "console"] if to_console else ["file"]
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "json": _formatter(structlog.processors.JSONRenderer()),
+            "plain": _formatter(structlog.dev.ConsoleRenderer(colors=False)),
+        },
+        "handlers": {
+            "file": {
+                "class": "logging.handlers.WatchedFileHandler",
+                "filename": str(path),
+                "formatter": "json",
+                "delay": True,
+            },
+            "console": {"class": "logging.StreamHandler", "formatter": "plain"},
+        },
+        "root": {"handlers": handlers, "level": level},
+        "loggers": {"django.db.backends": {"level": "INFO"}, "django_q": {"level": "WARNING"}, "axes": {"level": "WARNING"}},
+    }
+
+
+def configure(settings: dict[str, Any]) -> None:
+    """Make the log folder and configure the standard library's logging and structlog."""
+    Path(settings["handlers"]["file"]["filename"]).parent.mkdir(parents=True, exist_ok=True)
+    logging.config.dictConfig(settings)
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *_SHARED[:5], *_SHARED[5:], structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )

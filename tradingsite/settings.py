@@ -1,0 +1,256 @@
+"""Settings of the whole site, from the environment, `.env` and `config/*.yaml` (see `.env.example`)."""
+
+import hashlib
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from tradingsite import embedded, env
+from tradingsite.logs import logging_settings
+
+BASE_DIR = env.BASE_DIR
+VAR_DIR = env.folder("VAR_DIR", BASE_DIR / "var") or BASE_DIR / "var"
+
+# --- what kind of place this is -------------------------------------------------------------------------------------
+APP_ENV = env.renamed("APP_ENV", "FLASK_ENV", "development")
+if APP_ENV not in ("development", "production"):
+    raise ImproperlyConfigured(f"APP_ENV={APP_ENV!r} is neither development nor production.")
+PRODUCTION = APP_ENV == "production"
+DEBUG = env.renamed("DEBUG", "FLASK_DEBUG", "0") in ("1", "true", "True", "yes", "on") and not PRODUCTION
+
+
+def _secret_key() -> str:
+    """Return SECRET_KEY; in development one is made once and kept in `var/secret_key`."""
+    key = env.text("SECRET_KEY")
+    if key:
+        return key
+    if PRODUCTION:
+        raise ImproperlyConfigured("SECRET_KEY is not set. Set it, or SECRET_KEY_FILE, to a long random text before starting in production.")
+    path = VAR_DIR / "secret_key"
+    VAR_DIR.mkdir(parents=True, exist_ok=True)
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(50))
+    except FileExistsError:
+        pass
+    return path.read_text()
+
+
+SECRET_KEY = _secret_key()
+CREDENTIAL_KEYS = env.words("CREDENTIAL_KEYS") or [hashlib.sha256(f"credentials:{SECRET_KEY}".encode()).hexdigest()]
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
+PORT = env.whole("PORT", 5001, minimum=1)
+
+# --- market data ----------------------------------------------------------------------------------------------------
+MARKET_DATA_PROVIDER = env.text("MARKET_DATA_PROVIDER", "simulator")
+PROVIDER_KIND = "simulated" if MARKET_DATA_PROVIDER == "simulator" else "real"
+NSE_ARCHIVE_DIR = env.folder("NSE_ARCHIVE_DIR")
+NSE_ARCHIVE_SERIES = env.choice("NSE_ARCHIVE_SERIES", "eq", ("eq", "all"))
+FUNDAMENTALS_DIR = env.folder("FUNDAMENTALS_DIR")
+SIMULATOR_SYMBOLS = env.whole("SIMULATOR_SYMBOLS", 2259, minimum=20)
+SIMULATOR_SESSIONS = env.whole("SIMULATOR_SESSIONS", 500, minimum=30)
+SIMULATOR_SEED = env.whole("SIMULATOR_SEED", 1)
+
+# --- models and picks -----------------------------------------------------------------------------------------------
+ESTIMATOR = env.text("ESTIMATOR", "lightgbm")
+TRAINING_LOOKBACK_DAYS = env.whole("TRAINING_LOOKBACK_DAYS", 365, minimum=60)
+MODELS_DIR = env.folder("MODELS_DIR", VAR_DIR / "models")
+STOCK_FILTERS_FILE = env.folder("STOCK_FILTERS_FILE", BASE_DIR / "config" / "stock_filters.yaml")
+SCREENING_OVERRIDES = {
+    "min_price": env.decimal("SCREENING_MIN_PRICE_THRESHOLD"),
+    "min_market_cap_crores": env.decimal("SCREENING_MIN_MARKET_CAP_CRORES"),
+    "min_volume": env.decimal("SCREENING_MIN_VOLUME"),
+}
+EXPORT_DIR = env.folder("EXPORT_DIR", BASE_DIR / "exports")
+
+# --- database and cache ---------------------------------------------------------------------------------------------
+def _database_url() -> str:
+    """Return the address from DATABASE_URL or POSTGRES_*, else that of the embedded server, which is started or joined."""
+    url = env.text("DATABASE_URL")
+    if url:
+        return url
+    host = env.text("POSTGRES_HOST")
+    if host:
+        user, password = env.text("POSTGRES_USER", "trader"), env.text("POSTGRES_PASSWORD")
+        name = env.text("POSTGRES_DB", "trading_system")
+        return f"postgresql://{user}:{password}@{host}:{env.whole('POSTGRES_PORT', 5432)}/{name}"
+    return embedded.database_url(PROVIDER_KIND)
+
+
+def _cache() -> dict[str, Any]:
+    """Return the cache: the named server, the embedded one if it runs, else this process's memory."""
+    url = env.text("REDIS_URL")
+    if not url and env.text("REDIS_HOST"):
+        url = f"redis://{env.text('REDIS_HOST')}:{env.whole('REDIS_PORT', 6379)}/0"
+    url = url or embedded.cache_url() or ""
+    if not url:
+        return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    options = {"IGNORE_EXCEPTIONS": True, "SOCKET_CONNECT_TIMEOUT": 1, "SOCKET_TIMEOUT": 2}
+    return {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": url, "OPTIONS": options}
+
+
+DATABASES = {"default": environ.Env.db_url_config(_database_url()) | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}}
+DATABASES["default"].setdefault("OPTIONS", {})["application_name"] = "trading"
+CACHES = {"default": _cache()}
+DJANGO_REDIS_LOG_IGNORED_EXCEPTIONS = True
+
+# --- applications ---------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.import_export",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "rest_framework",
+    "rest_framework.authtoken",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "import_export",
+    "django_q",
+    "axes",
+    "stocks",
+    "brokers",
+    "market_data",
+    "ml",
+    "portfolio",
+    "tradingsite",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+ROOT_URLCONF = "tradingsite.urls"
+WSGI_APPLICATION = "tradingsite.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+AUTH_USER_MODEL = "portfolio.User"
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
+]
+LOGIN_URL = "admin:login"
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = 0.25  # hours
+AXES_LOCKOUT_PARAMETERS = [["ip_address", "username"]]
+AXES_IPWARE_PROXY_COUNT = env.whole("PROXY_COUNT", 0, minimum=0)
+
+# --- time, language, files ------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "Asia/Kolkata"
+USE_TZ = True
+STATIC_URL = "static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+
+# --- API ------------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework.authentication.SessionAuthentication",
+        "rest_framework.authentication.TokenAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "stocks.api.error_response",
+}
+READING_NEEDS_LOGIN = PRODUCTION
+SPECTACULAR_SETTINGS = {
+    "TITLE": "NSE trading system",
+    "DESCRIPTION": "Daily picks for the Indian equity market, with the evidence behind them.",
+    "VERSION": "0.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+UNFOLD = {"SITE_TITLE": "NSE trading system", "SITE_HEADER": "NSE trading system", "SITE_URL": "/", "SHOW_HISTORY": True}
+
+# --- queue ----------------------------------------------------------------------------------------------------------
+# `retry` must lie above `timeout`, or a task still running is delivered again; a second delivery is harmless all the same,
+# because a step is claimed by one conditional UPDATE. Each cluster is one more `qcluster` process with Q_CLUSTER_NAME.
+_QUEUE: dict[str, Any] = {"workers": 1, "timeout": 7200, "retry": 7500, "queue_limit": 1, "bulk": 1, "max_attempts": 1}
+CLUSTERS = ("data", "ml")
+Q_CLUSTER: dict[str, Any] = {
+    "name": "trading",
+    "orm": "default",
+    "catch_up": False,
+    "ack_failures": True,
+    "save_limit": 2000,
+    "poll": 0.5,
+    "has_replica": False,
+    **_QUEUE,
+    "ALT_CLUSTERS": {"data": {**_QUEUE, "workers": 2}, "ml": {**_QUEUE}},
+}
+
+# --- security -------------------------------------------------------------------------------------------------------
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_HTTPONLY = True
+if PRODUCTION:
+    SECURE_SSL_REDIRECT = env.flag("SECURE_SSL_REDIRECT", True)
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("BEHIND_PROXY") else None
+    SECURE_HSTS_SECONDS = env.whole("SECURE_HSTS_SECONDS", 31536000, minimum=0)
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+_SELF = "'self'"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [_SELF],
+        "img-src": [_SELF, "data:"],
+        "style-src": [_SELF],
+        "script-src": [_SELF],
+        "frame-ancestors": ["'none'"],
+        "form-action": [_SELF],
+        "base-uri": [_SELF],
+    },
+    # The admin theme's own scripts evaluate expressions, and the API documentation writes its styles in place.
+    "EXCLUDE_URL_PREFIXES": ["/admin/", "/api/docs/", "/api/redoc/", "/api/suggested-stocks/"],
+}
+
+# --- logs -----------------------------------------------------------------------------------------------------------
+LOG_LEVEL = env.text("LOG_LEVEL", "INFO").upper()
+LOG_FILE = env.folder("LOG_FILE", BASE_DIR / "logs" / "app.log") or Path("logs/app.log")
+LOGGING_CONFIG = "tradingsite.logs.configure"
+LOGGING = logging_settings(
+    LOG_LEVEL, LOG_FILE, cluster=env.text("Q_CLUSTER_NAME"), to_console=PRODUCTION or "qcluster" in sys.argv or "runserver" in sys.argv
+)
