@@ -8,7 +8,8 @@ prices are rare (few symbols vanish on a day) but possible, so contradicting ISI
 daily price band of 20 % void the price rule.
 """
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from datetime import date
 
 import pandas as pd
@@ -24,7 +25,7 @@ _ISIN_ISSUER_LENGTH = 7
 def renames(
     today: pd.DataFrame,
     yesterday: pd.DataFrame,
-    known_symbols: Set[str],
+    known_symbols: AbstractSet[str],
     isin_by_symbol: Mapping[str, str] | None = None,
     official: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
@@ -84,7 +85,9 @@ def renames(
 _Found = list[tuple[str, str, str]]
 
 
-def _by_exchange(official: pd.DataFrame | None, arrived: Set[str], gone: Set[str], session: pd.Timestamp) -> _Found:
+def _by_exchange(
+    official: pd.DataFrame | None, arrived: AbstractSet[str], gone: AbstractSet[str], session: pd.Timestamp
+) -> _Found:
     if official is None or official.empty:
         return []
     named = official.loc[
@@ -98,7 +101,7 @@ def _by_exchange(official: pd.DataFrame | None, arrived: Set[str], gone: Set[str
     return [(old, new, "exchange") for old, new in zip(named["from_symbol"], named["to_symbol"], strict=True)]
 
 
-def _by_isin(arrived: Set[str], gone: Set[str], isins: Mapping[str, str]) -> _Found:
+def _by_isin(arrived: AbstractSet[str], gone: AbstractSet[str], isins: Mapping[str, str]) -> _Found:
     old_by_isin = _symbols_by_isin(gone, isins)
     new_by_isin = _symbols_by_isin(arrived, isins)
     return [
@@ -108,7 +111,7 @@ def _by_isin(arrived: Set[str], gone: Set[str], isins: Mapping[str, str]) -> _Fo
     ]
 
 
-def _symbols_by_isin(symbols: Set[str], isins: Mapping[str, str]) -> dict[str, list[str]]:
+def _symbols_by_isin(symbols: AbstractSet[str], isins: Mapping[str, str]) -> dict[str, list[str]]:
     grouped: dict[str, list[str]] = {}
     for symbol in symbols:
         if isin := isins.get(symbol):
@@ -126,10 +129,11 @@ def _by_price(arrived: pd.DataFrame, vanished: pd.DataFrame, isins: Mapping[str,
     # Ambiguity is judged before plausibility: a second candidate stays a doubt even when it is the less likely one.
     alone = ~pairs.duplicated("symbol", keep=False) & ~pairs.duplicated("symbol_old", keep=False)
     calm = (pairs["open"] / pairs["prev_close"] - 1).abs() <= MAX_OPENING_MOVE
+    accepted = pairs.loc[alone & calm, ["symbol_old", "symbol"]].astype(str)
     return [
-        (row.symbol_old, row.symbol, "prev_close")
-        for row in pairs.loc[alone & calm].itertuples(index=False)
-        if _same_issuer(isins.get(row.symbol_old), isins.get(row.symbol))
+        (old_symbol, new_symbol, "prev_close")
+        for old_symbol, new_symbol in zip(accepted["symbol_old"], accepted["symbol"], strict=True)
+        if _same_issuer(isins.get(old_symbol), isins.get(new_symbol))
     ]
 
 
