@@ -30,6 +30,7 @@ import psutil
 import psycopg
 from psycopg import sql
 
+from tradingsite import env
 from tradingsite.embedded_files import (
     EmbeddedServerError,
     let_through,
@@ -40,7 +41,7 @@ from tradingsite.embedded_files import (
     socket_directory,
 )
 
-VAR_DIR = Path(__file__).resolve().parent.parent / "var"
+VAR_DIR = env.folder("VAR_DIR") or env.BASE_DIR / "var"
 DATABASE_NAMES = {"simulated": "trading_system_simulated", "real": "trading_system"}
 
 _START_TIMEOUT_SECONDS = 600  # crash recovery after a hard stop replays up to max_wal_size

@@ -1,0 +1,79 @@
+"""Servers, tiers and network rules for every test.
+
+One PostgreSQL and one Valkey are started for the run in a temporary directory, so that runs and checkouts do not meet;
+each xdist worker has a database of its own on them. They forget nothing but a crash of the machine (fsync is off).
+"""
+
+import os
+import re
+import tempfile
+from pathlib import Path
+
+import django
+import hypothesis
+import pytest
+
+from tradingsite.embedded import EmbeddedServers
+from tradingsite.embedded_files import remove
+
+TIERS = {"real": "on the real sample (needs NSE_SAMPLE_DIR)", "crash": "kills processes and servers"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """One switch a tier."""
+    for tier, meaning in TIERS.items():
+        parser.addoption(f"--{tier}", action="store_true", help=f"run also the tests marked {tier}: {meaning}")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the servers and say where they are, and only then let Django read its settings."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker is None:
+        directory = Path(tempfile.mkdtemp(prefix="nse-tests-"))
+        servers = EmbeddedServers(directory, durable=False)
+        config.add_cleanup(lambda: remove(directory))
+        servers.__enter__()
+        config.add_cleanup(lambda: servers.__exit__(None, None, None))
+        _isolate(directory)
+        os.environ["DATABASE_URL"] = servers.postgres.url("trading_system")
+        os.environ["REDIS_URL"] = f"{servers.valkey.url}?db=0"
+    else:
+        # Valkey has sixteen numbered databases; the workers must not share keys.
+        base = os.environ["REDIS_URL"].rpartition("=")[0]
+        os.environ["REDIS_URL"] = f"{base}={int(worker.removeprefix('gw')) + 1}"
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tradingsite.settings"
+    django.setup()
+    hypothesis.settings.register_profile("tests", deadline=None, max_examples=50)
+    hypothesis.settings.load_profile("tests")
+
+
+def _isolate(directory: Path) -> None:
+    """Forget the variables of this shell and of `.env`, so that everybody's tests see the defaults; write elsewhere."""
+    example = Path(__file__).with_name(".env.example")
+    for name in re.findall(r"^#? ?([A-Z][A-Z0-9_]+)=", example.read_text() if example.exists() else "", re.MULTILINE):
+        if name != "NSE_SAMPLE_DIR":
+            os.environ.pop(name, None)
+    os.environ["IGNORE_DOTENV"] = "1"
+    for name, folder in {"VAR_DIR": "var", "EXPORT_DIR": "exports", "LOG_FILE": "logs/app.log"}.items():
+        os.environ[name] = str(directory / folder)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip the tiers that were not asked for, each with its reason, and give the heavy ones time."""
+    for item in items:
+        for tier in TIERS:
+            if item.get_closest_marker(tier) is None:
+                continue
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(1800))
+            if not config.getoption(tier):
+                item.add_marker(pytest.mark.skip(reason=f"runs with --{tier}"))
+            elif tier == "real" and not os.environ.get("NSE_SAMPLE_DIR"):
+                item.add_marker(pytest.mark.skip(reason="NSE_SAMPLE_DIR is not set: no real sample on this machine"))
+
+
+@pytest.fixture(scope="session")
+def sample_dir() -> Path:
+    """Folder of the real sample; only for tests marked `real`."""
+    return Path(os.environ["NSE_SAMPLE_DIR"])

