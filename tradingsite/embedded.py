@@ -85,7 +85,7 @@ class EmbeddedPostgres:
                 self._start()
 
     def leave(self) -> None:
-        """Give the server up; the last one to do so stops it. A forked child that inherited the hold changes nothing."""
+        """Give the server up; the last one to do so stops it. In a forked child that inherited the hold: nothing."""
         if self._users is None or self._holder_pid != os.getpid():
             return
         atexit.unregister(self.leave)
@@ -207,6 +207,7 @@ class EmbeddedPostgres:
             result = subprocess.run(
                 command,
                 cwd="/",
+                env={"PATH": os.defpath, "LC_ALL": "C"},  # the server has no business with our secrets
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -259,6 +260,7 @@ class EmbeddedValkey:
             "save": "",
             "appendonly": "no",
             "dir": str(sockets),
+            "set-proc-title": "no",
             "maxmemory": "256mb",
             "maxmemory-policy": "allkeys-lru",
         }
@@ -304,16 +306,23 @@ class EmbeddedServers:
         Where they live; `VAR_DIR` for the checkout's own.
     durable : bool
         As for `EmbeddedPostgres`.
+    with_postgres, with_valkey : bool
+        False where a real server is used instead.
     """
 
-    def __init__(self, directory: Path = VAR_DIR, *, durable: bool = True) -> None:
+    def __init__(
+        self, directory: Path = VAR_DIR, *, durable: bool = True, with_postgres: bool = True, with_valkey: bool = True
+    ) -> None:
         self.postgres = EmbeddedPostgres(directory, durable=durable)
         self.valkey = EmbeddedValkey(directory)
+        self._with_postgres, self._with_valkey = with_postgres, with_valkey
 
     def __enter__(self) -> Self:
-        self.postgres.hold()
         try:
-            self.valkey.start()
+            if self._with_postgres:
+                self.postgres.hold()
+            if self._with_valkey:
+                self.valkey.start()
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -326,12 +335,12 @@ class EmbeddedServers:
         self.postgres.leave()
 
     def revive(self) -> list[str]:
-        """Start again what died. Returns the names of the servers started, for the log."""
+        """Start what does not run. Returns the names of the servers started."""
         revived = []
-        if not self.postgres.is_running():
+        if self._with_postgres and not self.postgres.is_running():
             self.postgres.hold()
             revived.append("PostgreSQL")
-        if not self.valkey.is_running():
+        if self._with_valkey and not self.valkey.is_running():
             self.valkey.start()
             revived.append("Valkey")
         return revived

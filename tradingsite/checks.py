@@ -1,0 +1,69 @@
+"""System checks: what would go wrong later and silently is said at start."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, register
+
+_SHORTEST_SECRET = 32
+
+
+@register(Tags.compatibility)
+def queue_timings(app_configs: Sequence[AppConfig] | None, **_options: Any) -> list[CheckMessage]:
+    """Refuse a queue that would deliver a task again while it runs; django-q only logs a warning.
+
+    A task's retry clock starts when it is fetched, before it starts: so one task at a time is fetched, and the retry
+    time lies above the time limit.
+    """
+    found: list[CheckMessage] = []
+    queue = settings.Q_CLUSTER
+    named = {f'Q_CLUSTER["ALT_CLUSTERS"]["{name}"]': queue | own for name, own in queue.get("ALT_CLUSTERS", {}).items()}
+    for name, options in {"Q_CLUSTER": queue, **named}.items():
+        timeout, retry = options.get("timeout"), options.get("retry", 0)
+        if not timeout:
+            found.append(
+                Error(f"{name} has no timeout: a hanging task would hold its worker for ever.", id="site.E001")
+            )
+        elif retry <= timeout:
+            message = (
+                f"{name}: retry ({retry} s) must be above timeout ({timeout} s), or running tasks are delivered again."
+            )
+            found.append(Error(message, id="site.E002"))
+        if options.get("bulk", 1) != 1 or options.get("queue_limit") != 1:
+            found.append(
+                Error(
+                    f"{name}: bulk and queue_limit must be 1: fetched tasks wait on their retry clock.", id="site.E003"
+                )
+            )
+    for cluster in settings.CLUSTERS:
+        if cluster not in queue.get("ALT_CLUSTERS", {}):
+            found.append(
+                Error(f"The cluster {cluster!r} is not in ALT_CLUSTERS: it would die with a KeyError.", id="site.E004")
+            )
+    return found
+
+
+@register(Tags.security)
+def production_secrets(app_configs: Sequence[AppConfig] | None, **_options: Any) -> list[CheckMessage]:
+    """Refuse production with a short secret, open hosts or debugging."""
+    if not settings.PRODUCTION:
+        return []
+    found: list[CheckMessage] = []
+    if len(settings.SECRET_KEY) < _SHORTEST_SECRET:
+        found.append(Error(f"SECRET_KEY has fewer than {_SHORTEST_SECRET} characters.", id="site.E011"))
+    if "*" in settings.ALLOWED_HOSTS:
+        found.append(Error("ALLOWED_HOSTS allows every host: name yours.", id="site.E012"))
+    if settings.DEBUG:
+        found.append(Error("DEBUG is on: pages would show settings and source.", id="site.E013"))
+    return found
+
+
+@register(Tags.database)
+def database_engine(app_configs: Sequence[AppConfig] | None, **_options: Any) -> list[CheckMessage]:
+    """Refuse any database but PostgreSQL: bulk loads, leases and constraints are written for it."""
+    engine = settings.DATABASES["default"]["ENGINE"]
+    if engine != "django.db.backends.postgresql":
+        return [Error(f"DATABASE_URL names {engine}; only PostgreSQL 15 or newer is supported.", id="site.E021")]
+    return []

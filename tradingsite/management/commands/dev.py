@@ -1,0 +1,110 @@
+"""`./run.sh dev`: everything on one machine, from an empty folder to picks on the page."""
+
+import secrets
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import call_command, get_commands
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from stocks.models import Publication
+from tradingsite import env
+from tradingsite.embedded import VAR_DIR, EmbeddedServers
+from tradingsite.supervisor import AlreadySupervisedError, Service, Supervisor, only_one
+
+
+class Command(BaseCommand):
+    """Start the embedded servers, the page, the clusters and the first run; stop them all on Ctrl-C."""
+
+    help = "Run everything for development and small installations: servers, page, clusters, first nightly run."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """One switch: leave the first run out."""
+        parser.add_argument("--no-first-run", action="store_true", help="leave an empty database empty")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Prepare, then supervise until a signal comes."""
+        address = f"http://localhost:{settings.PORT}"
+        for number in (signal.SIGTERM, signal.SIGHUP):  # until the supervisor takes over: leave in good order
+            signal.signal(number, lambda *_: sys.exit(1))
+        try:
+            with only_one(VAR_DIR, address):
+                _require_free_port(settings.PORT)
+                postgres = not (env.text("DATABASE_URL") or env.text("POSTGRES_HOST"))
+                valkey = not (env.text("REDIS_URL") or env.text("REDIS_HOST"))
+                with EmbeddedServers(VAR_DIR, with_postgres=postgres, with_valkey=valkey) as servers:
+                    self._prepare()
+                    services = _services(first_run=not options["no_first_run"] and not Publication.objects.exists())
+                    self._say(f"serving {address} (admin: {address}/admin/)")
+                    sources = [path for path in settings.BASE_DIR.iterdir() if (path / "__init__.py").exists()]
+                    sources += [path for name in ("templates", "config") if (path := settings.BASE_DIR / name).exists()]
+                    Supervisor(services, servers, self._say, sources).run()
+        except AlreadySupervisedError as error:
+            raise CommandError(str(error)) from error
+        except KeyboardInterrupt:
+            raise CommandError("interrupted while starting") from None
+        self._say("stopped")
+
+    def _prepare(self) -> None:
+        call_command("migrate", interactive=False, verbosity=0)
+        users = get_user_model().objects
+        if not users.filter(is_superuser=True).exists():
+            password = secrets.token_urlsafe(12)
+            users.create_superuser("admin", password=password)
+            self._say(f"made the user admin with the password {password} (shown only now)")
+        if "sync_schedules" in get_commands():
+            call_command("sync_schedules", verbosity=0)
+
+    def _say(self, line: str) -> None:
+        self.stdout.write(f"[{timezone.localtime():%H:%M:%S}] {line}")
+        self.stdout.flush()
+
+
+def _services(*, first_run: bool) -> list[Service]:
+    python, manage = sys.executable, str(settings.BASE_DIR / "manage.py")
+    web = (python, "-m", "gunicorn", "tradingsite.wsgi", "--bind", f"127.0.0.1:{settings.PORT}", "--threads", "8")
+    services = [
+        Service(
+            name="web",
+            command=(*web, "--chdir", str(settings.BASE_DIR), "--graceful-timeout", "5", "--log-level", "warning"),
+            reload_signal=signal.SIGHUP,
+            log=_fresh(VAR_DIR / "web.out"),
+        )
+    ]
+    for cluster in settings.CLUSTERS:
+        services.append(
+            Service(
+                name=f"cluster {cluster}",
+                command=(python, manage, "qcluster"),
+                environment={"Q_CLUSTER_NAME": cluster},
+                reload_signal=signal.SIGTERM,
+                cluster=cluster,
+                log=_fresh(VAR_DIR / f"cluster-{cluster}.out"),
+            )
+        )
+    if first_run:
+        services.append(Service(name="first run", command=(python, manage, "run_all"), once=True))
+    return services
+
+
+def _fresh(path: Path) -> Path:
+    path.write_bytes(b"")
+    return path
+
+
+def _require_free_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise CommandError(
+                f"Port {port} cannot be used ({error.strerror}). "
+                f"Stop what uses it, or choose another: PORT={port + 1} ./run.sh dev"
+            ) from error

@@ -1,0 +1,334 @@
+"""Keeps the processes of `./run.sh dev` alive, and ends them all.
+
+Why not a ready supervisor: those signal whole process groups, which cuts a queue cluster's running task off and leaves
+the cluster hanging, and none notices a cluster that lives but makes no progress. Here each child leads a session of its
+own, is asked to stop by SIGTERM to its main process alone, and its whole group is killed only after a grace time.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import psutil
+from django.db import DatabaseError, connection
+from django.utils import timezone
+from django_q.models import OrmQ, Schedule
+
+from market_data.models import Heartbeat, PipelineStep
+from tradingsite.embedded import EmbeddedServers
+
+STUCK_AFTER = timedelta(minutes=3)
+_CHECK_PROGRESS_SECONDS = 15.0
+_GRACE_SECONDS = 20.0
+_LONGEST_BACK_OFF_SECONDS = 60.0
+# Inherited by everything that is started here, so that what a killed supervisor left behind is known again.
+_MARK = "SUPERVISED_BELOW"
+
+
+class AlreadySupervisedError(Exception):
+    """Another supervisor runs in this checkout."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """A program to keep running.
+
+    Attributes
+    ----------
+    name : str
+        How it is called in messages.
+    command : tuple of str
+        Program and arguments.
+    environment : dict
+        Variables besides the inherited ones.
+    reload_signal : signal.Signals or None
+        What makes the main process take new sources; None leaves it alone.
+    cluster : str or None
+        The queue cluster it is, to be watched for progress.
+    log : Path or None
+        Where its output goes; None is the terminal.
+    once : bool
+        Whether its end is meant: it is not started again.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    environment: dict[str, str] = field(default_factory=dict)
+    reload_signal: signal.Signals | None = None
+    cluster: str | None = None
+    log: Path | None = None
+    once: bool = False
+
+
+class Child:
+    """One running (or waiting to run) instance of a service."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.process: subprocess.Popen[bytes] | None = None
+        self.start_at = 0.0  # on the monotonic clock
+        self._started = 0.0
+        self._quick_ends = 0
+        self._reloading = False
+
+    def start(self) -> None:
+        """Start the program in a session of its own."""
+        if self.service.cluster is not None:
+            release_prefetched(self.service.cluster)
+        output = self.service.log.open("ab") if self.service.log else None
+        # Process titles must not overwrite the environment that /proc shows: the mark is read from there.
+        environment = os.environ | self.service.environment | {"SPT_NOENV": "1"}
+        try:
+            self.process = subprocess.Popen(
+                self.service.command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output and subprocess.STDOUT,
+                start_new_session=True,
+            )
+        finally:
+            if output:
+                output.close()
+        self._started = time.monotonic()
+
+    def ended(self) -> int | None:
+        """Return the exit code if the program ended since it was started, and plan the next start."""
+        if self.process is None or self.process.poll() is None:
+            return None
+        code = self.process.returncode
+        self.kill_group()
+        self._quick_ends = (
+            0 if self._reloading or self.age_seconds > _LONGEST_BACK_OFF_SECONDS else self._quick_ends + 1
+        )
+        self.start_at = time.monotonic() + min(_LONGEST_BACK_OFF_SECONDS, 2.0**self._quick_ends - 1)
+        self._reloading = False
+        self.process = None
+        return code
+
+    @property
+    def age_seconds(self) -> float:
+        """Seconds since the last start."""
+        return time.monotonic() - self._started
+
+    def send(self, number: signal.Signals) -> None:
+        """Signal the main process, and only it."""
+        if self.process is not None:
+            self.process.send_signal(number)
+
+    def reload(self) -> None:
+        """Take new sources: the main process does it, or ends for it; what waits after an error starts at once."""
+        self.start_at = 0.0
+        if self.service.reload_signal is not None:
+            self._reloading = True
+            self.send(self.service.reload_signal)
+
+    def kill_group(self) -> None:
+        """End the program and all it started, at once."""
+        if self.process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+class Supervisor:
+    """Runs services until it is told to stop.
+
+    Parameters
+    ----------
+    services : sequence of Service
+        What to run.
+    servers : EmbeddedServers
+        Looked after as well: started again when they die.
+    say : callable
+        Takes a line for the terminal.
+    sources : sequence of Path
+        Folders whose changes make services take their new sources.
+    """
+
+    def __init__(
+        self, services: Sequence[Service], servers: EmbeddedServers, say: Callable[[str], None], sources: Sequence[Path]
+    ) -> None:
+        self._children = [Child(service) for service in services]
+        self._servers = servers
+        self._say = say
+        self._sources = sources
+        self._stop = threading.Event()
+        self._changed = threading.Event()
+
+    def run(self) -> None:
+        """Start everything, and return when a signal came and everything ended."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda *_: self._stop.set())
+        watcher = threading.Thread(target=self._watch_sources, name="sources", daemon=True)
+        watcher.start()
+        check_progress_at = time.monotonic()
+        try:
+            while not self._stop.wait(0.2):
+                self._tend()
+                if time.monotonic() >= check_progress_at:
+                    check_progress_at = time.monotonic() + _CHECK_PROGRESS_SECONDS
+                    self._tend_clusters()
+        finally:
+            self._stop.set()
+            self._end_all()
+            watcher.join()
+
+    def _tend(self) -> None:
+        for name in self._servers.revive():
+            self._say(f"{name} had ended and was started again")
+        if self._changed.is_set():
+            self._changed.clear()
+            self._reload()
+        for child in list(self._children):
+            code = child.ended()
+            if code is not None:
+                self._note_end(child, code)
+            elif child.process is None and time.monotonic() >= child.start_at:
+                child.start()
+
+    def _note_end(self, child: Child, code: int) -> None:
+        service = child.service
+        see = f"; its output is in {service.log}" if service.log else ""
+        if service.once:
+            self._children.remove(child)
+            self._say(f"{service.name} {'is complete' if code == 0 else f'failed with code {code}{see}'}")
+        else:
+            self._say(f"{service.name} ended with code {code} and is started again{see}")
+
+    def _reload(self) -> None:
+        self._say("sources changed: reloading")
+        for child in self._children:
+            child.reload()
+
+    def _tend_clusters(self) -> None:
+        for child in self._children:
+            cluster = child.service.cluster
+            if cluster is None or child.process is None or child.age_seconds < STUCK_AFTER.total_seconds():
+                continue
+            try:
+                age = progress_age(cluster, child.process.pid)
+            except DatabaseError:
+                connection.close()  # the database is being started again; judge the cluster when it is there
+                continue
+            if age > STUCK_AFTER:
+                self._say(f"{child.service.name} has made no progress for {age.total_seconds():.0f} s: restarting it")
+                child.kill_group()
+
+    def _watch_sources(self) -> None:
+        from watchfiles import PythonFilter, watch
+
+        wanted = PythonFilter(extra_extensions=(".html", ".yaml", ".toml"))
+        for _changes in watch(*self._sources, watch_filter=wanted, stop_event=self._stop, raise_interrupt=False):
+            self._changed.set()
+
+    def _end_all(self) -> None:
+        self._say("stopping (a second Ctrl-C does not wait for running tasks)")
+        hurry = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: hurry.set())
+        running = [child for child in self._children if child.process is not None]
+        for child in running:
+            child.send(signal.SIGTERM)
+        deadline = time.monotonic() + _GRACE_SECONDS
+        while any(child.process and child.process.poll() is None for child in running):
+            if hurry.wait(0.1) or time.monotonic() > deadline:
+                break
+        for child in running:
+            child.kill_group()
+
+
+def progress_age(cluster: str, group: int) -> timedelta:
+    """Time since the cluster last showed that it works.
+
+    Parameters
+    ----------
+    cluster : str
+        Name of the queue cluster.
+    group : int
+        Its process group on this machine.
+
+    Returns
+    -------
+    timedelta
+        Zero when nothing has been due for `STUCK_AFTER`, or one of its processes holds the lease of a step; else the
+        age of its last heartbeat (a task each minute), `timedelta.max` when there was none.
+    """
+    now = timezone.now()
+    long_due = now - STUCK_AFTER
+    tasks = OrmQ.objects.filter(key=cluster, lock__lte=long_due)
+    schedules = Schedule.objects.filter(cluster=cluster, next_run__lte=long_due).exclude(repeats=0)
+    if not tasks.exists() and not schedules.exists():
+        return timedelta(0)
+    leases = PipelineStep.objects.filter(status=PipelineStep.Status.RUNNING, lease_until__gt=now)
+    for worker in leases.values_list("worker", flat=True):
+        host, _, pid = worker.rpartition(":")
+        if host == socket.gethostname() and _group_of(int(pid)) == group:
+            return timedelta(0)
+    beat = Heartbeat.objects.filter(cluster=cluster).first()
+    return now - beat.finished_at if beat is not None else timedelta.max
+
+
+def release_prefetched(cluster: str) -> None:
+    """Let the tasks that a dead cluster had fetched be delivered again now, and not when their retry time is over.
+
+    A second delivery is harmless: a step is claimed by one conditional UPDATE.
+    """
+    now = timezone.now()
+    OrmQ.objects.filter(key=cluster, lock__gt=now).update(lock=now)
+
+
+@contextmanager
+def only_one(directory: Path, message: str) -> Iterator[None]:
+    """Hold the directory for this process, and clear away what a killed predecessor left running.
+
+    Raises
+    ------
+    AlreadySupervisedError
+        When another process holds it; with its pid and `message`.
+    """
+    import fcntl
+
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "supervisor.pid").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise AlreadySupervisedError(
+                f"Already running in this checkout (process {file.read().strip()}): {message}"
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        _end_marked(directory)
+        os.environ[_MARK] = str(directory)
+        try:
+            yield
+        finally:
+            _end_marked(directory)
+
+
+def _end_marked(directory: Path) -> None:
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and process.environ().get(_MARK) == str(directory):
+                process.kill()
+                process.wait(5)
+        except (psutil.Error, OSError):
+            continue  # ended meanwhile, or not ours
+
+
+def _group_of(pid: int) -> int | None:
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return None
