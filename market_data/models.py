@@ -183,7 +183,7 @@ class CorporateAction(models.Model):
 class SourceFile(models.Model):
     """The file a session's bars were read from, so that a revised one is noticed."""
 
-    session = models.DateField(primary_key=True)
+    session = models.DateField(unique=True)
     name = models.CharField(max_length=200)
     size = models.BigIntegerField(help_text="bytes")
     mtime_ns = models.BigIntegerField(help_text="modification time, nanoseconds")

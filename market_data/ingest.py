@@ -1,0 +1,170 @@
+"""The only writer of bars, indicators, corporate actions, source files, rejected rows and findings.
+
+Each `record_*` runs inside the caller's transaction and may run twice with the same result.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import pandas as pd
+from django.db import connection
+
+from market_data.models import Finding, RejectedRow, SourceFile, TableTotal
+from stocks import bulk
+
+BAR_KEY = ("symbol", "date")
+_STORED = (
+    "symbol",
+    "date",
+    "series",
+    "open",
+    "high",
+    "low",
+    "close",
+    "adj_close",
+    "volume",
+    "prev_close",
+    "last_price",
+    "vwap",
+    "turnover_lakh",
+    "trades",
+    "delivered_quantity",
+    "source",
+)
+
+
+@dataclass(frozen=True)
+class ReadSession:
+    """What was read for one session: where from, the bars taken, the rows kept aside."""
+
+    session: date
+    file: SourceFile
+    bars: pd.DataFrame
+    rejects: pd.DataFrame
+
+
+def record_bars(read: Sequence[ReadSession], adj_close: pd.Series, run_id: str) -> bulk.Written:
+    """Store sessions as they were read; bars that a revised file no longer holds are deleted, with an image.
+
+    Parameters
+    ----------
+    read : sequence of ReadSession
+        Sessions, ascending; the symbols have rows in `stocks` already.
+    adj_close : Series
+        ₹, of all bars in order (``pd.concat`` of the sessions' frames).
+    run_id : str
+        The run that writes.
+    """
+    bars = pd.concat([one.bars.assign(source=one.file.name) for one in read], ignore_index=True)
+    bars["adj_close"] = adj_close.to_numpy()
+    stored = SourceFile.objects.in_bulk([one.session for one in read], field_name="session")
+    removed = 0
+    for one in read:
+        if one.session in stored:
+            removed += _delete_missing(one, run_id)
+    written = bulk.upsert("historical_data", bars[list(_STORED)], BAR_KEY, run_id)
+    record_total("historical_data", written.inserted - removed, max(one.session for one in read))
+    _record_files(read, run_id)
+    record_rejected(pd.concat([one.rejects.assign(source=one.file.name) for one in read], ignore_index=True), run_id)
+    return bulk.Written(written.inserted, written.updated + removed)
+
+
+def record_adj_close(frame: pd.DataFrame, run_id: str) -> int:
+    """Store adjusted closes (symbol, date, adj_close in ₹) where they differ; return how many did."""
+    return bulk.update("historical_data", frame[["symbol", "date", "adj_close"]], BAR_KEY, run_id)
+
+
+def record_indicators(frame: pd.DataFrame, run_id: str) -> bulk.Written:
+    """Store an indicator frame."""
+    written = bulk.upsert("technical_indicators", frame, BAR_KEY, run_id)
+    record_total("technical_indicators", written.inserted, None if frame.empty else frame["date"].max().date())
+    return written
+
+
+def record_corporate_actions(events: pd.DataFrame, run_id: str) -> bulk.Written:
+    """Store an event frame; an event already there with other figures is changed, with an image."""
+    rows = events.assign(purpose=events["purpose"].fillna("").str.slice(0, 300))
+    rows["evidence"] = [json.dumps(value, default=str) if isinstance(value, dict) else None for value in rows["evidence"]]
+    return bulk.upsert("corporate_actions", rows, ("symbol", "ex_date", "kind", "purpose"), run_id)
+
+
+def symbols_of_events(run_id: str) -> list[str]:
+    """Return the symbols whose factors a run inserted or changed."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT symbol FROM corporate_actions WHERE run_id = %s AND factor IS NOT NULL"
+            " UNION SELECT row_image->>'symbol' FROM run_undo WHERE run_id = %s AND table_name = 'corporate_actions' ORDER BY 1",
+            [run_id, run_id],
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def record_rejected(rejects: pd.DataFrame, run_id: str) -> int:
+    """Keep rows aside that were not taken: columns symbol, date, reason, raw, source."""
+    rows = [
+        RejectedRow(
+            run_id=run_id,
+            session=None if pd.isna(row.date) else row.date,
+            symbol=str(row.symbol)[:100],
+            source=str(row.source)[:200],
+            reason=str(row.reason)[:200],
+            raw=str(row.raw)[:2000],
+        )
+        for row in rejects.itertuples()
+    ]
+    return len(RejectedRow.objects.bulk_create(rows))
+
+
+def record_findings(run_id: str, session: date | None, findings: Sequence[dict[str, Any]]) -> int:
+    """Keep findings of a session.
+
+    Parameters
+    ----------
+    findings : sequence of dict
+        Fields of :class:`Finding` other than run and session.
+    """
+    return len(Finding.objects.bulk_create([Finding(run_id=run_id, session=session, **finding) for finding in findings]))
+
+
+def clear_findings(run_id: str, *checks: str) -> None:
+    """Remove a run's earlier findings of the given checks, so that a second attempt does not double them."""
+    Finding.objects.filter(run_id=run_id, check_name__in=checks).delete()
+
+
+def record_total(table: str, added: int, latest: date | None = None) -> None:
+    """Add to the total of a table, so that no page has to count it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO table_totals AS t (table_name, rows, symbols, latest_date, updated_at) VALUES (%s, %s, 0, %s, now())"
+            " ON CONFLICT (table_name) DO UPDATE SET rows = t.rows + EXCLUDED.rows,"
+            " latest_date = greatest(t.latest_date, EXCLUDED.latest_date), updated_at = now()",
+            [table, added, latest],
+        )
+
+
+def _delete_missing(one: ReadSession, run_id: str) -> int:
+    symbols = one.bars["symbol"].astype(str).tolist()
+    gone = ("t.date = %s AND NOT t.symbol = ANY(%s)", [one.session, symbols], run_id)
+    record_total("technical_indicators", -bulk.delete("technical_indicators", *gone))
+    return bulk.delete("historical_data", *gone)
+
+
+def _record_files(read: Sequence[ReadSession], run_id: str) -> None:
+    files = pd.DataFrame(
+        [
+            {
+                "session": pd.Timestamp(one.session),
+                "name": one.file.name,
+                "size": one.file.size,
+                "mtime_ns": one.file.mtime_ns,
+                "sha256": one.file.sha256,
+                "rows": len(one.bars),
+                "rejected": len(one.rejects),
+            }
+            for one in read
+        ]
+    )
+    bulk.upsert("source_files", files, ("session",), run_id)

@@ -1,0 +1,10 @@
+"""`manage.py export_csv`: the four CSV files."""
+
+from market_data.job_command import JobCommand
+
+
+class Command(JobCommand):
+    """Write the four CSV files and their manifest into the export folder."""
+
+    help = "Write the four CSV files and their manifest into the export folder."
+    job = "csv_export"

@@ -1,0 +1,10 @@
+"""`manage.py fill_data`: completes what is NULL and can be computed."""
+
+from market_data.job_command import JobCommand
+
+
+class Command(JobCommand):
+    """Complete NULLs with the pipeline's own functions and report how many."""
+
+    help = "Complete NULLs with the pipeline's own functions and report how many."
+    job = "fill_data"

@@ -1,0 +1,33 @@
+"""`manage.py rollback_run RUN`: puts the tables back as they were before a run."""
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from market_data import runs
+from market_data.saga import SagaError
+
+
+class Command(BaseCommand):
+    """Rolls a run back, unless a later run built on it."""
+
+    help = "Undo a run: remove what it inserted and put back what it changed; refused when a later run built on it."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add the run's id and `--json`."""
+        parser.add_argument("run", help="id of the run, or one of its retry_… aliases")
+        parser.add_argument("--json", action="store_true", help="print one JSON object on standard output and nothing else there")
+
+    def handle(self, *_: object, **options: Any) -> None:
+        """Roll back and say how many rows changed."""
+        try:
+            undone = runs.roll_back(options["run"], triggered_by="command")
+        except SagaError as error:
+            raise CommandError(str(error)) from error
+        if options["json"]:
+            self.stdout.write(json.dumps({"run": options["run"], "tables": undone}))
+            return
+        for table, (removed, restored) in undone.items():
+            self.stdout.write(f"{table:<24} {removed:>10,} rows removed {restored:>10,} rows restored")

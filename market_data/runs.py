@@ -1,0 +1,241 @@
+"""The life of a run outside its steps: created, found, retried, cancelled, rolled back."""
+
+import logging
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+
+from market_data.models import PipelineRun, PipelineStep
+from market_data.saga import AlreadyRunning, NotRetryable, OtherMarket, Saga, SagaError, condition_holds, saga_of
+from stocks import bulk
+
+_SEQUENCE_LOCK = 5002
+
+logger = logging.getLogger(__name__)
+
+
+def create_run(
+    job: str,
+    session: date | None,
+    *,
+    triggered_by: str,
+    waits_for: Sequence[str] = (),
+    intended_at: datetime | None = None,
+    options: dict[str, Any] | None = None,
+    is_replay: bool = False,
+) -> PipelineRun:
+    """Create a run with its steps, waiting or ready.
+
+    Raises
+    ------
+    AlreadyRunning
+        When a run of the job is active.
+    OtherMarket
+        When the database was filled by the other kind of provider.
+    """
+    saga = saga_of(job)
+    _refuse_other_market()
+    now = timezone.now()
+    try:
+        with transaction.atomic():
+            run = PipelineRun.objects.create(
+                id=_free_id(job, now),
+                sequence=_next_sequence(),
+                job=job,
+                session=session,
+                provider=settings.MARKET_DATA_PROVIDER,
+                provider_kind=settings.PROVIDER_KIND,
+                triggered_by=triggered_by,
+                intended_at=intended_at,
+                status=PipelineRun.Status.WAITING if waits_for else PipelineRun.Status.RUNNING,
+                waits_for=list(waits_for),
+                options=options or {},
+                is_replay=is_replay,
+                started_at=None if waits_for else now,
+            )
+            steps = [PipelineStep(run=run, name=step.name, order=order) for order, step in enumerate(saga.steps)]
+            PipelineStep.objects.bulk_create(steps)
+    except IntegrityError as error:
+        active = PipelineRun.objects.filter(job=job, status__in=PipelineRun.ACTIVE).first()
+        if active is None:
+            raise
+        raise AlreadyRunning(job, active.id) from error
+    return run
+
+
+def retry_failed(run_id: str, triggered_by: str) -> tuple[PipelineRun, list[str]]:
+    """Make the failed steps of a run ready again, on the same rows; return the run and their names.
+
+    Raises
+    ------
+    NotRetryable
+        When the run is active, complete or rolled back.
+    SagaError
+        When there is no such run.
+    """
+    run = find_run(run_id)
+    with transaction.atomic():
+        run = PipelineRun.objects.select_for_update().get(pk=run.pk)
+        steps = run.steps.filter(status__in=(PipelineStep.Status.FAILED, PipelineStep.Status.ERRORED))
+        names = list(steps.values_list("name", flat=True))
+        if run.status != PipelineRun.Status.FAILED or not names:
+            raise NotRetryable(f"{run.id} is {run.get_status_display().lower()} and has no failed step to retry.")
+        active = PipelineRun.objects.filter(job=run.job, status__in=PipelineRun.ACTIVE).first()
+        if active:
+            raise AlreadyRunning(run.job, active.id)
+        steps.update(
+            status=PipelineStep.Status.PENDING,
+            attempts=0,
+            not_before=None,
+            lease_until=None,
+            reason="",
+            traceback="",
+            ended_at=None,
+        )
+        run.status, run.reason, run.ended_at = PipelineRun.Status.RUNNING, "", None
+        run.aliases = [*run.aliases, f"retry_{timezone.localtime():%Y%m%d_%H%M%S}"]
+        run.save(update_fields=["status", "reason", "ended_at", "aliases"])
+    logger.info("retry", extra={"run": run.id, "steps": names, "by": triggered_by})
+    return run, names
+
+
+def find_run(run_id: str) -> PipelineRun:
+    """Return a run by its id or by one of its aliases.
+
+    Raises
+    ------
+    SagaError
+        When there is none.
+    """
+    run = (
+        PipelineRun.objects.filter(pk=run_id).first() or PipelineRun.objects.filter(aliases__contains=[run_id]).first()
+    )
+    if run is None:
+        raise SagaError(f"There is no run {run_id!r}; `system_status` lists the latest ones.")
+    return run
+
+
+def _refuse_other_market() -> None:
+    other = PipelineRun.objects.exclude(provider_kind=settings.PROVIDER_KIND).first()
+    if other:
+        raise OtherMarket(
+            f"This database holds a {other.provider_kind} market ({other.id}), and MARKET_DATA_PROVIDER={settings.MARKET_DATA_PROVIDER} is"
+            f" {settings.PROVIDER_KIND}. Use another database, or go back to MARKET_DATA_PROVIDER={other.provider}."
+        )
+
+
+def _free_id(job: str, now: datetime) -> str:
+    stem = f"{job}_{timezone.localtime(now):%Y%m%d_%H%M%S}"
+    taken = set(PipelineRun.objects.filter(pk__startswith=stem).values_list("pk", flat=True))
+    return next(name for name in (stem, *(f"{stem}_{number}" for number in range(2, 1000))) if name not in taken)
+
+
+def _next_sequence() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(%s), coalesce((SELECT max(sequence) FROM pipeline_runs), 0) + 1",
+            [_SEQUENCE_LOCK],
+        )
+        return int(cursor.fetchone()[1])
+
+
+def missing_prerequisites(run: PipelineRun) -> list[str]:
+    """Return the jobs that have not completed for the run's session (alternatives joined by ``|``)."""
+    if run.session is None:
+        return []
+    return [wanted for wanted in run.waits_for if not any(_is_met(one, run.session) for one in wanted.split("|"))]
+
+
+def _is_met(name: str, session: date) -> bool:
+    done = PipelineRun.objects.filter(job=name, session=session, status=PipelineRun.Status.COMPLETED)
+    return done.exists() or condition_holds(name, session)
+
+
+def release(run: PipelineRun) -> bool:
+    """Turn a waiting run into a running one; True for the one caller that did it."""
+    waiting = PipelineRun.objects.filter(pk=run.pk, status=PipelineRun.Status.WAITING)
+    changed = waiting.update(status=PipelineRun.Status.RUNNING, started_at=timezone.now(), reason="")
+    run.refresh_from_db()
+    return bool(changed)
+
+
+def record_skipped(job: str, reason: str, *, session: date | None = None, intended_at: datetime | None = None) -> PipelineRun:
+    """Keep a run that was planned and not done, with the reason."""
+    now = timezone.now()
+    with transaction.atomic():
+        return PipelineRun.objects.create(
+            id=_free_id(job, now),
+            sequence=_next_sequence(),
+            job=job,
+            session=session,
+            provider=settings.MARKET_DATA_PROVIDER,
+            provider_kind=settings.PROVIDER_KIND,
+            triggered_by="schedule",
+            intended_at=intended_at,
+            status=PipelineRun.Status.SKIPPED,
+            reason=reason,
+            ended_at=now,
+        )
+
+
+def skip_older_waiting(job: str, session: date | None) -> int:
+    """Give up runs of the job that still wait for an earlier session, so that tonight's can be created."""
+    waiting = PipelineRun.objects.filter(job=job, status=PipelineRun.Status.WAITING).exclude(session=session)
+    reason = f"Its prerequisites never completed; the run for {session} takes its place."
+    return waiting.update(status=PipelineRun.Status.SKIPPED, reason=reason, ended_at=timezone.now())
+
+
+def cancel(run_id: str, triggered_by: str) -> PipelineRun:
+    """End an active run; a step at work is refused at its next commit.
+
+    Raises
+    ------
+    SagaError
+        When the run is not active.
+    """
+    run = find_run(run_id)
+    active = PipelineRun.objects.filter(pk=run.pk, status__in=PipelineRun.ACTIVE)
+    if not active.update(status=PipelineRun.Status.CANCELLED, reason=f"cancelled by {triggered_by}", ended_at=timezone.now()):
+        raise SagaError(f"{run.id} is {run.get_status_display().lower()}; only an active run can be cancelled.")
+    return find_run(run.pk)
+
+
+def roll_back(run_id: str, triggered_by: str) -> dict[str, tuple[int, int]]:
+    """Undo a run: remove what it inserted, put back what it changed or deleted.
+
+    Returns
+    -------
+    dict
+        Table → rows removed, rows restored.
+
+    Raises
+    ------
+    SagaError
+        When the run is active, wrote nothing that can be undone, or a later run built on it (which is named).
+    """
+    with transaction.atomic():
+        run = PipelineRun.objects.select_for_update().get(pk=find_run(run_id).pk)
+        saga = saga_of(run.job)
+        if run.status not in (PipelineRun.Status.COMPLETED, PipelineRun.Status.FAILED) or not saga.tables:
+            raise SagaError(f"{run.id} is {run.get_status_display().lower()} or writes nothing that can be rolled back.")
+        _refuse_when_built_on(run, saga)
+        undone = {table: tuple(bulk.roll_back(table, run.id)) for table in saga.tables}
+        for undo in saga.undo:
+            undo(run.id)
+        run.status, run.reason = PipelineRun.Status.ROLLED_BACK, f"rolled back by {triggered_by}"
+        run.save(update_fields=["status", "reason"])
+    logger.info("rolled back", extra={"run": run.id, "by": triggered_by, "tables": undone})
+    return undone
+
+
+def _refuse_when_built_on(run: PipelineRun, saga: Saga) -> None:
+    later = PipelineRun.objects.filter(sequence__gt=run.sequence, is_replay=False).exclude(
+        status__in=(PipelineRun.Status.ROLLED_BACK, PipelineRun.Status.SKIPPED, PipelineRun.Status.CANCELLED, PipelineRun.Status.WAITING)
+    )
+    for other in later.order_by("sequence"):
+        if set(saga_of(other.job).tables) & set(saga.tables) | set(saga_of(other.job).reads) & set(saga.tables):
+            raise SagaError(f"{other.id} was built on {run.id}: roll back {other.id} first.")

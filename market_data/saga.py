@@ -1,0 +1,190 @@
+"""What a saga is: steps, what a step may know and say, the errors, and the registry that each app's `sagas.py` fills."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Protocol
+
+from django.utils.module_loading import autodiscover_modules
+
+from market_data.leases import LeaseKeeper
+from market_data.models import PipelineRun, PipelineStep
+
+logger = logging.getLogger(__name__)
+
+
+class SagaError(Exception):
+    """Something asked of the engine cannot be done; the sentence says what to do."""
+
+
+class AlreadyRunning(SagaError):
+    """A run of the job is active; `run_id` names it."""
+
+    def __init__(self, job: str, run_id: str) -> None:
+        super().__init__(f"{job} is already running as {run_id}; wait for it, or look at its steps.")
+        self.run_id = run_id
+
+
+class OtherMarket(SagaError):
+    """The database holds another kind of market (simulated or real) than the provider in use."""
+
+
+class NotRetryable(SagaError):
+    """A run has no failed step."""
+
+
+class StepFailed(Exception):
+    """A step says that it cannot do its work; the sentence names the value and what to do."""
+
+
+class NotYet(StepFailed):
+    """What a step needs is not there yet; a scheduled run asks again until its deadline, a run by hand fails."""
+
+
+class FenceLost(Exception):
+    """The step was taken over by another worker; nothing may be written."""
+
+
+class Listener(Protocol):
+    """Whoever watches a run at the same terminal."""
+
+    def __call__(self, step: str, fraction: float, line: str | None) -> None:
+        """Receive progress 0-1 of a step, and a log line where there is one."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a saga.
+
+    Attributes
+    ----------
+    name : str
+        As in `pipeline_execution_tracking`.
+    compute : callable
+        Gets the context and a chunk's label, returns what is to be written. Runs outside any transaction.
+    record : callable
+        Writes that and returns the number of records. Runs in the transaction that checks the fence.
+    chunks : callable, optional
+        Labels of the parts of a long load, each committed on its own; the last one committed is the watermark.
+    transient : tuple of exceptions
+        Worth another attempt after a pause.
+    """
+
+    name: str
+    compute: Callable[["StepContext", str], Any]
+    record: Callable[["StepContext", Any], int]
+    chunks: Callable[["StepContext"], Sequence[str]] | None = None
+    transient: tuple[type[Exception], ...] = ()
+    max_attempts: int = 3
+
+
+@dataclass(frozen=True)
+class Saga:
+    """A job: its steps in order.
+
+    Attributes
+    ----------
+    tables : tuple of str
+        What it writes, in the order in which a roll back empties them.
+    needs_session : bool
+        Whether a run stands for a session.
+    cluster : str
+        Queue whose workers do it.
+    reads : tuple of str
+        What it builds on: a run that wrote one of these before cannot be rolled back under it.
+    undo : tuple of callables
+        Called with the run's id after the tables were put back.
+    """
+
+    job: str
+    description: str
+    steps: tuple[Step, ...]
+    tables: tuple[str, ...] = ()
+    needs_session: bool = True
+    cluster: str = "data"
+    reads: tuple[str, ...] = ()
+    undo: tuple[Callable[[str], object], ...] = ()
+
+    def step(self, name: str) -> Step:
+        """Return the step of that name."""
+        return next(step for step in self.steps if step.name == name)
+
+
+@dataclass
+class StepContext:
+    """What a step may know and say while it works; `memo` keeps what its chunks share."""
+
+    run: PipelineRun
+    step: PipelineStep
+    listener: Listener | None
+    keeper: LeaseKeeper
+    base: float = 0.0
+    share: float = 1.0
+    memo: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def session(self) -> date:
+        """Return the session the run stands for."""
+        if self.run.session is None:
+            raise StepFailed(f"{self.run.job} needs a session; pass --date.")
+        return self.run.session
+
+    def report(self, done: int, total: int) -> None:
+        """Say how far the current chunk has come."""
+        fraction = self.base + self.share * (done / total if total else 1.0)
+        self.keeper.progress = min(fraction, 1.0)
+        if self.listener:
+            self.listener(self.step.name, self.keeper.progress, None)
+
+    def log(self, message: str, **fields: object) -> None:
+        """Write a line to the log and to the step's row."""
+        logger.info(message, extra={"run": self.run.id, "step": self.step.name, **fields})
+        line = message + "".join(f" {name}={value}" for name, value in fields.items())
+        self.keeper.lines.append(line)
+        if self.listener:
+            self.listener(self.step.name, self.keeper.progress, line)
+
+    def summarise(self, **figures: Any) -> None:
+        """Add figures to the run's summary; they are committed with the step."""
+        self.run.summary |= figures
+
+
+_sagas: dict[str, Saga] = {}
+_conditions: dict[str, Callable[[date], bool]] = {}
+
+
+def register(*sagas: Saga) -> None:
+    """Make sagas known; called by each app's `sagas.py`."""
+    for saga in sagas:
+        _sagas[saga.job] = saga
+
+
+def sagas() -> dict[str, Saga]:
+    """Return all sagas by job, discovering each app's `sagas.py` first."""
+    autodiscover_modules("sagas")
+    return _sagas
+
+
+def condition(name: str, holds: Callable[[date], bool]) -> None:
+    """Make a condition known that a run may wait for beside jobs (an alternative after `|`)."""
+    _conditions[name] = holds
+
+
+def condition_holds(name: str, session: date) -> bool:
+    """Whether a named condition holds for a session; an unknown name never does."""
+    return name in _conditions and _conditions[name](session)
+
+
+def saga_of(job: str) -> Saga:
+    """Return a job's saga.
+
+    Raises
+    ------
+    SagaError
+        Naming the jobs there are.
+    """
+    known = sagas()
+    if job not in known:
+        raise SagaError(f"There is no job {job!r}; the jobs are {', '.join(sorted(known))}.")
+    return known[job]

@@ -1,0 +1,266 @@
+"""Bulk writes: COPY into a staging table, images of the rows about to change, one upsert.
+
+Source of the method: PostgreSQL's manual on populating a database; a frame goes through Arrow's CSV writer, whose floats
+are the shortest text that reads back to the same number. Rows carry the run that inserted them (`run_id`); of rows that
+a run overwrites or deletes, an image is kept in `run_undo`, so that rolling the run back restores them exactly.
+"""
+
+import io
+from collections.abc import Sequence
+from typing import LiteralString, NamedTuple
+
+import pandas as pd
+import psycopg
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
+from psycopg import sql
+
+_ROWS_A_BUFFER = 200_000
+
+
+class Written(NamedTuple):
+    """Rows that a write inserted and changed."""
+
+    inserted: int
+    updated: int
+
+    @property
+    def total(self) -> int:
+        """Rows touched."""
+        return self.inserted + self.updated
+
+
+def upsert(table: str, frame: pd.DataFrame, key: Sequence[str], run_id: str, *, undo: bool = True) -> Written:
+    """Insert the frame's rows, or change those whose `key` exists and whose values differ.
+
+    Parameters
+    ----------
+    table : str
+        Table that has a `run_id` column.
+    frame : pd.DataFrame
+        One row per row of the table, columns named as the table's; NaN, NA and NaT become NULL.
+    key : sequence of str
+        Columns of a unique constraint.
+    run_id : str
+        Kept on inserted rows; a changed row keeps the id of the run that inserted it.
+    undo : bool
+        Keep images of changed rows.
+
+    Returns
+    -------
+    Written
+        Rows inserted and rows changed; rows that were equal count as neither.
+    """
+    if frame.empty:
+        return Written(0, 0)
+    rows = frame.assign(run_id=run_id)
+    with connection.cursor() as cursor:
+        if "date" in key and _no_rows_between(cursor, table, rows["date"]):
+            _copy(cursor, table, rows)
+            return Written(len(rows), 0)
+        _stage(cursor, table, rows)
+        values = [column for column in frame.columns if column not in key]
+        if undo:
+            _keep_changing(cursor, table, key, values, run_id)
+        return _merge(cursor, table, list(rows.columns), key, values)
+
+
+def update(table: str, frame: pd.DataFrame, key: Sequence[str], run_id: str) -> int:
+    """Change the given columns of existing rows where they differ, keeping images; return how many changed.
+
+    Rows of the frame without a partner in the table are passed over.
+    """
+    if frame.empty:
+        return 0
+    values = [column for column in frame.columns if column not in key]
+    with connection.cursor() as cursor:
+        _stage(cursor, table, frame)
+        _keep_changing(cursor, table, key, values, run_id)
+        cursor.execute(
+            sql.SQL("UPDATE {table} t SET {sets} FROM staging s WHERE {same} AND {differ}").format(
+                table=sql.Identifier(table),
+                sets=_list("{0} = s.{0}", values),
+                same=_list("t.{0} = s.{0}", key, " AND "),
+                differ=_differ(values),
+            )
+        )
+        return cursor.rowcount
+
+
+def keep(table: str, where: LiteralString, parameters: Sequence[object], run_id: str) -> int:
+    """Keep images of the rows that `where` names (alias `t`), except those the run itself inserted; return how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql.SQL(
+                "INSERT INTO run_undo (run_id, table_name, row_image) SELECT %s, %s, to_jsonb(t) FROM {table} t"
+                " WHERE t.run_id IS DISTINCT FROM %s AND ({where})"
+            ).format(table=sql.Identifier(table), where=sql.SQL(where)),
+            [run_id, table, run_id, *parameters],
+        )
+        return cursor.rowcount
+
+
+def delete(table: str, where: LiteralString, parameters: Sequence[object], run_id: str) -> int:
+    """Delete the rows that `where` names (alias `t`), keeping images; return how many."""
+    keep(table, where, parameters, run_id)
+    with connection.cursor() as cursor:
+        statement = sql.SQL("DELETE FROM {table} t WHERE {where}").format(
+            table=sql.Identifier(table), where=sql.SQL(where)
+        )
+        cursor.execute(statement, list(parameters))
+        return cursor.rowcount
+
+
+def roll_back(table: str, run_id: str) -> Written:
+    """Remove what a run inserted into a table and put back what it changed or deleted.
+
+    Returns
+    -------
+    Written
+        Rows deleted (as `inserted`) and rows restored (as `updated`).
+    """
+    name = sql.Identifier(table)
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("DELETE FROM {table} WHERE run_id = %s").format(table=name), [run_id])
+        removed = cursor.rowcount
+        cursor.execute(
+            "SELECT a.attname FROM pg_attribute a WHERE a.attrelid = %s::regclass AND a.attnum > 0 AND NOT a.attisdropped",
+            [table],
+        )
+        columns = [row[0] for row in cursor.fetchall()]
+        cursor.execute(
+            sql.SQL(
+                "INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE"
+                " SELECT {fields} FROM (SELECT DISTINCT ON (row_image->>'id') row_image FROM run_undo"
+                " WHERE run_id = %s AND table_name = %s ORDER BY row_image->>'id', id) u,"
+                " jsonb_populate_record(NULL::{table}, u.row_image) r"
+                " ON CONFLICT (id) DO UPDATE SET {sets}"
+            ).format(
+                table=name,
+                columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
+                fields=_list("r.{0}", columns),
+                sets=_list("{0} = EXCLUDED.{0}", [column for column in columns if column != "id"]),
+            ),
+            [run_id, table],
+        )
+        restored = cursor.rowcount
+        cursor.execute("DELETE FROM run_undo WHERE run_id = %s AND table_name = %s", [run_id, table])
+        return Written(removed, restored)
+
+
+def read_frame(
+    query: "sql.Composable | LiteralString", parameters: Sequence[object] = (), *, dates: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Return a query's rows as a frame, by COPY (about twice as fast as fetching rows).
+
+    Parameters
+    ----------
+    query : composable or literal
+        A SELECT with `%s` for parameters.
+    parameters : sequence
+        Values, quoted by the driver.
+    dates : sequence of str
+        Columns returned as midnight ``datetime64[ns]``.
+    """
+    statement = sql.SQL("COPY ({query}) TO STDOUT WITH (FORMAT csv, HEADER)").format(
+        query=sql.SQL(query) if isinstance(query, str) else query
+    )
+    connection.ensure_connection()
+    buffer = io.BytesIO()
+    # COPY takes no parameters from the server: a client cursor fills them in, quoted.
+    with (
+        psycopg.ClientCursor(connection.connection) as cursor,
+        cursor.copy(statement, list(parameters) or None) as copy,
+    ):
+        for block in copy:
+            buffer.write(block)
+    buffer.seek(0)
+    options = pa_csv.ConvertOptions(
+        strings_can_be_null=True, quoted_strings_can_be_null=False, timestamp_parsers=[pa_csv.ISO8601]
+    )
+    frame = pa_csv.read_csv(buffer, convert_options=options).to_pandas()
+    for column in dates:
+        frame[column] = pd.to_datetime(frame[column]).astype("datetime64[ns]")
+    return frame
+
+
+def _no_rows_between(cursor: CursorWrapper, table: str, dates: "pd.Series[pd.Timestamp]") -> bool:
+    statement = sql.SQL("SELECT NOT EXISTS (SELECT 1 FROM {table} WHERE date BETWEEN %s AND %s)").format(
+        table=sql.Identifier(table)
+    )
+    cursor.execute(statement, [pd.Timestamp(dates.min()).date(), pd.Timestamp(dates.max()).date()])
+    return bool(cursor.fetchone()[0])
+
+
+def _stage(cursor: CursorWrapper, table: str, frame: pd.DataFrame) -> None:
+    cursor.execute("DROP TABLE IF EXISTS pg_temp.staging")
+    cursor.execute(
+        sql.SQL("CREATE TEMP TABLE staging ON COMMIT DROP AS SELECT {columns} FROM {table} WITH NO DATA").format(
+            columns=sql.SQL(", ").join(map(sql.Identifier, frame.columns)), table=sql.Identifier(table)
+        )
+    )
+    _copy(cursor, "staging", frame)
+    cursor.execute("ANALYZE staging")
+
+
+def _copy(cursor: CursorWrapper, table: str, frame: pd.DataFrame) -> None:
+    columns = sql.SQL(", ").join(map(sql.Identifier, frame.columns))
+    statement = sql.SQL("COPY {table} ({columns}) FROM STDIN WITH (FORMAT csv)").format(
+        table=sql.Identifier(table), columns=columns
+    )
+    with cursor.copy(statement) as copy:
+        for start in range(0, len(frame), _ROWS_A_BUFFER):
+            copy.write(_csv(frame.iloc[start : start + _ROWS_A_BUFFER]))
+
+
+def _csv(frame: pd.DataFrame) -> memoryview:
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    for index, field in enumerate(table.schema):
+        if pa.types.is_timestamp(field.type) and field.type.tz is None:
+            table = table.set_column(index, field.name, table.column(index).cast(pa.date32()))
+        elif pa.types.is_dictionary(field.type):
+            table = table.set_column(index, field.name, table.column(index).cast(field.type.value_type))
+    sink = pa.BufferOutputStream()
+    pa_csv.write_csv(table, sink, pa_csv.WriteOptions(include_header=False))
+    return memoryview(sink.getvalue())
+
+
+def _keep_changing(cursor: CursorWrapper, table: str, key: Sequence[str], values: Sequence[str], run_id: str) -> None:
+    cursor.execute(
+        sql.SQL(
+            "INSERT INTO run_undo (run_id, table_name, row_image) SELECT %s, %s, to_jsonb(t) FROM {table} t JOIN staging s ON {same}"
+            " WHERE t.run_id IS DISTINCT FROM %s AND {differ}"
+        ).format(table=sql.Identifier(table), same=_list("t.{0} = s.{0}", key, " AND "), differ=_differ(values)),
+        [run_id, table, run_id],
+    )
+
+
+def _merge(
+    cursor: CursorWrapper, table: str, columns: Sequence[str], key: Sequence[str], values: Sequence[str]
+) -> Written:
+    cursor.execute(
+        sql.SQL(
+            "WITH written AS (INSERT INTO {table} AS t ({columns}) SELECT {columns} FROM staging s ON CONFLICT ({key}) DO UPDATE SET {sets}"
+            " WHERE {differ} RETURNING (xmax = 0) AS inserted)"
+            " SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted) FROM written"
+        ).format(
+            table=sql.Identifier(table),
+            columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
+            key=sql.SQL(", ").join(map(sql.Identifier, key)),
+            sets=_list("{0} = EXCLUDED.{0}", values),
+            differ=_differ(values, "EXCLUDED"),
+        )
+    )
+    inserted, updated = cursor.fetchone()
+    return Written(inserted, updated)
+
+
+def _differ(values: Sequence[str], other: LiteralString = "s") -> sql.Composed:
+    mine, theirs = _list("t.{0}", values), _list(f"{other}.{{0}}", values)
+    return sql.SQL("ROW({mine}) IS DISTINCT FROM ROW({theirs})").format(mine=mine, theirs=theirs)
+
+
+def _list(pattern: LiteralString, columns: Sequence[str], separator: LiteralString = ", ") -> sql.Composed:
+    return sql.SQL(separator).join(sql.SQL(pattern).format(sql.Identifier(column)) for column in columns)

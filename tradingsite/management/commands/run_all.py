@@ -1,0 +1,56 @@
+"""`manage.py run_all`: the whole evening for one session, job after job, in this process."""
+
+import json
+import time
+from argparse import ArgumentParser
+from datetime import date
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+
+from market_data.job_command import checked_session, failure, run_job, run_report, seconds, summary
+from market_data.models import PipelineRun
+from tradingsite import evening
+
+JOBS = ("pipeline", "fill_data", "business_logic", "validation", "training", "selection", "csv_export")
+
+
+class Command(BaseCommand):
+    """Runs fundamentals (if given), pipeline, fill, business logic, validation, training, selection and export."""
+
+    help = "Run the whole evening for one session: collect, compute, check, train, pick, publish, export."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add `--date` and `--json`."""
+        parser.add_argument("--date", metavar="YYYY-MM-DD", help="session to run for (default: the latest completed one)")
+        parser.add_argument("--json", action="store_true", help="print one JSON object on standard output and nothing else there")
+
+    def handle(self, *_: object, **options: Any) -> None:
+        """Run the jobs in order; stop at the first that does not complete."""
+        quiet = options["json"]
+        session = checked_session(options["date"])
+        begun = time.monotonic()
+        if settings.FUNDAMENTALS_DIR:
+            call_command("import_fundamentals", stdout=self.stderr)
+        finished: list[PipelineRun] = []
+        for job in JOBS:
+            finished.append(run_job(job, session, quiet=quiet))
+            if finished[-1].status != PipelineRun.Status.COMPLETED:
+                break
+        self._say(session, finished, time.monotonic() - begun, quiet=quiet)
+        if finished[-1].status != PipelineRun.Status.COMPLETED:
+            raise CommandError(failure(finished[-1]))
+
+    def _say(self, session: date, finished: list[PipelineRun], took: float, *, quiet: bool) -> None:
+        if quiet:
+            jobs = [run_report(run) for run in finished]
+            self.stdout.write(json.dumps({"session": session, "seconds": round(took, 1), "jobs": jobs}, default=str))
+            return
+        for run in finished:
+            self.stdout.write(f"{run.job:<15} {run.status:<10} {seconds(run) or 0:>7.1f} s   {run.reason}")
+        self.stdout.write("")
+        self.stdout.write(summary(finished[0]))
+        self.stdout.write(evening.report(session))
+        self.stdout.write(f"In all {took:.0f} s.")
