@@ -1,0 +1,182 @@
+"""The engine: one winner of a claim, whole commits, refused late writers, retries on the same rows."""
+
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from market_data import runs, saga, saga_engine
+from market_data.models import Finding, PipelineRun, PipelineStep
+from market_data.saga import AlreadyRunning, NotRetryable, Saga, Step, StepContext, StepFailed
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Flaky(Exception):
+    """A passing trouble."""
+
+
+class Script:
+    """What the steps of the saga under test do; each test sets it."""
+
+    def __init__(self) -> None:
+        self.trouble: dict[str, list[Exception]] = {}
+        self.computed: list[str] = []
+        self.before_record: Any = None
+
+    def compute(self, context: StepContext, label: str) -> str:
+        self.computed.append(f"{context.step.name}:{label}")
+        if self.trouble.get(context.step.name):
+            raise self.trouble[context.step.name].pop(0)
+        if self.before_record:
+            self.before_record(context)
+        return label
+
+    def record(self, context: StepContext, label: str) -> int:
+        Finding.objects.create(run_id=context.run.id, check_name=f"{context.step.name}:{label}", severity="info", message="")
+        return 1
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> Iterator[Script]:
+    made = Script()
+    steps = (
+        Step("FIRST", made.compute, made.record, transient=(Flaky,)),
+        Step("LONG", made.compute, made.record, chunks=lambda _: ["a", "b", "c"]),
+    )
+    saga.register(Saga("drill", "Drill", steps))
+    monkeypatch.setattr(saga_engine, "BACK_OFF_SECONDS", (0,))
+    yield made
+    del saga._sagas["drill"]
+
+
+def start() -> PipelineRun:
+    return runs.create_run("drill", None, triggered_by="test")
+
+
+def written() -> list[str]:
+    return sorted(Finding.objects.values_list("check_name", flat=True))
+
+
+EVERYTHING = ["FIRST:", "LONG:a", "LONG:b", "LONG:c"]
+
+
+def test_a_run_does_its_steps_in_order_and_completes(script: Script) -> None:
+    run = saga_engine.advance(start().id)
+    assert run.status == "completed"
+    assert script.computed == EVERYTHING == written()
+    assert list(run.steps.values_list("progress", "records_processed")) == [(1.0, 1), (1.0, 3)]
+
+
+def test_a_second_run_of_an_active_job_is_refused_with_its_id(script: Script) -> None:
+    run = start()
+    with pytest.raises(AlreadyRunning) as refused:
+        start()
+    assert refused.value.run_id == run.id
+
+
+def test_of_eight_simultaneous_deliveries_one_works(script: Script) -> None:
+    run, barrier = start(), threading.Barrier(8)
+
+    def deliver() -> None:
+        barrier.wait()
+        saga_engine.advance(run.id)
+        connection.close()
+
+    threads = [threading.Thread(target=deliver) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert script.computed == EVERYTHING == written()
+    assert set(run.steps.values_list("attempts", flat=True)) == {1}
+
+
+def test_a_passing_trouble_is_tried_again(script: Script) -> None:
+    script.trouble["FIRST"] = [Flaky("busy")]
+    run = saga_engine.advance(start().id, wait=True)
+    assert run.status == "completed"
+    assert run.steps.get(name="FIRST").attempts == 2
+    assert written() == EVERYTHING
+
+
+def test_what_a_step_says_fails_and_what_breaks_is_kept_with_its_traceback(script: Script) -> None:
+    script.trouble["FIRST"] = [StepFailed("The file of 2026-04-30 is empty.")]
+    run = saga_engine.advance(start().id)
+    step = run.steps.get(name="FIRST")
+    assert (run.status, step.status, step.reason, step.traceback) == ("failed", "failed", "The file of 2026-04-30 is empty.", "")
+    script.trouble["FIRST"] = [ZeroDivisionError("a")]
+    run, names = runs.retry_failed(run.id, "test")
+    run = saga_engine.advance(run.id)
+    step = run.steps.get(name="FIRST")
+    assert names == ["FIRST"]
+    assert (step.status, "ZeroDivisionError" in step.traceback) == ("errored", True)
+
+
+def test_retry_goes_on_after_the_last_committed_chunk_on_the_same_rows(script: Script) -> None:
+    script.before_record = lambda context: script.trouble.update(LONG=[]) if context.step.name == "FIRST" else None
+    fail_at_b = iter([None, StepFailed("b is garbled"), None])
+
+    def stumble(context: StepContext) -> None:
+        if context.step.name == "LONG" and (error := next(fail_at_b, None)):
+            raise error
+
+    script.before_record = stumble
+    run = saga_engine.advance(start().id)
+    assert run.status == "failed"
+    assert written() == ["FIRST:", "LONG:a"]
+    retried, _ = runs.retry_failed(run.id, "test")
+    done = saga_engine.advance(retried.id)
+    assert (done.id, done.status) == (run.id, "completed")
+    assert runs.find_run(done.aliases[0]).id == run.id
+    assert script.computed == ["FIRST:", "LONG:a", "LONG:b", "LONG:b", "LONG:c"]
+    assert written() == EVERYTHING
+    with pytest.raises(NotRetryable):
+        runs.retry_failed(run.id, "test")
+
+
+def test_a_worker_whose_lease_was_taken_over_writes_nothing(script: Script) -> None:
+    run = start()
+
+    def steal(context: StepContext) -> None:
+        # As if this worker had slept past its lease and another one had claimed the step meanwhile.
+        script.before_record = None
+        PipelineStep.objects.filter(pk=context.step.pk).update(fence=context.step.fence + 1, lease_until=timezone.now() - timedelta(1))
+
+    script.before_record = steal
+    saga_engine.advance(run.id)
+    assert written() == EVERYTHING
+    assert script.computed == ["FIRST:", *EVERYTHING]
+
+
+def test_a_cancelled_run_stops_at_the_next_commit(script: Script) -> None:
+    run = start()
+    script.before_record = lambda context: runs.cancel(run.id, "test")
+    assert saga_engine.advance(run.id).status == "cancelled"
+    assert written() == []
+
+
+def test_a_step_whose_worker_dies_each_time_ends(script: Script) -> None:
+    run = start()
+    run.steps.filter(name="FIRST").update(status="running", attempts=3, lease_until=timezone.now() - timedelta(1))
+    run = saga_engine.advance(run.id, wait=True)
+    assert run.status == "failed"
+    assert "3 times" in run.steps.get(name="FIRST").reason
+
+
+def test_nobody_claims_a_step_under_a_live_lease(script: Script) -> None:
+    run = start()
+    run.steps.filter(name="FIRST").update(status="running", attempts=1, lease_until=timezone.now() + timedelta(minutes=1))
+    assert saga_engine.advance(run.id).status == "running"
+    assert written() == []
+
+
+def test_the_other_kind_of_market_is_refused(script: Script, settings: Any) -> None:
+    saga_engine.advance(start().id)
+    settings.PROVIDER_KIND, settings.MARKET_DATA_PROVIDER = "real", "nse_archive"
+    with pytest.raises(saga.OtherMarket, match="simulated market"):
+        start()
