@@ -1,0 +1,204 @@
+"""What a bar frame is, and the checks every bar passes before it is stored.
+
+A bar frame holds one row per (symbol, date), sorted by symbol and date, prices raw as the exchange published them.
+Every provider returns this shape; nothing here knows where the rows came from. Bad rows are data: they are set aside
+with a reason, in a rejects frame, and never repaired.
+"""
+
+import math
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+SERIES_ORDER = ("EQ", "BE", "BZ", "SM", "ST")
+"""Series in which shares trade; on one (symbol, date) the first of them is kept."""
+
+TICK = 0.01
+"""Smallest price step of the exchange in ₹; the step of a share may be coarser (0.05 and more)."""
+
+MAX_PRICE = 10_000_000.0
+"""₹; the dearest share so far traded near ₹330,000, so a higher price is a misplaced column."""
+
+PRICE_COLUMNS = ("open", "high", "low", "close", "prev_close", "last_price", "vwap")
+
+BAR_DTYPES: dict[str, str] = {
+    "symbol": "object",
+    "date": "datetime64[ns]",
+    "series": "object",
+    **dict.fromkeys(PRICE_COLUMNS, "float64"),
+    "volume": "int64",
+    "turnover_lakh": "float64",
+    "trades": "Int64",
+    "delivered_quantity": "Int64",
+    "isin": "object",
+}
+BAR_COLUMNS = tuple(BAR_DTYPES)
+REJECT_COLUMNS = ("symbol", "date", "reason", "raw")
+
+_TRADED = ("open", "high", "low", "close")
+_ROUNDING = 1e-9
+
+
+def empty_bars() -> pd.DataFrame:
+    """Return a bar frame without rows."""
+    return pd.DataFrame({column: pd.Series(dtype=kind) for column, kind in BAR_DTYPES.items()})
+
+
+def empty_rejects() -> pd.DataFrame:
+    """Return a rejects frame without rows: columns symbol, date, reason, raw (the row's text)."""
+    return pd.DataFrame(columns=list(REJECT_COLUMNS), dtype="object")
+
+
+def rejects_of(rows: pd.DataFrame, reason: "str | pd.Series") -> pd.DataFrame:
+    """Set rows aside with a reason.
+
+    Parameters
+    ----------
+    rows
+        Any frame with symbol and date columns.
+    reason
+        One sentence for all rows, or one per row (same index).
+
+    Returns
+    -------
+    DataFrame
+        Rejects frame; ``raw`` holds the values of the row as text.
+    """
+    if rows.empty:
+        return empty_rejects()
+    text = rows.astype("object").where(rows.notna(), "")
+    raw = [",".join(str(value) for value in row) for row in text.itertuples(index=False)]
+    aside = pd.DataFrame({"symbol": rows["symbol"], "date": rows["date"], "reason": reason, "raw": raw})
+    return aside.astype({"symbol": "object", "reason": "object", "raw": "object"}).reset_index(drop=True)
+
+
+def checked_bars(frame: pd.DataFrame, *, session: date | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Separate the bars that can be trusted from those that cannot.
+
+    Parameters
+    ----------
+    frame
+        Columns of a bar frame, one row per published line; any order, any index. Volume may hold NaN here.
+    session
+        The only date the rows may bear; None accepts every date.
+
+    Returns
+    -------
+    bars : DataFrame
+        Bar frame: one row per (symbol, date), sorted, RangeIndex.
+    rejects : DataFrame
+        symbol, date, reason, raw. ``len(bars) + len(rejects) == len(frame)``.
+
+    Raises
+    ------
+    ValueError
+        When a column of the bar frame is missing.
+
+    Notes
+    -----
+    Point in time: each row is judged by itself and by the other rows of its day, never by another day. A large move
+    is no error here; the checks of quality look at those.
+    """
+    missing = [column for column in BAR_COLUMNS if column not in frame.columns]
+    if missing:
+        raise ValueError(f"The frame lacks the columns {', '.join(missing)} of a bar frame.")
+    rows = frame.loc[:, list(BAR_COLUMNS)].reset_index(drop=True)
+    reason = _first_reason(rows, session)
+    good, bad = rows, empty_rejects()
+    if reason.notna().any():
+        good, bad = rows.loc[reason.isna()], rejects_of(rows.loc[reason.notna()], reason.dropna())
+    good, doubled = _without_doubles(good)
+    good, lower = first_of_series(good)
+    return as_bar_frame(good), joined_rejects(bad, doubled, lower)
+
+
+def joined_rejects(*parts: pd.DataFrame) -> pd.DataFrame:
+    """Put rejects frames one after the other."""
+    filled = [part for part in parts if not part.empty]
+    return pd.concat(filled, ignore_index=True) if filled else empty_rejects()
+
+
+def as_bar_frame(rows: pd.DataFrame) -> pd.DataFrame:
+    """Give rows the dtypes and the order of a bar frame; every volume must be a whole number."""
+    order = np.lexsort((rows["date"].to_numpy(), pd.factorize(rows["symbol"], sort=True)[0]))
+    return pd.DataFrame({column: rows[column].iloc[order].array.astype(kind) for column, kind in BAR_DTYPES.items()})
+
+
+def first_of_series(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Keep, of each (symbol, date), the row in the first series of ``SERIES_ORDER``.
+
+    Parameters
+    ----------
+    rows
+        Rows with symbol, date and series, the series all in ``SERIES_ORDER``.
+
+    Returns
+    -------
+    tuple of DataFrame
+        The rows kept, and a rejects frame of the others.
+    """
+    if not rows.duplicated(["symbol", "date"]).any():
+        return rows, empty_rejects()
+    # Most days have one series a symbol; the ranking is only for those that have more.
+    rank = rows["series"].map({series: place for place, series in enumerate(SERIES_ORDER)})
+    ordered = rows.assign(_rank=rank).sort_values("_rank", kind="stable")
+    lower = ordered.duplicated(["symbol", "date"]).reindex(rows.index)
+    aside = rejects_of(rows.loc[lower], "also traded in " + rows.loc[lower, "series"] + "; the first series is kept")
+    return rows.loc[~lower], aside
+
+
+def _first_reason(rows: pd.DataFrame, session: date | None) -> "pd.Series":
+    """Name the first thing wrong with each row; NA where nothing is."""
+    price = rows.loc[:, list(_TRADED)].to_numpy(dtype="float64")
+    volume = pd.to_numeric(rows["volume"], errors="coerce").to_numpy(dtype="float64")
+    top, bottom = price.max(axis=1), price.min(axis=1)
+    high, low = price[:, 1], price[:, 2]
+    checks: list[tuple[str, np.ndarray]] = [
+        ("symbol is missing", rows["symbol"].isna().to_numpy() | rows["symbol"].eq("").to_numpy()),
+        ("date is missing", rows["date"].isna().to_numpy()),
+        ("series is not one of shares", ~rows["series"].isin(SERIES_ORDER).to_numpy()),
+        ("price is missing", np.isnan(price).any(axis=1)),
+        ("price is infinite", np.isinf(price).any(axis=1)),
+        ("price is zero or negative", ~(bottom > 0)),
+        ("price is absurd", ~(top <= MAX_PRICE)),
+        ("high is below open, close or low", high < top - _ROUNDING),
+        ("low is above open, close or high", low > bottom + _ROUNDING),
+        ("volume is missing", ~np.isfinite(volume)),
+        ("volume is negative", volume < 0),
+        ("volume is not a whole number", volume != np.floor(volume)),
+    ]
+    if session is not None:
+        wrong_day = (rows["date"] != pd.Timestamp(session)).to_numpy()
+        checks.insert(2, (f"date is not {session:%Y-%m-%d}", wrong_day))
+    reason = np.full(len(rows), None, dtype="object")
+    for text, failed in reversed(checks):
+        if failed.any():
+            reason[failed] = text
+    return pd.Series(reason, index=rows.index, dtype="object")
+
+
+def _without_doubles(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Of equal repeated lines keep one; of contradicting ones keep none, for nothing says which is true."""
+    key = ["symbol", "date", "series"]
+    if not rows.duplicated(key).any():
+        return rows, empty_rejects()
+    repeated = rows.duplicated(list(BAR_COLUMNS))
+    aside = [rejects_of(rows.loc[repeated], "line is repeated")]
+    rows = rows.loc[~repeated]
+    contradicting = rows.duplicated(key, keep=False)
+    aside.append(rejects_of(rows.loc[contradicting], "lines contradict each other"))
+    return rows.loc[~contradicting], pd.concat(aside, ignore_index=True)
+
+
+def tick_of(price: float, *, coarse: float = 0.05) -> float:
+    """Return the price step in ₹: ``coarse`` from ₹250 up, 0.01 below (the exchange's rule since June 2024).
+
+    Raises
+    ------
+    ValueError
+        When the price is not a positive number.
+    """
+    if not (math.isfinite(price) and price > 0):
+        raise ValueError(f"The price {price} has no tick; it must be a positive number of rupees.")
+    return TICK if price < 250 else coarse

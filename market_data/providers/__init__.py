@@ -1,0 +1,229 @@
+"""What a provider of market data is: the protocol, its errors, and the registry.
+
+Adding a provider is one file in this folder and one entry in ``_BUILDERS``. A provider answers what it can of; what
+it cannot answer is an empty frame where the protocol says "may be empty", and an error otherwise, never an invented
+value. No provider reads a clock or the environment: every question names its date.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import pandas as pd
+
+LISTED_COLUMNS = (
+    "symbol",
+    "stock_name",
+    "series",
+    "isin",
+    "face_value",
+    "listed_on",
+    "kind",
+    "sector",
+    "industry",
+    "source",
+)
+CHANGE_COLUMNS = ("from_symbol", "to_symbol", "date", "proof")
+FACT_COLUMNS = ("symbol", "issue_size", "market_cap_crores", "pe_ratio", "source")
+DAY_COLUMNS = ("date", "kind", "is_session", "open", "close", "source")
+QUOTE_COLUMNS = ("symbol", "at", "last_price", "volume", "source")
+MEMBER_COLUMNS = ("index", "symbol", "industry")
+STATEMENT_COLUMNS = (
+    "symbol",
+    "period_end",
+    "kind",
+    "published_on",
+    "published_assumed",
+    "revenue",
+    "operating_income",
+    "net_income",
+    "eps",
+    "total_assets",
+    "equity",
+    "debt",
+    "current_assets",
+    "current_liabilities",
+    "inventory",
+    "shares",
+    "source",
+)
+
+
+class ProviderError(Exception):
+    """A provider could not answer; the sentence says what to do."""
+
+
+class SessionNotAvailable(ProviderError):  # noqa: N818 - the project's own word for it
+    """There are no bars for the session (yet)."""
+
+
+class SourceUnreadable(ProviderError):  # noqa: N818 - the project's own word for it
+    """The source exists but is not what it should be: another format, cut off, for another day."""
+
+
+class NotOffered(ProviderError):  # noqa: N818 - the project's own word for it
+    """The provider does not have this kind of data at all."""
+
+
+class TransientProviderError(ProviderError):
+    """The provider may answer when asked again later: a time-out, a rate limit."""
+
+
+class SourceFinding(NamedTuple):
+    """Something about the source worth telling: a missing optional file, a list that ends early."""
+
+    check: str
+    severity: str
+    """``info``, ``warning`` or ``error``."""
+    message: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class SourceFingerprint:
+    """Identity of what one session's bars are read from, so that a revised file is noticed.
+
+    Size and modification time are cheap to compare; ``sha256`` reads the content when first asked for and decides.
+    """
+
+    name: str
+    size: int
+    mtime_ns: int
+    content: Callable[[], bytes] = field(repr=False, compare=False)
+
+    @property
+    def sha256(self) -> str:
+        """Hexadecimal SHA-256 of the content."""
+        return hashlib.sha256(self.content()).hexdigest()
+
+
+@dataclass(frozen=True)
+class RawBars:
+    """One session's rows as parsed.
+
+    Attributes
+    ----------
+    frame
+        Bar frame, one row per symbol, in the first of the share series; not yet through ``bars.checked_bars``.
+    rejects
+        symbol, date, reason, raw: rows of share series that were not taken.
+    out_of_scope
+        Rows per series that hold no shares (government securities, bonds, …); they are not bad rows.
+    source
+        Provider and file, for the ``source`` column.
+    """
+
+    frame: pd.DataFrame
+    rejects: pd.DataFrame
+    source: str
+    out_of_scope: dict[str, int] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Provider(Protocol):
+    """A source of market data.
+
+    Dates are sessions of the exchange. ``as_of`` is the close of a session: nothing that became known later may show.
+    """
+
+    name: str
+    kind: str
+    """``real`` or ``simulated``."""
+    calendar: str | None
+    """Calendar of the library to seed market days from; None when ``market_days`` is complete in itself."""
+
+    def listed_symbols(self, as_of: date) -> pd.DataFrame:
+        """Return ``LISTED_COLUMNS``, one row a symbol; kind is share, fund or unknown, NA where not known."""
+        ...
+
+    def symbol_changes(self, as_of: date) -> pd.DataFrame:
+        """Return ``CHANGE_COLUMNS``: renames the source itself announces; may be empty."""
+        ...
+
+    def sessions(self, start: date | None, end: date) -> list[date]:
+        """Return the sessions with bars from ``start`` to ``end`` (both included), ascending."""
+        ...
+
+    def fingerprint(self, session: date) -> SourceFingerprint:
+        """Identify the source of a session's bars; raises SessionNotAvailable."""
+        ...
+
+    def bars(self, session: date) -> RawBars:
+        """Return a session's bars; raises SessionNotAvailable or SourceUnreadable."""
+        ...
+
+    def corporate_actions(self, as_of: date) -> pd.DataFrame:
+        """Return the event frame of official events known by ``as_of`` with ex-date up to 30 days later."""
+        ...
+
+    def official_coverage(self) -> date | None:
+        """Return the last ex-date up to which the official events are complete; None when there are none."""
+        ...
+
+    def daily_facts(self, session: date) -> pd.DataFrame:
+        """Return ``FACT_COLUMNS`` published for a session (shares, ₹ crore, ratio); may be empty."""
+        ...
+
+    def quotes(self, symbols: Sequence[str]) -> pd.DataFrame:
+        """Return ``QUOTE_COLUMNS``; raises NotOffered."""
+        ...
+
+    def index_members(self) -> pd.DataFrame:
+        """Return ``MEMBER_COLUMNS``; may be empty."""
+        ...
+
+    def market_days(self) -> pd.DataFrame:
+        """Return ``DAY_COLUMNS``: what the source itself proves about days; may be empty."""
+        ...
+
+    def statements(self, as_of: date) -> pd.DataFrame:
+        """Return ``STATEMENT_COLUMNS`` published by ``as_of`` (₹ crore); raises NotOffered."""
+        ...
+
+    def findings(self) -> list[SourceFinding]:
+        """Say what the source lacks."""
+        ...
+
+
+def _simulator() -> Provider:
+    from django.conf import settings
+
+    from market_data.providers.simulator import Simulator
+
+    return Simulator(
+        symbols=settings.SIMULATOR_SYMBOLS, sessions=settings.SIMULATOR_SESSIONS, seed=settings.SIMULATOR_SEED
+    )
+
+
+def _nse_archive() -> Provider:
+    from django.conf import settings
+
+    from market_data.providers.nse_archive import NseArchive
+
+    if settings.NSE_ARCHIVE_DIR is None:
+        raise ProviderError("NSE_ARCHIVE_DIR is not set; name the folder that holds the exchange's daily files.")
+    return NseArchive(Path(settings.NSE_ARCHIVE_DIR), series=settings.NSE_ARCHIVE_SERIES)
+
+
+_BUILDERS: dict[str, Callable[[], Provider]] = {"simulator": _simulator, "nse_archive": _nse_archive}
+PROVIDER_NAMES = tuple(_BUILDERS)
+
+
+def provider(name: str | None = None) -> Provider:
+    """Return the provider of that name, or the one that ``MARKET_DATA_PROVIDER`` chooses.
+
+    Raises
+    ------
+    ProviderError
+        When no provider bears the name, or its settings are incomplete.
+    """
+    from django.conf import settings
+
+    chosen = name or settings.MARKET_DATA_PROVIDER
+    builder = _BUILDERS.get(chosen)
+    if builder is None:
+        raise ProviderError(f"There is no provider {chosen!r}; choose one of {', '.join(PROVIDER_NAMES)}.")
+    return builder()

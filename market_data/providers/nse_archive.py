@@ -1,0 +1,349 @@
+"""The exchange's own files, kept in a folder, as a provider: no account and no broker needed.
+
+Layout of the folder: bars in ``bhavcopy/`` or directly in it, ``lists/``, ``reports/<YYYY-MM-DD>/``, and with
+``series="all"`` also ``bhavcopy_all_series/``, which then takes precedence for its dates. Everything but bars is
+optional; what is missing is told by ``findings``.
+"""
+
+import contextlib
+from collections.abc import Iterable, Sequence
+from datetime import date, time
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from market_data.bars import SERIES_ORDER
+from market_data.corporate_actions import official_events
+from market_data.providers import (
+    CHANGE_COLUMNS,
+    DAY_COLUMNS,
+    FACT_COLUMNS,
+    LISTED_COLUMNS,
+    MEMBER_COLUMNS,
+    NotOffered,
+    ProviderError,
+    RawBars,
+    SessionNotAvailable,
+    SourceFinding,
+    SourceFingerprint,
+    SourceUnreadable,
+    nse_lists,
+)
+from market_data.providers.nse_files import (
+    LAYOUTS,
+    TRADED_SCHEMA,
+    Layout,
+    content_of,
+    layout_of,
+    parsed_bars,
+    traded_prices,
+)
+from market_data.providers.security_kinds import (
+    Claim,
+    decided,
+    isin_claims,
+    tick_claims,
+    worded_as_fund,
+)
+
+AHEAD_DAYS = 30
+"""Official events with an ex-date up to so many days ahead are told."""
+
+_OPEN, _CLOSE = time(9, 15), time(15, 30)
+
+
+class NseArchive:
+    """Provider on a folder of the exchange's files.
+
+    Parameters
+    ----------
+    root
+        The folder.
+    series
+        ``eq`` reads ``bhavcopy/`` or the top folder only; ``all`` prefers ``bhavcopy_all_series/`` for its dates.
+
+    Raises
+    ------
+    ProviderError
+        When the folder does not exist or holds no daily file, or ``series`` is neither.
+    """
+
+    name = "nse_archive"
+    kind = "real"
+    calendar: str | None = "XBOM"
+
+    def __init__(self, root: Path, *, series: str = "eq") -> None:
+        if not root.is_dir():
+            raise ProviderError(f"{root} is not a folder; set NSE_ARCHIVE_DIR to the one with the exchange's files.")
+        if series not in ("eq", "all"):
+            raise ProviderError(f"NSE_ARCHIVE_SERIES is {series!r}; it must be eq or all.")
+        self.root = root
+        self.series = series
+        self._files: dict[date, tuple[Path, Layout]] = {}
+        self._seen: tuple[int, ...] = ()
+        if not self._daily_files():
+            raise ProviderError(
+                f"{root} holds no daily file of bars (sec_bhavdata_full_01012026.csv and the like), neither directly "
+                "nor in bhavcopy/; set NSE_ARCHIVE_DIR to the folder above."
+            )
+
+    def sessions(self, start: date | None, end: date) -> list[date]:
+        """Return the dates with a daily file from ``start`` to ``end``, ascending; the files are not opened."""
+        return sorted(day for day in self._daily_files() if (start is None or day >= start) and day <= end)
+
+    def fingerprint(self, session: date) -> SourceFingerprint:
+        """Identify the file of a session; raises SessionNotAvailable."""
+        path, _ = self._file(session)
+        state = path.stat()
+        return SourceFingerprint(str(path.relative_to(self.root)), state.st_size, state.st_mtime_ns, path.read_bytes)
+
+    def bars(self, session: date) -> RawBars:
+        """Return the bars of a session, raw as published; raises SessionNotAvailable or SourceUnreadable."""
+        path, layout = self._file(session)
+        return parsed_bars(content_of(path), name=path.name, layout=layout, session=session)
+
+    def listed_symbols(self, as_of: date) -> pd.DataFrame:
+        """Return every symbol listed or traded by a day.
+
+        Parameters
+        ----------
+        as_of
+            Day of knowledge.
+
+        Returns
+        -------
+        DataFrame
+            ``LISTED_COLUMNS``, one row a symbol, sorted. ``source`` names where the names come from and what proves the
+            kind. ``sector`` is the exchange's (index list); the exchange publishes no finer industry here.
+
+        Notes
+        -----
+        Point in time: symbols first listed or traded later do not show, issued capital and names come from reports not
+        later than ``as_of``. Kind, name, ISIN and sector of the undated lists are of the day those were made.
+        """
+        traded = self._traded(as_of)
+        facts = self._listing_facts(as_of)
+        symbols = facts.index.union(pd.Index(traded["symbol"].cat.categories, dtype="object"))
+        verdict = decided(symbols, self._claims(facts, traded))
+        listed = facts.reindex(verdict.index)
+        told = listed["source"].where(listed["source"].notna(), "nse_archive:bars")
+        listed = listed.assign(kind=verdict["kind"], source=told + "; kind: " + verdict["because"], industry=None)
+        return listed.reset_index().loc[:, list(LISTED_COLUMNS)]
+
+    def symbol_changes(self, as_of: date) -> pd.DataFrame:
+        """Return the renames of ``lists/symbolchange.csv`` up to a day; empty without the list."""
+        changes = nse_lists.symbol_changes(self._lists)
+        return changes.loc[pd.to_datetime(changes["date"]) <= pd.Timestamp(as_of), list(CHANGE_COLUMNS)]
+
+    def corporate_actions(self, as_of: date) -> pd.DataFrame:
+        """Return the event frame of the official list and of the reports' ``bc`` files.
+
+        Notes
+        -----
+        Point in time: the list does not say when an action was announced, so its rows are known from the ex-date on;
+        a ``bc`` row is known from the day of its report on. Nothing known after ``as_of`` is returned.
+        """
+        published = [nse_lists.listed_actions(self._lists), nse_lists.announced_actions(self._reports)]
+        raw = pd.concat([part for part in published if not part.empty] or published[:1], ignore_index=True)
+        known = pd.to_datetime(raw["known_on"]) <= pd.Timestamp(as_of)
+        ahead = pd.to_datetime(raw["ex_date"]) <= pd.Timestamp(as_of) + pd.Timedelta(days=AHEAD_DAYS)
+        return official_events(raw.loc[known & ahead])
+
+    def official_coverage(self) -> date | None:
+        """Return the last ex-date of the official list; the few later ones of single reports prove no completeness."""
+        last = nse_lists.listed_actions(self._lists)["ex_date"].max()
+        return None if pd.isna(last) else pd.Timestamp(last).date()
+
+    def daily_facts(self, session: date) -> pd.DataFrame:
+        """Return issued shares, market cap (₹ crore) and P/E of the session's report pack; empty without one."""
+        for day, pack in nse_lists.report_packs(self._reports):
+            if day == session:
+                return nse_lists.daily_facts(pack)
+        return pd.DataFrame(columns=list(FACT_COLUMNS), dtype="object")
+
+    def quotes(self, symbols: Sequence[str]) -> pd.DataFrame:
+        """Raise NotOffered: an archive has no quotes."""
+        raise NotOffered("The exchange's archive has daily files only; quotes need a broker's provider.")
+
+    def index_members(self) -> pd.DataFrame:
+        """Return ``MEMBER_COLUMNS`` of the index lists in ``lists/``."""
+        return nse_lists.index_members(self._lists).loc[:, list(MEMBER_COLUMNS)]
+
+    def market_days(self) -> pd.DataFrame:
+        """Return what the files prove: each daily file is a session, each listed holiday without one is none.
+
+        Returns
+        -------
+        DataFrame
+            ``DAY_COLUMNS``. A file on a Saturday or Sunday is of kind special, any other normal; the calendar module
+            knows the Muhurat sessions and the drills among them. Hours are unknown for special ones.
+        """
+        records = [
+            (day, "normal", True, _OPEN, _CLOSE, "nse_archive:daily file")
+            if day.weekday() < 5
+            else (day, "special", True, None, None, "nse_archive:daily file")
+            for day in sorted(self._daily_files())
+        ]
+        closed = nse_lists.holidays(self._lists)
+        records += [
+            (stamp.date(), "holiday", False, None, None, f"nse_archive:holiday list, {description}"[:60])
+            for stamp, description in closed.itertuples(index=False)
+            if stamp.date() not in self._files
+        ]
+        return pd.DataFrame.from_records(sorted(records), columns=list(DAY_COLUMNS))
+
+    def statements(self, as_of: date) -> pd.DataFrame:
+        """Raise NotOffered: companies' statements come in by import."""
+        raise NotOffered("The exchange's archive has no statements; bring them in with import_fundamentals.")
+
+    def findings(self) -> list[SourceFinding]:
+        """Name the optional files that are missing, and where the official events end."""
+        wanted = {
+            nse_lists.EQUITIES: ("names, ISIN and listing dates stay empty", "the list of equities"),
+            nse_lists.ACTIONS: ("splits and bonuses are inferred from prices", "the list of corporate actions"),
+            "ind_nifty500list.csv": ("sectors and index members stay empty", "the list of the NIFTY 500"),
+        }
+        found = [
+            SourceFinding("source_files", "warning", f"lists/{name} is missing: {effect}.", f"Put {what} there.")
+            for name, (effect, what) in wanted.items()
+            if not (self._lists / name).is_file()
+        ]
+        if not any(nse_lists.report_packs(self._reports)):
+            found.append(
+                SourceFinding(
+                    "source_files",
+                    "warning",
+                    "reports/ holds no report pack: issued capital and official P/E stay empty.",
+                    "Unpack the daily report pack into reports/YYYY-MM-DD/.",
+                )
+            )
+        covered, newest = self.official_coverage(), max(self._daily_files())
+        if covered is not None and covered < newest:
+            message = (
+                f"Official corporate actions end on {covered}, bars on {newest}: later ones are inferred from prices."
+            )
+            found.append(SourceFinding("official_coverage", "warning", message, f"Renew lists/{nse_lists.ACTIONS}."))
+        return found
+
+    @property
+    def _lists(self) -> Path:
+        return self.root / "lists"
+
+    @property
+    def _reports(self) -> Path:
+        return self.root / "reports"
+
+    def _daily_files(self) -> dict[date, tuple[Path, Layout]]:
+        """Find the file of each date; looked for again when a folder changed, because tonight's file arrives late."""
+        folders = [self.root, self.root / "bhavcopy"]
+        if self.series == "all":
+            folders.append(self.root / "bhavcopy_all_series")
+        folders = [folder for folder in folders if folder.is_dir()]
+        state = tuple(folder.stat().st_mtime_ns for folder in folders)
+        if state != self._seen:
+            self._files = {}
+            for folder in folders:
+                self._files.update(_files_in(folder))
+            self._seen = state
+        return self._files
+
+    def _file(self, session: date) -> tuple[Path, Layout]:
+        found = self._daily_files().get(session)
+        if found is None:
+            raise SessionNotAvailable(
+                f"No daily file for {session} lies in {self.root}; put sec_bhavdata_full_{session:%d%m%Y}.csv there."
+            )
+        return found
+
+    def _traded(self, as_of: date) -> pd.DataFrame:
+        """Return what traded by a day, in ``TRADED_SCHEMA``; unreadable days are told when their bars are read."""
+        parts = [TRADED_SCHEMA.empty_table()]
+        for session in self.sessions(None, as_of):
+            path, layout = self._file(session)
+            with contextlib.suppress(SourceUnreadable):
+                parts.append(traded_prices(content_of(path), name=path.name, layout=layout, session=session))
+        table = pa.concat_tables(parts)
+        for place, column in enumerate(table.column_names):
+            if column in ("symbol", "series", "isin"):
+                table = table.set_column(place, column, pc.utf8_trim_whitespace(table[column]))
+        table = table.filter(pc.is_in(table["series"], pa.array(SERIES_ORDER)))
+        # 1.5 million rows of few distinct words: as categories they cost a tenth of the time and memory.
+        traded: pd.DataFrame = table.to_pandas(strings_to_categorical=True)
+        return traded
+
+    def _listing_facts(self, as_of: date) -> pd.DataFrame:
+        """Join the lists, the one with the fullest names first; index symbol, columns of ``LISTED_COLUMNS``."""
+        equities = nse_lists.listed_equities(self._lists)
+        equities = equities.loc[~(equities["listed_on"] > pd.Timestamp(as_of))]
+        members = nse_lists.index_members(self._lists).drop_duplicates("symbol").drop(columns=["index"])
+        parts = [
+            equities.assign(source=f"nse_archive:{nse_lists.EQUITIES}"),
+            members.rename(columns={"industry": "sector"}).assign(source="nse_archive:index list"),
+        ]
+        # The newest report speaks first.
+        for day, pack in reversed(list(nse_lists.report_packs(self._reports))):
+            if day <= as_of:
+                source = f"nse_archive:reports/{pack.name}"
+                parts.append(
+                    nse_lists.issued_capital(pack)
+                    .drop(columns=["issue_size", "market_cap_crores"])
+                    .assign(source=source)
+                )
+                parts.append(nse_lists.traded_as_equity(pack).assign(series="EQ", source=source))
+        return _first_known(parts)
+
+    def _claims(self, facts: pd.DataFrame, traded: pd.DataFrame) -> list[Claim]:
+        """Collect what each source says about kinds, the strongest first (see ``security_kinds``)."""
+        dated = traded.loc[traded["isin"].notna(), ["symbol", "isin"]].astype("object")
+        claims = isin_claims(dated.drop_duplicates("symbol", keep="last").set_index("symbol")["isin"], "the daily file")
+        claims += isin_claims(facts["isin"], "the lists")
+        claims.append(Claim("share", frozenset(nse_lists.listed_equities(self._lists)["symbol"]), "list of equities"))
+        packs = [pack for _, pack in nse_lists.report_packs(self._reports)]
+        claims += [claim for pack in packs for claim in _report_claims(pack)]
+        claims.append(Claim("share", frozenset(nse_lists.index_members(self._lists)["symbol"]), "index list"))
+        actions = nse_lists.listed_actions(self._lists)
+        claims.append(Claim("share", frozenset(actions["symbol"]), "list of corporate actions in equities"))
+        surveilled = frozenset(traded.loc[traded["series"].ne("EQ"), "symbol"])
+        claims.append(Claim("share", surveilled, "trades in a series of shares only"))
+        spoken_for = frozenset().union(*(claim.symbols for claim in claims))
+        undecided = traded.loc[~traded["symbol"].isin(spoken_for)].astype({"symbol": "object"})
+        by_tick_fund, by_tick_share = tick_claims(undecided)
+        worded = frozenset(symbol for symbol in undecided["symbol"].unique() if worded_as_fund(symbol))
+        return [*claims, by_tick_fund, Claim("fund", worded, "wording of the symbol"), by_tick_share]
+
+
+def _files_in(folder: Path) -> dict[date, tuple[Path, Layout]]:
+    """Recognise the daily files of a folder; of several for one date the layout that tells most wins."""
+    found: dict[date, tuple[Path, Layout]] = {}
+    for path in sorted(folder.iterdir()):
+        recognised = layout_of(path.name)
+        if recognised is None:
+            continue
+        layout, day = recognised
+        if day not in found or LAYOUTS.index(layout) < LAYOUTS.index(found[day][1]):
+            found[day] = (path, layout)
+    return found
+
+
+def _report_claims(pack: Path) -> list[Claim]:
+    """What one report pack says: ``mcap`` lists every company, so the rest of series EQ are funds."""
+    companies = frozenset(nse_lists.issued_capital(pack)["symbol"])
+    if not companies:
+        return []
+    others = frozenset(nse_lists.traded_as_equity(pack)["symbol"]) - companies
+    return [
+        Claim("share", companies | nse_lists.changed_series(pack), f"issued capital in reports/{pack.name}"),
+        Claim("fund", others, f"traded in EQ without issued capital in reports/{pack.name}"),
+    ]
+
+
+def _first_known(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Of several lists take, per symbol and column, the first value known; ``source`` names the first list."""
+    wanted = [column for column in LISTED_COLUMNS if column not in ("kind", "industry")]
+    frames = [part.reindex(columns=wanted).astype("object") for part in parts]
+    joined = pd.concat(frames, ignore_index=True)
+    joined = joined.where(joined.notna() & (joined != ""), None)
+    # GroupBy.first skips missing values, which is the rule wanted here.
+    return joined.groupby("symbol", sort=True).first()

@@ -1,0 +1,393 @@
+"""The exchange's daily files of bars: their names, their three layouts, and how a row becomes a bar.
+
+Source of the layouts: the exchange's archive of reports for the cash market.
+
+- full: ``sec_bhavdata_full_DDMMYYYY.csv``, turnover in ₹ lakh, with delivery;
+- udiff: ``BhavCopy_NSE_CM_0_0_0_YYYYMMDD_F_0000.csv.zip`` (since July 2024), turnover in ₹, with ISIN;
+- cm: ``cmDDMMMYYYYbhav.csv.zip`` (until July 2024), turnover in ₹, with ISIN.
+
+Each may lie as ``.csv`` or inside a ``.zip``. Values are padded with blanks, ``-`` stands for unknown, a byte-order
+mark may come first. Reading is pure: bytes and a date in, frames out.
+"""
+
+import io
+import re
+import zipfile
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+
+from market_data.bars import (
+    BAR_COLUMNS,
+    PRICE_COLUMNS,
+    SERIES_ORDER,
+    as_bar_frame,
+    empty_rejects,
+    first_of_series,
+    joined_rejects,
+    rejects_of,
+)
+from market_data.providers import RawBars, SourceUnreadable
+
+MAX_BYTES = 64 * 1024 * 1024
+"""A day of the whole market takes under 1 MB; anything near this size is not such a file."""
+
+_UNKNOWN = ["", "-", " ", " -", "- ", "NA", "nan"]
+_NUMBERS = (*PRICE_COLUMNS, "volume", "turnover", "trades", "delivered_quantity")
+_AGAIN = "Fetch the file again from the exchange's archive."
+
+
+TRADED_SCHEMA = pa.schema(
+    [
+        ("symbol", pa.string()),
+        ("date", pa.timestamp("ns")),
+        ("series", pa.string()),
+        *((column, pa.float64()) for column in ("open", "high", "low", "last_price")),
+        ("isin", pa.string()),
+    ]
+)
+
+_TRADED = frozenset(TRADED_SCHEMA.names) - {"date"}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One layout of the daily file.
+
+    Attributes
+    ----------
+    pattern
+        Matches the file's name without ``.zip``; its first group is the date.
+    day_format, row_day_format
+        How the date is written in the name and in the rows.
+    columns
+        The file's column → the bar frame's; ``turnover`` is in units of ``turnover_unit`` rupees.
+    optional
+        Bar columns the file may leave out.
+    """
+
+    name: str
+    pattern: re.Pattern[str]
+    day_format: str
+    row_day_format: str
+    columns: dict[str, str]
+    turnover_unit: float
+    optional: frozenset[str] = frozenset()
+
+
+FULL = Layout(
+    "full",
+    re.compile(r"sec_bhavdata_full_(\d{8})\.csv", re.IGNORECASE),
+    "%d%m%Y",
+    "%d-%b-%Y",
+    {
+        "SYMBOL": "symbol",
+        "SERIES": "series",
+        "DATE1": "date",
+        "PREV_CLOSE": "prev_close",
+        "OPEN_PRICE": "open",
+        "HIGH_PRICE": "high",
+        "LOW_PRICE": "low",
+        "LAST_PRICE": "last_price",
+        "CLOSE_PRICE": "close",
+        "AVG_PRICE": "vwap",
+        "TTL_TRD_QNTY": "volume",
+        "TURNOVER_LACS": "turnover",
+        "NO_OF_TRADES": "trades",
+        "DELIV_QTY": "delivered_quantity",
+    },
+    turnover_unit=100_000.0,
+    optional=frozenset({"last_price", "vwap", "trades", "delivered_quantity"}),
+)
+UDIFF = Layout(
+    "udiff",
+    re.compile(r"BhavCopy_NSE_CM_0_0_0_(\d{8})_F_0000\.csv", re.IGNORECASE),
+    "%Y%m%d",
+    "%Y-%m-%d",
+    {
+        "TckrSymb": "symbol",
+        "SctySrs": "series",
+        "TradDt": "date",
+        "PrvsClsgPric": "prev_close",
+        "OpnPric": "open",
+        "HghPric": "high",
+        "LwPric": "low",
+        "LastPric": "last_price",
+        "ClsPric": "close",
+        "TtlTradgVol": "volume",
+        "TtlTrfVal": "turnover",
+        "TtlNbOfTxsExctd": "trades",
+        "ISIN": "isin",
+    },
+    turnover_unit=1.0,
+    optional=frozenset({"last_price", "trades", "isin"}),
+)
+CM = Layout(
+    "cm",
+    re.compile(r"cm(\d{2}[A-Z]{3}\d{4})bhav\.csv", re.IGNORECASE),
+    "%d%b%Y",
+    "%d-%b-%Y",
+    {
+        "SYMBOL": "symbol",
+        "SERIES": "series",
+        "TIMESTAMP": "date",
+        "PREVCLOSE": "prev_close",
+        "OPEN": "open",
+        "HIGH": "high",
+        "LOW": "low",
+        "LAST": "last_price",
+        "CLOSE": "close",
+        "TOTTRDQTY": "volume",
+        "TOTTRDVAL": "turnover",
+        "TOTALTRADES": "trades",
+        "ISIN": "isin",
+    },
+    turnover_unit=1.0,
+    optional=frozenset({"last_price", "trades", "isin"}),
+)
+LAYOUTS = (FULL, UDIFF, CM)
+"""In the order of preference when one date lies in several layouts: only the first one knows deliveries."""
+
+
+def layout_of(name: str) -> tuple[Layout, date] | None:
+    """Recognise a daily file by its name.
+
+    Parameters
+    ----------
+    name
+        File name, with or without ``.zip``.
+
+    Returns
+    -------
+    tuple of Layout and date, or None
+        None for a file that is not one of bars, also when the date in its name does not exist.
+    """
+    plain = name[:-4] if name.lower().endswith(".zip") else name
+    for layout in LAYOUTS:
+        match = layout.pattern.fullmatch(plain)
+        if match:
+            try:
+                return layout, datetime.strptime(match[1].title(), layout.day_format).date()
+            except ValueError:
+                return None
+    return None
+
+
+def content_of(path: Path) -> bytes:
+    """Read a file, or the single member of a zip.
+
+    Raises
+    ------
+    SourceUnreadable
+        When the zip is damaged, holds more than one csv, or would grow beyond ``MAX_BYTES``.
+    """
+    if path.suffix.lower() != ".zip":
+        if path.stat().st_size > MAX_BYTES:
+            raise SourceUnreadable(f"{path.name} has {path.stat().st_size:,} bytes; a daily file has under a million.")
+        return path.read_bytes()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [entry for entry in archive.infolist() if entry.filename.lower().endswith(".csv")]
+            if len(members) != 1:
+                raise SourceUnreadable(f"{path.name} holds {len(members)} csv files instead of one. {_AGAIN}")
+            # The declared size may lie, so no more than the limit is ever unpacked.
+            with archive.open(members[0]) as stream:
+                content = stream.read(MAX_BYTES + 1)
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+        raise SourceUnreadable(f"{path.name} is not a readable zip file ({error}). {_AGAIN}") from error
+    if len(content) > MAX_BYTES:
+        raise SourceUnreadable(f"{path.name} unpacks to more than {MAX_BYTES:,} bytes and is refused. {_AGAIN}")
+    return content
+
+
+def parsed_bars(content: bytes, *, name: str, layout: Layout, session: date) -> RawBars:
+    """Turn the content of a daily file into bars.
+
+    Parameters
+    ----------
+    content
+        The csv, unpacked.
+    name
+        File name, for messages and the ``source`` column.
+    layout
+        Its layout.
+    session
+        The date in its name; rows of another date are set aside.
+
+    Returns
+    -------
+    RawBars
+        ``len(frame) + len(rejects) + sum(out_of_scope)`` is the number of lines after the header.
+
+    Raises
+    ------
+    SourceUnreadable
+        When the file is empty, cut off, HTML, of another layout, or wholly of another date.
+    """
+    text = _plain_csv(content, name)
+    table, broken = _table(text, layout, name)
+    rows, unread = _rows(table, layout)
+    _check_day(rows, session, name)
+    shares = rows["series"].isin(SERIES_ORDER).to_numpy()
+    outside = rows["series"].to_numpy()[~shares]
+    if len(outside):
+        rows, unread = rows.loc[shares], unread[shares]
+    wrong_day = rows["date"].ne(pd.Timestamp(session)).to_numpy() & ~unread
+    aside = [broken]
+    if unread.any() or wrong_day.any():
+        aside.append(rejects_of(rows.loc[unread], "a number is missing or unreadable"))
+        aside.append(rejects_of(rows.loc[wrong_day], f"date is not {session:%Y-%m-%d}"))
+        rows = rows.loc[~unread & ~wrong_day]
+    kept, lower = first_of_series(rows)
+    return RawBars(
+        frame=as_bar_frame(kept),
+        rejects=joined_rejects(*aside, lower),
+        source=f"nse_archive:{layout.name}",
+        out_of_scope=dict(sorted(Counter(map(str, outside)).items())),
+    )
+
+
+def traded_prices(content: bytes, *, name: str, layout: Layout, session: date) -> pa.Table:
+    """Read only who traded at which prices, for telling shares from funds: many times faster than ``parsed_bars``.
+
+    Returns
+    -------
+    pyarrow.Table
+        symbol, date (the session), series, open, high, low, last_price, isin (null where the layout has none); the
+        rows of all series, texts untrimmed.
+
+    Raises
+    ------
+    SourceUnreadable
+        As ``parsed_bars``.
+    """
+    table, _ = _table(_plain_csv(content, name), layout, name, _TRADED)
+    day = np.full(table.num_rows, np.datetime64(session, "ns"))
+    table = table.append_column("date", pa.array(day))
+    for column in ("last_price", "isin"):
+        if column not in table.column_names:
+            table = table.append_column(column, pa.nulls(table.num_rows))
+    return table.select(TRADED_SCHEMA.names).cast(TRADED_SCHEMA)
+
+
+def _plain_csv(content: bytes, name: str) -> bytes:
+    """Take off what may precede the header, and refuse what is no table."""
+    text = content.removeprefix(b"\xef\xbb\xbf").strip()
+    if not text:
+        raise SourceUnreadable(f"{name} is empty. {_AGAIN}")
+    if text.startswith((b"<", b"{")):
+        raise SourceUnreadable(f"{name} is a web page or an error message, not a csv. {_AGAIN}")
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError:
+        text = text.decode("latin-1").encode("utf-8")
+    return text
+
+
+def _table(text: bytes, layout: Layout, name: str, only: Collection[str] = ()) -> tuple[pa.Table, pd.DataFrame]:
+    """Read the csv into arrow columns; lines with another number of fields are set aside."""
+    first, _, rest = text.partition(b"\n")
+    header = [column.strip().strip('"').strip() for column in first.decode().split(",")]
+    _check_complete(header, rest, layout, name)
+    columns = [column or f"_{place}" for place, column in enumerate(header)]
+    broken: list[tuple[str, None, str, str]] = []
+
+    def set_aside(row: pyarrow.csv.InvalidRow) -> str:
+        reason = f"line has {row.actual_columns} fields instead of {row.expected_columns}"
+        broken.append((row.text.split(",")[0].strip(), None, reason, row.text))
+        return "skip"
+
+    wanted = [column for column in columns if column in layout.columns and (not only or layout.columns[column] in only)]
+    for numbers in (pa.float64(), pa.string()):
+        kinds = {column: numbers if layout.columns[column] in _NUMBERS else pa.string() for column in wanted}
+        broken.clear()
+        try:
+            table = pyarrow.csv.read_csv(
+                io.BytesIO(rest),
+                read_options=pyarrow.csv.ReadOptions(column_names=columns, use_threads=False),
+                parse_options=pyarrow.csv.ParseOptions(invalid_row_handler=set_aside),
+                convert_options=pyarrow.csv.ConvertOptions(
+                    column_types=kinds, include_columns=wanted, null_values=_UNKNOWN, strings_can_be_null=False
+                ),
+            )
+        except pa.ArrowInvalid:
+            continue  # a text among the numbers: read all as text, then line by line
+        aside = pd.DataFrame.from_records(broken, columns=list(empty_rejects().columns))
+        return table.rename_columns([layout.columns[column] for column in table.column_names]), aside
+    raise SourceUnreadable(f"{name} is not a readable csv file. {_AGAIN}")
+
+
+def _check_complete(header: list[str], rest: bytes, layout: Layout, name: str) -> None:
+    missing = [
+        theirs for theirs, ours in layout.columns.items() if theirs not in header and ours not in layout.optional
+    ]
+    if missing:
+        raise SourceUnreadable(
+            f"{name} lacks the columns {', '.join(missing)} of its layout; it has {', '.join(header)[:200]}. {_AGAIN}"
+        )
+    last = rest.rstrip().rpartition(b"\n")[2]
+    if not last:
+        raise SourceUnreadable(f"{name} has a header and no rows. {_AGAIN}")
+    if last.count(b",") < len(header) - 1:
+        raise SourceUnreadable(f"{name} ends in the middle of a line: {last.decode()[:80]!r}. {_AGAIN}")
+
+
+def _rows(table: pa.Table, layout: Layout) -> tuple[pd.DataFrame, np.ndarray]:
+    """Turn arrow columns into the columns of a bar frame, and tell which rows hold an unreadable or missing number."""
+    columns: dict[str, object] = {}
+    unread = np.zeros(table.num_rows, dtype=bool)
+    for column in table.column_names:
+        values = table[column]
+        if column in _NUMBERS and pa.types.is_floating(values.type):
+            columns[column] = values.to_numpy()
+        elif column in _NUMBERS:
+            text = pd.Series(pc.utf8_trim_whitespace(values).to_pandas(), dtype="object")
+            number = pd.to_numeric(text.where(~text.isin(_UNKNOWN)), errors="coerce")
+            unread |= (number.isna() & ~text.isin(_UNKNOWN)).to_numpy()
+            columns[column] = number.to_numpy(dtype="float64")
+        else:
+            columns[column] = _words(values)
+    rows = pd.DataFrame(columns)
+    rows["date"] = _dates(rows["date"], layout.row_day_format)
+    for column in BAR_COLUMNS:
+        if column not in rows and column != "turnover_lakh":
+            rows[column] = None if column == "isin" else np.nan
+    unread |= rows["volume"].isna().to_numpy()
+    for column in ("volume", "trades", "delivered_quantity"):
+        unread |= (rows[column] != np.floor(rows[column])).to_numpy() & rows[column].notna().to_numpy()
+    rows["turnover_lakh"] = rows.pop("turnover") * (layout.turnover_unit / 100_000.0)
+    rows["isin"] = rows["isin"].where(rows["isin"].notna() & rows["isin"].ne(""), None)
+    return rows.loc[:, list(BAR_COLUMNS)], unread
+
+
+def _words(values: pa.ChunkedArray) -> np.ndarray:
+    """Trim text and share equal strings, as Python objects."""
+    words = pc.utf8_trim_whitespace(values).dictionary_encode().combine_chunks()
+    if isinstance(words, pa.ChunkedArray):
+        words = pa.concat_arrays(words.unify_dictionaries().chunks)
+    meanings = np.array(words.dictionary.to_pylist(), dtype=object)
+    taken: np.ndarray = meanings[words.indices.to_numpy()]
+    return taken
+
+
+def _dates(text: "pd.Series", written: str) -> "pd.Series":
+    """Read each distinct date once; what is none becomes NaT."""
+    meanings = {word: pd.to_datetime(word.title(), format=written, errors="coerce") for word in text.unique()}
+    return text.map(meanings).astype("datetime64[ns]")
+
+
+def _check_day(rows: pd.DataFrame, session: date, name: str) -> None:
+    """Refuse a file that is wholly of another day: it was misnamed, and no row of it can be trusted."""
+    if rows["date"].eq(pd.Timestamp(session)).any():
+        return
+    said = rows["date"].dropna().unique()
+    inside = ", ".join(f"{pd.Timestamp(day):%Y-%m-%d}" for day in said[:3]) or "no date"
+    raise SourceUnreadable(f"{name} holds {inside} although its name says {session:%Y-%m-%d}. {_AGAIN}")

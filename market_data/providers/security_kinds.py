@@ -1,0 +1,147 @@
+"""Which symbols are shares and which are funds (ETFs), and what proves it.
+
+Funds trade in series EQ among the shares and no daily file says which is which. Evidence is taken in this order, the
+first that speaks decides, and its words are kept with the symbol:
+
+1. ISIN: ``INF`` is a fund's, ``INE`` and ``IN9`` a company's.
+2. The exchange's list of equities, its list of companies with their issued capital (``mcap`` of the report pack) and
+   its index lists hold companies only. What trades in series EQ on a day and is missing in that day's ``mcap``, which
+   lists every company, is a fund.
+3. Corporate actions of the equity series, and trading in BE, BZ, SM or ST, concern companies only.
+4. Prices: until 2024-06-10 every share moved in steps of ₹0.05 while funds moved in steps of ₹0.01; afterwards this
+   holds for prices above ₹250. One-sided each way: see ``tick_claims``.
+5. The symbol's own wording (``NIFTYBEES``): see ``worded_as_fund``.
+
+A symbol about which nothing speaks is ``unknown``. A kind never changes during a symbol's life, so evidence dated
+after the day asked for may be used: what it tells was known to everybody on the day of listing.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+FIVE_PAISE_UNTIL = date(2024, 6, 10)
+"""From this day shares under ₹250 move in steps of ₹0.01 (circular of the exchange of May 2024)."""
+
+FIVE_PAISE_FROM_PRICE = 300.0
+"""₹; well above the ₹250 of the rule, because the step is reviewed monthly and not daily."""
+
+MIN_OFF_GRID = 3
+MIN_ON_GRID = 8
+MAX_OFF_SHARE = 0.05
+
+_HOUSES = "ABSL|AONE|BFAM|BSL|DSP|EDEL|HDFC|HSBC|IBMF|ICICI|IDBI|KOTAK|LICMF|LICN|NAVI|NIP|SBI|TWC|UTI|BBNPP"
+_CONTENTS = (
+    "GOLD|SILV|NIF|SENS|SENEX|N50|NXT|NEXT|MID|M150|SML|SMALL|MOM|VAL|QUAL|QTY|LOVOL|LOWVOL|ALPHA|ALPL|NV20|N?100|500|"
+    "BANKN|BANKP|10BANK|BK|PSU|PVT|IT$|TECH|PHARM|HEAL|FMCG|AUTO|INFRA|CONS|COMMO|FIN$|LIQ|\\d*G(?:SEC|S\\d)|10GS|MNC|"
+    "MSCI|MCAP|NF100|BSE|GROWTH"
+)
+_FUND_WORDING = (
+    re.compile(r"ETF|BEES$|.ADD$|.BETA$|\dCASE$|NIFTY|SENSEX$"),
+    re.compile(r"^(?:LIQUID|GILT\d|LTGILT|EBBETF|SDL\d|MON100|MON50|MOM\d|NEXT\d|MID\d|SML\d|NV20|CPSE$|GROWW[A-Z])"),
+    re.compile(rf"^(?:{_HOUSES})[A-Z0-9]*?(?:{_CONTENTS})"),
+    # Two-letter houses are also how companies begin, so these themes are spelt out.
+    re.compile(
+        r"^MA(?:N\d|NV\d|NXT|SILV|GOLD|FANG|M\d|SPTOP|HK)|^MO(?:BANK\d|LOWVOL|MOMENTUM|NEXT|QUALITY|VALUE|GOLD|SILV)"
+    ),
+    re.compile(r"^[EQ]?(?:GOLD|SILVER)(?:\d+|SHARE|CASE|HALF|BND|AG)?$|^E?LIQUID$"),
+    # The theme of an index alone, where a company would bear a name.
+    re.compile(
+        r"^(?:ALPHA|AUTO|BFSI|CHEMICAL|COMMO|CONS|CONSUMER|CONSUMPTION|DEFENCE|DIVIDEND|EBANK|ENERGY|EQUAL|ESG|FINANCIAL|FMCG|"
+        r"HEALTHCARE|HEALTHY|INFRA|INTERNET|IT|LOWVOL|METAL|MID|MIDCAP|MIDSMALL|MNC|MOMENTUM|MULTICAP|PHARMA|PSUBANK|QUALITY|"
+        r"REALTY|SELECTIPO|SMALL|SMALLCAP|TECH|TOP|VALUE)\d*$"
+    ),
+    re.compile(r"GSEC\d*(?:[A-Z]{4})?$|^(?:AXIS|UNION|TATA?|IVZIN|CHOICE)(?:GOLD|I?LVER|SILV)"),
+)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What one source says about symbols: they are of a kind, for a reason."""
+
+    kind: str
+    symbols: frozenset[str]
+    because: str
+
+
+def isin_claims(isin: "pd.Series", where: str) -> list[Claim]:
+    """Tell companies from funds by the prefix of the ISIN.
+
+    Parameters
+    ----------
+    isin
+        ISIN by symbol (index); missing ones say nothing.
+    where
+        The source's name.
+    """
+    known = isin.dropna().astype(str)
+    fund = known.str.startswith("INF")
+    share = known.str.startswith(("INE", "IN9"))
+    return [
+        Claim("fund", frozenset(known.index[fund]), f"ISIN in {where}"),
+        Claim("share", frozenset(known.index[share]), f"ISIN in {where}"),
+    ]
+
+
+def tick_claims(traded: pd.DataFrame) -> list[Claim]:
+    """Tell shares from funds by the step of their prices.
+
+    Parameters
+    ----------
+    traded
+        Columns symbol, date, open, high, low, last_price; the close is left out because it is an average.
+
+    Returns
+    -------
+    list of Claim
+        *fund*: before ``FIVE_PAISE_UNTIL``, ``MIN_OFF_GRID`` sessions with a price off the ₹0.05 grid. *share*: at
+        least ``MIN_ON_GRID`` sessions in which shares had to be on the grid, and at most ``MAX_OFF_SHARE`` of them
+        off it. Some gold funds also keep to the grid, so the second speaks only after the wording of the symbol.
+    """
+    price = traded.loc[:, ["open", "high", "low", "last_price"]].to_numpy(dtype="float64")
+    paise = np.rint(np.nan_to_num(price) * 100).astype("int64")
+    early = (traded["date"] < pd.Timestamp(FIVE_PAISE_UNTIL)).to_numpy()
+    rows = pd.DataFrame(
+        {
+            "symbol": traded["symbol"].to_numpy(),
+            "early_off": (paise % 5 != 0).any(axis=1) & early,
+            "off": (paise % 5 != 0).any(axis=1),
+        }
+    )
+    rows = rows.loc[early | (price.min(axis=1) > FIVE_PAISE_FROM_PRICE)]
+    seen = rows.groupby("symbol").agg(early_off=("early_off", "sum"), off=("off", "mean"), sessions=("off", "size"))
+    fund = seen["early_off"] >= MIN_OFF_GRID
+    share = (seen["sessions"] >= MIN_ON_GRID) & (seen["off"] <= MAX_OFF_SHARE)
+    return [
+        Claim("fund", frozenset(seen.index[fund]), "prices off the ₹0.05 grid of shares"),
+        Claim("share", frozenset(seen.index[share & ~fund]), "prices on the ₹0.05 grid of shares"),
+    ]
+
+
+def worded_as_fund(symbol: str) -> bool:
+    """Tell whether a symbol is worded as funds are: a fund house with a theme, an index, ``ETF``, ``BEES``."""
+    return any(pattern.search(symbol) for pattern in _FUND_WORDING)
+
+
+def decided(symbols: Iterable[str], claims: Iterable[Claim]) -> pd.DataFrame:
+    """Let the first claim that speaks about a symbol decide its kind.
+
+    Returns
+    -------
+    DataFrame
+        Index symbol; columns kind (share, fund, unknown) and because.
+    """
+    verdict = pd.DataFrame(
+        {"kind": "unknown", "because": "no evidence"}, index=pd.Index(sorted(set(symbols)), name="symbol")
+    )
+    open_ones = set(verdict.index)
+    for claim in claims:
+        found = sorted(open_ones & claim.symbols)
+        verdict.loc[found, "kind"] = claim.kind
+        verdict.loc[found, "because"] = claim.because
+        open_ones.difference_update(found)
+    return verdict
