@@ -3,16 +3,29 @@
 The back-adjusted price of a day is ``raw * factor``, the back-adjusted volume ``volume / factor``, where the factor is
 the product over all events with a later ex-date. Only events whose ex-date has come and that were known on the day
 asked for take part, so the same call with an earlier day gives what the system knew then.
+
+Official events are checked against the price on the ex-date. One that the price plainly contradicts (a postponed or
+cancelled action, a wrong symbol) stays on record as official, but does not act: the tape shows that the shares were not
+divided, and acting would invent a jump. Its symbol is flagged by ``price_jumps.unexplained_jumps``.
 """
 
+from collections.abc import Hashable, Mapping
 from datetime import date
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from market_data.corporate_actions import EVENT_COLUMNS, FACTOR_KINDS, typed_events
+
 # An official event within so many calendar days of an inferred one is taken for the same event (about five sessions).
 SAME_EVENT_DAYS = 7
+
+# A price within this of the factor agrees: 20 % is the widest band, 1 % the rounding of the base price.
+AGREES_WITHIN = 0.21
+# Only a factor that stands out of a day's ordinary movement can be contradicted by it.
+TELLING_FACTOR = 0.70
 
 _DAY = np.timedelta64(1, "D")
 
@@ -30,8 +43,8 @@ def effective_events(events: pd.DataFrame, as_of: date | pd.Timestamp) -> pd.Dat
     Returns
     -------
     DataFrame
-        Event frame: ex-date and known-on not after ``as_of``, a usable factor, not rejected by then, and no inferred
-        event beside an official one of the same symbol within ``SAME_EVENT_DAYS``.
+        Event frame: ex-date and known-on not after ``as_of``, a usable factor, not rejected by then, not contradicted
+        by the price, and no inferred event beside an official one of the same symbol within ``SAME_EVENT_DAYS``.
 
     Notes
     -----
@@ -41,29 +54,30 @@ def effective_events(events: pd.DataFrame, as_of: date | pd.Timestamp) -> pd.Dat
     day = pd.Timestamp(as_of)
     usable = events["factor"].gt(0) & np.isfinite(events["factor"]) & events["factor"].ne(1)
     known = events.loc[usable & (events["ex_date"] <= day) & (events["known_on"] <= day)]
-    known = known.loc[_not_rejected(known, day)]
+    known = known.loc[_not_rejected(known, day) & ~_contradicted(known)]
     guessed = known["status"].isin(("inferred", "confirmed"))
     if not guessed.any() or guessed.all():
-        return known.reset_index(drop=True)
+        return pd.DataFrame(known.reset_index(drop=True))
     superseded = _beside_official(known.loc[guessed], known.loc[~guessed])
-    return known.drop(index=superseded).reset_index(drop=True)
+    return pd.DataFrame(known.drop(index=superseded).reset_index(drop=True))
 
 
 def _not_rejected(events: pd.DataFrame, day: pd.Timestamp) -> pd.Series:
-    live = events["status"].ne("rejected")
-    for index in events.index[~live]:
-        evidence = events.at[index, "evidence"]
-        rejected_on = evidence.get("rejected_on") if isinstance(evidence, dict) else None
-        if rejected_on is not None and pd.Timestamp(rejected_on) > day:
-            live.at[index] = True
-    return live
+    """Events that were not rejected by the day: an undated rejection holds always."""
+    rejected_on = pd.to_datetime(events["evidence"].map(lambda known: (known or {}).get("rejected_on")))
+    return events["status"].ne("rejected") | rejected_on.gt(day)
 
 
-def _beside_official(guessed: pd.DataFrame, official: pd.DataFrame) -> pd.Index:
+def _contradicted(events: pd.DataFrame) -> pd.Series:
+    """Official events that the price of their ex-date denies; that price is known whenever the event can act."""
+    return events["evidence"].map(lambda known: (known or {}).get("agrees") is False).astype(bool)
+
+
+def _beside_official(guessed: pd.DataFrame, official: pd.DataFrame) -> list[int]:
     """Index labels of guessed events that an official event of the same symbol replaces."""
     pairs = guessed.reset_index().merge(official[["symbol", "ex_date"]], on="symbol", suffixes=("", "_official"))
     near = (pairs["ex_date"] - pairs["ex_date_official"]).abs() <= SAME_EVENT_DAYS * _DAY
-    return pd.Index(pairs.loc[near, "index"].unique())
+    return [int(label) for label in pairs.loc[near, "index"].unique()]
 
 
 def adjusted(bars: pd.DataFrame, events: pd.DataFrame, as_of: date | pd.Timestamp) -> pd.DataFrame:
@@ -133,3 +147,113 @@ def adj_close(adjusted_bars: pd.DataFrame) -> pd.Series:
         ₹ of the day of knowledge, same index; ``close * factor``.
     """
     return (adjusted_bars["close"] * adjusted_bars["factor"]).rename("adj_close")
+
+
+def checked_events(events: pd.DataFrame, bars: pd.DataFrame) -> pd.DataFrame:
+    """Hold the factor of each event against the price on its ex-date.
+
+    Parameters
+    ----------
+    events
+        Event frame.
+    bars
+        Bar frame (raw prices) with the ex-dates to check and at least one row of the symbol before each; events whose
+        ex-date it does not reach are left as they are.
+
+    Returns
+    -------
+    DataFrame
+        Event frame, same rows; the evidence of official splits, bonuses and consolidations says what was found:
+        ``agrees`` (True, False, or None where the price cannot tell) with ``reason`` and the measured ratios. All
+        factors of one symbol and day are held against the price together. The status stays as it was.
+
+    Notes
+    -----
+    Point in time: uses the bar of the ex-date and the row before it alone.
+    """
+    checkable = (
+        events["status"].eq("official")
+        & events["kind"].isin(FACTOR_KINDS)
+        & events["factor"].gt(0)
+        & events["ex_date"].between(bars["date"].min(), bars["date"].max())
+    )
+    if bars.empty or not checkable.any():
+        return events
+    official = events.loc[checkable]
+    of_symbols = bars.loc[bars["symbol"].isin(official["symbol"])].sort_values(["symbol", "date"], kind="stable")
+    of_symbols = of_symbols.assign(last_close=of_symbols.groupby("symbol")["close"].shift())
+    joint = official.groupby(["symbol", "ex_date"], as_index=False)["factor"].prod()
+    joint = joint.merge(of_symbols, left_on=["symbol", "ex_date"], right_on=["symbol", "date"], how="left")
+    known_symbols = set(of_symbols["symbol"])
+    found = {
+        (row["symbol"], row["ex_date"]): _price_check(row, row["symbol"] in known_symbols)
+        for _, row in joint.iterrows()
+    }
+    evidence: list[Any] = [
+        {**(kept or {}), **found[(symbol, ex_date)]} if check else kept
+        for check, kept, symbol, ex_date in zip(
+            checkable, events["evidence"], events["symbol"], events["ex_date"], strict=True
+        )
+    ]
+    return typed_events(events.assign(evidence=pd.Series(evidence, index=events.index, dtype=object)))
+
+
+def _price_check(row: Mapping[Hashable, Any], has_bars: bool) -> dict[str, Any]:
+    """What the bar of the ex-date says about the factor of the day."""
+    if pd.isna(row["open"]):
+        reason = "not traded on the ex-date in this series" if has_bars else "no bars of this symbol"
+        return {"agrees": None, "reason": reason}
+    # Some vendors hand out a previous close that is adjusted already; the row before is raw for certain.
+    base = row["last_close"] if abs(np.log(row["prev_close"] / row["last_close"])) > 0.005 else row["prev_close"]
+    if pd.isna(base):
+        base = row["prev_close"]
+    opening, closing = float(row["open"] / base), float(row["close"] / base)
+    measured = {"opening_ratio": round(opening, 5), "closing_ratio": round(closing, 5), "factor": float(row["factor"])}
+    off = min(abs(opening / row["factor"] - 1), abs(closing / row["factor"] - 1))
+    if off <= AGREES_WITHIN:
+        return {"agrees": True, "reason": "opening or close within the band of the factor", **measured}
+    size = abs(np.log(row["factor"]))
+    unmoved = max(abs(np.log(opening)), abs(np.log(closing))) < size / 3
+    if unmoved and size > abs(np.log(TELLING_FACTOR)):
+        return {"agrees": False, "reason": "the price did not move by the factor", **measured}
+    return {"agrees": None, "reason": "the price moved, but not by the factor", **measured}
+
+
+def reconciled_events(stored: pd.DataFrame, official: pd.DataFrame) -> pd.DataFrame:
+    """Settle inferred events by the official ones that arrived since.
+
+    Parameters
+    ----------
+    stored
+        Event frame as kept.
+    official
+        Event frame of official events, old and new.
+
+    Returns
+    -------
+    DataFrame
+        Event frame of both. An inferred event with official ones of its symbol within ``SAME_EVENT_DAYS`` becomes
+        ``confirmed`` when their factors agree within 1 %, else ``rejected`` with ``rejected_on`` in its evidence. The
+        official rows carry the factor from then on (see ``effective_events``), so nothing counts twice.
+    """
+    inferred = stored.loc[stored["status"].isin(("inferred", "confirmed", "rejected"))]
+    priced = official.loc[official["kind"].isin(FACTOR_KINDS) & official["factor"].gt(0)]
+    settled = pd.DataFrame.from_records(
+        [_settled(row, priced) for row in inferred.to_dict("records")], columns=list(EVENT_COLUMNS)
+    )
+    return typed_events(pd.concat([frame for frame in (official, settled) if len(frame)] or [official]))
+
+
+def _settled(row: dict[Hashable, Any], priced: pd.DataFrame) -> dict[Hashable, Any]:
+    """One inferred event, settled where an official one lies near."""
+    apart = (priced["ex_date"] - row["ex_date"]).abs()
+    near = priced.loc[priced["symbol"].eq(row["symbol"]) & (apart <= SAME_EVENT_DAYS * _DAY)]
+    if row["status"] != "inferred" or near.empty:
+        return row
+    agrees = abs(float(near["factor"].prod()) / row["factor"] - 1) <= 0.01
+    evidence = {
+        **(row["evidence"] or {}),
+        ("confirmed_on" if agrees else "rejected_on"): f"{near['known_on'].max():%Y-%m-%d}",
+        "official_purpose": " + ".join(near["purpose"]),
+    }
+    return {**row, "status": "confirmed" if agrees else "rejected", "evidence": evidence}

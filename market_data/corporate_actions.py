@@ -107,9 +107,8 @@ def _face_value_actions(text: str) -> list[ParsedAction]:
             continue
         match = ratio.search(text)
         factor = _ratio(float(match[2]), float(match[1])) if match else math.nan
-        if not math.isnan(factor):
-            kind = "split" if factor < 1 else "consolidation"
-        found.append(ParsedAction(kind, factor))
+        told = kind if math.isnan(factor) else "split" if factor < 1 else "consolidation"
+        found.append(ParsedAction(told, factor))
     return found
 
 
@@ -133,10 +132,11 @@ def _ratio(part: float, whole: float) -> float:
 
 def empty_events() -> pd.DataFrame:
     """Return an event frame without rows, with the dtypes of a filled one."""
-    return _typed(pd.DataFrame({column: pd.Series(dtype=object) for column in EVENT_COLUMNS}))
+    return typed_events(pd.DataFrame({column: pd.Series(dtype=object) for column in EVENT_COLUMNS}))
 
 
-def _typed(events: pd.DataFrame) -> pd.DataFrame:
+def typed_events(events: pd.DataFrame) -> pd.DataFrame:
+    """Give an event frame its dtypes and its order (symbol, ex-date, kind)."""
     events = events.loc[:, list(EVENT_COLUMNS)].astype(
         {
             "factor": np.float64,
@@ -203,7 +203,7 @@ def official_events(raw: pd.DataFrame) -> pd.DataFrame:
         for row in rows.itertuples(index=False)
         for action in parsed[str(row.purpose)]
     ]
-    return _counted_once(_typed(pd.DataFrame.from_records(records, columns=list(EVENT_COLUMNS))))
+    return _counted_once(typed_events(pd.DataFrame.from_records(records, columns=list(EVENT_COLUMNS))))
 
 
 def _counted_once(events: pd.DataFrame) -> pd.DataFrame:
@@ -216,7 +216,7 @@ def _counted_once(events: pd.DataFrame) -> pd.DataFrame:
     order = events.assign(known_on=known_on.transform("min"), _detail=detail, _first=~(revised & priced))
     order = order.sort_values(["symbol", "ex_date", "kind", "_first"], kind="stable")
     order = order.drop_duplicates(["symbol", "ex_date", "kind", "_detail"])
-    return _typed(order)
+    return typed_events(order)
 
 
 def blocked_events(events: pd.DataFrame) -> pd.DataFrame:
