@@ -1,0 +1,349 @@
+"""`GET /api/suggested-stocks/` and the one form of every error answer under `/api/`."""
+
+import hashlib
+import json
+import logging
+from datetime import date, datetime
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpResponseBase, JsonResponse
+from django.utils import timezone
+from django.utils.cache import get_conditional_response, patch_cache_control
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from rest_framework import serializers, status
+from rest_framework.authentication import SessionAuthentication, TokenAuthentication
+from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView, set_rollback
+
+from stocks import queries
+from stocks.models import Publication
+from stocks.queries import Pick, PickList
+
+log = logging.getLogger(__name__)
+
+_TECHNICAL = ("rsi_14", "macd", "sma_50", "sma_200")
+_FUNDAMENTAL = (
+    "pe_ratio",
+    "pb_ratio",
+    "roe",
+    "eps",
+    "beta",
+    "revenue_growth",
+    "earnings_growth",
+    "operating_margin",
+)
+_SIGNALS = ("target_price", "stop_loss", "recommendation")
+_PLAIN = (
+    "symbol",
+    "stock_name",
+    "rank",
+    "current_price",
+    "market_cap",
+    "sector",
+    "ml_prediction_score",
+    "ml_price_target",
+    "ml_confidence",
+    "ml_risk_score",
+)
+_ADDED = (
+    "ml_probability",
+    "predicted_return",
+    "predicted_drawdown",
+    "selection_score",
+    "market_cap_category",
+    "reason",
+)
+
+_CODES = {
+    400: "bad_request",
+    401: "not_authenticated",
+    403: "permission_denied",
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    415: "unsupported_media_type",
+    429: "too_many_requests",
+    500: "internal_error",
+}
+
+
+# --- errors ---------------------------------------------------------------------------------------------------------
+def error_body(http_status: int, message: str, code: str | None = None) -> dict[str, Any]:
+    """Return the body of an error answer."""
+    return {"success": False, "error": {"code": code or _CODES.get(http_status, "error"), "message": message}}
+
+
+def json_error(http_status: int, message: str) -> JsonResponse:
+    """Return an error answer from outside the API's own views (unknown addresses, broken requests)."""
+    return JsonResponse(error_body(http_status, message), status=http_status)
+
+
+def error_response(error: Exception, context: dict[str, Any]) -> Response:
+    """Turn whatever a view raised into the contract's error answer (`REST_FRAMEWORK["EXCEPTION_HANDLER"]`).
+
+    Parameters
+    ----------
+    error : Exception
+        What the view raised.
+    context : dict
+        The framework's: view, request, arguments.
+
+    Returns
+    -------
+    Response
+        `{"success": false, "error": {"code", "message"}}` with the error's own status; 500 for an unforeseen one, whose
+        details go to the log only.
+    """
+    set_rollback()
+    if isinstance(error, Http404):
+        return Response(error_body(404, str(error) or "There is nothing at this address."), status=404)
+    if isinstance(error, PermissionDenied):
+        return Response(error_body(403, str(error) or "You may not do this."), status=403)
+    if not isinstance(error, APIException):
+        request = context.get("request")
+        log.error("request broke", extra={"path": getattr(request, "path", "")}, exc_info=error)
+        return Response(error_body(500, "The server broke while answering; the reason is in its log."), status=500)
+    headers = {}
+    if challenge := getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = challenge
+    if wait := getattr(error, "wait", None):
+        headers["Retry-After"] = str(int(wait))
+    return Response(error_body(error.status_code, _sentence(error.detail)), status=error.status_code, headers=headers)
+
+
+def _sentence(detail: Any) -> str:
+    """Return the framework's nested error detail as one text that names each parameter."""
+    if isinstance(detail, dict):
+        return " ".join(
+            _sentence(value) if name == "non_field_errors" else f"{name}: {_sentence(value)}"
+            for name, value in detail.items()
+        )
+    if isinstance(detail, list):
+        return " ".join(_sentence(value) for value in detail)
+    return str(detail)
+
+
+# --- parameters -----------------------------------------------------------------------------------------------------
+class _ChoiceField(serializers.ChoiceField):
+    """A choice whose refusal names what is allowed."""
+
+    def fail(self, key: str, **facts: Any) -> Any:
+        """Raise a validation error with the allowed values."""
+        allowed = ", ".join(map(str, self.choices))
+        raise ValidationError(f"{str(facts.get('input', ''))[:50]!r} is not allowed. Allowed: {allowed}.")
+
+
+class SuggestedStocksQuery(serializers.Serializer[dict[str, Any]]):
+    """The parameters of the list of picks, with their bounds."""
+
+    strategy = _ChoiceField(choices=queries.STRATEGIES, default="balanced", help_text="Which list.")
+    limit = serializers.IntegerField(
+        min_value=1,
+        max_value=100,
+        default=50,
+        help_text="At most so many stocks. A list holds up to 50.",
+        error_messages=dict.fromkeys(
+            ("invalid", "min_value", "max_value", "max_string_length"), "Allowed: a whole number from 1 to 100."
+        ),
+    )
+    sector = serializers.CharField(
+        max_length=100,
+        default="",
+        allow_blank=True,
+        help_text="Only this sector, in any case; `IT` and the like are understood.",
+    )
+    search = serializers.CharField(
+        max_length=100, default="", allow_blank=True, help_text="Part of the symbol or the name, in any case."
+    )
+    sort_by = _ChoiceField(
+        choices=queries.SORT_FIELDS, default="ml_prediction_score", help_text="Missing values come last."
+    )
+    order = _ChoiceField(choices=("asc", "desc"), default="desc")
+    date = serializers.DateField(
+        required=False,
+        input_formats=["%Y-%m-%d"],
+        help_text="Session whose close was used. Without it, the newest publication answers; its `date` says which.",
+        error_messages={"invalid": "Allowed: a date such as 2026-04-30."},
+    )
+
+
+# --- the answer -----------------------------------------------------------------------------------------------------
+def pick_json(pick: Pick) -> dict[str, Any]:
+    """Return one pick under the contract's keys, with ours added."""
+    body = {name: pick[name] for name in _PLAIN}
+    body["technical_indicators"] = {name: pick[name] for name in _TECHNICAL}
+    body["fundamentals"] = {name: pick[name] for name in _FUNDAMENTAL}
+    body["trading_signals"] = {name: pick[name] for name in _SIGNALS}
+    return body | {name: pick[name] for name in _ADDED}
+
+
+def answer(strategy: str, found: PickList, latest: date | None) -> dict[str, Any]:
+    """Return the whole body: the contract's keys, and what tells how far it can be trusted."""
+    publication = found.publication
+    return {
+        "success": True,
+        "count": len(found.picks),
+        "strategy": strategy,
+        "generated_at": _local(publication.published_at) if publication else None,
+        "stocks": [pick_json(pick) for pick in found.picks],
+        "date": publication.date if publication else None,
+        "valid_for": publication.valid_for if publication else None,
+        "total": found.total,
+        "version": publication.version if publication else None,
+        "model_id": publication.model_id if publication else None,
+        "simulated": settings.PROVIDER_KIND == "simulated",
+        "reason": found.reason or None,
+        "notice": outdated_notice(publication, latest),
+    }
+
+
+def outdated_notice(publication: Publication | None, latest: date | None) -> str | None:
+    """Return a sentence when a later session than the publication's has ended, else None."""
+    if publication is None or latest is None or publication.date >= latest:
+        return None
+    return f"The session of {latest} has ended and its picks are not published yet; these are of {publication.date}."
+
+
+def _local(moment: datetime) -> str:
+    return timezone.localtime(moment).isoformat()
+
+
+class _TechnicalIndicators(serializers.Serializer[Any]):
+    rsi_14 = serializers.FloatField(allow_null=True, help_text="0-100")
+    macd = serializers.FloatField(allow_null=True, help_text="₹")
+    sma_50 = serializers.FloatField(allow_null=True, help_text="₹")
+    sma_200 = serializers.FloatField(allow_null=True, help_text="₹")
+
+
+class _Fundamentals(serializers.Serializer[Any]):
+    pe_ratio = serializers.FloatField(allow_null=True, help_text="ratio")
+    pb_ratio = serializers.FloatField(allow_null=True, help_text="ratio")
+    roe = serializers.FloatField(allow_null=True, help_text="percent")
+    eps = serializers.FloatField(allow_null=True, help_text="₹ per share")
+    beta = serializers.FloatField(allow_null=True, help_text="ratio")
+    revenue_growth = serializers.FloatField(allow_null=True, help_text="percent")
+    earnings_growth = serializers.FloatField(allow_null=True, help_text="percent")
+    operating_margin = serializers.FloatField(allow_null=True, help_text="percent")
+
+
+class _TradingSignals(serializers.Serializer[Any]):
+    target_price = serializers.FloatField(allow_null=True, help_text="₹")
+    stop_loss = serializers.FloatField(allow_null=True, help_text="₹")
+    recommendation = serializers.CharField(allow_null=True, help_text="STRONG_BUY, BUY, HOLD or AVOID")
+
+
+class _SuggestedStock(serializers.Serializer[Any]):
+    symbol = serializers.CharField()
+    stock_name = serializers.CharField(allow_null=True)
+    rank = serializers.IntegerField(allow_null=True)
+    current_price = serializers.FloatField(allow_null=True, help_text="₹, close of `date`")
+    market_cap = serializers.FloatField(allow_null=True, help_text="₹ crore")
+    sector = serializers.CharField(allow_null=True)
+    ml_prediction_score = serializers.FloatField(allow_null=True, help_text="0-1")
+    ml_price_target = serializers.FloatField(allow_null=True, help_text="₹")
+    ml_confidence = serializers.FloatField(allow_null=True, help_text="0-1, agreement of the ensemble's members")
+    ml_risk_score = serializers.FloatField(allow_null=True, help_text="0-1, lower is safer")
+    technical_indicators = _TechnicalIndicators()
+    fundamentals = _Fundamentals()
+    trading_signals = _TradingSignals()
+    ml_probability = serializers.FloatField(allow_null=True, help_text="0-1, chance to beat the day's median share")
+    predicted_return = serializers.FloatField(allow_null=True, help_text="percent over the ten sessions held")
+    predicted_drawdown = serializers.FloatField(allow_null=True, help_text="percent below the entry")
+    selection_score = serializers.FloatField(allow_null=True, help_text="0-1, the strategy's own score")
+    market_cap_category = serializers.CharField(allow_null=True)
+    reason = serializers.CharField(allow_null=True)
+
+
+class SuggestedStocksAnswer(serializers.Serializer[Any]):
+    """The answer, for the API's description."""
+
+    success = serializers.BooleanField()
+    count = serializers.IntegerField()
+    strategy = serializers.CharField()
+    generated_at = serializers.DateTimeField(allow_null=True, help_text="time of publication, with offset")
+    stocks = _SuggestedStock(many=True)
+    date = serializers.DateField(allow_null=True, help_text="session whose close was used")
+    valid_for = serializers.DateField(allow_null=True, help_text="session the picks are meant for")
+    total = serializers.IntegerField(help_text="how many fit the filters")
+    version = serializers.IntegerField(allow_null=True)
+    model_id = serializers.CharField(allow_null=True)
+    simulated = serializers.BooleanField(help_text="true: the market is a simulated one")
+    reason = serializers.CharField(allow_null=True, help_text="why the list is empty or short")
+    notice = serializers.CharField(allow_null=True, help_text="said when a later session has ended")
+
+
+class _ErrorFacts(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class ErrorAnswer(serializers.Serializer[Any]):
+    """Every error, for the API's description."""
+
+    success = serializers.BooleanField()
+    error = _ErrorFacts()
+
+
+class MayRead(BasePermission):
+    """Anyone in development; who is known, in production."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        """Return whether the request may read."""
+        permission = IsAuthenticated() if settings.READING_NEEDS_LOGIN else AllowAny()
+        return permission.has_permission(request, view)
+
+
+class SuggestedStocksView(APIView):
+    """The day's picks of one strategy, as they were published."""
+
+    # The first one decides between 401 and 403 for the unknown: a token can be asked for.
+    authentication_classes = (TokenAuthentication, SessionAuthentication)
+    permission_classes = (MayRead,)
+
+    @extend_schema(
+        operation_id="suggested_stocks",
+        parameters=[SuggestedStocksQuery],
+        responses={
+            200: SuggestedStocksAnswer,
+            304: OpenApiResponse(description="Nothing changed since the answer whose ETag was sent."),
+            400: ErrorAnswer,
+            401: ErrorAnswer,
+        },
+        examples=[OpenApiExample("Refused", error_body(400, "limit: Allowed: …"), status_codes=["400"])],
+    )
+    def get(self, request: Request) -> HttpResponseBase:
+        """List the picks in force of a strategy; an empty list says why it is empty."""
+        asked = SuggestedStocksQuery(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        facts = asked.validated_data
+        found = queries.pick_list(
+            facts["strategy"],
+            session=facts.get("date"),
+            sector=facts["sector"],
+            search=facts["search"],
+            sort_by=facts["sort_by"],
+            descending=facts["order"] == "desc",
+            limit=facts["limit"],
+        )
+        latest = queries.latest_listed_session() if "date" not in facts else None
+        body = answer(facts["strategy"], found, latest)
+        return _revalidated(request, body)
+
+
+def _revalidated(request: Request, body: dict[str, Any]) -> HttpResponseBase:
+    """Return the body, or 304 when the client already has exactly it."""
+    response = Response(body, status=status.HTTP_200_OK)
+    accepted = getattr(request, "accepted_renderer", None)
+    if accepted is None or accepted.format != "json":
+        return response
+    content = json.dumps(body, default=str, separators=(",", ":"))
+    etag = f'W/"{hashlib.sha256(content.encode()).hexdigest()[:32]}"'
+    response["ETag"] = etag
+    # Always asked again, so that a new publication is seen at once; the answer is then usually 304.
+    patch_cache_control(response, private=settings.READING_NEEDS_LOGIN, no_cache=True)
+    return get_conditional_response(request._request, etag=etag, response=response) or response

@@ -30,7 +30,9 @@ def _secret_key() -> str:
     if key:
         return key
     if PRODUCTION:
-        raise ImproperlyConfigured("SECRET_KEY is not set. Set it, or SECRET_KEY_FILE, to a long random text before starting in production.")
+        raise ImproperlyConfigured(
+            "SECRET_KEY is not set. Set it, or SECRET_KEY_FILE, to a long random text before starting in production."
+        )
     path = VAR_DIR / "secret_key"
     VAR_DIR.mkdir(parents=True, exist_ok=True)
     try:
@@ -68,6 +70,7 @@ SCREENING_OVERRIDES = {
     "min_volume": env.decimal("SCREENING_MIN_VOLUME"),
 }
 EXPORT_DIR = env.folder("EXPORT_DIR", BASE_DIR / "exports")
+
 
 # --- database and cache ---------------------------------------------------------------------------------------------
 def _database_url() -> str:
@@ -158,7 +161,12 @@ AUTH_USER_MODEL = "portfolio.User"
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
 ]
 LOGIN_URL = "admin:login"
 AXES_FAILURE_LIMIT = 10
@@ -173,6 +181,8 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+# In development static files come straight out of the packages and `static/`; production collects them beforehand.
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = not PRODUCTION
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
@@ -202,7 +212,12 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
 }
-UNFOLD = {"SITE_TITLE": "NSE trading system", "SITE_HEADER": "NSE trading system", "SITE_URL": "/", "SHOW_HISTORY": True}
+UNFOLD = {
+    "SITE_TITLE": "NSE trading system",
+    "SITE_HEADER": "NSE trading system",
+    "SITE_URL": "/",
+    "SHOW_HISTORY": True,
+}
 
 # --- queue ----------------------------------------------------------------------------------------------------------
 # `retry` must lie above `timeout`, or a task still running is delivered again; a second delivery is harmless all the same,
@@ -252,5 +267,8 @@ LOG_LEVEL = env.text("LOG_LEVEL", "INFO").upper()
 LOG_FILE = env.folder("LOG_FILE", BASE_DIR / "logs" / "app.log") or Path("logs/app.log")
 LOGGING_CONFIG = "tradingsite.logs.configure"
 LOGGING = logging_settings(
-    LOG_LEVEL, LOG_FILE, cluster=env.text("Q_CLUSTER_NAME"), to_console=PRODUCTION or "qcluster" in sys.argv or "runserver" in sys.argv
+    LOG_LEVEL,
+    LOG_FILE,
+    cluster=env.text("Q_CLUSTER_NAME"),
+    to_console=PRODUCTION or "qcluster" in sys.argv or "runserver" in sys.argv,
 )

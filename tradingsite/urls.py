@@ -1,6 +1,24 @@
 """Addresses of the whole site."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-urlpatterns = [path("admin/", admin.site.urls)]
+from stocks.api import MayRead, SuggestedStocksView
+
+handler400 = "tradingsite.error_pages.bad_request"
+handler403 = "tradingsite.error_pages.permission_denied"
+handler404 = "tradingsite.error_pages.page_not_found"
+handler500 = "tradingsite.error_pages.server_error"
+
+urlpatterns = [
+    path("", include("portfolio.urls")),
+    path("admin/", admin.site.urls),
+    path("api/suggested-stocks/", SuggestedStocksView.as_view(), name="suggested-stocks"),
+    path("api/schema/", SpectacularAPIView.as_view(permission_classes=[MayRead]), name="api-schema"),
+    path(
+        "api/docs/",
+        SpectacularSwaggerView.as_view(url_name="api-schema", permission_classes=[MayRead]),
+        name="api-docs",
+    ),
+]
