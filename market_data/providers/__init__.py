@@ -175,8 +175,8 @@ class Provider(Protocol):
         """Return ``MEMBER_COLUMNS``; may be empty."""
         ...
 
-    def market_days(self) -> pd.DataFrame:
-        """Return ``DAY_COLUMNS``: what the source itself proves about days; may be empty."""
+    def market_days(self, as_of: date) -> pd.DataFrame:
+        """Return ``DAY_COLUMNS``: what the source itself proves about days, sessions up to ``as_of``; may be empty."""
         ...
 
     def statements(self, as_of: date) -> pd.DataFrame:

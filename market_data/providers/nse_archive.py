@@ -171,8 +171,13 @@ class NseArchive:
         """Return ``MEMBER_COLUMNS`` of the index lists in ``lists/``."""
         return nse_lists.index_members(self._lists).loc[:, list(MEMBER_COLUMNS)]
 
-    def market_days(self) -> pd.DataFrame:
+    def market_days(self, as_of: date) -> pd.DataFrame:
         """Return what the files prove: each daily file is a session, each listed holiday without one is none.
+
+        Parameters
+        ----------
+        as_of
+            Later files are left out; holidays are announced a year ahead and all taken.
 
         Returns
         -------
@@ -184,7 +189,7 @@ class NseArchive:
             (day, "normal", True, _OPEN, _CLOSE, "nse_archive:daily file")
             if day.weekday() < 5
             else (day, "special", True, None, None, "nse_archive:daily file")
-            for day in sorted(self._daily_files())
+            for day in self.sessions(None, as_of)
         ]
         closed = nse_lists.holidays(self._lists)
         records += [

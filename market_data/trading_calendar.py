@@ -1,0 +1,280 @@
+"""Which days the exchange trades on: seeded from a library, corrected by the exchange's files, kept in `market_days`.
+
+The library (calendar ``XBOM``, the same holidays as the NSE) knows neither Muhurat nor Budget-day nor test sessions and
+ends on 2026-12-31. Later sources overrule earlier ones: library, the sessions known to this module, the provider's
+files, what people imported. Beyond the last day nobody guesses: `CalendarExhausted`. All times are IST.
+"""
+
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+import exchange_calendars
+import pandas as pd
+from django.conf import settings
+
+from market_data.models import MarketDay
+from market_data.providers import DAY_COLUMNS, SourceFinding, provider
+
+IST = ZoneInfo("Asia/Kolkata")
+OPEN, CLOSE = time(9, 15), time(15, 30)
+SEED_FROM = date(2016, 1, 1)
+"""Official corporate actions of the sample begin here; no bars are older."""
+
+WARN_DAYS = 30
+IMPORTED = "import"
+"""Sources beginning so are people's words and are not overruled by a seed."""
+
+_SPECIAL = "special"
+_MUHURAT = "muhurat"
+_DRILL = "drill"
+# From the exchange's circulars. All were real sessions with settlement; a drill ran on the recovery site, in two parts.
+SPECIAL_SESSIONS: tuple[tuple[date, str, time | None, time | None], ...] = (
+    (date(2016, 10, 30), _MUHURAT, None, None),
+    (date(2017, 10, 19), _MUHURAT, None, None),
+    (date(2018, 11, 7), _MUHURAT, None, None),
+    (date(2019, 10, 27), _MUHURAT, None, None),
+    (date(2020, 2, 1), _SPECIAL, OPEN, CLOSE),
+    (date(2020, 11, 14), _MUHURAT, time(18, 15), time(19, 15)),
+    (date(2021, 11, 4), _MUHURAT, time(18, 15), time(19, 15)),
+    (date(2022, 10, 24), _MUHURAT, time(18, 15), time(19, 15)),
+    (date(2023, 11, 12), _MUHURAT, time(18, 15), time(19, 15)),
+    (date(2024, 1, 20), _SPECIAL, OPEN, CLOSE),
+    (date(2024, 3, 2), _DRILL, time(9, 15), time(12, 30)),
+    (date(2024, 5, 18), _DRILL, time(9, 15), time(12, 30)),
+    (date(2024, 11, 1), _MUHURAT, time(18, 0), time(19, 0)),
+    (date(2025, 2, 1), _SPECIAL, OPEN, CLOSE),
+    (date(2025, 10, 21), _MUHURAT, time(13, 45), time(14, 45)),
+    (date(2026, 2, 1), _SPECIAL, OPEN, CLOSE),
+)
+_BY_CIRCULAR = "exchange's circular"
+
+
+class CalendarError(Exception):
+    """A question the calendar of market days cannot answer; the sentence says what to do."""
+
+
+class CalendarExhausted(CalendarError):  # noqa: N818 - the project's own word for it
+    """The day lies outside the market days known."""
+
+
+class RecordedDays(NamedTuple):
+    """How many market days a seed or an import added and changed."""
+
+    added: int
+    changed: int
+
+
+def library_days(calendar: str, start: date = SEED_FROM) -> pd.DataFrame:
+    """Return the sessions of the calendar library.
+
+    Parameters
+    ----------
+    calendar
+        Name of the library's calendar, for example ``XBOM``.
+    start
+        First day wanted.
+
+    Returns
+    -------
+    DataFrame
+        ``DAY_COLUMNS``, one row a session up to the library's last one, kind normal.
+    """
+    sessions = exchange_calendars.get_calendar(calendar).sessions
+    days = [stamp.date() for stamp in sessions if stamp.date() >= start]
+    source = f"exchange_calendars {calendar}"
+    return _frame([(day, "normal", True, OPEN, CLOSE, source) for day in days])
+
+
+def seeded_days(from_provider: pd.DataFrame, calendar: str | None) -> pd.DataFrame:
+    """Combine the library, the special sessions known here, and what a provider's files prove.
+
+    Parameters
+    ----------
+    from_provider
+        ``DAY_COLUMNS`` of a provider.
+    calendar
+        The library's calendar to begin with; None when the provider's days are the whole calendar.
+
+    Returns
+    -------
+    DataFrame
+        ``DAY_COLUMNS``, one row a date, ascending. A file proves a session; whether a session outside the library was
+        a Muhurat session or a drill only this module's list tells, and it keeps its kind and hours; one that nobody
+        knows is special, its hours unknown.
+    """
+    if calendar is None:
+        return _frame(list(from_provider.itertuples(index=False, name=None)))
+    library = library_days(calendar)
+    known = _frame([(*special[:2], True, *special[2:], _BY_CIRCULAR) for special in SPECIAL_SESSIONS])
+    usual = set(library["date"])
+    # What a file says beyond "it was a session" is less than what the circular says.
+    proven = from_provider.loc[~(from_provider["date"].isin(known["date"]) & from_provider["is_session"].astype(bool))]
+    unusual = proven["is_session"].astype(bool) & ~proven["date"].isin(usual)
+    proven = proven.astype({"kind": "object", "open": "object", "close": "object"})
+    proven.loc[unusual, ["kind", "open", "close"]] = [_SPECIAL, None, None]
+    parts = [part for part in (library, known, proven) if not part.empty]
+    every = pd.concat(parts, ignore_index=True).drop_duplicates("date", keep="last")
+    return _frame(list(every.itertuples(index=False, name=None)))
+
+
+def record_market_days(from_provider: pd.DataFrame, calendar: str | None) -> RecordedDays:
+    """Write the seed, leaving what people imported as it is.
+
+    Parameters
+    ----------
+    from_provider, calendar
+        As for `seeded_days`.
+    """
+    return _record(seeded_days(from_provider, calendar), keep_imported=True)
+
+
+def record_imported_days(days: pd.DataFrame, source: str) -> RecordedDays:
+    """Write market days that people hand in; they overrule every other source.
+
+    Parameters
+    ----------
+    days
+        date, kind, is_session, open, close (times or None).
+    source
+        Where they come from, for example the file's name.
+
+    Raises
+    ------
+    CalendarError
+        When a kind is unknown, a date is doubled, or a session closes before it opens.
+    """
+    named = days.assign(source=f"{IMPORTED}:{source}"[:60])
+    unknown = set(named["kind"]) - set(MarketDay.Kind.values)
+    if unknown:
+        raise CalendarError(f"Kinds {sorted(unknown)} are unknown; use one of {', '.join(MarketDay.Kind.values)}.")
+    doubled = named["date"].loc[named["date"].duplicated()]
+    if len(doubled):
+        raise CalendarError(f"{doubled.iloc[0]} occurs twice; keep one line a day.")
+    frame = _frame(list(named.loc[:, list(DAY_COLUMNS)].itertuples(index=False, name=None)))
+    for row in _rows(frame):
+        if row.open is not None and row.close is not None and row.close <= row.open:
+            raise CalendarError(f"{row.date} closes at {row.close} and opens at {row.open}; correct the hours.")
+    return _record(frame, keep_imported=False)
+
+
+def is_session(day: date) -> bool:
+    """Tell whether a day is a session; raises CalendarExhausted outside the days known."""
+    days = _days(day)
+    _check_known(day, days)
+    return day in days and days[day].is_session
+
+
+def sessions_between(start: date, end: date) -> list[date]:
+    """Return the sessions from ``start`` to ``end``, both included; raises CalendarExhausted when ``end`` is beyond."""
+    days = _days(end)
+    _check_known(end, days)
+    return [day for day in days if start <= day <= end and days[day].is_session]
+
+
+def session_on_or_before(day: date) -> date:
+    """Return the day itself when it is a session, otherwise the last one before; raises CalendarExhausted."""
+    days = _days(day)
+    _check_known(day, days)
+    for earlier in reversed(days):
+        if earlier <= day and days[earlier].is_session:
+            return earlier
+    raise CalendarExhausted(
+        f"No session on or before {day} is known; import older market days with import_market_days."
+    )
+
+
+def next_session(day: date) -> date:
+    """Return the first session after a day; raises CalendarExhausted when none is known."""
+    days = _days(day)
+    for later in days:
+        if later > day and days[later].is_session:
+            return later
+    raise CalendarExhausted(f"No session after {day} is known; add market days with import_market_days.")
+
+
+def latest_completed_session(now: datetime) -> date:
+    """Return the last session whose trading is over.
+
+    Parameters
+    ----------
+    now
+        A moment with a time zone.
+
+    Raises
+    ------
+    CalendarExhausted
+        When the moment lies beyond the days known.
+
+    Notes
+    -----
+    Today's session counts from its close on; one whose hours are unknown counts from the next day on.
+    """
+    local = now.astimezone(IST)
+    today = _days(local.date()).get(local.date())
+    over = today is not None and today.close is not None and local.time() >= today.close
+    return session_on_or_before(local.date() if over else local.date() - timedelta(days=1))
+
+
+def ending_soon(as_of: date) -> list[SourceFinding]:
+    """Warn ``WARN_DAYS`` before the known market days end."""
+    last = max(_days(as_of), default=as_of)
+    if (last - as_of).days > WARN_DAYS:
+        return []
+    message = f"Market days are known until {last} only; after that no market run starts."
+    return [
+        SourceFinding("market_days", "warning", message, "Add the exchange's new holiday list with import_market_days.")
+    ]
+
+
+class _Day(NamedTuple):
+    is_session: bool
+    close: time | None
+
+
+def _days(asked: date) -> dict[date, _Day]:
+    """Return the known days in order of date; before the first seed, what the seed would be."""
+    stored = MarketDay.objects.order_by("date").values_list("date", "is_session", "close")
+    days = {day: _Day(session, close) for day, session, close in stored}
+    if days:
+        return days
+    feed = provider(settings.MARKET_DATA_PROVIDER)
+    seed = _rows(seeded_days(feed.market_days(asked), feed.calendar))
+    return {row.date: _Day(row.is_session, row.close) for row in seed}
+
+
+def _check_known(day: date, days: dict[date, _Day]) -> None:
+    if not days or not min(days) <= day <= max(days):
+        known = f"from {min(days)} to {max(days)}" if days else "not at all"
+        raise CalendarExhausted(f"Market days are known {known}, not for {day}; add them with import_market_days.")
+
+
+def _record(days: pd.DataFrame, *, keep_imported: bool) -> RecordedDays:
+    stored = {row.date: row for row in MarketDay.objects.all()}
+    added, changed = [], []
+    for row in _rows(days):
+        old = stored.get(row.date)
+        if old is None:
+            added.append(row)
+        elif not (keep_imported and old.source.startswith(IMPORTED)) and _content(old) != _content(row):
+            changed.append(row)
+    MarketDay.objects.bulk_create(added, batch_size=2000)
+    MarketDay.objects.bulk_update(changed, ["kind", "is_session", "open", "close", "source"], batch_size=500)
+    return RecordedDays(len(added), len(changed))
+
+
+def _rows(days: pd.DataFrame) -> Iterator[MarketDay]:
+    for record in days.to_dict("records"):
+        yield MarketDay(**{str(column): value for column, value in record.items()})
+
+
+def _content(day: MarketDay) -> tuple[object, ...]:
+    return (day.kind, day.is_session, day.open, day.close, day.source)
+
+
+def _frame(records: list[tuple[object, ...]]) -> pd.DataFrame:
+    """Put days into ``DAY_COLUMNS``, ascending, unknown hours as None."""
+    frame = pd.DataFrame.from_records(sorted(records, key=lambda row: str(row[0])), columns=list(DAY_COLUMNS))
+    frame = frame.astype("object")
+    return frame.where(frame.notna(), None)
