@@ -45,6 +45,8 @@ MIN_HISTORY_ROWS = 5
 ISSUE_SIZE_TOLERANCE = 0.02
 # Openings beyond these, held at the close, cannot come from trading inside a 20 % band.
 JUMP_DOWN, JUMP_UP = 0.78, 1.28
+# Openings inside these are of no interest to either question.
+FAR_OPENING = (0.85, 1.25)
 # Over a gap (suspension, another series) prices move by themselves: only a change this large is flagged.
 GAP_JUMP_DOWN, GAP_JUMP_UP = 0.45, 2.2
 
@@ -88,7 +90,9 @@ def inferred_events(
     session = _session(today)
     if session is None or history.empty or (covered_until is not None and session <= pd.Timestamp(covered_until)):
         return empty_events()
-    facts = _facts(today, history, issue_sizes)
+    facts = _facts(today, history, issue_sizes, set())
+    if facts.empty:
+        return empty_events()
     facts = facts.loc[facts["adjacent"] & ~facts.index.isin(_settled_symbols(events, session))]
     records = []
     for symbol, row in facts.to_dict("index").items():
@@ -132,10 +136,13 @@ def unexplained_jumps(today: pd.DataFrame, history: pd.DataFrame, events: pd.Dat
     session = _session(today)
     if session is None or history.empty:
         return _jumps_frame([], session)
-    facts = _facts(today, history, None)
     known = events.loc[(events["ex_date"] <= session) & (events["known_on"] <= session)]
-    known = known.loc[known["status"].ne("rejected") & (known["ex_date"] > session - pd.Timedelta(days=400))]
-    contradicted = _contradicted_symbols(known, session)
+    known = known.loc[known["status"].ne("rejected")]
+    contradicted = _contradicted_symbols(known.loc[known["ex_date"].eq(session)])
+    facts = _facts(today, history, None, contradicted)
+    if facts.empty:
+        return _jumps_frame([], session)
+    known = known.loc[known["symbol"].isin(facts.index)]
     live = known.loc[~(known["symbol"].isin(contradicted) & known["ex_date"].eq(session))]
     over_night = facts["opening"] / _product(facts, live.loc[live["ex_date"].eq(session)])
     over_gap = facts["open"] / facts["last_close"] / _product(facts, live)
@@ -151,6 +158,33 @@ def unexplained_jumps(today: pd.DataFrame, history: pd.DataFrame, events: pd.Dat
     return _jumps_frame(records, session)
 
 
+def sessions_with_jumps(bars: pd.DataFrame, events: pd.DataFrame) -> pd.DatetimeIndex:
+    """Find the sessions worth a look by the two functions above, for a first load of years at once.
+
+    Parameters
+    ----------
+    bars
+        Bar frame of the whole market, sorted by symbol and date.
+    events
+        Event frame.
+
+    Returns
+    -------
+    DatetimeIndex
+        Ascending; for every other session of ``bars`` both functions return empty frames.
+    """
+    same = bars["symbol"].eq(bars["symbol"].shift())
+    over_gap = bars["open"] / bars["close"].shift()
+    far = ~(bars["open"] / bars["prev_close"]).between(*FAR_OPENING)
+    far |= ~over_gap.between(GAP_JUMP_DOWN, GAP_JUMP_UP)
+    # A factor of a gap can also turn a quiet opening into a jump.
+    acting = events.loc[events["factor"].gt(0), ["symbol", "ex_date"]]
+    first_after = bars.loc[bars["symbol"].isin(acting["symbol"]), ["symbol", "date"]].merge(acting, on="symbol")
+    first_after = first_after.loc[first_after["date"] >= first_after["ex_date"]]
+    touched = first_after.groupby(["symbol", "ex_date"])["date"].min()
+    return pd.DatetimeIndex(np.union1d(bars.loc[far & same, "date"].unique(), touched.unique()))
+
+
 def _session(today: pd.DataFrame) -> pd.Timestamp | None:
     dates = today["date"].unique()
     if len(dates) > 1:
@@ -158,12 +192,14 @@ def _session(today: pd.DataFrame) -> pd.Timestamp | None:
     return pd.Timestamp(dates[0]) if len(dates) else None
 
 
-def _facts(today: pd.DataFrame, history: pd.DataFrame, issue_sizes: pd.DataFrame | None) -> pd.DataFrame:
+def _facts(
+    today: pd.DataFrame, history: pd.DataFrame, issue_sizes: pd.DataFrame | None, always: set[str]
+) -> pd.DataFrame:
     """What is known of each symbol with an opening far away, or back after a gap; indexed by symbol."""
     previous_session = history["date"].max()
     neighbours = history.loc[history["date"].eq(previous_session), "symbol"]
     opening = today["open"] / today["prev_close"]
-    far = ~opening.between(0.85, 1.25) | ~today["symbol"].isin(neighbours)
+    far = ~opening.between(*FAR_OPENING) | ~today["symbol"].isin(neighbours) | today["symbol"].isin(always)
     facts = today.loc[far & today["prev_close"].gt(0) & today["open"].gt(0)].set_index("symbol")
     past = history.loc[history["symbol"].isin(facts.index)].sort_values("date", kind="stable")
     past = past.groupby("symbol").tail(HISTORY_ROWS)
@@ -263,13 +299,9 @@ def _product(facts: pd.DataFrame, events: pd.DataFrame) -> pd.Series:
     return acting.groupby("symbol")["factor"].prod().reindex(facts.index).fillna(1.0)
 
 
-def _contradicted_symbols(events: pd.DataFrame, session: pd.Timestamp) -> set[str]:
-    of_day = events.loc[events["ex_date"].eq(session) & events["status"].eq("official")]
-    return {
-        str(symbol)
-        for symbol, evidence in zip(of_day["symbol"], of_day["evidence"], strict=True)
-        if isinstance(evidence, dict) and evidence.get("agrees") is False
-    }
+def _contradicted_symbols(events: pd.DataFrame) -> set[str]:
+    denied = events["evidence"].map(lambda known: (known or {}).get("agrees") is False).astype(bool)
+    return set(events.loc[denied & events["status"].eq("official"), "symbol"])
 
 
 def _nearest_factor(ratio: float) -> float:
