@@ -1,0 +1,146 @@
+"""The only writer of `financial_statements` and `fundamental_snapshots`, and their readers as of a session."""
+
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from stocks import bulk
+from stocks.bulk import Written
+from stocks.fundamentals_files import (
+    STATEMENT_COLUMNS,
+    FundamentalsUnreadableError,
+    Reading,
+    read_snapshots,
+    read_statements,
+)
+from stocks.symbols import current_symbols
+
+TABLES = ("financial_statements", "fundamental_snapshots")
+
+
+class Imported(NamedTuple):
+    """What an import of the fundamentals folder did, and what it refused."""
+
+    statements: Written
+    snapshots: Written
+    statement_rows: int
+    snapshot_rows: int
+    empty: int
+    rejects: pd.DataFrame
+
+
+def import_fundamentals(folder: Path, run_id: str, *, dry_run: bool = False) -> Imported:
+    """Read the fundamentals folder and record what it holds; a second import of the same files changes nothing.
+
+    Parameters
+    ----------
+    folder
+        Folder of files as `fundamentals_files` reads them.
+    run_id
+        Kept on inserted rows.
+    dry_run
+        Read and judge, write nothing.
+
+    Returns
+    -------
+    Imported
+        Rows written, rows read, rows without any figure, and the refused ones (symbol, date, reason, raw, source), which
+        the caller stores.
+
+    Raises
+    ------
+    FundamentalsUnreadableError
+        Nothing usable is in the folder, or one of its files is damaged. Nothing is written then.
+    """
+    statements, snapshots = read_statements(folder), read_snapshots(folder)
+    if statements.rows.empty and snapshots.rows.empty:
+        raise FundamentalsUnreadableError(
+            f"{folder} holds no statements_*.csv(.gz), snapshots_*.parquet or fundamentals_*.csv with a usable row."
+        )
+    written = (
+        (Written(0, 0), Written(0, 0))
+        if dry_run
+        else (record_statements(statements.rows, run_id), record_snapshots(snapshots.rows, run_id))
+    )
+    rejects = _joined(statements, snapshots)
+    empty = statements.empty + snapshots.empty
+    return Imported(*written, len(statements.rows), len(snapshots.rows), empty, rejects)
+
+
+def record_statements(frame: pd.DataFrame, run_id: str) -> Written:
+    """Write statements, one row per (symbol, period_end, kind); a restated period replaces the stored one.
+
+    Parameters
+    ----------
+    frame
+        Columns of ``STATEMENT_COLUMNS`` (₹ crore, EPS ₹, shares); figures that a source lacks may be absent.
+    run_id
+        Kept on inserted rows; images of changed rows are kept for it.
+    """
+    rows = frame.reindex(columns=list(STATEMENT_COLUMNS))
+    rows = rows.assign(published_assumed=rows["published_assumed"].fillna(False).astype(bool))
+    rows["shares"] = pd.to_numeric(rows["shares"]).round().astype("Int64")
+    return bulk.upsert("financial_statements", rows, ("symbol", "period_end", "kind"), run_id)
+
+
+def record_snapshots(frame: pd.DataFrame, run_id: str) -> Written:
+    """Write evenings of a screener, one row per (snapshot, symbol), columns as those of the table."""
+    return bulk.upsert("fundamental_snapshots", frame, ("snapshot", "symbol"), run_id)
+
+
+def restore_fundamentals(run_id: str) -> int:
+    """Undo what a run wrote into both tables; return the rows removed and restored."""
+    return sum(bulk.roll_back(table, run_id).total for table in TABLES)
+
+
+def statements_frame(as_of: date) -> pd.DataFrame:
+    """Statements usable on a session, under the symbols in use on it.
+
+    Returns
+    -------
+    DataFrame
+        ``STATEMENT_COLUMNS``, sorted by symbol, period_end; dates as ``datetime64[ns]``.
+
+    Notes
+    -----
+    Point in time: ``published_on`` at or before ``as_of``; renames up to ``as_of``.
+    """
+    frame = bulk.read_frame(
+        "SELECT symbol, period_end, kind, published_on, published_assumed, revenue, operating_income, net_income, eps,"
+        " total_assets, equity, debt, current_assets, current_liabilities, inventory, shares, source"
+        " FROM financial_statements WHERE published_on <= %s ORDER BY symbol, period_end, kind",
+        [as_of],
+        dates=("period_end", "published_on"),
+    )
+    figures = dict.fromkeys(STATEMENT_COLUMNS[5:15], float) | {"shares": "Int64"}
+    return current_symbols(frame.astype(figures), as_of, key=("period_end", "kind"))
+
+
+def snapshots_frame(as_of: date) -> pd.DataFrame:
+    """Evenings of a screener usable on a session, under the symbols in use on it.
+
+    Returns
+    -------
+    DataFrame
+        Columns of the table without its bookkeeping, sorted by symbol, snapshot; dates as ``datetime64[ns]``.
+
+    Notes
+    -----
+    Point in time: ``snapshot`` before ``as_of``: an evening counts from the next session on; renames up to ``as_of``.
+    """
+    frame = bulk.read_frame(
+        "SELECT symbol, snapshot, stock_name, sector, industry, close, market_cap, pe_ratio, peg_ratio, debt_to_equity, roe,"
+        " roce, operating_margin, eps_quarter, eps_quarter_last_year, eps_last_year, net_profit_quarter,"
+        " net_profit_quarter_last_year, sales_quarter, sales_quarter_last_year, circuit_limit, results_date, source"
+        " FROM fundamental_snapshots WHERE snapshot < %s ORDER BY symbol, snapshot",
+        [as_of],
+        dates=("snapshot", "results_date"),
+    )
+    figures = dict.fromkeys([*frame.columns[5:21]], float)
+    return current_symbols(frame.astype(figures), as_of, key=("snapshot",))
+
+
+def _joined(*readings: Reading) -> pd.DataFrame:
+    return pd.concat([reading.rejects for reading in readings], ignore_index=True)
