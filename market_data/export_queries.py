@@ -1,0 +1,175 @@
+"""What the four CSV files hold: the contract's columns first, in its order, then ours."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+from django.db import connection, models
+
+from market_data.models import DailyBar, TechnicalIndicator
+from stocks.models import Fundamentals, Stock, SuggestedStock
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+STOCK_COLUMNS: Final = _names("""
+    id symbol stock_name current_price market_cap volume avg_volume_30d pe_ratio pb_ratio roe eps beta debt_to_equity
+    revenue_growth earnings_growth operating_margin net_margin profit_margin book_value peg_ratio roa current_ratio
+    quick_ratio historical_volatility_1y atr_14 sector industry market_cap_category last_updated created_at
+""")
+BAR_COLUMNS: Final = _names("id symbol date open high low close adj_close volume created_at")
+INDICATOR_COLUMNS: Final = _names("""
+    id symbol date rsi_14 macd signal_line macd_histogram sma_20 sma_50 sma_200 ema_12 ema_26 atr_14 atr_percentage
+    bollinger_upper bollinger_middle bollinger_lower created_at
+""")
+PICK_COLUMNS: Final = _names("""
+    id date symbol stock_name current_price market_cap strategy selection_score rank ml_prediction_score ml_price_target
+    ml_confidence ml_risk_score rsi_14 macd sma_50 sma_200 pe_ratio pb_ratio roe eps beta revenue_growth earnings_growth
+    operating_margin target_price stop_loss recommendation reason sector market_cap_category created_at
+""")
+
+HISTORY_SESSIONS: Final = 30
+
+# The k-th latest session by one index probe each, without reading the days between.
+_FIRST_SESSION: Final = """
+WITH RECURSIVE latest(date, place) AS (
+    (SELECT max(date), 1 FROM historical_data WHERE date <= %s)
+    UNION ALL
+    SELECT (SELECT max(date) FROM historical_data WHERE date < latest.date), place + 1
+    FROM latest WHERE place < %s AND latest.date IS NOT NULL
+)
+SELECT min(date) FROM latest
+"""
+
+
+@dataclass(frozen=True)
+class FileQuery:
+    """One file: the stem of its name, what a row is, its columns, and the query for COPY."""
+
+    name: str
+    contents: str
+    columns: tuple[str, ...]
+    sql: str
+    parameters: list[Any]
+
+
+def publications_in_force(session: date) -> list[dict[str, Any]]:
+    """Return the latest publications up to a session: one a strategy, of one date, as the manifest lists them."""
+    sql = """
+        SELECT id, strategy, date, version, count, reason FROM publications
+        WHERE superseded_at IS NULL
+          AND date = (SELECT max(date) FROM publications WHERE superseded_at IS NULL AND date <= %s)
+        ORDER BY strategy
+    """
+    names = ("id", "strategy", "date", "version", "count", "reason")
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [session])
+        entries = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return [entry | {"date": entry["date"].isoformat()} for entry in entries]
+
+
+def file_queries(session: date, publication_ids: list[int]) -> list[FileQuery]:
+    """Return the four files' queries, in the order of the contract.
+
+    Parameters
+    ----------
+    session : date
+        No row of any file is of a later date.
+    publication_ids : list of int
+        Publications whose picks are written.
+    """
+    older = _is_older(session)
+    return [
+        _stocks(session) if older else _latest_stocks(),
+        _bars(session, older),
+        FileQuery(
+            "technical_indicators",
+            "the session's indicators, in its own rupees; one row a symbol that traded",
+            *_selected(
+                TechnicalIndicator, INDICATOR_COLUMNS, "FROM technical_indicators t WHERE date = %s ORDER BY symbol"
+            ),
+            [session],
+        ),
+        FileQuery(
+            "suggested_stocks",
+            "the latest published picks; one row a strategy and symbol",
+            *_selected(
+                SuggestedStock,
+                PICK_COLUMNS,
+                "FROM daily_suggested_stocks t WHERE publication_id = ANY(%s) ORDER BY strategy, rank",
+            ),
+            [publication_ids],
+        ),
+    ]
+
+
+def _is_older(session: date) -> bool:
+    """Whether `stocks` already holds facts of a later session."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT max(date) > %s FROM stock_metrics", [session])
+        return bool(cursor.fetchone()[0])
+
+
+def _latest_stocks() -> FileQuery:
+    columns = _selected(Stock, STOCK_COLUMNS, "FROM stocks t ORDER BY symbol")
+    return FileQuery("stocks", "all stocks with their latest facts; one row a symbol", *columns, [])
+
+
+def _stocks(session: date) -> FileQuery:
+    """All symbols seen by a past session, with their facts as of it."""
+    facts = {field.attname for field in Fundamentals._meta.get_fields() if isinstance(field, models.Field)}
+    columns, _ = _columns(Stock, STOCK_COLUMNS)
+    cells = [_cell(Stock, name, "m" if name in facts else "t") for name in columns]
+    sql = f"""
+        SELECT {", ".join(cells)} FROM stocks t
+        LEFT JOIN LATERAL (
+            SELECT * FROM stock_metrics WHERE symbol = t.symbol AND date <= %s ORDER BY date DESC LIMIT 1
+        ) m ON true
+        WHERE t.first_seen <= %s ORDER BY t.symbol
+    """
+    return FileQuery(
+        "stocks", f"all stocks with their facts as of {session}; one row a symbol", columns, sql, [session] * 2
+    )
+
+
+def _bars(session: date, older: bool) -> FileQuery:
+    with connection.cursor() as cursor:
+        cursor.execute(_FIRST_SESSION, [session, HISTORY_SESSIONS])
+        first = cursor.fetchone()[0] or session
+    columns, cells = _columns(DailyBar, BAR_COLUMNS)
+    source = "historical_data t"
+    if older:
+        # The last close of the window was its own adjusted close; later events scaled the whole line alike.
+        last = "OVER (PARTITION BY symbol ORDER BY date ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)"
+        scaled = f"t.adj_close * last_value(t.close) {last} / NULLIF(last_value(t.adj_close) {last}, 0) AS adj_close"
+        cells = tuple(scaled if name == "adj_close" else cell for name, cell in zip(columns, cells, strict=True))
+    sql = f"SELECT {', '.join(cells)} FROM {source} WHERE date BETWEEN %s AND %s ORDER BY symbol, date"
+    contents = f"bars of the last {HISTORY_SESSIONS} sessions, as published; one row a symbol and session"
+    return FileQuery("historical_30d", contents, columns, sql, [first, session])
+
+
+def _selected(model: type[models.Model], first: tuple[str, ...], rest: str) -> tuple[tuple[str, ...], str]:
+    """Return the columns of a whole table and the query for them."""
+    columns, cells = _columns(model, first)
+    return columns, f"SELECT {', '.join(cells)} {rest}"
+
+
+def _columns(model: type[models.Model], first: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return a table's columns, the given ones first, and the expression of each."""
+    names = [str(field.column) for field in model._meta.concrete_fields]
+    columns = (*first, *(name for name in names if name not in first))
+    return columns, tuple(_cell(model, name, "t") for name in columns)
+
+
+def _cell(model: type[models.Model], column: str, table: str) -> str:
+    """Return the expression of one cell: dates as ISO 8601 in Indian time, texts that cannot act as formulas."""
+    field = next(field for field in model._meta.concrete_fields if field.column == column)
+    if isinstance(field, models.DateTimeField):
+        moment = f"{table}.{column} AT TIME ZONE 'Asia/Kolkata'"
+        return f"to_char({moment}, 'YYYY-MM-DD\"T\"HH24:MI:SS.US+05:30') AS {column}"
+    if isinstance(field, models.CharField | models.TextField) or column == "symbol":
+        text = f"{table}.{column}"
+        return f"CASE WHEN {text} ~ '^[-=+@\\t\\r\\n]' THEN '''' || {text} ELSE {text} END AS {column}"
+    return f"{table}.{column}"

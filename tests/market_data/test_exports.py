@@ -1,0 +1,261 @@
+"""The four CSV files: contents, all or nothing, formula-safe, and what is cleaned away."""
+
+import csv
+import hashlib
+import json
+import resource
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from market_data.export_queries import BAR_COLUMNS, INDICATOR_COLUMNS, PICK_COLUMNS, STOCK_COLUMNS
+from market_data.exports import ExportError, ExportFolderError, export_csv, purge_exports
+from market_data.models import DailyBar, TechnicalIndicator
+from stocks.models import Stock, StockMetrics
+from tests.published import SESSION, pick, publish, supersede
+
+pytestmark = pytest.mark.django_db
+NAMES = ["stocks", "historical_30d", "technical_indicators", "suggested_stocks"]
+
+
+def sessions(count: int) -> list[date]:
+    """Weekdays ending with SESSION, a Thursday."""
+    days = [SESSION - timedelta(days=back) for back in range(count * 2)]
+    return sorted([day for day in days if day.weekday() < 5][:count])
+
+
+@pytest.fixture
+def market():
+    """Two symbols with forty sessions, one that was listed only yesterday, and the two lists published."""
+    Stock.objects.bulk_create(
+        [
+            Stock(
+                symbol="AAA",
+                stock_name="=cmd()",
+                sector="Realty",
+                current_price=100.25,
+                market_cap=None,
+                first_seen=SESSION,
+            ),
+            Stock(symbol="M&M", stock_name='Mahindra, "M" & M', current_price=0.1 + 0.2, first_seen=SESSION),
+        ]
+    )
+    DailyBar.objects.bulk_create(
+        DailyBar(
+            symbol_id=symbol,
+            date=day,
+            series="EQ",
+            open=10,
+            high=11,
+            low=9,
+            close=10,
+            adj_close=10,
+            volume=5,
+            source="t",
+        )
+        for symbol in ("M&M", "AAA")
+        for day in sessions(40)
+    )
+    TechnicalIndicator.objects.bulk_create(
+        TechnicalIndicator(symbol_id="AAA", date=day, rsi_14=55.5, sma_200=None) for day in sessions(40)
+    )
+    publish("growth", [pick("AAA", reason="+1 for momentum"), pick("M&M")])
+    publish("value", [], reason="No share passed.")
+
+
+def rows(folder: Path, name: str, session: date = SESSION) -> list[dict[str, str]]:
+    with (folder / f"{name}_{session}.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def manifest(folder: Path, session: date = SESSION) -> dict:
+    return json.loads((folder / f"manifest_{session}.json").read_text())
+
+
+def export(folder: Path, session: date = SESSION, report=lambda done, total: None):
+    return export_csv(session, folder, "csv_export_20260430_220000", report)
+
+
+def test_the_set_is_complete_and_the_manifest_tells_the_truth(market, tmp_path):
+    told = []
+    files = export(tmp_path / "made" / "here", report=lambda done, total: told.append((done, total)))
+    folder = tmp_path / "made" / "here"
+    assert [file.name for file in files] == [f"{name}_2026-04-30.csv" for name in NAMES]
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        [*(file.name for file in files), "manifest_2026-04-30.json"]
+    )
+    facts = manifest(folder)
+    assert facts["session"] == "2026-04-30"
+    assert facts["run_id"] == "csv_export_20260430_220000"
+    assert datetime.fromisoformat(facts["created_at"]).utcoffset() == timedelta(hours=5.5)
+    assert {entry["strategy"]: entry["count"] for entry in facts["publications"]} == {"growth": 2, "value": 0}
+    for entry in facts["files"]:
+        content = (folder / entry["name"]).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == entry["sha256"]
+        assert len(content) == entry["bytes"]
+        read = list(csv.reader(content.decode().splitlines()))
+        assert read[0] == entry["columns"]
+        assert len(read) - 1 == entry["rows"]
+    assert told[-1] == (5, 5)
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+
+
+def test_the_contracts_columns_come_first_in_their_order(market, tmp_path):
+    for file, first in zip(
+        export(tmp_path), (STOCK_COLUMNS, BAR_COLUMNS, INDICATOR_COLUMNS, PICK_COLUMNS), strict=True
+    ):
+        assert file.columns[: len(first)] == first
+
+
+def test_the_files_hold_what_their_names_say(market, tmp_path):
+    export(tmp_path)
+    assert [row["symbol"] for row in rows(tmp_path, "stocks")] == ["AAA", "M&M"]
+    history = rows(tmp_path, "historical_30d")
+    assert sorted({row["date"] for row in history}) == [day.isoformat() for day in sessions(30)]
+    assert len(history) == 60
+    assert [(row["symbol"], row["date"]) for row in rows(tmp_path, "technical_indicators")] == [("AAA", "2026-04-30")]
+    assert [(row["symbol"], row["rank"]) for row in rows(tmp_path, "suggested_stocks")] == [("AAA", "1"), ("M&M", "2")]
+
+
+def test_cells_are_exact_and_none_is_a_formula(market, tmp_path):
+    export(tmp_path)
+    first, second = rows(tmp_path, "stocks")
+    assert first["stock_name"] == "'=cmd()"
+    assert second["stock_name"] == 'Mahindra, "M" & M'
+    assert float(second["current_price"]) == 0.1 + 0.2
+    assert first["market_cap"] == ""
+    assert datetime.fromisoformat(first["created_at"]).utcoffset() == timedelta(hours=5.5)
+    assert rows(tmp_path, "suggested_stocks")[0]["reason"] == "'+1 for momentum"
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
+def test_every_start_of_a_formula_is_made_a_text(start, tmp_path):
+    Stock.objects.create(symbol="AAA", industry=f"{start}1+1")
+    export(tmp_path)
+    assert rows(tmp_path, "stocks")[0]["industry"] == f"'{start}1+1"
+
+
+def test_an_empty_database_gives_headings(tmp_path):
+    assert [file.rows for file in export(tmp_path)] == [0, 0, 0, 0]
+    assert manifest(tmp_path)["publications"] == []
+    assert (tmp_path / "stocks_2026-04-30.csv").read_text().startswith("id,symbol,stock_name,")
+
+
+def test_only_the_latest_lists_in_force_are_written(market, tmp_path):
+    publish("momentum", [pick("OLD")], session=date(2026, 4, 29))
+    publish("balanced", [pick("LATER")], session=date(2026, 5, 4))
+    first = publish("momentum", [pick("FIRST")])
+    supersede(first)
+    publish("momentum", [pick("SECOND")], version=2)
+    export(tmp_path)
+    symbols = {row["symbol"] for row in rows(tmp_path, "suggested_stocks")}
+    assert symbols == {"AAA", "M&M", "SECOND"}
+    assert {entry["strategy"]: entry["version"] for entry in manifest(tmp_path)["publications"]}["momentum"] == 2
+
+
+def test_an_abstention_writes_no_older_picks(market, tmp_path):
+    publish("growth", [], session=date(2026, 5, 4), reason="Stale data.")
+    export(tmp_path, date(2026, 5, 4))
+    assert rows(tmp_path, "suggested_stocks", date(2026, 5, 4)) == []
+    assert manifest(tmp_path, date(2026, 5, 4))["publications"][0]["reason"] == "Stale data."
+
+
+def test_an_older_session_knows_nothing_of_later_ones(market, tmp_path):
+    earlier = sessions(2)[0]
+    Stock.objects.filter(symbol="AAA").update(first_seen=earlier)
+    StockMetrics.objects.create(symbol_id="AAA", date=earlier, current_price=200.5, market_cap=7.0)
+    StockMetrics.objects.create(symbol_id="AAA", date=SESSION, current_price=100.25)
+    # A split on the later session halved every adjusted close before it.
+    DailyBar.objects.filter(symbol_id="AAA", date__lte=earlier).update(adj_close=5)
+    export(tmp_path, earlier)
+    [only] = rows(tmp_path, "stocks", earlier)
+    assert (only["symbol"], only["current_price"], only["market_cap"]) == ("AAA", "200.5", "7")
+    assert only["stock_name"] == "'=cmd()"
+    history = rows(tmp_path, "historical_30d", earlier)
+    assert max(row["date"] for row in history) == earlier.isoformat()
+    assert {float(row["adj_close"]) for row in history} == {10.0}
+    assert rows(tmp_path, "suggested_stocks", earlier) == []
+
+
+def test_a_second_export_replaces_the_first_and_gives_the_same_bytes(market, tmp_path):
+    first = export(tmp_path)
+    (tmp_path / "stocks_2026-04-30.csv.writing").write_text("left by a killed process")
+    assert export(tmp_path) == first
+    assert len(list(tmp_path.iterdir())) == 5
+
+
+def test_a_folder_that_cannot_be_written_is_named(market, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ExportFolderError, match=str(tmp_path / "file" / "exports")):
+        export(tmp_path / "file" / "exports")
+    with pytest.raises(ExportFolderError, match="EXPORT_DIR"):
+        export(Path("/proc/exports"))
+
+
+def test_a_full_disk_leaves_the_earlier_set_untouched(market, tmp_path):
+    export(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    Stock.objects.create(symbol="NEW")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))
+    try:
+        with pytest.raises(ExportError, match="unchanged"):
+            export(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_failing_query_leaves_the_earlier_set_untouched(market, tmp_path):
+    export(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE technical_indicators RENAME COLUMN rsi_14 TO gone")
+    with pytest.raises(Exception, match="rsi_14"):
+        export(tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_picks_that_vanish_while_they_are_read_are_noticed(market, tmp_path):
+    publication = publish("momentum", [pick("X")])
+    publication.picks_in_force.all().delete()
+    with pytest.raises(ExportError, match="3 picks, but 2"):
+        export(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_alone_it_reads_one_state_of_the_database(market, tmp_path):
+    def disturb(done: int, total: int) -> None:
+        if done == 1:
+            with connection.cursor() as cursor:
+                cursor.execute("SHOW transaction_isolation")
+                levels.append(cursor.fetchone()[0])
+
+    levels: list[str] = []
+    export(tmp_path, report=disturb)
+    assert levels == ["repeatable read"]
+
+
+def test_the_cleanup_takes_only_exports_of_earlier_sessions(tmp_path):
+    gone = ["stocks_2026-03-30.csv", "historical_30d_2026-03-30.csv", "suggested_stocks_2026-03-30.csv"]
+    gone += ["technical_indicators_2026-03-30.csv", "manifest_2026-03-30.json"]
+    kept = ["stocks_2026-03-31.csv", "manifest_2026-03-31.json", "stocks_2026-02-30.csv", "stocks_2026-03-30.csv.bak"]
+    kept += ["mystocks_2026-03-30.csv", "stocks_2026-03-30.json", "notes.txt", "manifest_2026-03-30.csv"]
+    for name in gone + kept:
+        (tmp_path / name).write_text("x")
+    (tmp_path / "stocks_2020-01-01.csv").mkdir()
+    (tmp_path / "stocks_2020-01-02.csv").symlink_to(tmp_path / "notes.txt")
+    assert sorted(purge_exports(tmp_path, date(2026, 3, 31))) == sorted(gone)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        [*kept, "stocks_2020-01-01.csv", "stocks_2020-01-02.csv"]
+    )
+    assert purge_exports(tmp_path / "absent", date(2026, 3, 31)) == []
+
+
+def test_times_are_indian_whatever_the_servers_zone(market, tmp_path):
+    Stock.objects.filter(symbol="AAA").update(last_updated=datetime(2026, 4, 30, 20, 0, tzinfo=UTC))
+    export(tmp_path)
+    assert rows(tmp_path, "stocks")[0]["last_updated"] == "2026-05-01T01:30:00.000000+05:30"
