@@ -12,8 +12,8 @@ real market (see the tests):
 * Deeper ratios are inferred from the price alone when the opening meets a simple ratio, the whole day stays in its
   neighbourhood, and turnover is in line with the sessions before.
 
-Everything else is a jump: flagged with its ratio and, where one is near, the simple ratio, for a person or the
-official list to settle.
+Everything else is a jump: flagged with its ratio and, where one is near, the simple ratio, for a person, the official
+list or later counts of the issued shares (``share_counts``) to settle.
 """
 
 from collections.abc import Hashable, Mapping
@@ -98,10 +98,19 @@ def inferred_events(
     for symbol, row in facts.to_dict("index").items():
         factor, ground = _inferred_factor(row)
         if ground:
-            kind = "bonus" if factor in (1 / 3, 1 / 4, 1 / 6, 2 / 3, 3 / 4, 4 / 5) else "split"
             text = f"inferred from the opening at {row['opening']:.4f} of the previous close"
             records.append(
-                (symbol, session, kind, factor, session, "inferred", text, ground, _evidence(row, factor, ground))
+                (
+                    symbol,
+                    session,
+                    likelier_kind(factor),
+                    factor,
+                    session,
+                    "inferred",
+                    text,
+                    ground,
+                    _evidence(row, factor, ground),
+                )
             )
     return typed_events(pd.DataFrame.from_records(records, columns=list(EVENT_COLUMNS))) if records else empty_events()
 
@@ -156,6 +165,11 @@ def unexplained_jumps(today: pd.DataFrame, history: pd.DataFrame, events: pd.Dat
         for symbol, row in facts.loc[broken | facts.index.isin(contradicted)].to_dict("index").items()
     ]
     return _jumps_frame(records, session)
+
+
+def likelier_kind(factor: float) -> str:
+    """Name the likelier action; the factor is what counts, the text of the official list will tell."""
+    return "bonus" if factor in (1 / 3, 1 / 4, 1 / 6, 2 / 3, 3 / 4, 4 / 5) else "split"
 
 
 def sessions_with_jumps(bars: pd.DataFrame, events: pd.DataFrame) -> pd.DatetimeIndex:
