@@ -252,8 +252,10 @@ def _four_quarters(known: pd.DataFrame) -> pd.DataFrame:
 def _latest_balance(known: pd.DataFrame) -> pd.DataFrame:
     balances = known.loc[known[["equity", "total_assets"]].notna().any(axis=1)]
     latest = balances.drop_duplicates(["symbol", "known_on"], keep="last").set_index(["symbol", "known_on"])
-    return latest[["published_on", *_BALANCE]].rename(columns={"published_on": "balance_on"}).astype(
-        dict.fromkeys(_BALANCE, float)
+    return (
+        latest[["published_on", *_BALANCE]]
+        .rename(columns={"published_on": "balance_on"})
+        .astype(dict.fromkeys(_BALANCE, float))
     )
 
 
@@ -390,7 +392,9 @@ def _fresh(on: Days, today: Days, max_age_days: int = MAX_AGE_DAYS) -> Days:
 def _dated(values: Floats, on: Days, source: int) -> Dated:
     """A fact; no value where the day is ``NEVER``."""
     known = (on != NEVER) & np.isfinite(values)
-    return Dated(np.where(known, values, np.nan), np.where(known, on, NEVER), np.where(known, source, 0).astype(np.int8))
+    return Dated(
+        np.where(known, values, np.nan), np.where(known, on, NEVER), np.where(known, source, 0).astype(np.int8)
+    )
 
 
 def _limited(column: str, values: Floats, on: Days, source: int) -> Dated:
