@@ -1,0 +1,160 @@
+"""From a model's score to numbers with a meaning: return, chance, drawdown, risk, confidence.
+
+Every curve is monotone and fitted on walk-forward predictions alone, that is on sessions which the predicting model
+had not seen. Scores enter as percentiles within their day, so that a curve fitted on the folds' smaller models holds
+for the published ensemble, and a share's meaning does not hang on how wide one day's scores spread.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.isotonic import IsotonicRegression
+
+from ml.samples import by_day
+
+Numbers = npt.NDArray[np.float64]
+
+# Ten-session returns beyond ±50 % say more about one share's event than about the score.
+RETURN_LIMIT = 0.5
+
+# A predicted drawdown of this size or worse is the full risk score 1. Half of it (7.5 %) is the contract's "avoid"
+# limit 0.5; its "low risk" limit 0.3 is a drawdown of 4.5 %; the sample's mean drawdown of 6.3 % is 0.42.
+FULL_RISK_DRAWDOWN = 0.15
+
+# Standard deviation of percentiles drawn at random: the disagreement of members that know nothing.
+CHANCE_SPREAD = 1 / np.sqrt(12)
+
+BINS = 40
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A monotone piecewise linear function, constant beyond its ends."""
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+    def __call__(self, values: Numbers) -> Numbers:
+        """Evaluate the curve; NaN stays NaN."""
+        return np.interp(values, self.x, self.y)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The three curves of a model, and what they were fitted on.
+
+    Attributes
+    ----------
+    excess_return
+        Percentile of the score → mean return over ten sessions beyond the day's mean share, plain.
+    probability
+        Percentile of the score → chance to beat the day's median share, 0-1.
+    drawdown
+        Predicted drawdown → mean drawdown, plain, at most 0.
+    sessions
+        Sessions of walk-forward predictions behind the curves.
+    """
+
+    excess_return: Curve
+    probability: Curve
+    drawdown: Curve
+    sessions: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain lists and numbers; floats survive the round trip exactly."""
+        curves = {name: {"x": list(curve.x), "y": list(curve.y)} for name, curve in self._curves().items()}
+        return {**curves, "sessions": self.sessions}
+
+    def _curves(self) -> dict[str, Curve]:
+        return {"excess_return": self.excess_return, "probability": self.probability, "drawdown": self.drawdown}
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "Calibration":
+        """Rebuild from ``as_json``."""
+        curves = {
+            name: Curve(tuple(map(float, content[name]["x"])), tuple(map(float, content[name]["y"])))
+            for name in ("excess_return", "probability", "drawdown")
+        }
+        return cls(**curves, sessions=int(content["sessions"]))
+
+
+def monotone_curve(x: Numbers, y: Numbers) -> Curve:
+    """Fit a rising curve of the mean of ``y`` over ``x``: means of up to ``BINS`` equally full bins, made isotonic.
+
+    Raises
+    ------
+    ValueError
+        There are no pairs where both are known.
+    """
+    known = np.isfinite(x) & np.isfinite(y)
+    if not known.any():
+        raise ValueError("A curve cannot be fitted without known values.")
+    pairs = pd.DataFrame({"x": x[known], "y": y[known]}).sort_values("x", kind="stable")
+    pairs["bin"] = (np.arange(len(pairs)) * BINS) // len(pairs)
+    means = pairs.groupby("bin").agg(x=("x", "mean"), y=("y", "mean"), n=("y", "size"))
+    fitted = IsotonicRegression().fit_transform(means["x"], means["y"], sample_weight=means["n"])
+    return Curve(tuple(map(float, means["x"])), tuple(map(float, fitted)))
+
+
+def calibration(predictions: pd.DataFrame) -> Calibration:
+    """Fit the curves on walk-forward predictions.
+
+    Parameters
+    ----------
+    predictions
+        position (of the session), percentile (of the score within its day), predicted_drawdown, and the outcomes
+        forward_return and drawdown.
+
+    Returns
+    -------
+    Calibration
+        Returns are measured against the day's mean share, so a predicted return assumes a market that stands still:
+        a year of folds holds some twenty independent market moves, too few to foretell the next.
+
+    Notes
+    -----
+    Point in time: uses outcomes, so these must have happened by the day on which the model is used.
+    """
+    position = predictions["position"].to_numpy()
+    forward = predictions["forward_return"].to_numpy(dtype=np.float64)
+    grouped = by_day(position, np.clip(forward, -RETURN_LIMIT, RETURN_LIMIT))
+    excess = (grouped.obj - grouped.transform("mean")).to_numpy()
+    beats = np.where(np.isfinite(forward), forward > by_day(position, forward).transform("median").to_numpy(), np.nan)
+    percentile = predictions["percentile"].to_numpy(dtype=np.float64)
+    return Calibration(
+        excess_return=monotone_curve(percentile, excess),
+        probability=monotone_curve(percentile, beats),
+        drawdown=monotone_curve(
+            predictions["predicted_drawdown"].to_numpy(dtype=np.float64),
+            predictions["drawdown"].to_numpy(dtype=np.float64),
+        ),
+        sessions=int(np.unique(position[np.isfinite(forward)]).size),
+    )
+
+
+def risk_score(drawdown: Numbers) -> Numbers:
+    """Map a predicted drawdown (plain, at most 0) to 0-1, lower is safer: linear up to ``FULL_RISK_DRAWDOWN``."""
+    return np.clip(-drawdown / FULL_RISK_DRAWDOWN, 0.0, 1.0)
+
+
+def confidence(percentiles: Numbers) -> Numbers:
+    """Agreement of an ensemble's members.
+
+    Parameters
+    ----------
+    percentiles
+        Rows × members: each member's percentile of each share within the day.
+
+    Returns
+    -------
+    ndarray
+        0-1: 1 when all place the share alike, 0 when they spread like percentiles drawn at random. A single member
+        agrees with nobody: NaN.
+    """
+    if percentiles.shape[1] < 2:
+        return np.full(len(percentiles), np.nan)
+    agreement: Numbers = np.clip(1 - percentiles.std(axis=1, ddof=1) / CHANCE_SPREAD, 0.0, 1.0)
+    return agreement

@@ -1,0 +1,195 @@
+"""The registry of estimators: how one is fitted, on which features and targets, and what its ensemble is made of.
+
+``lightgbm`` is the default: gradient boosting with strongly randomised trees (Geurts et al. 2006: split points drawn at
+random) on scale-free features. What can be foretold of a share's ten sessions is little, so its settings are those
+that shrink: few leaves, thousands of samples a leaf, a quarter of the features a tree, half of the rows. The price
+model learns the normal score of a share's rank within its day: the market's own move, which these features cannot know,
+is taken out, and a single share that doubled weighs no more than its rank. ``random_forest`` is the contract's,
+with exactly its settings, features and targets.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+import lightgbm
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtri
+from sklearn.ensemble import RandomForestRegressor
+
+from ml.samples import Samples, day_percentiles
+
+Values = npt.NDArray[np.float32]
+Target = npt.NDArray[np.float64]
+Fitted: TypeAlias = "lightgbm.Booster | RandomForestRegressor"
+
+LIGHTGBM_PARAMETERS: Mapping[str, Any] = {
+    "objective": "regression",
+    "learning_rate": 0.05,
+    "num_leaves": 31,
+    "min_data_in_leaf": 2000,
+    "feature_fraction": 0.25,
+    "bagging_fraction": 0.5,
+    "bagging_freq": 5,
+    "extra_trees": True,
+    "max_bin": 63,
+    "lambda_l2": 1.0,
+    "deterministic": True,
+    "force_col_wise": True,
+    # Members are fitted side by side instead: OpenMP's waiting threads made one fit four times slower on a busy
+    # machine.
+    "num_threads": 1,
+    "verbosity": -1,
+}
+LIGHTGBM_ROUNDS = 200
+
+FOREST_PARAMETERS: Mapping[str, Any] = {
+    "n_estimators": 100,
+    "max_depth": 10,
+    "min_samples_split": 20,
+    "min_samples_leaf": 10,
+    "n_jobs": -1,
+}
+
+FOREST_PARTS = 4
+
+# A drawdown beyond this teaches no more than this: single halvings would dominate a squared error.
+DEEPEST_DRAWDOWN = -0.4
+
+
+class UnknownEstimator(ValueError):  # noqa: N818 - named after what it tells
+    """No estimator is registered under a name."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One model of an ensemble: its seed, and the part of the training window (0 oldest - 1 latest) it sees."""
+
+    seed: int
+    first: float = 0.0
+    last: float = 1.0
+
+
+@dataclass(frozen=True)
+class Estimator:
+    """How one kind of model is fitted.
+
+    Attributes
+    ----------
+    feature_set
+        ``scale_free`` (``features``) or ``contract`` (``contract_features``).
+    price_members, risk_members
+        The ensembles of a published model.
+    fold_members
+        The smaller price ensemble of folds that only serve calibration.
+    price_target
+        Target of the price model out of samples whose forward_return is known.
+    fit
+        (values, target, seed, size) → fitted model; size 0-1 scales the number of trees.
+    """
+
+    name: str
+    feature_set: Literal["scale_free", "contract"]
+    price_members: tuple[Member, ...]
+    risk_members: tuple[Member, ...]
+    fold_members: tuple[Member, ...]
+    price_target: Callable[[Samples], Target]
+    fit: Callable[[Values, Target, int, float], Fitted]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    fold_size: float = 1.0
+
+
+def normal_score(data: Samples) -> Target:
+    """Normal score of each share's forward return within its day, limited to what 1 in 500 exceeds."""
+    percentile = day_percentiles(data.position, data.keys["forward_return"].to_numpy())
+    score: Target = ndtri(np.clip(percentile, 0.002, 0.998))
+    return score
+
+
+def plain_return(data: Samples) -> Target:
+    """Forward return itself, plain."""
+    return data.keys["forward_return"].to_numpy(dtype=np.float64)
+
+
+def limited_drawdown(data: Samples) -> Target:
+    """Drawdown, plain, not below ``DEEPEST_DRAWDOWN``."""
+    limited: Target = np.maximum(data.keys["drawdown"].to_numpy(dtype=np.float64), DEEPEST_DRAWDOWN)
+    return limited
+
+
+def _lightgbm(values: Values, target: Target, seed: int, size: float) -> Fitted:
+    parameters = {**LIGHTGBM_PARAMETERS, "seed": seed}
+    # A small market has no 2,000 samples a leaf to give.
+    parameters["min_data_in_leaf"] = max(20, min(int(parameters["min_data_in_leaf"]), len(target) // 50))
+    return lightgbm.train(parameters, lightgbm.Dataset(values, target), max(1, round(LIGHTGBM_ROUNDS * size)))
+
+
+def _random_forest(values: Values, target: Target, seed: int, size: float) -> Fitted:
+    trees = max(1, round(FOREST_PARAMETERS["n_estimators"] * size))
+    forest = RandomForestRegressor(**{**FOREST_PARAMETERS, "n_estimators": trees}, random_state=seed)
+    fitted: Fitted = forest.fit(values, target)
+    return fitted
+
+
+def votes(model: Fitted, values: Values) -> Target:
+    """Predictions of a fitted model's independent parts, bitwise repeatable.
+
+    Parameters
+    ----------
+    model
+        A fitted booster or forest.
+    values
+        float32, rows × the features it was fitted on.
+
+    Returns
+    -------
+    ndarray
+        float64, rows × parts, in the unit of the target: one part of a booster, ``FOREST_PARTS`` of a forest (its trees
+        taken in turn), so that the agreement within an ensemble can be measured for both.
+    """
+    if isinstance(model, lightgbm.Booster):
+        return np.asarray(model.predict(values), dtype=np.float64)[:, None]
+    parts = min(FOREST_PARTS, len(model.estimators_))
+    # One tree after the other: threads would add them up in whichever order they finish.
+    trees = [model.estimators_[part::parts] for part in range(parts)]
+    return np.column_stack([np.mean([tree.predict(values) for tree in part], axis=0) for part in trees])
+
+
+ESTIMATORS: Mapping[str, Estimator] = {
+    "lightgbm": Estimator(
+        name="lightgbm",
+        feature_set="scale_free",
+        price_members=(Member(1), Member(2), Member(3, first=0.33), Member(4, last=0.67)),
+        risk_members=(Member(5), Member(6)),
+        fold_members=(Member(1),),
+        price_target=normal_score,
+        fit=_lightgbm,
+        parameters={**LIGHTGBM_PARAMETERS, "rounds": LIGHTGBM_ROUNDS},
+    ),
+    "random_forest": Estimator(
+        name="random_forest",
+        feature_set="contract",
+        price_members=(Member(1),),
+        risk_members=(Member(2),),
+        fold_members=(Member(1),),
+        price_target=plain_return,
+        fit=_random_forest,
+        parameters=FOREST_PARAMETERS,
+        fold_size=0.1,
+    ),
+}
+
+
+def estimator(name: str) -> Estimator:
+    """Return the estimator registered under a name.
+
+    Raises
+    ------
+    UnknownEstimator
+        Nothing is registered under it; the sentence lists what is.
+    """
+    try:
+        return ESTIMATORS[name]
+    except KeyError:
+        raise UnknownEstimator(f"No estimator is called {name!r}; there are {', '.join(ESTIMATORS)}.") from None

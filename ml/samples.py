@@ -1,0 +1,113 @@
+"""Samples: the features of tradable bars beside their outcomes, as matrices that estimators take.
+
+Pure: frames in, samples out. What a sample holds is fingerprinted, so that a model can say what it was fitted on and
+a fold that was computed once is not computed again.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+if TYPE_CHECKING:
+    from pandas.core.groupby import SeriesGroupBy
+
+Rows = npt.NDArray[np.bool_]
+
+KEYS = ["symbol", "date"]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Rows of tradable bars, sorted by date and symbol.
+
+    Attributes
+    ----------
+    keys
+        symbol, date, forward_return, drawdown (plain, NaN where not known); RangeIndex.
+    position
+        Position of each row's session on the market's calendar; ascending.
+    values
+        float32, rows × features; NaN where not known.
+    features
+        Names of the columns of ``values``.
+    sessions
+        The market's sessions.
+    """
+
+    keys: pd.DataFrame
+    position: npt.NDArray[np.int64]
+    values: npt.NDArray[np.float32]
+    features: tuple[str, ...]
+    sessions: pd.DatetimeIndex
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def where(self, rows: Rows) -> "Samples":
+        """Keep some rows."""
+        kept = self.keys.loc[rows].reset_index(drop=True)
+        return Samples(kept, self.position[rows], self.values[rows], self.features, self.sessions)
+
+    def between(self, first: int, last: int) -> "Samples":
+        """Keep the rows of the sessions from one position to another, both included."""
+        return self.where((self.position >= first) & (self.position <= last))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over keys, outcomes, values and the names of the features."""
+        digest = hashlib.sha256("\0".join(self.features).encode())
+        digest.update(np.ascontiguousarray(self.values).tobytes())
+        digest.update(pd.util.hash_pandas_object(self.keys, index=False).to_numpy().tobytes())
+        return digest.hexdigest()
+
+
+def samples(features: pd.DataFrame, outcomes: pd.DataFrame, tradable: pd.Series, sessions: pd.DatetimeIndex) -> Samples:
+    """Join features with outcomes for the bars of tradable shares.
+
+    Parameters
+    ----------
+    features
+        symbol, date, feature columns; the index says which bar a row is.
+    outcomes
+        Result of ``labels``: forward_return and drawdown by the same index (more rows are allowed).
+    tradable
+        True where the bar's share could be bought, by the same index.
+    sessions
+        The market's sessions.
+
+    Returns
+    -------
+    Samples
+        Rows without any outcome stay: they can be predicted, not learnt from.
+    """
+    kept = features.loc[tradable.reindex(features.index).to_numpy(dtype=bool)].sort_values(["date", "symbol"])
+    names = tuple(column for column in features.columns if column not in KEYS)
+    keys = kept[KEYS].join(outcomes[["forward_return", "drawdown"]]).reset_index(drop=True)
+    position = sessions.get_indexer(pd.DatetimeIndex(keys["date"])).astype(np.int64)
+    values = np.empty((len(kept), len(names)), dtype=np.float32)
+    for index, name in enumerate(names):
+        values[:, index] = kept[name].to_numpy()
+    return Samples(keys, position, values, names, sessions)
+
+
+def by_day(position: npt.NDArray[np.int64], values: npt.NDArray[np.float64]) -> "SeriesGroupBy[Any, Any]":
+    """Group values by session."""
+    return pd.Series(values).groupby(position, sort=False)
+
+
+def day_percentiles(position: npt.NDArray[np.int64], values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Rank of each value among those of its session, ties averaged, scaled to the open interval 0-1."""
+    grouped = by_day(position, values)
+    percentiles = (grouped.rank() - 0.5) / grouped.transform("count")
+    return percentiles.to_numpy(dtype=np.float64)
+
+
+def selected(data: Samples, columns: Sequence[str]) -> npt.NDArray[np.float32]:
+    """Columns of the values in the order asked for."""
+    return data.values[:, [data.features.index(name) for name in columns]]

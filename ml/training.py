@@ -1,0 +1,171 @@
+"""Fitting a bundle: price and risk ensembles, and their calibration on walk-forward folds of the same window.
+
+``fitted_bundle`` is pure. What it publishes is judged by its own folds: each session of the last year is predicted by
+a small model that saw only what came a purge and an embargo before, and the calibration and the figures beside the
+model come from those predictions, never from sessions it was fitted on.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ml.calibration import Calibration, calibration
+from ml.estimators import Estimator, Fitted
+from ml.labels import EXIT_DELAY
+from ml.samples import Samples
+from ml.statistics import daily_decile_spread, daily_rank_correlation, hit_rate, newey_west
+from ml.walk_forward import TooLittleHistory, ensembles, fitted_ensembles, folds, predicted_folds
+
+# Folds of the nightly fit: so many, each of so many sessions, ending with the last session that has an outcome.
+CALIBRATION_FOLDS = 6
+CALIBRATION_FOLD_SESSIONS = 40
+# A curve fitted on less would be the weather of two months.
+FEWEST_CALIBRATION_SESSIONS = 40
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Everything a prediction needs, and what it was made of.
+
+    Attributes
+    ----------
+    estimator
+        Name in the registry.
+    features
+        Columns in the order of the models' inputs.
+    price, risk
+        Fitted ensembles.
+    calibration
+        Curves fitted on walk-forward predictions.
+    metadata
+        session, train_from, train_until, samples, data_hash, parameters, metrics; plain JSON.
+    """
+
+    estimator: str
+    features: tuple[str, ...]
+    price: tuple[Fitted, ...]
+    risk: tuple[Fitted, ...]
+    calibration: Calibration
+    metadata: dict[str, Any]
+
+
+def fitted_bundle(data: Samples, estimator: Estimator, session: date, lookback_days: int) -> Bundle:
+    """Fit the models of one session and calibrate them.
+
+    Parameters
+    ----------
+    data
+        Samples of the estimator's features: ``2 × lookback_days`` back where there is so much, so that the folds of
+        the last year have a window of their own before them; nothing after ``session``.
+    estimator
+        Which kind of model.
+    session
+        Day of knowledge: the last session whose close is known.
+    lookback_days
+        Calendar days learnt from.
+
+    Returns
+    -------
+    Bundle
+        Its ``metadata["metrics"]`` are out-of-sample figures of the calibration folds.
+
+    Raises
+    ------
+    TooLittleHistory
+        Fewer sessions than a fold needs, or than a calibration needs.
+
+    Notes
+    -----
+    Point in time: outcomes are those that have happened by ``session``; later rows raise ValueError.
+    """
+    today = pd.Timestamp(session)
+    if len(data) and data.keys["date"].iloc[-1] > today:
+        raise ValueError(f"Samples reach to {data.keys['date'].iloc[-1].date()}, past the session {session}.")
+    here = int(data.sessions.searchsorted(today, side="right")) - 1
+    last_known = here - EXIT_DELAY
+    first = int(data.sessions.searchsorted(today - pd.Timedelta(days=lookback_days)))
+    past = calibration_predictions(data, estimator, last_known, lookback=last_known - first + 1)
+    window = data.between(first, last_known)
+    price, risk = fitted_ensembles(window, estimator, ensembles(estimator, published=True))
+    known = window.keys.loc[window.keys["forward_return"].notna(), "date"]
+    metadata = {
+        "session": session.isoformat(),
+        "train_from": known.iloc[0].date().isoformat(),
+        "train_until": known.iloc[-1].date().isoformat(),
+        "samples": len(known),
+        "data_hash": data.fingerprint,
+        "parameters": {"lookback_days": lookback_days, **estimator.parameters},
+        "metrics": figures(past),
+    }
+    return Bundle(estimator.name, data.features, price, risk, calibration(past), metadata)
+
+
+def calibration_predictions(data: Samples, estimator: Estimator, last_known: int, lookback: int) -> pd.DataFrame:
+    """Walk-forward predictions of the last year by the folds' smaller models.
+
+    Raises
+    ------
+    TooLittleHistory
+        No fold, or fewer than ``FEWEST_CALIBRATION_SESSIONS`` sessions, can be predicted.
+    """
+    if not len(data):
+        raise TooLittleHistory("There are no samples to learn from.")
+    history_first = int(data.position[0])
+    starts = [last_known + 1 - CALIBRATION_FOLD_SESSIONS * fold for fold in range(CALIBRATION_FOLDS, 0, -1)]
+    layout = folds(
+        [start for start in starts if start > history_first], last_known, history_first=history_first, lookback=lookback
+    )
+    sessions = sum(fold.test_last - fold.test_first + 1 for fold in layout)
+    if sessions < FEWEST_CALIBRATION_SESSIONS:
+        raise TooLittleHistory(
+            f"Only {sessions} sessions can be predicted by a model fitted before them; {FEWEST_CALIBRATION_SESSIONS} "
+            "are needed to calibrate one. Load more history."
+        )
+    return pd.concat(predicted_folds(data, estimator, layout, published=False), ignore_index=True)
+
+
+def figures(predictions: pd.DataFrame) -> dict[str, Any]:
+    """Out-of-sample figures of walk-forward predictions.
+
+    Parameters
+    ----------
+    predictions
+        position, score, predicted_drawdown, forward_return, drawdown.
+
+    Returns
+    -------
+    dict
+        rank_ic and risk_rank_ic (mean, standard error, 95 % interval, days), decile_spread (plain), hit_rate (0-1).
+    """
+    position = predictions["position"].to_numpy()
+    score, outcome = predictions["score"].to_numpy(dtype=np.float64), predictions["forward_return"].to_numpy()
+    foretold, drawdown = predictions["predicted_drawdown"].to_numpy(), predictions["drawdown"].to_numpy()
+    return {
+        "rank_ic": newey_west(daily_rank_correlation(position, score, outcome)).as_json(),
+        "risk_rank_ic": newey_west(daily_rank_correlation(position, foretold, drawdown)).as_json(),
+        "decile_spread": newey_west(daily_decile_spread(position, score, outcome)).as_json(),
+        "hit_rate": hit_rate(position, score, outcome),
+    }
+
+
+def acceptance(metrics: dict[str, Any]) -> tuple[bool, str]:
+    """Judge a bundle by the figures of its own folds.
+
+    Returns
+    -------
+    tuple
+        Whether picks may be published from it, and the sentence that says why not (empty if they may): its walk-forward
+        rank correlation must be above 0. A stricter limit would be decided by the luck of one year: the interval of
+        240 overlapping sessions is about ±0.04 wide.
+    """
+    ranking = metrics["rank_ic"]
+    if ranking["mean"] is None:
+        return False, "The folds of this fit gave no rank correlation."
+    if ranking["mean"] <= 0:
+        return False, (
+            f"On {ranking['days']} sessions it had not seen, its ranking was worth {ranking['mean']:+.3f}: not above 0."
+        )
+    return True, ""
