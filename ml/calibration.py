@@ -53,7 +53,7 @@ class Calibration:
     probability
         Percentile of the score → chance to beat the day's median share, 0-1.
     drawdown
-        Predicted drawdown → mean drawdown, plain, at most 0.
+        Percentile of the risk model's prediction (1 = shallowest) → mean drawdown, plain, at most 0.
     sessions
         Sessions of walk-forward predictions behind the curves.
     """
@@ -105,14 +105,16 @@ def calibration(predictions: pd.DataFrame) -> Calibration:
     Parameters
     ----------
     predictions
-        position (of the session), percentile (of the score within its day), predicted_drawdown, and the outcomes
-        forward_return and drawdown.
+        position (of the session), percentile and risk_percentile (of score and predicted drawdown within the day), and
+        the outcomes forward_return and drawdown.
 
     Returns
     -------
     Calibration
         Returns are measured against the day's mean share, so a predicted return assumes a market that stands still:
-        a year of folds holds some twenty independent market moves, too few to foretell the next.
+        a year of folds holds some twenty independent market moves, too few to foretell the next. Of drawdowns too only
+        the order within the day could be foretold on the sample (rank correlation 0.27); their common level could not
+        (its daily means correlated at -0.4), so a percentile is mapped to the mean drawdown it had.
 
     Notes
     -----
@@ -128,7 +130,7 @@ def calibration(predictions: pd.DataFrame) -> Calibration:
         excess_return=monotone_curve(percentile, excess),
         probability=monotone_curve(percentile, beats),
         drawdown=monotone_curve(
-            predictions["predicted_drawdown"].to_numpy(dtype=np.float64),
+            predictions["risk_percentile"].to_numpy(dtype=np.float64),
             predictions["drawdown"].to_numpy(dtype=np.float64),
         ),
         sessions=int(np.unique(position[np.isfinite(forward)]).size),

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from market_data.corporate_actions import BLOCKING_KINDS
 from ml.panel import Matrix, Panel
 
 ENTRY_DELAY = 1
@@ -44,22 +43,6 @@ def last_training_position(first_tested: int) -> int:
     return first_tested - PURGE_SESSIONS - EMBARGO_SESSIONS - 1
 
 
-def blocking_events(events: pd.DataFrame) -> pd.DataFrame:
-    """Select the events that a return may not cross: demergers, rights issues, capital reductions.
-
-    Parameters
-    ----------
-    events
-        Event frame.
-
-    Returns
-    -------
-    DataFrame
-        Its rows of those kinds which nobody rejected.
-    """
-    return events.loc[events["kind"].isin(BLOCKING_KINDS) & events["status"].ne("rejected")]
-
-
 def labels(adjusted: pd.DataFrame, sessions: pd.DatetimeIndex, blocked_events: pd.DataFrame) -> pd.DataFrame:
     """Outcome of buying each share at the open after each of its bars.
 
@@ -70,7 +53,7 @@ def labels(adjusted: pd.DataFrame, sessions: pd.DatetimeIndex, blocked_events: p
     sessions
         The market's sessions, ascending; hold every date of the frame.
     blocked_events
-        Columns symbol and ex_date: events that a return may not cross.
+        Columns symbol and ex_date: events that a return may not cross (``corporate_actions.blocked_events``).
 
     Returns
     -------

@@ -68,7 +68,7 @@ def predict(bundle: Bundle, features: pd.DataFrame) -> pd.DataFrame:
     score = said.mean(axis=1)
     percentile = day_percentiles(day, score)
     curves = bundle.calibration
-    drawdown = curves.drawdown(member_votes(bundle.risk, values).mean(axis=1))
+    drawdown = curves.drawdown(day_percentiles(day, member_votes(bundle.risk, values).mean(axis=1)))
     result["score"] = score
     result["ml_prediction_score"] = percentile
     result["predicted_return"] = curves.excess_return(percentile)

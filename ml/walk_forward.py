@@ -163,8 +163,8 @@ def predicted_folds(
     Yields
     ------
     DataFrame
-        One per fold: the keys of the tested rows, position, score, percentile (of the score within its day), and
-        predicted_drawdown (NaN without ``risk``).
+        One per fold: the keys of the tested rows, position, score, predicted_drawdown (NaN without ``risk``), and
+        percentile and risk_percentile, which are their ranks within the day.
     """
     wanted = ensembles(estimator, published=published, risk=risk)
     for fold in layout:
@@ -180,4 +180,5 @@ def predicted_folds(
             score=score,
             percentile=day_percentiles(tested.position, score),
             predicted_drawdown=drawdown,
+            risk_percentile=day_percentiles(tested.position, drawdown),
         )
