@@ -1,0 +1,43 @@
+"""Small bar and event frames for the tests of pure modules."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from market_data.corporate_actions import official_events
+
+
+def bars_of(
+    closes: Sequence[float],
+    symbol: str = "ABC",
+    start: str = "2024-01-01",
+    volume: int = 1000,
+    dates: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Bar frame of one symbol on business days; open is the previous close, the range one percent around both."""
+    days = pd.to_datetime(list(dates)) if dates is not None else pd.bdate_range(start, periods=len(closes))
+    close = np.asarray(closes, dtype=float)
+    previous = np.concatenate(([close[0]], close[:-1]))
+    return pd.DataFrame(
+        {
+            "symbol": pd.Series([symbol] * len(close), dtype=object),
+            "date": days.astype("datetime64[ns]"),
+            "series": "EQ",
+            "prev_close": previous,
+            "open": previous,
+            "high": np.maximum(close, previous) * 1.01,
+            "low": np.minimum(close, previous) * 0.99,
+            "close": close,
+            "volume": volume,
+            "turnover_lakh": close * volume / 1e5,
+            "trades": 100,
+            "isin": None,
+        }
+    )
+
+
+def events_of(*rows: tuple[str, str, str]) -> pd.DataFrame:
+    """Event frame of (symbol, ex-date, purpose)."""
+    raw = pd.DataFrame(rows, columns=["symbol", "ex_date", "purpose"])
+    return official_events(raw.assign(series="EQ", source="test", ex_date=pd.to_datetime(raw["ex_date"])))
