@@ -18,7 +18,7 @@ from market_data.ingest import ReadSession
 from market_data.models import SourceFile
 from market_data.providers import NotOffered, Provider, ProviderError, provider
 from market_data.saga import StepContext, StepFailed
-from stocks import universe
+from stocks import statements, universe
 from stocks.renames import renames
 
 SESSIONS_A_CHUNK = 40
@@ -28,10 +28,8 @@ REJECTED_TOLERANCE = 0.05
 
 
 def source(context: StepContext) -> Provider:
-    """Return the run's provider, built once a step."""
-    if "provider" not in context.memo:
-        context.memo["provider"] = provider(context.run.provider)
-    return context.memo["provider"]
+    """Return the run's provider, built once."""
+    return context.once("provider", lambda: provider(context.run.provider))
 
 
 def as_of(context: StepContext) -> date:
@@ -82,6 +80,23 @@ def record_symbol_master(context: StepContext, master: Master) -> int:
     ingest.record_findings(run_id, context.run.session, master.findings)
     context.memo["listed"] = master.listed
     return universe.record_symbols(master.listed, run_id, as_of(context)).total
+
+
+def read_universe(context: StepContext, _: str) -> pd.DataFrame | None:
+    """Ask for the provider's own statements, where it has some; the universe itself came with the symbol master."""
+    try:
+        return source(context).statements(context.session)
+    except NotOffered:
+        return None
+
+
+def record_universe(context: StepContext, found: pd.DataFrame | None) -> int:
+    """Store the provider's statements and count the universe by kind."""
+    written = 0 if found is None else statements.record_statements(found, context.run.id).total
+    universe.record_screened(context.session, context.run.id)
+    kinds = {str(kind): int(count) for kind, count in universe.kinds().value_counts().items()}
+    context.summarise(universe=kinds, **({"statements": written} if found is not None else {}))
+    return sum(kinds.values())
 
 
 class WindowOfBars(NamedTuple):
@@ -227,10 +242,3 @@ def record_bars(context: StepContext, window: WindowOfBars) -> int:
     )
     return written.total
 
-
-def statements_of_provider(context: StepContext) -> pd.DataFrame | None:
-    """Return the provider's own statements, or None where it has none."""
-    try:
-        return source(context).statements(context.session)
-    except NotOffered:
-        return None

@@ -40,7 +40,7 @@ def compute_factors(context: StepContext) -> Factors:
     session, fresh = context.session, loaded_sessions(context)
     events = queries.events_frame(session)
     feed = collection.source(context)
-    covered = feed.official_coverage(session)
+    covered = feed.official_coverage()
     inferred, jumps = [], []
     for number, (today, history) in enumerate(_days_with_history(fresh), start=1):
         known = pd.concat([events, *inferred], ignore_index=True) if inferred else events

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 from django.db import connection
 
-from market_data.models import Finding, RejectedRow, SourceFile, TableTotal
+from market_data.models import Finding, Quote, RejectedRow, SourceFile, TableTotal
 from stocks import bulk
 
 BAR_KEY = ("symbol", "date")
@@ -89,6 +89,14 @@ def record_corporate_actions(events: pd.DataFrame, run_id: str) -> bulk.Written:
     rows = events.assign(purpose=events["purpose"].fillna("").str.slice(0, 300))
     rows["evidence"] = [json.dumps(value, default=str) if isinstance(value, dict) else None for value in rows["evidence"]]
     return bulk.upsert("corporate_actions", rows, ("symbol", "ex_date", "kind", "purpose"), run_id)
+
+
+def record_quotes(quotes: pd.DataFrame) -> int:
+    """Store quotes (symbol, at, last_price in ₹, volume, source), each symbol and moment once; return how many were new."""
+    rows = [Quote(**row) for row in quotes.rename(columns={"symbol": "symbol_id"}).to_dict("records")]
+    before = Quote.objects.count()
+    Quote.objects.bulk_create(rows, ignore_conflicts=True, batch_size=2000)
+    return Quote.objects.count() - before
 
 
 def symbols_of_events(run_id: str) -> list[str]:

@@ -4,6 +4,7 @@ Point in time: a reader that takes `as_of` or `session` uses nothing later. Only
 and picks publish on those alone.
 """
 
+import json
 from collections.abc import Sequence
 from datetime import date
 
@@ -92,7 +93,9 @@ def events_frame(as_of: date) -> pd.DataFrame:
         " SELECT l.symbol, a.ex_date, a.kind, a.factor, a.known_on, a.status, a.purpose, a.source, a.evidence::text AS evidence"
         " FROM corporate_actions a JOIN latest l USING (id) WHERE a.known_on <= %s ORDER BY l.symbol, a.ex_date"
     )
-    return typed_events(read_frame(query, [as_of], dates=("ex_date", "known_on")))
+    events = read_frame(query, [as_of], dates=("ex_date", "known_on"))
+    events["evidence"] = [json.loads(text) if isinstance(text, str) else None for text in events["evidence"]]
+    return typed_events(events)
 
 
 def adjusted_bars(as_of: date, start: date | None = None, symbols: Sequence[str] | None = None) -> pd.DataFrame:
@@ -102,11 +105,25 @@ def adjusted_bars(as_of: date, start: date | None = None, symbols: Sequence[str]
 
 def indicator_frame(session: date) -> pd.DataFrame:
     """Return the indicators of one session, one row a symbol."""
+    return indicators_between(session, session)
+
+
+def indicators_between(start: date, end: date) -> pd.DataFrame:
+    """Return the indicators of some sessions, both ends included, sorted by symbol and date."""
     query = (
         "SELECT symbol, date, rsi_14, macd, signal_line, macd_histogram, sma_20, sma_50, sma_200, ema_12, ema_26, atr_14, atr_percentage,"
-        " bollinger_upper, bollinger_middle, bollinger_lower FROM technical_indicators WHERE date = %s ORDER BY symbol COLLATE \"C\""
+        " bollinger_upper, bollinger_middle, bollinger_lower FROM technical_indicators WHERE date BETWEEN %s AND %s ORDER BY symbol COLLATE \"C\", date"
     )
-    return read_frame(query, [session], dates=("date",))
+    return read_frame(query, [start, end], dates=("date",))
+
+
+def symbols_without_indicators(session: date) -> list[str]:
+    """Return the symbols that have a bar on a session and no indicators."""
+    query = (
+        "SELECT h.symbol FROM historical_data h LEFT JOIN technical_indicators t USING (symbol, date)"
+        " WHERE h.date = %s AND t.id IS NULL ORDER BY h.symbol"
+    )
+    return read_frame(query, [session])["symbol"].astype(str).tolist()
 
 
 def _columns_of(alias: str) -> str:

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar, cast
 
 from django.utils.module_loading import autodiscover_modules
 
@@ -12,6 +12,7 @@ from market_data.leases import LeaseKeeper
 from market_data.models import PipelineRun, PipelineStep
 
 logger = logging.getLogger(__name__)
+Built = TypeVar("Built")
 
 
 class SagaError(Exception):
@@ -113,12 +114,12 @@ class Saga:
 
 @dataclass
 class StepContext:
-    """What a step may know and say while it works; `memo` keeps what its chunks share."""
+    """What a step may know and say while it works; `memo` keeps what a run's steps share in one process."""
 
     run: PipelineRun
     step: PipelineStep
     listener: Listener | None
-    keeper: LeaseKeeper
+    keeper: LeaseKeeper = field(init=False)
     base: float = 0.0
     share: float = 1.0
     memo: dict[str, Any] = field(default_factory=dict)
@@ -144,6 +145,12 @@ class StepContext:
         self.keeper.lines.append(line)
         if self.listener:
             self.listener(self.step.name, self.keeper.progress, line)
+
+    def once(self, name: str, build: Callable[[], Built]) -> Built:
+        """Return what `build` makes, made once in this process for the run; another process makes it again."""
+        if name not in self.memo:
+            self.memo[name] = build()
+        return cast("Built", self.memo[name])
 
     def summarise(self, **figures: Any) -> None:
         """Add figures to the run's summary; they are committed with the step."""

@@ -43,6 +43,7 @@ def advance(run_id: str, *, listener: Listener | None = None, wait: bool = False
     wait : bool
         Sleep through pauses between attempts instead of leaving them to the next delivery.
     """
+    memo: dict[str, Any] = {}
     while True:
         run = PipelineRun.objects.get(pk=run_id)
         step = run.steps.exclude(status=PipelineStep.Status.COMPLETED).order_by("order").first()
@@ -59,7 +60,7 @@ def advance(run_id: str, *, listener: Listener | None = None, wait: bool = False
                 return PipelineRun.objects.get(pk=run_id)
             time.sleep(pause)
             continue
-        _execute(run, step, definition, listener)
+        _execute(StepContext(run, step, listener, memo=memo), definition)
 
 
 def _claim(step: PipelineStep, definition: Step) -> bool:
@@ -95,9 +96,9 @@ def _pause(step: PipelineStep, definition: Step) -> float | None:
     return None
 
 
-def _execute(run: PipelineRun, step: PipelineStep, definition: Step, listener: Listener | None) -> None:
-    with LeaseKeeper(step.pk, step.fence, LEASE_SECONDS, list(step.log_lines)) as keeper:
-        context = StepContext(run, step, listener, keeper)
+def _execute(context: StepContext, definition: Step) -> None:
+    run, step = context.run, context.step
+    with LeaseKeeper(step.pk, step.fence, LEASE_SECONDS, list(step.log_lines)) as context.keeper:
         try:
             _work(context, definition)
         except FenceLost:

@@ -20,7 +20,9 @@ class Fundamentals(models.Model):
     current_price = amount("₹, close of the session in force")
     market_cap = amount("₹ crore, issued shares × close")
     volume = models.BigIntegerField(null=True, blank=True, help_text="shares traded in the session")
-    avg_volume_30d = models.BigIntegerField(null=True, blank=True, help_text="shares, mean of the last 30 traded sessions")
+    avg_volume_30d = models.BigIntegerField(
+        null=True, blank=True, help_text="shares, mean of the last 30 traded sessions"
+    )
     pe_ratio = amount("ratio, price over trailing earnings per share")
     pb_ratio = amount("ratio, price over book value per share")
     roe = amount("percent, net income of four quarters over equity")
@@ -39,8 +41,12 @@ class Fundamentals(models.Model):
     quick_ratio = amount("ratio, current assets less inventory over current liabilities")
     historical_volatility_1y = amount("percent a year, of daily log returns of 252 sessions")
     atr_14 = amount("₹, average true range of 14 sessions")
-    market_cap_category = models.CharField(max_length=20, null=True, blank=True, help_text="large, mid or small by rank of market cap")
-    provenance = models.JSONField(default=dict, blank=True, help_text="column → source, as-of date, measured / computed / simulated")
+    market_cap_category = models.CharField(
+        max_length=20, null=True, blank=True, help_text="large, mid or small by rank of market cap"
+    )
+    provenance = models.JSONField(
+        default=dict, blank=True, help_text="column → source, as-of date, measured / computed / simulated"
+    )
 
     class Meta:
         abstract = True
@@ -56,7 +62,9 @@ class Stock(Fundamentals):
 
     symbol = models.CharField(max_length=50, unique=True)
     stock_name = models.CharField(max_length=200, null=True, blank=True)
-    isin = models.CharField(max_length=12, null=True, blank=True, help_text="not an identity: a face-value split issues a new one")
+    isin = models.CharField(
+        max_length=12, null=True, blank=True, help_text="not an identity: a face-value split issues a new one"
+    )
     series = models.CharField(max_length=4, null=True, blank=True, help_text="series of the latest bar")
     kind = models.CharField(max_length=8, choices=Kind, default=Kind.UNKNOWN, db_default=Kind.UNKNOWN)
     kind_source = models.CharField(max_length=60, null=True, blank=True, help_text="what the kind was read from")
@@ -110,12 +118,14 @@ class StockMetrics(Fundamentals):
     The unique key (symbol, date) serves one share's history; the index (date, symbol) serves cross-sections.
     """
 
-    symbol = models.ForeignKey(Stock, models.PROTECT, to_field="symbol", db_column="symbol", db_index=False, related_name="metrics")
+    symbol = models.ForeignKey(
+        Stock, models.PROTECT, to_field="symbol", db_column="symbol", db_index=False, related_name="metrics"
+    )
     date = models.DateField()
     issue_size = models.BigIntegerField(null=True, blank=True, help_text="issued shares known on the date")
     turnover_median_20 = amount("₹ lakh, median turnover of the last 20 sessions")
     atr_percentage = amount("percent of the close")
-    tradable = models.BooleanField(default=False, help_text="share, series EQ, liquid, not quarantined")
+    tradable = models.BooleanField(default=False, db_default=False, help_text="share, series EQ, liquid, not quarantined")
     exclusion = models.CharField(max_length=200, null=True, blank=True, help_text="why it is not tradable")
     run_id = models.CharField(max_length=64, null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
@@ -141,7 +151,9 @@ class FinancialStatement(models.Model):
     period_end = models.DateField()
     kind = models.CharField(max_length=8, choices=Kind)
     published_on = models.DateField(help_text="first day on which it may be used")
-    published_assumed = models.BooleanField(default=False, help_text="the source gave no date: 60 days after a quarter, 75 after a year")
+    published_assumed = models.BooleanField(
+        default=False, help_text="the source gave no date: 60 days after a quarter, 75 after a year"
+    )
     revenue = amount("₹ crore")
     operating_income = amount("₹ crore")
     net_income = amount("₹ crore")
@@ -162,7 +174,9 @@ class FinancialStatement(models.Model):
         ordering = ("symbol", "-period_end")
         constraints = (
             models.UniqueConstraint(fields=("symbol", "period_end", "kind"), name="statements_symbol_period_kind"),
-            models.CheckConstraint(condition=models.Q(published_on__gte=models.F("period_end")), name="statements_published_after_end"),
+            models.CheckConstraint(
+                condition=models.Q(published_on__gte=models.F("period_end")), name="statements_published_after_end"
+            ),
         )
 
     def __str__(self) -> str:
@@ -303,9 +317,13 @@ class SuggestedStock(models.Model):
         constraints = (
             models.UniqueConstraint(fields=("date", "symbol", "strategy"), name="picks_date_symbol_strategy"),
             models.UniqueConstraint(
-                fields=("date", "strategy", "rank"), name="picks_date_strategy_rank", deferrable=models.Deferrable.DEFERRED
+                fields=("date", "strategy", "rank"),
+                name="picks_date_strategy_rank",
+                deferrable=models.Deferrable.DEFERRED,
             ),
-            models.CheckConstraint(condition=models.Q(stop_loss__lt=models.F("current_price")), name="picks_stop_below_price"),
+            models.CheckConstraint(
+                condition=models.Q(stop_loss__lt=models.F("current_price")), name="picks_stop_below_price"
+            ),
         )
         indexes = (
             models.Index(fields=("-date",), name="idx_daily_suggested_date"),

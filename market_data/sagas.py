@@ -1,0 +1,62 @@
+"""The sagas of collecting and computing: each step is one entry."""
+
+from market_data import collection, computation, metrics, upkeep
+from market_data.providers import TransientProviderError
+from market_data.saga import Saga, Step, register
+
+_BARS = ("technical_indicators", "historical_data", "source_files")
+_FACTS = ("stock_metrics", "corporate_actions", "exchange_facts", "symbol_changes", "stocks")
+_ASKS = (TransientProviderError,)
+
+SYMBOL_MASTER = Step("SYMBOL_MASTER", collection.read_symbol_master, collection.record_symbol_master, transient=_ASKS)
+VALIDATION = Step("PIPELINE_VALIDATION", metrics.check, metrics.record_check)
+
+register(
+    Saga("symbol_master", "Symbol master", (SYMBOL_MASTER,), tables=_FACTS, needs_session=False),
+    Saga(
+        "pipeline",
+        "Data Pipeline (6-step saga)",
+        (
+            SYMBOL_MASTER,
+            Step("STOCKS", collection.read_universe, collection.record_universe, transient=_ASKS),
+            Step(
+                "HISTORICAL_DATA",
+                computation.step_of_bars,
+                computation.record_step_of_bars,
+                chunks=collection.bar_chunks,
+                transient=_ASKS,
+            ),
+            Step(
+                "TECHNICAL_INDICATORS",
+                computation.compute_indicators,
+                computation.record_indicators,
+                chunks=computation.indicator_chunks,
+            ),
+            Step("COMPREHENSIVE_METRICS", metrics.compute_metrics, metrics.record_metrics),
+            VALIDATION,
+        ),
+        tables=(*_BARS, *_FACTS),
+    ),
+    Saga(
+        "fill_data",
+        "Fill missing data",
+        (Step("FILL_DATA", metrics.compute_missing, metrics.record_missing),),
+        tables=("technical_indicators", "stock_metrics", "stocks"),
+        reads=("historical_data",),
+    ),
+    Saga(
+        "business_logic",
+        "Business logic (ratios from statements)",
+        (Step("BUSINESS_LOGIC", metrics.compute_ratios, metrics.record_ratios),),
+        tables=("stock_metrics", "stocks"),
+        reads=("historical_data",),
+    ),
+    Saga(
+        "validation",
+        "Data-quality validation",
+        (Step("VALIDATION", metrics.check, metrics.record_check),),
+    ),
+    Saga("csv_export", "CSV export", (Step("CSV_EXPORT", upkeep.export, upkeep.record_export),)),
+    Saga("quotes", "Quotes of the running session", (Step("QUOTES", upkeep.read_quotes, upkeep.record_quotes, transient=_ASKS),)),
+    Saga("cleanup", "Cleanup", (Step("CLEANUP", upkeep.old_things, upkeep.remove_old),), needs_session=False),
+)

@@ -1,0 +1,75 @@
+"""Steps that hand out and tidy up: CSV export, quotes, cleanup."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import pandas as pd
+from django.conf import settings
+from django.utils import timezone
+from django_q.models import Task
+
+from market_data import collection, exports, ingest
+from market_data.models import RunUndo
+from market_data.providers import NotOffered
+from market_data.saga import StepContext, StepFailed
+from stocks.models import Stock
+
+EXPORTS_KEPT_DAYS = 30
+RESULTS_KEPT_DAYS = 30
+UNDO_KEPT_NIGHTS = 10
+
+
+def export(context: StepContext, _: str) -> list[exports.ExportedFile]:
+    """Write the four CSV files and their manifest."""
+    try:
+        return exports.export_csv(context.session, settings.EXPORT_DIR, context.run.id, context.report)
+    except exports.ExportFolderError as error:
+        raise StepFailed(str(error)) from error
+
+
+def record_export(context: StepContext, files: list[exports.ExportedFile]) -> int:
+    """Keep what was written in the run's summary."""
+    context.summarise(files={file.name: file.rows for file in files})
+    return sum(file.rows for file in files)
+
+
+def read_quotes(context: StepContext, _: str) -> pd.DataFrame:
+    """Ask the provider for the prices of now."""
+    symbols = list(Stock.objects.filter(last_seen__isnull=False).values_list("symbol", flat=True))
+    try:
+        return collection.source(context).quotes(symbols)
+    except NotOffered as error:
+        context.summarise(quotes=str(error))
+        return pd.DataFrame()
+
+
+def record_quotes(context: StepContext, quotes: pd.DataFrame) -> int:
+    """Store quotes, each symbol and moment once."""
+    return ingest.record_quotes(quotes)
+
+
+def old_things(context: StepContext, _: str) -> date:
+    """Return the day whose age counts from."""
+    return timezone.localdate(context.run.created_at)
+
+
+def remove_old(context: StepContext, today: date) -> int:
+    """Remove exports, queue results and undo data past their time; nothing else."""
+    removed: dict[str, Any] = {
+        "exports": len(exports.purge_exports(settings.EXPORT_DIR, today - timedelta(days=EXPORTS_KEPT_DAYS))),
+        "queue results": Task.objects.filter(stopped__date__lt=today - timedelta(days=RESULTS_KEPT_DAYS)).delete()[0],
+        "undo rows": _purge_undo(today),
+    }
+    context.summarise(removed=removed)
+    return sum(removed.values())
+
+
+def _purge_undo(today: date) -> int:
+    """Delete undo data of all but the last ten pipeline nights, once it is thirty days old."""
+    from market_data.models import PipelineRun
+
+    nights = PipelineRun.objects.filter(job="pipeline", status=PipelineRun.Status.COMPLETED).order_by("-sequence")
+    kept = nights.values_list("sequence", flat=True)[:UNDO_KEPT_NIGHTS]
+    oldest_kept = min(kept, default=0)
+    old = PipelineRun.objects.filter(sequence__lt=oldest_kept, created_at__date__lt=today - timedelta(days=RESULTS_KEPT_DAYS))
+    return RunUndo.objects.filter(run_id__in=old.values("pk")).delete()[0]
