@@ -1,7 +1,12 @@
 """Addresses of the web pages."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from portfolio import views
 
 app_name = "portfolio"
 
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", views.picks, name="picks"),
+    path("state/", views.run_state, name="run-state"),
+]

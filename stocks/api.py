@@ -21,7 +21,6 @@ from rest_framework.response import Response
 from rest_framework.views import APIView, set_rollback
 
 from stocks import queries
-from stocks.models import Publication
 from stocks.queries import Pick, PickList
 
 log = logging.getLogger(__name__)
@@ -198,15 +197,8 @@ def answer(strategy: str, found: PickList, latest: date | None) -> dict[str, Any
         "model_id": publication.model_id if publication else None,
         "simulated": settings.PROVIDER_KIND == "simulated",
         "reason": found.reason or None,
-        "notice": outdated_notice(publication, latest),
+        "notice": queries.outdated_notice(publication, latest),
     }
-
-
-def outdated_notice(publication: Publication | None, latest: date | None) -> str | None:
-    """Return a sentence when a later session than the publication's has ended, else None."""
-    if publication is None or latest is None or publication.date >= latest:
-        return None
-    return f"The session of {latest} has ended and its picks are not published yet; these are of {publication.date}."
 
 
 def _local(moment: datetime) -> str:

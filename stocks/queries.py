@@ -95,10 +95,24 @@ def publication_in_force(strategy: str, session: date | None = None) -> Publicat
     return found.order_by("-date").first()
 
 
+def newest_publications() -> dict[str, Publication]:
+    """Return the newest version in force of each strategy that ever published, without the stored copies."""
+    found = Publication.objects.filter(superseded_at=None, strategy__in=STRATEGIES).defer("picks")
+    newest = found.order_by("strategy", "-date").distinct("strategy")
+    return {publication.strategy: publication for publication in newest}
+
+
 def latest_listed_session() -> date | None:
     """Return the latest session on which any symbol was seen, or None in an empty database."""
     latest: date | None = Stock.objects.aggregate(latest=Max("last_seen"))["latest"]
     return latest
+
+
+def outdated_notice(publication: Publication | None, latest: date | None) -> str | None:
+    """Return a sentence when a later session than the publication's has ended, else None."""
+    if publication is None or latest is None or publication.date >= latest:
+        return None
+    return f"The session of {latest} has ended and its picks are not published yet; these are of {publication.date}."
 
 
 def publication_key(publication: Publication) -> str:
@@ -153,7 +167,8 @@ def stored_picks(publication: Publication) -> list[Pick]:
     picks = [{name: _finite(value) for name, value in row.items()} for row in rows]
     if not picks and publication.count:
         copied = Publication.objects.values_list("picks", flat=True).get(pk=publication.pk)
-        picks = [{name: _finite(row.get(name)) for name in PICK_COLUMNS} for row in copied]
+        shared = {"date": publication.date, "strategy": publication.strategy, "valid_for": publication.valid_for}
+        picks = [{name: _finite(row.get(name)) for name in PICK_COLUMNS} | shared for row in copied]
     return picks
 
 

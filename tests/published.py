@@ -65,9 +65,8 @@ def publish(
         for place, facts in enumerate(picks, 1)
     ]
     # JSON has no word for NaN and infinity.
-    copies = [{name: value for name, value in row.items() if name in PICK_COLUMNS and _sayable(value)} for row in rows]
-    for copy in copies:
-        copy |= {"date": session.isoformat(), "valid_for": valid_for.isoformat() if valid_for else None}
+    copied = [name for name in PICK_COLUMNS if name not in ("date", "strategy", "valid_for")]
+    copies = [{name: row[name] for name in copied if name in row and _sayable(row[name])} for row in rows]
     publication = Publication.objects.create(
         date=session,
         strategy=strategy,

@@ -1,0 +1,137 @@
+"""Reads of the state of runs, for the pages and the terminal; the tracking rows are the state."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from django.db.models import Q
+
+from market_data.models import PipelineRun, PipelineStep
+
+
+@dataclass(frozen=True)
+class StepState:
+    """One step as a reader sees it; `progress` is 0-1, `last_line` its latest log line or its reason."""
+
+    name: str
+    title: str
+    status: str
+    progress: float
+    records: int
+    attempts: int
+    started_at: datetime | None
+    ended_at: datetime | None
+    reason: str
+    last_line: str
+
+
+@dataclass(frozen=True)
+class RunState:
+    """One run with its steps.
+
+    Attributes
+    ----------
+    progress : float
+        0-1: mean of the steps'.
+    current : StepState or None
+        The running step; else the failed one, else the next.
+    """
+
+    id: str
+    job: str
+    title: str
+    status: str
+    session: date | None
+    simulated: bool
+    triggered_by: str
+    waits_for: tuple[str, ...]
+    reason: str
+    started_at: datetime | None
+    ended_at: datetime | None
+    progress: float
+    steps: tuple[StepState, ...] = field(default=())
+
+    @property
+    def is_active(self) -> bool:
+        """Return whether it is running or waiting."""
+        return self.status in PipelineRun.ACTIVE
+
+    @property
+    def current(self) -> StepState | None:
+        """Return the step to look at first."""
+        for status in ("running", "errored", "failed", "pending"):
+            for step in self.steps:
+                if step.status == status:
+                    return step
+        return self.steps[-1] if self.steps else None
+
+
+def active_runs() -> list[RunState]:
+    """Return the runs that run or wait, the running ones first, then in the order of their creation."""
+    runs = PipelineRun.objects.filter(status__in=PipelineRun.ACTIVE).prefetch_related("steps").order_by("sequence")
+    return sorted(map(_state, runs), key=lambda run: run.status != PipelineRun.Status.RUNNING)
+
+
+def recent_runs(limit: int = 8) -> list[RunState]:
+    """Return the latest runs of any job, newest first."""
+    return _states(PipelineRun.objects.prefetch_related("steps").order_by("-sequence")[:limit])
+
+
+def unresolved_failures(limit: int = 5) -> list[RunState]:
+    """Return the failed runs after which no run of the same job has completed, newest first."""
+    failed = (
+        PipelineRun.objects.filter(status=PipelineRun.Status.FAILED).prefetch_related("steps").order_by("-sequence")
+    )
+    newer = [
+        run
+        for run in failed[: limit * 4]
+        if not PipelineRun.objects.filter(
+            Q(status=PipelineRun.Status.COMPLETED), job=run.job, sequence__gt=run.sequence
+        ).exists()
+    ]
+    return _states(newer[:limit])
+
+
+def _states(runs: Iterable[PipelineRun]) -> list[RunState]:
+    return [_state(run) for run in runs]
+
+
+def _state(run: PipelineRun) -> RunState:
+    steps = tuple(_step_state(step) for step in sorted(run.steps.all(), key=lambda step: step.order))
+    done = sum(step.progress for step in steps) / len(steps) if steps else 0.0
+    return RunState(
+        id=run.id,
+        job=run.job,
+        title=_title(run.job),
+        status=run.status,
+        session=run.session,
+        simulated=run.provider_kind == "simulated",
+        triggered_by=run.triggered_by,
+        waits_for=tuple(run.waits_for),
+        reason=run.reason,
+        started_at=run.started_at,
+        ended_at=run.ended_at,
+        progress=1.0 if run.status == PipelineRun.Status.COMPLETED else done,
+        steps=steps,
+    )
+
+
+def _step_state(step: PipelineStep) -> StepState:
+    lines = step.log_lines or []
+    return StepState(
+        name=step.name,
+        title=_title(step.name),
+        status=step.status,
+        progress=1.0 if step.status == PipelineStep.Status.COMPLETED else step.progress,
+        records=step.records_processed,
+        attempts=step.attempts,
+        started_at=step.started_at,
+        ended_at=step.ended_at,
+        reason=step.reason,
+        last_line=str(lines[-1]) if lines else step.reason,
+    )
+
+
+def _title(name: str) -> str:
+    """Return a job's or a step's name as words."""
+    return name.replace("_", " ").capitalize().replace("Csv", "CSV")

@@ -1,0 +1,77 @@
+"""A pick's picture: the line of its last closes, and how far target and stop lie from the latest.
+
+Pure: numbers in, coordinates out. The template draws them as SVG attributes, so no inline style is needed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+WIDTH: Final = 160
+HEIGHT: Final = 44
+_MARGIN: Final = 3
+# The last part of the width belongs to the ten sessions ahead.
+_AHEAD: Final = 28
+
+
+@dataclass(frozen=True)
+class Sparkline:
+    """Coordinates in a box of WIDTH × HEIGHT.
+
+    Attributes
+    ----------
+    points : str
+        The line of closes, as an SVG polyline wants it.
+    now_x, now_y : float
+        The latest close.
+    target_y, stop_y : float or None
+        Heights of the levels.
+    description : str
+        The same in words, for those who cannot see it.
+    """
+
+    points: str
+    now_x: float
+    now_y: float
+    target_y: float | None
+    stop_y: float | None
+    description: str
+    width: int = WIDTH
+    height: int = HEIGHT
+
+
+def sparkline(closes: Sequence[float], target: float | None, stop: float | None) -> Sparkline | None:
+    """Return the picture of some closes, or None where there are fewer than two.
+
+    Parameters
+    ----------
+    closes : sequence of float
+        ₹, oldest first; the last one is the price at which the pick was made.
+    target, stop : float or None
+        ₹, on the same scale.
+    """
+    if len(closes) < 2:
+        return None
+    levels = [level for level in (target, stop) if level is not None]
+    low, high = min(*closes, *levels), max(*closes, *levels)
+    span = (high - low) or 1.0
+
+    def y(value: float) -> float:
+        return round(_MARGIN + (high - value) / span * (HEIGHT - 2 * _MARGIN), 1)
+
+    now_x = WIDTH - _AHEAD
+    step = (now_x - _MARGIN) / (len(closes) - 1)
+    points = " ".join(f"{_MARGIN + place * step:.1f},{y(close)}" for place, close in enumerate(closes))
+    return Sparkline(
+        points=points,
+        now_x=now_x,
+        now_y=y(closes[-1]),
+        target_y=None if target is None else y(target),
+        stop_y=None if stop is None else y(stop),
+        description=_description(closes),
+    )
+
+
+def _description(closes: Sequence[float]) -> str:
+    change = (closes[-1] / closes[0] - 1) * 100 if closes[0] else 0.0
+    return f"{len(closes)} sessions: from ₹{closes[0]:,.2f} to ₹{closes[-1]:,.2f}, {change:+.1f} %"

@@ -1,0 +1,67 @@
+"""The state of runs as readers see it."""
+
+import pytest
+
+from market_data import run_queries
+from tests.runs import make_run
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_running_run_tells_its_step_and_how_far_it_is():
+    make_run(done=2, progress=0.5)
+    [run] = run_queries.active_runs()
+    assert (run.title, run.status, run.is_active, run.simulated) == ("Pipeline", "running", True, True)
+    assert run.progress == pytest.approx(2.5 / 6)
+    assert run.current is not None
+    assert run.current.name == "HISTORICAL_DATA"
+    assert run.current.last_line == "Read 300 of 500 sessions"
+
+
+def test_running_comes_before_waiting():
+    make_run("fill_data_1", job="fill_data", status="waiting", done=0, step_status="pending", waits_for=["pipeline"])
+    make_run("pipeline_1")
+    assert [run.id for run in run_queries.active_runs()] == ["pipeline_1", "fill_data_1"]
+    assert run_queries.active_runs()[1].waits_for == ("pipeline",)
+
+
+def test_a_failed_step_is_the_one_to_look_at_until_a_later_run_completes():
+    make_run("pipeline_1", status="failed", step_status="failed", done=1)
+    [failure] = run_queries.unresolved_failures()
+    assert failure.current is not None
+    assert failure.current.reason.startswith("The file of")
+    make_run("selection_1", job="selection", status="completed", done=6)
+    assert len(run_queries.unresolved_failures()) == 1
+    make_run("pipeline_2", status="completed", done=6)
+    assert run_queries.unresolved_failures() == []
+
+
+def test_recent_runs_come_newest_first_and_a_completed_one_is_whole():
+    make_run("pipeline_1", status="completed", done=6)
+    make_run("pipeline_2", status="cancelled", done=1)
+    runs = run_queries.recent_runs()
+    assert [run.id for run in runs] == ["pipeline_2", "pipeline_1"]
+    assert runs[1].progress == 1.0
+
+
+def test_an_empty_database_has_no_runs():
+    assert run_queries.active_runs() == run_queries.recent_runs() == run_queries.unresolved_failures() == []
+
+
+def test_a_run_without_steps_is_shown_too():
+    make_run(names=())
+    [run] = run_queries.active_runs()
+    assert (run.progress, run.current) == (0.0, None)
+
+
+def test_names_become_words():
+    make_run("csv_export_1", job="csv_export", names=("CSV_EXPORT",), done=0)
+    [run] = run_queries.active_runs()
+    assert (run.title, run.steps[0].title) == ("CSV export", "CSV export")
+
+
+def test_many_runs_are_few_queries(django_assert_max_num_queries):
+    for number in range(10):
+        make_run(f"pipeline_{number}", status="completed", done=6)
+    with django_assert_max_num_queries(2):
+        run_queries.recent_runs()
