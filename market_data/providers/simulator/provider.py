@@ -1,0 +1,380 @@
+"""The simulated market behind the interface that all providers share."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date, time, timedelta
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from market_data.bars import BAR_COLUMNS, as_bar_frame, empty_rejects
+from market_data.corporate_actions import official_events
+from market_data.providers import (
+    CHANGE_COLUMNS,
+    DAY_COLUMNS,
+    FACT_COLUMNS,
+    LISTED_COLUMNS,
+    QUOTE_COLUMNS,
+    NotOffered,
+    RawBars,
+    SessionNotAvailable,
+    SourceFinding,
+    SourceFingerprint,
+)
+from market_data.providers.simulator import books
+from market_data.providers.simulator.companies import SECTORS, Companies, Floats, Words, companies, isin
+from market_data.providers.simulator.incidents import Incident, Placed, factor_of, own_incidents, placed, purpose_of
+from market_data.providers.simulator.market import IN_BE, NOT_TRADED, PRICES, History, history
+
+EPOCH = date(2022, 1, 3)
+LAST_DAY = date(2041, 12, 31)
+AHEAD_DAYS, ANNOUNCED_DAYS = 30, 14
+"""Calendar days: how far ahead official events are told, and how long before the ex-date they are announced."""
+
+_HOLIDAYS = frozenset(
+    [(1, 26), (3, 14), (3, 31), (4, 14), (4, 18), (5, 1), (8, 15), (8, 27), (10, 2), (10, 21), (11, 5), (12, 25)]
+)
+_OPEN, _CLOSE = time(9, 15), time(15, 30)
+_SLACK_SESSIONS = 25
+"""Sessions generated beyond the one asked for, so that evening after evening needs no new generation."""
+
+_INDEX_SIZE = 500
+
+
+def simulated_sessions(start: date, end: date) -> list[date]:
+    """Return the simulated exchange's sessions: weekdays without a dozen fixed holidays, from ``EPOCH`` on."""
+    days = pd.bdate_range(max(start, EPOCH), min(end, LAST_DAY))
+    return [day.date() for day in days if (day.month, day.day) not in _HOLIDAYS]
+
+
+class Simulator:
+    """Provider of a synthetic market.
+
+    Parameters
+    ----------
+    symbols
+        Number of securities, about one in sixteen a fund.
+    sessions
+        How many sessions up to the day asked for are offered when no first one is named.
+    seed
+        Another seed is another market.
+    series
+        ``eq`` leaves out what trades in series BE, as the exchange's EQ files do; ``all`` has it.
+    incidents
+        Things that happen besides those that the market draws itself.
+    own_incidents
+        Whether the market draws its own.
+
+    Notes
+    -----
+    Point in time: every answer for a day is the same whichever later day was asked for before.
+    """
+
+    name = "simulator"
+    kind = "simulated"
+    calendar: str | None = None
+
+    def __init__(
+        self,
+        symbols: int = 2259,
+        sessions: int = 500,
+        seed: int = 1,
+        *,
+        series: str = "eq",
+        incidents: Sequence[Incident] = (),
+        own_incidents: bool = True,
+    ) -> None:
+        self.market: Companies = companies(symbols, seed, EPOCH)
+        self.seed = seed
+        self.series = series
+        self.offered_sessions = sessions
+        self._history: History | None = None
+        self._latest: tuple[date, pd.DataFrame] | None = None
+        self._published: tuple[date, pd.DataFrame] | None = None
+        self._draws_own = own_incidents
+        self._added = tuple(incidents)
+
+    def sessions(self, start: date | None, end: date) -> list[date]:
+        """Return the sessions from ``start`` to ``end``; without a start the last ``offered_sessions`` of them."""
+        found = simulated_sessions(start or EPOCH, end)
+        return found if start is not None else found[-self.offered_sessions :]
+
+    def fingerprint(self, session: date) -> SourceFingerprint:
+        """Identify a session's content; the modification time is always 0, the content decides."""
+        content = self._content(session)
+        return SourceFingerprint(f"simulator:{session}", len(content), 0, lambda: content)
+
+    def bars(self, session: date) -> RawBars:
+        """Return a session's bars; raises SessionNotAvailable for a day that is no session."""
+        # The evening asks for the fingerprint and the bars of one session, one after the other.
+        if self._latest is None or self._latest[0] != session:
+            self._latest = (session, self._frame(session))
+        return RawBars(frame=self._latest[1].copy(), rejects=empty_rejects(), source="simulator")
+
+    def listed_symbols(self, as_of: date) -> pd.DataFrame:
+        """Return ``LISTED_COLUMNS`` of the securities listed by a day, sorted by symbol."""
+        at, market = self._last_at(as_of), self.market
+        sector = np.array(list(SECTORS), dtype=object)[market.sector]
+        days = self._days
+        listed_on = [
+            days[first] if first else old for first, old in zip(self._first_sessions, market.listed_on, strict=True)
+        ]
+        frame = pd.DataFrame(
+            {
+                "symbol": self.symbols_at(at),
+                "stock_name": market.stock_name,
+                "series": "EQ",
+                "isin": self.isins_at(at),
+                "face_value": self.face_values_at(at),
+                "listed_on": pd.to_datetime(pd.Series(listed_on)),
+                "kind": np.where(market.is_fund, "fund", "share").astype(object),
+                "sector": pd.Series(sector).mask(market.is_fund, None),
+                "industry": market.industry,
+                "source": "simulator",
+            }
+        )
+        listed = frame.loc[self._first_sessions <= at, list(LISTED_COLUMNS)]
+        return listed.sort_values("symbol", ignore_index=True)
+
+    def symbol_changes(self, as_of: date) -> pd.DataFrame:
+        """Return ``CHANGE_COLUMNS`` of the renames in effect by a day."""
+        market = self.market
+        records = [
+            (market.symbol[place], market.new_symbol[place], pd.Timestamp(self._days[at]), "simulated list")
+            for place, at in self._renames.items()
+            if self._days[at] <= as_of
+        ]
+        return pd.DataFrame.from_records(sorted(records), columns=list(CHANGE_COLUMNS))
+
+    def corporate_actions(self, as_of: date) -> pd.DataFrame:
+        """Return the event frame of what was announced by a day, under the symbols of that day.
+
+        Notes
+        -----
+        Point in time: an event is announced ``ANNOUNCED_DAYS`` before its ex-date.
+        """
+        return official_events(self.published_actions(as_of))
+
+    def published_actions(self, as_of: date) -> pd.DataFrame:
+        """Return the announced actions as the exchange words them, with columns as ``official_events`` takes them."""
+        at = self._last_at(as_of)
+        symbols, face = self.symbols_at(at), self.face_values_at(at)
+        records = []
+        for one in self._incidents:
+            ex_date = self._days[one.at]
+            known_on = max(ex_date - timedelta(days=ANNOUNCED_DAYS), EPOCH)
+            if one.kind not in ("split", "bonus", "dividend") or known_on > as_of:
+                continue
+            if ex_date <= as_of + timedelta(days=AHEAD_DAYS):
+                record = (symbols[one.place], "EQ", purpose_of(one), face[one.place], ex_date, known_on, "simulator")
+                records.append(record)
+        columns = ["symbol", "series", "purpose", "face_value", "ex_date", "known_on", "source"]
+        return pd.DataFrame.from_records(sorted(records, key=lambda row: (row[4], row[0])), columns=columns)
+
+    def official_coverage(self) -> date | None:
+        """Return the end of the simulated time: the list is always complete."""
+        return LAST_DAY
+
+    def daily_facts(self, session: date) -> pd.DataFrame:
+        """Return issued shares, market cap and P/E (none for a loss) on the last session of each week; else empty."""
+        self._at(session)
+        following = simulated_sessions(session + timedelta(days=1), session + timedelta(days=14))
+        if following and following[0].isocalendar()[1] == session.isocalendar()[1]:
+            return pd.DataFrame(columns=list(FACT_COLUMNS), dtype="object")
+        return self.facts_on(session)
+
+    def facts_on(self, session: date) -> pd.DataFrame:
+        """Return ``FACT_COLUMNS`` of the shares that traded on a session."""
+        at = self._at(session)
+        past, shares = self._generated(at), self.shares_at(at)
+        cap = shares * past.prices["close"][at] / 100 / 1e7
+        published = self._statements_of_first_symbols(session)
+        income = books.trailing_net_income(published).reindex(self.market.symbol).to_numpy(dtype="float64")
+        frame = pd.DataFrame(
+            {
+                "symbol": self.symbols_at(at),
+                "issue_size": shares,
+                "market_cap_crores": np.round(cap, 4),
+                "pe_ratio": np.where(income > 0, np.round(cap / income, 2), np.nan),
+                "source": "simulator",
+            }
+        )
+        traded = ~self.market.is_fund & (past.status[at] != NOT_TRADED)
+        facts: pd.DataFrame = frame.loc[traded]
+        return facts.sort_values("symbol", ignore_index=True)
+
+    def quotes(self, symbols: Sequence[str]) -> pd.DataFrame:
+        """Raise NotOffered: the market is simulated by the day."""
+        raise NotOffered(
+            f"The simulator has daily bars only, so no {', '.join(QUOTE_COLUMNS[2:4])} of {len(symbols)} symbols."
+        )
+
+    def index_members(self) -> pd.DataFrame:
+        """Return ``MEMBER_COLUMNS``: the largest companies of the first session under their first symbols."""
+        market = self.market
+        cap = np.where(market.is_fund | (market.lists_at > 0), -1.0, market.price * market.shares)
+        largest = np.argsort(-cap, kind="stable")[: min(_INDEX_SIZE, int((cap > 0).sum()))]
+        names = np.array(list(SECTORS), dtype=object)[market.sector[largest]]
+        return pd.DataFrame({"index": "SIM 500", "symbol": market.symbol[largest], "industry": names})
+
+    def market_days(self, as_of: date) -> pd.DataFrame:
+        """Return ``DAY_COLUMNS`` of the whole simulated calendar up to the end of the year after ``as_of``."""
+        end = date(as_of.year + 1, 12, 31)
+        records = [(day, "normal", True, _OPEN, _CLOSE, "simulator") for day in simulated_sessions(EPOCH, end)]
+        return pd.DataFrame.from_records(records, columns=list(DAY_COLUMNS))
+
+    def statements(self, as_of: date) -> pd.DataFrame:
+        """Return ``STATEMENT_COLUMNS`` published by a day, under the symbols of that day (₹ crore)."""
+        published = self._statements_of_first_symbols(as_of)
+        now = dict(zip(self.market.symbol, self.symbols_at(self._last_at(as_of)), strict=True))
+        return published.assign(symbol=published["symbol"].map(now))
+
+    def findings(self) -> list[SourceFinding]:
+        """Return that the market is simulated."""
+        message = "Every price is simulated; nothing here is a real company."
+        return [SourceFinding("source_files", "info", message, "Set MARKET_DATA_PROVIDER for real data.")]
+
+    def symbols_at(self, at: int) -> Words:
+        """Return the symbol of each security on a session (by index)."""
+        renamed = [place for place, since in self._renames.items() if since <= at]
+        symbols = self.market.symbol.copy()
+        symbols[renamed] = self.market.new_symbol[renamed]
+        return symbols
+
+    def isins_at(self, at: int) -> Words:
+        """Return the ISIN of each security on a session (by index)."""
+        isins, changes = self._first_isins.copy(), Counter[int]()
+        for one in self._changes_of_capital:
+            if one.kind == "split" and one.at <= at:
+                changes[one.place] += 1
+                isins[one.place] = isin(str(self.market.issuer[one.place]), changes[one.place])
+        return isins
+
+    def face_values_at(self, at: int) -> Floats:
+        """Return the face value in ₹ of each security on a session (by index)."""
+        face = self.market.face_value.copy()
+        for one in self._changes_of_capital:
+            if one.kind == "split" and one.at <= at:
+                face[one.place] = one.ratio[1]
+        return face
+
+    def shares_at(self, at: int) -> Floats:
+        """Return the issued shares of each security on a session (by index)."""
+        shares = self.market.shares.copy()
+        for one in self._changes_of_capital:
+            if one.at <= at:
+                shares[one.place] = np.floor(shares[one.place] / factor_of(one))
+        return shares
+
+    @cached_property
+    def _first_isins(self) -> Words:
+        return np.array([isin(str(issuer), 0) for issuer in self.market.issuer], dtype=object)
+
+    @cached_property
+    def _changes_of_capital(self) -> list[Placed]:
+        return [one for one in self._incidents if one.kind in ("split", "bonus")]
+
+    @cached_property
+    def _revisions(self) -> list[Placed]:
+        return [one for one in self._incidents if one.kind == "revision"]
+
+    @cached_property
+    def _days(self) -> list[date]:
+        return simulated_sessions(EPOCH, LAST_DAY)
+
+    @cached_property
+    def _index(self) -> dict[date, int]:
+        return {day: number for number, day in enumerate(self._days)}
+
+    @cached_property
+    def _incidents(self) -> list[Placed]:
+        """All that ever happens, in order of sessions."""
+        found = own_incidents(self.market, self.seed, len(self._days)) if self._draws_own else []
+        found += placed(self._added, self._days, len(self.market))
+        return sorted(found, key=lambda one: (one.at, one.place, one.kind))
+
+    @cached_property
+    def _renames(self) -> dict[int, int]:
+        """Place → session of its rename; a company is renamed once only."""
+        first: dict[int, int] = {}
+        for one in self._incidents:
+            if one.kind == "rename":
+                first.setdefault(one.place, one.at)
+        return first
+
+    @cached_property
+    def _first_sessions(self) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+        first = self.market.lists_at.copy()
+        for one in self._incidents:
+            if one.kind == "listing":
+                first[one.place] = one.at
+        return first
+
+    def _at(self, session: date) -> int:
+        at = self._index.get(session)
+        if at is None:
+            raise SessionNotAvailable(f"{session} is no session of the simulated market; it begins on {EPOCH}.")
+        return at
+
+    def _last_at(self, day: date) -> int:
+        """Return the index of the last session up to a day; -1 before the first."""
+        return int(np.searchsorted(np.array(self._days, dtype="datetime64[D]"), np.datetime64(day), side="right")) - 1
+
+    def _generated(self, at: int) -> History:
+        if self._history is None or len(self._history) <= at:
+            days = self._days[: at + 1 + _SLACK_SESSIONS]
+            self._history = history(self.market, self.seed, days, self._incidents)
+        return self._history
+
+    def _frame(self, session: date) -> pd.DataFrame:
+        at = self._at(session)
+        past = self._generated(at)
+        traded = past.status[at] != NOT_TRADED
+        if self.series == "eq":
+            traded &= past.status[at] != IN_BE
+        surveilled = past.status[at] == IN_BE
+        columns: dict[str, object] = {column: past.prices[column][at] / 100 for column in PRICES}
+        frame = pd.DataFrame(columns).assign(
+            symbol=self.symbols_at(at),
+            date=pd.Timestamp(session),
+            series=np.where(surveilled, "BE", "EQ").astype(object),
+            volume=past.volume[at],
+            trades=past.trades[at],
+            # The exchange does not publish deliveries of the trade-for-trade series.
+            delivered_quantity=pd.array(past.delivered[at], dtype="Int64"),
+            isin=self.isins_at(at),
+        )
+        frame.loc[surveilled, "delivered_quantity"] = pd.NA
+        frame["turnover_lakh"] = (frame["volume"] * frame["vwap"] / 1e5).round(2)
+        frame = self._revised(frame, at).loc[traded, list(BAR_COLUMNS)]
+        return as_bar_frame(frame)
+
+    def _content(self, session: date) -> bytes:
+        """Return what a file of the session would hold, as bytes that differ when any figure does."""
+        frame = self.bars(session).frame
+        numbers = frame.select_dtypes("number").astype("float64").to_numpy()
+        words: list[str] = (frame["symbol"] + frame["series"] + frame["isin"]).tolist()
+        figures: bytes = np.nan_to_num(numbers).tobytes()
+        return "\n".join(words).encode() + figures
+
+    def _revised(self, frame: pd.DataFrame, at: int) -> pd.DataFrame:
+        """Apply the corrections of a session: a higher high, another close inside the range, more volume."""
+        for one in self._revisions:
+            if one.at == at:
+                row = frame.loc[one.place]
+                high = round(row["high"] * 1.02 * 20) / 20
+                frame.loc[one.place, "high"] = max(high, row["high"])
+                frame.loc[one.place, "close"] = round((row["low"] + row["close"]) * 10) / 20
+                frame.loc[one.place, "volume"] = row["volume"] + row["volume"] // 10 + 1
+        inside = frame["close"].clip(frame["low"], frame["high"])
+        return frame.assign(close=inside)
+
+    def _statements_of_first_symbols(self, as_of: date) -> pd.DataFrame:
+        """Compute the statements to the end of the year once; what is published later is left out of each answer."""
+        year_end = date(as_of.year, 12, 31)
+        if self._published is None or self._published[0] < year_end:
+            every = books.statements(self.market, self.seed, year_end, lambda day: self.shares_at(self._last_at(day)))
+            self._published = (year_end, every)
+        published = self._published[1]
+        return published.loc[published["published_on"] <= as_of].reset_index(drop=True)
