@@ -27,18 +27,18 @@ quick_ratio          current assets less inventory over current liabilities; NUL
 """
 
 from collections.abc import Sequence
-from datetime import date
 
 import numpy as np
 import pandas as pd
 
 from stocks import point_in_time as pit
 from stocks.point_in_time import NEVER, Dated, Days, Floats, Rows
+from stocks.ratios import CRORE, limited, over
+from stocks.statement_states import statement_states
 
 MAX_AGE_DAYS = 200
 # Five sessions, which a week holds: an official P/E is not carried further.
 OFFICIAL_PE_DAYS = 7
-CRORE = 1e7
 SOURCES = ("", "statements", "screener", "exchange")
 STATEMENTS, SCREENER, EXCHANGE = 1, 2, 3
 PANEL_COLUMNS = (
@@ -63,20 +63,6 @@ ALL_COLUMNS = (
     "quick_ratio",
     "issue_size",
 )
-# Beyond these a figure only says that its denominator is next to nothing.
-LIMITS = {
-    "roe": (-200.0, 200.0),
-    "roa": (-200.0, 200.0),
-    "debt_to_equity": (0.0, 25.0),
-    "operating_margin": (-1000.0, 100.0),
-    "net_margin": (-1000.0, 1000.0),
-    "profit_margin": (-1000.0, 1000.0),
-    "revenue_growth": (-100.0, 1000.0),
-    "earnings_growth": (-1000.0, 1000.0),
-    "current_ratio": (0.0, 1000.0),
-    "quick_ratio": (0.0, 1000.0),
-}
-_BALANCE = ("total_assets", "equity", "debt", "current_assets", "current_liabilities", "inventory")
 _OF_QUARTERS = ("operating_margin", "net_margin", "profit_margin", "revenue_growth", "earnings_growth")
 _OF_BALANCE = ("debt_to_equity", "current_ratio", "quick_ratio")
 _OF_SCREENER = ("roe", "debt_to_equity", "operating_margin", "profit_margin", "revenue_growth", "earnings_growth")
@@ -118,8 +104,8 @@ def dated_fundamentals(
 
     Notes
     -----
-    Point in time: statements with ``published_on <= date``, snapshots before the date, facts of the date or before, events
-    that took effect and were known by the date.
+    Point in time: statements with ``published_on <= date``, snapshots before the date, facts of the date or before,
+    events that took effect and were known by the date.
     """
     figures = _figures(statements, snapshots, exchange_facts, keys, events)
     result: dict[str, object] = {"symbol": keys["symbol"], "date": keys["date"]}
@@ -130,19 +116,6 @@ def dated_fundamentals(
             result[f"{column}_source"] = dated.source
             result[f"{column}_as_of"] = pit.dates_of(dated.on)
     return pd.DataFrame(result, index=keys.index)
-
-
-def as_of(statements: pd.DataFrame, session: date | pd.Timestamp) -> pd.DataFrame:
-    """Statements as they were known on a session: of a restated period the version published last by then.
-
-    Returns
-    -------
-    DataFrame
-        Rows of `statements` with ``published_on <= session``, one per (symbol, period_end, kind), sorted by these.
-    """
-    known = statements.loc[statements["published_on"] <= pd.Timestamp(session)]
-    known = known.sort_values(["symbol", "period_end", "kind", "published_on"], kind="stable")
-    return known.drop_duplicates(["symbol", "period_end", "kind"], keep="last").reset_index(drop=True)
 
 
 def _figures(
@@ -171,10 +144,10 @@ def _figures(
     book = _dated(np.where(equity > 0, equity, np.nan) * CRORE / shares.values, balance, STATEMENTS)
     assets = pit.taken(states["total_assets"].to_numpy(), of_state)
     figures["roe"] = pit.newest(
-        _limited("roe", 100 * _over(net_income, equity), both, STATEMENTS),
+        _limited("roe", 100 * over(net_income, equity), both, STATEMENTS),
         _dated(pit.taken(screens["roe"].to_numpy(), of_screen), screened, SCREENER),
     )
-    figures["roa"] = _limited("roa", 100 * _over(net_income, assets), both, STATEMENTS)
+    figures["roa"] = _limited("roa", 100 * over(net_income, assets), both, STATEMENTS)
     figures |= {"issue_size": shares, "eps": eps, "book_value": book}
     figures["market_cap"] = shares._replace(values=shares.values * close / CRORE)
     figures["pb_ratio"] = book._replace(values=close / book.values)
@@ -183,91 +156,15 @@ def _figures(
     return figures
 
 
-def statement_states(statements: pd.DataFrame, keys: pd.DataFrame) -> pd.DataFrame:
-    """What the statements of each symbol said from each day on which something was published.
-
-    Returns
-    -------
-    DataFrame
-        One row per (symbol, known_on), sorted: figures of four quarters, of the latest balance, ratios of each alone,
-        and `quarter_on`, `balance_on`: when the newest quarter and balance they stand on were published.
-
-    Notes
-    -----
-    A state uses only what was published by its `known_on`; four quarters must follow each other without a gap.
-    """
-    moments = _moments(statements, keys)
-    known = moments.merge(statements, on="symbol")
-    known = known.loc[known["published_on"] <= known["known_on"]]
-    known = known.sort_values(["symbol", "known_on", "period_end", "published_on"], kind="stable")
-    known = known.drop_duplicates(["symbol", "known_on", "period_end", "kind"], keep="last")
-    index = pd.MultiIndex.from_frame(moments)
-    states = pd.concat([_four_quarters(known).reindex(index), _latest_balance(known).reindex(index)], axis=1)
-    states["operating_margin"] = 100 * _over(states["operating_income"], states["revenue"])
-    states["net_margin"] = 100 * _over(states["net_income"], states["revenue"])
-    states["profit_margin"] = 100 * _over(states["net_income_quarter"], states["revenue_quarter"])
-    states["revenue_growth"] = 100 * (_over(states["revenue"], states["revenue_before"]) - 1)
-    states["earnings_growth"] = 100 * (_over(states["net_income"], states["net_income_before"]) - 1)
-    states["debt_to_equity"] = _over(states["debt"], states["equity"])
-    states["current_ratio"] = _over(states["current_assets"], states["current_liabilities"])
-    liquid = states["current_assets"] - states["inventory"]
-    states["quick_ratio"] = _over(liquid, states["current_liabilities"])
-    return states.reset_index()
-
-
-def _moments(statements: pd.DataFrame, keys: pd.DataFrame) -> pd.DataFrame:
-    """Days on which something was published, from the last one before the first key to the last key."""
-    first, last = keys["date"].min(), keys["date"].max()
-    moments = statements.loc[
-        (statements["published_on"] <= last) & statements["symbol"].isin(keys["symbol"].unique()),
-        ["symbol", "published_on"],
-    ]
-    moments = moments.drop_duplicates().sort_values(["symbol", "published_on"], ignore_index=True)
-    next_one = moments.groupby("symbol")["published_on"].shift(-1)
-    needed = next_one.isna() | (next_one > first)
-    return moments.loc[needed].rename(columns={"published_on": "known_on"}).reset_index(drop=True)
-
-
-def _four_quarters(known: pd.DataFrame) -> pd.DataFrame:
-    quarters = known.loc[known["kind"] == "quarter"]
-    months = quarters["period_end"].dt.year * 12 + quarters["period_end"].dt.month
-    by_state = [quarters["symbol"], quarters["known_on"]]
-    behind = months.groupby(by_state).transform("max") - months
-    quarters = quarters.assign(lag=behind // 3).loc[(behind % 3 == 0) & (behind < 24)]
-    group = ["symbol", "known_on"]
-    newest = quarters.loc[quarters["lag"] == 0].set_index(group)
-    states = pd.DataFrame(
-        {
-            "quarter_on": newest["published_on"],
-            "revenue_quarter": newest["revenue"],
-            "net_income_quarter": newest["net_income"],
-        }
-    )
-    lines = ["revenue", "operating_income", "net_income"]
-    recent = quarters.loc[quarters["lag"] < 4].groupby(group)[lines].sum(min_count=4)
-    before = quarters.loc[quarters["lag"] >= 4].groupby(group)[lines].sum(min_count=4)
-    return states.join(recent).join(before.add_suffix("_before"))
-
-
-def _latest_balance(known: pd.DataFrame) -> pd.DataFrame:
-    balances = known.loc[known[["equity", "total_assets"]].notna().any(axis=1)]
-    latest = balances.drop_duplicates(["symbol", "known_on"], keep="last").set_index(["symbol", "known_on"])
-    return (
-        latest[["published_on", *_BALANCE]]
-        .rename(columns={"published_on": "balance_on"})
-        .astype(dict.fromkeys(_BALANCE, float))
-    )
-
-
 def _screens(snapshots: pd.DataFrame) -> pd.DataFrame:
     """Evenings of the screener with the ratios that follow from them, sorted by symbol and first day of use."""
     screens = snapshots.sort_values(["symbol", "snapshot"], kind="stable", ignore_index=True)
     screens["known_on"] = screens["snapshot"] + pd.Timedelta(days=1)
     screens["eps"] = screens["close"] / screens["pe_ratio"]
-    screens["profit_margin"] = 100 * _over(screens["net_profit_quarter"], screens["sales_quarter"])
+    screens["profit_margin"] = 100 * over(screens["net_profit_quarter"], screens["sales_quarter"])
     sales, profit = screens["sales_quarter_last_year"], screens["net_profit_quarter_last_year"]
-    screens["revenue_growth"] = 100 * (_over(screens["sales_quarter"], sales) - 1)
-    screens["earnings_growth"] = 100 * (_over(screens["net_profit_quarter"], profit) - 1)
+    screens["revenue_growth"] = 100 * (over(screens["sales_quarter"], sales) - 1)
+    screens["earnings_growth"] = 100 * (over(screens["net_profit_quarter"], profit) - 1)
     return screens
 
 
@@ -296,16 +193,24 @@ def _shares(
     statements: pd.DataFrame, snapshots: pd.DataFrame, facts: pd.DataFrame, keys: pd.DataFrame, events: pd.DataFrame
 ) -> Dated:
     """Issued shares: the newest count known, changed by the splits and bonuses since."""
-    counts = _share_counts(statements, snapshots, facts)
+    counts = share_counts(statements, snapshots, facts)
     rows = pit.latest_known(keys, counts, "known_on")
-    on = pit.days_taken(pit.days(counts["on"]), rows)
+    on = pit.days_taken(pit.days(counts["date"]), rows)
     source = pit.taken(counts["source"].to_numpy(), rows)
     factor = pit.share_factors(keys["symbol"], on, pit.days(keys["date"]), events)
     shares = pit.taken(counts["shares"].to_numpy(), rows) / factor
     return Dated(shares, on, np.nan_to_num(source).astype(np.int8))
 
 
-def _share_counts(statements: pd.DataFrame, snapshots: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
+def share_counts(statements: pd.DataFrame, snapshots: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
+    """Every count of issued shares, in the order in which they became known.
+
+    Returns
+    -------
+    DataFrame
+        symbol, known_on (first day of use), date (the day the count stands for), shares, source (number in ``SOURCES``);
+        sorted by symbol and known_on, without counts that came later than a newer one.
+    """
     next_day = pd.Timedelta(days=1)
     counts = pd.concat(
         [
@@ -321,9 +226,9 @@ def _share_counts(statements: pd.DataFrame, snapshots: pd.DataFrame, facts: pd.D
         ],
         ignore_index=True,
     )
-    counts = counts.loc[counts["shares"] > 0].sort_values(["symbol", "known_on", "on"], kind="stable")
+    counts = counts.loc[counts["shares"] > 0].sort_values(["symbol", "known_on", "date"], kind="stable")
     # A count that comes late (a year's report in June) says less than a newer one known already.
-    newer = counts["on"] > counts.groupby("symbol")["on"].transform(lambda on: on.cummax().shift())
+    newer = counts["date"] > counts.groupby("symbol")["date"].transform(lambda on: on.cummax().shift())
     first = ~counts.duplicated("symbol")
     return counts.loc[first | newer].reset_index(drop=True)
 
@@ -333,7 +238,7 @@ def _count(frame: pd.DataFrame, known: str, on: str, shares: pd.Series, source: 
         {
             "symbol": frame["symbol"].astype(object),
             "known_on": frame[known],
-            "on": frame[on],
+            "date": frame[on],
             "shares": shares.astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan),
             "source": float(source),
         }
@@ -375,13 +280,17 @@ def _price_earnings(close: Floats, eps: Dated, facts: pd.DataFrame, keys: pd.Dat
     on = _fresh(pit.days_taken(pit.days(official["date"]), rows), pit.days(keys["date"]), OFFICIAL_PE_DAYS)
     carried = _dated(pit.taken(official["pe_ratio"].to_numpy(), rows), on, EXCHANGE)
     alone = np.isnan(eps.values) & ~np.isnan(carried.values)
-    return Dated(*(np.where(alone, *parts) for parts in zip(carried, computed, strict=True)))
+    return Dated(
+        np.where(alone, carried.values, computed.values),
+        np.where(alone, carried.on, computed.on),
+        np.where(alone, carried.source, computed.source),
+    )
 
 
 def _peg(price_earnings: Dated, growth: Dated) -> Dated:
     positive = (price_earnings.values > 0) & (growth.values > 0)
     values = np.where(positive, price_earnings.values / np.where(positive, growth.values, 1), np.nan)
-    return Dated(values, np.minimum(price_earnings.on, growth.on), growth.source)
+    return Dated(limited("peg_ratio", values), np.minimum(price_earnings.on, growth.on), growth.source)
 
 
 def _fresh(on: Days, today: Days, max_age_days: int = MAX_AGE_DAYS) -> Days:
@@ -398,13 +307,4 @@ def _dated(values: Floats, on: Days, source: int) -> Dated:
 
 
 def _limited(column: str, values: Floats, on: Days, source: int) -> Dated:
-    low, high = LIMITS[column]
-    return _dated(np.where((values >= low) & (values <= high), values, np.nan), on, source)
-
-
-def _over(numerator: "pd.Series | Floats", denominator: "pd.Series | Floats") -> Floats:
-    """Quotient, NaN where the denominator is not positive."""
-    below = np.asarray(denominator, dtype=np.float64)
-    above = np.asarray(numerator, dtype=np.float64)
-    positive = below > 0
-    return np.where(positive, above / np.where(positive, below, 1.0), np.nan)
+    return _dated(limited(column, values), on, source)

@@ -2,8 +2,9 @@
 
 What the sources do, and what is made of it:
 
-* A missing figure is stored as 0. Revenue, profit, assets, P/E and the like cannot be exactly 0: they become NULL. A debt
-  of 0 can be true; it is believed only where the row names a quarter and its two returns agree with it (`_zero_debt`).
+* A missing figure is stored as 0. Revenue, profit, assets, P/E and the like cannot be exactly 0: they become NULL. A
+  debt of 0 can be true; it is believed only where the row names a quarter and its two returns agree with it
+  (`_zero_debt`).
 * Statements name a month (``Dec-24``): the period ends with it. They carry no publication date: the law allows 45 days
   for a quarter and 60 for a year, so 60 and 75 days are assumed, and marked as assumed.
 * A period may come twice. Figures on which both rows agree are kept, the others are NULL.
@@ -14,18 +15,19 @@ Pure: files in, frames out; nothing is written here.
 
 import re
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from stocks.ratios import CRORE, LIMITS
+
 REJECT_COLUMNS = ("symbol", "date", "reason", "raw", "source")
 QUARTER_DELAY_DAYS = 60
 YEAR_DELAY_DAYS = 75
-CRORE = 10_000_000
-# A row of a screener that still shows a quarter older than this tells nothing about today (60 days to publish, 200 to age).
+# A row of a screener that still shows a quarter older than this tells nothing about today (60 days to publish, 200 to
+# age).
 STALE_QUARTER_DAYS = 260
 _SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9&_.-]{0,49}")
 _MISSING_TEXTS = ("", "-", "N/A", "NA", "nan", "None")
@@ -93,6 +95,16 @@ _BALANCE = {
 _CASHFLOW = {"Net Income": "net_income"}
 
 
+_MEANINGLESS = {
+    "roe": "return on an equity that is negative or next to nothing",
+    "roce": "return on a capital next to nothing",
+    "debt_to_equity": "debt over an equity that is negative or next to nothing",
+    "operating_margin": "margin over sales next to nothing",
+    "pe_ratio": "price over earnings next to nothing, or under one year's",
+    "peg_ratio": "price over growth next to nothing",
+}
+
+
 class FundamentalsUnreadableError(Exception):
     """A folder or file of fundamentals cannot be used; the sentence says which, why, and what to do."""
 
@@ -111,12 +123,14 @@ def read_statements(folder: Path) -> Reading:
     Parameters
     ----------
     folder
-        Holds ``statements_income_quarterly*``, ``statements_balance_yearly*``, ``statements_cashflow_yearly*``; each is optional.
+        Holds ``statements_income_quarterly*``, ``statements_balance_yearly*``, ``statements_cashflow_yearly*``; each is
+        optional.
 
     Returns
     -------
     Reading
-        ``rows`` with ``STATEMENT_COLUMNS``, one per (symbol, period_end, kind), ₹ crore; ``rejects`` with ``REJECT_COLUMNS``.
+        ``rows`` with ``STATEMENT_COLUMNS``, one per (symbol, period_end, kind), ₹ crore; ``rejects`` with
+        ``REJECT_COLUMNS``.
 
     Raises
     ------
@@ -137,7 +151,7 @@ def read_statements(folder: Path) -> Reading:
     frames = [_published(frame, "quarter", QUARTER_DELAY_DAYS) for frame in quarters]
     frames += [_published(frame, "year", YEAR_DELAY_DAYS) for frame in years]
     rows = _concat(frames, STATEMENT_COLUMNS).drop_duplicates(["symbol", "period_end", "kind"], keep="last")
-    figures = [column for column in STATEMENT_COLUMNS[5:-1]]
+    figures = list(STATEMENT_COLUMNS[5:-1])
     empty = rows[figures].isna().all(axis=1) if len(rows) else pd.Series(dtype=bool)
     rows = rows.loc[~empty].astype({"shares": "Int64"}).reset_index(drop=True)
     return Reading(rows, _concat(rejects, REJECT_COLUMNS), int(empty.sum()))
@@ -209,7 +223,7 @@ def _table(path: Path, needed: list[str]) -> pd.DataFrame:
     missing = [column for column in needed if column not in frame.columns]
     if missing:
         raise FundamentalsUnreadableError(
-            f"{path.name} lacks the columns {', '.join(missing)}. It is not the layout that is expected; remove it or correct its header."
+            f"{path.name} lacks the columns {', '.join(missing)}: not the layout expected. Remove or correct it."
         )
     return frame[needed].reset_index(drop=True)
 
@@ -287,8 +301,9 @@ def _agreed(frame: pd.DataFrame, figures: list[str], rejects: list[pd.DataFrame]
 def _quarters(path: Path, rejects: list[pd.DataFrame]) -> pd.DataFrame:
     frame = _read_periods(path, _INCOME, rejects).rename(columns={"period_end": "date"})
     _void(frame, "revenue", frame["revenue"] < 0, "revenue is negative", rejects)
-    # Screeners call sales less operating expenses the operating profit, before depreciation; of the source's own lines it
-    # agrees best with the margins that a screener shows. It cannot exceed EBITDA, which adds other income to it.
+    # Screeners call sales less operating expenses the operating profit, before depreciation; of the source's own
+    # lines it agrees best with the margins that a screener shows. It cannot exceed EBITDA, which adds other income to
+    # it.
     frame["operating_income"] = frame["revenue"] - frame["operating_expense"]
     excess = frame["operating_income"] - frame["ebitda"] > 0.05 * frame["revenue"]
     _void(frame, "operating_income", excess, "operating income above EBITDA", rejects)
@@ -341,7 +356,7 @@ def _snapshot_rows(path: Path, rejects: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _zero_debt(frame: pd.DataFrame) -> "pd.Series[bool]":
-    """Where a D/E of 0 is believed: a quarter is named, and the return on capital employed is the return on equity before tax."""
+    """Where a D/E of 0 is believed: a quarter is named, and the return on capital is that on equity before tax."""
     ratio = frame["roce"] / frame["roe"]
     return frame["latest_quarter"].notna() & (frame["roe"] > 0) & ratio.between(1.0, 1.6)
 
@@ -362,16 +377,12 @@ def _judged_snapshots(frame: pd.DataFrame, figures: list[str], rejects: list[pd.
 
 def _judge_ratios(frame: pd.DataFrame, rejects: list[pd.DataFrame]) -> None:
     negative_equity = frame["debt_to_equity"] < 0
-    absurd: dict[str, tuple[Callable[[pd.Series], pd.Series], str]] = {
-        "roe": (lambda x: negative_equity | (x.abs() > 200), "return on an equity that is negative or next to nothing"),
-        "roce": (lambda x: x.abs() > 200, "return on a capital next to nothing"),
-        "debt_to_equity": (lambda x: (x < 0) | (x > 25), "debt over an equity that is negative or next to nothing"),
-        "operating_margin": (lambda x: (x > 100) | (x < -1000), "margin over sales next to nothing"),
-        "pe_ratio": (
-            lambda x: (x.abs() < 1) | (x.abs() > 10_000),
-            "price over earnings next to nothing, or under one year's",
-        ),
-        "peg_ratio": (lambda x: (x < 0) | (x > 100), "price over growth next to nothing"),
-    }
-    for column, (judge, reason) in absurd.items():
-        _void(frame, column, judge(frame[column]), f"{column}: {reason}", rejects)
+    for column, reason in _MEANINGLESS.items():
+        low, high = LIMITS[column]
+        beyond = (frame[column] < low) | (frame[column] > high)
+        if column == "roe":
+            beyond |= negative_equity
+        if column == "pe_ratio":
+            # One decimal is printed: below 1 the earnings that follow from it are a guess.
+            beyond |= frame[column].abs() < 1
+        _void(frame, column, beyond, f"{column}: {reason}", rejects)

@@ -1,8 +1,8 @@
 """The dated facts of one session, assembled into rows of `stock_metrics`; pure.
 
-A share is tradable when it is a share, traded on the session in series EQ, has a median turnover above ₹50 lakh over its
-last 20 sessions and a price above ₹20 (both in raw rupees of the day), and is not quarantined. `exclusion` names the first
-of these that fails.
+A share is tradable when it is a share, traded on the session in series EQ, has a median turnover above ₹50 lakh over
+its last 20 sessions and a price above ₹20 (both in raw rupees of the day), and is not quarantined. `exclusion` names
+the first of these that fails.
 """
 
 import json
@@ -88,8 +88,8 @@ def session_metrics(
     indicators_today
         Indicator frame of the session.
     volatility_metrics
-        symbol and any of historical_volatility_1y (percent), beta, avg_volume_30d (shares), turnover_median_20 (₹ lakh),
-        computed from bars up to the session; what is absent becomes NULL.
+        symbol and any of historical_volatility_1y (percent), beta, avg_volume_30d (shares), turnover_median_20 (₹
+        lakh), computed from bars up to the session; what is absent becomes NULL.
     statements, snapshots, facts
         As `statements_frame`, `snapshots_frame` and `facts_frame` give them as of the session.
     events
@@ -132,7 +132,7 @@ def market_cap_category(market_cap: pd.Series) -> pd.Series:
     """Class of each share by rank of its market cap: 1-100 large, 101-250 mid, the rest small, None without a cap."""
     rank = market_cap.rank(ascending=False, method="first")
     names = np.select([rank <= LARGE_CAPS, rank <= MID_CAPS, rank.notna()], ["large", "mid", "small"], default="")
-    return pd.Series(np.where(names == "", None, names), index=market_cap.index, dtype=object)
+    return pd.Series([str(name) or None for name in names], index=market_cap.index, dtype=object)
 
 
 def _exclusion(frame: pd.DataFrame, kind: pd.Series, quarantined: Set[str]) -> pd.Series:
@@ -166,9 +166,9 @@ def _provenance(frame: pd.DataFrame, ratios: pd.DataFrame, session: date, simula
         sources = ratios[f"{column}_source"].to_numpy()
         facts = _day_texts(ratios[f"{column}_as_of"])
         for row in np.flatnonzero(ratios[column].notna()):
-            source = int(sources[row])
-            how = measured if column in _MEASURED[source] else "computed"
-            rows[row][column] = {"source": SOURCES[source], "as_of": facts[row], "how": how}
+            number = int(sources[row])
+            how = measured if column in _MEASURED[number] else "computed"
+            rows[row][column] = {"source": SOURCES[number], "as_of": facts[row], "how": how}
     for row in np.flatnonzero(frame["market_cap_category"].notna()):
         rows[row]["market_cap_category"] = rows[row]["market_cap"] | {"how": "computed"}
     return [json.dumps(row, sort_keys=True) for row in rows]

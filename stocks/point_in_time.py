@@ -1,7 +1,7 @@
 """Which dated row was the newest one known on a day: look-ups by (symbol, date), vectorised.
 
-All functions are pure and take plain arrays, so that one session and a panel of 1.5 million rows run through the same code.
-Days are whole days since 1970-01-01 (int64), NaT is ``NEVER``.
+All functions are pure and take plain arrays, so that one session and a panel of 1.5 million rows run through the same
+code. Days are whole days since 1970-01-01 (int64), NaT is ``NEVER``.
 """
 
 from typing import NamedTuple
@@ -62,7 +62,7 @@ def latest_known(keys: pd.DataFrame, table: pd.DataFrame, known: str) -> Rows:
         return np.full(len(keys), -1)
     codes, symbols = pd.factorize(table["symbol"], sort=False)
     order = codes * _STRIDE + days(table[known])
-    of_key = symbols.get_indexer(keys["symbol"])
+    of_key = pd.Index(symbols).get_indexer(pd.Index(keys["symbol"]))
     found = np.searchsorted(order, of_key * _STRIDE + days(keys["date"]), side="right") - 1
     right = (of_key >= 0) & (found >= 0)
     right[right] = codes[found[right]] == of_key[right]
@@ -84,8 +84,8 @@ def days_taken(numbers: Days, rows: Rows) -> Days:
 
 
 def newest(*candidates: Dated) -> Dated:
-    """Of several facts about the same thing the one with the newest day; on a tie the one named first; NaN never wins."""
-    values, on, source = (part.copy() for part in candidates[0])
+    """Of several facts about one thing the one with the newest day; on a tie the one named first; NaN never wins."""
+    values, on, source = candidates[0].values.copy(), candidates[0].on.copy(), candidates[0].source.copy()
     nothing = np.isnan(values)
     on[nothing], source[nothing] = NEVER, 0
     for candidate in candidates[1:]:

@@ -46,8 +46,8 @@ def import_fundamentals(folder: Path, run_id: str, *, dry_run: bool = False) -> 
     Returns
     -------
     Imported
-        Rows written, rows read, rows without any figure, and the refused ones (symbol, date, reason, raw, source), which
-        the caller stores.
+        Rows written, rows read, rows without any figure, and the refused ones (symbol, date, reason, raw, source),
+        which the caller stores.
 
     Raises
     ------
@@ -131,8 +131,8 @@ def snapshots_frame(as_of: date) -> pd.DataFrame:
     Point in time: ``snapshot`` before ``as_of``: an evening counts from the next session on; renames up to ``as_of``.
     """
     frame = bulk.read_frame(
-        "SELECT symbol, snapshot, stock_name, sector, industry, close, market_cap, pe_ratio, peg_ratio, debt_to_equity, roe,"
-        " roce, operating_margin, eps_quarter, eps_quarter_last_year, eps_last_year, net_profit_quarter,"
+        "SELECT symbol, snapshot, stock_name, sector, industry, close, market_cap, pe_ratio, peg_ratio, debt_to_equity,"
+        " roe, roce, operating_margin, eps_quarter, eps_quarter_last_year, eps_last_year, net_profit_quarter,"
         " net_profit_quarter_last_year, sales_quarter, sales_quarter_last_year, circuit_limit, results_date, source"
         " FROM fundamental_snapshots WHERE snapshot < %s ORDER BY symbol, snapshot",
         [as_of],

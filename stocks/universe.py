@@ -1,8 +1,8 @@
 """The only writer of `stocks`, `symbol_changes`, `stock_metrics` and `exchange_facts`.
 
-Each `record_*` runs inside the caller's transaction and may run twice with the same result. A known value is never replaced
-by an unknown one. Undoing a run is `restore_universe`: it removes what the run inserted and puts images back; renames move
-rows by changing their symbol, so that the images of those rows move them back.
+Each `record_*` runs inside the caller's transaction and may run twice with the same result. A known value is never
+replaced by an unknown one. Undoing a run is `restore_universe`: it removes what the run inserted and puts images back;
+renames move rows by changing their symbol, so that the images of those rows move them back.
 """
 
 import json
@@ -16,7 +16,7 @@ from psycopg import sql
 from stocks import bulk
 from stocks.bulk import Written
 from stocks.metrics import METRIC_COLUMNS
-from stocks.models import Stock
+from stocks.models import Stock, StockMetrics
 from stocks.symbols import current_symbols
 
 TABLES = ("stock_metrics", "exchange_facts", "symbol_changes", "stocks")
@@ -24,6 +24,7 @@ _LISTED = ("stock_name", "isin", "series", "kind", "face_value", "listed_on", "s
 _TRACED = ("stock_name", "isin", "face_value", "listed_on", "sector", "industry")
 # Tables whose rows follow a renamed share; bars and indicators belong to an app that this one must not import.
 _HISTORY = ("historical_data", "technical_indicators", "stock_metrics")
+_KEY = ("symbol", "date")
 _SEEN = ("symbol", "first_seen", "last_seen", "series", "isin", "provenance")
 _NOT_OF_STOCKS = ("symbol", "date", "provenance", "turnover_median_20", "atr_percentage", "tradable", "exclusion")
 _OF_STOCKS = tuple(column for column in METRIC_COLUMNS if column not in _NOT_OF_STOCKS)
@@ -35,7 +36,8 @@ def record_symbols(listed: pd.DataFrame, run_id: str, as_of: date) -> Written:
     Parameters
     ----------
     listed
-        symbol, source, and any of stock_name, series, isin, face_value, listed_on, kind, sector, industry; one row a symbol.
+        symbol, source, and any of stock_name, series, isin, face_value, listed_on, kind, sector, industry; one row a
+        symbol.
     run_id
         Kept on inserted rows.
     as_of
@@ -93,7 +95,7 @@ def _plain(value: Any) -> Any:
 
 
 def record_screened(session: date, run_id: str) -> Written:
-    """Fill names, sectors and kinds that no list knows from the newest snapshot before a session: a screener shows shares only.
+    """Fill names, sectors and kinds that no list knows from the newest snapshot: a screener shows shares only.
 
     Notes
     -----
@@ -148,7 +150,7 @@ def record_seen_symbols(bars: pd.DataFrame, run_id: str) -> Written:
 
 
 def record_facts(facts: pd.DataFrame, session: date, run_id: str) -> Written:
-    """Record what the exchange's report pack of a session says: symbol, issue_size, market_cap_crores, pe_ratio, source."""
+    """Record what a session's report pack says: symbol, issue_size, market_cap_crores, pe_ratio, source."""
     rows = facts.rename(columns={"market_cap_crores": "market_cap"}).assign(date=pd.Timestamp(session))
     for column in ("issue_size", "market_cap", "pe_ratio"):
         values = pd.to_numeric(rows[column], errors="coerce").astype("Float64")
@@ -167,7 +169,8 @@ def facts_frame(as_of: date) -> pd.DataFrame:
     Point in time: packs of the session or before, under the symbols in use on it.
     """
     frame = bulk.read_frame(
-        "SELECT symbol, date, issue_size, market_cap, pe_ratio, source FROM exchange_facts WHERE date <= %s ORDER BY symbol, date",
+        "SELECT symbol, date, issue_size, market_cap, pe_ratio, source FROM exchange_facts WHERE date <= %s"
+        " ORDER BY symbol, date",
         [as_of],
         dates=("date",),
     )
@@ -180,8 +183,8 @@ def issue_sizes_around(session: date) -> pd.DataFrame:
     """Issued shares of the session and of the last pack in the week before it: symbol, before, today; often empty."""
     return bulk.read_frame(
         "SELECT t.symbol, b.issue_size AS before, t.issue_size AS today FROM exchange_facts t"
-        " CROSS JOIN LATERAL (SELECT issue_size FROM exchange_facts b WHERE b.symbol = t.symbol AND b.issue_size IS NOT NULL"
-        " AND b.date < t.date AND b.date >= t.date - 7 ORDER BY b.date DESC LIMIT 1) b"
+        " CROSS JOIN LATERAL (SELECT issue_size FROM exchange_facts b WHERE b.symbol = t.symbol"
+        " AND b.issue_size IS NOT NULL AND b.date < t.date AND b.date >= t.date - 7 ORDER BY b.date DESC LIMIT 1) b"
         " WHERE t.date = %s AND t.issue_size IS NOT NULL ORDER BY t.symbol",
         [session],
     )
@@ -189,7 +192,8 @@ def issue_sizes_around(session: date) -> pd.DataFrame:
 
 def isins() -> dict[str, str]:
     """ISIN of each symbol where one is known."""
-    return dict(Stock.objects.exclude(isin=None).values_list("symbol", "isin"))
+    known = Stock.objects.exclude(isin=None).values_list("symbol", "isin")
+    return {symbol: isin for symbol, isin in known if isin}
 
 
 def symbols_with_history() -> list[str]:
@@ -219,16 +223,16 @@ def apply_renames(renames: pd.DataFrame, run_id: str) -> int:
 
     Notes
     -----
-    Rows of the old symbol before the date move: what trades under it afterwards is another company. Its row in `stocks` goes,
-    unless such rows stay behind; what it knew fills what the new row does not know.
+    Rows of the old symbol before the date move: what trades under it afterwards is another company. Its row in `stocks`
+    goes, unless such rows stay behind; what it knew fills what the new row does not know.
     """
     ordered = renames.sort_values(["date", "from_symbol"], kind="stable")
     record = ordered[["from_symbol", "to_symbol", "date", "proof"]].assign(evidence="{}")
     bulk.upsert("symbol_changes", record, ("from_symbol", "date"), run_id)
-    return sum(
-        _rename(str(row.from_symbol), str(row.to_symbol), pd.Timestamp(row.date).date(), run_id)
-        for row in record.itertuples(index=False)
-    )
+    moved = 0
+    for row in record.to_dict("records"):
+        moved += _rename(str(row["from_symbol"]), str(row["to_symbol"]), pd.Timestamp(row["date"]).date(), run_id)
+    return moved
 
 
 def _rename(old: str, new: str, day: date, run_id: str) -> int:
@@ -245,7 +249,8 @@ def _rename(old: str, new: str, day: date, run_id: str) -> int:
             moved += cursor.rowcount
         bulk.keep("stocks", "t.symbol = %s", [new], run_id)
         cursor.execute(
-            "UPDATE stocks n SET first_seen = least(n.first_seen, o.first_seen), last_seen = greatest(n.last_seen, o.last_seen),"
+            "UPDATE stocks n SET first_seen = least(n.first_seen, o.first_seen),"
+            " last_seen = greatest(n.last_seen, o.last_seen),"
             " kind = CASE WHEN n.kind = 'unknown' THEN o.kind ELSE n.kind END,"
             " kind_source = CASE WHEN n.kind = 'unknown' THEN o.kind_source ELSE n.kind_source END,"
             " provenance = o.provenance || n.provenance, stock_name = coalesce(n.stock_name, o.stock_name),"
@@ -293,14 +298,42 @@ def record_metrics(frame: pd.DataFrame, session: date, run_id: str) -> Written:
     return Written(written.inserted, written.updated + removed)
 
 
+def fill_metrics(frame: pd.DataFrame, session: date, run_id: str) -> dict[str, int]:
+    """Write metrics of a session only where none are stored; return how many values were filled, by column.
+
+    Parameters
+    ----------
+    frame
+        As `session_metrics` returns it.
+    session
+        The session that all rows are of.
+    run_id
+        Kept on inserted rows; images of completed ones are kept for it.
+    """
+    wanted = frame.set_index("symbol")
+    stored = pd.DataFrame.from_records(
+        list(StockMetrics.objects.filter(date=session).values(*METRIC_COLUMNS)), columns=list(METRIC_COLUMNS)
+    ).set_index("symbol")
+    lacking = wanted.notna() & stored.isna().reindex(wanted.index).fillna(True).astype(bool)
+    columns = [column for column in METRIC_COLUMNS if column not in (*_KEY, "provenance", "tradable", "exclusion")]
+    counts = {column: int(lacking[column].sum()) for column in columns if lacking[column].any()}
+    touched = lacking[columns].any(axis=1) | ~wanted.index.isin(stored.index)
+    rows = wanted.loc[touched].copy()
+    for column in columns:
+        rows[column] = rows[column].where(lacking.loc[touched, column], stored[column].reindex(rows.index))
+    bulk.upsert("stock_metrics", rows.reset_index()[list(METRIC_COLUMNS)], _KEY, run_id)
+    return counts
+
+
 def refresh_stocks(session: date, run_id: str) -> int:
     """Give `stocks` the metrics of a session where they are the symbol's latest; return how many rows changed."""
     columns = [sql.Identifier(column) for column in _OF_STOCKS]
     changed = bulk.read_frame(
         sql.SQL(
             "SELECT t.symbol, {theirs}, now()::text AS last_updated, merged::text AS provenance FROM stocks t"
-            " JOIN stock_metrics m USING (symbol) CROSS JOIN LATERAL (SELECT (t.provenance - %s::text[]) || m.provenance) p(merged)"
-            " WHERE m.date = %s AND NOT EXISTS (SELECT 1 FROM stock_metrics l WHERE l.symbol = m.symbol AND l.date > m.date)"
+            " JOIN stock_metrics m USING (symbol)"
+            " CROSS JOIN LATERAL (SELECT (t.provenance - %s::text[]) || m.provenance) p(merged) WHERE m.date = %s"
+            " AND NOT EXISTS (SELECT 1 FROM stock_metrics l WHERE l.symbol = m.symbol AND l.date > m.date)"
             " AND ROW(t.provenance, {mine}) IS DISTINCT FROM ROW(merged, {theirs}) ORDER BY t.symbol"
         ).format(
             mine=sql.SQL(", ").join(sql.SQL("t.{}").format(column) for column in columns),

@@ -42,23 +42,41 @@ def write_bars(run_id, *rows):
 
 
 def metrics(symbol, day, **values):
-    row = dict.fromkeys(METRIC_COLUMNS) | {"symbol": symbol, "date": pd.Timestamp(day), "tradable": True, "provenance": "{}"}
+    row = dict.fromkeys(METRIC_COLUMNS) | {
+        "symbol": symbol,
+        "date": pd.Timestamp(day),
+        "tradable": True,
+        "provenance": "{}",
+    }
     return pd.DataFrame([row | values])
 
 
 def rename(old, new, day):
-    return pd.DataFrame({"from_symbol": [old], "to_symbol": [new], "date": [pd.Timestamp(day)], "proof": ["prev_close"]})
+    return pd.DataFrame(
+        {"from_symbol": [old], "to_symbol": [new], "date": [pd.Timestamp(day)], "proof": ["prev_close"]}
+    )
 
 
 def test_a_list_gives_names_and_kinds_and_says_where_from():
     written = universe.record_symbols(
-        listed(symbol="TCS", stock_name="Tata Consultancy", kind="share", isin="INE467B01029", listed_on=pd.Timestamp("2004-08-25")),
+        listed(
+            symbol="TCS",
+            stock_name="Tata Consultancy",
+            kind="share",
+            isin="INE467B01029",
+            listed_on=pd.Timestamp("2004-08-25"),
+        ),
         "run_1",
         MONDAY,
     )
     assert written == (1, 0)
     stock = Stock.objects.get()
-    assert (stock.stock_name, stock.kind, stock.kind_source, stock.listed_on) == ("Tata Consultancy", "share", "EQUITY_L.csv", date(2004, 8, 25))
+    assert (stock.stock_name, stock.kind, stock.kind_source, stock.listed_on) == (
+        "Tata Consultancy",
+        "share",
+        "EQUITY_L.csv",
+        date(2004, 8, 25),
+    )
     assert stock.provenance["stock_name"] == {"source": "EQUITY_L.csv", "as_of": "2026-04-27", "how": "measured"}
     assert stock.sector is None
     assert "sector" not in stock.provenance
@@ -99,10 +117,18 @@ def test_a_symbol_seen_in_a_bar_has_a_row():
 
 
 def test_a_screener_fills_what_no_list_knows():
-    universe.record_seen_symbols(bars(("IPO", TUESDAY, "EQ"), ("ETF", TUESDAY, "EQ"), ("ALONE", TUESDAY, "EQ")), "run_1")
+    universe.record_seen_symbols(
+        bars(("IPO", TUESDAY, "EQ"), ("ETF", TUESDAY, "EQ"), ("ALONE", TUESDAY, "EQ")), "run_1"
+    )
     universe.record_symbols(listed(symbol="ETF", kind="fund"), "run_1", TUESDAY)
     snapshot = pd.DataFrame(
-        {"symbol": ["IPO", "ETF"], "snapshot": pd.Timestamp(MONDAY), "stock_name": ["Ipo Ltd", "Etf"], "sector": "Banks", "source": "s"}
+        {
+            "symbol": ["IPO", "ETF"],
+            "snapshot": pd.Timestamp(MONDAY),
+            "stock_name": ["Ipo Ltd", "Etf"],
+            "sector": "Banks",
+            "source": "s",
+        }
     )
     bulk.upsert("fundamental_snapshots", snapshot, ("snapshot", "symbol"), "run_1")
     universe.record_screened(MONDAY, "run_2")
@@ -160,7 +186,13 @@ def test_chains_of_renames_lead_to_the_symbol_in_use():
 
 def test_facts_of_a_pack_keep_no_zero():
     facts = pd.DataFrame(
-        {"symbol": ["A", "B"], "issue_size": [1000, 0], "market_cap_crores": [5.5, 0.0], "pe_ratio": [12.0, None], "source": "mcap"}
+        {
+            "symbol": ["A", "B"],
+            "issue_size": [1000, 0],
+            "market_cap_crores": [5.5, 0.0],
+            "pe_ratio": [12.0, None],
+            "source": "mcap",
+        }
     )
     assert universe.record_facts(facts, MONDAY, "run_1") == (2, 0)
     assert universe.record_facts(facts, MONDAY, "run_2") == (0, 0)
@@ -180,7 +212,9 @@ def test_issue_sizes_around_a_session_need_a_pack_within_the_week_before():
 def test_stocks_are_the_latest_metrics():
     write_bars("run_1", ("A", MONDAY, 100.0), ("B", MONDAY, 50.0))
     universe.record_symbols(listed(symbol="A", stock_name="A Ltd"), "run_1", MONDAY)
-    tuesday = metrics("A", TUESDAY, current_price=110.0, pe_ratio=12.0, provenance=json.dumps({"pe_ratio": {"source": "screener"}}))
+    tuesday = metrics(
+        "A", TUESDAY, current_price=110.0, pe_ratio=12.0, provenance=json.dumps({"pe_ratio": {"source": "screener"}})
+    )
     universe.record_metrics(tuesday, TUESDAY, "run_1")
     assert universe.refresh_stocks(TUESDAY, "run_1") == 1
     assert universe.refresh_stocks(TUESDAY, "run_1") == 0
