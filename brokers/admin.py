@@ -1,0 +1,91 @@
+"""Broker accounts in the admin. Secrets can be entered and replaced here, and never be read."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminPasswordWidget
+
+from brokers.models import BrokerConfiguration
+
+_SECRETS = ("api_secret", "access_token")
+
+
+def _secret_field(label: str) -> forms.CharField:
+    return forms.CharField(
+        label=label,
+        required=False,
+        strip=True,
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}, render_value=False),
+        help_text="Is stored encrypted and never shown. Left empty, what is stored stays.",
+    )
+
+
+class BrokerConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+    """A form whose secrets go in and never come out."""
+
+    new_api_secret = _secret_field("New API secret")
+    new_access_token = _secret_field("New access token")
+    forget_secrets = forms.BooleanField(label="Forget the stored secrets", required=False)
+
+    class Meta:
+        model = BrokerConfiguration
+        fields = ("user", "broker", "client_id", "is_active", "token_expires_at")
+
+    def save(self, commit: bool = True) -> BrokerConfiguration:
+        """Put what was entered on the account; what was left empty is not touched, nor even read."""
+        for name in _SECRETS:
+            entered = self.cleaned_data[f"new_{name}"]
+            if entered or self.cleaned_data["forget_secrets"]:
+                setattr(self.instance, name, entered)
+        account: BrokerConfiguration = super().save(commit)
+        return account
+
+
+@admin.register(BrokerConfiguration)
+class BrokerConfigurationAdmin(ModelAdmin):
+    """Accounts with brokers."""
+
+    form = BrokerConfigurationForm
+    fields = (
+        "user",
+        "broker",
+        "client_id",
+        "is_active",
+        "new_api_secret",
+        "new_access_token",
+        "token_expires_at",
+        "forget_secrets",
+    )
+    list_display = (
+        "user",
+        "broker",
+        "client_id",
+        "is_active",
+        "has_secret",
+        "has_token",
+        "token_expires_at",
+        "updated_at",
+    )
+    list_filter = ("broker", "is_active")
+    search_fields = ("user__username", "client_id")
+    list_select_related = ("user",)
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
+        """Leave the secrets in the database, so that one that no key decrypts breaks no page."""
+        stored = {f"stored_{name}": ExpressionWrapper(~Q(**{name: ""}), BooleanField()) for name in _SECRETS}
+        found: QuerySet[Any] = super().get_queryset(request).defer(*_SECRETS).annotate(**stored)
+        return found
+
+    @admin.display(description="secret stored", boolean=True)
+    def has_secret(self, account: Any) -> bool:
+        """Return whether a secret is stored."""
+        return bool(account.stored_api_secret)
+
+    @admin.display(description="token stored", boolean=True)
+    def has_token(self, account: Any) -> bool:
+        """Return whether an access token is stored."""
+        return bool(account.stored_access_token)

@@ -1,0 +1,77 @@
+"""People, strategies, orders, trades and positions in the admin."""
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from unfold.admin import ModelAdmin
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from portfolio.models import Order, Position, Strategy, Trade, User
+from portfolio.resources import OrderResource, PositionResource, StrategyResource, TradeResource
+from stocks.admin import ExportAdmin, ReadOnlyAdmin, TableAdmin
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # not subscriptable at run time
+    """People."""
+
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = ("username", "email", "first_name", "last_name", "is_active", "is_staff", "last_login")
+
+
+@admin.register(Strategy)
+class StrategyAdmin(ExportAdmin, TableAdmin):
+    """Ways of choosing shares."""
+
+    resource_classes = (StrategyResource,)
+    list_display = ("name", "kind", "owner", "mode", "capital", "is_active")
+    list_filter = ("kind", "mode", "is_active")
+    search_fields = ("name", "owner__username")
+    list_select_related = ("owner",)
+
+
+@admin.register(Order)
+class OrderAdmin(ExportAdmin, ReadOnlyAdmin):
+    """Orders."""
+
+    resource_classes = (OrderResource,)
+    list_display = (
+        "created_at",
+        "user",
+        "side",
+        "quantity",
+        "symbol",
+        "price",
+        "status",
+        "filled_quantity",
+        "broker",
+        "reason",
+    )
+    list_filter = ("status", "side", "broker")
+    search_fields = ("symbol", "broker_order_id", "user__username")
+    list_select_related = ("user",)
+    date_hierarchy = "created_at"
+
+
+@admin.register(Trade)
+class TradeAdmin(ExportAdmin, ReadOnlyAdmin):
+    """Fills."""
+
+    resource_classes = (TradeResource,)
+    list_display = ("traded_at", "order", "quantity", "price", "charges", "broker", "broker_trade_id")
+    list_filter = ("broker",)
+    search_fields = ("order__symbol", "broker_trade_id")
+    list_select_related = ("order",)
+    date_hierarchy = "traded_at"
+
+
+@admin.register(Position)
+class PositionAdmin(ExportAdmin, ReadOnlyAdmin):
+    """Holdings, derived from trades."""
+
+    resource_classes = (PositionResource,)
+    list_display = ("user", "symbol", "quantity", "average_price", "realised_profit", "product", "broker", "updated_at")
+    list_filter = ("broker", "product")
+    search_fields = ("symbol", "user__username")
+    list_select_related = ("user",)

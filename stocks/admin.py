@@ -1,0 +1,264 @@
+"""The universe, its facts and the picks in the admin, and the two kinds of admin that all apps build on.
+
+A table that a writer module owns is only shown: changing it here would bypass the writer's checks and its undo.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any, Final, TypeVar, cast
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db import connection
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+from import_export.admin import ExportMixin
+from import_export.formats.base_formats import CSV, JSON
+from unfold.admin import ModelAdmin
+from unfold.contrib.import_export.forms import ExportForm
+from unfold.decorators import display
+
+from stocks.models import (
+    ExchangeFact,
+    FinancialStatement,
+    FundamentalSnapshot,
+    Publication,
+    Stock,
+    StockMetrics,
+    SuggestedStock,
+    SymbolChange,
+)
+from stocks.resources import FinancialStatementResource, StockResource, SuggestedStockResource
+
+_COUNTED_ROWS: Final = 10_000
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def coloured(column: str, colours: Mapping[str, str]) -> Callable[[Method], Method]:
+    """Return the decorator of a list column that shows (value, label) as a coloured label."""
+    return cast("Callable[[Method], Method]", display(description=column, ordering=column, label=dict(colours)))
+
+
+class EstimatingPaginator(Paginator):  # type: ignore[type-arg]  # not subscriptable at run time
+    """Pages of a table that may hold millions of rows, without counting them.
+
+    Without a filter the planner's estimate stands for the number of rows; with one, at most 10,001 are counted.
+    """
+
+    @cached_property
+    def count(self) -> int:
+        """Return the number of rows, exact up to 10,000."""
+        found: Any = self.object_list
+        if not isinstance(found, QuerySet):
+            return len(found)
+        if not found.query.where:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT reltuples::bigint FROM pg_class WHERE oid = %s::regclass", [found.model._meta.db_table]
+                )
+                estimate = int(cursor.fetchone()[0])
+            if estimate > _COUNTED_ROWS:
+                return estimate
+        return found.order_by()[: _COUNTED_ROWS + 1].count()
+
+
+class TableAdmin(ModelAdmin):
+    """A table in the admin, cheap to open at any size."""
+
+    paginator = EstimatingPaginator
+    show_full_result_count = False
+    list_per_page = 50
+
+
+class ReadOnlyAdmin(TableAdmin):
+    """A table that is only shown, because a writer module owns it."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Return False."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Return False."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Return False."""
+        return False
+
+
+class DatedAdmin(ReadOnlyAdmin):
+    """A table of one row a symbol and session, of any size: found by its two indexes, never by scanning texts."""
+
+    ordering = ("-date", "symbol_id")
+    search_fields = ("symbol",)
+    search_help_text = "A symbol, a date such as 2026-04-30, or both"
+    list_select_related = False
+    symbol_column = "symbol_id"
+
+    @admin.display(description="symbol", ordering="symbol_id")
+    def ticker(self, row: Any) -> str:
+        """Return the symbol without reading the stock's row."""
+        return str(getattr(row, self.symbol_column))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: "QuerySet[Any]", search_term: str
+    ) -> "tuple[QuerySet[Any], bool]":
+        """Look each word up as a date or as a symbol."""
+        for word in search_term.split():
+            try:
+                queryset = queryset.filter(date=date.fromisoformat(word))
+            except ValueError:
+                queryset = queryset.filter(**{self.symbol_column: word.upper()})
+        return queryset, False
+
+
+class ExportAdmin(ExportMixin):
+    """Adds the export as CSV or JSON to an admin."""
+
+    export_form_class = ExportForm
+    formats = (CSV, JSON)
+
+    def get_export_formats(self) -> list[type[Any]]:
+        """Return the formats offered."""
+        return list(self.formats)
+
+
+@admin.register(Stock)
+class StockAdmin(ExportAdmin, ReadOnlyAdmin):
+    """The universe."""
+
+    resource_classes = (StockResource,)
+    list_display = (
+        "symbol",
+        "stock_name",
+        "kind",
+        "series",
+        "current_price",
+        "market_cap",
+        "pe_ratio",
+        "sector",
+        "last_seen",
+    )
+    list_filter = ("kind", "series", "market_cap_category", "sector")
+    search_fields = ("symbol", "stock_name", "isin")
+
+
+@admin.register(SymbolChange)
+class SymbolChangeAdmin(ReadOnlyAdmin):
+    """Proven renamings."""
+
+    list_display = ("from_symbol", "to_symbol", "date", "proof")
+    list_filter = ("proof",)
+    search_fields = ("from_symbol", "to_symbol")
+    date_hierarchy = "date"
+
+
+@admin.register(StockMetrics)
+class StockMetricsAdmin(DatedAdmin):
+    """Dated facts."""
+
+    list_display = (
+        "ticker",
+        "date",
+        "current_price",
+        "market_cap",
+        "pe_ratio",
+        "turnover_median_20",
+        "tradable",
+        "exclusion",
+    )
+    list_filter = ("tradable",)
+
+
+@admin.register(FinancialStatement)
+class FinancialStatementAdmin(ExportAdmin, ReadOnlyAdmin):
+    """Reported figures, each usable from its day of publication on."""
+
+    resource_classes = (FinancialStatementResource,)
+    list_display = (
+        "symbol",
+        "kind",
+        "period_end",
+        "published_on",
+        "published_assumed",
+        "revenue",
+        "net_income",
+        "eps",
+        "source",
+    )
+    list_filter = ("kind", "published_assumed", "source")
+    search_fields = ("=symbol",)
+
+
+@admin.register(FundamentalSnapshot)
+class FundamentalSnapshotAdmin(ReadOnlyAdmin):
+    """Evenings of a public screener."""
+
+    list_display = ("symbol", "snapshot", "stock_name", "sector", "market_cap", "pe_ratio", "roe", "results_date")
+    list_filter = ("snapshot", "sector")
+    search_fields = ("=symbol", "stock_name")
+    ordering = ("-snapshot", "symbol")
+
+
+@admin.register(ExchangeFact)
+class ExchangeFactAdmin(DatedAdmin):
+    """The exchange's own figures."""
+
+    symbol_column = "symbol"
+    ordering = ("-date", "symbol")
+    list_display = ("symbol", "date", "issue_size", "market_cap", "pe_ratio", "source")
+
+
+@admin.register(Publication)
+class PublicationAdmin(ReadOnlyAdmin):
+    """Versions of the published lists."""
+
+    list_display = (
+        "date",
+        "strategy",
+        "version",
+        "count",
+        "valid_for",
+        "published_at",
+        "in_force",
+        "model_id",
+        "reason",
+    )
+    list_filter = ("strategy",)
+    date_hierarchy = "date"
+
+    @admin.display(description="in force", boolean=True)
+    def in_force(self, publication: Publication) -> bool:
+        """Return whether no newer version superseded it."""
+        return publication.superseded_at is None
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Publication]":
+        """Leave the stored copies out of the list."""
+        found: QuerySet[Publication] = super().get_queryset(request)
+        return found.defer("picks")
+
+
+@admin.register(SuggestedStock)
+class SuggestedStockAdmin(ExportAdmin, ReadOnlyAdmin):
+    """Picks in force."""
+
+    resource_classes = (SuggestedStockResource,)
+    list_display = (
+        "date",
+        "strategy",
+        "rank",
+        "symbol",
+        "stock_name",
+        "current_price",
+        "target_price",
+        "stop_loss",
+        "ml_prediction_score",
+        "ml_confidence",
+        "ml_risk_score",
+        "recommendation",
+    )
+    list_display_links = ("symbol",)
+    list_filter = ("strategy", "recommendation", "market_cap_category", "sector")
+    search_fields = ("symbol", "stock_name")
+    date_hierarchy = "date"

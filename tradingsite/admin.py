@@ -1,0 +1,103 @@
+"""The libraries' own tables in the admin, in its theme, without what would go round our engine."""
+
+from typing import Any
+
+from axes.admin import AccessAttemptAdmin, AccessFailureLogAdmin, AccessLogAdmin
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.contrib import admin, messages
+from django.contrib.auth.admin import GroupAdmin
+from django.contrib.auth.models import Group
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django_q.admin import FailAdmin, QueueAdmin, ScheduleAdmin, TaskAdmin
+from django_q.models import Failure, OrmQ, Schedule, Success
+from rest_framework.authtoken.admin import TokenAdmin
+from rest_framework.authtoken.models import TokenProxy
+from unfold.admin import ModelAdmin
+
+from market_data.admin import OperatedAdmin, start_jobs
+from stocks.admin import ReadOnlyAdmin
+from tradingsite.schedule import JOBS
+
+for _model in (Group, Schedule, Success, Failure, OrmQ, TokenProxy, AccessAttempt, AccessFailureLog, AccessLog):
+    admin.site.unregister(_model)
+
+
+@admin.register(Group)
+class ThemedGroupAdmin(GroupAdmin, ModelAdmin):
+    """Groups of people."""
+
+
+@admin.register(Schedule)
+class ThemedScheduleAdmin(OperatedAdmin, ScheduleAdmin):
+    """Scheduled jobs; `tradingsite/schedule.py` decides what they are, so they are only shown and started here."""
+
+    list_display = ("name", "cron", "cluster", "next_run", "get_last_run", "get_success")
+    list_display_links = ("name",)
+    list_filter = ("cluster",)
+    actions = ("run_now",)
+
+    @admin.action(description="Run now, for the latest session", permissions=["operate"])
+    def run_now(self, request: HttpRequest, chosen: "QuerySet[Schedule]") -> None:
+        """Start the chosen jobs in the order of the evening."""
+        names = set(chosen.values_list("name", flat=True))
+        jobs = [job.name for job in JOBS if job.name in names]
+        for other in sorted(names - set(jobs)):
+            messages.warning(request, f"{other} is no job that can be started by hand.")
+        start_jobs(request, jobs)
+
+
+class _ResultAdmin(ReadOnlyAdmin):
+    """Results of the queue. Its own *resubmit* would queue a second copy; failed runs are retried at their run."""
+
+    actions: tuple[str, ...] = ()
+
+
+@admin.register(Success)
+class ThemedSuccessAdmin(_ResultAdmin, TaskAdmin):
+    """Tasks that ended well."""
+
+
+@admin.register(Failure)
+class ThemedFailureAdmin(_ResultAdmin, FailAdmin):
+    """Tasks that broke."""
+
+
+@admin.register(OrmQ)
+class ThemedQueueAdmin(ReadOnlyAdmin, QueueAdmin):
+    """Tasks that wait or run."""
+
+    list_display = ("id", "key", "name", "group", "func", "lock")
+
+
+@admin.register(TokenProxy)
+class ThemedTokenAdmin(TokenAdmin, ModelAdmin):
+    """API tokens: shown once, when they are made."""
+
+    list_display = ("user", "beginning", "created")
+
+    @admin.display(description="token")
+    def beginning(self, token: TokenProxy) -> str:
+        """Return enough of the key to tell it from others."""
+        return f"{token.key[:4]}…"
+
+    def save_model(self, request: HttpRequest, obj: TokenProxy, form: Any, change: bool) -> None:
+        """Store the token and show it this once."""
+        super().save_model(request, obj, form, change)
+        if not change:
+            messages.warning(request, f"The token of {obj.user} is {obj.key} – copy it now, it is not shown again.")
+
+
+@admin.register(AccessAttempt)
+class ThemedAccessAttemptAdmin(AccessAttemptAdmin, ModelAdmin):
+    """Failed log-ins that count towards a lock; deleting one lifts the lock."""
+
+
+@admin.register(AccessFailureLog)
+class ThemedAccessFailureLogAdmin(ReadOnlyAdmin, AccessFailureLogAdmin):
+    """Every failed log-in."""
+
+
+@admin.register(AccessLog)
+class ThemedAccessLogAdmin(ReadOnlyAdmin, AccessLogAdmin):
+    """Every log-in."""
