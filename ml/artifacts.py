@@ -41,8 +41,8 @@ def saved(bundle: Bundle, models_dir: Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        Columns of ``TrainedModel``: id (estimator, session and 12 digits of the data's and parameters' hash), estimator,
-        session, train_from, train_until, samples, features, parameters, metrics, data_hash, path (below
+        Columns of ``TrainedModel``: id (estimator, session and 12 digits of the hash of the rest), estimator, session,
+        train_from, train_until, samples, features, parameters, metrics, data_hash, path (below
         ``models_dir``), files (name → SHA-256), status and reason (judged by ``training.acceptance``).
 
     Notes

@@ -2,7 +2,7 @@
 
 ``lightgbm`` is the default: gradient boosting with strongly randomised trees (Geurts et al. 2006: split points drawn at
 random) on scale-free features. What can be foretold of a share's ten sessions is little, so its settings are those
-that shrink: few leaves, thousands of samples a leaf, a quarter of the features a tree, half of the rows. The price
+that shrink: few leaves, thousands of samples a leaf, a quarter of the features a tree. The price
 model learns the normal score of a share's rank within its day: the market's own move, which these features cannot know,
 is taken out, and a single share that doubled weighs no more than its rank. ``random_forest`` is the contract's,
 with exactly its settings, features and targets.
@@ -30,8 +30,6 @@ LIGHTGBM_PARAMETERS: Mapping[str, Any] = {
     "num_leaves": 31,
     "min_data_in_leaf": 2000,
     "feature_fraction": 0.25,
-    "bagging_fraction": 0.5,
-    "bagging_freq": 5,
     "extra_trees": True,
     "max_bin": 63,
     "lambda_l2": 1.0,

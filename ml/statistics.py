@@ -5,6 +5,7 @@ so their rank correlations are not independent; 20 lags cover the overlap twice.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -113,11 +114,67 @@ def daily_decile_spread(position: npt.NDArray[np.int64], score: Numbers, outcome
     return (top - bottom).rename("decile_spread")
 
 
-def hit_rate(position: npt.NDArray[np.int64], score: Numbers, outcome: Numbers) -> float:
-    """Share of each day's top tenth by score that beat the day's median outcome, 0-1; NaN without rows."""
+def daily_hit_rate(position: npt.NDArray[np.int64], score: Numbers, outcome: Numbers) -> pd.Series:
+    """Share of each day's top tenth by score that beat the day's median outcome.
+
+    Returns
+    -------
+    Series
+        0-1, by day, ascending.
+    """
     known = np.isfinite(score) & np.isfinite(outcome)
     frame = pd.DataFrame({"day": position[known], "score": score[known], "outcome": outcome[known]})
     grouped = frame.groupby("day")
     top = grouped["score"].rank(pct=True, method="first") > 0.9
-    beats = frame["outcome"] > grouped["outcome"].transform("median")
-    return float(beats[top].mean()) if top.any() else float("nan")
+    beats = (frame["outcome"] > grouped["outcome"].transform("median")).astype("float64")
+    return beats[top].groupby(frame["day"]).mean().rename("hit_rate")
+
+
+def daily_figures(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Measure each day's ranking by what came of it.
+
+    Parameters
+    ----------
+    predictions
+        position, score, predicted_drawdown, forward_return, drawdown.
+
+    Returns
+    -------
+    DataFrame
+        By position, ascending: rank_ic (score with return), risk_rank_ic (predicted with actual drawdown),
+        decile_spread (plain), hit_rate (0-1); NaN where a day does not tell.
+    """
+    position = predictions["position"].to_numpy(dtype=np.int64)
+    score = predictions["score"].to_numpy(dtype=np.float64)
+    outcome = predictions["forward_return"].to_numpy(dtype=np.float64)
+    risk = daily_rank_correlation(
+        position,
+        predictions["predicted_drawdown"].to_numpy(dtype=np.float64),
+        predictions["drawdown"].to_numpy(dtype=np.float64),
+    )
+    return pd.concat(
+        [
+            daily_rank_correlation(position, score, outcome),
+            risk.rename("risk_rank_ic"),
+            daily_decile_spread(position, score, outcome),
+            daily_hit_rate(position, score, outcome),
+        ],
+        axis=1,
+    ).sort_index()
+
+
+def summary(daily: pd.DataFrame) -> dict[str, Any]:
+    """Means of daily figures with their Newey-West intervals.
+
+    Parameters
+    ----------
+    daily
+        Result of ``daily_figures``, in order of days.
+
+    Returns
+    -------
+    dict
+        rank_ic, risk_rank_ic, decile_spread, hit_rate, each as ``Mean.as_json``.
+    """
+    names = ("rank_ic", "risk_rank_ic", "decile_spread", "hit_rate")
+    return {name: newey_west(daily[name].to_numpy(dtype=np.float64)).as_json() for name in names}

@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from ml.calibration import Calibration, calibration
 from ml.estimators import Estimator, Fitted
 from ml.labels import EXIT_DELAY
 from ml.samples import Samples
-from ml.statistics import daily_decile_spread, daily_rank_correlation, hit_rate, newey_west
-from ml.walk_forward import TooLittleHistory, ensembles, fitted_ensembles, folds, predicted_folds
+from ml.statistics import daily_figures, summary
+from ml.walk_forward import TooLittleHistory, ensembles, fitted_ensembles, folds, predicted_fold
 
 # Folds of the nightly fit: so many, each of so many sessions, ending with the last session that has an outcome.
 CALIBRATION_FOLDS = 6
@@ -98,7 +97,7 @@ def fitted_bundle(data: Samples, estimator: Estimator, session: date, lookback_d
         "samples": len(known),
         "data_hash": data.fingerprint,
         "parameters": {"lookback_days": lookback_days, **estimator.parameters},
-        "metrics": figures(past),
+        "metrics": summary(daily_figures(past)),
     }
     return Bundle(estimator.name, data.features, price, risk, calibration(past), metadata)
 
@@ -124,31 +123,16 @@ def calibration_predictions(data: Samples, estimator: Estimator, last_known: int
             f"Only {sessions} sessions can be predicted by a model fitted before them; {FEWEST_CALIBRATION_SESSIONS} "
             "are needed to calibrate one. Load more history."
         )
-    return pd.concat(predicted_folds(data, estimator, layout, published=False), ignore_index=True)
-
-
-def figures(predictions: pd.DataFrame) -> dict[str, Any]:
-    """Out-of-sample figures of walk-forward predictions.
-
-    Parameters
-    ----------
-    predictions
-        position, score, predicted_drawdown, forward_return, drawdown.
-
-    Returns
-    -------
-    dict
-        rank_ic and risk_rank_ic (mean, standard error, 95 % interval, days), decile_spread (plain), hit_rate (0-1).
-    """
-    position = predictions["position"].to_numpy()
-    score, outcome = predictions["score"].to_numpy(dtype=np.float64), predictions["forward_return"].to_numpy()
-    foretold, drawdown = predictions["predicted_drawdown"].to_numpy(), predictions["drawdown"].to_numpy()
-    return {
-        "rank_ic": newey_west(daily_rank_correlation(position, score, outcome)).as_json(),
-        "risk_rank_ic": newey_west(daily_rank_correlation(position, foretold, drawdown)).as_json(),
-        "decile_spread": newey_west(daily_decile_spread(position, score, outcome)).as_json(),
-        "hit_rate": hit_rate(position, score, outcome),
-    }
+    tested = [
+        predicted_fold(
+            data.between(fold.train_first, fold.train_last),
+            data.between(fold.test_first, fold.test_last),
+            estimator,
+            published=False,
+        )
+        for fold in layout
+    ]
+    return pd.concat(tested, ignore_index=True)
 
 
 def acceptance(metrics: dict[str, Any]) -> tuple[bool, str]:

@@ -5,7 +5,7 @@ the fold's first one (``labels.last_training_position``), so that no outcome it 
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -142,43 +142,44 @@ def member_votes(models: Sequence[Fitted], values: npt.NDArray[np.float32]) -> n
     return np.hstack([votes(model, values) for model in models])
 
 
-def predicted_folds(
-    data: Samples, estimator: Estimator, layout: Sequence[Fold], *, published: bool, risk: bool = True
-) -> Iterator[pd.DataFrame]:
-    """Predict each fold by a model fitted on what came before it.
+def predicted_fold(
+    past: Samples, tested: Samples, estimator: Estimator, *, published: bool, risk: bool = True
+) -> pd.DataFrame:
+    """Predict the tested sessions by a model fitted on past ones.
 
     Parameters
     ----------
-    data
-        Samples that cover the folds.
+    past
+        Samples to learn from; end a purge and an embargo before the tested ones.
+    tested
+        Samples to predict.
     estimator
         Which kind of model.
-    layout
-        The folds.
     published
         True: the ensembles of a published model. False: the smaller ones that calibration makes do with.
     risk
         Whether the risk model is fitted too.
 
-    Yields
-    ------
+    Returns
+    -------
     DataFrame
-        One per fold: the keys of the tested rows, position, score, predicted_drawdown (NaN without ``risk``), and
-        percentile and risk_percentile, which are their ranks within the day.
+        The keys of the tested rows, position, score, predicted_drawdown (NaN without ``risk``), and percentile and
+        risk_percentile, which are their ranks within the day.
+
+    Raises
+    ------
+    ValueError
+        The past reaches into the purge or embargo before the tested sessions.
     """
-    wanted = ensembles(estimator, published=published, risk=risk)
-    for fold in layout:
-        past = data.between(fold.train_first, fold.train_last)
-        tested = data.between(fold.test_first, fold.test_last)
-        price, *others = fitted_ensembles(past, estimator, wanted)
-        score = member_votes(price, tested.values).mean(axis=1)
-        drawdown = np.full(len(tested), np.nan)
-        if risk:
-            drawdown = member_votes(others[0], tested.values).mean(axis=1)
-        yield tested.keys.assign(
-            position=tested.position,
-            score=score,
-            percentile=day_percentiles(tested.position, score),
-            predicted_drawdown=drawdown,
-            risk_percentile=day_percentiles(tested.position, drawdown),
-        )
+    if len(past) and len(tested) and past.position[-1] > last_training_position(int(tested.position[0])):
+        raise ValueError("The training samples reach into the purge or embargo before the tested sessions.")
+    price, *others = fitted_ensembles(past, estimator, ensembles(estimator, published=published, risk=risk))
+    score = member_votes(price, tested.values).mean(axis=1)
+    drawdown = member_votes(others[0], tested.values).mean(axis=1) if others else np.full(len(tested), np.nan)
+    return tested.keys.assign(
+        position=tested.position,
+        score=score,
+        percentile=day_percentiles(tested.position, score),
+        predicted_drawdown=drawdown,
+        risk_percentile=day_percentiles(tested.position, drawdown),
+    )

@@ -1,0 +1,361 @@
+"""The walk-forward report: what the models were worth on sessions they had not seen, beside what costs nothing.
+
+Models are fitted anew each quarter on everything known before (``walk_forward``); baselines are single features; the
+controls are the default estimator taught outcomes that were shuffled within each day. A control that finds something
+would mean that the procedure leaks. Daily figures of each fold are kept under the hash of the fold's data and
+parameters, so that the report of the next evening computes only what is new.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ml.estimators import Estimator
+from ml.samples import Samples
+from ml.statistics import daily_figures, newey_west, summary
+from ml.walk_forward import Fold, TooLittleHistory, folds, predicted_fold
+
+# Raised when the procedure changes in a way that the parameters do not show: cached folds are then computed again.
+PROCEDURE = 1
+
+# Before its first year a share has no 52-week high and no momentum: testing starts with the first month after one.
+SESSIONS_BEFORE_TESTING = 252
+# The first sessions of all have hardly any features.
+SESSIONS_BEFORE_LEARNING = 40
+MONTHS_A_FOLD = 3
+CONTROLS = 10
+
+# One feature each, with the sign that makes more better. Source: see ml/features.py.
+BASELINES: Mapping[str, tuple[str, float]] = {
+    "momentum": ("momentum_12_1", 1.0),
+    "low_volatility": ("volatility_60", -1.0),
+    "high_52w": ("high_52w", 1.0),
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One estimator of the report.
+
+    Attributes
+    ----------
+    name
+        Row of the report.
+    estimator
+        Which kind of model.
+    every
+        Learn from each so many-th session alone. Outcomes of neighbouring sessions share most of their days, so
+        little is lost, and much time is won.
+    shuffle
+        Seed of a control that learns outcomes shuffled within each day; None for a real model.
+    published
+        Whether the published ensembles are fitted, or the smaller ones of calibration folds.
+    note
+        What a reader should know.
+    """
+
+    name: str
+    estimator: Estimator
+    every: int = 1
+    shuffle: int | None = None
+    published: bool = True
+    note: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything that decides what a fold computes."""
+        chosen = self.estimator
+        return {
+            "procedure": PROCEDURE,
+            "estimator": chosen.name,
+            "parameters": dict(chosen.parameters),
+            "members": [asdict(member) for member in (*chosen.price_members, *chosen.risk_members)],
+            "fold_members": [asdict(member) for member in chosen.fold_members],
+            "size": 1.0 if self.published else chosen.fold_size,
+            "every": self.every,
+            "shuffle": self.shuffle,
+            "published": self.published,
+        }
+
+
+@dataclass
+class FoldStore:
+    """Daily figures of folds that were computed before, one small file each; ``None`` keeps nothing."""
+
+    directory: Path | None
+    computed: int = 0
+    reused: int = 0
+
+    def figures(self, key: str, compute: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+        """Return the figures kept under a key, or compute and keep them."""
+        path = None if self.directory is None else self.directory / f"{key}.parquet"
+        if path is not None and path.is_file():
+            self.reused += 1
+            return pd.read_parquet(path)
+        self.computed += 1
+        daily = compute()
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Renamed into place: an interrupted run leaves no half file behind.
+            unfinished = path.with_suffix(".unfinished")
+            daily.to_parquet(unfinished)
+            unfinished.replace(path)
+        return daily
+
+
+def fold_starts(sessions: pd.DatetimeIndex, first_test: pd.Timestamp | None = None) -> list[int]:
+    """Positions at which folds begin: the first session of each quarter counted from the first tested month.
+
+    Parameters
+    ----------
+    sessions
+        The market's sessions.
+    first_test
+        First tested day; by default the first month that begins after ``SESSIONS_BEFORE_TESTING`` sessions.
+
+    Raises
+    ------
+    TooLittleHistory
+        The sessions end before that.
+    """
+    if first_test is None:
+        if len(sessions) <= SESSIONS_BEFORE_TESTING:
+            raise TooLittleHistory(
+                f"A walk-forward report needs more than {SESSIONS_BEFORE_TESTING} sessions; there are {len(sessions)}."
+            )
+        first_test = (sessions[SESSIONS_BEFORE_TESTING - 1] + pd.offsets.MonthBegin(1)).normalize()
+    months = pd.date_range(first_test, sessions[-1], freq=pd.DateOffset(months=MONTHS_A_FOLD))
+    starts = sorted({int(sessions.searchsorted(month)) for month in months})
+    if not starts:
+        raise TooLittleHistory(
+            f"The sessions end on {sessions[-1].date()}, before the first tested {first_test.date()}."
+        )
+    return starts
+
+
+def shuffled(data: Samples, seed: int) -> Samples:
+    """Exchange the outcomes of the shares of each day at random, so that no feature can be worth anything.
+
+    Parameters
+    ----------
+    data
+        Samples; rows of a day lie together.
+    seed
+        Of the order.
+
+    Returns
+    -------
+    Samples
+        The same features beside the outcomes of other shares of the same day.
+    """
+    generator = np.random.default_rng(seed)
+    # Sorting by (day, random number) puts each day's rows into a random order within the day's own places.
+    order = np.lexsort((generator.random(len(data)), data.position))
+    keys = data.keys.copy()
+    for name in ("forward_return", "drawdown"):
+        keys[name] = data.keys[name].to_numpy()[order]
+    return Samples(keys, data.position, data.values, data.features, data.sessions)
+
+
+def evaluated(data: Samples, entry: Entry, layout: Sequence[Fold], store: FoldStore) -> pd.DataFrame:
+    """Daily figures of one estimator over all folds.
+
+    Parameters
+    ----------
+    data
+        Samples of the entry's features.
+    entry
+        What to evaluate.
+    layout
+        The folds.
+    store
+        Where folds are kept.
+
+    Returns
+    -------
+    DataFrame
+        ``daily_figures`` of all tested sessions, ascending.
+    """
+    parts = []
+    for fold in layout:
+        past = data.between(fold.train_first, fold.train_last)
+        past = past if entry.every == 1 else past.where(past.position % entry.every == 0)
+        tested = data.between(fold.test_first, fold.test_last)
+        parameters = json.dumps(entry.as_json() | asdict(fold), sort_keys=True)
+        key = hashlib.sha256(f"{parameters}{past.fingerprint}{tested.fingerprint}".encode()).hexdigest()
+
+        parts.append(store.figures(key, partial(_fold_figures, past, tested, entry)))
+    return pd.concat(parts).sort_index()
+
+
+def _fold_figures(past: Samples, tested: Samples, entry: Entry) -> pd.DataFrame:
+    taught = past if entry.shuffle is None else shuffled(past, entry.shuffle)
+    real = entry.shuffle is None
+    return daily_figures(predicted_fold(taught, tested, entry.estimator, published=entry.published, risk=real))
+
+
+def baseline(data: Samples, name: str, layout: Sequence[Fold]) -> pd.DataFrame:
+    """Daily figures of a single feature as the score, over the sessions that the folds test."""
+    feature, sign = BASELINES[name]
+    tested = data.between(layout[0].test_first, layout[-1].test_last)
+    score = sign * tested.values[:, tested.features.index(feature)].astype(np.float64)
+    return daily_figures(tested.keys.assign(position=tested.position, score=score, predicted_drawdown=np.nan))
+
+
+def row(daily: pd.DataFrame, sessions: pd.DatetimeIndex) -> dict[str, Any]:
+    """One row of the report: figures over all days, and the mean rank correlation of each calendar year."""
+    years = sessions[daily.index.to_numpy(dtype=np.int64)].year
+    by_year = daily["rank_ic"].groupby(years).mean()
+    return summary(daily) | {"by_year": {str(year): float(mean) for year, mean in by_year.items()}}
+
+
+def controls_row(means: Sequence[float], model: float | None) -> dict[str, Any]:
+    """Judge the controls: do shuffled outcomes teach anything?
+
+    Parameters
+    ----------
+    means
+        Mean rank correlation of each control.
+    model
+        That of the default model.
+
+    Returns
+    -------
+    dict
+        mean, standard_error (of the mean over the controls), highest, passed_zero (mean within two standard errors of
+        0), passed_below (all below the model), values.
+    """
+    values = np.asarray(means, dtype=np.float64)
+    error = float(values.std(ddof=1) / np.sqrt(len(values)))
+    return {
+        "mean": float(values.mean()),
+        "standard_error": error,
+        "highest": float(values.max()),
+        "passed_zero": bool(abs(values.mean()) <= 2 * error),
+        "passed_below": bool(model is not None and values.max() < model),
+        "values": values.tolist(),
+    }
+
+
+def layout_of(data: Samples, first_test: pd.Timestamp | None = None) -> list[Fold]:
+    """The report's folds: quarterly, expanding, up to the last session that has an outcome.
+
+    Raises
+    ------
+    TooLittleHistory
+        No fold has enough sessions before it.
+    """
+    known = data.position[data.keys["forward_return"].notna().to_numpy()]
+    starts = fold_starts(data.sessions, first_test)
+    last = int(known[-1]) if len(known) else -1
+    result = folds(
+        [start for start in starts if start <= last],
+        last,
+        history_first=int(data.position[0]) + SESSIONS_BEFORE_LEARNING if len(data) else 0,
+    )
+    if not result:
+        raise TooLittleHistory("No quarter has enough sessions with outcomes before it to learn from.")
+    return result
+
+
+def report(
+    data: Samples,
+    entries: Sequence[tuple[Entry, Samples]],
+    layout: Sequence[Fold],
+    store: FoldStore,
+    told: Callable[[str], None] = lambda line: None,
+) -> dict[str, Any]:
+    """Put the whole report together.
+
+    Parameters
+    ----------
+    data
+        Samples of the scale-free features, which baselines and controls use.
+    entries
+        Models of the report, each with the samples of its own features; the first is the default one.
+    layout
+        The folds.
+    store
+        Where folds are kept.
+    told
+        Called with a line after each part.
+
+    Returns
+    -------
+    dict
+        Plain JSON: first_test, last_test, sessions, folds, data_hash, rows (name → kind, note and ``row``), controls
+        (``controls_row``), computed and reused folds.
+    """
+    rows: dict[str, dict[str, Any]] = {}
+    for entry, own in entries:
+        rows[entry.name] = {
+            "kind": "model",
+            "note": entry.note,
+            **row(evaluated(own, entry, layout, store), data.sessions),
+        }
+        told(f"{entry.name} evaluated")
+    for name, (feature, sign) in BASELINES.items():
+        note = f"{feature}, {'more' if sign > 0 else 'less'} is better"
+        rows[name] = {"kind": "baseline", "note": note, **row(baseline(data, name, layout), data.sessions)}
+    default = entries[0][0]
+    means = []
+    for seed in range(CONTROLS):
+        control = Entry(f"shuffled {seed}", default.estimator, every=3, shuffle=seed, published=False)
+        daily = evaluated(data, control, layout, store)
+        means.append(newey_west(daily["rank_ic"].to_numpy(dtype=np.float64)).value)
+        told(f"control {seed + 1} of {CONTROLS} evaluated")
+    return {
+        "first_test": data.sessions[layout[0].test_first].date().isoformat(),
+        "last_test": data.sessions[layout[-1].test_last].date().isoformat(),
+        "sessions": layout[-1].test_last - layout[0].test_first + 1,
+        "folds": [asdict(fold) for fold in layout],
+        "data_hash": data.fingerprint,
+        "rows": rows,
+        "controls": controls_row(means, rows[default.name]["rank_ic"]["mean"]),
+        "folds_computed": store.computed,
+        "folds_reused": store.reused,
+    }
+
+
+def table(content: Mapping[str, Any]) -> str:
+    """Write a report as text that fits on one screen.
+
+    Parameters
+    ----------
+    content
+        Result of ``report``.
+    """
+    years = sorted({year for entry in content["rows"].values() for year in entry["by_year"]})
+    head = f"{'rank IC':16}{'mean':>8}{'±95%':>8}" + "".join(f"{year:>8}" for year in years)
+    lines = [
+        f"Walk-forward {content['first_test']} … {content['last_test']}: {content['sessions']} sessions, "
+        f"{len(content['folds'])} quarterly fits, expanding window",
+        f"{head}{'spread':>9}{'hits':>7}  note",
+    ]
+    for name, entry in content["rows"].items():
+        cells = [_number(entry["rank_ic"]["mean"]), _number(entry["rank_ic"]["half_width_95"])]
+        cells += [_number(entry["by_year"].get(year)) for year in years]
+        spread, hits = entry["decile_spread"]["mean"], entry["hit_rate"]["mean"]
+        figures = "".join(f"{cell:>8}" for cell in cells)
+        lines.append(f"{name:16}{figures}{_number(spread, 4):>9}{_number(hits):>7}  {entry['note']}")
+    control = content["controls"]
+    lines.append(
+        f"{'shuffled':16}{_number(control['mean']):>8}{_number(2 * control['standard_error']):>8}  "
+        f"{len(control['values'])} controls, highest {control['highest']:.3f}: mean within 2 standard errors of 0: "
+        f"{_answer(control['passed_zero'])}; all below the model: {_answer(control['passed_below'])}"
+    )
+    return "\n".join(lines)
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _answer(passed: bool) -> str:
+    return "yes" if passed else "NO"
