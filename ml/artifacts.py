@@ -24,7 +24,7 @@ CARD_FILE = "bundle.json"
 TRUSTED_TYPES = frozenset({"sklearn.tree._tree.Tree"})
 
 
-class ArtifactUnreadable(ValueError):  # noqa: N818 - named after what it tells
+class ArtifactUnreadable(ValueError):
     """A stored model is missing, changed, or holds something that may not be loaded."""
 
 

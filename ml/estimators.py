@@ -56,7 +56,7 @@ FOREST_PARTS = 4
 DEEPEST_DRAWDOWN = -0.4
 
 
-class UnknownEstimator(ValueError):  # noqa: N818 - named after what it tells
+class UnknownEstimator(ValueError):
     """No estimator is registered under a name."""
 
 

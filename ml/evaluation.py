@@ -216,7 +216,7 @@ def row(daily: pd.DataFrame, sessions: pd.DatetimeIndex) -> dict[str, Any]:
 
 
 def controls_row(means: Sequence[float], model: float | None) -> dict[str, Any]:
-    """Judge the controls: do shuffled outcomes teach anything?
+    """Judge the controls, which should have learnt nothing from shuffled outcomes.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ Matrix = npt.NDArray[np.float64]
 STALE_AFTER_SESSIONS = 20
 
 
-class UnknownSession(ValueError):  # noqa: N818 - named after what it tells
+class UnknownSession(ValueError):
     """A bar's date is not among the market's sessions."""
 
 

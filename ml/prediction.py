@@ -21,7 +21,7 @@ PREDICTION_COLUMNS = (
 )
 
 
-class FeaturesDiffer(ValueError):  # noqa: N818 - named after what it tells
+class FeaturesDiffer(ValueError):
     """The features given are not those the bundle was fitted on."""
 
 

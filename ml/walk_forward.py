@@ -21,7 +21,7 @@ from ml.samples import Samples, day_percentiles
 FEWEST_TRAINING_SESSIONS = 60
 
 
-class TooLittleHistory(ValueError):  # noqa: N818 - named after what it tells
+class TooLittleHistory(ValueError):
     """There are not enough sessions with known outcomes to learn from."""
 
 
