@@ -1,0 +1,45 @@
+"""`.env.example` lists exactly the variables that are read."""
+
+import ast
+import re
+from pathlib import Path
+
+from tests.architecture.sources import ROOT, app_files, tree
+
+READERS = {"text", "flag", "whole", "decimal", "choice", "folder", "words", "renamed"}
+NOT_FOR_THE_FILE = {"IGNORE_DOTENV"}  # says whether the file is read at all
+
+
+def variables_read() -> set[str]:
+    """Names in calls of `env.…("NAME")` and of `os.environ.get("NAME")`, the older names of `renamed` included."""
+    names: set[str] = set()
+    for path in app_files():
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                owner = ast.unparse(node.func.value)
+                if (owner == "env" and node.func.attr in READERS) or (
+                    owner == "os.environ" and node.func.attr == "get"
+                ):
+                    count = 2 if node.func.attr == "renamed" else 1
+                    names |= {arg.value for arg in node.args[:count] if isinstance(arg, ast.Constant)}
+    return {name for name in names if isinstance(name, str)} - NOT_FOR_THE_FILE
+
+
+def test_the_example_lists_every_variable_once():
+    listed = re.findall(r"^#? ?([A-Z][A-Z0-9_]*)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    assert len(listed) == len(set(listed))
+    assert set(listed) == variables_read()
+
+
+def test_the_environment_is_read_in_two_places_only():
+    starts_processes = {Path("tradingsite/supervisor.py")}  # hands its own environment on to them
+    found = {
+        str(path)
+        for path in app_files()
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in ("os.environ", "os.getenv")
+    }
+    assert (
+        found - {"tradingsite/env.py", "tradingsite/settings.py", *map(str, starts_processes), "tradingsite/wsgi.py"}
+        == set()
+    )
