@@ -208,8 +208,8 @@ def share_counts(statements: pd.DataFrame, snapshots: pd.DataFrame, facts: pd.Da
     Returns
     -------
     DataFrame
-        symbol, known_on (first day of use), date (the day the count stands for), shares, source (number in ``SOURCES``);
-        sorted by symbol and known_on, without counts that came later than a newer one.
+        symbol, known_on (first day of use), date (the day the count stands for), shares, source (number in
+        ``SOURCES``); sorted by symbol and known_on, without counts that came later than a newer one.
     """
     next_day = pd.Timedelta(days=1)
     counts = pd.concat(

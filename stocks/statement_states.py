@@ -69,7 +69,8 @@ def _moments(statements: pd.DataFrame, keys: pd.DataFrame) -> pd.DataFrame:
     moments = moments.drop_duplicates().sort_values(["symbol", "published_on"], ignore_index=True)
     next_one = moments.groupby("symbol")["published_on"].shift(-1)
     needed = next_one.isna() | (next_one > first)
-    return moments.loc[needed].rename(columns={"published_on": "known_on"}).reset_index(drop=True)
+    kept: pd.DataFrame = moments.loc[needed].rename(columns={"published_on": "known_on"})
+    return kept.reset_index(drop=True)
 
 
 def _four_quarters(known: pd.DataFrame) -> pd.DataFrame:

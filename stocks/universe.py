@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 from django.db import connection
+from django.db.models import Max, Q
 from psycopg import sql
 
 from stocks import bulk
@@ -48,6 +49,11 @@ def record_symbols(listed: pd.DataFrame, run_id: str, as_of: date) -> Written:
     Written
         Symbols inserted and changed.
     """
+    latest = Stock.objects.exclude(last_seen=None).aggregate(latest=Max("last_seen"))["latest"]
+    return _record_listed(listed, run_id, as_of, only_fill=latest is not None and as_of < latest)
+
+
+def _record_listed(listed: pd.DataFrame, run_id: str, as_of: date, *, only_fill: bool) -> Written:
     if listed.empty:
         return Written(0, 0)
     news = listed.drop_duplicates("symbol").set_index("symbol").reindex(columns=[*_LISTED, "source"])
@@ -58,8 +64,6 @@ def record_symbols(listed: pd.DataFrame, run_id: str, as_of: date) -> Written:
         )
     )
     stored = stored.reindex(columns=["symbol", *_LISTED, "kind_source", "provenance", "last_seen"]).set_index("symbol")
-    latest = Stock.objects.order_by("-last_seen").exclude(last_seen=None).values_list("last_seen", flat=True).first()
-    only_fill = latest is not None and as_of < latest
     known = stored.astype(object).where(stored.notna(), None).to_dict("index")
     rows = [
         _listed_row(str(symbol), said, known.get(symbol, {}), as_of, only_fill)
@@ -108,14 +112,11 @@ def record_screened(session: date, run_id: str) -> Written:
     )
     if frame.empty:
         return Written(0, 0)
-    known = (
-        Stock.objects.filter(stock_name=None) | Stock.objects.filter(sector=None) | Stock.objects.filter(kind="unknown")
-    )
-    wanting = set(known.values_list("symbol", flat=True))
-    frame = current_symbols(frame, session, key=())
-    frame = frame.loc[frame["symbol"].isin(wanting)].drop_duplicates("symbol")
-    # It only fills: as of a day before all others.
-    return record_symbols(frame.assign(kind="share"), run_id, date.min)
+    unknown = Q(stock_name=None) | Q(sector=None) | Q(industry=None) | Q(kind=Stock.Kind.UNKNOWN)
+    complete = set(Stock.objects.exclude(unknown).values_list("symbol", flat=True))
+    frame = current_symbols(frame, session).drop_duplicates("symbol")
+    frame = frame.loc[~frame["symbol"].isin(complete)].assign(kind="share")
+    return _record_listed(frame, run_id, session, only_fill=True)
 
 
 def record_seen_symbols(bars: pd.DataFrame, run_id: str) -> Written:

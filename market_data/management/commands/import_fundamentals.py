@@ -57,10 +57,10 @@ class Command(BaseCommand):
 
 def _record_rejects(rejects: pd.DataFrame, run_id: str) -> None:
     """Keep the refused figures in place of those that an earlier import of the same files left."""
-    now = {
-        (str(row.symbol)[:100], row.date.date() if pd.notna(row.date) else None, str(row.source), str(row.reason))
-        for row in rejects.itertuples(index=False)
-    }
+    dates = pd.to_datetime(rejects["date"])
+    days = [None if missing else day for missing, day in zip(dates.isna(), dates.dt.date, strict=True)]
+    texts = (rejects[column].astype(str) for column in ("symbol", "source", "reason"))
+    now = {(symbol, day, source, reason) for day, symbol, source, reason in zip(days, *texts, strict=True)}
     stored = RejectedRow.objects.filter(run_id__startswith="import_fundamentals_", source__in={key[2] for key in now})
     if now != set(stored.values_list(*_KEY)):
         stored.delete()
