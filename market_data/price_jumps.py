@@ -49,6 +49,8 @@ JUMP_DOWN, JUMP_UP = 0.78, 1.28
 FAR_OPENING = (0.85, 1.25)
 # Over a gap (suspension, another series) prices move by themselves: only a change this large is flagged.
 GAP_JUMP_DOWN, GAP_JUMP_UP = 0.45, 2.2
+# Nearer to the previous close than this, an opening is neither a simple ratio nor a jump.
+NEAR_OPENING = (0.85, 1.25)
 
 _SAME_EVENT = pd.Timedelta(days=7)
 _ISIN_ISSUER_LENGTH = 7
@@ -197,6 +199,28 @@ def sessions_with_jumps(bars: pd.DataFrame, events: pd.DataFrame) -> pd.Datetime
     first_after = first_after.loc[first_after["date"] >= first_after["ex_date"]]
     touched = first_after.groupby(["symbol", "ex_date"])["date"].min()
     return pd.DatetimeIndex(np.union1d(bars.loc[far & same, "date"].unique(), touched.unique()))
+
+
+def far_openings(bars: pd.DataFrame) -> pd.Series:
+    """Tell which rows of a long history may hold an inferred event or a jump, so that only those need a closer look.
+
+    Parameters
+    ----------
+    bars
+        Bar frame sorted by symbol and date.
+
+    Returns
+    -------
+    Series of bool
+        Same index: the opening lies far from the previous close, or from the close of the symbol's row before.
+    """
+    symbol = bars["symbol"].to_numpy(dtype=object)
+    last_close = bars["close"].shift().where(np.concatenate(([False], symbol[1:] == symbol[:-1])))
+    return last_close.notna() & _is_far(bars["open"] / bars["prev_close"], bars["open"] / last_close)
+
+
+def _is_far(opening: pd.Series, over_last_close: pd.Series) -> pd.Series:
+    return ~opening.between(*NEAR_OPENING) | ~over_last_close.between(GAP_JUMP_DOWN, GAP_JUMP_UP)
 
 
 def _session(today: pd.DataFrame) -> pd.Timestamp | None:

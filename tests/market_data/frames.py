@@ -1,11 +1,22 @@
 """Small bar and event frames for the tests of pure modules."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from market_data.corporate_actions import official_events
+
+
+def records(frame: pd.DataFrame) -> list[dict[Hashable, Any]]:
+    """Rows as dictionaries, free of the frame's types."""
+    return frame.to_dict("records")
+
+
+def number(table: pd.DataFrame, row: str, column: str) -> float:
+    """One figure of a table."""
+    return float(table[column].loc[row])
 
 
 def bars_of(

@@ -102,9 +102,16 @@ def sessions() -> pd.DatetimeIndex:
     return pd.DatetimeIndex(np.unique(bars()["date"].to_numpy()))
 
 
+def _grouped() -> tuple[pd.DatetimeIndex, list[np.ndarray]]:
+    dates = bars()["date"].to_numpy()
+    order = np.argsort(dates, kind="stable")
+    days, starts = np.unique(dates[order], return_index=True)
+    return pd.DatetimeIndex(days), np.split(order, starts[1:])
+
+
 @cache
 def _row_numbers() -> dict[pd.Timestamp, np.ndarray]:
-    return dict(bars().groupby("date").indices)
+    return {pd.Timestamp(day): rows for day, rows in zip(*_grouped(), strict=True)}
 
 
 def session_bars(session: pd.Timestamp) -> pd.DataFrame:
@@ -114,7 +121,7 @@ def session_bars(session: pd.Timestamp) -> pd.DataFrame:
 
 def history(session: pd.Timestamp, length: int = 40) -> pd.DataFrame:
     """Bar frame of the sessions before one."""
-    at = sessions().get_loc(session)
+    at = int(sessions().searchsorted(session))
     rows = [_row_numbers()[day] for day in sessions()[max(0, at - length) : at]]
     return bars().take(np.sort(np.concatenate(rows)))
 

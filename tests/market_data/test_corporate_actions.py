@@ -18,7 +18,7 @@ from market_data.corporate_actions import (
     parse_purpose,
 )
 from tests.market_data import real_market
-from tests.market_data.frames import events_of
+from tests.market_data.frames import events_of, records
 
 NONE = math.nan
 
@@ -45,7 +45,8 @@ READ_BY_HAND = [
         [("split", 1 / 2), ("bonus", 3 / 4)],
     ),
     (
-        " Interim Div - Rs 6/- Per Share + Face Value Split (Sub-Division) - From Rs 10/- Per Share To Re 1/- Per Share",
+        " Interim Div - Rs 6/- Per Share + Face Value Split (Sub-Division) - From Rs 10/- Per Share "
+        "To Re 1/- Per Share",
         [("split", 1 / 10), ("dividend", NONE)],
     ),
     (
@@ -143,7 +144,7 @@ def test_an_event_is_known_from_its_publication_or_from_its_ex_date() -> None:
             "series": "EQ",
             "purpose": "Bonus 1:1",
             "ex_date": pd.to_datetime(["2024-03-01", "2024-03-01"]),
-            "known_on": pd.to_datetime(["2024-02-20", None]),
+            "known_on": pd.Series([pd.Timestamp("2024-02-20"), pd.NaT]),
             "source": "test",
         }
     )
@@ -175,13 +176,13 @@ def test_every_official_split_and_bonus_of_the_sample_equals_its_ratio_read_anot
     text = rows["purpose"].str.strip()
     events = real_market.events()
     events = events.loc[events["kind"].isin(FACTOR_KINDS) & (events["ex_date"] >= "2023-04-03")]
-    by_key = {(e.symbol, e.ex_date, e.kind): e.factor for e in events.itertuples()}
+    by_key = {(e.symbol, e.ex_date, e.kind): e.factor for e in events.itertuples(index=False)}
     checked = 0
     for word, kind in (("Bonus", "bonus"), ("Face Value Split", "split"), ("Consolidation", "consolidation")):
-        for row in rows.loc[text.str.startswith(word)].itertuples():
-            first, second = (float(number) for number in _numbers(row.purpose))
+        for row in records(rows.loc[text.str.startswith(word)]):
+            first, second = (float(number) for number in _numbers(row["purpose"]))
             expected = second / (first + second) if kind == "bonus" else second / first
-            assert by_key[(row.symbol, row.ex_date, kind)] == pytest.approx(expected, rel=1e-12)
+            assert by_key[(row["symbol"], row["ex_date"], kind)] == pytest.approx(expected, rel=1e-12)
             checked += 1
     assert checked == len(events) == 255
 
