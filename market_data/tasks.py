@@ -106,7 +106,8 @@ def deliver(run: PipelineRun) -> None:
     """Put a run into its cluster's queue unless it lies there already."""
     cluster = saga_of(run.job).cluster
     if run.status == PipelineRun.Status.RUNNING and not any(
-        queued.task()["args"] == (run.id,) for queued in OrmQ.objects.filter(key=cluster) if queued.task()["func"] == ADVANCE
+        queued.task.get("func") == ADVANCE and queued.task.get("args") == (run.id,)
+        for queued in OrmQ.objects.filter(key=cluster)
     ):
         async_task(ADVANCE, run.id, cluster=cluster, group=run.id, save=False)
 
