@@ -257,7 +257,7 @@ def layout_of(data: Samples, first_test: pd.Timestamp | None = None) -> list[Fol
     result = folds(
         [start for start in starts if start <= last],
         last,
-        history_first=int(data.position[0]) + SESSIONS_BEFORE_LEARNING if len(data) else 0,
+        history_first=SESSIONS_BEFORE_LEARNING,
     )
     if not result:
         raise TooLittleHistory("No quarter has enough sessions with outcomes before it to learn from.")

@@ -1,0 +1,105 @@
+"""A small made-up market for the tests of models: fast, and with or without something to find in it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from ml.estimators import ESTIMATORS, Estimator, Fitted, Target, Values
+from ml.features import features
+from ml.labels import labels
+from ml.samples import Samples, samples
+
+
+def sessions(count: int, start: str = "2023-01-02") -> pd.DatetimeIndex:
+    """Weekdays."""
+    return pd.bdate_range(start, periods=count)
+
+
+def market(shares: int = 40, days: int = 420, seed: int = 1, signal: float = 0.0) -> pd.DataFrame:
+    """Adjusted frame of a made-up market; with a signal, a high delivered share is followed by rising prices.
+
+    Each share has a delivered share of its own that drifts slowly; ``signal`` is the daily log return that one standard
+    deviation of it is worth on the sessions after.
+    """
+    random = np.random.default_rng(seed)
+    dates = sessions(days)
+    taste = random.normal(size=(days // 60 + 1, shares)).repeat(60, axis=0)[:days]
+    common = random.normal(scale=0.006, size=(days, 1))
+    returns = common + random.normal(scale=0.015, size=(days, shares))
+    returns[1:] += signal * taste[:-1]
+    close = 100 * random.lognormal(sigma=0.8, size=shares) * np.exp(np.cumsum(returns, axis=0))
+    overnight = random.normal(scale=0.005, size=(days, shares))
+    before = np.vstack([close[:1], close[:-1]])
+    opened = before * np.exp(overnight)
+    high = np.maximum(opened, close) * np.exp(np.abs(random.normal(scale=0.006, size=(days, shares))))
+    low = np.minimum(opened, close) * np.exp(-np.abs(random.normal(scale=0.006, size=(days, shares))))
+    volume = np.round(random.lognormal(mean=13, sigma=0.5, size=(days, shares)))
+    delivered = np.round(
+        volume * np.clip(0.5 + 0.1 * taste + random.normal(scale=0.02, size=(days, shares)), 0.05, 0.95)
+    )
+    vwap = (high + low + close) / 3
+    columns = {
+        "open": opened,
+        "high": high,
+        "low": low,
+        "close": close,
+        "prev_close": before,
+        "last_price": close,
+        "vwap": vwap,
+        "volume": volume,
+        "turnover_lakh": vwap * volume / 1e5,
+        "trades": np.maximum(np.round(volume / 50), 1),
+        "delivered_quantity": delivered,
+    }
+    frame = pd.DataFrame({name: values.T.ravel() for name, values in columns.items()})
+    frame.insert(0, "symbol", np.repeat([f"S{number:03d}" for number in range(shares)], days))
+    frame.insert(1, "date", np.tile(dates, shares))
+    frame["series"] = "EQ"
+    frame["factor"] = 1.0
+    whole = {"volume": "int64", "trades": "Int64", "delivered_quantity": "Int64"}
+    return frame.astype({"symbol": "object", **whole})
+
+
+def without_bars(frame: pd.DataFrame, seed: int, share: float = 0.05) -> pd.DataFrame:
+    """Take some bars out at random: suspensions and days without a trade."""
+    kept = np.random.default_rng(seed).random(len(frame)) >= share
+    return frame.loc[kept].reset_index(drop=True)
+
+
+def garbled_after(frame: pd.DataFrame, day: pd.Timestamp, seed: int) -> pd.DataFrame:
+    """Change every number after a day, drop some of those bars, and list a share that was not there before."""
+    random = np.random.default_rng(seed)
+    frame = frame.copy()
+    later = (frame["date"] > day).to_numpy()
+    scale = random.lognormal(sigma=1.0, size=int(later.sum()))
+    for name in ("open", "high", "low", "close", "prev_close", "vwap", "turnover_lakh"):
+        frame.loc[later, name] = frame.loc[later, name].to_numpy() * scale
+    frame.loc[later, "volume"] = np.round(frame.loc[later, "volume"].to_numpy() * scale + 1).astype("int64")
+    newcomer = frame.loc[later & (frame["symbol"] == frame["symbol"].iloc[-1])].assign(symbol="AAA")
+    kept = frame.loc[~later | (random.random(len(frame)) > 0.2)]
+    return pd.concat([kept, newcomer]).sort_values(["symbol", "date"], ignore_index=True)
+
+
+def no_events() -> pd.DataFrame:
+    """No event that a label may not cross."""
+    return pd.DataFrame({"symbol": pd.Series(dtype=object), "ex_date": pd.Series(dtype="datetime64[ns]")})
+
+
+def market_samples(shares: int = 40, days: int = 420, seed: int = 1, signal: float = 0.0) -> Samples:
+    """Scale-free samples of a made-up market, all bars tradable."""
+    frame = market(shares, days, seed, signal)
+    calendar = sessions(days)
+    return samples(
+        features(frame, calendar), labels(frame, calendar, no_events()), pd.Series(True, index=frame.index), calendar
+    )
+
+
+def tiny(name: str = "lightgbm", rounds: float = 0.15) -> Estimator:
+    """An estimator of the registry with few trees, so that a test of the machinery takes a moment."""
+    whole = ESTIMATORS[name]
+
+    def fit(values: Values, target: Target, seed: int, size: float) -> Fitted:
+        return whole.fit(values, target, seed, size * rounds)
+
+    return replace(whole, fit=fit, feature_set="scale_free")

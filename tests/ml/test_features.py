@@ -1,0 +1,113 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ml.features import (
+    CONTRACT_FEATURES,
+    CONTRACT_INDICATORS,
+    FEATURES,
+    WARM_UP_SESSIONS,
+    contract_features,
+    features,
+    tradable,
+)
+from tests.ml.markets import garbled_after, market, sessions, without_bars
+
+DAYS = 330
+NAMES = list(FEATURES)
+
+
+@pytest.fixture(scope="module")
+def bars():
+    return without_bars(market(shares=12, days=DAYS), seed=3)
+
+
+@pytest.fixture(scope="module")
+def whole(bars):
+    return features(bars, sessions(DAYS))
+
+
+def test_one_row_a_bar_in_its_order(bars, whole):
+    pd.testing.assert_frame_equal(whole[["symbol", "date"]], bars[["symbol", "date"]])
+    assert list(whole.columns) == ["symbol", "date", *NAMES]
+    assert not np.isinf(whole[NAMES].to_numpy()).any()
+
+
+def test_every_feature_is_known_once_warm(whole):
+    warm = whole.loc[whole["date"] >= sessions(DAYS)[290], NAMES]
+    assert warm.notna().mean().min() > 0.75
+
+
+@settings(max_examples=15)
+@given(st.integers(20, DAYS - 2), st.integers(0, 10**6))
+def test_the_future_changes_nothing(bars, whole, position, seed):
+    day = sessions(DAYS)[position]
+    garbled = features(garbled_after(bars, day, seed), sessions(DAYS))
+    cut = features(bars.loc[bars["date"] <= day].reset_index(drop=True), sessions(position + 1))
+    wanted = whole.loc[whole["date"] <= day].reset_index(drop=True)
+    pd.testing.assert_frame_equal(garbled.loc[garbled["date"] <= day].reset_index(drop=True), wanted, check_exact=True)
+    pd.testing.assert_frame_equal(cut, wanted, check_exact=True)
+
+
+def test_one_evening_equals_the_whole_computation(bars, whole):
+    first = DAYS - WARM_UP_SESSIONS
+    calendar = sessions(DAYS)[first:]
+    recent = bars.loc[bars["date"] >= calendar[0]]
+    evening = features(recent, calendar, since=calendar[-1])
+    wanted = whole.loc[whole["date"] == calendar[-1]]
+    assert len(evening) > 5
+    pd.testing.assert_frame_equal(evening, wanted, check_exact=True)
+
+
+def test_a_split_changes_no_feature(bars, whole):
+    """The same history as raw prices before a 10-for-1 split, with the factor that undoes it."""
+    day = sessions(DAYS)[200]
+    split = bars.copy()
+    before = ((split["symbol"] == "S003") & (split["date"] < day)).to_numpy()
+    for name in ("open", "high", "low", "close", "prev_close", "last_price", "vwap"):
+        split.loc[before, name] *= 10
+    split.loc[before, "volume"] //= 10
+    split.loc[before, "delivered_quantity"] = split.loc[before, "delivered_quantity"] // 10
+    split["factor"] = np.where(before, 0.1, 1.0)
+    found = features(split, sessions(DAYS))
+    # Whole shares are lost in the division, so volumes differ by up to one share in ten thousands.
+    np.testing.assert_allclose(found[NAMES], whole[NAMES], rtol=1e-3, atol=1e-3)
+
+
+def test_limits_look_at_the_rupees_of_the_day():
+    bars = market(shares=2, days=40)
+    bars["turnover_lakh"] = 60.0
+    bars["close"] = np.where(bars["symbol"] == "S000", 21.0, 19.0)
+    bars["factor"] = 0.1  # a later split: adjusted prices would be 2.1 and 1.9
+    liquid = tradable(bars, sessions(40))
+    by_symbol = {symbol: rows.to_numpy() for symbol, rows in liquid.groupby(bars["symbol"])}
+    assert not by_symbol["S000"][:9].any()  # fewer than ten sessions of turnover
+    assert by_symbol["S000"][9:].all()
+    assert not by_symbol["S001"].any()
+
+
+def test_limits_need_turnover():
+    bars = market(shares=1, days=40)
+    bars["close"], bars["turnover_lakh"] = 100.0, np.where(np.arange(40) < 20, 60.0, 40.0)
+    liquid = tradable(bars, sessions(40)).to_numpy()
+    assert liquid[9:29].all()  # ten of 60 and ten of 40 lakh: the median is 50, not above it
+    assert not liquid[29:].any()
+
+
+def test_the_contracts_features_are_all_there():
+    bars = market(shares=2, days=3)
+    indicators = bars[["symbol", "date"]].assign(**dict.fromkeys(CONTRACT_INDICATORS, 2.0))
+    indicators["sma_200"] = [0.0, 4.0, np.nan, 4.0, 4.0, 4.0]
+    facts = pd.DataFrame({"symbol": ["S001"], "date": [bars["date"].iloc[1]], "roe": [17.0], "market_cap": [950.0]})
+    found = contract_features(bars, indicators, facts)
+    assert list(found.columns) == ["symbol", "date", *CONTRACT_FEATURES]
+    assert len(CONTRACT_FEATURES) == 28
+    assert found["roe"].tolist()[4] == 17.0
+    assert found["roe"].notna().sum() == 1  # a dated fact is of its date alone
+    assert found["market_cap"].notna().sum() == 1
+    assert found["pe_ratio"].isna().all()
+    assert found["sma_ratio"].isna().tolist() == [True, False, True, False, False, False]
+    assert found["ema_diff"].eq(0).all()
+    np.testing.assert_allclose(found["price_vs_sma50"], bars["close"] / 2)
