@@ -122,7 +122,14 @@ def joined_rejects(*parts: pd.DataFrame) -> pd.DataFrame:
 def as_bar_frame(rows: pd.DataFrame) -> pd.DataFrame:
     """Give rows the dtypes and the order of a bar frame; every volume must be a whole number."""
     order = np.lexsort((rows["date"].to_numpy(), pd.factorize(rows["symbol"], sort=True)[0]))
-    return pd.DataFrame({column: rows[column].iloc[order].array.astype(kind) for column, kind in BAR_DTYPES.items()})
+    # The dtype is named once more because a frame made of arrays of text would choose another one for them.
+    columns = {
+        column: pd.Series(rows[column].iloc[order].array.astype(kind), dtype=kind)
+        for column, kind in BAR_DTYPES.items()
+    }
+    if columns["isin"].isna().any():
+        columns["isin"] = columns["isin"].where(columns["isin"].notna(), None)
+    return pd.DataFrame(columns)
 
 
 def first_of_series(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -55,7 +55,7 @@ class CalendarError(Exception):
     """A question the calendar of market days cannot answer; the sentence says what to do."""
 
 
-class CalendarExhausted(CalendarError):  # noqa: N818 - the project's own word for it
+class CalendarExhausted(CalendarError):
     """The day lies outside the market days known."""
 
 

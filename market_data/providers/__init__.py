@@ -14,18 +14,19 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import pandas as pd
 
-LISTED_COLUMNS = (
-    "symbol",
-    "stock_name",
-    "series",
-    "isin",
-    "face_value",
-    "listed_on",
-    "kind",
-    "sector",
-    "industry",
-    "source",
-)
+LISTED_DTYPES = {
+    "symbol": "object",
+    "stock_name": "object",
+    "series": "object",
+    "isin": "object",
+    "face_value": "float64",
+    "listed_on": "datetime64[ns]",
+    "kind": "object",
+    "sector": "object",
+    "industry": "object",
+    "source": "object",
+}
+LISTED_COLUMNS = tuple(LISTED_DTYPES)
 CHANGE_COLUMNS = ("from_symbol", "to_symbol", "date", "proof")
 FACT_COLUMNS = ("symbol", "issue_size", "market_cap_crores", "pe_ratio", "source")
 DAY_COLUMNS = ("date", "kind", "is_session", "open", "close", "source")
@@ -56,15 +57,15 @@ class ProviderError(Exception):
     """A provider could not answer; the sentence says what to do."""
 
 
-class SessionNotAvailable(ProviderError):  # noqa: N818 - the project's own word for it
+class SessionNotAvailable(ProviderError):
     """There are no bars for the session (yet)."""
 
 
-class SourceUnreadable(ProviderError):  # noqa: N818 - the project's own word for it
+class SourceUnreadable(ProviderError):
     """The source exists but is not what it should be: another format, cut off, for another day."""
 
 
-class NotOffered(ProviderError):  # noqa: N818 - the project's own word for it
+class NotOffered(ProviderError):
     """The provider does not have this kind of data at all."""
 
 
@@ -186,6 +187,14 @@ class Provider(Protocol):
     def findings(self) -> list[SourceFinding]:
         """Say what the source lacks."""
         ...
+
+
+def listed_frame(rows: pd.DataFrame) -> pd.DataFrame:
+    """Give rows the columns, dtypes and order of a list of symbols; unknown text becomes None."""
+    typed = rows.reindex(columns=list(LISTED_COLUMNS)).astype(LISTED_DTYPES)
+    for column in typed.columns[typed.dtypes == "object"]:
+        typed[column] = typed[column].where(typed[column].notna(), None)
+    return typed.sort_values("symbol", ignore_index=True)
 
 
 def _simulator() -> Provider:

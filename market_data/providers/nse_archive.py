@@ -29,6 +29,7 @@ from market_data.providers import (
     SourceFinding,
     SourceFingerprint,
     SourceUnreadable,
+    listed_frame,
     nse_lists,
 )
 from market_data.providers.nse_files import (
@@ -130,7 +131,7 @@ class NseArchive:
         listed = facts.reindex(verdict.index)
         told = listed["source"].where(listed["source"].notna(), "nse_archive:bars")
         listed = listed.assign(kind=verdict["kind"], source=told + "; kind: " + verdict["because"], industry=None)
-        return listed.reset_index().loc[:, list(LISTED_COLUMNS)]
+        return listed_frame(listed.reset_index())
 
     def symbol_changes(self, as_of: date) -> pd.DataFrame:
         """Return the renames of ``lists/symbolchange.csv`` up to a day; empty without the list."""

@@ -199,8 +199,8 @@ def daily_facts(pack: Path) -> pd.DataFrame:
         ratio = ratio.drop_duplicates("symbol")
         break
     facts = capital.loc[:, ["symbol", "issue_size", "market_cap_crores"]].merge(ratio, on="symbol", how="outer")
-    numbers = dict.fromkeys(FACT_COLUMNS[1:4], "float64")
-    return facts.assign(source=f"nse_archive:reports/{pack.name}").astype(numbers).loc[:, list(FACT_COLUMNS)]
+    kinds = dict.fromkeys(FACT_COLUMNS[1:4], "float64") | {"symbol": "object", "source": "object"}
+    return facts.assign(source=f"nse_archive:reports/{pack.name}").astype(kinds).loc[:, list(FACT_COLUMNS)]
 
 
 def traded_as_equity(pack: Path) -> pd.DataFrame:

@@ -35,7 +35,7 @@ SECTORS: dict[str, tuple[str, ...]] = {
     "Media Entertainment & Publication": ("Broadcasting",),
 }
 _SECTOR_WEIGHTS = (15, 12, 10, 8, 9, 7, 7, 6, 5, 5, 5, 3, 3, 4, 4, 6, 1, 2)
-_FIRST = ("KA", "VE", "RI", "MO", "SHA", "TU", "BHA", "NI", "DRA", "PU", "LO", "GA", "ZI", "AR", "IN", "O", "YU", "SA")
+_FIRST = ("KA", "VE", "RI", "MO", "SHA", "TU", "BHA", "NU", "DRA", "PU", "LO", "GA", "ZI", "AR", "IN", "O", "YU", "SA")
 _SECOND = ("VI", "LA", "RO", "ME", "NTA", "KSHI", "DU", "PRA", "JA", "TE", "NO", "RI", "GU", "SHA", "BI", "MA")
 _THIRD = ("RA", "NI", "TA", "LEX", "VAN", "DEEP", "MIT", "KO", "SUN", "TEL", "POL", "NIX", "DHA", "GEN")
 _FUND_THEMES = ("NIFTY", "GOLD", "SILVER", "BANK", "LIQUID", "MIDCAP", "IT", "PSU", "VALUE", "MOMENTUM")
@@ -167,7 +167,7 @@ def _names(is_fund: npt.NDArray[np.bool_], sector: Whole) -> tuple[Words, Words]
         if fund:
             number = place // FUND_EVERY
             theme = _FUND_THEMES[number % len(_FUND_THEMES)]
-            symbols.append(f"SIM{theme[:6]}{number // len(_FUND_THEMES) or ''}ETF"[:12])
+            symbols.append(f"SIM{theme[:6]}{number // len(_FUND_THEMES) or ''}ETF")
             names.append(f"Simulated AMC - {theme} {number}")
             continue
         # 4,032 words of three syllables; 1,871 has no factor in common with that, so neighbours differ.

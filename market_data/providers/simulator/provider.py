@@ -14,13 +14,13 @@ from market_data.providers import (
     CHANGE_COLUMNS,
     DAY_COLUMNS,
     FACT_COLUMNS,
-    LISTED_COLUMNS,
     QUOTE_COLUMNS,
     NotOffered,
     RawBars,
     SessionNotAvailable,
     SourceFinding,
     SourceFingerprint,
+    listed_frame,
 )
 from market_data.providers.simulator import books
 from market_data.providers.simulator.companies import SECTORS, Companies, Floats, Words, companies, isin
@@ -134,8 +134,7 @@ class Simulator:
                 "source": "simulator",
             }
         )
-        listed = frame.loc[self._first_sessions <= at, list(LISTED_COLUMNS)]
-        return listed.sort_values("symbol", ignore_index=True)
+        return listed_frame(frame.loc[self._first_sessions <= at])
 
     def symbol_changes(self, as_of: date) -> pd.DataFrame:
         """Return ``CHANGE_COLUMNS`` of the renames in effect by a day."""
@@ -201,7 +200,7 @@ class Simulator:
             }
         )
         traded = ~self.market.is_fund & (past.status[at] != NOT_TRADED)
-        facts: pd.DataFrame = frame.loc[traded]
+        facts = frame.loc[traded].astype({"symbol": "object", "source": "object"})
         return facts.sort_values("symbol", ignore_index=True)
 
     def quotes(self, symbols: Sequence[str]) -> pd.DataFrame:

@@ -1,0 +1,1 @@
+"""Conformance classes: what every implementation of a protocol must keep, inherited by the tests of each."""
