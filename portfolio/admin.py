@@ -28,6 +28,7 @@ class StrategyAdmin(ExportAdmin, TableAdmin):
     list_display = ("name", "kind", "owner", "mode", "capital", "is_active")
     list_filter = ("kind", "mode", "is_active")
     search_fields = ("name", "owner__username")
+    readonly_fields = ("created_at",)
     list_select_related = ("owner",)
 
 

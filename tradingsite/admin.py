@@ -22,6 +22,9 @@ from tradingsite.schedule import JOBS
 for _model in (Group, Schedule, Success, Failure, OrmQ, TokenProxy, AccessAttempt, AccessFailureLog, AccessLog):
     admin.site.unregister(_model)
 
+# A token's text is its key, which the admin would show as a title and keep in its history.
+TokenProxy.add_to_class("__str__", lambda token: f"token of {token.user}")
+
 
 @admin.register(Group)
 class ThemedGroupAdmin(GroupAdmin, ModelAdmin):

@@ -1,5 +1,7 @@
 """Addresses of the whole site."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
@@ -11,14 +13,19 @@ handler403 = "tradingsite.error_pages.permission_denied"
 handler404 = "tradingsite.error_pages.page_not_found"
 handler500 = "tradingsite.error_pages.server_error"
 
+_READERS: dict[str, Any] = {
+    "permission_classes": [MayRead],
+    "authentication_classes": SuggestedStocksView.authentication_classes,
+}
+
 urlpatterns = [
     path("", include("portfolio.urls")),
     path("admin/", admin.site.urls),
     path("api/suggested-stocks/", SuggestedStocksView.as_view(), name="suggested-stocks"),
-    path("api/schema/", SpectacularAPIView.as_view(permission_classes=[MayRead]), name="api-schema"),
+    path("api/schema/", SpectacularAPIView.as_view(**_READERS), name="api-schema"),
     path(
         "api/docs/",
-        SpectacularSwaggerView.as_view(url_name="api-schema", permission_classes=[MayRead]),
+        SpectacularSwaggerView.as_view(url_name="api-schema", **_READERS),
         name="api-docs",
     ),
 ]

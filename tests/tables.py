@@ -1,0 +1,126 @@
+"""One row of every table, for the tests that open every page of the admin."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django_q.models import Failure, OrmQ, Schedule, Success, Task
+from django_q.signing import SignedPackage
+from rest_framework.authtoken.models import Token
+
+from brokers.models import BrokerConfiguration
+from market_data import models as market
+from ml.models import Evaluation, TrainedModel
+from portfolio.models import Order, Position, Strategy, Trade
+from stocks import models as stocks
+from tests.published import SESSION, pick, publish
+from tests.runs import make_run
+
+NOW = datetime(2026, 4, 30, 15, 30, tzinfo=UTC)
+SECRET = "topsecret-of-the-broker"
+
+
+def fill_every_table() -> None:
+    """Store one row of each."""
+    _fill_stocks()
+    _fill_market()
+    _fill_models()
+    _fill_people()
+    _fill_libraries()
+
+
+def _fill_stocks() -> None:
+    stocks.Stock.objects.create(symbol="AAA", stock_name="A Limited", kind="share", sector="Realty", last_seen=SESSION)
+    stocks.SymbolChange.objects.create(from_symbol="OLD", to_symbol="AAA", date=SESSION, proof="isin")
+    stocks.StockMetrics.objects.create(symbol_id="AAA", date=SESSION, current_price=10.5, tradable=True)
+    stocks.FinancialStatement.objects.create(
+        symbol="AAA", period_end=date(2026, 3, 31), kind="quarter", published_on=SESSION, source="test"
+    )
+    stocks.FundamentalSnapshot.objects.create(symbol="AAA", snapshot=SESSION, source="test")
+    stocks.ExchangeFact.objects.create(symbol="AAA", date=SESSION, source="test")
+    publish("balanced", [pick("AAA")])
+
+
+def _fill_market() -> None:
+    market.DailyBar.objects.create(
+        symbol_id="AAA", date=SESSION, series="EQ", open=10, high=11, low=9, close=10, volume=5, source="test"
+    )
+    market.TechnicalIndicator.objects.create(symbol_id="AAA", date=SESSION, rsi_14=50)
+    market.Quote.objects.create(symbol_id="AAA", at=NOW, last_price=10, source="test")
+    market.MarketDay.objects.create(date=SESSION, kind="normal", is_session=True, source="test")
+    market.CorporateAction.objects.create(
+        symbol="AAA", ex_date=SESSION, kind="split", factor=0.5, known_on=SESSION, status="official", source="test"
+    )
+    market.SourceFile.objects.create(
+        session=SESSION, name="a.csv", size=1, mtime_ns=1, sha256="0" * 64, rows=1, rejected=0
+    )
+    make_run(status="failed", step_status="errored")
+    market.RunUndo.objects.create(run_id="r", table_name="stocks", row_image={"symbol": "AAA"})
+    market.RejectedRow.objects.create(run_id="r", session=SESSION, symbol="AAA", source="a.csv", reason="price 0")
+    market.Finding.objects.create(run_id="r", session=SESSION, check_name="bars", severity="warning", message="few")
+    market.TableTotal.objects.create(table_name="historical_data", rows=1, symbols=1, latest_date=SESSION)
+    market.Heartbeat.objects.create(cluster="data", finished_at=NOW)
+
+
+def _fill_models() -> None:
+    TrainedModel.objects.create(
+        id="lightgbm_2026-04-30_abc",
+        estimator="lightgbm",
+        session=SESSION,
+        train_from=SESSION - timedelta(days=365),
+        train_until=SESSION,
+        samples=10,
+        data_hash="0" * 64,
+        path="a",
+        status="accepted",
+    )
+    Evaluation.objects.create(
+        as_of=SESSION,
+        estimator="lightgbm",
+        first_test=SESSION,
+        last_test=SESSION,
+        data_hash="0" * 64,
+        report={"ic": 0.08},
+        seconds=1.5,
+    )
+
+
+def _fill_people() -> None:
+    user = get_user_model().objects.create_user("asha")
+    strategy = Strategy.objects.create(owner=user, name="Mine", kind="growth")
+    order = Order.objects.create(
+        user=user,
+        strategy=strategy,
+        broker="simulator",
+        symbol="AAA",
+        side="buy",
+        quantity=1,
+        order_type="market",
+        product="cnc",
+    )
+    Trade.objects.create(order=order, broker="simulator", broker_trade_id="1", quantity=1, price=10, traded_at=NOW)
+    Position.objects.create(user=user, broker="simulator", symbol="AAA", product="cnc", quantity=1)
+    BrokerConfiguration.objects.create(user=user, broker="fyers", client_id="XA1", api_secret=SECRET)
+    Token.objects.create(user=user)
+    Group.objects.create(name="Operators")
+
+
+def _fill_libraries() -> None:
+    Schedule.objects.create(
+        name="pipeline", func="market_data.tasks.start_scheduled", schedule_type="C", cron="0 21 * * *"
+    )
+    Schedule.objects.create(
+        name="heartbeat_data", func="market_data.tasks.heartbeat", schedule_type="C", cron="* * * * *"
+    )
+    facts: dict[str, Any] = {"func": "a.b", "started": NOW, "stopped": NOW}
+    Task.objects.create(id="0" * 32, name="good", success=True, **facts)
+    Task.objects.create(id="1" * 32, name="bad", success=False, result="broke", **facts)
+    assert Success.objects.count() == Failure.objects.count() == 1
+    payload = SignedPackage.dumps({"id": "2" * 32, "name": "queued", "func": "a.b", "args": (), "kwargs": {}})
+    OrmQ.objects.create(key="data", payload=payload, lock=NOW)
+    seen: dict[str, Any] = {"username": "asha", "ip_address": "127.0.0.1", "user_agent": "x", "attempt_time": NOW}
+    AccessAttempt.objects.create(get_data="", post_data="", failures_since_start=1, **seen)
+    AccessFailureLog.objects.create(**seen)
+    AccessLog.objects.create(**seen)
