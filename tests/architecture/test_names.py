@@ -29,5 +29,5 @@ def test_no_class_or_function_has_an_empty_name():
 
 
 def test_every_module_says_what_it_is_for():
-    silent = {str(path) for path in source_files() if tree(path).body and not ast.get_docstring(tree(path))}
+    silent = {str(path) for path in app_files() if tree(path).body and not ast.get_docstring(tree(path))}
     assert silent == set()
