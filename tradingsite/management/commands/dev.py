@@ -1,5 +1,6 @@
 """`./run.sh dev`: everything on one machine, from an empty folder to picks on the page."""
 
+import io
 import secrets
 import signal
 import socket
@@ -59,7 +60,7 @@ class Command(BaseCommand):
             users.create_superuser("admin", password=password)
             self._say(f"made the user admin with the password {password} (shown only now)")
         if "sync_schedules" in get_commands():
-            call_command("sync_schedules", verbosity=0)
+            call_command("sync_schedules", stdout=io.StringIO())
 
     def _say(self, line: str) -> None:
         self.stdout.write(f"[{timezone.localtime():%H:%M:%S}] {line}")
