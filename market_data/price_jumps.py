@@ -45,12 +45,10 @@ MIN_HISTORY_ROWS = 5
 ISSUE_SIZE_TOLERANCE = 0.02
 # Openings beyond these, held at the close, cannot come from trading inside a 20 % band.
 JUMP_DOWN, JUMP_UP = 0.78, 1.28
-# Openings inside these are of no interest to either question.
+# Nearer to the previous close than this, an opening is neither a simple ratio nor a jump.
 FAR_OPENING = (0.85, 1.25)
 # Over a gap (suspension, another series) prices move by themselves: only a change this large is flagged.
 GAP_JUMP_DOWN, GAP_JUMP_UP = 0.45, 2.2
-# Nearer to the previous close than this, an opening is neither a simple ratio nor a jump.
-NEAR_OPENING = (0.85, 1.25)
 
 _SAME_EVENT = pd.Timedelta(days=7)
 _ISIN_ISSUER_LENGTH = 7
@@ -174,53 +172,34 @@ def likelier_kind(factor: float) -> str:
     return "bonus" if factor in (1 / 3, 1 / 4, 1 / 6, 2 / 3, 3 / 4, 4 / 5) else "split"
 
 
-def sessions_with_jumps(bars: pd.DataFrame, events: pd.DataFrame) -> pd.DatetimeIndex:
-    """Find the sessions worth a look by the two functions above, for a first load of years at once.
-
-    Parameters
-    ----------
-    bars
-        Bar frame of the whole market, sorted by symbol and date.
-    events
-        Event frame.
-
-    Returns
-    -------
-    DatetimeIndex
-        Ascending; for every other session of ``bars`` both functions return empty frames.
-    """
-    same = bars["symbol"].eq(bars["symbol"].shift())
-    over_gap = bars["open"] / bars["close"].shift()
-    far = ~(bars["open"] / bars["prev_close"]).between(*FAR_OPENING)
-    far |= ~over_gap.between(GAP_JUMP_DOWN, GAP_JUMP_UP)
-    # A factor of a gap can also turn a quiet opening into a jump.
-    acting = events.loc[events["factor"].gt(0), ["symbol", "ex_date"]]
-    first_after = bars.loc[bars["symbol"].isin(acting["symbol"]), ["symbol", "date"]].merge(acting, on="symbol")
-    first_after = first_after.loc[first_after["date"] >= first_after["ex_date"]]
-    touched = first_after.groupby(["symbol", "ex_date"])["date"].min()
-    return pd.DatetimeIndex(np.union1d(bars.loc[far & same, "date"].unique(), touched.unique()))
-
-
-def far_openings(bars: pd.DataFrame) -> pd.Series:
+def far_openings(bars: pd.DataFrame, events: pd.DataFrame | None = None) -> pd.Series:
     """Tell which rows of a long history may hold an inferred event or a jump, so that only those need a closer look.
 
     Parameters
     ----------
     bars
         Bar frame sorted by symbol and date.
+    events
+        Event frame; with it, the first row of a symbol on or after the ex-date of each factor counts too: a factor
+        that the price does not follow is a jump as well.
 
     Returns
     -------
     Series of bool
         Same index: the opening lies far from the previous close, or from the close of the symbol's row before.
     """
-    symbol = bars["symbol"].to_numpy(dtype=object)
-    last_close = bars["close"].shift().where(np.concatenate(([False], symbol[1:] == symbol[:-1])))
-    return last_close.notna() & _is_far(bars["open"] / bars["prev_close"], bars["open"] / last_close)
-
-
-def _is_far(opening: pd.Series, over_last_close: pd.Series) -> pd.Series:
-    return ~opening.between(*NEAR_OPENING) | ~over_last_close.between(GAP_JUMP_DOWN, GAP_JUMP_UP)
+    same = bars["symbol"].eq(bars["symbol"].shift())
+    last_close = bars["close"].shift().where(same)
+    near = (bars["open"] / bars["prev_close"]).between(*FAR_OPENING)
+    near &= (bars["open"] / last_close).between(GAP_JUMP_DOWN, GAP_JUMP_UP)
+    far = ~near & last_close.notna()
+    if events is None or events.empty:
+        return far
+    acting = events.loc[events["factor"].gt(0), ["symbol", "ex_date"]]
+    rows = bars.loc[bars["symbol"].isin(acting["symbol"]), ["symbol", "date"]].rename_axis("row").reset_index()
+    rows = rows.merge(acting, on="symbol")
+    first = rows.loc[rows["date"] >= rows["ex_date"]].drop_duplicates(["symbol", "ex_date"])
+    return far | pd.Series(bars.index.isin(first["row"]), index=bars.index) & last_close.notna()
 
 
 def _session(today: pd.DataFrame) -> pd.Timestamp | None:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from market_data.adjustments import adjusted, checked_events
 from market_data.corporate_actions import official_events
-from market_data.price_jumps import inferred_events, sessions_with_jumps
+from market_data.price_jumps import far_openings, inferred_events
 from stocks.renames import renames
 
 COVERED_UNTIL = pd.Timestamp("2025-07-18")
@@ -127,10 +127,16 @@ def history(session: pd.Timestamp, length: int = 40) -> pd.DataFrame:
 
 
 @cache
+def sessions_with_jumps() -> list[pd.Timestamp]:
+    """Sessions that hold an opening worth a look."""
+    days = bars().loc[far_openings(bars(), events()), "date"]
+    return sorted(pd.Timestamp(day) for day in days.unique())
+
+
+@cache
 def inferred_without_list() -> pd.DataFrame:
     """What would be inferred on every session if there were no official list at all."""
-    looked_at = [day for day in sessions_with_jumps(bars(), events()) if day != sessions()[0]]
-    found = [inferred_events(session_bars(day), history(day), None) for day in looked_at]
+    found = [inferred_events(session_bars(day), history(day), None) for day in sessions_with_jumps()]
     return pd.concat([frame for frame in found if len(frame)], ignore_index=True)
 
 

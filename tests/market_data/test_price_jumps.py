@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from market_data.adjustments import checked_events
 from market_data.corporate_actions import FACTOR_KINDS, empty_events
-from market_data.price_jumps import JUMP_COLUMNS, inferred_events, sessions_with_jumps, unexplained_jumps
+from market_data.price_jumps import JUMP_COLUMNS, far_openings, inferred_events, unexplained_jumps
 from tests.market_data import real_market
 from tests.market_data.frames import bars_of, events_of
 
@@ -173,11 +173,13 @@ def test_empty_input_and_two_sessions_at_once() -> None:
         inferred_events(history, history, None)
 
 
-def test_sessions_with_jumps_are_those_where_something_is_found() -> None:
+def test_far_openings_are_the_rows_where_something_can_be_found() -> None:
     today, history = _day(0.1)
-    bars = pd.concat([history, today], ignore_index=True)
-    assert list(sessions_with_jumps(bars, empty_events())) == [today["date"].iloc[0]]
-    assert sessions_with_jumps(history, empty_events()).empty
+    bars = pd.concat([history, today, bars_of([900.0, 901.0], "XYZ")], ignore_index=True)
+    assert np.flatnonzero(far_openings(bars)).tolist() == [30]
+    unnoticed = events_of(("XYZ", f"{bars['date'].iloc[-1]:%Y-%m-%d}", "Bonus 1:1"))
+    assert np.flatnonzero(far_openings(bars, unnoticed)).tolist() == [30, 32]
+    assert not far_openings(history).any()
 
 
 @pytest.mark.real
@@ -249,9 +251,9 @@ def test_jumps_of_the_covered_years_are_explained() -> None:
     """Shares whose opening broke the price band: each on a demerger, rights issue or special dividend of the list."""
     events = real_market.events()
     unlisted = []
-    for session in sessions_with_jumps(real_market.bars(), events):
-        if session in (real_market.sessions()[0],) or session > real_market.COVERED_UNTIL:
-            continue
+    for session in real_market.sessions_with_jumps():
+        if session > real_market.COVERED_UNTIL:
+            break
         jumps = unexplained_jumps(real_market.session_bars(session), real_market.history(session, 60), events)
         unlisted.append(jumps.loc[jumps["reason"].isin(("no_event", "near_simple_ratio"))])
     symbols = pd.concat(unlisted)["symbol"]
