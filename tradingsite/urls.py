@@ -3,7 +3,10 @@
 from typing import Any
 
 from django.contrib import admin
+from django.templatetags.static import static
 from django.urls import include, path
+from django.utils.functional import lazy
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from stocks.api import MayRead, SuggestedStocksView
@@ -13,6 +16,8 @@ handler403 = "tradingsite.error_pages.permission_denied"
 handler404 = "tradingsite.error_pages.page_not_found"
 handler500 = "tradingsite.error_pages.server_error"
 
+# Where the icon lies is known only once static files were collected.
+_ICON = lazy(static, str)("portfolio/icon.svg")
 _READERS: dict[str, Any] = {
     "permission_classes": [MayRead],
     "authentication_classes": SuggestedStocksView.authentication_classes,
@@ -20,6 +25,7 @@ _READERS: dict[str, Any] = {
 
 urlpatterns = [
     path("", include("portfolio.urls")),
+    path("favicon.ico", RedirectView.as_view(url=_ICON), name="favicon"),
     path("admin/", admin.site.urls),
     path("api/suggested-stocks/", SuggestedStocksView.as_view(), name="suggested-stocks"),
     path("api/schema/", SpectacularAPIView.as_view(**_READERS), name="api-schema"),

@@ -1,0 +1,98 @@
+"""A headless Chromium for the tests of the pages; where there is none they are skipped, with the reason."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.cache import cache
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+MISSING = "no Chromium on this machine: these pages were not tried in a browser (Debian: apt-get install chromium)"
+DESKTOP = {"width": 1360, "height": 900}
+TABLET = {"width": 820, "height": 1100}
+PHONE = {"width": 390, "height": 844}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if CHROMIUM is None:
+        for item in items:
+            if "tests/browser/" in item.nodeid:
+                item.add_marker(pytest.mark.skip(reason=MISSING))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    # Playwright keeps an event loop in this thread; the database is used from it all the same, one at a time.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+class Watched:
+    """A page with what went wrong on it and what it asked other hosts for."""
+
+    def __init__(self, context: BrowserContext, host: str) -> None:
+        self.page: Page = context.new_page()
+        self.host = host
+        self.faults: list[str] = []
+        self.foreign: list[str] = []
+        self.page.on(
+            "console", lambda said: said.type == "error" and self.faults.append(f"{said.text} {said.location}")
+        )
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on("request", lambda asked: self._note(asked.url))
+
+    def _note(self, url: str) -> None:
+        if not url.startswith((self.host, "data:", "blob:")):
+            self.foreign.append(url)
+
+    def open(self, path: str) -> Page:
+        """Open an address and wait until it is quiet."""
+        self.page.goto(self.host + path, wait_until="load")
+        return self.page
+
+    def picture(self, name: str, *, full: bool = False) -> None:
+        """Keep what is seen, for people."""
+        folder = Path(settings.BASE_DIR) / "var" / "screenshots"
+        folder.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=folder / f"{name}.png", full_page=full)
+
+    def overflow(self) -> int:
+        """Return by how many pixels the page is wider than its window."""
+        width: int = self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        return width
+
+
+@pytest.fixture
+def opened(browser, live_server, transactional_db):
+    """Return a function that gives a page of a fresh context; at the end no page may have had a fault."""
+    cache.clear()
+    contexts, pages = [], []
+
+    def make(**options) -> Watched:
+        context = browser.new_context(viewport=options.pop("viewport", DESKTOP), **options)
+        contexts.append(context)
+        pages.append(Watched(context, live_server.url))
+        return pages[-1]
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert [fault for page in pages for fault in page.faults] == []
+    assert [url for page in pages for url in page.foreign] == []

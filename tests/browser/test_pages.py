@@ -1,0 +1,223 @@
+"""The page of picks as people see it: desktop and phone, light and dark, live, and without scripts."""
+
+import math
+import random
+import re
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth import get_user_model
+from playwright.sync_api import expect
+
+from market_data.models import DailyBar, PipelineStep
+from stocks.models import Stock
+from tests.browser.conftest import DESKTOP, PHONE, TABLET
+from tests.published import SESSION, pick, publish, supersede
+from tests.runs import make_run
+
+NAMES = (
+    ("RELIANCE", "Reliance Industries Limited", "Oil & Gas"),
+    ("TCS", "Tata Consultancy Services Limited", "Information Technology"),
+    ("HDFCBANK", "HDFC Bank Limited", "Banks"),
+    ("M&M", "Mahindra & Mahindra Limited", "Automobiles"),
+    ("BAJAJ-AUTO", "Bajaj Auto Limited", "Automobiles"),
+    ("SUNPHARMA", "Sun Pharmaceutical Industries Limited", "Healthcare"),
+    ("HINDUNILVR", "Hindustan Unilever Limited", "FMCG"),
+    ("MRF", "MRF Limited", "Automobiles"),
+)
+WINDOWS = {"desktop": DESKTOP, "tablet": TABLET, "phone": PHONE}
+ADVICE = ("STRONG_BUY", "BUY", "BUY", "HOLD", "AVOID")
+
+
+def market(strategies=("balanced",)) -> None:
+    """A small market with lines to draw, and lists of it."""
+    chance = random.Random(7)
+    picks = []
+    for place, (symbol, name, sector) in enumerate(NAMES):
+        Stock.objects.create(symbol=symbol, stock_name=name, last_seen=SESSION)
+        price = 10 ** chance.uniform(2, 5.1)
+        days = [SESSION - timedelta(days=back) for back in range(70, -1, -1)]
+        bars = []
+        for day in days:
+            price *= math.exp(chance.gauss(0.001, 0.018))
+            bars.append(_bar(symbol, day, round(price, 2)))
+        DailyBar.objects.bulk_create(bars)
+        close = round(price, 2)
+        score = 0.97 - place * 0.09
+        picks.append(
+            pick(
+                symbol,
+                stock_name=name,
+                sector=sector,
+                current_price=close,
+                target_price=round(close * (1.09 - place * 0.01), 2),
+                stop_loss=round(close * (0.93 - place * 0.004), 2),
+                ml_prediction_score=score,
+                ml_confidence=0.9 - place * 0.07,
+                ml_probability=0.57 - place * 0.015,
+                ml_risk_score=0.12 + place * 0.08,
+                recommendation=ADVICE[min(place * 5 // len(NAMES), 4)],
+                reason="Strong over 20 sessions, close to its 52-week high; debt to equity is missing and was skipped.",
+            )
+        )
+    for strategy in strategies:
+        publish(strategy, picks, reason="8 shares passed the conditions; fewer than 50 is a fair answer.")
+
+
+def _bar(symbol, day, close):
+    return DailyBar(
+        symbol_id=symbol,
+        date=day,
+        series="EQ",
+        open=close,
+        high=close,
+        low=close,
+        close=close,
+        adj_close=close,
+        volume=9,
+        source="t",
+    )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", ["desktop", "tablet", "phone"])
+def test_the_picks_are_readable_everywhere(opened, scheme, width):
+    market(("balanced", "growth"))
+    publish("value", [], reason="No share passed.")
+    make_run(status="completed", done=6, ended_at="2026-04-30T15:42:10Z")
+    options = {"viewport": WINDOWS[width]}
+    watched = opened(color_scheme=scheme, **options)
+    page = watched.open("/")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Picks for Monday 4 May 2026")
+    expect(page.get_by_text("Simulated market.")).to_be_visible()
+    expect(page.locator("tbody")).to_have_count(8)
+    expect(page.locator("svg.spark polyline")).to_have_count(8)
+    assert watched.overflow() <= 0
+    watched.picture(f"picks-{width}-{scheme}", full=True)
+
+
+def test_an_empty_system_says_what_to_do(opened):
+    watched = opened()
+    expect(watched.open("/").get_by_role("heading", name="Nothing has been collected yet")).to_be_visible()
+    watched.picture("empty-desktop")
+
+
+def test_the_first_run_is_followed_to_its_picks_without_a_reload(opened):
+    run = make_run(progress=0.2)
+    watched = opened(viewport=PHONE)
+    page = watched.open("/")
+    expect(page.get_by_text("The first picks are on their way")).to_be_visible()
+    watched.picture("first-run-phone")
+    PipelineStep.objects.filter(run=run, name="HISTORICAL_DATA").update(progress=0.83, log_lines=["Read 415 of 500"])
+    expect(page.get_by_text("Read 415 of 500")).to_be_visible(timeout=15_000)
+    expect(page.locator("#state .steps li.running")).to_contain_text("83 %")
+    watched.picture("first-run-later-phone")
+    market()
+    expect(page.locator("tbody")).to_have_count(8, timeout=15_000)
+    assert watched.overflow() <= 0
+
+
+def test_a_list_that_is_read_is_not_torn_away_by_a_new_one(opened):
+    market()
+    make_run(job="selection", names=("RANK", "PUBLISH"), done=1)
+    watched = opened()
+    page = watched.open("/")
+    expect(page.locator("#news")).to_be_hidden()
+    from stocks.models import Publication
+
+    supersede(Publication.objects.get())
+    publish("balanced", [pick("NEWONE")], version=2)
+    link = page.get_by_role("link", name="New picks were published")
+    expect(link).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("RELIANCE").first).to_be_visible()
+    link.click()
+    expect(page.get_by_text("NEWONE", exact=True)).to_be_visible()
+
+
+def test_a_failure_and_what_waits_are_told(opened):
+    market()
+    make_run(status="failed", step_status="errored", done=2)
+    make_run(
+        "fill_data_1",
+        job="fill_data",
+        status="waiting",
+        done=0,
+        step_status="pending",
+        waits_for=["pipeline"],
+        names=("FILL",),
+    )
+    watched = opened()
+    page = watched.open("/")
+    expect(page.get_by_text("The file of 2026-04-30 is truncated")).to_be_visible()
+    expect(page.get_by_text("Waits for pipeline of the same session")).to_be_visible()
+    watched.picture("failed-run-desktop")
+
+
+def test_an_abstention_shows_its_reason(opened):
+    market(("growth",))
+    publish("balanced", [], reason="Validation failed: 41 % of the bars of 2026-04-30 are missing.")
+    watched = opened(color_scheme="dark")
+    page = watched.open("/")
+    expect(page.get_by_text("41 % of the bars")).to_be_visible()
+    watched.picture("abstention-desktop-dark")
+
+
+def test_a_server_that_went_away_is_said_and_forgotten_when_it_is_back(opened):
+    make_run()
+    watched = opened()
+    page = watched.open("/")
+    page.route("**/state/", lambda route: route.fulfill(status=503, body="busy"))
+    expect(page.get_by_text("The server does not answer")).to_be_visible(timeout=15_000)
+    page.unroute("**/state/")
+    expect(page.get_by_text("The server does not answer")).to_be_hidden(timeout=15_000)
+    assert all("503" in fault for fault in watched.faults)
+    watched.faults.clear()
+
+
+def test_without_scripts_it_is_whole_and_refreshes_itself(opened):
+    market()
+    watched = opened(java_script_enabled=False)
+    page = watched.open("/?strategy=balanced")
+    expect(page.locator("tbody")).to_have_count(8)
+    assert 'http-equiv="refresh"' in page.content()
+
+
+def test_it_works_by_keyboard(opened):
+    market(("balanced", "growth"))
+    page = opened().open("/")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    growth = page.get_by_role("link", name="Growth")
+    growth.focus()
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"\?strategy=growth$"))
+    expect(page.get_by_role("link", name="Growth")).to_have_attribute("aria-current", "page")
+
+
+def test_the_admin_retries_a_failed_run_from_its_list(opened):
+    get_user_model().objects.create_superuser("operator", password="long-enough-for-tests")
+    make_run(
+        "cleanup_1", job="cleanup", status="failed", step_status="failed", done=0, names=("CLEANUP",), session=None
+    )
+    watched = opened()
+    page = watched.open("/admin/market_data/pipelinerun/")
+    page.fill("input[name=username]", "operator")
+    page.fill("input[name=password]", "long-enough-for-tests")
+    page.get_by_role("button", name="Log in").click()
+    watched.picture("admin-runs-desktop")
+    page.locator("input.action-select").first.check()
+    page.locator("select[name=action]").first.select_option("retry")
+    page.get_by_role("button", name="Run", exact=True).first.click()
+    expect(page.get_by_text("cleanup_1 goes on with CLEANUP.")).to_be_visible(timeout=90_000)
+    watched.picture("admin-runs-retried-desktop")
+
+
+def test_the_api_pages_need_nobody_else(opened):
+    market()
+    watched = opened()
+    page = watched.open("/api/suggested-stocks/")
+    expect(page.get_by_text("RELIANCE").first).to_be_visible()
+    watched.picture("api-browsable-desktop")
+    page = watched.open("/api/docs/")
+    expect(page.get_by_text("/api/suggested-stocks/")).to_be_visible(timeout=30_000)
+    watched.picture("api-docs-desktop")
