@@ -48,7 +48,7 @@ def test_a_good_row_is_taken_as_it_is():
     bars, rejects = checked_bars(rows({}), session=DAY)
     assert rejects.empty
     assert bars.dtypes.astype(str).to_dict() == BAR_DTYPES == empty_bars().dtypes.astype(str).to_dict()
-    assert bars.loc[0, ["open", "high", "low", "close"]].tolist() == [100.0, 103.0, 99.0, 101.5]
+    assert bars[["open", "high", "low", "close"]].to_numpy().tolist()[0] == [100.0, 103.0, 99.0, 101.5]
     assert bars.loc[0, "delivered_quantity"] == 400
 
 
@@ -77,7 +77,7 @@ def test_a_bad_row_is_set_aside_with_its_reason(change, reason):
     assert bars["symbol"].tolist() == ["TCS"]
     assert rejects["reason"].tolist() == [reason]
     assert tuple(rejects.columns) == REJECT_COLUMNS
-    assert "EQ" in rejects.loc[0, "raw"] or change.get("series") == "GS"
+    assert rejects["raw"].str.contains(change.get("series", "EQ")).all()
 
 
 def test_without_a_session_any_date_is_good():

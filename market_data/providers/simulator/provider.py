@@ -200,7 +200,7 @@ class Simulator:
             }
         )
         traded = ~self.market.is_fund & (past.status[at] != NOT_TRADED)
-        facts = frame.loc[traded].astype({"symbol": "object", "source": "object"})
+        facts: pd.DataFrame = frame.loc[traded].astype({"symbol": "object", "source": "object"})
         return facts.sort_values("symbol", ignore_index=True)
 
     def quotes(self, symbols: Sequence[str]) -> pd.DataFrame:

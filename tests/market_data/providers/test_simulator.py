@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,15 +28,16 @@ def small() -> Simulator:
     return Simulator(symbols=80, sessions=120, seed=5)
 
 
-def quiet(*incidents: Incident, **options: object) -> Simulator:
+def quiet(*incidents: Incident, series: str = "eq") -> Simulator:
     """A market to which nothing happens but what the test says."""
-    return Simulator(symbols=40, sessions=60, seed=6, incidents=incidents, own_incidents=False, **options)
+    return Simulator(symbols=40, sessions=60, seed=6, series=series, incidents=incidents, own_incidents=False)
 
 
-def bar_of(feed: Simulator, place: int, session: date) -> pd.Series:
+def bar_of(feed: Simulator, place: int, session: date) -> dict[str, Any]:
     """The bar of one security, by its place."""
-    frame = feed.bars(session).frame.set_index("symbol")
-    return frame.loc[{feed.market.symbol[place], feed.market.new_symbol[place]}.intersection(frame.index).pop()]
+    frame = feed.bars(session).frame
+    names = (feed.market.symbol[place], feed.market.new_symbol[place])
+    return dict(frame.loc[frame["symbol"].isin(names)].iloc[0])
 
 
 class TestConformance(ProviderConformance):
@@ -156,11 +158,11 @@ def test_a_dividend_is_announced_without_a_factor():
 def test_a_rename_keeps_price_and_isin_under_a_new_symbol():
     feed = quiet(Incident("rename", NEXT, 4))
     old, new = feed.market.symbol[4], feed.market.new_symbol[4]
-    before, after = feed.bars(DAY).frame.set_index("symbol"), feed.bars(NEXT).frame.set_index("symbol")
-    assert old in before.index
-    assert old not in after.index
-    assert after.at[new, "prev_close"] == before.at[old, "close"]
-    assert after.at[new, "isin"] == before.at[old, "isin"]
+    before, after = bar_of(feed, 4, DAY), bar_of(feed, 4, NEXT)
+    assert (before["symbol"], after["symbol"]) == (old, new)
+    assert old not in set(feed.bars(NEXT).frame["symbol"])
+    assert after["prev_close"] == before["close"]
+    assert after["isin"] == before["isin"]
     assert feed.symbol_changes(DAY).empty
     assert feed.symbol_changes(NEXT)[["from_symbol", "to_symbol"]].to_numpy().tolist() == [[old, new]]
     assert new in set(feed.statements(NEXT)["symbol"])
