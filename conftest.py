@@ -4,6 +4,7 @@ One PostgreSQL and one Valkey are started for the run in a temporary directory, 
 each xdist worker has a database of its own on them. They forget nothing but a crash of the machine (fsync is off).
 """
 
+import fcntl
 import os
 import re
 import tempfile
@@ -11,12 +12,15 @@ from pathlib import Path
 
 import django
 import hypothesis
+import psutil
 import pytest
 
 from tradingsite.embedded import EmbeddedServers
 from tradingsite.embedded_files import remove
 
 TIERS = {"real": "on the real sample (needs NSE_SAMPLE_DIR)", "crash": "kills processes and servers"}
+
+_PREFIX = "nse-tests-"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -30,7 +34,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start the servers and say where they are, and only then let Django read its settings."""
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     if worker is None:
-        directory = Path(tempfile.mkdtemp(prefix="nse-tests-"))
+        _end_orphans()
+        directory = Path(tempfile.mkdtemp(prefix=_PREFIX))
         servers = EmbeddedServers(directory, durable=False)
         config.add_cleanup(lambda: remove(directory))
         servers.__enter__()
@@ -46,6 +51,20 @@ def pytest_configure(config: pytest.Config) -> None:
     django.setup()
     hypothesis.settings.register_profile("tests", deadline=None, max_examples=50)
     hypothesis.settings.load_profile("tests")
+
+
+def _end_orphans() -> None:
+    """End the servers of test runs that were killed: the lock of their user is free."""
+    for directory in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        try:
+            with (directory / "postgres.users").open("a") as users:
+                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            continue  # in use, just starting, or another account's
+        for process in psutil.process_iter(["cmdline"]):
+            if any(str(directory) in argument for argument in process.info["cmdline"] or ()):
+                process.kill()
+        remove(directory)
 
 
 def _isolate(directory: Path) -> None:
