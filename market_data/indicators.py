@@ -95,8 +95,9 @@ def indicators(adjusted_bars: pd.DataFrame) -> pd.DataFrame:
     neighbours, no bar is invented. RSI of a share that never moved is 0, as TA-Lib has it.
     """
     bars = adjusted_bars
-    if not bars.index.equals(pd.RangeIndex(len(bars))) or not _is_sorted(bars):
-        bars = bars.sort_values(["symbol", "date"], kind="stable", ignore_index=True)
+    if not _is_sorted(bars):
+        bars = bars.sort_values(["symbol", "date"], kind="stable")
+    bars = bars.reset_index(drop=True)
     factor = bars["factor"].to_numpy(dtype=np.float64)
     high, low, close = (bars[column].to_numpy(dtype=np.float64) * factor for column in ("high", "low", "close"))
     whole = np.flatnonzero(np.isfinite(high) & np.isfinite(low) & np.isfinite(close))
@@ -133,10 +134,14 @@ def indicators_on(adjusted_bars: pd.DataFrame, session: date | pd.Timestamp) -> 
     """
     day = pd.Timestamp(session)
     past = adjusted_bars.loc[adjusted_bars["date"] <= day]
-    traded = past.loc[past["date"] == day, "symbol"]
-    past = past.loc[past["symbol"].isin(traded)].sort_values(["symbol", "date"], kind="stable")
-    whole = past[["high", "low", "close"]].notna().all(axis=1) | (past["date"] == day)
-    values = indicators(past.loc[whole].groupby("symbol", sort=False).tail(WARM_UP_ROWS))
+    past = past.loc[past[["high", "low", "close"]].notna().all(axis=1) | (past["date"] == day)]
+    if not _is_sorted(past):
+        past = past.sort_values(["symbol", "date"], kind="stable")
+    starts = _starts(past["symbol"].to_numpy(dtype=object))
+    lengths = np.diff(starts)
+    from_end = np.repeat(starts[1:], lengths) - np.arange(len(past))
+    traded = np.repeat((past["date"] == day).to_numpy()[starts[1:] - 1], lengths)
+    values = indicators(past.loc[traded & (from_end <= WARM_UP_ROWS)].reset_index(drop=True))
     return values.loc[values["date"] == day].reset_index(drop=True)
 
 
