@@ -7,6 +7,8 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 
+from tradingsite.schedule import JOBS
+
 _SHORTEST_SECRET = 32
 
 
@@ -67,3 +69,28 @@ def database_engine(app_configs: Sequence[AppConfig] | None, **_options: Any) ->
     if engine != "django.db.backends.postgresql":
         return [Error(f"DATABASE_URL names {engine}; only PostgreSQL 15 or newer is supported.", id="site.E021")]
     return []
+
+
+@register(Tags.compatibility)
+def registries(app_configs: Sequence[AppConfig] | None, **_options: Any) -> list[CheckMessage]:
+    """Refuse names that no registry knows: of the scheduled jobs and of the provider."""
+    from market_data.providers import PROVIDER_NAMES
+    from market_data.saga import SagaError, saga_of
+
+    found: list[CheckMessage] = []
+    for job in JOBS:
+        try:
+            if saga_of(job.name).cluster != job.cluster:
+                found.append(
+                    Error(f"The job {job.name} is planned on {job.cluster}, its saga runs elsewhere.", id="site.E031")
+                )
+        except SagaError as error:
+            found.append(Error(f"tradingsite/schedule.py plans {job.name}: {error}", id="site.E032"))
+        if job.cluster not in settings.CLUSTERS:
+            found.append(Error(f"The job {job.name} is planned on the unknown cluster {job.cluster}.", id="site.E033"))
+    if settings.MARKET_DATA_PROVIDER not in PROVIDER_NAMES:
+        names = ", ".join(PROVIDER_NAMES)
+        found.append(
+            Error(f"MARKET_DATA_PROVIDER={settings.MARKET_DATA_PROVIDER!r} is not one of {names}.", id="site.E034")
+        )
+    return found

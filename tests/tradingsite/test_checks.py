@@ -1,0 +1,64 @@
+"""System checks: silent on the settings as they are, loud on each mistake."""
+
+from typing import Any
+
+import pytest
+from pytest_django.fixtures import SettingsWrapper
+
+from tradingsite import checks
+
+
+def ids(found: list[Any]) -> set[str]:
+    return {message.id for message in found}
+
+
+@pytest.mark.parametrize(
+    "check", [checks.queue_timings, checks.production_secrets, checks.database_engine, checks.registries]
+)
+def test_the_settings_as_they_are_pass(check: Any):
+    assert check(None) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"timeout": None}, {"site.E001"}),
+        ({"timeout": 100, "retry": 100}, {"site.E002"}),
+        ({"bulk": 5}, {"site.E003"}),
+        ({"queue_limit": None}, {"site.E003"}),
+    ],
+)
+def test_a_queue_that_delivers_twice_is_refused(settings: SettingsWrapper, options: dict[str, Any], expected: set[str]):
+    alternatives = settings.Q_CLUSTER["ALT_CLUSTERS"]
+    settings.Q_CLUSTER = settings.Q_CLUSTER | {"ALT_CLUSTERS": alternatives | {"ml": alternatives["ml"] | options}}
+    found = checks.queue_timings(None)
+    assert ids(found) == expected
+    assert '["ml"]' in found[0].msg
+
+
+def test_a_cluster_without_options_is_refused(settings: SettingsWrapper):
+    settings.CLUSTERS = (*settings.CLUSTERS, "third")
+    assert ids(checks.queue_timings(None)) == {"site.E004"}
+
+
+def test_an_unsafe_production_is_refused(settings: SettingsWrapper):
+    settings.PRODUCTION, settings.DEBUG = True, True
+    settings.SECRET_KEY, settings.ALLOWED_HOSTS = "short", ["*"]
+    assert ids(checks.production_secrets(None)) == {"site.E011", "site.E012", "site.E013"}
+
+
+def test_another_database_is_refused(settings: SettingsWrapper):
+    settings.DATABASES["default"]["ENGINE"] = "django.db.backends.sqlite3"
+    try:
+        assert ids(checks.database_engine(None)) == {"site.E021"}
+    finally:
+        settings.DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql"
+
+
+def test_unknown_names_are_refused(settings: SettingsWrapper, monkeypatch: pytest.MonkeyPatch):
+    from tradingsite.schedule import Job
+
+    jobs = (Job("no_such_job", "0 6 * * *", "data"), Job("pipeline", "0 6 * * *", "ml"), Job("pipeline", "", "nowhere"))
+    monkeypatch.setattr(checks, "JOBS", jobs)
+    settings.MARKET_DATA_PROVIDER = "crystal_ball"
+    assert ids(checks.registries(None)) == {"site.E031", "site.E032", "site.E033", "site.E034"}
