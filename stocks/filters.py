@@ -40,7 +40,7 @@ COLUMNS: Mapping[str, str] = {
 _BETWEEN_0_AND_1 = ("min_ml_prediction_score", "max_ml_risk_score")
 
 
-class FiltersInvalid(ValueError):  # noqa: N818 - named after what it tells
+class FiltersInvalid(ValueError):
     """The thresholds cannot be used; the sentence names the key, its value, and what to do."""
 
 

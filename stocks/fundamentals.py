@@ -228,9 +228,9 @@ def share_counts(statements: pd.DataFrame, snapshots: pd.DataFrame, facts: pd.Da
     )
     counts = counts.loc[counts["shares"] > 0].sort_values(["symbol", "known_on", "date"], kind="stable")
     # A count that comes late (a year's report in June) says less than a newer one known already.
-    newer = counts["date"] > counts.groupby("symbol")["date"].transform(lambda on: on.cummax().shift())
-    first = ~counts.duplicated("symbol")
-    return counts.loc[first | newer].reset_index(drop=True)
+    on = pd.Series(pit.days(counts["date"]), index=counts.index)
+    newest_before = on.groupby(counts["symbol"]).cummax().groupby(counts["symbol"]).shift()
+    return counts.loc[~(on <= newest_before)].reset_index(drop=True)
 
 
 def _count(frame: pd.DataFrame, known: str, on: str, shares: pd.Series, source: int) -> pd.DataFrame:

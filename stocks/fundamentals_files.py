@@ -188,7 +188,9 @@ def read_snapshots(folder: Path) -> Reading:
     rows = rows.drop_duplicates(["snapshot", "symbol"], keep="last").reset_index(drop=True)
     figures = [column for column in columns if column not in (*_TEXTS, "circuit_limit")]
     empty = rows[figures].isna().all(axis=1) if len(rows) else pd.Series(dtype=bool)
-    refused = _concat(rejects, REJECT_COLUMNS).drop_duplicates(["symbol", "date", "reason"], keep="last")
+    # A figure shown unchanged on many evenings is refused once, on the first of them.
+    refused = _concat(rejects, REJECT_COLUMNS).sort_values("date", kind="stable")
+    refused = refused.drop_duplicates(["symbol", "reason", "raw"])
     return Reading(rows.loc[~empty].reset_index(drop=True), refused.reset_index(drop=True), int(empty.sum()))
 
 

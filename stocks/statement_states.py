@@ -4,26 +4,11 @@ Revenue and income are sums of four quarters that follow each other; balance fig
 quarter or year, that has any. A missing line leaves what is computed from it missing.
 """
 
-from datetime import date
-
 import pandas as pd
 
 from stocks.ratios import over
 
 _BALANCE = ("total_assets", "equity", "debt", "current_assets", "current_liabilities", "inventory")
-
-
-def as_of(statements: pd.DataFrame, session: date | pd.Timestamp) -> pd.DataFrame:
-    """Statements as they were known on a session: of a restated period the version published last by then.
-
-    Returns
-    -------
-    DataFrame
-        Rows of `statements` with ``published_on <= session``, one per (symbol, period_end, kind), sorted by these.
-    """
-    known = statements.loc[statements["published_on"] <= pd.Timestamp(session)]
-    known = known.sort_values(["symbol", "period_end", "kind", "published_on"], kind="stable")
-    return known.drop_duplicates(["symbol", "period_end", "kind"], keep="last").reset_index(drop=True)
 
 
 def statement_states(statements: pd.DataFrame, keys: pd.DataFrame) -> pd.DataFrame:
