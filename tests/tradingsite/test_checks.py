@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 
 from tradingsite import checks
 
@@ -28,7 +28,7 @@ def test_the_settings_as_they_are_pass(check: Any):
         ({"queue_limit": None}, {"site.E003"}),
     ],
 )
-def test_a_queue_that_delivers_twice_is_refused(settings: SettingsWrapper, options: dict[str, Any], expected: set[str]):
+def test_a_queue_that_delivers_twice_is_refused(settings: Settings, options: dict[str, Any], expected: set[str]):
     alternatives = settings.Q_CLUSTER["ALT_CLUSTERS"]
     settings.Q_CLUSTER = settings.Q_CLUSTER | {"ALT_CLUSTERS": alternatives | {"ml": alternatives["ml"] | options}}
     found = checks.queue_timings(None)
@@ -36,18 +36,18 @@ def test_a_queue_that_delivers_twice_is_refused(settings: SettingsWrapper, optio
     assert '["ml"]' in found[0].msg
 
 
-def test_a_cluster_without_options_is_refused(settings: SettingsWrapper):
+def test_a_cluster_without_options_is_refused(settings: Settings):
     settings.CLUSTERS = (*settings.CLUSTERS, "third")
     assert ids(checks.queue_timings(None)) == {"site.E004"}
 
 
-def test_an_unsafe_production_is_refused(settings: SettingsWrapper):
+def test_an_unsafe_production_is_refused(settings: Settings):
     settings.PRODUCTION, settings.DEBUG = True, True
     settings.SECRET_KEY, settings.ALLOWED_HOSTS = "short", ["*"]
     assert ids(checks.production_secrets(None)) == {"site.E011", "site.E012", "site.E013"}
 
 
-def test_another_database_is_refused(settings: SettingsWrapper):
+def test_another_database_is_refused(settings: Settings):
     settings.DATABASES["default"]["ENGINE"] = "django.db.backends.sqlite3"
     try:
         assert ids(checks.database_engine(None)) == {"site.E021"}
@@ -55,7 +55,7 @@ def test_another_database_is_refused(settings: SettingsWrapper):
         settings.DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql"
 
 
-def test_unknown_names_are_refused(settings: SettingsWrapper, monkeypatch: pytest.MonkeyPatch):
+def test_unknown_names_are_refused(settings: Settings, monkeypatch: pytest.MonkeyPatch):
     from tradingsite.schedule import Job
 
     jobs = (Job("no_such_job", "0 6 * * *", "data"), Job("pipeline", "0 6 * * *", "ml"), Job("pipeline", "", "nowhere"))
