@@ -5,6 +5,7 @@ ends on 2026-12-31. Later sources overrule earlier ones: library, the sessions k
 files, what people imported. Beyond the last day nobody guesses: `CalendarExhausted`. All times are IST.
 """
 
+import warnings
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
@@ -81,8 +82,13 @@ def library_days(calendar: str, start: date = SEED_FROM) -> pd.DataFrame:
     DataFrame
         ``DAY_COLUMNS``, one row a session up to the library's last one, kind normal.
     """
-    sessions = exchange_calendars.get_calendar(calendar).sessions
-    days = [stamp.date() for stamp in sessions if stamp.date() >= start]
+    with warnings.catch_warnings():
+        # The library uses what a coming pandas will change; its answers are tested here, so the news is not ours.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        # Without its last day named, the library would end a year from today.
+        last = exchange_calendars.get_calendar(calendar).bound_max()
+        sessions = exchange_calendars.get_calendar(calendar, start=pd.Timestamp(start), end=last).sessions
+    days = [stamp.date() for stamp in sessions]
     source = f"exchange_calendars {calendar}"
     return _frame([(day, "normal", True, OPEN, CLOSE, source) for day in days])
 
