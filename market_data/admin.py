@@ -201,7 +201,8 @@ class DailyBarAdmin(DatedAdmin):
         "status",
         "source",
     )
-    list_filter = ("status", "series")
+    # Only choices: a filter that lists a column's values would read the whole table.
+    list_filter = ("status",)
 
 
 @admin.register(TechnicalIndicator)
@@ -257,7 +258,6 @@ class RunUndoAdmin(ReadOnlyAdmin):
     """Rows as they were before a run."""
 
     list_display = ("id", "run_id", "table_name")
-    list_filter = ("table_name",)
     search_fields = ("=run_id",)
     ordering = ("-id",)
 

@@ -13,7 +13,7 @@ import pandas as pd
 from market_data import adjustments, collection, ingest, queries
 from market_data.corporate_actions import FACTOR_KINDS
 from market_data.indicators import WARM_UP_ROWS, indicators, indicators_on
-from market_data.price_jumps import HISTORY_ROWS, inferred_events, unexplained_jumps
+from market_data.price_jumps import HISTORY_ROWS, far_openings, inferred_events, unexplained_jumps
 from market_data.saga import StepContext
 from stocks import universe
 
@@ -42,14 +42,15 @@ def compute_factors(context: StepContext) -> Factors:
     feed = collection.source(context)
     covered = feed.official_coverage()
     inferred, jumps = [], []
-    for number, (today, history) in enumerate(_days_with_history(fresh), start=1):
+    days = list(_suspect_days(fresh, events))
+    for number, (session_of, today, history) in enumerate(days, start=1):
         known = pd.concat([events, *inferred], ignore_index=True) if inferred else events
-        found = inferred_events(today, history, covered, known, universe.issue_sizes_around(fresh[number - 1]))
+        found = inferred_events(today, history, covered, known, universe.issue_sizes_around(session_of))
         if not found.empty:
             inferred.append(found)
             known = pd.concat([known, found], ignore_index=True)
         jumps += [_jump_finding(row) for row in unexplained_jumps(today, history, known).itertuples()]
-        context.report(number, 2 * len(fresh))
+        context.report(number, 2 * len(days))
     new = pd.concat(inferred, ignore_index=True) if inferred else events.iloc[:0]
     everything = pd.concat([events, new], ignore_index=True)
     symbols = _concerned(context, everything, fresh)
@@ -59,26 +60,28 @@ def compute_factors(context: StepContext) -> Factors:
     return Factors(new, jumps, frame[["symbol", "date", "adj_close"]])
 
 
-def _days_with_history(sessions: Sequence[date]) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
-    """Yield each session's bars with the market's bars before it: the last rows, and the last row of who is absent."""
+def _suspect_days(sessions: Sequence[date], events: pd.DataFrame) -> Iterator[tuple[date, pd.DataFrame, pd.DataFrame]]:
+    """Yield the sessions with suspect openings: the suspects' bars of the day, and the bars before it to judge them by.
+
+    The bars before are the suspects' own, and one of the session just before, which tells gaps from neighbours.
+    """
     if not sessions:
         return
-    stored = sorted(queries.loaded_sessions())
-    before = [day for day in stored if day < sessions[0]]
-    start = before[-2 * HISTORY_ROWS] if len(before) >= 2 * HISTORY_ROWS else (before[0] if before else sessions[0])
-    bars = queries.bars_frame(start, sessions[-1]).sort_values(["date", "symbol"], kind="stable", ignore_index=True)
-    absent = queries.last_bars_before(start)
-    bounds = bars.groupby("date").size().cumsum()
-    for session in sessions:
-        day = pd.Timestamp(session)
-        end = int(bounds.get(day, 0))
-        first = int(bounds[bounds.index < day].max()) if (bounds.index < day).any() else 0
-        window = bounds[bounds.index < day].index[-2 * HISTORY_ROWS :]
-        low = int(bounds[bounds.index < window[0]].max()) if len(window) and (bounds.index < window[0]).any() else 0
-        recent = bars.iloc[low:first]
-        absent = pd.concat([absent, bars.iloc[:low]]).drop_duplicates("symbol", keep="last") if low else absent
-        history = pd.concat([absent.loc[~absent["symbol"].isin(recent["symbol"])], recent], ignore_index=True)
-        yield bars.iloc[first:end].reset_index(drop=True), history
+    before = [day for day in sorted(queries.loaded_sessions()) if day < sessions[0]][-2 * HISTORY_ROWS :]
+    start = before[0] if before else sessions[0]
+    bars = pd.concat([queries.last_bars_before(start), queries.bars_frame(start, sessions[-1])], ignore_index=True)
+    bars = bars.astype({"symbol": object}).sort_values(["symbol", "date"], kind="stable", ignore_index=True)
+    position = bars.index.to_series()
+    first_row = position.groupby(bars["symbol"]).transform("min").to_numpy()
+    one_of_day = position.groupby(bars["date"]).first()
+    eventful = bars.merge(events[["symbol", "ex_date"]], left_on=["symbol", "date"], right_on=["symbol", "ex_date"], how="left")
+    suspect = far_openings(bars) | eventful.drop_duplicates(["symbol", "date"])["ex_date"].notna().to_numpy()
+    suspect &= bars["date"] >= pd.Timestamp(sessions[0])
+    for day, rows in position[suspect].groupby(bars["date"]):
+        neighbour = one_of_day[one_of_day.index < day]
+        own = [range(max(first_row[row], row - 2 * HISTORY_ROWS), row) for row in rows]
+        wanted = sorted({*(row for part in own for row in part), *neighbour.iloc[-1:]})
+        yield pd.Timestamp(day).date(), bars.loc[rows].reset_index(drop=True), bars.loc[wanted].reset_index(drop=True)
 
 
 def _jump_finding(row: Any) -> dict[str, Any]:

@@ -180,7 +180,12 @@ def read_frame(
     options = pa_csv.ConvertOptions(
         strings_can_be_null=True, quoted_strings_can_be_null=False, timestamp_parsers=[pa_csv.ISO8601]
     )
-    frame = pa_csv.read_csv(buffer, convert_options=options).to_pandas()
+    table = pa_csv.read_csv(buffer, convert_options=options)
+    frame = table.to_pandas()
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        # Whole numbers with NULLs among them would come as floats, which lose digits and are no whole numbers any more.
+        if pa.types.is_integer(column.type) and column.null_count:
+            frame[name] = column.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
     for column in dates:
         frame[column] = pd.to_datetime(frame[column]).astype("datetime64[ns]")
     return frame

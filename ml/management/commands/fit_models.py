@@ -1,0 +1,39 @@
+"""`manage.py fit_models`: fits and stores one bundle in this process; the training step runs it as a child."""
+
+import json
+import time
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from market_data.job_command import parsed_date
+from ml import artifacts, datasets
+from ml.estimators import UnknownEstimator, estimator
+from ml.training import fitted_bundle
+from ml.walk_forward import TooLittleHistory
+
+
+class Command(BaseCommand):
+    """Fits the models of one session and prints the row to store as one JSON object; writes files, no table."""
+
+    help = "Fit the models of one session into MODELS_DIR and print what to record (train_models runs this and records it)."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add the session and the estimator."""
+        parser.add_argument("--date", required=True, metavar="YYYY-MM-DD", help="last session whose facts may be used")
+        parser.add_argument("--estimator", default=settings.ESTIMATOR, help="name in the registry of estimators")
+        parser.add_argument("--lookback", type=int, default=settings.TRAINING_LOOKBACK_DAYS, help="calendar days learnt from")
+
+    def handle(self, *_: object, **options: Any) -> None:
+        """Fit, save, print."""
+        session, begun = parsed_date(options["date"]), time.monotonic()
+        try:
+            chosen = estimator(options["estimator"])
+            data = datasets.training_samples(session, options["lookback"], chosen)
+            bundle = fitted_bundle(data, chosen, session, options["lookback"])
+        except (UnknownEstimator, TooLittleHistory) as error:
+            raise CommandError(str(error)) from error
+        card = artifacts.saved(bundle, settings.MODELS_DIR)
+        self.stdout.write(json.dumps(card | {"seconds": round(time.monotonic() - begun, 1)}, default=str))

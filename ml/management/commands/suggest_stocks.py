@@ -1,0 +1,10 @@
+"""`manage.py suggest_stocks`: the saga `selection` for one session."""
+
+from market_data.job_command import JobCommand
+
+
+class Command(JobCommand):
+    """Rank the tradable shares and publish the picks of each strategy."""
+
+    help = "Rank the tradable shares and publish the picks of each strategy."
+    job = "selection"

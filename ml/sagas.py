@@ -1,0 +1,246 @@
+"""The sagas of training and of the suggested stocks."""
+
+import json
+import subprocess
+import sys
+from datetime import date
+from typing import Any, NamedTuple
+
+import pandas as pd
+from django.conf import settings
+from django.utils import timezone
+
+from market_data import queries, trading_calendar
+from market_data.models import Finding
+from market_data.saga import Saga, Step, StepContext, StepFailed, condition, register
+from ml import artifacts, datasets, prediction, selection
+from ml.estimators import estimator
+from ml.models import TrainedModel
+from ml.training import Bundle
+from stocks import screening, selection_queries
+from stocks.filters import Filters, FiltersInvalid
+
+MODEL_AGE_LIMIT_SESSIONS = 7
+PICKS_A_STRATEGY = 50
+
+
+# --- training -------------------------------------------------------------------------------------------------------
+def train(context: StepContext, _: str) -> dict[str, Any]:
+    """Fit the models in a process of their own (OpenMP and fork do not mix; memory goes back to the system)."""
+    command = [
+        sys.executable,
+        "manage.py",
+        "fit_models",
+        f"--date={context.session}",
+        f"--estimator={settings.ESTIMATOR}",
+    ]
+    with subprocess.Popen(
+        command, cwd=settings.BASE_DIR, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        try:
+            output, errors = child.communicate()
+        except BaseException:
+            child.terminate()
+            raise
+    if child.returncode:
+        raise StepFailed(
+            f"The fit ended with {child.returncode}: {errors.strip().splitlines()[-1] if errors.strip() else 'no message'}"
+        )
+    fitted: dict[str, Any] = json.loads(output.strip().splitlines()[-1])
+    context.log("fitted", model=fitted["id"], samples=fitted["samples"], seconds=fitted["seconds"])
+    return fitted
+
+
+def record_training(context: StepContext, fitted: dict[str, Any]) -> int:
+    """Store the fitted model's row."""
+    context.summarise(model=fitted["id"], status=fitted["status"], metrics=fitted["metrics"])
+    seconds = fitted.pop("seconds")
+    TrainedModel.objects.update_or_create(
+        pk=fitted.pop("id"), defaults=fitted | {"run_id": context.run.id, "trained_at": timezone.now()}
+    )
+    return int(seconds > 0)
+
+
+# --- selection ------------------------------------------------------------------------------------------------------
+class Candidates(NamedTuple):
+    """The session's shares with their facts, and why none may be picked (empty where some may)."""
+
+    frame: pd.DataFrame
+    refusal: str
+
+
+def discover(context: StepContext, _: str = "") -> Candidates:
+    """Collect the session's tradable shares with metrics and indicators; say so when the day cannot be trusted."""
+    return context.once("candidates", lambda: _candidates(context))
+
+
+def _candidates(context: StepContext) -> Candidates:
+    session = context.session
+    frame = selection_queries.metrics_frame(session)
+    tradable = frame.loc[frame["tradable"]] if len(frame) else frame
+    indicators = queries.indicator_frame(session).drop(columns=["date", "atr_14", "atr_percentage"])
+    return Candidates(tradable.merge(indicators, on="symbol", how="left"), _refusal(session, len(tradable)))
+
+
+def _refusal(session: date, shares: int) -> str:
+    latest = queries.latest_session()
+    if latest is None or latest < session:
+        return f"There are no bars of {session}; the latest are of {latest}."
+    blocking = Finding.objects.filter(session=session, blocks=True, symbol="").first()
+    if blocking:
+        return f"The data of {session} failed a check: {blocking.message}."
+    return "" if shares else f"No share was tradable on {session}."
+
+
+def filtered(context: StepContext, _: str = "") -> dict[str, screening.Screened]:
+    """Apply each strategy's thresholds and required inputs, those of the model's scores left aside until they are known."""
+    return context.once("filtered", lambda: _filtered(context))
+
+
+def _filtered(context: StepContext) -> dict[str, screening.Screened]:
+    before_the_model = discover(context).frame.assign(ml_prediction_score=1.0, ml_risk_score=0.0)
+    return {name: screening.passing(before_the_model, filters(context), name) for name in screening.STRATEGIES}
+
+
+def filters(context: StepContext) -> Filters:
+    """Return the thresholds of `config/stock_filters.yaml` with the environment's overrides."""
+    try:
+        return context.once(
+            "filters", lambda: screening.load_filters(settings.STOCK_FILTERS_FILE, settings.SCREENING_OVERRIDES)
+        )
+    except FiltersInvalid as error:
+        raise StepFailed(str(error)) from error
+
+
+class Predicted(NamedTuple):
+    """Predictions of the tradable universe and the model they come from; no model, no predictions."""
+
+    frame: pd.DataFrame
+    model_id: str | None
+    refusal: str
+
+
+def predicted(context: StepContext, _: str = "") -> Predicted:
+    """Predict every tradable share with the model in force."""
+    return context.once("predicted", lambda: _predicted(context))
+
+
+def _predicted(context: StepContext) -> Predicted:
+    model = model_in_force(context.session)
+    if model is None:
+        reason = f"No accepted model is at most {MODEL_AGE_LIMIT_SESSIONS} sessions old on {context.session}."
+        return Predicted(pd.DataFrame(columns=list(prediction.PREDICTION_COLUMNS)), None, reason)
+    bundle: Bundle = artifacts.loaded(settings.MODELS_DIR / model.path, model.files)
+    rows = datasets.session_features(context.session, estimator(bundle.estimator))
+    rows = rows.loc[rows["symbol"].isin(discover(context).frame["symbol"])]
+    return Predicted(prediction.predict(bundle, rows), model.pk, "")
+
+
+def model_in_force(session: date) -> TrainedModel | None:
+    """Return the newest accepted model of the estimator in use that is at most seven sessions old."""
+    accepted = TrainedModel.objects.filter(
+        estimator=settings.ESTIMATOR, status=TrainedModel.Status.ACCEPTED, session__lte=session
+    )
+    model = accepted.order_by("-session", "-trained_at").first()
+    if model is None:
+        return None
+    age = len(trading_calendar.sessions_between(model.session, session)) - 1
+    return model if age <= MODEL_AGE_LIMIT_SESSIONS else None
+
+
+def scored(context: StepContext, _: str = "") -> pd.DataFrame:
+    """Join candidates with predictions: one row a share that both know, returns and drawdowns in percent as picks keep them."""
+    frame = discover(context).frame.merge(predicted(context).frame.drop(columns=["date"]), on="symbol", how="inner")
+    target = frame["current_price"] * (1 + frame["predicted_return"].astype(float))
+    return frame.assign(
+        ml_price_target=target,
+        predicted_return=frame["predicted_return"].astype(float) * 100,
+        predicted_drawdown=frame["predicted_drawdown"].astype(float) * -100,
+    )
+
+
+def ranked(context: StepContext, _: str = "") -> selection.DayOfPicks:
+    """Rank each strategy's shares and keep the first fifty, or none with the reason."""
+    return context.once("ranked", lambda: _ranked(context))
+
+
+def _ranked(context: StepContext) -> selection.DayOfPicks:
+    session = context.session
+    refusal = discover(context).refusal or predicted(context).refusal
+    picks, reasons = {}, {}
+    for name in screening.STRATEGIES:
+        if refusal:
+            picks[name], reasons[name] = pd.DataFrame(columns=list(selection.PICK_COLUMNS)), refusal
+            continue
+        held = selection_queries.picked_before(name, session)
+        chosen = screening.ranked(scored(context), name, filters(context), held, PICKS_A_STRATEGY)
+        picks[name], reasons[name] = chosen.picks, chosen.summary
+    return selection.DayOfPicks(
+        session, _next_session(session), predicted(context).model_id, picks, reasons
+    )
+
+
+def _next_session(session: date) -> date | None:
+    """Return the session after, or None where the known market days end."""
+    try:
+        return trading_calendar.next_session(session)
+    except trading_calendar.CalendarExhausted:
+        return None
+
+
+def publish(context: StepContext, day: selection.DayOfPicks) -> int:
+    """Publish all strategies in the step's transaction; a replay only reports."""
+    context.summarise(picks={name: len(rows) for name, rows in day.picks.items()}, model=day.model_id)
+    if context.run.is_replay:
+        context.summarise(replay={name: rows["symbol"].tolist() for name, rows in day.picks.items()})
+        return 0
+    return selection.publish_picks(day, context.run.id, timezone.now())
+
+
+def _counted(context: StepContext, payload: Any) -> int:
+    """Count what a step prepared; only PUBLISH writes."""
+    frame = payload.frame if isinstance(payload, Candidates | Predicted) else payload
+    return len(frame)
+
+
+def _count_passing(context: StepContext, screened: dict[str, screening.Screened]) -> int:
+    passing = {name: int(one.passes.sum()) for name, one in screened.items()}
+    context.summarise(passing_before_the_model=passing)
+    return sum(passing.values())
+
+
+def _count_ranked(context: StepContext, day: selection.DayOfPicks) -> int:
+    return sum(len(rows) for rows in day.picks.values())
+
+
+def _undo_publications(run_id: str) -> int:
+    return selection.restore_publications(run_id, timezone.now())
+
+
+condition("recent_model", lambda session: model_in_force(session) is not None)
+register(
+    Saga(
+        "training",
+        "Model training",
+        (Step("TRAIN", train, record_training),),
+        tables=(),
+        cluster="ml",
+        reads=("historical_data", "stocks", "corporate_actions"),
+    ),
+    Saga(
+        "selection",
+        "Suggested stocks (6-step saga)",
+        (
+            Step("DISCOVER", discover, _counted),
+            Step("FILTER", filtered, _count_passing),
+            Step("PREDICT", predicted, _counted),
+            Step("SCORE", scored, _counted),
+            Step("RANK", ranked, _count_ranked),
+            Step("PUBLISH", ranked, publish),
+        ),
+        tables=("daily_suggested_stocks",),
+        cluster="ml",
+        reads=("historical_data", "technical_indicators", "stock_metrics"),
+        undo=(_undo_publications,),
+    ),
+)

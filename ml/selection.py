@@ -1,0 +1,145 @@
+"""The only writer of picks and publications: one transaction publishes all strategies, or none.
+
+A publication is a version. A newer version of the same session supersedes it and replaces its rows in
+`daily_suggested_stocks`; the superseded list stays in `publications.picks` as it was published.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import pandas as pd
+from django.db.models import Max
+
+from stocks import bulk
+from stocks.models import Publication
+
+PICK_COLUMNS = (
+    "symbol",
+    "stock_name",
+    "current_price",
+    "market_cap",
+    "selection_score",
+    "rank",
+    "ml_prediction_score",
+    "ml_price_target",
+    "ml_confidence",
+    "ml_probability",
+    "ml_risk_score",
+    "predicted_return",
+    "predicted_drawdown",
+    "rsi_14",
+    "macd",
+    "sma_50",
+    "sma_200",
+    "pe_ratio",
+    "pb_ratio",
+    "roe",
+    "eps",
+    "beta",
+    "revenue_growth",
+    "earnings_growth",
+    "operating_margin",
+    "target_price",
+    "stop_loss",
+    "recommendation",
+    "reason",
+    "sector",
+    "market_cap_category",
+)
+
+
+@dataclass(frozen=True)
+class DayOfPicks:
+    """What one selection run wants to publish.
+
+    Attributes
+    ----------
+    session : date
+        Session whose close was used.
+    valid_for : date or None
+        Session the picks are meant for; None where the calendar ends.
+    model_id : str or None
+        Model that ranked them; None when there was none to trust.
+    picks : mapping of str to DataFrame
+        Strategy → picks (`PICK_COLUMNS`), ranked; an empty frame abstains.
+    reasons : mapping of str to str
+        Strategy → why nothing, or less than fifty, is published.
+    """
+
+    session: date
+    valid_for: date | None
+    model_id: str | None
+    picks: Mapping[str, pd.DataFrame]
+    reasons: Mapping[str, str]
+
+
+def publish_picks(day: DayOfPicks, run_id: str, published_at: datetime) -> int:
+    """Publish every strategy's list as a new version and return how many picks there are.
+
+    Runs inside the caller's transaction: readers see either the versions before or all new ones.
+    """
+    return sum(_publish(day, strategy, picks, run_id, published_at) for strategy, picks in sorted(day.picks.items()))
+
+
+def _publish(day: DayOfPicks, strategy: str, picks: pd.DataFrame, run_id: str, published_at: datetime) -> int:
+    rows = picks.reindex(columns=list(PICK_COLUMNS))
+    versions = Publication.objects.filter(date=day.session, strategy=strategy)
+    versions.filter(superseded_at=None).update(superseded_at=published_at)
+    publication = Publication.objects.create(
+        date=day.session,
+        strategy=strategy,
+        version=(versions.aggregate(last=Max("version"))["last"] or 0) + 1,
+        valid_for=day.valid_for,
+        published_at=published_at,
+        run_id=run_id,
+        model_id=day.model_id,
+        count=len(rows),
+        reason=day.reasons.get(strategy, ""),
+        picks=_plain(rows),
+    )
+    bulk.delete("daily_suggested_stocks", "t.date = %s AND t.strategy = %s", [day.session, strategy], run_id)
+    stored = rows.assign(
+        date=pd.Timestamp(day.session),
+        strategy=strategy,
+        valid_for=pd.Timestamp(day.valid_for) if day.valid_for else pd.NaT,
+        publication_id=publication.pk,
+    )
+    return bulk.upsert("daily_suggested_stocks", stored, ("date", "symbol", "strategy"), run_id, undo=False).inserted
+
+
+def _plain(rows: pd.DataFrame) -> list[dict[str, object]]:
+    """Return rows as JSON values; what is missing is null."""
+    values = rows.astype(object).where(rows.notna(), None)
+    return [{str(name): _scalar(value) for name, value in row.items()} for row in values.to_dict("records")]
+
+
+def _scalar(value: object) -> object:
+    return value.item() if hasattr(value, "item") else value
+
+
+def restore_publications(run_id: str, superseded_at: datetime) -> int:
+    """Supersede a rolled-back run's publications and put the versions before them in force; return how many."""
+    undone = list(Publication.objects.filter(run_id=run_id, superseded_at=None))
+    for publication in undone:
+        publication.superseded_at = superseded_at
+        publication.save(update_fields=["superseded_at"])
+        earlier = Publication.objects.filter(
+            date=publication.date,
+            strategy=publication.strategy,
+            version__lt=publication.version,
+            picks_in_force__isnull=False,
+        )
+        before = earlier.order_by("-version").first()
+        if before:
+            Publication.objects.filter(pk=before.pk).update(superseded_at=None)
+    return len(undone)
+
+
+def purge_picks(before: date) -> int:
+    """Delete picks and publications of sessions before a day; return how many picks there were."""
+    count = 0
+    for publication in Publication.objects.filter(date__lt=before):
+        count += publication.picks_in_force.all().delete()[0]
+        publication.delete()
+    return count
