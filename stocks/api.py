@@ -205,14 +205,18 @@ def _local(moment: datetime) -> str:
     return timezone.localtime(moment).isoformat()
 
 
-class _TechnicalIndicators(serializers.Serializer[Any]):
+class PickIndicators(serializers.Serializer[Any]):
+    """Indicators of a pick's session."""
+
     rsi_14 = serializers.FloatField(allow_null=True, help_text="0-100")
     macd = serializers.FloatField(allow_null=True, help_text="₹")
     sma_50 = serializers.FloatField(allow_null=True, help_text="₹")
     sma_200 = serializers.FloatField(allow_null=True, help_text="₹")
 
 
-class _Fundamentals(serializers.Serializer[Any]):
+class PickFundamentals(serializers.Serializer[Any]):
+    """Fundamentals of a pick."""
+
     pe_ratio = serializers.FloatField(allow_null=True, help_text="ratio")
     pb_ratio = serializers.FloatField(allow_null=True, help_text="ratio")
     roe = serializers.FloatField(allow_null=True, help_text="percent")
@@ -223,13 +227,17 @@ class _Fundamentals(serializers.Serializer[Any]):
     operating_margin = serializers.FloatField(allow_null=True, help_text="percent")
 
 
-class _TradingSignals(serializers.Serializer[Any]):
+class TradingSignals(serializers.Serializer[Any]):
+    """What follows for trading."""
+
     target_price = serializers.FloatField(allow_null=True, help_text="₹")
     stop_loss = serializers.FloatField(allow_null=True, help_text="₹")
     recommendation = serializers.CharField(allow_null=True, help_text="STRONG_BUY, BUY, HOLD or AVOID")
 
 
-class _SuggestedStock(serializers.Serializer[Any]):
+class SuggestedStockAnswer(serializers.Serializer[Any]):
+    """One pick."""
+
     symbol = serializers.CharField()
     stock_name = serializers.CharField(allow_null=True)
     rank = serializers.IntegerField(allow_null=True)
@@ -240,9 +248,9 @@ class _SuggestedStock(serializers.Serializer[Any]):
     ml_price_target = serializers.FloatField(allow_null=True, help_text="₹")
     ml_confidence = serializers.FloatField(allow_null=True, help_text="0-1, agreement of the ensemble's members")
     ml_risk_score = serializers.FloatField(allow_null=True, help_text="0-1, lower is safer")
-    technical_indicators = _TechnicalIndicators()
-    fundamentals = _Fundamentals()
-    trading_signals = _TradingSignals()
+    technical_indicators = PickIndicators()
+    fundamentals = PickFundamentals()
+    trading_signals = TradingSignals()
     ml_probability = serializers.FloatField(allow_null=True, help_text="0-1, chance to beat the day's median share")
     predicted_return = serializers.FloatField(allow_null=True, help_text="percent over the ten sessions held")
     predicted_drawdown = serializers.FloatField(allow_null=True, help_text="percent below the entry")
@@ -258,7 +266,7 @@ class SuggestedStocksAnswer(serializers.Serializer[Any]):
     count = serializers.IntegerField()
     strategy = serializers.CharField()
     generated_at = serializers.DateTimeField(allow_null=True, help_text="time of publication, with offset")
-    stocks = _SuggestedStock(many=True)
+    stocks = SuggestedStockAnswer(many=True)
     date = serializers.DateField(allow_null=True, help_text="session whose close was used")
     valid_for = serializers.DateField(allow_null=True, help_text="session the picks are meant for")
     total = serializers.IntegerField(help_text="how many fit the filters")
@@ -269,7 +277,9 @@ class SuggestedStocksAnswer(serializers.Serializer[Any]):
     notice = serializers.CharField(allow_null=True, help_text="said when a later session has ended")
 
 
-class _ErrorFacts(serializers.Serializer[Any]):
+class ErrorFacts(serializers.Serializer[Any]):
+    """What went wrong."""
+
     code = serializers.CharField()
     message = serializers.CharField()
 
@@ -278,7 +288,7 @@ class ErrorAnswer(serializers.Serializer[Any]):
     """Every error, for the API's description."""
 
     success = serializers.BooleanField()
-    error = _ErrorFacts()
+    error = ErrorFacts()
 
 
 class MayRead(BasePermission):

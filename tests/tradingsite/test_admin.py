@@ -8,16 +8,17 @@ from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django_q.models import OrmQ
 from rest_framework.authtoken.models import Token
 from unfold.admin import ModelAdmin
 
 from brokers.models import BrokerConfiguration
-from market_data.models import CorporateAction, DailyBar, PipelineRun, PipelineStep
+from market_data.models import CorporateAction, DailyBar, PipelineRun, PipelineStep, RunUndo, TechnicalIndicator
 from portfolio.models import Strategy
 from stocks.admin import EstimatingPaginator, ReadOnlyAdmin
-from stocks.models import Stock
+from stocks.models import ExchangeFact, Stock, StockMetrics
 from tests.published import SESSION
 from tests.runs import make_run
 from tests.tables import SECRET, fill_every_table
@@ -225,6 +226,17 @@ def test_bars_are_found_by_symbol_and_date_through_an_index(operator):
     sql = str(admin.site._registry[DailyBar].get_search_results(None, DailyBar.objects.all(), "aaa")[0].query)
     assert "UPPER" not in sql
     assert "JOIN" not in sql
+
+
+@pytest.mark.parametrize("model", [DailyBar, TechnicalIndicator, StockMetrics, ExchangeFact, RunUndo])
+def test_no_list_of_a_big_table_reads_all_of_it(operator, model):
+    fill_every_table()
+    with CaptureQueriesContext(connection) as asked:
+        operator.get(reverse(name(model, "changelist")))
+    table = model._meta.db_table
+    whole = [query["sql"] for query in asked.captured_queries if table in query["sql"]]
+    assert whole
+    assert [sql for sql in whole if "DISTINCT" in sql or ("COUNT(" in sql and "LIMIT" not in sql)] == []
 
 
 # --- export ---------------------------------------------------------------------------------------------------------
