@@ -95,6 +95,10 @@ def monotone_curve(x: Numbers, y: Numbers) -> Curve:
     pairs = pd.DataFrame({"x": x[known], "y": y[known]}).sort_values("x", kind="stable")
     pairs["bin"] = (np.arange(len(pairs)) * BINS) // len(pairs)
     means = pairs.groupby("bin").agg(x=("x", "mean"), y=("y", "mean"), n=("y", "size"))
+    # Bins of one and the same x are one point of the curve.
+    means["sum"] = means["y"] * means["n"]
+    means = means.groupby("x", as_index=False)[["sum", "n"]].sum()
+    means["y"] = means["sum"] / means["n"]
     fitted = IsotonicRegression().fit_transform(means["x"], means["y"], sample_weight=means["n"])
     return Curve(tuple(map(float, means["x"])), tuple(map(float, fitted)))
 

@@ -1,0 +1,135 @@
+import hashlib
+import json
+import pickle
+import zipfile
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+import skops.io
+from sklearn.linear_model import LinearRegression
+
+from ml.artifacts import CARD_FILE, ArtifactUnreadable, loaded, saved
+from ml.prediction import predict
+from ml.training import fitted_bundle
+from tests.ml.markets import market_samples, tiny
+
+
+@pytest.fixture(scope="module")
+def data():
+    return market_samples(shares=20, days=260)
+
+
+@pytest.fixture(scope="module", params=["lightgbm", "random_forest"])
+def bundle(request, data):
+    return fitted_bundle(data, tiny(request.param, rounds=0.05), data.sessions[-1].date(), lookback_days=150)
+
+
+@pytest.fixture
+def stored(bundle, tmp_path):
+    return saved(bundle, tmp_path), tmp_path
+
+
+def today(data):
+    rows = data.position == data.position[-1]
+    frame = pd.DataFrame(data.values[rows], columns=list(data.features))
+    return pd.concat([data.keys.loc[rows, ["symbol", "date"]].reset_index(drop=True), frame], axis=1)
+
+
+def test_a_bundle_comes_back_bit_by_bit(data, bundle, stored):
+    card, folder = stored
+    again = loaded(folder / card["path"], card["files"])
+    assert again.metadata == json.loads(json.dumps(bundle.metadata))
+    assert again.calibration == bundle.calibration
+    pd.testing.assert_frame_equal(predict(again, today(data)), predict(bundle, today(data)), check_exact=True)
+
+
+def test_the_row_to_store(bundle, stored):
+    card, folder = stored
+    assert card["id"] == card["path"]
+    assert card["id"].startswith(f"{bundle.estimator}_{bundle.metadata['session']}_")
+    assert card["status"] in ("accepted", "rejected")
+    assert bool(card["reason"]) is (card["status"] == "rejected")
+    assert sorted(path.name for path in (folder / card["path"]).iterdir()) == sorted(card["files"])
+    for name, digest in card["files"].items():
+        assert hashlib.sha256((folder / card["path"] / name).read_bytes()).hexdigest() == digest
+    json.dumps(card)
+
+
+def test_writing_twice_changes_nothing(bundle, stored):
+    card, folder = stored
+    assert saved(bundle, folder)["id"] == card["id"]
+
+
+def test_a_changed_file_is_refused(stored):
+    card, folder = stored
+    for name in card["files"]:
+        path = folder / card["path"] / name
+        content = path.read_bytes()
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        with pytest.raises(ArtifactUnreadable, match=f"{name} has changed since the model was stored"):
+            loaded(folder / card["path"], card["files"])
+        path.write_bytes(content)
+    loaded(folder / card["path"], card["files"])
+
+
+def test_a_missing_file_is_refused(stored):
+    card, folder = stored
+    name = next(name for name in card["files"] if name != CARD_FILE)
+    (folder / card["path"] / name).unlink()
+    with pytest.raises(ArtifactUnreadable, match=f"{name} is missing: train again"):
+        loaded(folder / card["path"], card["files"])
+
+
+def test_files_nobody_vouches_for_are_refused(stored):
+    card, folder = stored
+    with pytest.raises(ArtifactUnreadable, match="names files without a hash"):
+        loaded(folder / card["path"], {CARD_FILE: card["files"][CARD_FILE]})
+    with pytest.raises(ArtifactUnreadable, match=r"has no hash for bundle\.json"):
+        loaded(folder / card["path"], {})
+
+
+def planted(stored, name: str, content: bytes):
+    """Put another file in a model's place, with a matching hash."""
+    card, folder = stored
+    place = folder / card["path"]
+    old = next(file for file in card["files"] if file.startswith("price_0"))
+    text = (place / CARD_FILE).read_text().replace(old, name)
+    (place / CARD_FILE).write_text(text)
+    (place / name).write_bytes(content)
+    files = {file: hashlib.sha256((place / file).read_bytes()).hexdigest() for file in {*card["files"], name} - {old}}
+    return place, files
+
+
+def test_other_types_are_not_loaded(stored):
+    content = skops.io.dumps(LinearRegression())
+    harmless = planted(stored, "planted.skops", content)
+    assert isinstance(loaded(*harmless).price[0], LinearRegression)  # skops' own list: runs nothing of its own
+
+
+class Foreign:
+    """A type that no allow-list knows."""
+
+
+def test_foreign_types_are_refused(stored):
+    content = skops.io.dumps(Foreign())
+    with pytest.raises(ArtifactUnreadable, match=r"types that are not allowed: .*Foreign"):
+        loaded(*planted(stored, "planted.skops", content))
+
+
+def test_a_pickle_is_refused(stored):
+    with pytest.raises(ArtifactUnreadable, match="is no stored forest"):
+        loaded(*planted(stored, "planted.skops", pickle.dumps([1])))
+
+
+def test_broken_text_is_refused(stored):
+    with pytest.raises(ArtifactUnreadable, match="is no LightGBM model"):
+        loaded(*planted(stored, "planted.txt", b"tree\nnothing"))
+
+
+def test_a_forest_is_a_zip_without_pickles(data, tmp_path):
+    chosen = tiny("random_forest", rounds=0.02)
+    bundle = fitted_bundle(data, chosen, data.sessions[-1].date(), lookback_days=150)
+    card = saved(replace(bundle, price=bundle.price[:1]), tmp_path)
+    with zipfile.ZipFile(tmp_path / card["path"] / "price_0.skops") as archive:
+        assert not any(name.endswith((".pkl", ".pickle")) for name in archive.namelist())
