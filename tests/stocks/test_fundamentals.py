@@ -45,7 +45,7 @@ BALANCE = year(
 
 
 def test_ratios_of_four_quarters_by_hand():
-    # Quarters to 2024-12-31 published 2025-02-14; the balance is too old by then, so its ratios are asked on 2024-11-20.
+    # By the time the last quarter is published the balance is too old: asked while both are fresh.
     row = ratios(statements(*eight_quarters(), BALANCE), "2024-11-20", close=500.0)
     # Quarters to 2024-09: revenue 130+140+150+160 = 580 against 100+110+120 (and one unknown).
     assert row["net_margin"] == pytest.approx(100 * (13 + 14 + 15 + 16) / 580)
@@ -293,7 +293,7 @@ def statement_rows(draw):
 
 snapshot_rows = st.fixed_dictionaries(
     {"symbol": symbols, "snapshot": days, "close": st.floats(1, 1000), "market_cap": st.floats(1, 1e5)}
-    | {name: amounts for name in ("pe_ratio", "roe", "debt_to_equity", "sales_quarter", "sales_quarter_last_year")}
+    | dict.fromkeys(("pe_ratio", "roe", "debt_to_equity", "sales_quarter", "sales_quarter_last_year"), amounts)
     | {"results_date": days}
 )
 fact_rows = st.fixed_dictionaries(
