@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 from django.conf import settings
 
-from market_data import adjustments, ingest, quality, queries, trading_calendar, volatility
+from market_data import adjustments, factors, ingest, quality, queries, trading_calendar, volatility
 from market_data.indicators import indicators_on
 from market_data.models import Finding
 from market_data.saga import StepContext, StepFailed
@@ -14,7 +14,10 @@ from stocks import statements, universe
 from stocks.metrics import session_metrics
 
 QUARANTINE_SESSIONS = 20
-"""How long a jump that nothing explains keeps its symbol out of the picks."""
+"""How long a blocking finding keeps its symbol out of the picks."""
+
+JUMP_SESSIONS = 252
+"""How long a jump that nothing explains does: averages and volatility look back that far across it."""
 
 TURNOVER_SESSIONS = 20
 
@@ -28,36 +31,37 @@ def session_frame(session: date) -> pd.DataFrame:
     """
     events = queries.events_frame(session)
     recent = adjustments.adjusted(queries.recent_bars(session, _METRIC_ROWS), events, session)
-    kinds = universe.kinds()
+    kinds, jumps = universe.kinds(), queries.unsettled_jumps(session, events)
     return session_metrics(
         session,
         recent.loc[recent["date"] == pd.Timestamp(session)].reset_index(drop=True),
         queries.indicator_frame(session),
-        _from_history(recent, session, set(kinds.index[kinds == "share"])),
+        _from_history(recent, session, set(kinds.index[kinds == "share"]), jumps),
         statements.statements_frame(session),
         statements.snapshots_frame(session),
         universe.facts_frame(session),
         adjustments.effective_events(events, session),
         kinds=kinds,
-        quarantined=set(quarantined(session)),
+        quarantined=quarantined(session, jumps),
         simulated=settings.PROVIDER_KIND == "simulated",
     )
 
 
-def _from_history(recent: pd.DataFrame, session: date, shares: set[str]) -> pd.DataFrame:
+def _from_history(recent: pd.DataFrame, session: date, shares: set[str], jumps: pd.DataFrame) -> pd.DataFrame:
     """Return what takes more than a day's bars: symbol, volatility, beta, average volume, median turnover (₹ lakh)."""
-    frame = volatility.metrics(recent, session, shares=shares)
+    frame = volatility.metrics(recent, session, shares=shares, jumps=jumps)
     since = pd.Timestamp(trading_calendar.sessions_between(session - timedelta(days=60), session)[-TURNOVER_SESSIONS:][0])
     last = recent.loc[recent["date"] >= since].groupby("symbol")["turnover_lakh"]
     frame["turnover_median_20"] = last.median().where(last.count() >= TURNOVER_SESSIONS // 2)
     return frame.reset_index(names="symbol")
 
 
-def quarantined(session: date) -> dict[str, str]:
-    """Return the symbols that a blocking finding of the last sessions keeps out of the picks, with its message."""
-    days = trading_calendar.sessions_between(session - timedelta(days=60), session)[-QUARANTINE_SESSIONS:]
-    found = Finding.objects.filter(session__in=days, blocks=True).exclude(symbol="").order_by("session", "pk")
-    return dict(found.values_list("symbol", "message"))
+def quarantined(session: date, jumps: pd.DataFrame) -> set[str]:
+    """Return the symbols kept out of the picks: a blocking finding of the last month, a jump of the last year left unexplained."""
+    days = trading_calendar.sessions_between(session - timedelta(days=400), session)
+    found = Finding.objects.filter(session__in=days[-QUARANTINE_SESSIONS:], blocks=True).exclude(check_name=factors.JUMP_CHECK)
+    recent = jumps.loc[jumps["date"] >= pd.Timestamp(days[-JUMP_SESSIONS:][0])]
+    return {*found.exclude(symbol="").values_list("symbol", flat=True), *recent["symbol"]}
 
 
 def compute_metrics(context: StepContext, _: str) -> pd.DataFrame:

@@ -117,6 +117,29 @@ def indicators_between(start: date, end: date) -> pd.DataFrame:
     return read_frame(query, [start, end], dates=("date",))
 
 
+def jumps_frame(as_of: date) -> pd.DataFrame:
+    """Return the jumps found up to a session, under the symbols that own the history now: symbol, date, ratio, reason, near_factor.
+
+    A jump that an event has settled since is still among them; see `unsettled_jumps`.
+    """
+    query = (
+        "SELECT DISTINCT ON (coalesce(c.to_symbol, f.symbol), f.session) coalesce(c.to_symbol, f.symbol) AS symbol, f.session AS date,"
+        " (f.sample->>'ratio')::float8 AS ratio, f.sample->>'reason' AS reason, (f.sample->>'near_factor')::float8 AS near_factor"
+        " FROM findings f LEFT JOIN symbol_changes c ON c.from_symbol = f.symbol AND c.date > f.session"
+        " WHERE f.check_name = 'price_jump' AND f.session <= %s ORDER BY 1, 2, f.id DESC"
+    )
+    kinds = {"symbol": object, "ratio": "float64", "reason": object, "near_factor": "float64"}
+    return read_frame(query, [as_of], dates=("date",)).astype(kinds)
+
+
+def unsettled_jumps(as_of: date, events: pd.DataFrame) -> pd.DataFrame:
+    """Return the jumps up to a session that no event with a factor explains (columns of `jumps_frame`)."""
+    jumps = jumps_frame(as_of)
+    acting = adjustments.effective_events(events, as_of)
+    explained = pd.MultiIndex.from_frame(acting[["symbol", "ex_date"]])
+    return jumps.loc[~pd.MultiIndex.from_frame(jumps[["symbol", "date"]]).isin(explained)].reset_index(drop=True)
+
+
 def symbols_without_indicators(session: date) -> list[str]:
     """Return the symbols that have a bar on a session and no indicators."""
     query = (

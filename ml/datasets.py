@@ -45,10 +45,22 @@ def training_samples(as_of: date, lookback_days: int, estimator: Estimator) -> S
     warm = first - timedelta(days=int(WARM_UP_SESSIONS * _CALENDAR_DAYS_A_SESSION))
     bars = share_bars(as_of, warm)
     calendar = market_sessions(bars["date"].min().date(), as_of)
-    outcomes = labels(bars, calendar, blocked_events(queries.events_frame(as_of)))
+    outcomes = labels(bars, calendar, _blocked(as_of))
     return samples(
         _features(bars, calendar, estimator, since=pd.Timestamp(first)), outcomes, tradable(bars, calendar), calendar
     )
+
+
+def _blocked(as_of: date) -> pd.DataFrame:
+    """Return symbol and ex_date of what no outcome may cross: demergers and the like, and splits whose factor is not known.
+
+    A jump that looks like a split is left out of what is learnt, since its outcome would be a number nobody measured; any other
+    jump may be a crash, and stays.
+    """
+    events = queries.events_frame(as_of)
+    jumps = queries.unsettled_jumps(as_of, events)
+    unread = jumps.loc[jumps["reason"].isin(("near_simple_ratio", "event_without_factor"))].rename(columns={"date": "ex_date"})
+    return pd.concat([blocked_events(events)[["symbol", "ex_date"]], unread[["symbol", "ex_date"]]], ignore_index=True)
 
 
 def session_features(session: date, estimator: Estimator) -> pd.DataFrame:

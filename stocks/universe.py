@@ -180,17 +180,6 @@ def facts_frame(as_of: date) -> pd.DataFrame:
     )
 
 
-def issue_sizes_around(session: date) -> pd.DataFrame:
-    """Issued shares of the session and of the last pack in the week before it: symbol, before, today; often empty."""
-    return bulk.read_frame(
-        "SELECT t.symbol, b.issue_size AS before, t.issue_size AS today FROM exchange_facts t"
-        " CROSS JOIN LATERAL (SELECT issue_size FROM exchange_facts b WHERE b.symbol = t.symbol"
-        " AND b.issue_size IS NOT NULL AND b.date < t.date AND b.date >= t.date - 7 ORDER BY b.date DESC LIMIT 1) b"
-        " WHERE t.date = %s AND t.issue_size IS NOT NULL ORDER BY t.symbol",
-        [session],
-    )
-
-
 def isins() -> dict[str, str]:
     """ISIN of each symbol where one is known."""
     known = Stock.objects.exclude(isin=None).values_list("symbol", "isin")

@@ -1,0 +1,167 @@
+"""The adjustment of a run: which events act, which are inferred or settled, which jumps stay unexplained, adjusted closes.
+
+Official events come first and are held against the price of their ex-date; what they do not reach may be inferred from the
+day's own facts, or settled later by the number of issued shares. An event that becomes known after its ex-date has the
+symbol's stored indicators computed again from that day (`recompute`).
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from market_data import adjustments, collection, ingest, queries
+from market_data.corporate_actions import FACTOR_KINDS, typed_events
+from market_data.price_jumps import HISTORY_ROWS, JUMP_COLUMNS, far_openings, inferred_events, unexplained_jumps
+from market_data.saga import StepContext
+from market_data.share_counts import settled_jumps
+from stocks import share_counts
+
+JUMP_CHECK = "price_jump"
+
+
+class Factors(NamedTuple):
+    """Events as they now stand, jumps that nothing explains, adjusted closes that change, symbols to compute again."""
+
+    events: pd.DataFrame
+    jumps: pd.DataFrame
+    adj_close: pd.DataFrame
+    late: dict[str, date]
+
+
+def compute_factors(context: StepContext) -> Factors:
+    """Settle the events known by the session and adjust the closes of the symbols they concern."""
+    session, fresh = context.session, loaded_sessions(context)
+    stored = queries.events_frame(session)
+    days = list(_suspect_days(fresh, stored))
+    events = _checked(stored, days)
+    covered = collection.source(context).official_coverage()
+    found = [pd.DataFrame(columns=list(JUMP_COLUMNS))]
+    for number, (today, history) in enumerate(days, start=1):
+        sizes = share_counts.issue_sizes_around(today["date"].iloc[0].date())
+        events = typed_events(pd.concat([events, inferred_events(today, history, covered, events, sizes)]))
+        found.append(unexplained_jumps(today, history, events))
+        context.report(number, 2 * max(len(days), 1))
+    jumps = pd.concat([one for one in (queries.jumps_frame(session), *found) if len(one)] or found, ignore_index=True)
+    settled = settled_jumps(jumps, share_counts.share_counts(session, jumps["symbol"].unique().tolist()), session)
+    events = typed_events(pd.concat([events, _not_yet_in(settled, events)]))
+    changed = _changed(events, stored)
+    symbols = _concerned(context, events, changed, fresh)
+    frame = adjustments.adjusted(queries.bars_frame(end=session, symbols=symbols), events, session)
+    frame["adj_close"] = adjustments.adj_close(frame)
+    new_jumps = _unsettled(pd.concat(found, ignore_index=True), events)
+    context.log("factors", inferred=len(changed), jumps=len(new_jumps), symbols=len(symbols))
+    return Factors(changed, new_jumps, frame[["symbol", "date", "adj_close"]], _late(changed, fresh))
+
+
+def loaded_sessions(context: StepContext) -> list[date]:
+    """Return the sessions this run has loaded for the first time."""
+    return sorted(date.fromisoformat(text) for text in context.run.options.get("loaded", []))
+
+
+def _suspect_days(sessions: Sequence[date], events: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    """Yield the sessions with suspect openings: the suspects' bars of the day, and the bars before it to judge them by.
+
+    The bars before are the suspects' own, and one of the session just before, which tells gaps from neighbours.
+    """
+    if not sessions:
+        return
+    before = [day for day in sorted(queries.loaded_sessions()) if day < sessions[0]][-2 * HISTORY_ROWS :]
+    start = before[0] if before else sessions[0]
+    parts = [part for part in (queries.last_bars_before(start), queries.bars_frame(start, sessions[-1])) if len(part)]
+    bars = pd.concat(parts, ignore_index=True).astype({"symbol": object})
+    bars = bars.sort_values(["symbol", "date"], kind="stable", ignore_index=True)
+    position = bars.index.to_series()
+    first_row = position.groupby(bars["symbol"]).transform("min").to_numpy()
+    one_of_day = position.groupby(bars["date"]).first()
+    suspect = far_openings(bars, events) & (bars["date"] >= pd.Timestamp(sessions[0]))
+    for day, rows in position[suspect].groupby(bars["date"]):
+        neighbour = one_of_day[one_of_day.index < day]
+        own = [range(max(first_row[row], row - 2 * HISTORY_ROWS), row) for row in rows]
+        wanted = sorted({*(row for part in own for row in part), *neighbour.iloc[-1:]})
+        yield bars.loc[rows].reset_index(drop=True), bars.loc[wanted].reset_index(drop=True)
+
+
+def _checked(stored: pd.DataFrame, days: Sequence[tuple[pd.DataFrame, pd.DataFrame]]) -> pd.DataFrame:
+    """Settle inferred events by official ones, and hold those of the new days against the price."""
+    official = stored.loc[stored["status"].eq("official")]
+    events = adjustments.reconciled_events(stored, official)
+    parts = [part for day in days for part in day if len(part)]
+    if not parts:
+        return events
+    bars = pd.concat(parts, ignore_index=True).drop_duplicates(["symbol", "date"])
+    return adjustments.checked_events(events, bars)
+
+
+def _not_yet_in(settled: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
+    known = pd.MultiIndex.from_frame(events.loc[events["kind"].isin(FACTOR_KINDS), ["symbol", "ex_date"]])
+    return settled.loc[~pd.MultiIndex.from_frame(settled[["symbol", "ex_date"]]).isin(known)]
+
+
+def _changed(events: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFrame:
+    """Return the events that are new or bear another status, factor or evidence than the stored ones."""
+    key = ["symbol", "ex_date", "kind", "purpose"]
+    before = stored[[*key, "status", "factor", "evidence"]].assign(evidence=stored["evidence"].map(str))
+    joined = events.assign(said=events["evidence"].map(str)).merge(before, on=key, how="left", suffixes=("", "_before"))
+    same_factor = joined["factor"].eq(joined["factor_before"]) | (joined["factor"].isna() & joined["factor_before"].isna())
+    same = joined["status"].eq(joined["status_before"]) & same_factor & joined["said"].eq(joined["evidence_before"])
+    return events.loc[~same.to_numpy()]
+
+
+def _concerned(context: StepContext, events: pd.DataFrame, changed: pd.DataFrame, fresh: Sequence[date]) -> list[str]:
+    """Return the symbols whose adjusted closes may change: events due or changed, a rename, a revision."""
+    options = context.run.options
+    priced = events.loc[events["kind"].isin(FACTOR_KINDS)]
+    due = priced.loc[priced["ex_date"] >= pd.Timestamp(fresh[0])] if fresh else priced.iloc[:0]
+    arrived = priced.loc[priced["symbol"].isin(options.get("events_changed", []))]
+    moved = {*options.get("renamed", []), *options.get("recompute", {})}
+    return sorted({*due["symbol"], *changed["symbol"], *arrived["symbol"], *moved})
+
+
+def _late(changed: pd.DataFrame, fresh: Sequence[date]) -> dict[str, date]:
+    """Return the symbols whose stored indicators an event changes that became known after its ex-date, with that day."""
+    priced = changed.loc[changed["kind"].isin(FACTOR_KINDS) & changed["factor"].notna()]
+    past = priced.loc[priced["ex_date"] < pd.Timestamp(fresh[0])] if fresh else priced
+    return {str(row.symbol): row.ex_date.date() for row in past.sort_values("ex_date", ascending=False).itertuples()}
+
+
+def _unsettled(jumps: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
+    acting = events.loc[events["kind"].isin(FACTOR_KINDS) & events["status"].ne("rejected")]
+    settled = pd.MultiIndex.from_frame(acting.loc[acting["source"].eq("share_count"), ["symbol", "ex_date"]])
+    return jumps.loc[~pd.MultiIndex.from_frame(jumps[["symbol", "date"]]).isin(settled)].reset_index(drop=True)
+
+
+def record_factors(context: StepContext, factors: Factors) -> int:
+    """Store changed events, jumps and adjusted closes, and note which symbols' indicators must be computed again."""
+    run = context.run
+    ingest.record_corporate_actions(factors.events, run.id)
+    ingest.clear_findings(run.id, JUMP_CHECK)
+    for day, rows in factors.jumps.groupby("date"):
+        ingest.record_findings(run.id, pd.Timestamp(day).date(), [_jump_finding(row) for row in rows.itertuples()])
+    recompute = dict(run.options.get("recompute", {}))
+    for symbol, day in factors.late.items():
+        recompute[symbol] = min(recompute.get(symbol, "9999-12-31"), day.isoformat())
+    run.options["recompute"] = recompute
+    inferred = factors.events.loc[factors.events["status"].eq("inferred"), "source"].value_counts()
+    context.summarise(
+        inferred_events={str(name): int(count) for name, count in inferred.items()}, price_jumps=len(factors.jumps)
+    )
+    return ingest.record_adj_close(factors.adj_close, run.id)
+
+
+def _jump_finding(row: Any) -> dict[str, Any]:
+    near = "" if pd.isna(row.near_factor) else f", near the simple ratio {row.near_factor:.4g}"
+    return {
+        "check_name": JUMP_CHECK,
+        "severity": "warning",
+        "blocks": True,
+        "symbol": row.symbol,
+        "message": f"{row.symbol} opened on {row.date:%Y-%m-%d} at {row.ratio:.3f} of its previous level ({row.reason}{near}).",
+        "remedy": "Enter the corporate action that explains it, or wait for one: the symbol stays out of the picks meanwhile.",
+        "sample": {
+            "ratio": float(row.ratio),
+            "reason": row.reason,
+            "near_factor": None if pd.isna(row.near_factor) else float(row.near_factor),
+        },
+    }

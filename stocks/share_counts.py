@@ -1,0 +1,45 @@
+"""How many shares a company had issued, from every source that says so, and since when that was known."""
+
+from collections.abc import Sequence
+from datetime import date
+
+import pandas as pd
+
+from stocks.bulk import read_frame
+from stocks.symbols import current_symbols
+
+_COUNTS = """
+    SELECT symbol, date, date AS known_on, issue_size::float8 AS shares, 'exchange_facts' AS source FROM exchange_facts
+    WHERE issue_size IS NOT NULL AND date <= %s
+    UNION ALL
+    SELECT symbol, period_end, published_on, shares::float8, 'statements' FROM financial_statements
+    WHERE shares IS NOT NULL AND published_on <= %s
+    UNION ALL
+    SELECT symbol, snapshot, snapshot + 1, market_cap * 1e7 / close, 'snapshots' FROM fundamental_snapshots
+    WHERE market_cap > 0 AND close > 0 AND snapshot < %s"""
+
+
+def share_counts(as_of: date, symbols: Sequence[str]) -> pd.DataFrame:
+    """Return the issued shares of some symbols as known on a day.
+
+    Returns
+    -------
+    DataFrame
+        symbol, date (the day the count stands for), known_on, shares, source; sorted by symbol and date. A screener's count is
+        its market cap over its close, known from the day after.
+    """
+    if not symbols:
+        return pd.DataFrame({"symbol": [], "date": [], "known_on": [], "shares": [], "source": []})
+    frame = current_symbols(read_frame(_COUNTS, [as_of, as_of, as_of], dates=("date", "known_on")), as_of)
+    return frame.loc[frame["symbol"].isin(set(symbols))].sort_values(["symbol", "date"], kind="stable", ignore_index=True)
+
+
+def issue_sizes_around(session: date) -> pd.DataFrame:
+    """Return issued shares of the session and of the last report pack in the week before it: symbol, before, today; often empty."""
+    return read_frame(
+        "SELECT t.symbol, b.issue_size AS before, t.issue_size AS today FROM exchange_facts t"
+        " CROSS JOIN LATERAL (SELECT issue_size FROM exchange_facts b WHERE b.symbol = t.symbol AND b.issue_size IS NOT NULL"
+        " AND b.date < t.date AND b.date >= t.date - 7 ORDER BY b.date DESC LIMIT 1) b"
+        " WHERE t.date = %s AND t.issue_size IS NOT NULL ORDER BY t.symbol",
+        [session],
+    )
