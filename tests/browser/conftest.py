@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.core.cache import cache
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [
@@ -52,11 +52,13 @@ class Watched:
         self.host = host
         self.faults: list[str] = []
         self.foreign: list[str] = []
-        self.page.on(
-            "console", lambda said: said.type == "error" and self.faults.append(f"{said.text} {said.location}")
-        )
+        self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
         self.page.on("request", lambda asked: self._note(asked.url))
+
+    def _hear(self, said: ConsoleMessage) -> None:
+        if said.type == "error":
+            self.faults.append(f"{said.text} {said.location}")
 
     def _note(self, url: str) -> None:
         if not url.startswith((self.host, "data:", "blob:")):

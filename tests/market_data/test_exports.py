@@ -71,7 +71,8 @@ def rows(folder: Path, name: str, session: date = SESSION) -> list[dict[str, str
 
 
 def manifest(folder: Path, session: date = SESSION) -> dict:
-    return json.loads((folder / f"manifest_{session}.json").read_text())
+    facts: dict = json.loads((folder / f"manifest_{session}.json").read_text())
+    return facts
 
 
 def export(folder: Path, session: date = SESSION, report=lambda done, total: None):
@@ -168,7 +169,7 @@ def test_an_older_session_knows_nothing_of_later_ones(market, tmp_path):
     StockMetrics.objects.create(symbol_id="AAA", date=earlier, current_price=200.5, market_cap=7.0)
     StockMetrics.objects.create(symbol_id="AAA", date=SESSION, current_price=100.25)
     # A split on the later session halved every adjusted close before it.
-    DailyBar.objects.filter(symbol_id="AAA", date__lte=earlier).update(adj_close=5)
+    DailyBar.objects.filter(symbol__symbol="AAA", date__lte=earlier).update(adj_close=5)
     export(tmp_path, earlier)
     [only] = rows(tmp_path, "stocks", earlier)
     assert (only["symbol"], only["current_price"], only["market_cap"]) == ("AAA", "200.5", "7")

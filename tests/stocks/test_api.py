@@ -2,6 +2,7 @@
 
 import json
 from datetime import date, datetime
+from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -299,4 +300,5 @@ def test_the_page_of_a_break_outside_the_views_is_json_too(rf):
 def test_the_strategies_are_those_of_the_registry():
     screening = pytest.importorskip("stocks.screening")
     assert set(queries.STRATEGIES) == set(screening.STRATEGIES)
-    assert set(api.SuggestedStocksQuery().fields["strategy"].choices) == set(queries.STRATEGIES)
+    allowed: Any = api.SuggestedStocksQuery().fields["strategy"]
+    assert set(allowed.choices) == set(queries.STRATEGIES)
