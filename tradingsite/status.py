@@ -1,0 +1,100 @@
+"""The facts an operator asks for first, gathered without counting a big table."""
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Count, Q
+from django_q.models import Schedule
+
+from market_data import tasks
+from market_data.models import Finding, Heartbeat, PipelineRun, SourceFile, TableTotal
+from ml.models import Evaluation, TrainedModel
+from stocks.models import Publication, Stock
+from tradingsite.schedule import JOBS
+
+
+def system_status(now: datetime) -> dict[str, Any]:
+    """Return the state of data, jobs, clusters, models and picks as plain values.
+
+    Parameters
+    ----------
+    now : datetime
+        The moment ages count from.
+    """
+    latest = SourceFile.objects.order_by("-session").first()
+    return {
+        "market": {"provider": settings.MARKET_DATA_PROVIDER, "kind": settings.PROVIDER_KIND},
+        "stocks": _stocks(),
+        "tables": _tables(),
+        "latest_session": latest.session if latest else None,
+        "jobs": [_job(job.name, now) for job in JOBS],
+        "clusters": [_cluster(name, now) for name in settings.CLUSTERS],
+        "findings": _findings(latest.session) if latest else {},
+        "model": _model(),
+        "evaluation": _evaluation(),
+        "picks": _picks(),
+    }
+
+
+def _stocks() -> dict[str, Any]:
+    counts: dict[str, Any] = Stock.objects.aggregate(
+        total=Count("pk"),
+        with_price=Count("pk", filter=Q(current_price__isnull=False)),
+        with_market_cap=Count("pk", filter=Q(market_cap__isnull=False)),
+    )
+    newest = Stock.objects.exclude(last_updated=None).order_by("-last_updated").first()
+    return counts | {"last_updated": newest.last_updated if newest else None}
+
+
+def _tables() -> dict[str, dict[str, Any]]:
+    return {
+        total.table_name: {"records": total.rows, "latest_date": total.latest_date}
+        for total in TableTotal.objects.order_by("table_name")
+    }
+
+
+def _job(name: str, now: datetime) -> dict[str, Any]:
+    last = PipelineRun.objects.filter(job=name).order_by("-sequence").first()
+    schedule = Schedule.objects.filter(name=name).first()
+    return {
+        "job": name,
+        "next": schedule.next_run if schedule else None,
+        "last_run": last.id if last else None,
+        "session": last.session if last else None,
+        "status": last.status if last else "never run",
+        "waits_for": last.waits_for if last and last.status == PipelineRun.Status.WAITING else [],
+        "ended_at": last.ended_at if last else None,
+        "reason": last.reason if last else "",
+    }
+
+
+def _cluster(name: str, now: datetime) -> dict[str, Any]:
+    beat = Heartbeat.objects.filter(cluster=name).first()
+    age = round((now - beat.finished_at).total_seconds()) if beat else None
+    return {"cluster": name, "heartbeat_age_seconds": age, "queued": tasks.queue_length(name)}
+
+
+def _findings(session: object) -> dict[str, int]:
+    rows = Finding.objects.filter(session=session).values_list("severity").annotate(count=Count("pk"))
+    return dict(rows.order_by("severity"))
+
+
+def _model() -> dict[str, Any] | None:
+    model = TrainedModel.objects.order_by("-session", "-trained_at").first()
+    if model is None:
+        return None
+    return {"id": model.pk, "session": model.session, "status": model.status, "metrics": model.metrics}
+
+
+def _evaluation() -> dict[str, Any] | None:
+    newest = Evaluation.objects.order_by("-created_at").first()
+    return {"as_of": newest.as_of, "first_test": newest.first_test, "last_test": newest.last_test} if newest else None
+
+
+def _picks() -> dict[str, Any]:
+    newest = Publication.objects.filter(superseded_at=None).order_by("-date").first()
+    if newest is None:
+        return {}
+    of_day = Publication.objects.filter(superseded_at=None, date=newest.date).order_by("strategy")
+    return {"date": newest.date, "valid_for": newest.valid_for} | {one.strategy: one.count for one in of_day}
