@@ -7,6 +7,9 @@ What the sources do, and what is made of it:
   (`_zero_debt`).
 * Statements name a month (``Dec-24``): the period ends with it. They carry no publication date: the law allows 45 days
   for a quarter and 60 for a year, so 60 and 75 days are assumed, and marked as assumed.
+* Share counts and EPS of the statement files are not taken. They were restated for splits and bonuses up to the day on
+  which the files were made (EPS for all companies, counts for two in three; NMDC's of 2020 foresees its bonus of 2024),
+  so on any earlier day they would tell the future, and so would leaving out only the companies concerned.
 * A period may come twice. Figures on which both rows agree are kept, the others are NULL.
 * Figures without meaning (return on a negative equity, a margin of −72,177 %) become NULL and are listed as rejected.
 
@@ -21,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from stocks.ratios import CRORE, LIMITS
+from stocks.ratios import LIMITS
 
 REJECT_COLUMNS = ("symbol", "date", "reason", "raw", "source")
 QUARTER_DELAY_DAYS = 60
@@ -83,14 +86,12 @@ _INCOME = {
     "EBITDA": "ebitda",
     "Net Income": "net_income_total",
     "Net Income Applicable to Common Share": "net_income_common",
-    "EPS (Earning Per Share)": "eps",
 }
 _BALANCE = {
     "Total Stockholders Fund": "equity",
     "Total Assets": "total_assets",
     "Total Current Assets": "current_assets",
     "Total Current Liabilities": "current_liabilities",
-    "Common Share Oustanding": "shares_crore",
 }
 _CASHFLOW = {"Net Income": "net_income"}
 
@@ -310,15 +311,12 @@ def _quarters(path: Path, rejects: list[pd.DataFrame]) -> pd.DataFrame:
     excess = frame["operating_income"] - frame["ebitda"] > 0.05 * frame["revenue"]
     _void(frame, "operating_income", excess, "operating income above EBITDA", rejects)
     frame["net_income"] = frame["net_income_common"].fillna(frame["net_income_total"])
-    signs = np.sign(frame["eps"]) * np.sign(frame["net_income"]) < 0
-    _void(frame, "eps", signs, "eps and net income have opposite signs", rejects)
-    _void(frame, "eps", frame["eps"].abs() > 100_000, "eps beyond 100,000 ₹", rejects)
     return frame.rename(columns={"date": "period_end"})
 
 
 def _years(path: Path, rejects: list[pd.DataFrame]) -> pd.DataFrame:
     frame = _read_periods(path, _BALANCE, rejects).rename(columns={"period_end": "date"})
-    for column in ("total_assets", "current_assets", "current_liabilities", "shares_crore"):
+    for column in ("total_assets", "current_assets", "current_liabilities"):
         _void(frame, column, frame[column] < 0, f"{column} is negative", rejects)
     _void(frame, "equity", frame["equity"] > 1.01 * frame["total_assets"], "equity above total assets", rejects)
     _void(
@@ -328,7 +326,6 @@ def _years(path: Path, rejects: list[pd.DataFrame]) -> pd.DataFrame:
         "current assets above total assets",
         rejects,
     )
-    frame["shares"] = (frame["shares_crore"] * CRORE).round().astype("Int64")
     return frame.rename(columns={"date": "period_end"})
 
 

@@ -99,7 +99,8 @@ def test_readers_know_only_what_was_published(folder):
     assert statements.statements_frame(date(2025, 2, 28))["kind"].tolist() == ["year"]
     frame = statements.statements_frame(date(2025, 3, 1))
     assert frame["kind"].tolist() == ["year", "quarter"]
-    assert frame["shares"].tolist() == [35_300_000, pd.NA]
+    assert frame["equity"].iloc[0] == 350.5
+    assert frame["shares"].tolist() == [pd.NA, pd.NA]
     assert statements.snapshots_frame(date(2026, 4, 30)).empty, "an evening counts from the session after it"
     assert statements.snapshots_frame(date(2026, 5, 4))["symbol"].tolist() == ["ACME", "ODD"]
 
