@@ -54,7 +54,7 @@ _BONUS = re.compile(r"\bbonus\b(?:\s+(?:issue|shares?|equity))*[\s:-]*(\d+)\s*:\
 _NOT_EQUITY = re.compile(r"\bncrps\b|\bncps\b|debenture|preference|\bncd|\bccd|\bpref|warrant")
 _RIGHTS = re.compile(r"\brights?\b")
 _SCHEME = re.compile(r"de-?merger|spin-?\s?off|\bsc?heme\b|amalgamation|\bmerger\b|hiving")
-_REDUCTION = re.compile(r"capital reduction|reduction (?:of|in) (?:share )?capital")
+_REDUCTION = re.compile(r"\bcap(?:ital)?\.? red|reduction (?:of|in) (?:share )?capital")
 _DIVIDEND = re.compile(r"\bint?e?ri?i?m?\s*div|\bdivi?d?e?nd|\bdivided\b|\bdiv\b|meetingdividend|interimdividend")
 _MEETING = re.compile(r"meeting|\bagm\b|\begm\b|book closure|general|\bgenral\b")
 

@@ -13,6 +13,7 @@ from market_data import runs, saga_engine, trading_calendar
 from market_data.models import PipelineRun
 from market_data.progress import ProgressView
 from market_data.saga import SagaError, saga_of
+from market_data.tables import ready_tables
 
 
 def parsed_date(text: str) -> date:
@@ -26,7 +27,7 @@ def parsed_date(text: str) -> date:
     try:
         return datetime.strptime(text, "%Y-%m-%d").date()
     except ValueError as error:
-        raise CommandError(f"--date {text!r} is not a date; write it as YYYY-MM-DD, for example 2026-04-30.") from error
+        raise CommandError(f"{text!r} is not a date; write it as YYYY-MM-DD, for example 2026-04-30.") from error
 
 
 def checked_session(text: str | None) -> date:
@@ -72,6 +73,7 @@ class JobCommand(BaseCommand):
         CommandError
             When it did not complete; the reason is in the sentence.
         """
+        ready_tables(self.stderr)
         session = checked_session(options["date"]) if saga_of(self.job).needs_session else None
         run = run_job(self.job, session, quiet=options["json"], options=self.run_options(options))
         self.stdout.write(json.dumps(run_report(run), default=str) if options["json"] else summary(run))

@@ -158,6 +158,10 @@ def record_imported_days(days: pd.DataFrame, source: str) -> RecordedDays:
     doubled = named["date"].loc[named["date"].duplicated()]
     if len(doubled):
         raise CalendarError(f"{doubled.iloc[0]} occurs twice; keep one line a day.")
+    if not MarketDay.objects.exists():
+        # Alone, the days handed in would look like the whole calendar.
+        feed = provider(settings.MARKET_DATA_PROVIDER)
+        record_market_days(feed.market_days(days["date"].max()), feed.calendar)
     frame = _frame(list(named.loc[:, list(DAY_COLUMNS)].itertuples(index=False, name=None)))
     for row in _rows(frame):
         if row.open is not None and row.close is not None and row.close <= row.open:

@@ -23,7 +23,7 @@ def export(context: StepContext, _: str) -> list[exports.ExportedFile]:
     """Write the four CSV files and their manifest."""
     try:
         return exports.export_csv(context.session, settings.EXPORT_DIR, context.run.id, context.report)
-    except exports.ExportFolderError as error:
+    except exports.ExportError as error:
         raise StepFailed(str(error)) from error
 
 

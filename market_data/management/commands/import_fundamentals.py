@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from market_data import ingest
 from market_data.models import RejectedRow
+from market_data.tables import ready_tables
 from stocks.fundamentals_files import FundamentalsUnreadableError
 from stocks.statements import Imported, import_fundamentals
 
@@ -40,6 +41,7 @@ class Command(BaseCommand):
         CommandError
             No folder is named, nothing usable is in it, or a file is damaged; nothing is written then.
         """
+        ready_tables(self.stderr)
         folder = options["dir"] or settings.FUNDAMENTALS_DIR
         if folder is None:
             raise CommandError("No folder is named: set FUNDAMENTALS_DIR, or pass --dir.")

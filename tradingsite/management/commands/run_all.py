@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from market_data.job_command import checked_session, failure, run_job, run_report, seconds, summary
 from market_data.models import PipelineRun
+from market_data.tables import ready_tables
 from tradingsite import evening
 
 JOBS = ("pipeline", "fill_data", "business_logic", "validation", "training", "selection", "csv_export")
@@ -30,6 +31,7 @@ class Command(BaseCommand):
     def handle(self, *_: object, **options: Any) -> None:
         """Run the jobs in order; stop at the first that does not complete."""
         quiet = options["json"]
+        ready_tables(self.stderr)
         session = checked_session(options["date"])
         begun = time.monotonic()
         if settings.FUNDAMENTALS_DIR:

@@ -1,0 +1,15 @@
+"""Makes sure that the tables exist before a command works on them: an empty database is a place to start from, not an error."""
+
+from django.core.management import call_command
+from django.core.management.base import OutputWrapper
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+
+def ready_tables(said: OutputWrapper) -> None:
+    """Apply the migrations that are not applied yet, saying so."""
+    executor = MigrationExecutor(connection)
+    pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if pending:
+        said.write(f"Bringing the tables up to date ({len(pending)} migrations) …")
+        call_command("migrate", verbosity=0, interactive=False)
