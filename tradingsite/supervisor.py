@@ -52,6 +52,8 @@ class Service:
         Variables besides the inherited ones.
     reload_signal : signal.Signals or None
         What makes the main process take new sources; None leaves it alone.
+    stop_signal : signal.Signals
+        What asks the main process to end in good order.
     cluster : str or None
         The queue cluster it is, to be watched for progress.
     log : Path or None
@@ -64,6 +66,7 @@ class Service:
     command: tuple[str, ...]
     environment: dict[str, str] = field(default_factory=dict)
     reload_signal: signal.Signals | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
     cluster: str | None = None
     log: Path | None = None
     once: bool = False
@@ -238,7 +241,7 @@ class Supervisor:
             signal.signal(number, lambda *_: hurry.set())
         running = [child for child in self._children if child.process is not None]
         for child in running:
-            child.send(signal.SIGTERM)
+            child.send(child.service.stop_signal)
         deadline = time.monotonic() + _GRACE_SECONDS
         while any(child.process and child.process.poll() is None for child in running):
             if hurry.wait(0.1) or time.monotonic() > deadline:

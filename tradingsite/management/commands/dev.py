@@ -90,7 +90,9 @@ def _services(*, first_run: bool) -> list[Service]:
             )
         )
     if first_run:
-        services.append(Service(name="first run", command=(python, manage, "run_all"), once=True))
+        # Interrupted as by Ctrl-C, its run is recorded as such, and the next start goes on.
+        command = (python, manage, "run_all")
+        services.append(Service(name="first run", command=command, once=True, stop_signal=signal.SIGINT))
     return services
 
 
