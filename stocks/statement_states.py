@@ -64,7 +64,8 @@ def _four_quarters(known: pd.DataFrame) -> pd.DataFrame:
     by_state = [quarters["symbol"], quarters["known_on"]]
     behind = months.groupby(by_state).transform("max") - months
     quarters = quarters.assign(lag=behind // 3).loc[(behind % 3 == 0) & (behind < 24)]
-    group = ["symbol", "known_on"]
+    group, lines = ["symbol", "known_on"], ["revenue", "operating_income", "net_income"]
+    quarters = quarters.drop_duplicates([*group, "lag"], keep="last")
     newest = quarters.loc[quarters["lag"] == 0].set_index(group)
     states = pd.DataFrame(
         {
@@ -73,9 +74,10 @@ def _four_quarters(known: pd.DataFrame) -> pd.DataFrame:
             "net_income_quarter": newest["net_income"],
         }
     )
-    lines = ["revenue", "operating_income", "net_income"]
-    recent = quarters.loc[quarters["lag"] < 4].groupby(group)[lines].sum(min_count=4)
-    before = quarters.loc[quarters["lag"] >= 4].groupby(group)[lines].sum(min_count=4)
+    by_lag = [quarters.loc[quarters["lag"] == lag].set_index(group)[lines].reindex(states.index) for lag in range(8)]
+    # Added one by one, always in this order: the last bit must not hang on how many other companies are summed.
+    recent = by_lag[0] + by_lag[1] + by_lag[2] + by_lag[3]
+    before = by_lag[4] + by_lag[5] + by_lag[6] + by_lag[7]
     return states.join(recent).join(before.add_suffix("_before"))
 
 

@@ -56,3 +56,26 @@ def current_symbols(frame: pd.DataFrame, as_of: date, *, key: Sequence[str] = ()
             frame = frame.drop_duplicates(["symbol", *key], keep="first")
         frame = frame.sort_values(["symbol", *key], kind="stable")
     return frame.reset_index(drop=True)
+
+
+def followed(bars: pd.DataFrame) -> pd.DataFrame:
+    """Bars of an old file under the symbols that own their history now.
+
+    A file of a session before a rename names the old symbol, but its history has moved: without this, reading a revised
+    file again would bring the old symbol back.
+
+    Parameters
+    ----------
+    bars
+        Has symbol and date.
+
+    Returns
+    -------
+    DataFrame
+        Same rows and order; a row dated before a rename bears the symbol that took it over.
+    """
+    changes = SymbolChange.objects.order_by("date", "id").values_list("from_symbol", "to_symbol", "date")
+    symbols = bars["symbol"].copy()
+    for old, new, day in changes:
+        symbols = symbols.mask((symbols == old) & (bars["date"] < pd.Timestamp(day)), new)
+    return bars.assign(symbol=symbols)

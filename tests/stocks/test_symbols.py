@@ -1,0 +1,51 @@
+"""Old symbols in what sources say."""
+
+from datetime import date
+
+import pandas as pd
+import pytest
+
+from stocks import bulk
+from stocks.models import Stock
+from stocks.symbols import current_symbols, followed, successors
+
+pytestmark = pytest.mark.django_db
+
+
+def renamed(*changes):
+    frame = pd.DataFrame(changes, columns=["from_symbol", "to_symbol", "date"])
+    frame = frame.assign(date=pd.to_datetime(frame["date"]), proof="isin", evidence="{}")
+    bulk.upsert("symbol_changes", frame, ("from_symbol", "date"), "run_1")
+
+
+def test_the_symbol_in_use_at_the_end_of_a_chain():
+    renamed(("A", "B", "2026-01-05"), ("B", "C", "2026-02-02"))
+    assert successors(date(2026, 1, 4)) == {}
+    assert successors(date(2026, 1, 5)) == {"A": "B"}
+    assert successors(date(2026, 2, 2)) == {"A": "C", "B": "C"}
+
+
+def test_a_symbol_renamed_there_and_back_is_itself():
+    renamed(("A", "B", "2026-01-05"), ("B", "A", "2026-02-02"))
+    assert successors(date(2026, 3, 1)) == {"B": "A"}
+
+
+def test_a_symbol_that_another_company_took_is_not_replaced():
+    renamed(("A", "B", "2026-01-05"))
+    Stock.objects.create(symbol="A")
+    assert successors(date(2026, 3, 1)) == {}
+
+
+def test_where_both_have_a_row_the_new_symbol_s_stays():
+    renamed(("OLD", "NEW", "2026-01-05"))
+    frame = pd.DataFrame({"symbol": ["NEW", "OLD", "OLD", "Z"], "day": [2, 1, 2, 1], "value": [20, 11, 12, 0]})
+    result = current_symbols(frame, date(2026, 1, 5), key=("day",))
+    assert result.to_dict("list") == {"symbol": ["NEW", "NEW", "Z"], "day": [1, 2, 1], "value": [11, 20, 0]}
+    assert current_symbols(frame, date(2026, 1, 4), key=("day",))["symbol"].tolist() == ["NEW", "OLD", "OLD", "Z"]
+
+
+def test_an_old_file_read_again_bears_the_new_symbols():
+    renamed(("A", "B", "2026-01-05"), ("B", "C", "2026-02-02"))
+    days = pd.to_datetime(["2026-01-04", "2026-01-05", "2026-01-05", "2026-02-02", "2026-02-02"])
+    bars = pd.DataFrame({"symbol": ["A", "A", "B", "B", "C"], "date": days})
+    assert followed(bars)["symbol"].tolist() == ["C", "A", "C", "B", "C"]
