@@ -2,11 +2,16 @@
 
 import base64
 import hashlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.db import models
+
+if TYPE_CHECKING:
+    _Text = models.TextField[str, str]
+else:
+    _Text = models.TextField  # takes no type arguments at run time
 
 
 class SecretUnreadable(ValueError):
@@ -19,7 +24,7 @@ def cipher() -> MultiFernet:
     return MultiFernet([Fernet(base64.urlsafe_b64encode(hashlib.sha256(key.encode()).digest())) for key in keys])
 
 
-class EncryptedTextField(models.TextField):
+class EncryptedTextField(_Text):
     """Text that is encrypted in the database and plain in Python."""
 
     def get_prep_value(self, value: Any) -> str | None:
@@ -40,5 +45,6 @@ class EncryptedTextField(models.TextField):
             return cipher().decrypt(value.encode()).decode()
         except InvalidToken as error:
             raise SecretUnreadable(
-                "A stored broker secret cannot be decrypted: put the key it was saved with back into CREDENTIAL_KEYS, or enter it anew."
+                "A stored broker secret cannot be decrypted: put the key it was saved with back into CREDENTIAL_KEYS,"
+                " or enter it anew."
             ) from error

@@ -57,7 +57,9 @@ class Strategy(models.Model):
         PAPER = "paper", "Paper"
         LIVE = "live", "Live"
 
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, help_text="empty: a system row")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, help_text="empty: a system row"
+    )
     name = models.CharField(max_length=100)
     kind = models.CharField(max_length=50, choices=Kind)
     parameters = models.JSONField(default=dict, blank=True, validators=[validate_parameters])
@@ -103,7 +105,9 @@ class Order(models.Model):
     symbol = models.CharField(max_length=50)
     side = models.CharField(max_length=4, choices=Side)
     quantity = models.PositiveIntegerField(help_text="shares")
-    order_type = models.CharField(max_length=10, choices=(("market", "Market"), ("limit", "Limit"), ("sl", "Stop"), ("sl-m", "Stop market")))
+    order_type = models.CharField(
+        max_length=10, choices=(("market", "Market"), ("limit", "Limit"), ("sl", "Stop"), ("sl-m", "Stop market"))
+    )
     product = models.CharField(max_length=10, choices=(("cnc", "Delivery"), ("mis", "Intraday")))
     price = money("₹ per share", null=True)
     trigger_price = money("₹ per share", null=True)
@@ -121,7 +125,9 @@ class Order(models.Model):
         constraints = (
             models.UniqueConstraint(fields=("broker", "broker_order_id"), name="orders_broker_id"),
             models.CheckConstraint(condition=models.Q(quantity__gt=0), name="orders_quantity_positive"),
-            models.CheckConstraint(condition=models.Q(filled_quantity__lte=models.F("quantity")), name="orders_not_overfilled"),
+            models.CheckConstraint(
+                condition=models.Q(filled_quantity__lte=models.F("quantity")), name="orders_not_overfilled"
+            ),
         )
 
     def __str__(self) -> str:
