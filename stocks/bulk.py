@@ -1,13 +1,14 @@
 """Bulk writes: COPY into a staging table, images of the rows about to change, one upsert.
 
-Source of the method: PostgreSQL's manual on populating a database; a frame goes through Arrow's CSV writer, whose floats
-are the shortest text that reads back to the same number. Rows carry the run that inserted them (`run_id`); of rows that
-a run overwrites or deletes, an image is kept in `run_undo`, so that rolling the run back restores them exactly.
+Source of the method: PostgreSQL's manual on populating a database; a frame goes through Arrow's CSV writer, whose
+floats are the shortest text that reads back to the same number. Rows carry the run that inserted them (`run_id`); of
+rows that a run overwrites or deletes, an image is kept in `run_undo`, so that rolling the run back restores them
+exactly.
 """
 
 import io
 from collections.abc import Sequence
-from typing import LiteralString, NamedTuple
+from typing import Any, LiteralString, NamedTuple
 
 import pandas as pd
 import psycopg
@@ -86,10 +87,10 @@ def update(table: str, frame: pd.DataFrame, key: Sequence[str], run_id: str) -> 
                 differ=_differ(values),
             )
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
-def keep(table: str, where: LiteralString, parameters: Sequence[object], run_id: str) -> int:
+def keep(table: str, where: LiteralString, parameters: Sequence[Any], run_id: str) -> int:
     """Keep images of the rows that `where` names (alias `t`), except those the run itself inserted; return how many."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -99,10 +100,10 @@ def keep(table: str, where: LiteralString, parameters: Sequence[object], run_id:
             ).format(table=sql.Identifier(table), where=sql.SQL(where)),
             [run_id, table, run_id, *parameters],
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
-def delete(table: str, where: LiteralString, parameters: Sequence[object], run_id: str) -> int:
+def delete(table: str, where: LiteralString, parameters: Sequence[Any], run_id: str) -> int:
     """Delete the rows that `where` names (alias `t`), keeping images; return how many."""
     keep(table, where, parameters, run_id)
     with connection.cursor() as cursor:
@@ -110,7 +111,7 @@ def delete(table: str, where: LiteralString, parameters: Sequence[object], run_i
             table=sql.Identifier(table), where=sql.SQL(where)
         )
         cursor.execute(statement, list(parameters))
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def roll_back(table: str, run_id: str) -> Written:
@@ -126,7 +127,8 @@ def roll_back(table: str, run_id: str) -> Written:
         cursor.execute(sql.SQL("DELETE FROM {table} WHERE run_id = %s").format(table=name), [run_id])
         removed = cursor.rowcount
         cursor.execute(
-            "SELECT a.attname FROM pg_attribute a WHERE a.attrelid = %s::regclass AND a.attnum > 0 AND NOT a.attisdropped",
+            "SELECT a.attname FROM pg_attribute a"
+            " WHERE a.attrelid = %s::regclass AND a.attnum > 0 AND NOT a.attisdropped",
             [table],
         )
         columns = [row[0] for row in cursor.fetchall()]
@@ -181,7 +183,7 @@ def read_frame(
         strings_can_be_null=True, quoted_strings_can_be_null=False, timestamp_parsers=[pa_csv.ISO8601]
     )
     table = pa_csv.read_csv(buffer, convert_options=options)
-    frame = table.to_pandas()
+    frame: pd.DataFrame = table.to_pandas()
     for name, column in zip(table.column_names, table.columns, strict=True):
         # Whole numbers with NULLs among them would come as floats, which lose digits and are no whole numbers any more.
         if pa.types.is_integer(column.type) and column.null_count:
@@ -235,7 +237,8 @@ def _csv(frame: pd.DataFrame) -> memoryview:
 def _keep_changing(cursor: CursorWrapper, table: str, key: Sequence[str], values: Sequence[str], run_id: str) -> None:
     cursor.execute(
         sql.SQL(
-            "INSERT INTO run_undo (run_id, table_name, row_image) SELECT %s, %s, to_jsonb(t) FROM {table} t JOIN staging s ON {same}"
+            "INSERT INTO run_undo (run_id, table_name, row_image)"
+            " SELECT %s, %s, to_jsonb(t) FROM {table} t JOIN staging s ON {same}"
             " WHERE t.run_id IS DISTINCT FROM %s AND {differ}"
         ).format(table=sql.Identifier(table), same=_list("t.{0} = s.{0}", key, " AND "), differ=_differ(values)),
         [run_id, table, run_id],
@@ -247,7 +250,8 @@ def _merge(
 ) -> Written:
     cursor.execute(
         sql.SQL(
-            "WITH written AS (INSERT INTO {table} AS t ({columns}) SELECT {columns} FROM staging s ON CONFLICT ({key}) DO UPDATE SET {sets}"
+            "WITH written AS (INSERT INTO {table} AS t ({columns}) SELECT {columns} FROM staging s"
+            " ON CONFLICT ({key}) DO UPDATE SET {sets}"
             " WHERE {differ} RETURNING (xmax = 0) AS inserted)"
             " SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted) FROM written"
         ).format(

@@ -1,7 +1,7 @@
 """The listed universe, its dated facts, and what is suggested each session.
 
-Units are in each field's ``help_text``: ₹ for prices, ₹ crore for market caps and statement lines, percent where the name
-or the help text says so. A missing value is NULL, never 0.
+Units are in each field's ``help_text``: ₹ for prices, ₹ crore for market caps and statement lines, percent where the
+name or the help text says so. A missing value is NULL, never 0.
 """
 
 from django.core.validators import MinValueValidator
@@ -125,7 +125,9 @@ class StockMetrics(Fundamentals):
     issue_size = models.BigIntegerField(null=True, blank=True, help_text="issued shares known on the date")
     turnover_median_20 = amount("₹ lakh, median turnover of the last 20 sessions")
     atr_percentage = amount("percent of the close")
-    tradable = models.BooleanField(default=False, db_default=False, help_text="share, series EQ, liquid, not quarantined")
+    tradable = models.BooleanField(
+        default=False, db_default=False, help_text="share, series EQ, liquid, not quarantined"
+    )
     exclusion = models.CharField(max_length=200, null=True, blank=True, help_text="why it is not tradable")
     run_id = models.CharField(max_length=64, null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())

@@ -8,9 +8,9 @@ from stocks.bulk import read_frame
 from stocks.models import Publication, Stock, SuggestedStock
 
 _FIGURES = (
-    "current_price, market_cap, pe_ratio, pb_ratio, roe, eps, beta, debt_to_equity, revenue_growth, earnings_growth, operating_margin,"
-    " net_margin, profit_margin, book_value, peg_ratio, roa, current_ratio, quick_ratio, historical_volatility_1y, atr_14,"
-    " turnover_median_20, atr_percentage"
+    "current_price, market_cap, pe_ratio, pb_ratio, roe, eps, beta, debt_to_equity, revenue_growth, earnings_growth,"
+    " operating_margin, net_margin, profit_margin, book_value, peg_ratio, roa, current_ratio, quick_ratio,"
+    " historical_volatility_1y, atr_14, turnover_median_20, atr_percentage"
 )
 
 
@@ -26,8 +26,9 @@ def metrics_frame(session: date) -> pd.DataFrame:
     """
     columns = ", ".join(f"m.{name.strip()}" for name in _FIGURES.split(","))
     frame = read_frame(
-        f"SELECT m.symbol, s.stock_name, s.sector, s.industry, m.volume, m.avg_volume_30d, m.market_cap_category, m.tradable, m.exclusion,"
-        f" {columns} FROM stock_metrics m JOIN stocks s USING (symbol) WHERE m.date = %s ORDER BY m.symbol COLLATE \"C\"",
+        "SELECT m.symbol, s.stock_name, s.sector, s.industry, m.volume, m.avg_volume_30d, m.market_cap_category,"
+        f" m.tradable, m.exclusion, {columns} FROM stock_metrics m JOIN stocks s USING (symbol)"
+        ' WHERE m.date = %s ORDER BY m.symbol COLLATE "C"',
         [session],
     )
     kinds = {name.strip(): "float64" for name in _FIGURES.split(",")} | {"tradable": bool}
@@ -36,7 +37,9 @@ def metrics_frame(session: date) -> pd.DataFrame:
 
 def picked_before(strategy: str, session: date) -> set[str]:
     """Return the symbols of a strategy's last list published for a session before this one."""
-    before = Publication.objects.filter(strategy=strategy, date__lt=session, superseded_at=None).order_by("-date").first()
+    before = (
+        Publication.objects.filter(strategy=strategy, date__lt=session, superseded_at=None).order_by("-date").first()
+    )
     if before is None:
         return set()
     return set(SuggestedStock.objects.filter(publication=before).values_list("symbol", flat=True))

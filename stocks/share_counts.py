@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
+from typing import Any
 
 import pandas as pd
 
@@ -18,6 +19,14 @@ _COUNTS = """
     SELECT symbol, snapshot, snapshot + 1, market_cap * 1e7 / close, 'snapshots' FROM fundamental_snapshots
     WHERE market_cap > 0 AND close > 0 AND snapshot < %s"""
 
+_KINDS: dict[str, Any] = {
+    "symbol": object,
+    "date": "datetime64[ns]",
+    "known_on": "datetime64[ns]",
+    "shares": "float64",
+    "source": object,
+}
+
 
 def share_counts(as_of: date, symbols: Sequence[str]) -> pd.DataFrame:
     """Return the issued shares of some symbols as known on a day.
@@ -25,20 +34,25 @@ def share_counts(as_of: date, symbols: Sequence[str]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        symbol, date (the day the count stands for), known_on, shares, source; sorted by symbol and date. A screener's count is
-        its market cap over its close, known from the day after.
+        symbol, date (the day the count stands for), known_on, shares, source; sorted by symbol and date. A screener's
+        count is its market cap over its close, known from the day after.
     """
     if not symbols:
-        return pd.DataFrame({"symbol": [], "date": [], "known_on": [], "shares": [], "source": []})
-    frame = current_symbols(read_frame(_COUNTS, [as_of, as_of, as_of], dates=("date", "known_on")), as_of)
-    return frame.loc[frame["symbol"].isin(set(symbols))].sort_values(["symbol", "date"], kind="stable", ignore_index=True)
+        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in _KINDS.items()})
+    frame = current_symbols(read_frame(_COUNTS, [as_of, as_of, as_of], dates=("date", "known_on")), as_of).astype(
+        _KINDS
+    )
+    return frame.loc[frame["symbol"].isin(set(symbols))].sort_values(
+        ["symbol", "date"], kind="stable", ignore_index=True
+    )
 
 
 def issue_sizes_around(session: date) -> pd.DataFrame:
-    """Return issued shares of the session and of the last report pack in the week before it: symbol, before, today; often empty."""
+    """Return symbol, its issued shares before (last report pack of the week before) and today; often empty."""
     return read_frame(
         "SELECT t.symbol, b.issue_size AS before, t.issue_size AS today FROM exchange_facts t"
-        " CROSS JOIN LATERAL (SELECT issue_size FROM exchange_facts b WHERE b.symbol = t.symbol AND b.issue_size IS NOT NULL"
+        " CROSS JOIN LATERAL (SELECT issue_size FROM exchange_facts b"
+        " WHERE b.symbol = t.symbol AND b.issue_size IS NOT NULL"
         " AND b.date < t.date AND b.date >= t.date - 7 ORDER BY b.date DESC LIMIT 1) b"
         " WHERE t.date = %s AND t.issue_size IS NOT NULL ORDER BY t.symbol",
         [session],

@@ -52,7 +52,10 @@ def test_roll_back_restores_every_column_of_changed_deleted_and_inserted_rows() 
     before = snapshot()
     changed = statements(symbol=["A", "C"], revenue=[5.0, 6.0])
     assert bulk.upsert("financial_statements", changed, KEY, "run_2") == (1, 1)
-    assert bulk.upsert("financial_statements", statements(symbol=["A", "C"], revenue=[7.0, 8.0]), KEY, "run_2") == (0, 2)
+    assert bulk.upsert("financial_statements", statements(symbol=["A", "C"], revenue=[7.0, 8.0]), KEY, "run_2") == (
+        0,
+        2,
+    )
     assert bulk.delete("financial_statements", "t.symbol = %s", ["B"], "run_2") == 1
     bulk.roll_back("financial_statements", "run_2")
     assert snapshot() == before
@@ -70,7 +73,9 @@ def test_update_touches_only_what_exists_and_differs() -> None:
 def test_frames_come_back_as_they_went_in() -> None:
     bulk.upsert("financial_statements", statements(), KEY, "run_1")
     frame = bulk.read_frame(
-        "SELECT symbol, period_end, revenue FROM financial_statements WHERE symbol = ANY(%s) ORDER BY symbol", [["A", "B"]], dates=("period_end",)
+        "SELECT symbol, period_end, revenue FROM financial_statements WHERE symbol = ANY(%s) ORDER BY symbol",
+        [["A", "B"]],
+        dates=("period_end",),
     )
     assert frame["revenue"].iloc[0] == 0.1 + 0.2
     assert np.isnan(frame["revenue"].iloc[1])

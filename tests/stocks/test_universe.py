@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from django.db import connection
 
-from stocks import bulk, universe
+from stocks import bulk, share_counts, universe
 from stocks.metrics import METRIC_COLUMNS
 from stocks.models import ExchangeFact, Stock, StockMetrics, SymbolChange
 from stocks.symbols import successors
@@ -205,8 +205,9 @@ def test_facts_of_a_pack_keep_no_zero():
 def test_issue_sizes_around_a_session_need_a_pack_within_the_week_before():
     for day, size in ((MONDAY, 1000), (TUESDAY, 2000)):
         universe.record_facts(listed(symbol="A", issue_size=size, market_cap_crores=1.0, pe_ratio=None), day, "run_1")
-    assert universe.issue_sizes_around(TUESDAY).to_dict("records") == [{"symbol": "A", "before": 1000, "today": 2000}]
-    assert universe.issue_sizes_around(MONDAY).empty
+    around = share_counts.issue_sizes_around(TUESDAY)
+    assert around.to_dict("records") == [{"symbol": "A", "before": 1000, "today": 2000}]
+    assert share_counts.issue_sizes_around(MONDAY).empty
 
 
 def test_stocks_are_the_latest_metrics():
