@@ -48,7 +48,9 @@ def checked_session(text: str | None) -> date:
             raise CommandError(f"--date {session} is not over yet: the latest completed session is {latest}.")
         if not trading_calendar.is_session(session):
             before = trading_calendar.session_on_or_before(session)
-            raise CommandError(f"--date {session} ({session:%A}) is no session of the exchange; the one before it is {before}.")
+            raise CommandError(
+                f"--date {session} ({session:%A}) is no session of the exchange; the one before it is {before}."
+            )
     except trading_calendar.CalendarError as error:
         raise CommandError(str(error)) from error
     return session
@@ -62,8 +64,12 @@ class JobCommand(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add `--date` where the job stands for a session, and `--json`."""
         if saga_of(self.job).needs_session:
-            parser.add_argument("--date", metavar="YYYY-MM-DD", help="session to run for (default: the latest completed one)")
-        parser.add_argument("--json", action="store_true", help="print one JSON object on standard output and nothing else there")
+            parser.add_argument(
+                "--date", metavar="YYYY-MM-DD", help="session to run for (default: the latest completed one)"
+            )
+        parser.add_argument(
+            "--json", action="store_true", help="print one JSON object on standard output and nothing else there"
+        )
 
     def handle(self, *_: object, **options: Any) -> None:
         """Run the job and print its summary.
@@ -85,7 +91,9 @@ class JobCommand(BaseCommand):
         return {}
 
 
-def run_job(job: str, session: date | None, *, quiet: bool = False, options: dict[str, Any] | None = None) -> PipelineRun:
+def run_job(
+    job: str, session: date | None, *, quiet: bool = False, options: dict[str, Any] | None = None
+) -> PipelineRun:
     """Create a run and do it here, with progress on standard error; return it as it ended.
 
     Raises
@@ -133,16 +141,24 @@ def run_report(run: PipelineRun) -> dict[str, Any]:
 
 def seconds(timed: Any) -> float | None:
     """Return how long a run or step took, in seconds."""
-    return round((timed.ended_at - timed.started_at).total_seconds(), 1) if timed.ended_at and timed.started_at else None
+    return (
+        round((timed.ended_at - timed.started_at).total_seconds(), 1) if timed.ended_at and timed.started_at else None
+    )
 
 
 def summary(run: PipelineRun) -> str:
     """Return one screen about a finished run."""
-    head = f"{saga_of(run.job).description}: {run.get_status_display().lower()}  ({run.id}, session {run.session or 'none'}, {seconds(run)} s)"
+    head = (
+        f"{saga_of(run.job).description}: {run.get_status_display().lower()}"
+        f"  ({run.id}, session {run.session or 'none'}, {seconds(run)} s)"
+    )
     lines = [head]
     for step in run.steps.order_by("order"):
         reason = f"  {step.reason}" if step.reason else ""
-        lines.append(f"  {step.name:<22} {step.status:<10} {step.records_processed:>12,} records {seconds(step) or 0:>7.1f} s{reason}")
+        lines.append(
+            f"  {step.name:<22} {step.status:<10} {step.records_processed:>12,} records"
+            f" {seconds(step) or 0:>7.1f} s{reason}"
+        )
     lines += [f"  {name.replace('_', ' ')}: {_shown(value)}" for name, value in run.summary.items()]
     return "\n".join(lines)
 
@@ -155,4 +171,5 @@ def _shown(value: Any) -> str:
 
 def failure(run: PipelineRun) -> str:
     """Return the sentence about why a run did not complete."""
-    return f"{run.id} {run.get_status_display().lower()}: {run.reason or 'see its steps'}  (`retry_failed {run.id}` goes on from there)"
+    why = run.reason or "see its steps"
+    return f"{run.id} {run.get_status_display().lower()}: {why}  (`retry_failed {run.id}` goes on from there)"

@@ -19,7 +19,7 @@ def symbol_key() -> "models.ForeignKey[Stock, Stock]":
 class DailyBar(models.Model):
     """One session of one symbol, as the exchange published it.
 
-    The unique key (symbol, date) also serves `symbol, date DESC`, so the contract's second index would only cost writes.
+    The unique key (symbol, date) also serves `symbol, date DESC`: the contract's second index would only cost writes.
     """
 
     class Status(models.TextChoices):
@@ -116,6 +116,9 @@ class Quote(models.Model):
     class Meta:
         db_table = "quotes"
         constraints = (models.UniqueConstraint(fields=("symbol", "at"), name="quotes_symbol_at"),)
+
+    def __str__(self) -> str:
+        return f"{self.symbol_id} {self.at}"
 
 
 class MarketDay(models.Model):
@@ -304,6 +307,9 @@ class RunUndo(models.Model):
         db_table = "run_undo"
         indexes = (models.Index(fields=("run_id", "table_name"), name="idx_undo_run"),)
 
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.table_name}"
+
 
 class RejectedRow(models.Model):
     """A row of a source that was not taken, with the reason."""
@@ -319,6 +325,9 @@ class RejectedRow(models.Model):
     class Meta:
         db_table = "rejected_rows"
         indexes = (models.Index(fields=("session", "reason"), name="idx_rejected_session"),)
+
+    def __str__(self) -> str:
+        return f"{self.symbol} {self.reason}"
 
 
 class Finding(models.Model):

@@ -17,7 +17,12 @@ class ProgressView:
     def __init__(self, stream: TextIO, run: PipelineRun, *, quiet: bool) -> None:
         self._stream, self._run, self._quiet = stream, run, quiet
         self._is_terminal = stream.isatty() and not quiet
-        columns = (TextColumn("{task.description:<22}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"), TimeElapsedColumn())
+        columns = (
+            TextColumn("{task.description:<22}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeElapsedColumn(),
+        )
         self._progress = Progress(*columns, console=Console(file=stream), disable=not self._is_terminal)
         self._bars: dict[str, TaskID] = {}
         self._said: dict[str, float] = {}
@@ -26,7 +31,9 @@ class ProgressView:
         self._progress.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._progress.stop()
 
     def __call__(self, step: str, fraction: float, line: str | None) -> None:

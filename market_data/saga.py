@@ -1,4 +1,4 @@
-"""What a saga is: steps, what a step may know and say, the errors, and the registry that each app's `sagas.py` fills."""
+"""What a saga is: steps, what a step may know and say, errors, and the registry that each app's `sagas.py` fills."""
 
 import logging
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""The saga engine: claims steps, runs them under a lease, commits them whole or not at all, and picks up what was dropped.
+"""The saga engine: claims steps, runs them under a lease, commits them whole or not at all, picks up what was dropped.
 
 The row of a step *is* its state. One conditional UPDATE claims it, counting the attempt and raising its fence; a lease,
 renewed over a connection of its own, holds it. What a step computes is written in one transaction which first takes the
@@ -67,10 +67,12 @@ def _claim(step: PipelineStep, definition: Step) -> bool:
     """Take the step in one conditional UPDATE; of any number of simultaneous deliveries one wins."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE pipeline_execution_tracking SET status = 'running', attempts = attempts + 1, fence = fence + 1, worker = %s,"
-            " lease_until = now() + make_interval(secs => %s), started_at = coalesce(started_at, now()), ended_at = NULL, reason = ''"
+            "UPDATE pipeline_execution_tracking SET status = 'running', attempts = attempts + 1, fence = fence + 1,"
+            " worker = %s, lease_until = now() + make_interval(secs => %s),"
+            " started_at = coalesce(started_at, now()), ended_at = NULL, reason = ''"
             " WHERE id = %s AND status IN ('pending', 'running') AND (lease_until IS NULL OR lease_until < now())"
-            " AND (not_before IS NULL OR not_before <= now()) AND attempts < %s AND pg_try_advisory_xact_lock(%s, id::int)"
+            " AND (not_before IS NULL OR not_before <= now()) AND attempts < %s"
+            " AND pg_try_advisory_xact_lock(%s, id::int)"
             " RETURNING fence, attempts",
             [f"{socket.gethostname()}:{os.getpid()}", LEASE_SECONDS, step.pk, definition.max_attempts, _LOCK_CLASS],
         )
@@ -83,12 +85,15 @@ def _claim(step: PipelineStep, definition: Step) -> bool:
 
 
 def _pause(step: PipelineStep, definition: Step) -> float | None:
-    """Seconds until the step may be claimed; None when it is in other hands or out of attempts (which is then recorded)."""
+    """Seconds until the step may be claimed; None when in other hands or out of attempts (which is then recorded)."""
     step.refresh_from_db()
     now = timezone.now()
     held = step.lease_until is not None and step.lease_until > now
     if not held and step.attempts >= definition.max_attempts and step.status != PipelineStep.Status.COMPLETED:
-        reason = f"{step.name} was begun {step.attempts} times and never ended: its worker died each time. See the log, then retry the run."
+        reason = (
+            f"{step.name} was begun {step.attempts} times and never ended: its worker died each time."
+            " See the log, then retry the run."
+        )
         _ended(step, PipelineStep.Status.ERRORED, reason, "")
         return 0.0
     if step.not_before is not None and step.not_before > now:

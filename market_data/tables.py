@@ -1,4 +1,4 @@
-"""Makes sure that the tables exist before a command works on them: an empty database is a place to start from, not an error."""
+"""Makes sure that the tables exist before a command works on them: an empty database is a start, not an error."""
 
 from django.core.management import call_command
 from django.core.management.base import OutputWrapper

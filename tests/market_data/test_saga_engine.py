@@ -37,7 +37,9 @@ class Script:
         return label
 
     def record(self, context: StepContext, label: str) -> int:
-        Finding.objects.create(run_id=context.run.id, check_name=f"{context.step.name}:{label}", severity="info", message="")
+        Finding.objects.create(
+            run_id=context.run.id, check_name=f"{context.step.name}:{label}", severity="info", message=""
+        )
         return 1
 
 
@@ -108,7 +110,12 @@ def test_what_a_step_says_fails_and_what_breaks_is_kept_with_its_traceback(scrip
     script.trouble["FIRST"] = [StepFailed("The file of 2026-04-30 is empty.")]
     run = saga_engine.advance(start().id)
     step = run.steps.get(name="FIRST")
-    assert (run.status, step.status, step.reason, step.traceback) == ("failed", "failed", "The file of 2026-04-30 is empty.", "")
+    assert (run.status, step.status, step.reason, step.traceback) == (
+        "failed",
+        "failed",
+        "The file of 2026-04-30 is empty.",
+        "",
+    )
     script.trouble["FIRST"] = [ZeroDivisionError("a")]
     run, names = runs.retry_failed(run.id, "test")
     run = saga_engine.advance(run.id)
@@ -145,7 +152,9 @@ def test_a_worker_whose_lease_was_taken_over_writes_nothing(script: Script) -> N
     def steal(context: StepContext) -> None:
         # As if this worker had slept past its lease and another one had claimed the step meanwhile.
         script.before_record = None
-        PipelineStep.objects.filter(pk=context.step.pk).update(fence=context.step.fence + 1, lease_until=timezone.now() - timedelta(1))
+        PipelineStep.objects.filter(pk=context.step.pk).update(
+            fence=context.step.fence + 1, lease_until=timezone.now() - timedelta(1)
+        )
 
     script.before_record = steal
     saga_engine.advance(run.id)
@@ -170,7 +179,9 @@ def test_a_step_whose_worker_dies_each_time_ends(script: Script) -> None:
 
 def test_nobody_claims_a_step_under_a_live_lease(script: Script) -> None:
     run = start()
-    run.steps.filter(name="FIRST").update(status="running", attempts=1, lease_until=timezone.now() + timedelta(minutes=1))
+    run.steps.filter(name="FIRST").update(
+        status="running", attempts=1, lease_until=timezone.now() + timedelta(minutes=1)
+    )
     assert saga_engine.advance(run.id).status == "running"
     assert written() == []
 

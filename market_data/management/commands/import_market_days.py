@@ -20,7 +20,10 @@ _YES, _NO = {"1", "true", "yes"}, {"0", "false", "no"}
 class Command(BaseCommand):
     """Imports market days; they overrule the library and the files."""
 
-    help = "Import market days from a CSV file with the columns date, kind, is_session and, where known, open and close (IST)."
+    help = (
+        "Import market days from a CSV file with the columns date, kind, is_session"
+        " and, where known, open and close (IST)."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the file."""
@@ -36,7 +39,9 @@ class Command(BaseCommand):
             raise CommandError(f"{path} cannot be read as CSV: {error}.") from error
         missing = [column for column in _NEEDED if column not in table.columns]
         if missing:
-            raise CommandError(f"{path} lacks the columns {', '.join(missing)}; its first line must name date, kind, is_session.")
+            raise CommandError(
+                f"{path} lacks the columns {', '.join(missing)}; its first line must name date, kind, is_session."
+            )
         days = pd.DataFrame([_day(number, row) for number, row in enumerate(table.to_dict("records"), start=2)])
         try:
             with transaction.atomic():
@@ -51,7 +56,14 @@ def _day(number: int, row: dict[Any, str]) -> dict[str, object]:
         said = row["is_session"].strip().lower()
         if said not in _YES | _NO:
             raise CommandError(f"is_session {said!r} is neither yes nor no")
-        hours = {name: time.fromisoformat(text) if (text := row.get(name, "").strip()) else None for name in ("open", "close")}
-        return {"date": parsed_date(row["date"].strip()), "kind": row["kind"].strip(), "is_session": said in _YES} | hours
+        hours = {
+            name: time.fromisoformat(text) if (text := row.get(name, "").strip()) else None
+            for name in ("open", "close")
+        }
+        return {
+            "date": parsed_date(row["date"].strip()),
+            "kind": row["kind"].strip(),
+            "is_session": said in _YES,
+        } | hours
     except (CommandError, ValueError) as error:
         raise CommandError(f"Line {number}: {str(error).rstrip('.')}. Nothing was imported.") from error

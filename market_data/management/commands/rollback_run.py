@@ -18,7 +18,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the run's id and `--json`."""
         parser.add_argument("run", help="id of the run, or one of its retry_… aliases")
-        parser.add_argument("--json", action="store_true", help="print one JSON object on standard output and nothing else there")
+        parser.add_argument(
+            "--json", action="store_true", help="print one JSON object on standard output and nothing else there"
+        )
 
     def handle(self, *_: object, **options: Any) -> None:
         """Roll back and say how many rows changed."""

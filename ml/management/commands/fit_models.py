@@ -18,13 +18,18 @@ from ml.walk_forward import TooLittleHistory
 class Command(BaseCommand):
     """Fits the models of one session and prints the row to store as one JSON object; writes files, no table."""
 
-    help = "Fit the models of one session into MODELS_DIR and print what to record (train_models runs this and records it)."
+    help = (
+        "Fit the models of one session into MODELS_DIR and print what to record"
+        " (train_models runs this and records it)."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the session and the estimator."""
         parser.add_argument("--date", required=True, metavar="YYYY-MM-DD", help="last session whose facts may be used")
         parser.add_argument("--estimator", default=settings.ESTIMATOR, help="name in the registry of estimators")
-        parser.add_argument("--lookback", type=int, default=settings.TRAINING_LOOKBACK_DAYS, help="calendar days learnt from")
+        parser.add_argument(
+            "--lookback", type=int, default=settings.TRAINING_LOOKBACK_DAYS, help="calendar days learnt from"
+        )
 
     def handle(self, *_: object, **options: Any) -> None:
         """Fit, save, print."""
