@@ -1,7 +1,7 @@
 """Typed reads of the environment: the only file besides settings that looks at it.
 
-Order of precedence: the process's environment, then `.env` beside manage.py, then the default in settings. Each variable may
-instead be given as ``NAME_FILE``, the path of a file that holds it (secrets of containers).
+Order of precedence: the process's environment, then `.env` beside manage.py, then the default in settings. Each
+variable may instead be given as ``NAME_FILE``, the path of a file that holds it (secrets of containers).
 """
 
 import os
@@ -30,7 +30,9 @@ def text(name: str, default: str = "") -> str:
         try:
             return Path(path).read_text(encoding="utf-8").strip()
         except OSError as error:
-            raise ImproperlyConfigured(f"{name}_FILE names {path!r}, which cannot be read: {error.strerror}.") from error
+            raise ImproperlyConfigured(
+                f"{name}_FILE names {path!r}, which cannot be read: {error.strerror}."
+            ) from error
     return os.environ.get(name, default)
 
 
@@ -75,10 +77,10 @@ def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
     return value
 
 
-def folder(name: str, default: Path | None = None) -> Path | None:
-    """Return a path, relative ones from the project's folder; None when not set and without default."""
+def folder(name: str) -> Path | None:
+    """Return a path, relative ones from the project's folder; None when not set."""
     value = text(name)
-    return (BASE_DIR / value).resolve() if value else default
+    return (BASE_DIR / value).resolve() if value else None
 
 
 def words(name: str, default: str = "") -> list[str]:

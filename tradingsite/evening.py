@@ -13,7 +13,9 @@ def report(session: date) -> str:
     lines = []
     model = TrainedModel.objects.filter(session__lte=session).first()
     if model:
-        figures = ", ".join(f"{name} {value}" for name, value in model.metrics.items() if isinstance(value, int | float | str))
+        figures = ", ".join(
+            f"{name} {value}" for name, value in model.metrics.items() if isinstance(value, int | float | str)
+        )
         lines.append(f"model {model.id}: {model.status}, {model.samples:,} samples; {figures}")
     for publication in Publication.objects.filter(date=session, superseded_at=None).order_by("strategy"):
         first = ", ".join(pick["symbol"] for pick in publication.picks[:5])

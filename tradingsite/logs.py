@@ -13,7 +13,9 @@ import structlog
 
 FILES = {"data": "data_scheduler.log", "ml": "scheduler.log"}
 _SECRET_NAME = re.compile(r"(secret|token|password|passwd|authorization|api_?key|cookie)", re.IGNORECASE)
-_SECRET_TEXT = re.compile(r"(?i)((?:secret|token|password|api_?key)[\"']?\s*[=:]\s*[\"']?|://[^:/\s]+:)([^\s\"'&,@]{3,})")
+_SECRET_TEXT = re.compile(
+    r"(?i)((?:secret|token|password|api_?key)[\"']?\s*[=:]\s*[\"']?|://[^:/\s]+:)([^\s\"'&,@]{3,})"
+)
 
 
 def redacted(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -78,7 +80,11 @@ def logging_settings(level: str, app_log: Path, *, cluster: str, to_console: boo
             "console": {"class": "logging.StreamHandler", "formatter": "plain"},
         },
         "root": {"handlers": handlers, "level": level},
-        "loggers": {"django.db.backends": {"level": "INFO"}, "django_q": {"level": "WARNING"}, "axes": {"level": "WARNING"}},
+        "loggers": {
+            "django.db.backends": {"level": "INFO"},
+            "django_q": {"level": "WARNING"},
+            "axes": {"level": "WARNING"},
+        },
     }
 
 
@@ -87,7 +93,12 @@ def configure(settings: dict[str, Any]) -> None:
     Path(settings["handlers"]["file"]["filename"]).parent.mkdir(parents=True, exist_ok=True)
     logging.config.dictConfig(settings)
     structlog.configure(
-        processors=[structlog.stdlib.filter_by_level, *_SHARED[:5], *_SHARED[5:], structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_SHARED[:5],
+            *_SHARED[5:],
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )

@@ -4,7 +4,6 @@ import hashlib
 import os
 import secrets
 import sys
-from pathlib import Path
 from typing import Any
 
 import environ
@@ -14,7 +13,7 @@ from tradingsite import embedded, env
 from tradingsite.logs import logging_settings
 
 BASE_DIR = env.BASE_DIR
-VAR_DIR = env.folder("VAR_DIR", BASE_DIR / "var") or BASE_DIR / "var"
+VAR_DIR = env.folder("VAR_DIR") or BASE_DIR / "var"
 
 # --- what kind of place this is -------------------------------------------------------------------------------------
 APP_ENV = env.renamed("APP_ENV", "FLASK_ENV", "development")
@@ -62,19 +61,19 @@ SIMULATOR_SEED = env.whole("SIMULATOR_SEED", 1)
 # --- models and picks -----------------------------------------------------------------------------------------------
 ESTIMATOR = env.text("ESTIMATOR", "lightgbm")
 TRAINING_LOOKBACK_DAYS = env.whole("TRAINING_LOOKBACK_DAYS", 365, minimum=60)
-MODELS_DIR = env.folder("MODELS_DIR", VAR_DIR / "models")
-STOCK_FILTERS_FILE = env.folder("STOCK_FILTERS_FILE", BASE_DIR / "config" / "stock_filters.yaml")
+MODELS_DIR = env.folder("MODELS_DIR") or VAR_DIR / "models"
+STOCK_FILTERS_FILE = env.folder("STOCK_FILTERS_FILE") or BASE_DIR / "config" / "stock_filters.yaml"
 SCREENING_OVERRIDES = {
     "min_price": env.decimal("SCREENING_MIN_PRICE_THRESHOLD"),
     "min_market_cap_crores": env.decimal("SCREENING_MIN_MARKET_CAP_CRORES"),
     "min_volume": env.decimal("SCREENING_MIN_VOLUME"),
 }
-EXPORT_DIR = env.folder("EXPORT_DIR", BASE_DIR / "exports")
+EXPORT_DIR = env.folder("EXPORT_DIR") or BASE_DIR / "exports"
 
 
 # --- database and cache ---------------------------------------------------------------------------------------------
 def _database_url() -> str:
-    """Return the address from DATABASE_URL or POSTGRES_*, else that of the embedded server, which is started or joined."""
+    """Return the address from DATABASE_URL or POSTGRES_*, else that of the embedded server, started or joined."""
     url = env.text("DATABASE_URL")
     if url:
         return url
@@ -220,8 +219,9 @@ UNFOLD = {
 }
 
 # --- queue ----------------------------------------------------------------------------------------------------------
-# `retry` must lie above `timeout`, or a task still running is delivered again; a second delivery is harmless all the same,
-# because a step is claimed by one conditional UPDATE. Each cluster is one more `qcluster` process with Q_CLUSTER_NAME.
+# `retry` must lie above `timeout`, or a task still running is delivered again; a second delivery is harmless all the
+# same, because a step is claimed by one conditional UPDATE. Each cluster is one more `qcluster` process with
+# Q_CLUSTER_NAME.
 _QUEUE: dict[str, Any] = {"workers": 1, "timeout": 7200, "retry": 7500, "queue_limit": 1, "bulk": 1, "max_attempts": 1}
 CLUSTERS = ("data", "ml")
 Q_CLUSTER: dict[str, Any] = {
@@ -264,7 +264,7 @@ CONTENT_SECURITY_POLICY = {
 
 # --- logs -----------------------------------------------------------------------------------------------------------
 LOG_LEVEL = env.text("LOG_LEVEL", "INFO").upper()
-LOG_FILE = env.folder("LOG_FILE", BASE_DIR / "logs" / "app.log") or Path("logs/app.log")
+LOG_FILE = env.folder("LOG_FILE") or BASE_DIR / "logs" / "app.log"
 LOGGING_CONFIG = "tradingsite.logs.configure"
 LOGGING = logging_settings(
     LOG_LEVEL,

@@ -1,6 +1,6 @@
 """The facts an operator asks for first, gathered without counting a big table."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.conf import settings
@@ -75,7 +75,7 @@ def _cluster(name: str, now: datetime) -> dict[str, Any]:
     return {"cluster": name, "heartbeat_age_seconds": age, "queued": tasks.queue_length(name)}
 
 
-def _findings(session: object) -> dict[str, int]:
+def _findings(session: date) -> dict[str, int]:
     rows = Finding.objects.filter(session=session).values_list("severity").annotate(count=Count("pk"))
     return dict(rows.order_by("severity"))
 

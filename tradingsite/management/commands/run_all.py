@@ -25,8 +25,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add `--date` and `--json`."""
-        parser.add_argument("--date", metavar="YYYY-MM-DD", help="session to run for (default: the latest completed one)")
-        parser.add_argument("--json", action="store_true", help="print one JSON object on standard output and nothing else there")
+        parser.add_argument(
+            "--date", metavar="YYYY-MM-DD", help="session to run for (default: the latest completed one)"
+        )
+        parser.add_argument(
+            "--json", action="store_true", help="print one JSON object on standard output and nothing else there"
+        )
 
     def handle(self, *_: object, **options: Any) -> None:
         """Run the jobs in order; stop at the first that does not complete."""

@@ -16,7 +16,10 @@ HEARTBEAT = "market_data.tasks.heartbeat"
 class Command(BaseCommand):
     """Makes the queue's schedules equal to the list in `tradingsite/schedule.py`."""
 
-    help = "Make the queue's schedules equal to the list of jobs in tradingsite/schedule.py (changes nothing when they are)."
+    help = (
+        "Make the queue's schedules equal to the list of jobs in tradingsite/schedule.py"
+        " (changes nothing when they are)."
+    )
 
     def handle(self, *_: object, **__: Any) -> None:
         """Write one schedule a job and one heartbeat a cluster, and remove those no longer listed."""
@@ -27,7 +30,9 @@ class Command(BaseCommand):
             removed, _ = Schedule.objects.exclude(name__in=names).delete()
             changed = [_written(job.name, _fields(job)) for job in JOBS]
             changed += [_written(f"heartbeat {cluster}", _beat(cluster)) for cluster in settings.CLUSTERS]
-        self.stdout.write(f"{len(names)} schedules: {sum(changed)} written, {removed} removed, the others as they were.")
+        self.stdout.write(
+            f"{len(names)} schedules: {sum(changed)} written, {removed} removed, the others as they were."
+        )
 
 
 def _fields(job: Job) -> dict[str, Any]:
@@ -42,11 +47,17 @@ def _fields(job: Job) -> dict[str, Any]:
 
 
 def _beat(cluster: str) -> dict[str, Any]:
-    return {"func": HEARTBEAT, "args": repr((cluster,)), "schedule_type": Schedule.CRON, "cron": "* * * * *", "cluster": cluster}
+    return {
+        "func": HEARTBEAT,
+        "args": repr((cluster,)),
+        "schedule_type": Schedule.CRON,
+        "cron": "* * * * *",
+        "cluster": cluster,
+    }
 
 
 def _written(name: str, fields: dict[str, Any]) -> bool:
-    """Write one schedule; True when something changed. A changed or new one is next due by its own cron, not at once."""
+    """Write one schedule; True when something changed. A changed or new one is next due by its cron, not at once."""
     found = Schedule.objects.filter(name=name).first()
     if found and all(getattr(found, field) == value for field, value in fields.items()):
         return False

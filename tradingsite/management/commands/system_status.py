@@ -30,9 +30,12 @@ def screen(status: dict[str, Any]) -> str:
     stocks, market = status["stocks"], status["market"]
     lines = [
         f"market    {market['provider']} ({market['kind']}), latest session {status['latest_session'] or 'none yet'}",
-        f"stocks    {stocks['total']:,}, with price {stocks['with_price']:,}, with market cap {stocks['with_market_cap']:,}",
+        f"stocks    {stocks['total']:,}, with price {stocks['with_price']:,},"
+        f" with market cap {stocks['with_market_cap']:,}",
     ]
-    lines += [f"{name:<22} {one['records']:>12,} rows to {one['latest_date']}" for name, one in status["tables"].items()]
+    lines += [
+        f"{name:<22} {one['records']:>12,} rows to {one['latest_date']}" for name, one in status["tables"].items()
+    ]
     lines += ["", f"{'job':<15} {'last':<11} {'session':<11} next (IST)"]
     lines += [_job_line(job) for job in status["jobs"]]
     lines += [""] + [_cluster_line(cluster) for cluster in status["clusters"]]
@@ -41,7 +44,9 @@ def screen(status: dict[str, Any]) -> str:
     lines += [
         f"findings  {found}",
         f"model     {model['id']} ({model['status']})" if model else "model     none yet",
-        f"judged    {evaluation['first_test']} to {evaluation['last_test']}" if evaluation else "judged    not yet (evaluate_models)",
+        f"judged    {evaluation['first_test']} to {evaluation['last_test']}"
+        if evaluation
+        else "judged    not yet (evaluate_models)",
         "picks     " + (", ".join(f"{name} {value}" for name, value in status["picks"].items()) or "none yet"),
     ]
     return "\n".join(lines)
