@@ -1,10 +1,12 @@
 """Steps that collect: the symbol master, the universe, and the daily bars with their renames.
 
-Each step computes outside any transaction and records inside one. What later steps must redo because an earlier day changed
-is kept in the run's options (`recompute`: symbol → first day), committed together with the change itself.
+Each step computes outside any transaction and records inside one. What later steps must do because of what was read is
+kept in the run's options, committed together with the change itself: `loaded` (sessions read for the first time),
+`judge_from` (first session whose openings are judged again), `recompute` (symbol → first day of its indicators),
+`renamed` and `events_changed` (symbols). What an unfinished run left there is taken over by the next one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import date
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -15,11 +17,12 @@ from django.utils import timezone
 from market_data import adjustments, ingest, queries, trading_calendar
 from market_data.bars import checked_bars
 from market_data.ingest import ReadSession
-from market_data.models import SourceFile
+from market_data.models import PipelineRun, SourceFile
 from market_data.providers import NotOffered, Provider, ProviderError, provider
 from market_data.saga import StepContext, StepFailed
 from stocks import statements, universe
 from stocks.renames import renames
+from stocks.symbols import followed
 
 SESSIONS_A_CHUNK = 40
 FACTORS = "factors"
@@ -72,14 +75,46 @@ def record_symbol_master(context: StepContext, master: Master) -> int:
     run_id = context.run.id
     trading_calendar.record_market_days(master.days, source(context).calendar)
     changed = ingest.record_corporate_actions(master.events, run_id)
+    _take_over(context.run)
     if changed.total:
-        context.run.options["events_changed"] = ingest.symbols_of_events(run_id)
+        arrived = {*context.run.options.get("events_changed", []), *ingest.symbols_of_events(run_id)}
+        context.run.options["events_changed"] = sorted(arrived)
     for day, facts in master.facts.items():
         universe.record_facts(facts, day, run_id)
     ingest.clear_findings(run_id, *{finding["check_name"] for finding in master.findings})
     ingest.record_findings(run_id, context.run.session, master.findings)
     context.memo["listed"] = master.listed
     return universe.record_symbols(master.listed, run_id, as_of(context)).total
+
+
+def _take_over(run: PipelineRun) -> None:
+    """Add to a run's options what runs since the last completed one had still to do when they ended."""
+    earlier = PipelineRun.objects.filter(job=run.job, sequence__lt=run.sequence, is_replay=False)
+    done = (
+        earlier.filter(status=PipelineRun.Status.COMPLETED)
+        .order_by("-sequence")
+        .values_list("sequence", flat=True)
+        .first()
+    )
+    broken = earlier.filter(
+        status__in=(PipelineRun.Status.FAILED, PipelineRun.Status.CANCELLED), sequence__gt=done or 0
+    )
+    for left in broken.order_by("sequence"):
+        run.options = _joined(run.options, left.options)
+
+
+def _joined(options: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """Return two runs' work in one: lists united, the earlier day of each symbol."""
+    joined = dict(options)
+    for name in ("loaded", "renamed", "events_changed"):
+        joined[name] = sorted({*options.get(name, []), *more.get(name, [])})
+    days = [one["judge_from"] for one in (options, more) if one.get("judge_from")]
+    if days:
+        joined["judge_from"] = min(days)
+    recompute = dict(options.get("recompute", {}))
+    for symbol, day in more.get("recompute", {}).items():
+        recompute[symbol] = min(recompute.get(symbol, day), day)
+    return joined | {"recompute": recompute}
 
 
 def read_universe(context: StepContext, _: str) -> pd.DataFrame | None:
@@ -100,12 +135,13 @@ def record_universe(context: StepContext, found: pd.DataFrame | None) -> int:
 
 
 class WindowOfBars(NamedTuple):
-    """Sessions as read, their adjusted closes, the renames between them, and the symbols a revision changed."""
+    """Sessions as read, their adjusted closes, the renames between them, and which symbols' past they change."""
 
     read: list[ReadSession]
     adj_close: pd.Series
     renamed: list[pd.DataFrame]
-    revised: dict[str, date]
+    changed: dict[str, date]
+    fresh: list[date]
 
 
 def bar_chunks(context: StepContext) -> Sequence[str]:
@@ -137,6 +173,7 @@ def _changed(feed: Provider, stored: SourceFile) -> bool:
 def read_bars(context: StepContext, label: str) -> WindowOfBars:
     """Read and check a window of sessions, and find its renames."""
     window: list[date] = context.memo["windows"][label]
+    stored = queries.loaded_sessions()
     read = []
     for number, session in enumerate(window, start=1):
         read.append(_read_session(source(context), session))
@@ -151,7 +188,8 @@ def read_bars(context: StepContext, label: str) -> WindowOfBars:
         read=read,
         adj_close=adjustments.adj_close(factors),
         renamed=[found for one in read if not (found := chain.step(one)).empty],
-        revised=_revised_symbols(read),
+        changed=_changed_symbols(read, stored),
+        fresh=[one.session for one in read if one.session not in stored],
     )
 
 
@@ -169,6 +207,7 @@ def _read_session(feed: Provider, session: date) -> ReadSession:
             f"{REJECTED_TOLERANCE:.0%}. The file is not believed: fetch it anew, then retry."
         )
     file = SourceFile(session=session, name=seen.name, size=seen.size, mtime_ns=seen.mtime_ns, sha256=seen.sha256)
+    bars = followed(bars).sort_values("symbol", ignore_index=True)
     return ReadSession(session, file, bars, aside)
 
 
@@ -180,7 +219,7 @@ class RenameChain:
         self._official = feed.symbol_changes(context.session)
         self._isins = universe.isins()
         self._known = set(universe.symbols_with_history())
-        self._yesterday: pd.DataFrame | None = None
+        self._latest: ReadSession | None = None
 
     @cached_property
     def _stored(self) -> list[date]:
@@ -188,34 +227,45 @@ class RenameChain:
 
     def step(self, one: ReadSession) -> pd.DataFrame:
         """Return the renames that take effect with a session (from_symbol, to_symbol, date, proof)."""
-        yesterday = self._yesterday if self._yesterday is not None else self._stored_before(one.session)
-        found = renames(one.bars, yesterday, self._known, self._isins, self._official)
+        found = renames(one.bars, self._before(one.session), self._known, self._isins, self._official)
         self._known |= set(one.bars["symbol"])
         self._known -= set(found["from_symbol"])
-        self._yesterday = one.bars
+        self._latest = one
         return found
 
-    def _stored_before(self, session: date) -> pd.DataFrame:
-        earlier = [day for day in self._stored if day < session]
-        return queries.bars_frame(earlier[-1], earlier[-1]) if earlier else queries.bars_frame(session, session).iloc[:0]
+    def _before(self, session: date) -> pd.DataFrame:
+        """Return the bars of the session just before: the one read last, unless a stored one lies between."""
+        stored = max((day for day in self._stored if day < session), default=None)
+        if self._latest is not None and (stored is None or stored <= self._latest.session):
+            return self._latest.bars
+        return queries.bars_frame(stored, stored) if stored else queries.bars_frame(session, session).iloc[:0]
 
 
-def _revised_symbols(read: Sequence[ReadSession]) -> dict[str, date]:
-    """Return the symbols whose stored bar of a re-read session differs from what was read, with that session."""
+def _changed_symbols(read: Sequence[ReadSession], stored: Container[date]) -> dict[str, date]:
+    """Return the symbols whose later indicators what was read changes, with the first day of the change.
+
+    A stored session that was read again changes the symbols whose bar differs; one that arrives after later ones were
+    stored changes all of its symbols.
+    """
     changed: dict[str, date] = {}
-    stored = queries.loaded_sessions()
-    columns = ["open", "high", "low", "close", "volume", "prev_close", "vwap", "turnover_lakh", "delivered_quantity"]
+    latest = queries.latest_session()
     for one in read:
-        if one.session not in stored:
-            continue
-        old = queries.bars_frame(one.session, one.session).set_index("symbol")[columns].astype("float64")
-        new = one.bars.set_index("symbol")[columns].astype("float64")
-        both = old.index.union(new.index)
-        old, new = old.reindex(both), new.reindex(both)
-        differs = ~((old == new) | (old.isna() & new.isna())).all(axis=1)
-        for symbol in both[differs]:
+        if one.session in stored:
+            symbols = _differing(one)
+        else:
+            symbols = one.bars["symbol"].tolist() if latest and one.session < latest else []
+        for symbol in symbols:
             changed.setdefault(str(symbol), one.session)
     return changed
+
+
+def _differing(one: ReadSession) -> list[str]:
+    columns = ["open", "high", "low", "close", "volume", "prev_close", "vwap", "turnover_lakh", "delivered_quantity"]
+    old = queries.bars_frame(one.session, one.session).set_index("symbol")[columns].astype("float64")
+    new = one.bars.set_index("symbol")[columns].astype("float64")
+    both = old.index.union(new.index)
+    old, new = old.reindex(both), new.reindex(both)
+    return both[~((old == new) | (old.isna() & new.isna())).all(axis=1)].tolist()
 
 
 def record_bars(context: StepContext, window: WindowOfBars) -> int:
@@ -224,15 +274,20 @@ def record_bars(context: StepContext, window: WindowOfBars) -> int:
     bars = pd.concat([one.bars for one in window.read], ignore_index=True)
     universe.record_seen_symbols(bars, run.id)
     written = ingest.record_bars(window.read, window.adj_close, run.id)
-    renamed = list(run.options.get("renamed", []))
     for found in window.renamed:
         universe.apply_renames(found, run.id)
-        renamed += found["to_symbol"].astype(str).tolist()
-    recompute = dict(run.options.get("recompute", {}))
-    for symbol, day in window.revised.items():
-        recompute[symbol] = min(recompute.get(symbol, "9999-12-31"), day.isoformat())
-    fresh = [one.session.isoformat() for one in window.read if not window.revised or one.session not in window.revised.values()]
-    run.options |= {"renamed": renamed, "recompute": recompute, "loaded": [*run.options.get("loaded", []), *fresh]}
+        ingest.rename_corporate_actions(found, run.id)
+    names = [str(name) for found in window.renamed for name in found["to_symbol"]]
+    days = [*window.fresh, *window.changed.values()]
+    run.options = _joined(
+        run.options,
+        {
+            "loaded": [day.isoformat() for day in window.fresh],
+            "renamed": names,
+            "recompute": {symbol: day.isoformat() for symbol, day in window.changed.items()},
+            "judge_from": min(days).isoformat() if days else None,
+        },
+    )
     figures = run.summary
     context.summarise(
         sessions=figures.get("sessions", 0) + len(window.read),
@@ -241,4 +296,3 @@ def record_bars(context: StepContext, window: WindowOfBars) -> int:
         renames=figures.get("renames", 0) + sum(len(found) for found in window.renamed),
     )
     return written.total
-

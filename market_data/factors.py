@@ -19,12 +19,32 @@ from market_data.share_counts import settled_jumps
 from stocks import share_counts
 
 JUMP_CHECK = "price_jump"
+OPENING_GROUNDS = ("price", "isin", "issue_size")
+"""Sources of events that were inferred from a day's opening; those by the number of shares are settled later."""
 
 
 class Factors(NamedTuple):
-    """Events as they now stand, jumps that nothing explains, adjusted closes that change, symbols to compute again."""
+    """What the adjustment of a run changes.
+
+    Attributes
+    ----------
+    events
+        Events that are new or changed.
+    gone
+        Events that were inferred from figures which have been corrected since.
+    judged
+        Sessions whose openings were judged, and so whose earlier jumps do not count any more.
+    jumps
+        Their jumps that nothing explains.
+    adj_close
+        symbol, date, adj_close (₹).
+    late
+        Symbols whose stored indicators must be computed again, with the first day.
+    """
 
     events: pd.DataFrame
+    gone: pd.DataFrame
+    judged: list[date]
     jumps: pd.DataFrame
     adj_close: pd.DataFrame
     late: dict[str, date]
@@ -32,10 +52,11 @@ class Factors(NamedTuple):
 
 def compute_factors(context: StepContext) -> Factors:
     """Settle the events known by the session and adjust the closes of the symbols they concern."""
-    session, fresh = context.session, loaded_sessions(context)
+    session, judged = context.session, judged_sessions(context)
     stored = queries.events_frame(session)
-    days = list(_suspect_days(fresh, stored))
-    events = _checked(stored, days)
+    again = _inferred_on(stored, judged)
+    days = list(_suspect_days(judged, stored))
+    events = _checked(stored.loc[~again].reset_index(drop=True), days)
     covered = collection.source(context).official_coverage()
     found = [pd.DataFrame(columns=list(JUMP_COLUMNS))]
     for number, (today, history) in enumerate(days, start=1):
@@ -43,16 +64,38 @@ def compute_factors(context: StepContext) -> Factors:
         events = typed_events(pd.concat([events, inferred_events(today, history, covered, events, sizes)]))
         found.append(unexplained_jumps(today, history, events))
         context.report(number, 2 * max(len(days), 1))
-    jumps = pd.concat([one for one in (queries.jumps_frame(session), *found) if len(one)] or found, ignore_index=True)
+    earlier = queries.jumps_frame(session)
+    earlier = earlier.loc[~earlier["date"].isin(pd.to_datetime(judged))]
+    jumps = pd.concat([one for one in (earlier, *found) if len(one)] or found, ignore_index=True)
     settled = settled_jumps(jumps, share_counts.share_counts(session, jumps["symbol"].unique().tolist()), session)
     events = typed_events(pd.concat([events, _not_yet_in(settled, events)]))
-    changed = _changed(events, stored)
-    symbols = _concerned(context, events, changed, fresh)
+    changed, gone = _changed(events, stored), _missing_from(events, stored.loc[again])
+    moved = pd.concat([changed, gone]) if len(gone) else changed
+    symbols = _concerned(context, events, moved, judged)
     frame = adjustments.adjusted(queries.bars_frame(end=session, symbols=symbols), events, session)
     frame["adj_close"] = adjustments.adj_close(frame)
     new_jumps = _unsettled(pd.concat(found, ignore_index=True), events)
     context.log("factors", inferred=len(changed), jumps=len(new_jumps), symbols=len(symbols))
-    return Factors(changed, new_jumps, frame[["symbol", "date", "adj_close"]], _late(changed, fresh))
+    late = _late(moved, loaded_sessions(context))
+    return Factors(changed, gone, judged, new_jumps, frame[["symbol", "date", "adj_close"]], late)
+
+
+def judged_sessions(context: StepContext) -> list[date]:
+    """Return the sessions whose openings this run judges: from the first one that is new or was revised, on."""
+    since = context.run.options.get("judge_from")
+    return [day for day in queries.loaded_sessions() if since and date.fromisoformat(since) <= day <= context.session]
+
+
+def _inferred_on(events: pd.DataFrame, sessions: Sequence[date]) -> pd.Series:
+    """Tell which events were inferred from the openings of some sessions."""
+    by_opening = events["source"].isin(OPENING_GROUNDS) & events["status"].eq("inferred")
+    return by_opening & events["ex_date"].isin(pd.to_datetime(list(sessions)))
+
+
+def _missing_from(events: pd.DataFrame, inferred: pd.DataFrame) -> pd.DataFrame:
+    """Return the inferred events that are no longer among the events."""
+    key = ["symbol", "ex_date", "kind", "purpose"]
+    return inferred.loc[~pd.MultiIndex.from_frame(inferred[key]).isin(pd.MultiIndex.from_frame(events[key]))]
 
 
 def loaded_sessions(context: StepContext) -> list[date]:
@@ -104,7 +147,9 @@ def _changed(events: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFrame:
     key = ["symbol", "ex_date", "kind", "purpose"]
     before = stored[[*key, "status", "factor", "evidence"]].assign(evidence=stored["evidence"].map(str))
     joined = events.assign(said=events["evidence"].map(str)).merge(before, on=key, how="left", suffixes=("", "_before"))
-    same_factor = joined["factor"].eq(joined["factor_before"]) | (joined["factor"].isna() & joined["factor_before"].isna())
+    same_factor = joined["factor"].eq(joined["factor_before"]) | (
+        joined["factor"].isna() & joined["factor_before"].isna()
+    )
     same = joined["status"].eq(joined["status_before"]) & same_factor & joined["said"].eq(joined["evidence_before"])
     return events.loc[~same.to_numpy()]
 
@@ -120,9 +165,12 @@ def _concerned(context: StepContext, events: pd.DataFrame, changed: pd.DataFrame
 
 
 def _late(changed: pd.DataFrame, fresh: Sequence[date]) -> dict[str, date]:
-    """Return the symbols whose stored indicators an event changes that became known after its ex-date, with that day."""
+    """Return the symbols of which a changed event concerns sessions computed before this run, with its ex-date."""
+    computed = max((day for day in queries.loaded_sessions() if day not in fresh), default=None)
+    if computed is None:
+        return {}
     priced = changed.loc[changed["kind"].isin(FACTOR_KINDS) & changed["factor"].notna()]
-    past = priced.loc[priced["ex_date"] < pd.Timestamp(fresh[0])] if fresh else priced
+    past = priced.loc[priced["ex_date"] <= pd.Timestamp(computed)]
     return {str(row.symbol): row.ex_date.date() for row in past.sort_values("ex_date", ascending=False).itertuples()}
 
 
@@ -135,8 +183,9 @@ def _unsettled(jumps: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
 def record_factors(context: StepContext, factors: Factors) -> int:
     """Store changed events, jumps and adjusted closes, and note which symbols' indicators must be computed again."""
     run = context.run
+    ingest.remove_corporate_actions(factors.gone, run.id)
     ingest.record_corporate_actions(factors.events, run.id)
-    ingest.clear_findings(run.id, JUMP_CHECK)
+    ingest.remove_findings(JUMP_CHECK, factors.judged, run.id)
     for day, rows in factors.jumps.groupby("date"):
         ingest.record_findings(run.id, pd.Timestamp(day).date(), [_jump_finding(row) for row in rows.itertuples()])
     recompute = dict(run.options.get("recompute", {}))

@@ -14,6 +14,7 @@ from django.db import connection
 
 from market_data.models import Finding, Quote, RejectedRow, SourceFile, TableTotal
 from stocks import bulk
+from stocks.symbols import followed
 
 BAR_KEY = ("symbol", "date")
 _STORED = (
@@ -85,10 +86,45 @@ def record_indicators(frame: pd.DataFrame, run_id: str) -> bulk.Written:
 
 
 def record_corporate_actions(events: pd.DataFrame, run_id: str) -> bulk.Written:
-    """Store an event frame; an event already there with other figures is changed, with an image."""
-    rows = events.assign(purpose=events["purpose"].fillna("").str.slice(0, 300))
-    rows["evidence"] = [json.dumps(value, default=str) if isinstance(value, dict) else None for value in rows["evidence"]]
+    """Store an event frame under the symbols in use; an event already there with other figures is changed, with an image."""
+    rows = _under_new_names(events).assign(purpose=events["purpose"].fillna("").str.slice(0, 300))
+    rows["evidence"] = [
+        json.dumps(value, default=str) if isinstance(value, dict) else None for value in rows["evidence"]
+    ]
     return bulk.upsert("corporate_actions", rows, ("symbol", "ex_date", "kind", "purpose"), run_id)
+
+
+def _under_new_names(events: pd.DataFrame) -> pd.DataFrame:
+    """Give events of shares that were renamed after the ex-date the symbol that owns the history; lists use either."""
+    named = followed(events.rename(columns={"ex_date": "date"})).rename(columns={"date": "ex_date"})
+    return named.drop_duplicates(["symbol", "ex_date", "kind", "purpose"], keep="last")
+
+
+def rename_corporate_actions(renames: pd.DataFrame, run_id: str) -> int:
+    """Let the events of renamed shares (from_symbol, to_symbol, date) follow to the new symbols; return how many did."""
+    moved = 0
+    for row in renames.itertuples():
+        past = ("t.symbol = %s AND t.ex_date < %s", [row.from_symbol, pd.Timestamp(row.date).date()])
+        there = " AND EXISTS (SELECT 1 FROM corporate_actions n WHERE n.symbol = %s AND (n.ex_date, n.kind, n.purpose) = (t.ex_date, t.kind, t.purpose))"
+        bulk.delete("corporate_actions", past[0] + there, [*past[1], row.to_symbol], run_id)
+        bulk.keep("corporate_actions", *past, run_id)
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE corporate_actions t SET symbol = %s WHERE " + past[0], [row.to_symbol, *past[1]])
+            moved += cursor.rowcount
+    return moved
+
+
+def remove_corporate_actions(events: pd.DataFrame, run_id: str) -> int:
+    """Delete events (symbol, ex_date, kind, purpose), keeping images; return how many there were."""
+    return sum(
+        bulk.delete(
+            "corporate_actions",
+            "t.symbol = %s AND t.ex_date = %s AND t.kind = %s AND t.purpose = %s",
+            [row.symbol, row.ex_date.date(), row.kind, row.purpose],
+            run_id,
+        )
+        for row in events.itertuples()
+    )
 
 
 def record_quotes(quotes: pd.DataFrame) -> int:
@@ -134,7 +170,14 @@ def record_findings(run_id: str, session: date | None, findings: Sequence[dict[s
     findings : sequence of dict
         Fields of :class:`Finding` other than run and session.
     """
-    return len(Finding.objects.bulk_create([Finding(run_id=run_id, session=session, **finding) for finding in findings]))
+    return len(
+        Finding.objects.bulk_create([Finding(run_id=run_id, session=session, **finding) for finding in findings])
+    )
+
+
+def remove_findings(check_name: str, sessions: Sequence[date], run_id: str) -> int:
+    """Delete what a check found on some sessions, keeping images of what other runs found; return how many there were."""
+    return bulk.delete("findings", "t.check_name = %s AND t.session = ANY(%s)", [check_name, list(sessions)], run_id)
 
 
 def clear_findings(run_id: str, *checks: str) -> None:

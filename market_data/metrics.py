@@ -50,7 +50,9 @@ def session_frame(session: date) -> pd.DataFrame:
 def _from_history(recent: pd.DataFrame, session: date, shares: set[str], jumps: pd.DataFrame) -> pd.DataFrame:
     """Return what takes more than a day's bars: symbol, volatility, beta, average volume, median turnover (₹ lakh)."""
     frame = volatility.metrics(recent, session, shares=shares, jumps=jumps)
-    since = pd.Timestamp(trading_calendar.sessions_between(session - timedelta(days=60), session)[-TURNOVER_SESSIONS:][0])
+    since = pd.Timestamp(
+        trading_calendar.sessions_between(session - timedelta(days=60), session)[-TURNOVER_SESSIONS:][0]
+    )
     last = recent.loc[recent["date"] >= since].groupby("symbol")["turnover_lakh"]
     frame["turnover_median_20"] = last.median().where(last.count() >= TURNOVER_SESSIONS // 2)
     return frame.reset_index(names="symbol")
@@ -59,7 +61,9 @@ def _from_history(recent: pd.DataFrame, session: date, shares: set[str], jumps: 
 def quarantined(session: date, jumps: pd.DataFrame) -> set[str]:
     """Return the symbols kept out of the picks: a blocking finding of the last month, a jump of the last year left unexplained."""
     days = trading_calendar.sessions_between(session - timedelta(days=400), session)
-    found = Finding.objects.filter(session__in=days[-QUARANTINE_SESSIONS:], blocks=True).exclude(check_name=factors.JUMP_CHECK)
+    found = Finding.objects.filter(session__in=days[-QUARANTINE_SESSIONS:], blocks=True).exclude(
+        check_name=factors.JUMP_CHECK
+    )
     recent = jumps.loc[jumps["date"] >= pd.Timestamp(days[-JUMP_SESSIONS:][0])]
     return {*found.exclude(symbol="").values_list("symbol", flat=True), *recent["symbol"]}
 
@@ -98,7 +102,9 @@ def compute_missing(context: StepContext, _: str) -> Filled:
         raise StepFailed("There are no bars yet; run the pipeline first.")
     missing = queries.symbols_without_indicators(session)
     bars = queries.adjusted_bars(session, symbols=missing) if missing else queries.adjusted_bars(session, symbols=[])
-    return Filled(indicators_on(bars, session) if missing else queries.indicator_frame(session).iloc[:0], session_frame(session))
+    return Filled(
+        indicators_on(bars, session) if missing else queries.indicator_frame(session).iloc[:0], session_frame(session)
+    )
 
 
 def record_missing(context: StepContext, filled: Filled) -> int:
@@ -106,7 +112,9 @@ def record_missing(context: StepContext, filled: Filled) -> int:
     indicators = ingest.record_indicators(filled.indicators, context.run.id).inserted
     by_column = universe.fill_metrics(filled.metrics, context.session, context.run.id)
     universe.refresh_stocks(context.session, context.run.id)
-    context.summarise(filled={"indicators": indicators, **by_column} if indicators or by_column else "nothing was missing")
+    context.summarise(
+        filled={"indicators": indicators, **by_column} if indicators or by_column else "nothing was missing"
+    )
     return indicators + sum(by_column.values())
 
 

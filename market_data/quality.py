@@ -50,12 +50,42 @@ _FROZEN = """
 
 CHECKS = (
     Check("no_bars", "error", True, _NO_BARS, "Run the pipeline for this session."),
-    Check("bar_count", "error", True, _COUNT, "Compare the day's file with the exchange's; replace it and run the pipeline again."),
-    Check("missing_session", "warning", False, _MISSING_SESSION, "Put the missing day's file in place; the next pipeline run loads it."),
+    Check(
+        "bar_count",
+        "error",
+        True,
+        _COUNT,
+        "Compare the day's file with the exchange's; replace it and run the pipeline again.",
+    ),
+    Check(
+        "missing_session",
+        "warning",
+        False,
+        _MISSING_SESSION,
+        "Put the missing day's file in place; the next pipeline run loads it.",
+    ),
     Check("missing_indicators", "error", True, _NO_INDICATORS, "Run fill_data; it computes what is missing."),
-    Check("indicator_bounds", "error", True, _INDICATOR_BOUNDS, "Report it with the symbol: an indicator cannot have this value."),
-    Check("unit_error", "warning", True, _UNIT_ERROR, "Compare the day's file with the exchange's: price and turnover contradict each other."),
-    Check("frozen_market", "error", True, _FROZEN, "The file repeats the day before; fetch it anew and run the pipeline again."),
+    Check(
+        "indicator_bounds",
+        "error",
+        True,
+        _INDICATOR_BOUNDS,
+        "Report it with the symbol: an indicator cannot have this value.",
+    ),
+    Check(
+        "unit_error",
+        "warning",
+        True,
+        _UNIT_ERROR,
+        "Compare the day's file with the exchange's: price and turnover contradict each other.",
+    ),
+    Check(
+        "frozen_market",
+        "error",
+        True,
+        _FROZEN,
+        "The file repeats the day before; fetch it anew and run the pipeline again.",
+    ),
 )
 
 

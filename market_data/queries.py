@@ -16,9 +16,7 @@ from market_data.corporate_actions import typed_events
 from market_data.models import DailyBar, SourceFile
 from stocks.bulk import read_frame
 
-_BAR_COLUMNS = (
-    "symbol, date, series, open, high, low, close, prev_close, last_price, vwap, volume, turnover_lakh, trades, delivered_quantity"
-)
+_BAR_COLUMNS = "symbol, date, series, open, high, low, close, prev_close, last_price, vwap, volume, turnover_lakh, trades, delivered_quantity"
 _EARLIEST, _LATEST = date(1900, 1, 1), date(9999, 12, 31)
 
 
@@ -32,7 +30,9 @@ def loaded_sessions() -> dict[date, SourceFile]:
     return {file.session: file for file in SourceFile.objects.order_by("session")}
 
 
-def bars_frame(start: date | None = None, end: date | None = None, symbols: Sequence[str] | None = None) -> pd.DataFrame:
+def bars_frame(
+    start: date | None = None, end: date | None = None, symbols: Sequence[str] | None = None
+) -> pd.DataFrame:
     """Return bars as published.
 
     Parameters
@@ -49,9 +49,11 @@ def bars_frame(start: date | None = None, end: date | None = None, symbols: Sequ
     """
     query = (
         "SELECT " + _BAR_COLUMNS + " FROM historical_data WHERE date BETWEEN %s AND %s AND status = 'final'"
-        " AND (%s OR symbol = ANY(%s)) ORDER BY symbol COLLATE \"C\", date"
+        ' AND (%s OR symbol = ANY(%s)) ORDER BY symbol COLLATE "C", date'
     )
-    return _typed(read_frame(query, [start or _EARLIEST, end or _LATEST, symbols is None, list(symbols or ())], dates=("date",)))
+    return _typed(
+        read_frame(query, [start or _EARLIEST, end or _LATEST, symbols is None, list(symbols or ())], dates=("date",))
+    )
 
 
 def recent_bars(session: date, rows: int) -> pd.DataFrame:
@@ -65,7 +67,7 @@ def recent_bars(session: date, rows: int) -> pd.DataFrame:
     query = (
         "SELECT " + _columns_of("h") + " FROM historical_data t CROSS JOIN LATERAL (SELECT * FROM historical_data h"
         " WHERE h.symbol = t.symbol AND h.date <= %s AND h.status = 'final' ORDER BY h.date DESC LIMIT %s) h"
-        " WHERE t.date = %s ORDER BY h.symbol COLLATE \"C\", h.date"
+        ' WHERE t.date = %s ORDER BY h.symbol COLLATE "C", h.date'
     )
     return _typed(read_frame(query, [session, rows, session], dates=("date",)))
 
@@ -112,7 +114,7 @@ def indicators_between(start: date, end: date) -> pd.DataFrame:
     """Return the indicators of some sessions, both ends included, sorted by symbol and date."""
     query = (
         "SELECT symbol, date, rsi_14, macd, signal_line, macd_histogram, sma_20, sma_50, sma_200, ema_12, ema_26, atr_14, atr_percentage,"
-        " bollinger_upper, bollinger_middle, bollinger_lower FROM technical_indicators WHERE date BETWEEN %s AND %s ORDER BY symbol COLLATE \"C\", date"
+        ' bollinger_upper, bollinger_middle, bollinger_lower FROM technical_indicators WHERE date BETWEEN %s AND %s ORDER BY symbol COLLATE "C", date'
     )
     return read_frame(query, [start, end], dates=("date",))
 

@@ -163,7 +163,9 @@ def release(run: PipelineRun) -> bool:
     return bool(changed)
 
 
-def record_skipped(job: str, reason: str, *, session: date | None = None, intended_at: datetime | None = None) -> PipelineRun:
+def record_skipped(
+    job: str, reason: str, *, session: date | None = None, intended_at: datetime | None = None
+) -> PipelineRun:
     """Keep a run that was planned and not done, with the reason."""
     now = timezone.now()
     with transaction.atomic():
@@ -199,7 +201,9 @@ def cancel(run_id: str, triggered_by: str) -> PipelineRun:
     """
     run = find_run(run_id)
     active = PipelineRun.objects.filter(pk=run.pk, status__in=PipelineRun.ACTIVE)
-    if not active.update(status=PipelineRun.Status.CANCELLED, reason=f"cancelled by {triggered_by}", ended_at=timezone.now()):
+    if not active.update(
+        status=PipelineRun.Status.CANCELLED, reason=f"cancelled by {triggered_by}", ended_at=timezone.now()
+    ):
         raise SagaError(f"{run.id} is {run.get_status_display().lower()}; only an active run can be cancelled.")
     return find_run(run.pk)
 
@@ -221,7 +225,9 @@ def roll_back(run_id: str, triggered_by: str) -> dict[str, tuple[int, int]]:
         run = PipelineRun.objects.select_for_update().get(pk=find_run(run_id).pk)
         saga = saga_of(run.job)
         if run.status not in (PipelineRun.Status.COMPLETED, PipelineRun.Status.FAILED) or not saga.tables:
-            raise SagaError(f"{run.id} is {run.get_status_display().lower()} or writes nothing that can be rolled back.")
+            raise SagaError(
+                f"{run.id} is {run.get_status_display().lower()} or writes nothing that can be rolled back."
+            )
         _refuse_when_built_on(run, saga)
         undone = {table: tuple(bulk.roll_back(table, run.id)) for table in saga.tables}
         for undo in saga.undo:
@@ -234,7 +240,12 @@ def roll_back(run_id: str, triggered_by: str) -> dict[str, tuple[int, int]]:
 
 def _refuse_when_built_on(run: PipelineRun, saga: Saga) -> None:
     later = PipelineRun.objects.filter(sequence__gt=run.sequence, is_replay=False).exclude(
-        status__in=(PipelineRun.Status.ROLLED_BACK, PipelineRun.Status.SKIPPED, PipelineRun.Status.CANCELLED, PipelineRun.Status.WAITING)
+        status__in=(
+            PipelineRun.Status.ROLLED_BACK,
+            PipelineRun.Status.SKIPPED,
+            PipelineRun.Status.CANCELLED,
+            PipelineRun.Status.WAITING,
+        )
     )
     for other in later.order_by("sequence"):
         if set(saga_of(other.job).tables) & set(saga.tables) | set(saga_of(other.job).reads) & set(saga.tables):

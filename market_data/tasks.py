@@ -45,7 +45,9 @@ def start_scheduled(job: str, waits_for: Sequence[str], stands_for: str, intende
     planned = timezone.localtime(parse_datetime(intended))
     session = session_for(stands_for, planned)
     if session is None and stands_for != "none":
-        return runs.record_skipped(job, f"{planned:%A %d %B %Y} stands for no session of the exchange.", intended_at=planned).id
+        return runs.record_skipped(
+            job, f"{planned:%A %d %B %Y} stands for no session of the exchange.", intended_at=planned
+        ).id
     runs.skip_older_waiting(job, session)
     try:
         run = runs.create_run(job, session, triggered_by="schedule", waits_for=waits_for, intended_at=planned)

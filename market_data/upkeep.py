@@ -71,5 +71,7 @@ def _purge_undo(today: date) -> int:
     nights = PipelineRun.objects.filter(job="pipeline", status=PipelineRun.Status.COMPLETED).order_by("-sequence")
     kept = nights.values_list("sequence", flat=True)[:UNDO_KEPT_NIGHTS]
     oldest_kept = min(kept, default=0)
-    old = PipelineRun.objects.filter(sequence__lt=oldest_kept, created_at__date__lt=today - timedelta(days=RESULTS_KEPT_DAYS))
+    old = PipelineRun.objects.filter(
+        sequence__lt=oldest_kept, created_at__date__lt=today - timedelta(days=RESULTS_KEPT_DAYS)
+    )
     return RunUndo.objects.filter(run_id__in=old.values("pk")).delete()[0]

@@ -59,7 +59,9 @@ def _blocked(as_of: date) -> pd.DataFrame:
     """
     events = queries.events_frame(as_of)
     jumps = queries.unsettled_jumps(as_of, events)
-    unread = jumps.loc[jumps["reason"].isin(("near_simple_ratio", "event_without_factor"))].rename(columns={"date": "ex_date"})
+    unread = jumps.loc[jumps["reason"].isin(("near_simple_ratio", "event_without_factor"))].rename(
+        columns={"date": "ex_date"}
+    )
     return pd.concat([blocked_events(events)[["symbol", "ex_date"]], unread[["symbol", "ex_date"]]], ignore_index=True)
 
 

@@ -175,9 +175,7 @@ def _ranked(context: StepContext) -> selection.DayOfPicks:
         held = selection_queries.picked_before(name, session)
         chosen = screening.ranked(scored(context), name, filters(context), held, PICKS_A_STRATEGY)
         picks[name], reasons[name] = chosen.picks, chosen.summary
-    return selection.DayOfPicks(
-        session, _next_session(session), predicted(context).model_id, picks, reasons
-    )
+    return selection.DayOfPicks(session, _next_session(session), predicted(context).model_id, picks, reasons)
 
 
 def _next_session(session: date) -> date | None:

@@ -18,7 +18,7 @@ from stocks import bulk
 from stocks.bulk import Written
 from stocks.metrics import METRIC_COLUMNS
 from stocks.models import Stock, StockMetrics
-from stocks.symbols import current_symbols
+from stocks.symbols import current_symbols, successors
 
 TABLES = ("stock_metrics", "exchange_facts", "symbol_changes", "stocks")
 _LISTED = ("stock_name", "isin", "series", "kind", "face_value", "listed_on", "sector", "industry")
@@ -42,7 +42,8 @@ def record_symbols(listed: pd.DataFrame, run_id: str, as_of: date) -> Written:
     run_id
         Kept on inserted rows.
     as_of
-        Day the list stands for. A list older than the latest session in the database only fills what is unknown.
+        Day the list stands for. A list older than the latest session in the database only fills what is unknown. A
+        symbol that was renamed away is passed over: lists go on naming it for a while.
 
     Returns
     -------
@@ -50,7 +51,8 @@ def record_symbols(listed: pd.DataFrame, run_id: str, as_of: date) -> Written:
         Symbols inserted and changed.
     """
     latest = Stock.objects.exclude(last_seen=None).aggregate(latest=Max("last_seen"))["latest"]
-    return _record_listed(listed, run_id, as_of, only_fill=latest is not None and as_of < latest)
+    in_use = listed.loc[~listed["symbol"].isin(successors(date.max))]
+    return _record_listed(in_use, run_id, as_of, only_fill=latest is not None and as_of < latest)
 
 
 def _record_listed(listed: pd.DataFrame, run_id: str, as_of: date, *, only_fill: bool) -> Written:
