@@ -193,7 +193,7 @@ def _shares(
     statements: pd.DataFrame, snapshots: pd.DataFrame, facts: pd.DataFrame, keys: pd.DataFrame, events: pd.DataFrame
 ) -> Dated:
     """Issued shares: the newest count known, changed by the splits and bonuses since."""
-    counts = share_counts(statements, snapshots, facts)
+    counts = _share_counts(statements, snapshots, facts)
     rows = pit.latest_known(keys, counts, "known_on")
     on = pit.days_taken(pit.days(counts["date"]), rows)
     source = pit.taken(counts["source"].to_numpy(), rows)
@@ -202,7 +202,7 @@ def _shares(
     return Dated(shares, on, np.nan_to_num(source).astype(np.int8))
 
 
-def share_counts(statements: pd.DataFrame, snapshots: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
+def _share_counts(statements: pd.DataFrame, snapshots: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
     """Every count of issued shares, in the order in which they became known.
 
     Returns

@@ -7,7 +7,8 @@ import pandas as pd
 
 INCOME_HEADER = (
     "symbol,Date,Total Revenue/Income,Total Operating Expense,Operating Income/Profit,EBITDA,EBIT,"
-    "Income/Profit Before Tax,Net Income From Continuing Operation,Net Income,Net Income Applicable to Common Share,EPS (Earning Per Share),date"
+    "Income/Profit Before Tax,Net Income From Continuing Operation,Net Income,"
+    "Net Income Applicable to Common Share,EPS (Earning Per Share),date"
 )
 BALANCE_HEADER = (
     "symbol,Date,Total Stockholders Fund,Minority Interest,Total Non Current Liabilities,Total Current Liabilities,"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stocks.fundamentals import ALL_COLUMNS, PANEL_COLUMNS, SOURCES, dated_fundamentals, share_counts
+from stocks.fundamentals import ALL_COLUMNS, PANEL_COLUMNS, SOURCES, dated_fundamentals
 from tests.stocks.dated_frames import events, facts, keys, quarter, snapshots, statements, year
 
 NOTHING = statements(), snapshots(), facts()
@@ -211,8 +211,6 @@ def test_an_official_price_earnings_without_a_price_serves_five_sessions():
 
 def test_the_newest_count_of_shares_wins_whenever_it_arrived():
     late_report = year("2025-03-31", "2026-01-05", shares=7_000_000)
-    counts = share_counts(statements(late_report), snapshots(SHOWN), facts(PACK))
-    assert counts["date"].dt.strftime("%Y-%m-%d").tolist() == ["2025-12-16", "2026-03-10"]
     row = ratios(statements(late_report), "2026-01-10", packs=facts(PACK))
     assert row["issue_size"] == 10_000_000
 
