@@ -31,7 +31,8 @@ from ml.panel import (
     window_variance,
 )
 
-# Sessions before a date that decide its features: a year, plus the holes a last price may be carried over, rounded up.
+# Sessions before a date that decide its features: a year and the hole that a last price may be carried over; or the
+# 120 sessions of beta and the longest hole before the first of their returns. Rounded up.
 WARM_UP_SESSIONS = 280
 
 KEYS = ("symbol", "date")

@@ -19,6 +19,9 @@ Matrix = npt.NDArray[np.float64]
 # A last price counts for so many sessions; older than that, a return from it says nothing about the horizon asked for.
 STALE_AFTER_SESSIONS = 20
 
+# After a longer hole a share begins anew: its first return would hang on history beyond what an evening reads.
+LONGEST_HOLE_SESSIONS = 150
+
 
 class UnknownSession(ValueError):
     """A bar's date is not among the market's sessions."""
@@ -198,11 +201,12 @@ class Panel:
         """Adjusted close of the session before.
 
         After a hole the exchange's own PREV_CLOSE is taken, which knows what happened in another series; not where
-        an event falls into the hole (it is not adjusted for that), and never on a first row (it may be years old).
+        an event falls into the hole (it is not adjusted for that), and never on a first row or after a hole of more
+        than ``LONGEST_HOLE_SESSIONS`` (it may be years old).
         """
         before = lagged(self.close, 1)
         factor = self.raw("factor")
-        seen = carried(factor, limit=len(factor))
+        seen = carried(factor, limit=LONGEST_HOLE_SESSIONS)
         same_scale = lagged(seen, 1) == factor
         published = np.where(same_scale, self.price("prev_close"), np.nan)
         return np.where(np.isfinite(before), before, published)

@@ -58,7 +58,8 @@ def market(shares: int = 40, days: int = 420, seed: int = 1, signal: float = 0.0
     frame["series"] = "EQ"
     frame["factor"] = 1.0
     whole = {"volume": "int64", "trades": "Int64", "delivered_quantity": "Int64"}
-    return frame.astype({"symbol": "object", **whole})
+    typed: pd.DataFrame = frame.astype({"symbol": "object", **whole})
+    return typed
 
 
 def without_bars(frame: pd.DataFrame, seed: int, share: float = 0.05) -> pd.DataFrame:
@@ -78,7 +79,8 @@ def garbled_after(frame: pd.DataFrame, day: pd.Timestamp, seed: int) -> pd.DataF
     frame.loc[later, "volume"] = np.round(frame.loc[later, "volume"].to_numpy() * scale + 1).astype("int64")
     newcomer = frame.loc[later & (frame["symbol"] == frame["symbol"].iloc[-1])].assign(symbol="AAA")
     kept = frame.loc[~later | (random.random(len(frame)) > 0.2)]
-    return pd.concat([kept, newcomer]).sort_values(["symbol", "date"], ignore_index=True)
+    garbled: pd.DataFrame = pd.concat([kept, newcomer]).sort_values(["symbol", "date"], ignore_index=True)
+    return garbled
 
 
 def no_events() -> pd.DataFrame:

@@ -96,6 +96,14 @@ def test_previous_close_over_a_gap_is_the_exchanges_own():
     assert found[4] == 19
 
 
+def test_after_a_very_long_gap_a_share_begins_anew():
+    frame = market(shares=1, days=200)
+    for apart, known in ((151, True), (152, False)):  # 150 and 151 sessions without a trade
+        kept = frame.loc[(frame.index < 20) | (frame.index >= 19 + apart)].reset_index(drop=True)
+        found = panel.Panel(kept, sessions(200)).previous_close[19 + apart, 0]
+        assert bool(np.isfinite(found)) is known
+
+
 def test_previous_close_over_a_gap_with_an_event_is_not_known():
     found = one_share({0: 10, 4: 5}, {0: 9, 4: 10}, factor={0: 0.5}).previous_close[:, 0]
     assert np.isnan(found[4])

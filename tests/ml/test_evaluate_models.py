@@ -1,0 +1,131 @@
+import json
+from datetime import date, timedelta
+from io import StringIO
+
+import pandas as pd
+import pytest
+from django.core.management import CommandError, call_command
+
+from market_data.models import DailyBar, MarketDay
+from ml import datasets, evaluation, evaluation_records
+from ml.management.commands import evaluate_models
+from ml.models import Evaluation
+from stocks.models import Stock
+from tests.ml.markets import market, sessions, tiny
+
+DAYS = 330
+SESSION = sessions(DAYS)[-1].date()
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def stored_market(settings, tmp_path, monkeypatch):
+    """A made-up market in the tables, a fund among its shares, and estimators with few trees."""
+    settings.VAR_DIR = tmp_path
+    bars = market(shares=20, days=DAYS, signal=0.004).drop(columns="factor")
+    symbols = sorted(bars["symbol"].unique())
+    kinds = dict.fromkeys(symbols, "share") | {"S019": "fund"}
+    Stock.objects.bulk_create(Stock(symbol=symbol, kind=kinds[symbol]) for symbol in symbols)
+    DailyBar.objects.bulk_create(
+        DailyBar(symbol_id=row.pop("symbol"), source="test", **{str(name): value for name, value in row.items()})
+        for row in bars.to_dict("records")
+    )
+    days = pd.bdate_range(sessions(1)[0], date.today() + timedelta(days=90))
+    MarketDay.objects.bulk_create(MarketDay(date=day, kind="normal", is_session=True, source="test") for day in days)
+    few = {"lightgbm": tiny(rounds=0.05), "random_forest": tiny("random_forest", rounds=0.05)}
+    monkeypatch.setattr("ml.estimators.ESTIMATORS", few)
+    monkeypatch.setattr(evaluate_models, "ESTIMATORS", few)
+
+
+def evaluated(*arguments: str) -> tuple[str, str]:
+    output, errors = StringIO(), StringIO()
+    call_command("evaluate_models", f"--date={SESSION}", *arguments, stdout=output, stderr=errors)
+    return output.getvalue(), errors.getvalue()
+
+
+@pytest.mark.usefixtures("stored_market")
+def test_the_report_is_shown_stored_and_reused():
+    output, errors = evaluated("--without-forest")
+    assert output.startswith("Walk-forward 2024-01-01")
+    assert "control 10 of 10 evaluated" in errors
+    row = Evaluation.objects.get()
+    assert (row.as_of, row.estimator) == (SESSION, "lightgbm")
+    assert row.report["rows"]["lightgbm"]["rank_ic"]["mean"] > 0.1
+    assert row.parameters["lightgbm"]["estimator"] == "lightgbm"
+    output, _ = evaluated("--without-forest")
+    assert "0 folds computed" in output
+    assert Evaluation.objects.count() == 1
+
+
+@pytest.mark.usefixtures("stored_market")
+def test_json_is_one_object_and_nothing_else():
+    output, errors = evaluated("--without-forest", "--json", "--afresh")
+    content = json.loads(output)
+    assert errors == ""
+    assert content["as_of"] == SESSION.isoformat()
+    assert set(content["rows"]) == {"lightgbm", "momentum", "low_volatility", "high_52w"}
+
+
+@pytest.mark.usefixtures("stored_market")
+def test_funds_are_left_out():
+    seen = datasets.training_samples(SESSION, 3650, tiny())
+    assert "S018" in set(seen.keys["symbol"])
+    assert "S019" not in set(seen.keys["symbol"])
+
+
+@pytest.mark.usefixtures("stored_market")
+def test_what_cannot_be_evaluated_is_said():
+    with pytest.raises(CommandError, match="'xgboost'; there are"):
+        evaluated("--estimator=xgboost")
+    with pytest.raises(CommandError, match="before the first tested 2024-12-02"):
+        evaluated("--first-test=2024-12-02", "--without-forest")
+
+
+def stored(as_of: date, mean: float) -> Evaluation:
+    figures = {"rank_ic": {"mean": mean, "half_width_95": 0.02}, "by_year": {"2024": mean}}
+    content = {
+        "first_test": "2024-01-01",
+        "last_test": "2024-03-01",
+        "data_hash": "0" * 64,
+        "rows": {
+            "lightgbm": {"kind": "model", **figures},
+            "momentum": {"kind": "baseline", "rank_ic": {"mean": 0.03}},
+        },
+        "controls": {"mean": 0.001, "standard_error": 0.002, "passed_zero": True, "passed_below": False},
+    }
+    return evaluation_records.record_evaluation(
+        content, as_of=as_of, estimator="lightgbm", parameters={"every": 1}, seconds=1.0
+    )
+
+
+def test_the_same_report_is_stored_once():
+    assert stored(SESSION, 0.07).pk == stored(SESSION, 0.08).pk
+    assert Evaluation.objects.get().report["rows"]["lightgbm"]["rank_ic"]["mean"] == 0.08
+
+
+def test_the_headline_is_that_of_the_newest_report_known():
+    stored(SESSION, 0.08)
+    stored(SESSION - timedelta(days=30), 0.05)
+    found = evaluation_records.headline("lightgbm")
+    assert found == {
+        "as_of": SESSION.isoformat(),
+        "first_test": "2024-01-01",
+        "last_test": "2024-03-01",
+        "rank_ic": 0.08,
+        "half_width_95": 0.02,
+        "by_year": {"2024": 0.08},
+        "baselines": {"momentum": 0.03},
+        "controls": {"mean": 0.001, "standard_error": 0.002, "passed": False},
+    }
+    earlier = evaluation_records.headline("lightgbm", SESSION - timedelta(days=1))
+    assert earlier is not None
+    assert earlier["rank_ic"] == 0.05
+    assert evaluation_records.headline("random_forest") is None
+
+
+def test_the_forest_of_the_report_is_the_contracts():
+    entry = evaluation.FOREST_ENTRY
+    assert entry.estimator.name == "random_forest"
+    assert entry.as_json()["parameters"]["max_depth"] == 10
+    assert entry.as_json()["size"] == 0.1
