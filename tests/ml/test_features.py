@@ -23,7 +23,7 @@ NAMES = list(FEATURES)
 def bars():
     """Holes at random, one share that came back this week after most of a year, one after most of two months."""
     bars = without_bars(market(shares=12, days=DAYS), seed=3)
-    position = sessions(DAYS).get_indexer(bars["date"])
+    position = sessions(DAYS).get_indexer(pd.DatetimeIndex(bars["date"]))
     long = (bars["symbol"] == "S004") & (position > 30) & (position < DAYS - 3)
     short = (bars["symbol"] == "S005") & (position > 280) & (position < DAYS - 1)
     return bars.loc[~long & ~short].reset_index(drop=True)
