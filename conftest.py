@@ -8,12 +8,16 @@ import fcntl
 import os
 import re
 import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import django
 import hypothesis
 import psutil
 import pytest
+import pytest_django
+from django.db import connection
 
 from tradingsite.embedded import EmbeddedServers
 from tradingsite.embedded_files import remove
@@ -96,3 +100,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def sample_dir() -> Path:
     """Folder of the real sample; only for tests marked `real`."""
     return Path(os.environ["NSE_SAMPLE_DIR"])
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: pytest_django.DjangoDbBlocker) -> Iterator[None]:
+    """Name the last query of a database session that a test left open, before the database is dropped under it."""
+    yield
+    query = "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    deadline = time.monotonic() + 10
+    with django_db_blocker.unblock():
+        while True:
+            with connection.cursor() as cursor:
+                cursor.execute(query)
+                left = cursor.fetchall()
+            if not left or time.monotonic() > deadline:
+                break
+            time.sleep(0.2)
+    assert not left, f"a test left a database session open; its last query: {left}"

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -26,12 +25,6 @@ server.hold()
 print(server.url("shared"), flush=True)
 sys.stdin.read()
 """
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path / "servers"
-    remove(tmp_path / "servers")
 
 
 def postmaster(directory: Path) -> psutil.Process:
@@ -151,8 +144,8 @@ def test_a_forked_child_does_not_stop_the_server(place: Path):
 
 
 @pytest.mark.parametrize("name", ["deep" * 30, "with blank, and comma", "₹"])
-def test_an_awkward_folder_gets_short_sockets(tmp_path: Path, name: str):
-    directory = made_directory(tmp_path / name / "var")
+def test_an_awkward_folder_gets_short_sockets(place: Path, name: str):
+    directory = made_directory(place / name / "var")
     sockets = socket_directory(directory)
     assert len(str(sockets)) < 90
     assert socket_directory(directory) == sockets
@@ -164,14 +157,14 @@ def test_an_awkward_folder_gets_short_sockets(tmp_path: Path, name: str):
     assert not sockets.exists()
 
 
-def test_two_folders_do_not_meet(tmp_path: Path):
+def test_two_folders_do_not_meet(place: Path):
     with (
-        EmbeddedServers(tmp_path / "one", durable=False) as one,
-        EmbeddedServers(tmp_path / "two", durable=False) as two,
+        EmbeddedServers(place / "one", durable=False) as one,
+        EmbeddedServers(place / "two", durable=False) as two,
     ):
         assert one.postgres.url("same") != two.postgres.url("same")
         assert one.valkey.url != two.valkey.url
-        assert postmaster(tmp_path / "one").pid != postmaster(tmp_path / "two").pid
+        assert postmaster(place / "one").pid != postmaster(place / "two").pid
 
 
 def test_valkey_ends_with_its_owner_and_ignores_the_terminals_interrupt(place: Path):
@@ -229,7 +222,6 @@ except EmbeddedServerError as error:
 def test_another_account_is_told_whose_folder_it_is(place: Path):
     with EmbeddedServers(place, durable=False, with_valkey=False):
         pass
-    for folder in (place.parent, place.parent.parent, place.parent.parent.parent):
-        folder.chmod(0o755)
+    place.parent.chmod(0o755)
     command = [sys.executable, "-c", OTHER_ACCOUNT, str(place)]
     assert "belongs to another account" in subprocess.check_output(command, text=True)

@@ -96,15 +96,16 @@ class Dev:
 
 
 @pytest.fixture
-def dev(tmp_path: Path) -> Iterator[Dev]:
-    running = Dev(tmp_path)
+def dev(place: Path) -> Iterator[Dev]:
+    place.mkdir()
+    running = Dev(place)
     yield running
     for process in running.started:
         process.kill()
         process.wait()
     for leftover in running.processes():
         leftover.kill()
-    remove(tmp_path / "var")
+    remove(place / "var")
 
 
 def test_it_serves_refuses_a_second_start_and_leaves_nothing_behind(dev: Dev):
