@@ -3,7 +3,7 @@
 Each step computes outside any transaction and records inside one. What later steps must do because of what was read is
 kept in the run's options, committed together with the change itself: `loaded` (sessions read for the first time),
 `judge_from` (first session whose openings are judged again), `recompute` (symbol → first day of its indicators),
-`renamed` and `events_changed` (symbols). What an unfinished run left there is taken over by the next one.
+`events_changed` (symbol → first ex-date), `renamed` (symbols). What earlier runs left there is taken over.
 """
 
 from collections.abc import Container, Sequence
@@ -12,7 +12,6 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import pandas as pd
-from django.utils import timezone
 
 from market_data import adjustments, ingest, queries, trading_calendar
 from market_data.bars import checked_bars
@@ -37,7 +36,7 @@ def source(context: StepContext) -> Provider:
 
 def as_of(context: StepContext) -> date:
     """Return the run's session, or the day it was created on where it stands for none."""
-    return context.run.session or timezone.localdate(context.run.created_at)
+    return context.run.session or context.run.created_at.astimezone(trading_calendar.IST).date()
 
 
 class Master(NamedTuple):
@@ -77,8 +76,7 @@ def record_symbol_master(context: StepContext, master: Master) -> int:
     changed = ingest.record_corporate_actions(master.events, run_id)
     _take_over(context.run)
     if changed.total:
-        arrived = {*context.run.options.get("events_changed", []), *ingest.symbols_of_events(run_id)}
-        context.run.options["events_changed"] = sorted(arrived)
+        context.run.options = _joined(context.run.options, _work_for_events(run_id, as_of(context)))
     for day, facts in master.facts.items():
         universe.record_facts(facts, day, run_id)
     ingest.clear_findings(run_id, *{finding["check_name"] for finding in master.findings})
@@ -87,34 +85,34 @@ def record_symbol_master(context: StepContext, master: Master) -> int:
     return universe.record_symbols(master.listed, run_id, as_of(context)).total
 
 
+def _work_for_events(run_id: str, day: date) -> dict[str, Any]:
+    """Return what new and changed events ask for: openings judged from their first ex-date on."""
+    changed = ingest.first_dates_of_events(run_id)
+    past = [ex_date for ex_date in changed.values() if ex_date <= day]
+    first = min(past).isoformat() if past else None
+    return {"events_changed": {symbol: one.isoformat() for symbol, one in changed.items()}, "judge_from": first}
+
+
 def _take_over(run: PipelineRun) -> None:
-    """Add to a run's options what runs since the last completed one had still to do when they ended."""
-    earlier = PipelineRun.objects.filter(job=run.job, sequence__lt=run.sequence, is_replay=False)
-    done = (
-        earlier.filter(status=PipelineRun.Status.COMPLETED)
-        .order_by("-sequence")
-        .values_list("sequence", flat=True)
-        .first()
-    )
-    broken = earlier.filter(
-        status__in=(PipelineRun.Status.FAILED, PipelineRun.Status.CANCELLED), sequence__gt=done or 0
-    )
-    for left in broken.order_by("sequence"):
-        run.options = _joined(run.options, left.options)
+    """Add to a run's options what earlier runs left to do: those that broke, and symbol masters read in between."""
+    earlier = PipelineRun.objects.filter(sequence__lt=run.sequence, is_replay=False)
+    whole = earlier.filter(job="pipeline", status=PipelineRun.Status.COMPLETED).order_by("-sequence").first()
+    left = earlier.filter(job__in=("pipeline", "symbol_master"), sequence__gt=whole.sequence if whole else 0)
+    for one in left.exclude(status=PipelineRun.Status.ROLLED_BACK).order_by("sequence"):
+        run.options = _joined(run.options, one.options)
 
 
 def _joined(options: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
     """Return two runs' work in one: lists united, the earlier day of each symbol."""
     joined = dict(options)
-    for name in ("loaded", "renamed", "events_changed"):
+    for name in ("loaded", "renamed"):
         joined[name] = sorted({*options.get(name, []), *more.get(name, [])})
+    for name in ("recompute", "events_changed"):
+        joined[name] = dict(options.get(name, {}))
+        for symbol, day in more.get(name, {}).items():
+            joined[name][symbol] = min(joined[name].get(symbol, day), day)
     days = [one["judge_from"] for one in (options, more) if one.get("judge_from")]
-    if days:
-        joined["judge_from"] = min(days)
-    recompute = dict(options.get("recompute", {}))
-    for symbol, day in more.get("recompute", {}).items():
-        recompute[symbol] = min(recompute.get(symbol, day), day)
-    return joined | {"recompute": recompute}
+    return joined | {"judge_from": min(days, default=None)}
 
 
 def read_universe(context: StepContext, _: str) -> pd.DataFrame | None:

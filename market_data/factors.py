@@ -54,10 +54,10 @@ def compute_factors(context: StepContext) -> Factors:
     """Settle the events known by the session and adjust the closes of the symbols they concern."""
     session, judged = context.session, judged_sessions(context)
     stored = queries.events_frame(session)
-    again = _inferred_on(stored, judged)
+    covered = collection.source(context).official_coverage()
+    again = _inferred_on(stored, judged, covered)
     days = list(_suspect_days(judged, stored))
     events = _checked(stored.loc[~again].reset_index(drop=True), days)
-    covered = collection.source(context).official_coverage()
     found = [pd.DataFrame(columns=list(JUMP_COLUMNS))]
     for number, (today, history) in enumerate(days, start=1):
         sizes = share_counts.issue_sizes_around(today["date"].iloc[0].date())
@@ -76,7 +76,7 @@ def compute_factors(context: StepContext) -> Factors:
     frame["adj_close"] = adjustments.adj_close(frame)
     new_jumps = _unsettled(pd.concat(found, ignore_index=True), events)
     context.log("factors", inferred=len(changed), jumps=len(new_jumps), symbols=len(symbols))
-    late = _late(moved, loaded_sessions(context))
+    late = _late(context, moved)
     return Factors(changed, gone, judged, new_jumps, frame[["symbol", "date", "adj_close"]], late)
 
 
@@ -86,10 +86,11 @@ def judged_sessions(context: StepContext) -> list[date]:
     return [day for day in queries.loaded_sessions() if since and date.fromisoformat(since) <= day <= context.session]
 
 
-def _inferred_on(events: pd.DataFrame, sessions: Sequence[date]) -> pd.Series:
-    """Tell which events were inferred from the openings of some sessions."""
+def _inferred_on(events: pd.DataFrame, sessions: Sequence[date], covered: date | None) -> pd.Series:
+    """Tell which events were inferred from the openings of some sessions that no list covers yet."""
     by_opening = events["source"].isin(OPENING_GROUNDS) & events["status"].eq("inferred")
-    return by_opening & events["ex_date"].isin(pd.to_datetime(list(sessions)))
+    open_days = [day for day in sessions if covered is None or day > covered]
+    return by_opening & events["ex_date"].isin(pd.to_datetime(open_days))
 
 
 def _missing_from(events: pd.DataFrame, inferred: pd.DataFrame) -> pd.DataFrame:
@@ -159,19 +160,24 @@ def _concerned(context: StepContext, events: pd.DataFrame, changed: pd.DataFrame
     options = context.run.options
     priced = events.loc[events["kind"].isin(FACTOR_KINDS)]
     due = priced.loc[priced["ex_date"] >= pd.Timestamp(fresh[0])] if fresh else priced.iloc[:0]
-    arrived = priced.loc[priced["symbol"].isin(options.get("events_changed", []))]
+    arrived = priced.loc[priced["symbol"].isin(options.get("events_changed", {}))]
     moved = {*options.get("renamed", []), *options.get("recompute", {})}
     return sorted({*due["symbol"], *changed["symbol"], *arrived["symbol"], *moved})
 
 
-def _late(changed: pd.DataFrame, fresh: Sequence[date]) -> dict[str, date]:
-    """Return the symbols of which a changed event concerns sessions computed before this run, with its ex-date."""
+def _late(context: StepContext, changed: pd.DataFrame) -> dict[str, date]:
+    """Return the symbols of which a new or changed factor concerns sessions computed before this run, with its ex-date."""
+    fresh = loaded_sessions(context)
     computed = max((day for day in queries.loaded_sessions() if day not in fresh), default=None)
     if computed is None:
         return {}
-    priced = changed.loc[changed["kind"].isin(FACTOR_KINDS) & changed["factor"].notna()]
-    past = priced.loc[priced["ex_date"] <= pd.Timestamp(computed)]
-    return {str(row.symbol): row.ex_date.date() for row in past.sort_values("ex_date", ascending=False).itertuples()}
+    priced = changed.loc[changed["kind"].isin(FACTOR_KINDS) & changed["factor"].notna(), ["symbol", "ex_date"]]
+    arrived = [(one, date.fromisoformat(day)) for one, day in context.run.options.get("events_changed", {}).items()]
+    late: dict[str, date] = {}
+    for symbol, ex_date in (*arrived, *((str(row.symbol), row.ex_date.date()) for row in priced.itertuples())):
+        if ex_date <= computed:
+            late[symbol] = min(late.get(symbol, ex_date), ex_date)
+    return late
 
 
 def _unsettled(jumps: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:

@@ -11,8 +11,9 @@ from typing import Any
 
 import pandas as pd
 from django.db import connection
+from psycopg import sql
 
-from market_data.models import Finding, Quote, RejectedRow, SourceFile, TableTotal
+from market_data.models import Finding, Quote, RejectedRow, SourceFile
 from stocks import bulk
 from stocks.symbols import followed
 
@@ -135,15 +136,18 @@ def record_quotes(quotes: pd.DataFrame) -> int:
     return Quote.objects.count() - before
 
 
-def symbols_of_events(run_id: str) -> list[str]:
-    """Return the symbols whose factors a run inserted or changed."""
+def first_dates_of_events(run_id: str) -> dict[str, date]:
+    """Return the symbols whose factors a run inserted or changed, with the first ex-date among them."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT DISTINCT symbol FROM corporate_actions WHERE run_id = %s AND factor IS NOT NULL"
-            " UNION SELECT row_image->>'symbol' FROM run_undo WHERE run_id = %s AND table_name = 'corporate_actions' ORDER BY 1",
+            "SELECT symbol, min(ex_date) FROM (SELECT symbol, ex_date, factor FROM corporate_actions WHERE run_id = %s"
+            " UNION ALL SELECT r.symbol, r.ex_date, r.factor FROM run_undo u,"
+            " jsonb_populate_record(NULL::corporate_actions, u.row_image) r"
+            " WHERE u.run_id = %s AND u.table_name = 'corporate_actions') changed"
+            " WHERE factor IS NOT NULL GROUP BY symbol ORDER BY symbol",
             [run_id, run_id],
         )
-        return [row[0] for row in cursor.fetchall()]
+        return dict(cursor.fetchall())
 
 
 def record_rejected(rejects: pd.DataFrame, run_id: str) -> int:
@@ -193,6 +197,18 @@ def record_total(table: str, added: int, latest: date | None = None) -> None:
             " ON CONFLICT (table_name) DO UPDATE SET rows = t.rows + EXCLUDED.rows,"
             " latest_date = greatest(t.latest_date, EXCLUDED.latest_date), updated_at = now()",
             [table, added, latest],
+        )
+
+
+def recount(table: str) -> None:
+    """Count a table anew, after a roll back."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql.SQL(
+                "UPDATE table_totals SET rows = (SELECT count(*) FROM {table}),"
+                " latest_date = (SELECT max(date) FROM {table}), updated_at = now() WHERE table_name = %s"
+            ).format(table=sql.Identifier(table)),
+            [table],
         )
 
 

@@ -7,9 +7,11 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Max
 from django.utils import timezone
 
-from market_data.models import PipelineRun, PipelineStep
+from market_data import ingest
+from market_data.models import PipelineRun, PipelineStep, SourceFile, TableTotal
 from market_data.saga import AlreadyRunning, NotRetryable, OtherMarket, Saga, SagaError, condition_holds, saga_of
 from stocks import bulk
 
@@ -26,9 +28,8 @@ def create_run(
     waits_for: Sequence[str] = (),
     intended_at: datetime | None = None,
     options: dict[str, Any] | None = None,
-    is_replay: bool = False,
 ) -> PipelineRun:
-    """Create a run with its steps, waiting or ready.
+    """Create a run with its steps, waiting or ready; one for a session older than the latest loaded one is a replay.
 
     Raises
     ------
@@ -54,7 +55,7 @@ def create_run(
                 status=PipelineRun.Status.WAITING if waits_for else PipelineRun.Status.RUNNING,
                 waits_for=list(waits_for),
                 options=options or {},
-                is_replay=is_replay,
+                is_replay=_is_replay(session),
                 started_at=None if waits_for else now,
             )
             steps = [PipelineStep(run=run, name=step.name, order=order) for order, step in enumerate(saga.steps)]
@@ -126,6 +127,11 @@ def _refuse_other_market() -> None:
             f"This database holds a {other.provider_kind} market ({other.id}), and MARKET_DATA_PROVIDER={settings.MARKET_DATA_PROVIDER} is"
             f" {settings.PROVIDER_KIND}. Use another database, or go back to MARKET_DATA_PROVIDER={other.provider}."
         )
+
+
+def _is_replay(session: date | None) -> bool:
+    latest = SourceFile.objects.aggregate(latest=Max("session"))["latest"]
+    return session is not None and latest is not None and session < latest
 
 
 def _free_id(job: str, now: datetime) -> str:
@@ -232,6 +238,8 @@ def roll_back(run_id: str, triggered_by: str) -> dict[str, tuple[int, int]]:
         undone = {table: tuple(bulk.roll_back(table, run.id)) for table in saga.tables}
         for undo in saga.undo:
             undo(run.id)
+        for counted in TableTotal.objects.filter(table_name__in=saga.tables):
+            ingest.recount(counted.table_name)
         run.status, run.reason = PipelineRun.Status.ROLLED_BACK, f"rolled back by {triggered_by}"
         run.save(update_fields=["status", "reason"])
     logger.info("rolled back", extra={"run": run.id, "by": triggered_by, "tables": undone})

@@ -96,6 +96,9 @@ class Saga:
         What it builds on: a run that wrote one of these before cannot be rolled back under it.
     undo : tuple of callables
         Called with the run's id after the tables were put back.
+    replays : bool
+        Whether a run for a session older than the latest one computes as of it and keeps the result in its summary;
+        otherwise it only says that there is nothing to do.
     """
 
     job: str
@@ -106,6 +109,7 @@ class Saga:
     cluster: str = "data"
     reads: tuple[str, ...] = ()
     undo: tuple[Callable[[str], object], ...] = ()
+    replays: bool = False
 
     def step(self, name: str) -> Step:
         """Return the step of that name."""

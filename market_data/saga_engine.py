@@ -49,6 +49,8 @@ def advance(run_id: str, *, listener: Listener | None = None, wait: bool = False
         step = run.steps.exclude(status=PipelineStep.Status.COMPLETED).order_by("order").first()
         if run.status != PipelineRun.Status.RUNNING:
             return run
+        if run.is_replay and not saga_of(run.job).replays:
+            return _passed_over(run)
         if step is None:
             return _finished(run, PipelineRun.Status.COMPLETED)
         if step.status in (PipelineStep.Status.FAILED, PipelineStep.Status.ERRORED):
@@ -61,6 +63,15 @@ def advance(run_id: str, *, listener: Listener | None = None, wait: bool = False
             time.sleep(pause)
             continue
         _execute(StepContext(run, step, listener, memo=memo), definition)
+
+
+def _passed_over(run: PipelineRun) -> PipelineRun:
+    """End the replay of a job that would rewrite the past: nothing is read and nothing written."""
+    said = f"{run.session} is older than the latest session loaded: a replay of {run.job} writes nothing."
+    done = PipelineStep.Status.COMPLETED
+    run.steps.update(status=done, progress=1.0, reason="replay", ended_at=timezone.now())
+    PipelineRun.objects.filter(pk=run.pk).update(summary={"replay": said})
+    return _finished(run, PipelineRun.Status.COMPLETED, said)
 
 
 def _claim(step: PipelineStep, definition: Step) -> bool:

@@ -6,13 +6,14 @@ from market_data.saga import Saga, Step, register
 
 _BARS = ("technical_indicators", "historical_data", "source_files")
 _FACTS = ("stock_metrics", "corporate_actions", "exchange_facts", "symbol_changes", "stocks")
+_SAID = ("financial_statements", "findings", "rejected_rows")
 _ASKS = (TransientProviderError,)
 
 SYMBOL_MASTER = Step("SYMBOL_MASTER", collection.read_symbol_master, collection.record_symbol_master, transient=_ASKS)
 VALIDATION = Step("PIPELINE_VALIDATION", metrics.check, metrics.record_check)
 
 register(
-    Saga("symbol_master", "Symbol master", (SYMBOL_MASTER,), tables=_FACTS, needs_session=False),
+    Saga("symbol_master", "Symbol master", (SYMBOL_MASTER,), tables=(*_FACTS, "findings"), needs_session=False),
     Saga(
         "pipeline",
         "Data Pipeline (6-step saga)",
@@ -35,7 +36,7 @@ register(
             Step("COMPREHENSIVE_METRICS", metrics.compute_metrics, metrics.record_metrics),
             VALIDATION,
         ),
-        tables=(*_BARS, *_FACTS),
+        tables=(*_BARS, *_FACTS, *_SAID),
     ),
     Saga(
         "fill_data",
@@ -55,8 +56,13 @@ register(
         "validation",
         "Data-quality validation",
         (Step("VALIDATION", metrics.check, metrics.record_check),),
+        replays=True,
     ),
-    Saga("csv_export", "CSV export", (Step("CSV_EXPORT", upkeep.export, upkeep.record_export),)),
-    Saga("quotes", "Quotes of the running session", (Step("QUOTES", upkeep.read_quotes, upkeep.record_quotes, transient=_ASKS),)),
+    Saga("csv_export", "CSV export", (Step("CSV_EXPORT", upkeep.export, upkeep.record_export),), replays=True),
+    Saga(
+        "quotes",
+        "Quotes of the running session",
+        (Step("QUOTES", upkeep.read_quotes, upkeep.record_quotes, transient=_ASKS),),
+    ),
     Saga("cleanup", "Cleanup", (Step("CLEANUP", upkeep.old_things, upkeep.remove_old),), needs_session=False),
 )

@@ -52,13 +52,13 @@ def train(context: StepContext, _: str) -> dict[str, Any]:
 
 
 def record_training(context: StepContext, fitted: dict[str, Any]) -> int:
-    """Store the fitted model's row."""
+    """Store the fitted model's row; the same model fitted again leaves it, and a replay only reports."""
     context.summarise(model=fitted["id"], status=fitted["status"], metrics=fitted["metrics"])
-    seconds = fitted.pop("seconds")
-    TrainedModel.objects.update_or_create(
-        pk=fitted.pop("id"), defaults=fitted | {"run_id": context.run.id, "trained_at": timezone.now()}
-    )
-    return int(seconds > 0)
+    if context.run.is_replay:
+        return 0
+    facts = {name: value for name, value in fitted.items() if name not in ("id", "seconds")}
+    facts |= {"run_id": context.run.id, "trained_at": timezone.now()}
+    return int(TrainedModel.objects.get_or_create(pk=fitted["id"], defaults=facts)[1])
 
 
 # --- selection ------------------------------------------------------------------------------------------------------
@@ -221,9 +221,10 @@ register(
         "training",
         "Model training",
         (Step("TRAIN", train, record_training),),
-        tables=(),
+        tables=("trained_models",),
         cluster="ml",
         reads=("historical_data", "stocks", "corporate_actions"),
+        replays=True,
     ),
     Saga(
         "selection",
@@ -238,7 +239,8 @@ register(
         ),
         tables=("daily_suggested_stocks",),
         cluster="ml",
-        reads=("historical_data", "technical_indicators", "stock_metrics"),
+        reads=("historical_data", "technical_indicators", "stock_metrics", "trained_models"),
         undo=(_undo_publications,),
+        replays=True,
     ),
 )

@@ -11,6 +11,7 @@ from datetime import date, datetime
 import pandas as pd
 from django.db.models import Max
 
+from market_data.models import PipelineRun
 from stocks import bulk
 from stocks.models import Publication
 
@@ -125,15 +126,16 @@ def restore_publications(run_id: str, superseded_at: datetime) -> int:
         publication.superseded_at = superseded_at
         publication.save(update_fields=["superseded_at"])
         earlier = Publication.objects.filter(
-            date=publication.date,
-            strategy=publication.strategy,
-            version__lt=publication.version,
-            picks_in_force__isnull=False,
-        )
+            date=publication.date, strategy=publication.strategy, version__lt=publication.version
+        ).exclude(run_id__in=_rolled_back())
         before = earlier.order_by("-version").first()
         if before:
             Publication.objects.filter(pk=before.pk).update(superseded_at=None)
     return len(undone)
+
+
+def _rolled_back() -> list[str]:
+    return list(PipelineRun.objects.filter(status=PipelineRun.Status.ROLLED_BACK).values_list("pk", flat=True))
 
 
 def purge_picks(before: date) -> int:

@@ -4,9 +4,11 @@ import hashlib
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from django.db import connection
 from django.test import override_settings
@@ -14,6 +16,7 @@ from django.test import override_settings
 from market_data import runs, saga_engine
 from market_data.models import PipelineRun
 from market_data.providers.simulator import EPOCH, Incident, Simulator, simulated_sessions, write_archive
+from market_data.saga import StepContext, register, saga_of
 from stocks.bulk import read_frame
 
 SYMBOLS = 64
@@ -109,6 +112,39 @@ def run(job: str, session: date | None, **options: object) -> PipelineRun:
     return saga_engine.advance(created.id, wait=True)
 
 
+def broken_before(step: str, session: date) -> PipelineRun:
+    """Run the pipeline until a step, and let its worker break there."""
+    created = runs.create_run("pipeline", session, triggered_by="test")
+    definition = saga_of("pipeline").step(step)
+    failing = replace(definition, compute=_break, chunks=None)
+    saga = saga_of("pipeline")
+    register(replace(saga, steps=tuple(failing if one is definition else one for one in saga.steps)))
+    try:
+        broken = saga_engine.advance(created.id, wait=True)
+    finally:
+        register(saga)
+    assert broken.status == "failed", broken.reason
+    return broken
+
+
+def _break(context: StepContext, label: str) -> None:
+    raise ZeroDivisionError("the worker breaks here")
+
+
+def garble(path: Path, seed: int) -> None:
+    """Multiply the prices of a file by something else for each line, as no market would."""
+    rng = np.random.default_rng(seed)
+    head, *lines = path.read_text(encoding="utf-8").splitlines()
+    out = [head]
+    for line in lines:
+        fields = line.split(", ")
+        scale = float(rng.uniform(0.3, 3.0))
+        fields[3:10] = [f"{float(value) * scale:.2f}" for value in fields[3:10]]
+        out.append(", ".join(fields))
+    path.unlink()
+    path.write_text("\n".join(out) + "\n", encoding="utf-8")
+
+
 def evening(session: date, job: str = "pipeline") -> PipelineRun:
     """Run a job that must complete."""
     done = run(job, session)
@@ -168,7 +204,8 @@ def fingerprint(*tables: str) -> dict[str, str]:
     hashes = {}
     with connection.cursor() as cursor:
         for table in tables or STATE:
-            cursor.execute(f"SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {table} t")
+            rows = f"(SELECT (to_jsonb(t) - 'updated_at')::text AS line FROM {table} t) rows"
+            cursor.execute(f"SELECT md5(coalesce(string_agg(line, '|' ORDER BY line), '')) FROM {rows}")
             hashes[table] = cursor.fetchone()[0]
     return hashes
 
