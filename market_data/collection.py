@@ -31,7 +31,10 @@ REJECTED_TOLERANCE = 0.05
 
 def source(context: StepContext) -> Provider:
     """Return the run's provider, built once."""
-    return context.once("provider", lambda: provider(context.run.provider))
+    try:
+        return context.once("provider", lambda: provider(context.run.provider))
+    except ProviderError as error:
+        raise StepFailed(str(error)) from error
 
 
 def as_of(context: StepContext) -> date:

@@ -1,8 +1,8 @@
-"""The adjustment of a run: which events act, which are inferred or settled, which jumps stay unexplained, adjusted closes.
+"""The adjustment of a run: which events act or are inferred or settled, which jumps stay unexplained, adjusted closes.
 
-Official events come first and are held against the price of their ex-date; what they do not reach may be inferred from the
-day's own facts, or settled later by the number of issued shares. An event that becomes known after its ex-date has the
-symbol's stored indicators computed again from that day (`recompute`).
+Official events come first and are held against the price of their ex-date; what they do not reach may be inferred from
+the day's own facts, or settled later by the number of issued shares. An event that becomes known after its ex-date has
+the symbol's stored indicators computed again from that day (`recompute`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -166,15 +166,17 @@ def _concerned(context: StepContext, events: pd.DataFrame, changed: pd.DataFrame
 
 
 def _late(context: StepContext, changed: pd.DataFrame) -> dict[str, date]:
-    """Return the symbols of which a new or changed factor concerns sessions computed before this run, with its ex-date."""
+    """Return the symbols of which a new factor concerns sessions computed before this run, with its ex-date."""
     fresh = loaded_sessions(context)
     computed = max((day for day in queries.loaded_sessions() if day not in fresh), default=None)
     if computed is None:
         return {}
     priced = changed.loc[changed["kind"].isin(FACTOR_KINDS) & changed["factor"].notna(), ["symbol", "ex_date"]]
-    arrived = [(one, date.fromisoformat(day)) for one, day in context.run.options.get("events_changed", {}).items()]
+    arrived = context.run.options.get("events_changed", {})
+    concerned = [(symbol, date.fromisoformat(day)) for symbol, day in arrived.items()]
+    concerned += [(str(row["symbol"]), row["ex_date"].date()) for row in priced.to_dict("records")]
     late: dict[str, date] = {}
-    for symbol, ex_date in (*arrived, *((str(row.symbol), row.ex_date.date()) for row in priced.itertuples())):
+    for symbol, ex_date in concerned:
         if ex_date <= computed:
             late[symbol] = min(late.get(symbol, ex_date), ex_date)
     return late
@@ -192,7 +194,8 @@ def record_factors(context: StepContext, factors: Factors) -> int:
     ingest.remove_corporate_actions(factors.gone, run.id)
     ingest.record_corporate_actions(factors.events, run.id)
     ingest.remove_findings(JUMP_CHECK, factors.judged, run.id)
-    for day, rows in factors.jumps.groupby("date"):
+    for day in sorted(factors.jumps["date"].unique()):
+        rows = factors.jumps.loc[factors.jumps["date"] == day]
         ingest.record_findings(run.id, pd.Timestamp(day).date(), [_jump_finding(row) for row in rows.itertuples()])
     recompute = dict(run.options.get("recompute", {}))
     for symbol, day in factors.late.items():

@@ -87,7 +87,7 @@ def record_indicators(frame: pd.DataFrame, run_id: str) -> bulk.Written:
 
 
 def record_corporate_actions(events: pd.DataFrame, run_id: str) -> bulk.Written:
-    """Store an event frame under the symbols in use; an event already there with other figures is changed, with an image."""
+    """Store an event frame under the symbols in use; an event there with other figures is changed, with an image."""
     rows = _under_new_names(events).assign(purpose=events["purpose"].fillna("").str.slice(0, 300))
     rows["evidence"] = [
         json.dumps(value, default=str) if isinstance(value, dict) else None for value in rows["evidence"]
@@ -104,13 +104,17 @@ def _under_new_names(events: pd.DataFrame) -> pd.DataFrame:
 def rename_corporate_actions(renames: pd.DataFrame, run_id: str) -> int:
     """Let the events of renamed shares (from_symbol, to_symbol, date) follow to the new symbols; return how many did."""
     moved = 0
-    for row in renames.itertuples():
-        past = ("t.symbol = %s AND t.ex_date < %s", [row.from_symbol, pd.Timestamp(row.date).date()])
-        there = " AND EXISTS (SELECT 1 FROM corporate_actions n WHERE n.symbol = %s AND (n.ex_date, n.kind, n.purpose) = (t.ex_date, t.kind, t.purpose))"
-        bulk.delete("corporate_actions", past[0] + there, [*past[1], row.to_symbol], run_id)
+    for row in renames.to_dict("records"):
+        new = row["to_symbol"]
+        past = ("t.symbol = %s AND t.ex_date < %s", [row["from_symbol"], pd.Timestamp(row["date"]).date()])
+        there = (
+            " AND EXISTS (SELECT 1 FROM corporate_actions n WHERE n.symbol = %s"
+            " AND (n.ex_date, n.kind, n.purpose) = (t.ex_date, t.kind, t.purpose))"
+        )
+        bulk.delete("corporate_actions", past[0] + there, [*past[1], new], run_id)
         bulk.keep("corporate_actions", *past, run_id)
         with connection.cursor() as cursor:
-            cursor.execute("UPDATE corporate_actions t SET symbol = %s WHERE " + past[0], [row.to_symbol, *past[1]])
+            cursor.execute("UPDATE corporate_actions t SET symbol = %s WHERE " + past[0], [new, *past[1]])
             moved += cursor.rowcount
     return moved
 
@@ -121,16 +125,19 @@ def remove_corporate_actions(events: pd.DataFrame, run_id: str) -> int:
         bulk.delete(
             "corporate_actions",
             "t.symbol = %s AND t.ex_date = %s AND t.kind = %s AND t.purpose = %s",
-            [row.symbol, row.ex_date.date(), row.kind, row.purpose],
+            [row["symbol"], row["ex_date"].date(), row["kind"], row["purpose"]],
             run_id,
         )
-        for row in events.itertuples()
+        for row in events.to_dict("records")
     )
 
 
 def record_quotes(quotes: pd.DataFrame) -> int:
-    """Store quotes (symbol, at, last_price in ₹, volume, source), each symbol and moment once; return how many were new."""
-    rows = [Quote(**row) for row in quotes.rename(columns={"symbol": "symbol_id"}).to_dict("records")]
+    """Store quotes (symbol, at, last_price in ₹, volume, source), each symbol and moment once; return how many are new."""
+    rows = [
+        Quote(**{str(name): value for name, value in row.items()})
+        for row in quotes.rename(columns={"symbol": "symbol_id"}).to_dict("records")
+    ]
     before = Quote.objects.count()
     Quote.objects.bulk_create(rows, ignore_conflicts=True, batch_size=2000)
     return Quote.objects.count() - before
@@ -155,13 +162,13 @@ def record_rejected(rejects: pd.DataFrame, run_id: str) -> int:
     rows = [
         RejectedRow(
             run_id=run_id,
-            session=None if pd.isna(row.date) else row.date,
-            symbol=str(row.symbol)[:100],
-            source=str(row.source)[:200],
-            reason=str(row.reason)[:200],
-            raw=str(row.raw)[:2000],
+            session=None if pd.isna(row["date"]) else row["date"],
+            symbol=str(row["symbol"])[:100],
+            source=str(row["source"])[:200],
+            reason=str(row["reason"])[:200],
+            raw=str(row["raw"])[:2000],
         )
-        for row in rejects.itertuples()
+        for row in rejects.to_dict("records")
     ]
     return len(RejectedRow.objects.bulk_create(rows))
 

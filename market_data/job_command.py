@@ -12,6 +12,7 @@ from django.utils import timezone
 from market_data import runs, saga_engine, trading_calendar
 from market_data.models import PipelineRun
 from market_data.progress import ProgressView
+from market_data.providers import ProviderError
 from market_data.saga import SagaError, saga_of
 from market_data.tables import ready_tables
 
@@ -51,7 +52,7 @@ def checked_session(text: str | None) -> date:
             raise CommandError(
                 f"--date {session} ({session:%A}) is no session of the exchange; the one before it is {before}."
             )
-    except trading_calendar.CalendarError as error:
+    except (trading_calendar.CalendarError, ProviderError) as error:
         raise CommandError(str(error)) from error
     return session
 

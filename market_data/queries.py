@@ -1,12 +1,13 @@
 """Reads of bars, events and indicators as frames.
 
-Point in time: a reader that takes `as_of` or `session` uses nothing later. Only final bars are handed out, since models train
-and picks publish on those alone.
+Point in time: a reader that takes `as_of` or `session` uses nothing later. Only final bars are handed out, since models
+train and picks publish on those alone.
 """
 
 import json
 from collections.abc import Sequence
 from datetime import date
+from typing import Any
 
 import pandas as pd
 from django.db.models import Max
@@ -16,13 +17,17 @@ from market_data.corporate_actions import typed_events
 from market_data.models import DailyBar, SourceFile
 from stocks.bulk import read_frame
 
-_BAR_COLUMNS = "symbol, date, series, open, high, low, close, prev_close, last_price, vwap, volume, turnover_lakh, trades, delivered_quantity"
+_BAR_COLUMNS = (
+    "symbol, date, series, open, high, low, close, prev_close, last_price, vwap, volume, turnover_lakh, trades,"
+    " delivered_quantity"
+)
 _EARLIEST, _LATEST = date(1900, 1, 1), date(9999, 12, 31)
 
 
 def latest_session() -> date | None:
     """Return the latest session that has bars, or None in an empty database."""
-    return DailyBar.objects.aggregate(latest=Max("date"))["latest"]
+    latest: date | None = DailyBar.objects.aggregate(latest=Max("date"))["latest"]
+    return latest
 
 
 def loaded_sessions() -> dict[date, SourceFile]:
@@ -120,17 +125,19 @@ def indicators_between(start: date, end: date) -> pd.DataFrame:
 
 
 def jumps_frame(as_of: date) -> pd.DataFrame:
-    """Return the jumps found up to a session, under the symbols that own the history now: symbol, date, ratio, reason, near_factor.
+    """Return the jumps found up to a session, under the symbols that own the history now.
 
-    A jump that an event has settled since is still among them; see `unsettled_jumps`.
+    Columns symbol, date, ratio, reason, near_factor. A jump that an event has settled since is still among them; see
+    `unsettled_jumps`.
     """
     query = (
-        "SELECT DISTINCT ON (coalesce(c.to_symbol, f.symbol), f.session) coalesce(c.to_symbol, f.symbol) AS symbol, f.session AS date,"
-        " (f.sample->>'ratio')::float8 AS ratio, f.sample->>'reason' AS reason, (f.sample->>'near_factor')::float8 AS near_factor"
+        "SELECT DISTINCT ON (coalesce(c.to_symbol, f.symbol), f.session) coalesce(c.to_symbol, f.symbol) AS symbol,"
+        " f.session AS date, (f.sample->>'ratio')::float8 AS ratio, f.sample->>'reason' AS reason,"
+        " (f.sample->>'near_factor')::float8 AS near_factor"
         " FROM findings f LEFT JOIN symbol_changes c ON c.from_symbol = f.symbol AND c.date > f.session"
         " WHERE f.check_name = 'price_jump' AND f.session <= %s ORDER BY 1, 2, f.id DESC"
     )
-    kinds = {"symbol": object, "ratio": "float64", "reason": object, "near_factor": "float64"}
+    kinds: dict[str, Any] = {"symbol": object, "ratio": "float64", "reason": object, "near_factor": "float64"}
     return read_frame(query, [as_of], dates=("date",)).astype(kinds)
 
 

@@ -124,8 +124,9 @@ def _refuse_other_market() -> None:
     other = PipelineRun.objects.exclude(provider_kind=settings.PROVIDER_KIND).first()
     if other:
         raise OtherMarket(
-            f"This database holds a {other.provider_kind} market ({other.id}), and MARKET_DATA_PROVIDER={settings.MARKET_DATA_PROVIDER} is"
-            f" {settings.PROVIDER_KIND}. Use another database, or go back to MARKET_DATA_PROVIDER={other.provider}."
+            f"This database holds a {other.provider_kind} market ({other.id}), and"
+            f" MARKET_DATA_PROVIDER={settings.MARKET_DATA_PROVIDER} is {settings.PROVIDER_KIND}. Use another database,"
+            f" or go back to MARKET_DATA_PROVIDER={other.provider}."
         )
 
 
@@ -235,7 +236,7 @@ def roll_back(run_id: str, triggered_by: str) -> dict[str, tuple[int, int]]:
                 f"{run.id} is {run.get_status_display().lower()} or writes nothing that can be rolled back."
             )
         _refuse_when_built_on(run, saga)
-        undone = {table: tuple(bulk.roll_back(table, run.id)) for table in saga.tables}
+        undone = {table: _rolled_back(table, run.id) for table in saga.tables}
         for undo in saga.undo:
             undo(run.id)
         for counted in TableTotal.objects.filter(table_name__in=saga.tables):
@@ -244,6 +245,11 @@ def roll_back(run_id: str, triggered_by: str) -> dict[str, tuple[int, int]]:
         run.save(update_fields=["status", "reason"])
     logger.info("rolled back", extra={"run": run.id, "by": triggered_by, "tables": undone})
     return undone
+
+
+def _rolled_back(table: str, run_id: str) -> tuple[int, int]:
+    written = bulk.roll_back(table, run_id)
+    return written.inserted, written.updated
 
 
 def _refuse_when_built_on(run: PipelineRun, saga: Saga) -> None:

@@ -5,11 +5,10 @@ from typing import Any
 
 import pandas as pd
 from django.conf import settings
-from django.utils import timezone
 from django_q.models import Task
 
 from market_data import collection, exports, ingest
-from market_data.models import RunUndo
+from market_data.models import PipelineRun, RunUndo
 from market_data.providers import NotOffered
 from market_data.saga import StepContext, StepFailed
 from stocks.models import Stock
@@ -50,7 +49,7 @@ def record_quotes(context: StepContext, quotes: pd.DataFrame) -> int:
 
 def old_things(context: StepContext, _: str) -> date:
     """Return the day whose age counts from."""
-    return timezone.localdate(context.run.created_at)
+    return collection.as_of(context)
 
 
 def remove_old(context: StepContext, today: date) -> int:
@@ -66,8 +65,6 @@ def remove_old(context: StepContext, today: date) -> int:
 
 def _purge_undo(today: date) -> int:
     """Delete undo data of all but the last ten pipeline nights, once it is thirty days old."""
-    from market_data.models import PipelineRun
-
     nights = PipelineRun.objects.filter(job="pipeline", status=PipelineRun.Status.COMPLETED).order_by("-sequence")
     kept = nights.values_list("sequence", flat=True)[:UNDO_KEPT_NIGHTS]
     oldest_kept = min(kept, default=0)

@@ -79,6 +79,11 @@ def file_of(folder: Path, session: date) -> Path:
     return folder / "bhavcopy" / f"sec_bhavdata_full_{session:%d%m%Y}.csv"
 
 
+def day_of(path: Path) -> date:
+    """The session of a daily file."""
+    return pd.to_datetime(path.stem[-8:], format="%d%m%Y").date()
+
+
 def lists_say(folder: Path, name: str, without: str) -> None:
     """Leave the lines that hold a word out of a list."""
     path = folder / "lists" / name
