@@ -1,7 +1,7 @@
 """Servers, tiers and network rules for every test.
 
 One PostgreSQL and one Valkey are started for the run in a temporary directory, so that runs and checkouts do not meet;
-each xdist worker has a database of its own on them. They forget nothing but a crash of the machine (fsync is off).
+each xdist worker has a database of its own on them. What is committed outlives a kill, not a crash of the machine.
 """
 
 import fcntl
