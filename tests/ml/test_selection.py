@@ -1,0 +1,122 @@
+"""Publications: one in force a strategy, superseded by the next, put back by a roll back, all strategies or none."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from market_data.models import PipelineRun
+from ml import selection
+from ml.selection import PICK_COLUMNS, DayOfPicks
+from stocks import bulk
+from stocks.models import Publication, SuggestedStock
+from tests.published import PICK
+
+pytestmark = pytest.mark.django_db
+SESSION, NEXT = date(2026, 4, 30), date(2026, 5, 4)
+AT = datetime(2026, 4, 30, 20, 45, tzinfo=UTC)
+
+
+def picks(*symbols: str, **facts: Any) -> pd.DataFrame:
+    rows = [{**PICK, **facts, "symbol": symbol, "rank": rank} for rank, symbol in enumerate(symbols, 1)]
+    return pd.DataFrame(rows).reindex(columns=list(PICK_COLUMNS)) if rows else pd.DataFrame(columns=list(PICK_COLUMNS))
+
+
+def publish(run_id: str, model_id: str | None = "m", **strategies: pd.DataFrame) -> int:
+    reasons = {name: "" if len(rows) else "nothing to trust" for name, rows in strategies.items()}
+    return selection.publish_picks(DayOfPicks(SESSION, NEXT, model_id, strategies, reasons), run_id, AT)
+
+
+def in_force() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for one in Publication.objects.filter(superseded_at=None):
+        found[one.strategy] = list(one.picks_in_force.order_by("rank").values_list("symbol", flat=True))
+        assert found[one.strategy] == [row["symbol"] for row in one.picks]
+        assert one.count == len(one.picks)
+    assert SuggestedStock.objects.count() == sum(map(len, found.values()))
+    connection.check_constraints()
+    return found
+
+
+def undo(run_id: str, sequence: int) -> None:
+    """Roll a run back as the engine does: tables first, then publications."""
+    PipelineRun.objects.create(
+        id=run_id, sequence=sequence, job="selection", provider_kind="simulated", status="rolled_back"
+    )
+    bulk.roll_back("daily_suggested_stocks", run_id)
+    selection.restore_publications(run_id, AT)
+
+
+def test_each_strategy_has_its_list_in_force() -> None:
+    assert publish("r1", growth=picks("AAA", "BBB"), value=picks("BBB")) == 3
+    assert in_force() == {"growth": ["AAA", "BBB"], "value": ["BBB"]}
+    assert set(Publication.objects.values_list("version", "valid_for", "model_id")) == {(1, NEXT, "m")}
+
+
+def test_a_new_version_supersedes_and_the_old_list_stays_as_it_was_published() -> None:
+    publish("r1", growth=picks("AAA", "BBB"))
+    publish("r2", growth=picks("BBB", "CCC"))
+    assert in_force() == {"growth": ["BBB", "CCC"]}
+    first = Publication.objects.get(version=1)
+    assert first.superseded_at == AT
+    assert [row["symbol"] for row in first.picks] == ["AAA", "BBB"]
+
+
+def test_an_abstention_is_published_with_its_reason() -> None:
+    publish("r1", None, growth=picks())
+    one = Publication.objects.get()
+    assert (one.count, one.reason, one.model_id, one.picks) == (0, "nothing to trust", None, [])
+
+
+def test_what_is_missing_is_null_in_the_table_and_in_the_copy() -> None:
+    publish("r1", growth=picks("AAA", pe_ratio=np.nan, sector=None))
+    assert Publication.objects.get().picks[0]["pe_ratio"] is None
+    assert SuggestedStock.objects.get().pe_ratio is None
+
+
+def test_all_strategies_or_none() -> None:
+    publish("r1", growth=picks("AAA"))
+    with pytest.raises(IntegrityError), transaction.atomic():
+        publish("r2", growth=picks("BBB"), value=picks("AAA", stop_loss=1e6))
+    assert in_force() == {"growth": ["AAA"]}
+
+
+def test_two_lists_in_force_are_refused_by_the_database() -> None:
+    publish("r1", growth=picks("AAA"))
+    publish("r2", growth=picks("BBB"))
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Publication.objects.filter(version=1).update(superseded_at=None)
+
+
+def test_a_roll_back_puts_the_version_before_in_force_again() -> None:
+    publish("r1", growth=picks("AAA"))
+    publish("r2", growth=picks("BBB"))
+    undo("r2", 2)
+    assert in_force() == {"growth": ["AAA"]}
+    assert Publication.objects.filter(run_id="r2").exists()
+
+
+def test_a_roll_back_puts_an_abstention_in_force_again() -> None:
+    publish("r1", growth=picks())
+    publish("r2", growth=picks("BBB"))
+    undo("r2", 2)
+    assert in_force() == {"growth": []}
+
+
+def test_a_version_that_was_rolled_back_never_comes_back() -> None:
+    for number, symbol in enumerate(("AAA", "BBB", "CCC"), 1):
+        publish(f"r{number}", growth=picks(symbol))
+        if number == 2:
+            undo("r2", 2)
+    undo("r3", 3)
+    assert in_force() == {"growth": ["AAA"]}
+
+
+def test_old_picks_are_purged_and_newer_ones_stay() -> None:
+    publish("r1", growth=picks("AAA"))
+    assert selection.purge_picks(SESSION) == 0
+    assert selection.purge_picks(NEXT) == 1
+    assert not Publication.objects.exists()
