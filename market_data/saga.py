@@ -163,6 +163,7 @@ class StepContext:
 
 _sagas: dict[str, Saga] = {}
 _conditions: dict[str, Callable[[date], bool]] = {}
+_purges: dict[str, Callable[[date], int]] = {}
 
 
 def register(*sagas: Saga) -> None:
@@ -185,6 +186,17 @@ def condition(name: str, holds: Callable[[date], bool]) -> None:
 def condition_holds(name: str, session: date) -> bool:
     """Whether a named condition holds for a session; an unknown name never does."""
     return name in _conditions and _conditions[name](session)
+
+
+def purge(name: str, remove: Callable[[date], int]) -> None:
+    """Make known what the cleanup removes in an app above: `remove` gets today's date and returns how many rows went."""
+    _purges[name] = remove
+
+
+def purges() -> dict[str, Callable[[date], int]]:
+    """Return what the apps' `sagas.py` want removed by the cleanup."""
+    sagas()
+    return _purges
 
 
 def saga_of(job: str) -> Saga:

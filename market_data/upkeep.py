@@ -10,7 +10,7 @@ from django_q.models import Task
 from market_data import collection, exports, ingest
 from market_data.models import PipelineRun, RunUndo
 from market_data.providers import NotOffered
-from market_data.saga import StepContext, StepFailed
+from market_data.saga import StepContext, StepFailed, purges
 from stocks.models import Stock
 
 EXPORTS_KEPT_DAYS = 30
@@ -53,11 +53,12 @@ def old_things(context: StepContext, _: str) -> date:
 
 
 def remove_old(context: StepContext, today: date) -> int:
-    """Remove exports, queue results and undo data past their time; nothing else."""
+    """Remove exports, queue results, undo data and picks past their time; nothing else."""
     removed: dict[str, Any] = {
         "exports": len(exports.purge_exports(settings.EXPORT_DIR, today - timedelta(days=EXPORTS_KEPT_DAYS))),
         "queue results": Task.objects.filter(stopped__date__lt=today - timedelta(days=RESULTS_KEPT_DAYS)).delete()[0],
         "undo rows": _purge_undo(today),
+        **{name: remove(today) for name, remove in purges().items()},
     }
     context.summarise(removed=removed)
     return sum(removed.values())

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from market_data import queries, trading_calendar
 from market_data.models import Finding
-from market_data.saga import Saga, Step, StepContext, StepFailed, condition, register
+from market_data.saga import Saga, Step, StepContext, StepFailed, condition, purge, register
 from ml import artifacts, datasets, prediction, selection
 from ml.estimators import estimator
 from ml.models import TrainedModel
@@ -22,6 +22,7 @@ from stocks.filters import Filters, FiltersInvalid
 
 MODEL_AGE_LIMIT_SESSIONS = 7
 PICKS_A_STRATEGY = 50
+PICKS_KEPT_DAYS = 90
 
 
 # --- training -------------------------------------------------------------------------------------------------------
@@ -215,6 +216,7 @@ def _undo_publications(run_id: str) -> int:
     return selection.restore_publications(run_id, timezone.now())
 
 
+purge("picks", lambda today: selection.purge_picks(today - timedelta(days=PICKS_KEPT_DAYS)))
 condition("recent_model", lambda session: model_in_force(session) is not None)
 register(
     Saga(

@@ -27,7 +27,7 @@ def metrics_frame(session: date) -> pd.DataFrame:
     columns = ", ".join(f"m.{name.strip()}" for name in _FIGURES.split(","))
     frame = read_frame(
         "SELECT m.symbol, s.stock_name, s.sector, s.industry, m.volume, m.avg_volume_30d, m.market_cap_category,"
-        f" m.tradable, m.exclusion, {columns} FROM stock_metrics m JOIN stocks s USING (symbol)"
+        f" m.tradable::int AS tradable, m.exclusion, {columns} FROM stock_metrics m JOIN stocks s USING (symbol)"
         ' WHERE m.date = %s ORDER BY m.symbol COLLATE "C"',
         [session],
     )

@@ -1,0 +1,157 @@
+"""What the queue runs: which session a planned time stands for, who waits for whom, and deliveries that come twice."""
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.utils import timezone
+from django_q.models import OrmQ
+
+from market_data import saga, tasks
+from market_data.models import Heartbeat, MarketDay, PipelineRun, SourceFile
+from market_data.saga import AlreadyRunning, Saga, SagaError, Step, StepContext
+
+pytestmark = pytest.mark.django_db
+IST = ZoneInfo("Asia/Kolkata")
+FRIDAY, MONDAY = date(2026, 4, 24), date(2026, 4, 27)
+
+
+@pytest.fixture(autouse=True)
+def week() -> None:
+    """A calendar of weekdays."""
+    days = [date(2026, 4, 20) + timedelta(days=number) for number in range(40)]
+    MarketDay.objects.bulk_create(
+        MarketDay(date=day, kind="normal", is_session=True, source="test") for day in days if day.weekday() < 5
+    )
+
+
+@pytest.fixture
+def done() -> Iterator[list[str]]:
+    """Two jobs that only note that they were done."""
+    noted: list[str] = []
+
+    def compute(context: StepContext, _: str) -> str:
+        return context.run.job
+
+    def record(context: StepContext, job: str) -> int:
+        noted.append(f"{job} {context.run.session}")
+        return 1
+
+    for job in ("collect", "train"):
+        saga.register(Saga(job, job, (Step("ONLY", compute, record),)))
+    yield noted
+    for job in ("collect", "train"):
+        del saga._sagas[job]
+
+
+def at(day: date, hour: int, minute: int = 0) -> datetime:
+    return datetime(day.year, day.month, day.day, hour, minute, tzinfo=IST)
+
+
+def queued() -> list[str]:
+    return [one.task["args"][0] for one in OrmQ.objects.order_by("id")]
+
+
+def scheduled(
+    job: str, day: date, hour: int, waits_for: tuple[str, ...] = (), stands_for: str = "same day"
+) -> PipelineRun:
+    return PipelineRun.objects.get(pk=tasks.start_scheduled(job, waits_for, stands_for, at(day, hour).isoformat()))
+
+
+@pytest.mark.parametrize(
+    ("stands_for", "planned", "session"),
+    [
+        ("same day", at(FRIDAY, 21), FRIDAY),
+        ("evening before", at(FRIDAY + timedelta(days=1), 2), FRIDAY),
+        ("evening before", at(FRIDAY + timedelta(days=1), 2, 15), FRIDAY),
+        ("evening before", at(MONDAY, 2), None),
+        ("evening before", at(MONDAY + timedelta(days=1), 2), MONDAY),
+        ("same day", at(FRIDAY + timedelta(days=1), 21), None),
+        ("none", at(FRIDAY + timedelta(days=2), 3), None),
+    ],
+)
+def test_the_session_a_planned_time_stands_for(stands_for: str, planned: datetime, session: date | None) -> None:
+    assert tasks.session_for(stands_for, planned) == session
+
+
+def test_a_day_without_a_session_is_skipped_and_says_so(done: list[str]) -> None:
+    run = scheduled("collect", FRIDAY + timedelta(days=1), 21)
+    assert (run.status, run.session) == ("skipped", None)
+    assert "Saturday 25 April 2026 stands for no session" in run.reason
+    assert queued() == []
+
+
+def test_a_run_waits_until_its_prerequisite_of_the_same_session_is_complete(done: list[str]) -> None:
+    waiting = scheduled("train", FRIDAY + timedelta(days=1), 2, ("collect",), "evening before")
+    assert (waiting.status, waiting.session, queued()) == ("waiting", FRIDAY, [])
+    tasks.advance_run(waiting.id)
+    assert done == []
+    other = tasks.trigger("collect", triggered_by="test", session=MONDAY)
+    tasks.advance_run(other.id)
+    assert PipelineRun.objects.get(pk=waiting.id).status == "waiting"
+    SourceFile.objects.all().delete()
+    first = tasks.trigger("collect", triggered_by="test", session=FRIDAY)
+    tasks.advance_run(first.id)
+    assert PipelineRun.objects.get(pk=waiting.id).status == "running"
+    assert queued()[-1] == waiting.id
+    tasks.advance_run(waiting.id)
+    assert done == [f"collect {MONDAY}", f"collect {FRIDAY}", f"train {FRIDAY}"]
+
+
+def test_an_alternative_prerequisite_may_be_a_condition(done: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(saga._conditions, "still_good", lambda session: session == FRIDAY)
+    assert scheduled("train", FRIDAY, 21, ("collect|still_good",)).status == "running"
+
+
+def test_a_failed_prerequisite_releases_nobody(done: list[str]) -> None:
+    waiting = scheduled("train", FRIDAY, 21, ("collect",))
+    failed = tasks.trigger("collect", triggered_by="test", session=FRIDAY)
+    PipelineRun.objects.filter(pk=failed.id).update(status="failed")
+    tasks.release_waiting()
+    assert PipelineRun.objects.get(pk=waiting.id).status == "waiting"
+
+
+def test_the_next_evening_takes_the_place_of_one_that_still_waits(done: list[str]) -> None:
+    old = scheduled("train", FRIDAY, 21, ("collect",))
+    new = scheduled("train", MONDAY, 21, ("collect",))
+    assert PipelineRun.objects.get(pk=old.id).status == "skipped"
+    assert new.status == "waiting"
+
+
+def test_a_schedule_that_fires_while_the_job_runs_is_skipped(done: list[str]) -> None:
+    running = tasks.trigger("collect", triggered_by="test", session=FRIDAY)
+    second = scheduled("collect", FRIDAY, 21)
+    assert (second.status, running.id in second.reason) == ("skipped", True)
+    with pytest.raises(AlreadyRunning, match=running.id):
+        tasks.trigger("collect", triggered_by="test", session=FRIDAY)
+
+
+def test_a_run_lies_in_the_queue_once_and_a_second_delivery_does_nothing(done: list[str]) -> None:
+    run = tasks.trigger("collect", triggered_by="test", session=FRIDAY)
+    tasks.deliver(run)
+    assert queued() == [run.id]
+    assert [tasks.advance_run(run.id) for _ in range(3)] == ["completed"] * 3
+    assert done == [f"collect {FRIDAY}"]
+    OrmQ.objects.all().delete()
+    tasks.deliver(PipelineRun.objects.get(pk=run.id))
+    assert queued() == []
+
+
+def test_a_heartbeat_delivers_what_was_dropped_and_leaves_what_is_held(done: list[str]) -> None:
+    run = tasks.trigger("collect", triggered_by="test", session=FRIDAY)
+    OrmQ.objects.all().delete()
+    run.steps.update(lease_until=timezone.now() + timedelta(minutes=1), status="running")
+    tasks.heartbeat("data")
+    assert queued() == []
+    run.steps.update(lease_until=timezone.now() - timedelta(minutes=1))
+    tasks.heartbeat("ml")
+    assert queued() == []
+    tasks.heartbeat("data")
+    assert queued() == [run.id]
+    assert set(Heartbeat.objects.values_list("cluster", flat=True)) == {"data", "ml"}
+
+
+def test_a_job_that_is_not_there_is_named(done: list[str]) -> None:
+    with pytest.raises(SagaError, match="'dance'; the jobs are"):
+        tasks.trigger("dance", triggered_by="test")

@@ -1,0 +1,150 @@
+"""The selection abstains with the reason: no model, an old model, stale data, a day that failed a check."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.test import override_settings
+
+from market_data import runs, saga_engine
+from market_data.models import DailyBar, Finding, MarketDay, PipelineRun, SourceFile
+from market_data.saga import condition_holds, sagas
+from ml.models import TrainedModel
+from stocks.models import Publication, Stock, StockMetrics, SuggestedStock
+from tests.published import pick, publish
+
+pytestmark = pytest.mark.django_db
+DAYS = [day for day in (date(2026, 4, 6) + timedelta(days=number) for number in range(40)) if day.weekday() < 5]
+TODAY = DAYS[15]
+
+
+@pytest.fixture(autouse=True)
+def market() -> None:
+    """One tradable share with a bar and metrics."""
+    MarketDay.objects.bulk_create(MarketDay(date=day, kind="normal", is_session=True, source="t") for day in DAYS)
+    Stock.objects.create(symbol="AAA", stock_name="A", kind="share")
+    bar: dict[str, Any] = {
+        "open": 100,
+        "high": 101,
+        "low": 99,
+        "close": 100,
+        "volume": 1,
+        "series": "EQ",
+        "source": "t",
+    }
+    DailyBar.objects.create(symbol_id="AAA", date=TODAY, **bar)
+    SourceFile.objects.create(session=TODAY, name="a", size=1, mtime_ns=1, sha256="0", rows=1, rejected=0)
+    StockMetrics.objects.create(symbol_id="AAA", date=TODAY, current_price=100, tradable=True)
+
+
+def model(session: date, status: str = "accepted", estimator: str = "lightgbm") -> TrainedModel:
+    return TrainedModel.objects.create(
+        id=f"{estimator}_{session}_{status}",
+        estimator=estimator,
+        session=session,
+        train_from=session,
+        train_until=session,
+        samples=1,
+        data_hash="0",
+        path="nowhere",
+        status=status,
+    )
+
+
+def select(session: date = TODAY) -> PipelineRun:
+    run = runs.create_run("selection", session, triggered_by="test")
+    done = saga_engine.advance(run.id, wait=True)
+    assert done.status == "completed", done.reason
+    return done
+
+
+def reasons() -> set[tuple[int, str]]:
+    found = Publication.objects.filter(superseded_at=None)
+    assert set(found.values_list("strategy", flat=True)) == {"growth", "value", "balanced", "momentum"}
+    return set(found.values_list("count", "reason"))
+
+
+NO_MODEL = f"No accepted model is at most 7 sessions old on {TODAY}."
+
+
+def test_without_a_model_nothing_is_picked_and_that_is_published() -> None:
+    select()
+    assert reasons() == {(0, NO_MODEL)}
+
+
+@pytest.mark.parametrize(
+    ("session", "status", "estimator"),
+    [
+        (DAYS[7], "accepted", "lightgbm"),
+        (TODAY, "rejected", "lightgbm"),
+        (TODAY, "accepted", "random_forest"),
+        (DAYS[16], "accepted", "lightgbm"),
+    ],
+)
+def test_a_model_that_is_old_rejected_another_or_of_tomorrow_does_not_count(
+    session: date, status: str, estimator: str
+) -> None:
+    model(session, status, estimator)
+    select()
+    assert reasons() == {(0, NO_MODEL)}
+    assert not condition_holds("recent_model", TODAY)
+
+
+def test_a_model_of_seven_sessions_ago_is_recent() -> None:
+    sagas()
+    model(DAYS[8])
+    assert condition_holds("recent_model", TODAY)
+
+
+def test_a_day_that_failed_a_check_has_no_picks() -> None:
+    Finding.objects.create(
+        run_id="r", session=TODAY, check_name="bar_count", severity="error", blocks=True, message="3 bars"
+    )
+    select()
+    assert reasons() == {(0, f"The data of {TODAY} failed a check: 3 bars.")}
+
+
+def test_a_finding_about_one_share_or_one_that_does_not_block_stops_nothing() -> None:
+    plain: dict[str, Any] = {"run_id": "r", "session": TODAY, "severity": "error", "message": "m"}
+    Finding.objects.create(check_name="a", blocks=True, symbol="AAA", **plain)
+    Finding.objects.create(check_name="b", blocks=False, **plain)
+    select()
+    assert reasons() == {(0, NO_MODEL)}
+
+
+def test_stale_data_has_no_picks() -> None:
+    select(DAYS[16])
+    assert reasons() == {(0, f"There are no bars of {DAYS[16]}; the latest are of {TODAY}.")}
+
+
+def test_a_day_on_which_nothing_was_tradable_has_no_picks() -> None:
+    StockMetrics.objects.update(tradable=False)
+    select()
+    assert reasons() == {(0, f"No share was tradable on {TODAY}.")}
+
+
+def test_an_abstention_takes_the_days_earlier_picks_out_of_force() -> None:
+    publish("growth", [pick("AAA")], session=TODAY, valid_for=DAYS[16])
+    select()
+    assert not SuggestedStock.objects.exists()
+    assert reasons() == {(0, NO_MODEL)}
+
+
+def test_thresholds_that_cannot_be_read_fail_the_run_in_one_sentence(tmp_path: Any) -> None:
+    broken = tmp_path / "filters.yaml"
+    broken.write_text("strategies: [")
+    with override_settings(STOCK_FILTERS_FILE=broken):
+        done = saga_engine.advance(runs.create_run("selection", TODAY, triggered_by="test").id, wait=True)
+    assert (done.status, str(broken) in done.reason or "filters" in done.reason) == ("failed", True)
+    assert not Publication.objects.exists()
+
+
+def test_the_cleanup_removes_picks_of_more_than_ninety_days_ago() -> None:
+    old, kept = date(2026, 1, 5), date(2026, 1, 6)
+    for session in (old, kept):
+        publish("growth", [pick("AAA")], session=session)
+    run = runs.create_run("cleanup", None, triggered_by="test")
+    PipelineRun.objects.filter(pk=run.pk).update(created_at=datetime(2026, 4, 6, 3, tzinfo=UTC))
+    done = saga_engine.advance(run.id, wait=True)
+    assert done.summary["removed"]["picks"] == 1
+    assert set(Publication.objects.values_list("date", flat=True)) == {kept}

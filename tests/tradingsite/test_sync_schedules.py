@@ -1,0 +1,42 @@
+"""The queue's schedules follow the list of jobs, and a second call changes nothing."""
+
+import io
+from datetime import UTC, datetime
+
+import pytest
+from django.core.management import call_command
+from django_q.models import Schedule
+
+from tradingsite.schedule import JOBS
+
+pytestmark = pytest.mark.django_db
+
+
+def sync() -> str:
+    out = io.StringIO()
+    call_command("sync_schedules", stdout=out)
+    return out.getvalue()
+
+
+def test_every_job_and_a_heartbeat_of_each_cluster_is_scheduled() -> None:
+    said = sync()
+    assert f"{len(JOBS) + 2} written" in said
+    assert set(Schedule.objects.values_list("name", "cron")) >= {(job.name, job.cron) for job in JOBS}
+    assert Schedule.objects.filter(name__startswith="heartbeat").count() == 2
+
+
+def test_a_second_call_changes_nothing() -> None:
+    sync()
+    before = list(Schedule.objects.order_by("id").values())
+    assert ": 0 written, 0 removed" in sync()
+    assert list(Schedule.objects.order_by("id").values()) == before
+
+
+def test_what_was_changed_is_put_right_and_what_is_not_listed_goes() -> None:
+    sync()
+    Schedule.objects.filter(name="pipeline").update(cron="0 1 * * *")
+    Schedule.objects.create(name="of old", func="a.b", schedule_type="C", cron="0 0 * * *")
+    assert ": 1 written, 1 removed" in sync()
+    pipeline = Schedule.objects.get(name="pipeline")
+    assert pipeline.cron == "0 21 * * *"
+    assert pipeline.next_run > datetime.now(UTC)
