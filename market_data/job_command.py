@@ -13,7 +13,7 @@ from market_data import runs, saga_engine, trading_calendar
 from market_data.models import PipelineRun
 from market_data.progress import ProgressView
 from market_data.providers import ProviderError
-from market_data.saga import SagaError, saga_of
+from market_data.saga import AlreadyRunning, SagaError, saga_of
 from market_data.tables import ready_tables
 
 
@@ -97,6 +97,8 @@ def run_job(
 ) -> PipelineRun:
     """Create a run and do it here, with progress on standard error; return it as it ended.
 
+    A run of the same job and session that was left unfinished (its process was killed) is gone on with instead.
+
     Raises
     ------
     CommandError
@@ -104,6 +106,11 @@ def run_job(
     """
     try:
         run = runs.create_run(job, session, triggered_by="command", options=options)
+    except AlreadyRunning as active:
+        run = runs.find_run(active.run_id)
+        if run.session != session or run.status != PipelineRun.Status.RUNNING or saga_engine.is_held(run):
+            raise CommandError(str(active)) from active
+        sys.stderr.write(f"Going on with {run.id}, which was left unfinished.\n")
     except SagaError as error:
         raise CommandError(str(error)) from error
     return finish_run(run, quiet=quiet)

@@ -74,6 +74,12 @@ def _passed_over(run: PipelineRun) -> PipelineRun:
     return _finished(run, PipelineRun.Status.COMPLETED, said)
 
 
+def is_held(run: PipelineRun) -> bool:
+    """Whether a worker holds a living lease on one of the run's steps."""
+    held = run.steps.filter(status=PipelineStep.Status.RUNNING, lease_until__gt=timezone.now())
+    return held.exists()
+
+
 def _claim(step: PipelineStep, definition: Step) -> bool:
     """Take the step in one conditional UPDATE; of any number of simultaneous deliveries one wins."""
     with connection.cursor() as cursor:

@@ -191,3 +191,20 @@ def test_the_other_kind_of_market_is_refused(script: Script, settings: Any) -> N
     settings.PROVIDER_KIND, settings.MARKET_DATA_PROVIDER = "real", "nse_archive"
     with pytest.raises(saga.OtherMarket, match="simulated market"):
         start()
+
+
+def test_a_command_goes_on_with_a_run_whose_process_was_killed(script: Script) -> None:
+    from django.core.management.base import CommandError
+
+    from market_data.job_command import run_job
+
+    run = start()
+    run.steps.filter(name="FIRST").update(
+        status="running", attempts=1, lease_until=timezone.now() + timedelta(minutes=1)
+    )
+    with pytest.raises(CommandError, match="already running"):
+        run_job("drill", None, quiet=True)
+    run.steps.filter(name="FIRST").update(lease_until=timezone.now() - timedelta(seconds=1))
+    done = run_job("drill", None, quiet=True)
+    assert (done.id, done.status) == (run.id, "completed")
+    assert written() == EVERYTHING
