@@ -53,7 +53,7 @@ class Master(NamedTuple):
 
 
 def read_symbol_master(context: StepContext, _: str) -> Master:
-    """Ask the provider for its lists: symbols, official corporate actions, market days, and facts of the latest sessions."""
+    """Ask the provider for its lists: symbols, official corporate actions, market days, facts of the new sessions."""
     feed, session = source(context), as_of(context)
     stored = queries.loaded_sessions()
     new = [day for day in feed.sessions(None, session) if day not in stored]
@@ -158,7 +158,8 @@ def _sessions_to_read(context: StepContext) -> list[date]:
     offered = feed.sessions(None, context.session)
     if context.session not in offered and context.session not in stored:
         raise StepFailed(
-            f"{feed.name} has no bars for {context.session} (its latest session is {offered[-1] if offered else 'none'}); "
+            f"{feed.name} has no bars for {context.session}"
+            f" (its latest session is {offered[-1] if offered else 'none'}); "
             "put the day's file in place, or pass --date with a session it has."
         )
     return [day for day in offered if day not in stored or _changed(feed, stored[day])]

@@ -1,7 +1,7 @@
 """Steps that compute from stored bars: the indicators, whole or for one evening.
 
-Work is incremental: an evening reads the last rows of each symbol and writes one session. Earlier rows are computed again only
-for symbols whose past changed (a revised file, a late event), from the first day that changed.
+Work is incremental: an evening reads the last rows of each symbol and writes one session. Earlier rows are computed
+again only for symbols whose past changed (a revised file, a late event), from the first day that changed.
 """
 
 from collections.abc import Sequence

@@ -215,8 +215,10 @@ def _jump_finding(row: Any) -> dict[str, Any]:
         "severity": "warning",
         "blocks": True,
         "symbol": row.symbol,
-        "message": f"{row.symbol} opened on {row.date:%Y-%m-%d} at {row.ratio:.3f} of its previous level ({row.reason}{near}).",
-        "remedy": "Enter the corporate action that explains it, or wait for one: the symbol stays out of the picks meanwhile.",
+        "message": f"{row.symbol} opened on {row.date:%Y-%m-%d} at {row.ratio:.3f} of its previous level"
+        f" ({row.reason}{near}).",
+        "remedy": "Enter the corporate action that explains it, or wait for one: the symbol stays out of the picks"
+        " meanwhile.",
         "sample": {
             "ratio": float(row.ratio),
             "reason": row.reason,

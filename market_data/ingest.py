@@ -102,7 +102,7 @@ def _under_new_names(events: pd.DataFrame) -> pd.DataFrame:
 
 
 def rename_corporate_actions(renames: pd.DataFrame, run_id: str) -> int:
-    """Let the events of renamed shares (from_symbol, to_symbol, date) follow to the new symbols; return how many did."""
+    """Let the events of renamed shares (from_symbol, to_symbol, date) follow to the new symbols; return how many."""
     moved = 0
     for row in renames.to_dict("records"):
         new = row["to_symbol"]
@@ -133,7 +133,7 @@ def remove_corporate_actions(events: pd.DataFrame, run_id: str) -> int:
 
 
 def record_quotes(quotes: pd.DataFrame) -> int:
-    """Store quotes (symbol, at, last_price in ₹, volume, source), each symbol and moment once; return how many are new."""
+    """Store quotes (symbol, at, last_price in ₹, volume, source), each moment once; return how many are new."""
     rows = [
         Quote(**{str(name): value for name, value in row.items()})
         for row in quotes.rename(columns={"symbol": "symbol_id"}).to_dict("records")
@@ -187,7 +187,7 @@ def record_findings(run_id: str, session: date | None, findings: Sequence[dict[s
 
 
 def remove_findings(check_name: str, sessions: Sequence[date], run_id: str) -> int:
-    """Delete what a check found on some sessions, keeping images of what other runs found; return how many there were."""
+    """Delete what a check found on some sessions, keeping images of other runs' findings; return how many."""
     return bulk.delete("findings", "t.check_name = %s AND t.session = ANY(%s)", [check_name, list(sessions)], run_id)
 
 
@@ -200,7 +200,8 @@ def record_total(table: str, added: int, latest: date | None = None) -> None:
     """Add to the total of a table, so that no page has to count it."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO table_totals AS t (table_name, rows, symbols, latest_date, updated_at) VALUES (%s, %s, 0, %s, now())"
+            "INSERT INTO table_totals AS t (table_name, rows, symbols, latest_date, updated_at)"
+            " VALUES (%s, %s, 0, %s, now())"
             " ON CONFLICT (table_name) DO UPDATE SET rows = t.rows + EXCLUDED.rows,"
             " latest_date = greatest(t.latest_date, EXCLUDED.latest_date), updated_at = now()",
             [table, added, latest],

@@ -25,7 +25,7 @@ _METRIC_ROWS = 300
 
 
 def session_frame(session: date) -> pd.DataFrame:
-    """Return the metrics of every symbol that traded on a session, from stored bars and dated facts (as `stock_metrics`).
+    """Return the metrics of every symbol that traded on a session, from stored bars and dated facts.
 
     Point in time: bars, indicators, events, statements and snapshots known at the close of the session, nothing later.
     """
@@ -59,7 +59,7 @@ def _from_history(recent: pd.DataFrame, session: date, shares: set[str], jumps: 
 
 
 def quarantined(session: date, jumps: pd.DataFrame) -> set[str]:
-    """Return the symbols kept out of the picks: a blocking finding of the last month, a jump of the last year left unexplained."""
+    """Return the symbols kept out of the picks: a blocking finding of the month, an unexplained jump of the year."""
     days = trading_calendar.sessions_between(session - timedelta(days=400), session)
     found = Finding.objects.filter(session__in=days[-QUARANTINE_SESSIONS:], blocks=True).exclude(
         check_name=factors.JUMP_CHECK
@@ -137,7 +137,7 @@ def check(context: StepContext, _: str) -> list[dict[str, Any]]:
 
 
 def record_check(context: StepContext, findings: list[dict[str, Any]]) -> int:
-    """Keep the findings and count them by severity; a blocking one of the day is left to the selection, which abstains."""
+    """Keep the findings and count them by severity; a blocking one of the day makes the selection abstain."""
     if not context.run.is_replay:
         ingest.clear_findings(context.run.id, *(one.name for one in quality.CHECKS))
         ingest.record_findings(context.run.id, context.session, findings)

@@ -1,4 +1,4 @@
-"""Checks of a session's data. Each says how serious it is and whether it keeps the day, or a symbol, out of the picks."""
+"""Checks of a session's data: how serious each is, and whether it keeps the day, or a symbol, out of the picks."""
 
 from collections.abc import Callable
 from datetime import date
@@ -10,8 +10,8 @@ from django.db import connection
 class Check(NamedTuple):
     """One check: a name, how serious what it finds is, whether that blocks, and the query that finds it.
 
-    The query gets the session (and may use it any number of times as ``%(session)s``); each row it returns is one finding:
-    symbol (empty for the whole day), message.
+    The query gets the session (and may use it any number of times as ``%(session)s``); each row it returns is one
+    finding: symbol (empty for the whole day), message.
     """
 
     name: str
@@ -26,7 +26,9 @@ _COUNT = """
     usual AS (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY rows) AS rows FROM counts WHERE session < %(session)s)
     SELECT '', format('%%s bars on %%s, usually %%s', c.rows, c.session, round(u.rows)) FROM counts c, usual u
     WHERE c.session = %(session)s AND (c.rows < 0.7 * u.rows OR c.rows > 1.5 * u.rows)"""
-_NO_BARS = """SELECT '', 'no bars on ' || %(session)s::date WHERE NOT EXISTS (SELECT 1 FROM historical_data WHERE date = %(session)s)"""
+_NO_BARS = """
+    SELECT '', 'no bars on ' || %(session)s::date
+    WHERE NOT EXISTS (SELECT 1 FROM historical_data WHERE date = %(session)s)"""
 _MISSING_SESSION = """
     SELECT '', 'no bars on the session ' || d.date FROM market_days d
     WHERE d.is_session AND d.date BETWEEN (SELECT min(session) FROM source_files) AND %(session)s
@@ -36,16 +38,20 @@ _NO_INDICATORS = """
     AND NOT EXISTS (SELECT 1 FROM technical_indicators t WHERE t.symbol = h.symbol AND t.date = h.date)"""
 _INDICATOR_BOUNDS = """
     SELECT symbol, symbol || ' has an indicator out of bounds' FROM technical_indicators WHERE date = %(session)s AND (
-    rsi_14 NOT BETWEEN 0 AND 100 OR atr_14 < 0 OR bollinger_lower > bollinger_middle OR bollinger_middle > bollinger_upper
+    rsi_14 NOT BETWEEN 0 AND 100 OR atr_14 < 0
+    OR bollinger_lower > bollinger_middle OR bollinger_middle > bollinger_upper
     OR sma_20 <= 0 OR abs(macd - signal_line - macd_histogram) > 1e-6 * (1 + abs(macd)))"""
 _UNIT_ERROR = """
-    SELECT h.symbol, format('%%s: %%s traded at %%s on average, but its turnover over volume is %%s', h.symbol, h.date, h.vwap,
-    round((h.turnover_lakh * 1e5 / h.volume)::numeric, 2)) FROM historical_data h WHERE h.date = %(session)s AND h.volume > 1000
+    SELECT h.symbol, format('%%s: %%s traded at %%s on average, but its turnover over volume is %%s',
+    h.symbol, h.date, h.vwap, round((h.turnover_lakh * 1e5 / h.volume)::numeric, 2))
+    FROM historical_data h WHERE h.date = %(session)s AND h.volume > 1000
     AND h.turnover_lakh > 1 AND h.turnover_lakh * 1e5 / h.volume NOT BETWEEN 0.9 * h.low AND 1.1 * h.high"""
 _FROZEN = """
     SELECT '', count(*) || ' shares bear exactly the bar of the session before' FROM historical_data h
-    JOIN historical_data p ON p.symbol = h.symbol AND p.date = (SELECT max(session) FROM source_files WHERE session < %(session)s)
-    WHERE h.date = %(session)s AND (h.open, h.high, h.low, h.close, h.volume) = (p.open, p.high, p.low, p.close, p.volume)
+    JOIN historical_data p ON p.symbol = h.symbol
+    AND p.date = (SELECT max(session) FROM source_files WHERE session < %(session)s)
+    WHERE h.date = %(session)s
+    AND (h.open, h.high, h.low, h.close, h.volume) = (p.open, p.high, p.low, p.close, p.volume)
     HAVING count(*) > 0.2 * (SELECT rows FROM source_files WHERE session = %(session)s)"""
 
 CHECKS = (

@@ -81,7 +81,8 @@ def last_bars_before(session: date) -> pd.DataFrame:
     """Return the last bar before a session of each symbol, as a bar frame sorted by date."""
     query = (
         "SELECT " + _columns_of("h") + " FROM stocks s CROSS JOIN LATERAL (SELECT * FROM historical_data h"
-        " WHERE h.symbol = s.symbol AND h.date < %s AND h.status = 'final' ORDER BY h.date DESC LIMIT 1) h ORDER BY h.date"
+        " WHERE h.symbol = s.symbol AND h.date < %s AND h.status = 'final' ORDER BY h.date DESC LIMIT 1) h"
+        " ORDER BY h.date"
     )
     return _typed(read_frame(query, [session], dates=("date",)))
 
@@ -97,7 +98,8 @@ def events_frame(as_of: date) -> pd.DataFrame:
         "  UNION ALL SELECT n.id, c.to_symbol, n.ex_date, n.hops + 1 FROM named n JOIN symbol_changes c"
         "  ON c.from_symbol = n.symbol AND c.date > n.ex_date AND n.hops < 10),"
         " latest AS (SELECT DISTINCT ON (id) id, symbol FROM named ORDER BY id, hops DESC)"
-        " SELECT l.symbol, a.ex_date, a.kind, a.factor, a.known_on, a.status, a.purpose, a.source, a.evidence::text AS evidence"
+        " SELECT l.symbol, a.ex_date, a.kind, a.factor, a.known_on, a.status, a.purpose, a.source,"
+        " a.evidence::text AS evidence"
         " FROM corporate_actions a JOIN latest l USING (id) WHERE a.known_on <= %s ORDER BY l.symbol, a.ex_date"
     )
     events = read_frame(query, [as_of], dates=("ex_date", "known_on"))
@@ -118,8 +120,9 @@ def indicator_frame(session: date) -> pd.DataFrame:
 def indicators_between(start: date, end: date) -> pd.DataFrame:
     """Return the indicators of some sessions, both ends included, sorted by symbol and date."""
     query = (
-        "SELECT symbol, date, rsi_14, macd, signal_line, macd_histogram, sma_20, sma_50, sma_200, ema_12, ema_26, atr_14, atr_percentage,"
-        ' bollinger_upper, bollinger_middle, bollinger_lower FROM technical_indicators WHERE date BETWEEN %s AND %s ORDER BY symbol COLLATE "C", date'
+        "SELECT symbol, date, rsi_14, macd, signal_line, macd_histogram, sma_20, sma_50, sma_200, ema_12, ema_26,"
+        " atr_14, atr_percentage, bollinger_upper, bollinger_middle, bollinger_lower FROM technical_indicators"
+        ' WHERE date BETWEEN %s AND %s ORDER BY symbol COLLATE "C", date'
     )
     return read_frame(query, [start, end], dates=("date",))
 

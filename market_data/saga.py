@@ -189,7 +189,7 @@ def condition_holds(name: str, session: date) -> bool:
 
 
 def purge(name: str, remove: Callable[[date], int]) -> None:
-    """Make known what the cleanup removes in an app above: `remove` gets today's date and returns how many rows went."""
+    """Make known what the cleanup removes in an app above: `remove` gets today and returns how many rows went."""
     _purges[name] = remove
 
 

@@ -20,7 +20,7 @@ _CALENDAR_DAYS_A_SESSION = 1.6
 
 
 def share_bars(as_of: date, start: date) -> pd.DataFrame:
-    """Return the adjusted frame of shares from a day on; funds and unknown kinds would distort ranks and the market's return."""
+    """Return the adjusted frame of shares from a day on; funds would distort ranks and the market's return."""
     return queries.adjusted_bars(as_of, start, share_symbols())
 
 
@@ -52,10 +52,10 @@ def training_samples(as_of: date, lookback_days: int, estimator: Estimator) -> S
 
 
 def _blocked(as_of: date) -> pd.DataFrame:
-    """Return symbol and ex_date of what no outcome may cross: demergers and the like, and splits whose factor is not known.
+    """Return symbol and ex_date of what no outcome may cross: demergers and the like, splits without a known factor.
 
-    A jump that looks like a split is left out of what is learnt, since its outcome would be a number nobody measured; any other
-    jump may be a crash, and stays.
+    A jump that looks like a split is left out of what is learnt, since its outcome would be a number nobody measured;
+    any other jump may be a crash, and stays.
     """
     events = queries.events_frame(as_of)
     jumps = queries.unsettled_jumps(as_of, events)
@@ -66,7 +66,7 @@ def _blocked(as_of: date) -> pd.DataFrame:
 
 
 def session_features(session: date, estimator: Estimator) -> pd.DataFrame:
-    """Return the features of one session's tradable shares: symbol, date, feature columns; nothing after the session is read."""
+    """Return the features of one session's tradable shares: symbol, date, features; nothing later is read."""
     start = session - timedelta(days=int(WARM_UP_SESSIONS * _CALENDAR_DAYS_A_SESSION))
     bars = share_bars(session, start)
     calendar = market_sessions(bars["date"].min().date(), session)
@@ -86,7 +86,7 @@ def _features(
 
 
 def _dated_facts(rows: pd.DataFrame, as_of: date) -> pd.DataFrame:
-    """Return what was known of each share on each row's date: fundamentals from statements, snapshots and report packs."""
+    """Return what was known of each share on each row's date, from statements, snapshots and report packs."""
     return dated_fundamentals(
         statements.statements_frame(as_of),
         statements.snapshots_frame(as_of),

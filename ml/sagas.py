@@ -44,9 +44,8 @@ def train(context: StepContext, _: str) -> dict[str, Any]:
             child.terminate()
             raise
     if child.returncode:
-        raise StepFailed(
-            f"The fit ended with {child.returncode}: {errors.strip().splitlines()[-1] if errors.strip() else 'no message'}"
-        )
+        last = (errors.strip() or "no message").splitlines()[-1]
+        raise StepFailed(f"The fit ended with {child.returncode}: {last}")
     fitted: dict[str, Any] = json.loads(output.strip().splitlines()[-1])
     context.log("fitted", model=fitted["id"], samples=fitted["samples"], seconds=fitted["seconds"])
     return fitted
@@ -94,7 +93,7 @@ def _refusal(session: date, shares: int) -> str:
 
 
 def filtered(context: StepContext, _: str = "") -> dict[str, screening.Screened]:
-    """Apply each strategy's thresholds and required inputs, those of the model's scores left aside until they are known."""
+    """Apply each strategy's thresholds and required inputs, but for the model's scores, which are not known yet."""
     return context.once("filtered", lambda: _filtered(context))
 
 
@@ -150,7 +149,7 @@ def model_in_force(session: date) -> TrainedModel | None:
 
 
 def scored(context: StepContext, _: str = "") -> pd.DataFrame:
-    """Join candidates with predictions: one row a share that both know, returns and drawdowns in percent as picks keep them."""
+    """Join candidates with predictions: one row a share that both know; returns and drawdowns in percent."""
     frame = discover(context).frame.merge(predicted(context).frame.drop(columns=["date"]), on="symbol", how="inner")
     target = frame["current_price"] * (1 + frame["predicted_return"].astype(float))
     return frame.assign(

@@ -103,7 +103,7 @@ def _publish(day: DayOfPicks, strategy: str, picks: pd.DataFrame, run_id: str, p
     stored = rows.assign(
         date=pd.Timestamp(day.session),
         strategy=strategy,
-        valid_for=pd.Timestamp(day.valid_for) if day.valid_for else pd.NaT,
+        valid_for=pd.to_datetime(pd.Series([day.valid_for] * len(rows), index=rows.index, dtype=object)),
         publication_id=publication.pk,
     )
     return bulk.upsert("daily_suggested_stocks", stored, ("date", "symbol", "strategy"), run_id, undo=False).inserted

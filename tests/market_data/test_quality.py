@@ -24,11 +24,24 @@ def market() -> None:
         SourceFile.objects.create(session=day, name="a", size=1, mtime_ns=1, sha256="0", rows=len(SYMBOLS), rejected=0)
         for number, symbol in enumerate(SYMBOLS):
             close = 100.0 + place + number
-            figures: dict[str, Any] = {"open": close, "high": close + 1, "low": close - 1, "close": close, "vwap": close}
+            figures: dict[str, Any] = {
+                "open": close,
+                "high": close + 1,
+                "low": close - 1,
+                "close": close,
+                "vwap": close,
+            }
             figures |= {"volume": 50_000, "turnover_lakh": close * 50_000 / 1e5, "source": "test", "series": "EQ"}
             DailyBar.objects.create(symbol_id=symbol, date=day, **figures)
             TechnicalIndicator.objects.create(
-                symbol_id=symbol, date=day, rsi_14=50, atr_14=2, sma_20=close, macd=1.5, signal_line=1, macd_histogram=0.5
+                symbol_id=symbol,
+                date=day,
+                rsi_14=50,
+                atr_14=2,
+                sma_20=close,
+                macd=1.5,
+                signal_line=1,
+                macd_histogram=0.5,
             )
 
 
@@ -67,7 +80,7 @@ def test_a_session_that_was_never_loaded() -> None:
 
 
 def test_a_bar_without_indicators() -> None:
-    TechnicalIndicator.objects.filter(date=TODAY, symbol_id="S03").delete()
+    TechnicalIndicator.objects.filter(date=TODAY, symbol="S03").delete()
     assert found() == {"missing_indicators": [("S03", True)]}
 
 
@@ -82,7 +95,7 @@ def test_a_bar_without_indicators() -> None:
     ],
 )
 def test_an_indicator_out_of_bounds(figures: dict[str, float]) -> None:
-    TechnicalIndicator.objects.filter(date=TODAY, symbol_id="S04").update(**figures)
+    TechnicalIndicator.objects.filter(date=TODAY, symbol="S04").update(**figures)
     assert found() == {"indicator_bounds": [("S04", True)]}
 
 
