@@ -11,11 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import lightgbm
-import skops.io
-
 from ml.calibration import Calibration
-from ml.estimators import Fitted
+from ml.estimators import Fitted, is_booster
 from ml.training import Bundle, acceptance
 
 CARD_FILE = "bundle.json"
@@ -115,7 +112,7 @@ def loaded(folder: Path, files: Mapping[str, str]) -> Bundle:
 
 def _card(bundle: Bundle) -> dict[str, Any]:
     def names(role: str, models: Sequence[Fitted]) -> list[str]:
-        suffix = [".txt" if isinstance(model, lightgbm.Booster) else ".skops" for model in models]
+        suffix = [".txt" if is_booster(model) else ".skops" for model in models]
         return [f"{role}_{number}{kind}" for number, kind in enumerate(suffix)]
 
     return {
@@ -129,10 +126,12 @@ def _card(bundle: Bundle) -> dict[str, Any]:
 
 
 def _write(path: Path, model: Fitted) -> None:
-    if isinstance(model, lightgbm.Booster):
+    if is_booster(model):
         path.write_text(model.model_to_string())
-    else:
-        skops.io.dump(model, path)
+        return
+    import skops.io
+
+    skops.io.dump(model, path)
 
 
 def _models(folder: Path, names: Sequence[str]) -> tuple[Fitted, ...]:
@@ -140,12 +139,22 @@ def _models(folder: Path, names: Sequence[str]) -> tuple[Fitted, ...]:
 
 
 def _model(path: Path) -> Fitted:
-    if path.suffix == ".txt":
-        try:
-            booster: Fitted = lightgbm.Booster(model_str=path.read_text())
-        except (lightgbm.basic.LightGBMError, UnicodeDecodeError) as error:
-            raise ArtifactUnreadable(f"{path} is no LightGBM model: {error}. Train again.") from error
-        return booster
+    return _booster(path) if path.suffix == ".txt" else _forest(path)
+
+
+def _booster(path: Path) -> Fitted:
+    import lightgbm
+
+    try:
+        booster: Fitted = lightgbm.Booster(model_str=path.read_text())
+    except (lightgbm.basic.LightGBMError, UnicodeDecodeError) as error:
+        raise ArtifactUnreadable(f"{path} is no LightGBM model: {error}. Train again.") from error
+    return booster
+
+
+def _forest(path: Path) -> Fitted:
+    import skops.io
+
     try:
         foreign = set(skops.io.get_untrusted_types(file=path)) - TRUSTED_TYPES
     except Exception as error:  # whatever skops or zipfile stumbles over: the file is not read

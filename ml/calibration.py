@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.isotonic import IsotonicRegression
 
 from ml.samples import by_day
 
@@ -89,6 +88,8 @@ def monotone_curve(x: Numbers, y: Numbers) -> Curve:
     ValueError
         There are no pairs where both are known.
     """
+    from sklearn.isotonic import IsotonicRegression
+
     known = np.isfinite(x) & np.isfinite(y)
     if not known.any():
         raise ValueError("A curve cannot be fitted without known values.")

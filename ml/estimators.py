@@ -10,15 +10,18 @@ with exactly its settings, features and targets.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard, cast
 
-import lightgbm
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
-from sklearn.ensemble import RandomForestRegressor
 
 from ml.samples import Samples, day_percentiles
+
+if TYPE_CHECKING:
+    # Seconds to import: pages and commands that only look an estimator up do without; who fits or loads one imports it.
+    import lightgbm
+    from sklearn.ensemble import RandomForestRegressor
 
 Values = npt.NDArray[np.float32]
 Target = npt.NDArray[np.float64]
@@ -117,6 +120,8 @@ def limited_drawdown(data: Samples) -> Target:
 
 
 def _lightgbm(values: Values, target: Target, seed: int, size: float) -> Fitted:
+    import lightgbm
+
     parameters = {**LIGHTGBM_PARAMETERS, "seed": seed}
     # A small market has no 2,000 samples a leaf to give.
     parameters["min_data_in_leaf"] = max(20, min(int(parameters["min_data_in_leaf"]), len(target) // 50))
@@ -124,10 +129,19 @@ def _lightgbm(values: Values, target: Target, seed: int, size: float) -> Fitted:
 
 
 def _random_forest(values: Values, target: Target, seed: int, size: float) -> Fitted:
+    from sklearn.ensemble import RandomForestRegressor
+
     trees = max(1, round(FOREST_PARAMETERS["n_estimators"] * size))
     forest = RandomForestRegressor(**{**FOREST_PARAMETERS, "n_estimators": trees}, random_state=seed)
     fitted: Fitted = forest.fit(values, target)
     return fitted
+
+
+def is_booster(model: Fitted) -> "TypeGuard[lightgbm.Booster]":
+    """Whether a fitted model is a LightGBM booster; otherwise it is a forest."""
+    import lightgbm
+
+    return isinstance(model, lightgbm.Booster)
 
 
 def votes(model: Fitted, values: Values) -> Target:
@@ -146,11 +160,12 @@ def votes(model: Fitted, values: Values) -> Target:
         float64, rows × parts, in the unit of the target: one part of a booster, ``FOREST_PARTS`` of a forest (its trees
         taken in turn), so that the agreement within an ensemble can be measured for both.
     """
-    if isinstance(model, lightgbm.Booster):
+    if is_booster(model):
         return np.asarray(model.predict(values), dtype=np.float64)[:, None]
-    parts = min(FOREST_PARTS, len(model.estimators_))
+    forest = cast("RandomForestRegressor", model)
+    parts = min(FOREST_PARTS, len(forest.estimators_))
     # One tree after the other: threads would add them up in whichever order they finish.
-    trees = [model.estimators_[part::parts] for part in range(parts)]
+    trees = [forest.estimators_[part::parts] for part in range(parts)]
     return np.column_stack([np.mean([tree.predict(values) for tree in part], axis=0) for part in trees])
 
 
