@@ -8,10 +8,13 @@ parameters, so that the report of the next evening computes only what is new.
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -101,14 +104,17 @@ class FoldStore:
     directory: Path | None
     computed: int = 0
     reused: int = 0
+    _counting: Lock = field(default_factory=Lock, repr=False)
 
     def figures(self, key: str, compute: Callable[[], pd.DataFrame]) -> pd.DataFrame:
         """Return the figures kept under a key, or compute and keep them."""
         path = None if self.directory is None else self.directory / f"{key}.parquet"
-        if path is not None and path.is_file():
-            self.reused += 1
+        known = path is not None and path.is_file()
+        with self._counting:
+            self.reused += known
+            self.computed += not known
+        if path is not None and known:
             return pd.read_parquet(path)
-        self.computed += 1
         daily = compute()
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -253,6 +259,18 @@ def controls_row(means: Sequence[float], model: float | None) -> dict[str, Any]:
     }
 
 
+def _control_means(data: Samples, default: Estimator, layout: Sequence[Fold], store: FoldStore) -> list[float]:
+    """Mean rank correlation of each control; one has a single model a fold, so they are fitted side by side."""
+
+    def mean(seed: int) -> float:
+        control = Entry(f"shuffled {seed}", default, every=5, shuffle=seed, published=False)
+        daily = evaluated(data, control, layout, store)
+        return newey_west(daily["rank_ic"].to_numpy(dtype=np.float64)).value
+
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        return list(pool.map(mean, range(CONTROLS)))
+
+
 def layout_of(data: Samples, first_test: pd.Timestamp | None = None) -> list[Fold]:
     """The report's folds: quarterly, expanding, up to the last session that has an outcome.
 
@@ -315,12 +333,8 @@ def report(
         note = f"{feature}, {'more' if sign > 0 else 'less'} is better"
         rows[name] = {"kind": "baseline", "note": note, **row(baseline(data, name, layout), data.sessions)}
     default, own = entries[0]
-    means = []
-    for seed in range(CONTROLS):
-        control = Entry(f"shuffled {seed}", default.estimator, every=5, shuffle=seed, published=False)
-        daily = evaluated(own, control, layout, store)
-        means.append(newey_west(daily["rank_ic"].to_numpy(dtype=np.float64)).value)
-        told(f"control {seed + 1} of {CONTROLS} evaluated")
+    means = _control_means(own, default.estimator, layout, store)
+    told(f"{CONTROLS} controls evaluated")
     return {
         "first_test": data.sessions[layout[0].test_first].date().isoformat(),
         "last_test": data.sessions[layout[-1].test_last].date().isoformat(),
