@@ -5,56 +5,62 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Evaluation',
+            name="Evaluation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('as_of', models.DateField(help_text='last session of the data')),
-                ('estimator', models.CharField(max_length=40)),
-                ('first_test', models.DateField()),
-                ('last_test', models.DateField()),
-                ('data_hash', models.CharField(max_length=64)),
-                ('parameters', models.JSONField(default=dict)),
-                ('report', models.JSONField(help_text='figure tables: rank IC with interval, by year, controls')),
-                ('seconds', models.FloatField(help_text='seconds of computation')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("as_of", models.DateField(help_text="last session of the data")),
+                ("estimator", models.CharField(max_length=40)),
+                ("first_test", models.DateField()),
+                ("last_test", models.DateField()),
+                ("data_hash", models.CharField(max_length=64)),
+                ("parameters", models.JSONField(default=dict)),
+                ("report", models.JSONField(help_text="figure tables: rank IC with interval, by year, controls")),
+                ("seconds", models.FloatField(help_text="seconds of computation")),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'db_table': 'evaluations',
-                'ordering': ('-created_at',),
+                "db_table": "evaluations",
+                "ordering": ("-created_at",),
             },
         ),
         migrations.CreateModel(
-            name='TrainedModel',
+            name="TrainedModel",
             fields=[
-                ('id', models.CharField(help_text='estimator_session_hash', max_length=100, primary_key=True, serialize=False)),
-                ('estimator', models.CharField(help_text='name in the registry of estimators', max_length=40)),
-                ('session', models.DateField(help_text='last session whose facts were used')),
-                ('train_from', models.DateField()),
-                ('train_until', models.DateField(help_text='last session with a label')),
-                ('samples', models.BigIntegerField()),
-                ('features', models.JSONField(default=list)),
-                ('parameters', models.JSONField(default=dict)),
-                ('metrics', models.JSONField(default=dict, help_text="out-of-sample figures of the fit's own folds")),
-                ('data_hash', models.CharField(max_length=64)),
-                ('path', models.CharField(help_text='folder below MODELS_DIR', max_length=300)),
-                ('files', models.JSONField(default=dict, help_text='file → SHA-256')),
-                ('status', models.CharField(choices=[('accepted', 'Accepted'), ('rejected', 'Rejected')], max_length=10)),
-                ('reason', models.TextField(blank=True)),
-                ('run_id', models.CharField(blank=True, max_length=64, null=True)),
-                ('trained_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "id",
+                    models.CharField(
+                        help_text="estimator_session_hash", max_length=100, primary_key=True, serialize=False
+                    ),
+                ),
+                ("estimator", models.CharField(help_text="name in the registry of estimators", max_length=40)),
+                ("session", models.DateField(help_text="last session whose facts were used")),
+                ("train_from", models.DateField()),
+                ("train_until", models.DateField(help_text="last session with a label")),
+                ("samples", models.BigIntegerField()),
+                ("features", models.JSONField(default=list)),
+                ("parameters", models.JSONField(default=dict)),
+                ("metrics", models.JSONField(default=dict, help_text="out-of-sample figures of the fit's own folds")),
+                ("data_hash", models.CharField(max_length=64)),
+                ("path", models.CharField(help_text="folder below MODELS_DIR", max_length=300)),
+                ("files", models.JSONField(default=dict, help_text="file → SHA-256")),
+                (
+                    "status",
+                    models.CharField(choices=[("accepted", "Accepted"), ("rejected", "Rejected")], max_length=10),
+                ),
+                ("reason", models.TextField(blank=True)),
+                ("run_id", models.CharField(blank=True, max_length=64, null=True)),
+                ("trained_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'db_table': 'trained_models',
-                'ordering': ('-session', '-trained_at'),
-                'indexes': [models.Index(fields=['estimator', 'status', '-session'], name='idx_models_estimator')],
+                "db_table": "trained_models",
+                "ordering": ("-session", "-trained_at"),
+                "indexes": [models.Index(fields=["estimator", "status", "-session"], name="idx_models_estimator")],
             },
         ),
     ]
