@@ -16,6 +16,9 @@ from stocks import statements, universe
 from stocks.fundamentals import dated_fundamentals
 from stocks.selection_queries import share_symbols
 
+PROGRESS = "progress "
+"""Begins the lines with which a fitting process says how many percent are done."""
+
 _CALENDAR_DAYS_A_SESSION = 1.6
 
 

@@ -39,16 +39,27 @@ def train(context: StepContext, _: str) -> dict[str, Any]:
         command, cwd=settings.BASE_DIR, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as child:
         try:
-            output, errors = child.communicate()
+            last = _followed(context, child)
+            output = child.stdout.read() if child.stdout else ""
         except BaseException:
             child.terminate()
             raise
     if child.returncode:
-        last = (errors.strip() or "no message").splitlines()[-1]
-        raise StepFailed(f"The fit ended with {child.returncode}: {last}")
+        raise StepFailed(f"The fit ended with {child.returncode}: {last or 'no message'}")
     fitted: dict[str, Any] = json.loads(output.strip().splitlines()[-1])
     context.log("fitted", model=fitted["id"], samples=fitted["samples"], seconds=fitted["seconds"])
     return fitted
+
+
+def _followed(context: StepContext, child: "subprocess.Popen[str]") -> str:
+    """Pass the child's progress on until it ends, and return the last other line it wrote."""
+    last = ""
+    for line in child.stderr or ():
+        if line.startswith(datasets.PROGRESS):
+            context.report(int(line.removeprefix(datasets.PROGRESS)), 100)
+        elif line.strip():
+            last = line.strip()
+    return last
 
 
 def record_training(context: StepContext, fitted: dict[str, Any]) -> int:

@@ -36,9 +36,17 @@ class Command(BaseCommand):
         session, begun = parsed_date(options["date"]), time.monotonic()
         try:
             chosen = estimator(options["estimator"])
+            self._say(5)
             data = datasets.training_samples(session, options["lookback"], chosen)
+            self._say(40)
             bundle = fitted_bundle(data, chosen, session, options["lookback"])
         except (UnknownEstimator, TooLittleHistory) as error:
             raise CommandError(str(error)) from error
+        self._say(95)
         card = artifacts.saved(bundle, settings.MODELS_DIR)
         self.stdout.write(json.dumps(card | {"seconds": round(time.monotonic() - begun, 1)}, default=str))
+
+    def _say(self, percent: int) -> None:
+        """Tell the process that started this one how far it has come: reading, fitting, saving."""
+        self.stderr.write(f"{datasets.PROGRESS}{percent}")
+        self.stderr.flush()
