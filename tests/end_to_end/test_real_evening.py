@@ -23,7 +23,7 @@ def _last_session() -> pd.Timestamp:
     gap = place - place.groupby(bars["symbol"]).shift()
     back = set(place[gap.between(SILENCE, WINDOW - EVENINGS - 2)])
     renamed = days.searchsorted(pd.DatetimeIndex(real_market.all_renames()["date"].unique()))
-    return days[max(one for one in renamed if back & set(range(one - EVENINGS + 1, one + 1)))]
+    return days[max(int(one) for one in renamed if back & set(range(one - EVENINGS + 1, one + 1)))]
 
 
 @pytest.fixture

@@ -80,7 +80,7 @@ def test_a_session_that_was_never_loaded() -> None:
 
 
 def test_a_bar_without_indicators() -> None:
-    TechnicalIndicator.objects.filter(date=TODAY, symbol="S03").delete()
+    TechnicalIndicator.objects.filter(date=TODAY, symbol__symbol="S03").delete()
     assert found() == {"missing_indicators": [("S03", True)]}
 
 
@@ -95,7 +95,7 @@ def test_a_bar_without_indicators() -> None:
     ],
 )
 def test_an_indicator_out_of_bounds(figures: dict[str, float]) -> None:
-    TechnicalIndicator.objects.filter(date=TODAY, symbol="S04").update(**figures)
+    TechnicalIndicator.objects.filter(date=TODAY, symbol__symbol="S04").update(**figures)
     assert found() == {"indicator_bounds": [("S04", True)]}
 
 
