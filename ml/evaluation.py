@@ -60,6 +60,8 @@ class Entry:
         Seed of a control that learns outcomes shuffled within each day; None for a real model.
     published
         Whether the published ensembles are fitted, or the smaller ones of calibration folds.
+    risk
+        Whether the risk model is judged too.
     note
         What a reader should know.
     """
@@ -69,6 +71,7 @@ class Entry:
     every: int = 1
     shuffle: int | None = None
     published: bool = True
+    risk: bool = True
     note: str = ""
 
     def as_json(self) -> dict[str, Any]:
@@ -84,6 +87,7 @@ class Entry:
             "every": self.every,
             "shuffle": self.shuffle,
             "published": self.published,
+            "risk": self.risk,
         }
 
 
@@ -93,6 +97,7 @@ FOREST_ENTRY = Entry(
     ESTIMATORS["random_forest"],
     every=5,
     published=False,
+    risk=False,
     note="the contract's: 10 of its 100 trees, every 5th session",
 )
 
@@ -212,8 +217,7 @@ def evaluated(data: Samples, entry: Entry, layout: Sequence[Fold], store: FoldSt
 
 def _fold_figures(past: Samples, tested: Samples, entry: Entry) -> pd.DataFrame:
     taught = past if entry.shuffle is None else shuffled(past, entry.shuffle)
-    real = entry.shuffle is None
-    return daily_figures(predicted_fold(taught, tested, entry.estimator, published=entry.published, risk=real))
+    return daily_figures(predicted_fold(taught, tested, entry.estimator, published=entry.published, risk=entry.risk))
 
 
 def baseline(data: Samples, name: str, layout: Sequence[Fold]) -> pd.DataFrame:
@@ -263,7 +267,7 @@ def _control_means(data: Samples, default: Estimator, layout: Sequence[Fold], st
     """Mean rank correlation of each control; one has a single model a fold, so they are fitted side by side."""
 
     def mean(seed: int) -> float:
-        control = Entry(f"shuffled {seed}", default, every=5, shuffle=seed, published=False)
+        control = Entry(f"shuffled {seed}", default, every=5, shuffle=seed, published=False, risk=False)
         daily = evaluated(data, control, layout, store)
         return newey_west(daily["rank_ic"].to_numpy(dtype=np.float64)).value
 
