@@ -11,9 +11,9 @@ from django.conf import settings
 from django.utils import timezone
 
 from market_data import queries, trading_calendar
-from market_data.models import Finding
+from market_data.models import Finding, PipelineRun
 from market_data.saga import Saga, Step, StepContext, StepFailed, condition, purge, register
-from ml import artifacts, datasets, prediction, selection
+from ml import artifacts, datasets, evaluation_records, prediction, selection
 from ml.estimators import estimator
 from ml.models import TrainedModel
 from ml.training import Bundle
@@ -64,7 +64,9 @@ def _followed(context: StepContext, child: "subprocess.Popen[str]") -> str:
 
 def record_training(context: StepContext, fitted: dict[str, Any]) -> int:
     """Store the fitted model's row; the same model fitted again leaves it, and a replay only reports."""
-    context.summarise(model=fitted["id"], status=fitted["status"], metrics=fitted["metrics"])
+    judged = evaluation_records.headline(fitted["estimator"], context.session)
+    walk_forward = judged or "none stored; evaluate_models makes one"
+    context.summarise(model=fitted["id"], status=fitted["status"], metrics=fitted["metrics"], walk_forward=walk_forward)
     if context.run.is_replay:
         return 0
     facts = {name: value for name, value in fitted.items() if name not in ("id", "seconds")}
@@ -227,7 +229,16 @@ def _undo_publications(run_id: str) -> int:
 
 
 purge("picks", lambda today: selection.purge_picks(today - timedelta(days=PICKS_KEPT_DAYS)))
+
+
+def training_failed(session: date) -> bool:
+    """Whether a session's training ended without a model: the selection then says so instead of waiting for ever."""
+    last = PipelineRun.objects.filter(job="training", session=session).order_by("-sequence").first()
+    return last is not None and last.status == PipelineRun.Status.FAILED
+
+
 condition("recent_model", lambda session: model_in_force(session) is not None)
+condition("training_failed", training_failed)
 register(
     Saga(
         "training",

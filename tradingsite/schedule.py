@@ -42,6 +42,6 @@ JOBS = (
     Job("csv_export", "0 22 * * *", "data", ("business_logic",)),
     Job("validation", "30 22 * * *", "data", ("business_logic",)),
     Job("training", "0 2 * * *", "ml", ("validation",), EVENING_BEFORE),
-    Job("selection", "15 2 * * *", "ml", ("validation", "training|recent_model"), EVENING_BEFORE),
+    Job("selection", "15 2 * * *", "ml", ("validation", "training|recent_model|training_failed"), EVENING_BEFORE),
     Job("cleanup", "0 3 * * 0", "data", stands_for=NO_SESSION),
 )

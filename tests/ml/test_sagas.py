@@ -148,3 +148,10 @@ def test_the_cleanup_removes_picks_of_more_than_ninety_days_ago() -> None:
     done = saga_engine.advance(run.id, wait=True)
     assert done.summary["removed"]["picks"] == 1
     assert set(Publication.objects.values_list("date", flat=True)) == {kept}
+
+
+def test_a_failed_training_lets_the_selection_say_so_instead_of_waiting() -> None:
+    run = runs.create_run("training", TODAY, triggered_by="test")
+    assert not condition_holds("training_failed", TODAY)
+    PipelineRun.objects.filter(pk=run.pk).update(status=PipelineRun.Status.FAILED)
+    assert condition_holds("training_failed", TODAY)
