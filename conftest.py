@@ -5,6 +5,7 @@ each xdist worker has a database of its own on them. What is committed outlives 
 """
 
 import fcntl
+import gc
 import os
 import re
 import tempfile
@@ -106,10 +107,12 @@ def sample_dir() -> Path:
 def django_db_setup(django_db_setup: None, django_db_blocker: pytest_django.DjangoDbBlocker) -> Iterator[None]:
     """Name the last query of a database session that a test left open, before the database is dropped under it."""
     yield
-    query = "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    query = "SELECT query, state, backend_start, state_change FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
     deadline = time.monotonic() + 10
     with django_db_blocker.unblock():
         while True:
+            # The connection of a thread that has ended closes when it is collected.
+            gc.collect()
             with connection.cursor() as cursor:
                 cursor.execute(query)
                 left = cursor.fetchall()

@@ -8,281 +8,586 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='ExchangeFact',
+            name="ExchangeFact",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('symbol', models.CharField(max_length=50)),
-                ('date', models.DateField()),
-                ('issue_size', models.BigIntegerField(blank=True, help_text='issued shares', null=True)),
-                ('market_cap', models.FloatField(blank=True, help_text='₹ crore', null=True)),
-                ('pe_ratio', models.FloatField(blank=True, help_text='ratio, official; not carried beyond 5 sessions', null=True)),
-                ('source', models.CharField(max_length=100)),
-                ('run_id', models.CharField(blank=True, max_length=64, null=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("symbol", models.CharField(max_length=50)),
+                ("date", models.DateField()),
+                ("issue_size", models.BigIntegerField(blank=True, help_text="issued shares", null=True)),
+                ("market_cap", models.FloatField(blank=True, help_text="₹ crore", null=True)),
+                (
+                    "pe_ratio",
+                    models.FloatField(
+                        blank=True, help_text="ratio, official; not carried beyond 5 sessions", null=True
+                    ),
+                ),
+                ("source", models.CharField(max_length=100)),
+                ("run_id", models.CharField(blank=True, max_length=64, null=True)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'db_table': 'exchange_facts',
-                'constraints': [models.UniqueConstraint(fields=('symbol', 'date'), name='exchange_facts_symbol_date')],
+                "db_table": "exchange_facts",
+                "constraints": [models.UniqueConstraint(fields=("symbol", "date"), name="exchange_facts_symbol_date")],
             },
         ),
         migrations.CreateModel(
-            name='FinancialStatement',
+            name="FinancialStatement",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('symbol', models.CharField(help_text='the symbol need not be listed (any more)', max_length=50)),
-                ('period_end', models.DateField()),
-                ('kind', models.CharField(choices=[('quarter', 'Quarter'), ('year', 'Year')], max_length=8)),
-                ('published_on', models.DateField(help_text='first day on which it may be used')),
-                ('published_assumed', models.BooleanField(default=False, help_text='the source gave no date: 60 days after a quarter, 75 after a year')),
-                ('revenue', models.FloatField(blank=True, help_text='₹ crore', null=True)),
-                ('operating_income', models.FloatField(blank=True, help_text='₹ crore', null=True)),
-                ('net_income', models.FloatField(blank=True, help_text='₹ crore', null=True)),
-                ('eps', models.FloatField(blank=True, help_text='₹ per share, of the period', null=True)),
-                ('total_assets', models.FloatField(blank=True, help_text='₹ crore', null=True)),
-                ('equity', models.FloatField(blank=True, help_text='₹ crore', null=True)),
-                ('debt', models.FloatField(blank=True, help_text='₹ crore', null=True)),
-                ('current_assets', models.FloatField(blank=True, help_text='₹ crore', null=True)),
-                ('current_liabilities', models.FloatField(blank=True, help_text='₹ crore', null=True)),
-                ('inventory', models.FloatField(blank=True, help_text='₹ crore', null=True)),
-                ('shares', models.BigIntegerField(blank=True, help_text='issued shares at period end', null=True)),
-                ('source', models.CharField(max_length=100)),
-                ('run_id', models.CharField(blank=True, max_length=64, null=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("symbol", models.CharField(help_text="the symbol need not be listed (any more)", max_length=50)),
+                ("period_end", models.DateField()),
+                ("kind", models.CharField(choices=[("quarter", "Quarter"), ("year", "Year")], max_length=8)),
+                ("published_on", models.DateField(help_text="first day on which it may be used")),
+                (
+                    "published_assumed",
+                    models.BooleanField(
+                        default=False, help_text="the source gave no date: 60 days after a quarter, 75 after a year"
+                    ),
+                ),
+                ("revenue", models.FloatField(blank=True, help_text="₹ crore", null=True)),
+                ("operating_income", models.FloatField(blank=True, help_text="₹ crore", null=True)),
+                ("net_income", models.FloatField(blank=True, help_text="₹ crore", null=True)),
+                ("eps", models.FloatField(blank=True, help_text="₹ per share, of the period", null=True)),
+                ("total_assets", models.FloatField(blank=True, help_text="₹ crore", null=True)),
+                ("equity", models.FloatField(blank=True, help_text="₹ crore", null=True)),
+                ("debt", models.FloatField(blank=True, help_text="₹ crore", null=True)),
+                ("current_assets", models.FloatField(blank=True, help_text="₹ crore", null=True)),
+                ("current_liabilities", models.FloatField(blank=True, help_text="₹ crore", null=True)),
+                ("inventory", models.FloatField(blank=True, help_text="₹ crore", null=True)),
+                ("shares", models.BigIntegerField(blank=True, help_text="issued shares at period end", null=True)),
+                ("source", models.CharField(max_length=100)),
+                ("run_id", models.CharField(blank=True, max_length=64, null=True)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'db_table': 'financial_statements',
-                'ordering': ('symbol', '-period_end'),
-                'constraints': [models.UniqueConstraint(fields=('symbol', 'period_end', 'kind'), name='statements_symbol_period_kind'), models.CheckConstraint(condition=models.Q(('published_on__gte', models.F('period_end'))), name='statements_published_after_end')],
+                "db_table": "financial_statements",
+                "ordering": ("symbol", "-period_end"),
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("symbol", "period_end", "kind"), name="statements_symbol_period_kind"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("published_on__gte", models.F("period_end"))),
+                        name="statements_published_after_end",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='FundamentalSnapshot',
+            name="FundamentalSnapshot",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('symbol', models.CharField(max_length=50)),
-                ('snapshot', models.DateField(help_text='evening on which it was taken; usable from the next session on')),
-                ('stock_name', models.CharField(blank=True, max_length=200, null=True)),
-                ('sector', models.CharField(blank=True, max_length=100, null=True)),
-                ('industry', models.CharField(blank=True, max_length=100, null=True)),
-                ('close', models.FloatField(blank=True, help_text='₹, close shown beside the figures', null=True)),
-                ('market_cap', models.FloatField(blank=True, help_text='₹ crore', null=True)),
-                ('pe_ratio', models.FloatField(blank=True, help_text='ratio', null=True)),
-                ('peg_ratio', models.FloatField(blank=True, help_text='ratio', null=True)),
-                ('debt_to_equity', models.FloatField(blank=True, help_text='ratio', null=True)),
-                ('roe', models.FloatField(blank=True, help_text='percent', null=True)),
-                ('roce', models.FloatField(blank=True, help_text='percent', null=True)),
-                ('operating_margin', models.FloatField(blank=True, help_text='percent, trailing four quarters', null=True)),
-                ('eps_quarter', models.FloatField(blank=True, help_text='₹ per share, latest quarter', null=True)),
-                ('eps_quarter_last_year', models.FloatField(blank=True, help_text='₹ per share, same quarter a year before', null=True)),
-                ('eps_last_year', models.FloatField(blank=True, help_text='₹ per share, latest financial year', null=True)),
-                ('net_profit_quarter', models.FloatField(blank=True, help_text='₹ crore, latest quarter', null=True)),
-                ('net_profit_quarter_last_year', models.FloatField(blank=True, help_text='₹ crore, same quarter a year before', null=True)),
-                ('sales_quarter', models.FloatField(blank=True, help_text='₹ crore, latest quarter', null=True)),
-                ('sales_quarter_last_year', models.FloatField(blank=True, help_text='₹ crore, same quarter a year before', null=True)),
-                ('circuit_limit', models.FloatField(blank=True, help_text='percent, daily price band', null=True)),
-                ('results_date', models.DateField(blank=True, help_text='latest results announcement', null=True)),
-                ('source', models.CharField(max_length=100)),
-                ('run_id', models.CharField(blank=True, max_length=64, null=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("symbol", models.CharField(max_length=50)),
+                (
+                    "snapshot",
+                    models.DateField(help_text="evening on which it was taken; usable from the next session on"),
+                ),
+                ("stock_name", models.CharField(blank=True, max_length=200, null=True)),
+                ("sector", models.CharField(blank=True, max_length=100, null=True)),
+                ("industry", models.CharField(blank=True, max_length=100, null=True)),
+                ("close", models.FloatField(blank=True, help_text="₹, close shown beside the figures", null=True)),
+                ("market_cap", models.FloatField(blank=True, help_text="₹ crore", null=True)),
+                ("pe_ratio", models.FloatField(blank=True, help_text="ratio", null=True)),
+                ("peg_ratio", models.FloatField(blank=True, help_text="ratio", null=True)),
+                ("debt_to_equity", models.FloatField(blank=True, help_text="ratio", null=True)),
+                ("roe", models.FloatField(blank=True, help_text="percent", null=True)),
+                ("roce", models.FloatField(blank=True, help_text="percent", null=True)),
+                (
+                    "operating_margin",
+                    models.FloatField(blank=True, help_text="percent, trailing four quarters", null=True),
+                ),
+                ("eps_quarter", models.FloatField(blank=True, help_text="₹ per share, latest quarter", null=True)),
+                (
+                    "eps_quarter_last_year",
+                    models.FloatField(blank=True, help_text="₹ per share, same quarter a year before", null=True),
+                ),
+                (
+                    "eps_last_year",
+                    models.FloatField(blank=True, help_text="₹ per share, latest financial year", null=True),
+                ),
+                ("net_profit_quarter", models.FloatField(blank=True, help_text="₹ crore, latest quarter", null=True)),
+                (
+                    "net_profit_quarter_last_year",
+                    models.FloatField(blank=True, help_text="₹ crore, same quarter a year before", null=True),
+                ),
+                ("sales_quarter", models.FloatField(blank=True, help_text="₹ crore, latest quarter", null=True)),
+                (
+                    "sales_quarter_last_year",
+                    models.FloatField(blank=True, help_text="₹ crore, same quarter a year before", null=True),
+                ),
+                ("circuit_limit", models.FloatField(blank=True, help_text="percent, daily price band", null=True)),
+                ("results_date", models.DateField(blank=True, help_text="latest results announcement", null=True)),
+                ("source", models.CharField(max_length=100)),
+                ("run_id", models.CharField(blank=True, max_length=64, null=True)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'db_table': 'fundamental_snapshots',
-                'indexes': [models.Index(fields=['symbol', '-snapshot'], name='idx_snapshots_symbol')],
-                'constraints': [models.UniqueConstraint(fields=('snapshot', 'symbol'), name='snapshots_date_symbol')],
+                "db_table": "fundamental_snapshots",
+                "indexes": [models.Index(fields=["symbol", "-snapshot"], name="idx_snapshots_symbol")],
+                "constraints": [models.UniqueConstraint(fields=("snapshot", "symbol"), name="snapshots_date_symbol")],
             },
         ),
         migrations.CreateModel(
-            name='Publication',
+            name="Publication",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('date', models.DateField(help_text='session whose close was used')),
-                ('strategy', models.CharField(max_length=50)),
-                ('version', models.PositiveIntegerField(validators=[django.core.validators.MinValueValidator(1)])),
-                ('valid_for', models.DateField(blank=True, help_text='session the picks are meant for', null=True)),
-                ('published_at', models.DateTimeField()),
-                ('run_id', models.CharField(help_text='snapshot: the selection run that published it', max_length=64)),
-                ('model_id', models.CharField(blank=True, max_length=100, null=True)),
-                ('count', models.PositiveIntegerField()),
-                ('reason', models.TextField(blank=True, help_text='why nothing, or less than 50, was published')),
-                ('picks', models.JSONField(default=list, help_text='the list as published, kept when it is superseded')),
-                ('superseded_at', models.DateTimeField(blank=True, null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("date", models.DateField(help_text="session whose close was used")),
+                ("strategy", models.CharField(max_length=50)),
+                ("version", models.PositiveIntegerField(validators=[django.core.validators.MinValueValidator(1)])),
+                ("valid_for", models.DateField(blank=True, help_text="session the picks are meant for", null=True)),
+                ("published_at", models.DateTimeField()),
+                ("run_id", models.CharField(help_text="snapshot: the selection run that published it", max_length=64)),
+                ("model_id", models.CharField(blank=True, max_length=100, null=True)),
+                ("count", models.PositiveIntegerField()),
+                ("reason", models.TextField(blank=True, help_text="why nothing, or less than 50, was published")),
+                (
+                    "picks",
+                    models.JSONField(default=list, help_text="the list as published, kept when it is superseded"),
+                ),
+                ("superseded_at", models.DateTimeField(blank=True, null=True)),
             ],
             options={
-                'db_table': 'publications',
-                'ordering': ('-date', 'strategy', '-version'),
-                'constraints': [models.UniqueConstraint(fields=('date', 'strategy', 'version'), name='publications_version'), models.UniqueConstraint(condition=models.Q(('superseded_at', None)), fields=('date', 'strategy'), name='publications_one_in_force')],
+                "db_table": "publications",
+                "ordering": ("-date", "strategy", "-version"),
+                "constraints": [
+                    models.UniqueConstraint(fields=("date", "strategy", "version"), name="publications_version"),
+                    models.UniqueConstraint(
+                        condition=models.Q(("superseded_at", None)),
+                        fields=("date", "strategy"),
+                        name="publications_one_in_force",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Stock',
+            name="Stock",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('current_price', models.FloatField(blank=True, help_text='₹, close of the session in force', null=True)),
-                ('market_cap', models.FloatField(blank=True, help_text='₹ crore, issued shares × close', null=True)),
-                ('volume', models.BigIntegerField(blank=True, help_text='shares traded in the session', null=True)),
-                ('avg_volume_30d', models.BigIntegerField(blank=True, help_text='shares, mean of the last 30 traded sessions', null=True)),
-                ('pe_ratio', models.FloatField(blank=True, help_text='ratio, price over trailing earnings per share', null=True)),
-                ('pb_ratio', models.FloatField(blank=True, help_text='ratio, price over book value per share', null=True)),
-                ('roe', models.FloatField(blank=True, help_text='percent, net income of four quarters over equity', null=True)),
-                ('eps', models.FloatField(blank=True, help_text='₹ per share, trailing four quarters', null=True)),
-                ('beta', models.FloatField(blank=True, help_text='ratio, against the equal-weighted market of shares', null=True)),
-                ('debt_to_equity', models.FloatField(blank=True, help_text='ratio, debt over equity', null=True)),
-                ('revenue_growth', models.FloatField(blank=True, help_text='percent, trailing four quarters against the four before', null=True)),
-                ('earnings_growth', models.FloatField(blank=True, help_text='percent, trailing four quarters against the four before', null=True)),
-                ('operating_margin', models.FloatField(blank=True, help_text='percent of revenue', null=True)),
-                ('net_margin', models.FloatField(blank=True, help_text='percent, net income attributable over revenue', null=True)),
-                ('profit_margin', models.FloatField(blank=True, help_text='percent, profit of the latest quarter over its revenue', null=True)),
-                ('book_value', models.FloatField(blank=True, help_text='₹ per share', null=True)),
-                ('peg_ratio', models.FloatField(blank=True, help_text='ratio, P/E over earnings growth in percent', null=True)),
-                ('roa', models.FloatField(blank=True, help_text='percent, net income of four quarters over total assets', null=True)),
-                ('current_ratio', models.FloatField(blank=True, help_text='ratio, current assets over current liabilities', null=True)),
-                ('quick_ratio', models.FloatField(blank=True, help_text='ratio, current assets less inventory over current liabilities', null=True)),
-                ('historical_volatility_1y', models.FloatField(blank=True, help_text='percent a year, of daily log returns of 252 sessions', null=True)),
-                ('atr_14', models.FloatField(blank=True, help_text='₹, average true range of 14 sessions', null=True)),
-                ('market_cap_category', models.CharField(blank=True, help_text='large, mid or small by rank of market cap', max_length=20, null=True)),
-                ('provenance', models.JSONField(blank=True, default=dict, help_text='column → source, as-of date, measured / computed / simulated')),
-                ('symbol', models.CharField(max_length=50, unique=True)),
-                ('stock_name', models.CharField(blank=True, max_length=200, null=True)),
-                ('isin', models.CharField(blank=True, help_text='not an identity: a face-value split issues a new one', max_length=12, null=True)),
-                ('series', models.CharField(blank=True, help_text='series of the latest bar', max_length=4, null=True)),
-                ('kind', models.CharField(choices=[('share', 'Share'), ('fund', 'Fund'), ('unknown', 'Unknown')], db_default='unknown', default='unknown', max_length=8)),
-                ('kind_source', models.CharField(blank=True, help_text='what the kind was read from', max_length=60, null=True)),
-                ('face_value', models.FloatField(blank=True, help_text='₹ per share', null=True)),
-                ('issue_size', models.BigIntegerField(blank=True, help_text='issued shares', null=True)),
-                ('listed_on', models.DateField(blank=True, null=True)),
-                ('first_seen', models.DateField(blank=True, null=True)),
-                ('last_seen', models.DateField(blank=True, null=True)),
-                ('sector', models.CharField(blank=True, max_length=100, null=True)),
-                ('industry', models.CharField(blank=True, max_length=100, null=True)),
-                ('last_updated', models.DateTimeField(blank=True, null=True)),
-                ('run_id', models.CharField(blank=True, help_text='run that inserted the row', max_length=64, null=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "current_price",
+                    models.FloatField(blank=True, help_text="₹, close of the session in force", null=True),
+                ),
+                ("market_cap", models.FloatField(blank=True, help_text="₹ crore, issued shares × close", null=True)),
+                ("volume", models.BigIntegerField(blank=True, help_text="shares traded in the session", null=True)),
+                (
+                    "avg_volume_30d",
+                    models.BigIntegerField(
+                        blank=True, help_text="shares, mean of the last 30 traded sessions", null=True
+                    ),
+                ),
+                (
+                    "pe_ratio",
+                    models.FloatField(blank=True, help_text="ratio, price over trailing earnings per share", null=True),
+                ),
+                (
+                    "pb_ratio",
+                    models.FloatField(blank=True, help_text="ratio, price over book value per share", null=True),
+                ),
+                (
+                    "roe",
+                    models.FloatField(
+                        blank=True, help_text="percent, net income of four quarters over equity", null=True
+                    ),
+                ),
+                ("eps", models.FloatField(blank=True, help_text="₹ per share, trailing four quarters", null=True)),
+                (
+                    "beta",
+                    models.FloatField(
+                        blank=True, help_text="ratio, against the equal-weighted market of shares", null=True
+                    ),
+                ),
+                ("debt_to_equity", models.FloatField(blank=True, help_text="ratio, debt over equity", null=True)),
+                (
+                    "revenue_growth",
+                    models.FloatField(
+                        blank=True, help_text="percent, trailing four quarters against the four before", null=True
+                    ),
+                ),
+                (
+                    "earnings_growth",
+                    models.FloatField(
+                        blank=True, help_text="percent, trailing four quarters against the four before", null=True
+                    ),
+                ),
+                ("operating_margin", models.FloatField(blank=True, help_text="percent of revenue", null=True)),
+                (
+                    "net_margin",
+                    models.FloatField(blank=True, help_text="percent, net income attributable over revenue", null=True),
+                ),
+                (
+                    "profit_margin",
+                    models.FloatField(
+                        blank=True, help_text="percent, profit of the latest quarter over its revenue", null=True
+                    ),
+                ),
+                ("book_value", models.FloatField(blank=True, help_text="₹ per share", null=True)),
+                (
+                    "peg_ratio",
+                    models.FloatField(blank=True, help_text="ratio, P/E over earnings growth in percent", null=True),
+                ),
+                (
+                    "roa",
+                    models.FloatField(
+                        blank=True, help_text="percent, net income of four quarters over total assets", null=True
+                    ),
+                ),
+                (
+                    "current_ratio",
+                    models.FloatField(
+                        blank=True, help_text="ratio, current assets over current liabilities", null=True
+                    ),
+                ),
+                (
+                    "quick_ratio",
+                    models.FloatField(
+                        blank=True, help_text="ratio, current assets less inventory over current liabilities", null=True
+                    ),
+                ),
+                (
+                    "historical_volatility_1y",
+                    models.FloatField(
+                        blank=True, help_text="percent a year, of daily log returns of 252 sessions", null=True
+                    ),
+                ),
+                ("atr_14", models.FloatField(blank=True, help_text="₹, average true range of 14 sessions", null=True)),
+                (
+                    "market_cap_category",
+                    models.CharField(
+                        blank=True, help_text="large, mid or small by rank of market cap", max_length=20, null=True
+                    ),
+                ),
+                (
+                    "provenance",
+                    models.JSONField(
+                        blank=True,
+                        default=dict,
+                        help_text="column → source, as-of date, measured / computed / simulated",
+                    ),
+                ),
+                ("symbol", models.CharField(max_length=50, unique=True)),
+                ("stock_name", models.CharField(blank=True, max_length=200, null=True)),
+                (
+                    "isin",
+                    models.CharField(
+                        blank=True,
+                        help_text="not an identity: a face-value split issues a new one",
+                        max_length=12,
+                        null=True,
+                    ),
+                ),
+                ("series", models.CharField(blank=True, help_text="series of the latest bar", max_length=4, null=True)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("share", "Share"), ("fund", "Fund"), ("unknown", "Unknown")],
+                        db_default="unknown",
+                        default="unknown",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "kind_source",
+                    models.CharField(blank=True, help_text="what the kind was read from", max_length=60, null=True),
+                ),
+                ("face_value", models.FloatField(blank=True, help_text="₹ per share", null=True)),
+                ("issue_size", models.BigIntegerField(blank=True, help_text="issued shares", null=True)),
+                ("listed_on", models.DateField(blank=True, null=True)),
+                ("first_seen", models.DateField(blank=True, null=True)),
+                ("last_seen", models.DateField(blank=True, null=True)),
+                ("sector", models.CharField(blank=True, max_length=100, null=True)),
+                ("industry", models.CharField(blank=True, max_length=100, null=True)),
+                ("last_updated", models.DateTimeField(blank=True, null=True)),
+                (
+                    "run_id",
+                    models.CharField(blank=True, help_text="run that inserted the row", max_length=64, null=True),
+                ),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'db_table': 'stocks',
-                'ordering': ('symbol',),
-                'indexes': [models.Index(fields=['kind', 'last_seen'], name='idx_stocks_kind_last_seen')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('current_price__gt', 0)), name='stocks_price_positive'), models.CheckConstraint(condition=models.Q(('market_cap__gt', 0)), name='stocks_market_cap_positive')],
+                "db_table": "stocks",
+                "ordering": ("symbol",),
+                "indexes": [models.Index(fields=["kind", "last_seen"], name="idx_stocks_kind_last_seen")],
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("current_price__gt", 0)), name="stocks_price_positive"),
+                    models.CheckConstraint(
+                        condition=models.Q(("market_cap__gt", 0)), name="stocks_market_cap_positive"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='SymbolChange',
+            name="SymbolChange",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('from_symbol', models.CharField(max_length=50)),
-                ('to_symbol', models.CharField(max_length=50)),
-                ('date', models.DateField(help_text='first session under the new symbol')),
-                ('proof', models.CharField(help_text='exchange_list, isin or prev_close', max_length=20)),
-                ('evidence', models.JSONField(blank=True, default=dict)),
-                ('run_id', models.CharField(blank=True, max_length=64, null=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("from_symbol", models.CharField(max_length=50)),
+                ("to_symbol", models.CharField(max_length=50)),
+                ("date", models.DateField(help_text="first session under the new symbol")),
+                ("proof", models.CharField(help_text="exchange_list, isin or prev_close", max_length=20)),
+                ("evidence", models.JSONField(blank=True, default=dict)),
+                ("run_id", models.CharField(blank=True, max_length=64, null=True)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'db_table': 'symbol_changes',
-                'ordering': ('-date', 'to_symbol'),
-                'constraints': [models.UniqueConstraint(fields=('from_symbol', 'date'), name='symbol_changes_once')],
+                "db_table": "symbol_changes",
+                "ordering": ("-date", "to_symbol"),
+                "constraints": [models.UniqueConstraint(fields=("from_symbol", "date"), name="symbol_changes_once")],
             },
         ),
         migrations.CreateModel(
-            name='StockMetrics',
+            name="StockMetrics",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('current_price', models.FloatField(blank=True, help_text='₹, close of the session in force', null=True)),
-                ('market_cap', models.FloatField(blank=True, help_text='₹ crore, issued shares × close', null=True)),
-                ('volume', models.BigIntegerField(blank=True, help_text='shares traded in the session', null=True)),
-                ('avg_volume_30d', models.BigIntegerField(blank=True, help_text='shares, mean of the last 30 traded sessions', null=True)),
-                ('pe_ratio', models.FloatField(blank=True, help_text='ratio, price over trailing earnings per share', null=True)),
-                ('pb_ratio', models.FloatField(blank=True, help_text='ratio, price over book value per share', null=True)),
-                ('roe', models.FloatField(blank=True, help_text='percent, net income of four quarters over equity', null=True)),
-                ('eps', models.FloatField(blank=True, help_text='₹ per share, trailing four quarters', null=True)),
-                ('beta', models.FloatField(blank=True, help_text='ratio, against the equal-weighted market of shares', null=True)),
-                ('debt_to_equity', models.FloatField(blank=True, help_text='ratio, debt over equity', null=True)),
-                ('revenue_growth', models.FloatField(blank=True, help_text='percent, trailing four quarters against the four before', null=True)),
-                ('earnings_growth', models.FloatField(blank=True, help_text='percent, trailing four quarters against the four before', null=True)),
-                ('operating_margin', models.FloatField(blank=True, help_text='percent of revenue', null=True)),
-                ('net_margin', models.FloatField(blank=True, help_text='percent, net income attributable over revenue', null=True)),
-                ('profit_margin', models.FloatField(blank=True, help_text='percent, profit of the latest quarter over its revenue', null=True)),
-                ('book_value', models.FloatField(blank=True, help_text='₹ per share', null=True)),
-                ('peg_ratio', models.FloatField(blank=True, help_text='ratio, P/E over earnings growth in percent', null=True)),
-                ('roa', models.FloatField(blank=True, help_text='percent, net income of four quarters over total assets', null=True)),
-                ('current_ratio', models.FloatField(blank=True, help_text='ratio, current assets over current liabilities', null=True)),
-                ('quick_ratio', models.FloatField(blank=True, help_text='ratio, current assets less inventory over current liabilities', null=True)),
-                ('historical_volatility_1y', models.FloatField(blank=True, help_text='percent a year, of daily log returns of 252 sessions', null=True)),
-                ('atr_14', models.FloatField(blank=True, help_text='₹, average true range of 14 sessions', null=True)),
-                ('market_cap_category', models.CharField(blank=True, help_text='large, mid or small by rank of market cap', max_length=20, null=True)),
-                ('provenance', models.JSONField(blank=True, default=dict, help_text='column → source, as-of date, measured / computed / simulated')),
-                ('date', models.DateField()),
-                ('issue_size', models.BigIntegerField(blank=True, help_text='issued shares known on the date', null=True)),
-                ('turnover_median_20', models.FloatField(blank=True, help_text='₹ lakh, median turnover of the last 20 sessions', null=True)),
-                ('atr_percentage', models.FloatField(blank=True, help_text='percent of the close', null=True)),
-                ('tradable', models.BooleanField(db_default=False, default=False, help_text='share, series EQ, liquid, not quarantined')),
-                ('exclusion', models.CharField(blank=True, help_text='why it is not tradable', max_length=200, null=True)),
-                ('run_id', models.CharField(blank=True, max_length=64, null=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('symbol', models.ForeignKey(db_column='symbol', db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='metrics', to='stocks.stock', to_field='symbol')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "current_price",
+                    models.FloatField(blank=True, help_text="₹, close of the session in force", null=True),
+                ),
+                ("market_cap", models.FloatField(blank=True, help_text="₹ crore, issued shares × close", null=True)),
+                ("volume", models.BigIntegerField(blank=True, help_text="shares traded in the session", null=True)),
+                (
+                    "avg_volume_30d",
+                    models.BigIntegerField(
+                        blank=True, help_text="shares, mean of the last 30 traded sessions", null=True
+                    ),
+                ),
+                (
+                    "pe_ratio",
+                    models.FloatField(blank=True, help_text="ratio, price over trailing earnings per share", null=True),
+                ),
+                (
+                    "pb_ratio",
+                    models.FloatField(blank=True, help_text="ratio, price over book value per share", null=True),
+                ),
+                (
+                    "roe",
+                    models.FloatField(
+                        blank=True, help_text="percent, net income of four quarters over equity", null=True
+                    ),
+                ),
+                ("eps", models.FloatField(blank=True, help_text="₹ per share, trailing four quarters", null=True)),
+                (
+                    "beta",
+                    models.FloatField(
+                        blank=True, help_text="ratio, against the equal-weighted market of shares", null=True
+                    ),
+                ),
+                ("debt_to_equity", models.FloatField(blank=True, help_text="ratio, debt over equity", null=True)),
+                (
+                    "revenue_growth",
+                    models.FloatField(
+                        blank=True, help_text="percent, trailing four quarters against the four before", null=True
+                    ),
+                ),
+                (
+                    "earnings_growth",
+                    models.FloatField(
+                        blank=True, help_text="percent, trailing four quarters against the four before", null=True
+                    ),
+                ),
+                ("operating_margin", models.FloatField(blank=True, help_text="percent of revenue", null=True)),
+                (
+                    "net_margin",
+                    models.FloatField(blank=True, help_text="percent, net income attributable over revenue", null=True),
+                ),
+                (
+                    "profit_margin",
+                    models.FloatField(
+                        blank=True, help_text="percent, profit of the latest quarter over its revenue", null=True
+                    ),
+                ),
+                ("book_value", models.FloatField(blank=True, help_text="₹ per share", null=True)),
+                (
+                    "peg_ratio",
+                    models.FloatField(blank=True, help_text="ratio, P/E over earnings growth in percent", null=True),
+                ),
+                (
+                    "roa",
+                    models.FloatField(
+                        blank=True, help_text="percent, net income of four quarters over total assets", null=True
+                    ),
+                ),
+                (
+                    "current_ratio",
+                    models.FloatField(
+                        blank=True, help_text="ratio, current assets over current liabilities", null=True
+                    ),
+                ),
+                (
+                    "quick_ratio",
+                    models.FloatField(
+                        blank=True, help_text="ratio, current assets less inventory over current liabilities", null=True
+                    ),
+                ),
+                (
+                    "historical_volatility_1y",
+                    models.FloatField(
+                        blank=True, help_text="percent a year, of daily log returns of 252 sessions", null=True
+                    ),
+                ),
+                ("atr_14", models.FloatField(blank=True, help_text="₹, average true range of 14 sessions", null=True)),
+                (
+                    "market_cap_category",
+                    models.CharField(
+                        blank=True, help_text="large, mid or small by rank of market cap", max_length=20, null=True
+                    ),
+                ),
+                (
+                    "provenance",
+                    models.JSONField(
+                        blank=True,
+                        default=dict,
+                        help_text="column → source, as-of date, measured / computed / simulated",
+                    ),
+                ),
+                ("date", models.DateField()),
+                (
+                    "issue_size",
+                    models.BigIntegerField(blank=True, help_text="issued shares known on the date", null=True),
+                ),
+                (
+                    "turnover_median_20",
+                    models.FloatField(
+                        blank=True, help_text="₹ lakh, median turnover of the last 20 sessions", null=True
+                    ),
+                ),
+                ("atr_percentage", models.FloatField(blank=True, help_text="percent of the close", null=True)),
+                (
+                    "tradable",
+                    models.BooleanField(
+                        db_default=False, default=False, help_text="share, series EQ, liquid, not quarantined"
+                    ),
+                ),
+                (
+                    "exclusion",
+                    models.CharField(blank=True, help_text="why it is not tradable", max_length=200, null=True),
+                ),
+                ("run_id", models.CharField(blank=True, max_length=64, null=True)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "symbol",
+                    models.ForeignKey(
+                        db_column="symbol",
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="metrics",
+                        to="stocks.stock",
+                        to_field="symbol",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'stock metrics',
-                'db_table': 'stock_metrics',
-                'indexes': [models.Index(fields=['date', 'symbol'], name='idx_metrics_date_symbol')],
-                'constraints': [models.UniqueConstraint(fields=('symbol', 'date'), name='stock_metrics_symbol_date')],
+                "verbose_name_plural": "stock metrics",
+                "db_table": "stock_metrics",
+                "indexes": [models.Index(fields=["date", "symbol"], name="idx_metrics_date_symbol")],
+                "constraints": [models.UniqueConstraint(fields=("symbol", "date"), name="stock_metrics_symbol_date")],
             },
         ),
         migrations.CreateModel(
-            name='SuggestedStock',
+            name="SuggestedStock",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('date', models.DateField(help_text='session whose close was used')),
-                ('symbol', models.CharField(max_length=50)),
-                ('stock_name', models.CharField(blank=True, max_length=200, null=True)),
-                ('current_price', models.FloatField(blank=True, help_text='₹, close of `date`', null=True)),
-                ('market_cap', models.FloatField(blank=True, help_text='₹ crore', null=True)),
-                ('strategy', models.CharField(max_length=50)),
-                ('selection_score', models.FloatField(blank=True, help_text="0-1, the strategy's own score", null=True)),
-                ('rank', models.PositiveIntegerField(blank=True, null=True)),
-                ('ml_prediction_score', models.FloatField(blank=True, help_text='0-1, percentile of the predicted return in the tradable universe', null=True)),
-                ('ml_price_target', models.FloatField(blank=True, help_text='₹, price × (1 + predicted return)', null=True)),
-                ('ml_confidence', models.FloatField(blank=True, help_text="0-1, agreement of the ensemble's members", null=True)),
-                ('ml_probability', models.FloatField(blank=True, help_text="0-1, calibrated chance to beat the day's median share", null=True)),
-                ('ml_risk_score', models.FloatField(blank=True, help_text='0-1, predicted drawdown mapped, lower is safer', null=True)),
-                ('predicted_return', models.FloatField(blank=True, help_text='percent over the ten sessions held', null=True)),
-                ('predicted_drawdown', models.FloatField(blank=True, help_text='percent, worst low within ten sessions below the entry', null=True)),
-                ('rsi_14', models.FloatField(blank=True, help_text='0-100', null=True)),
-                ('macd', models.FloatField(blank=True, help_text='₹', null=True)),
-                ('sma_50', models.FloatField(blank=True, help_text='₹', null=True)),
-                ('sma_200', models.FloatField(blank=True, help_text='₹', null=True)),
-                ('pe_ratio', models.FloatField(blank=True, help_text='ratio', null=True)),
-                ('pb_ratio', models.FloatField(blank=True, help_text='ratio', null=True)),
-                ('roe', models.FloatField(blank=True, help_text='percent', null=True)),
-                ('eps', models.FloatField(blank=True, help_text='₹ per share', null=True)),
-                ('beta', models.FloatField(blank=True, help_text='ratio', null=True)),
-                ('revenue_growth', models.FloatField(blank=True, help_text='percent', null=True)),
-                ('earnings_growth', models.FloatField(blank=True, help_text='percent', null=True)),
-                ('operating_margin', models.FloatField(blank=True, help_text='percent', null=True)),
-                ('target_price', models.FloatField(blank=True, help_text='₹, rounded to the tick', null=True)),
-                ('stop_loss', models.FloatField(blank=True, help_text='₹, rounded to the tick', null=True)),
-                ('recommendation', models.CharField(blank=True, max_length=20, null=True)),
-                ('reason', models.TextField(blank=True, null=True)),
-                ('sector', models.CharField(blank=True, max_length=100, null=True)),
-                ('market_cap_category', models.CharField(blank=True, max_length=20, null=True)),
-                ('valid_for', models.DateField(blank=True, help_text='next session', null=True)),
-                ('run_id', models.CharField(blank=True, max_length=64, null=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('publication', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='picks_in_force', to='stocks.publication')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("date", models.DateField(help_text="session whose close was used")),
+                ("symbol", models.CharField(max_length=50)),
+                ("stock_name", models.CharField(blank=True, max_length=200, null=True)),
+                ("current_price", models.FloatField(blank=True, help_text="₹, close of `date`", null=True)),
+                ("market_cap", models.FloatField(blank=True, help_text="₹ crore", null=True)),
+                ("strategy", models.CharField(max_length=50)),
+                (
+                    "selection_score",
+                    models.FloatField(blank=True, help_text="0-1, the strategy's own score", null=True),
+                ),
+                ("rank", models.PositiveIntegerField(blank=True, null=True)),
+                (
+                    "ml_prediction_score",
+                    models.FloatField(
+                        blank=True,
+                        help_text="0-1, percentile of the predicted return in the tradable universe",
+                        null=True,
+                    ),
+                ),
+                (
+                    "ml_price_target",
+                    models.FloatField(blank=True, help_text="₹, price × (1 + predicted return)", null=True),
+                ),
+                (
+                    "ml_confidence",
+                    models.FloatField(blank=True, help_text="0-1, agreement of the ensemble's members", null=True),
+                ),
+                (
+                    "ml_probability",
+                    models.FloatField(
+                        blank=True, help_text="0-1, calibrated chance to beat the day's median share", null=True
+                    ),
+                ),
+                (
+                    "ml_risk_score",
+                    models.FloatField(
+                        blank=True, help_text="0-1, predicted drawdown mapped, lower is safer", null=True
+                    ),
+                ),
+                (
+                    "predicted_return",
+                    models.FloatField(blank=True, help_text="percent over the ten sessions held", null=True),
+                ),
+                (
+                    "predicted_drawdown",
+                    models.FloatField(
+                        blank=True, help_text="percent, worst low within ten sessions below the entry", null=True
+                    ),
+                ),
+                ("rsi_14", models.FloatField(blank=True, help_text="0-100", null=True)),
+                ("macd", models.FloatField(blank=True, help_text="₹", null=True)),
+                ("sma_50", models.FloatField(blank=True, help_text="₹", null=True)),
+                ("sma_200", models.FloatField(blank=True, help_text="₹", null=True)),
+                ("pe_ratio", models.FloatField(blank=True, help_text="ratio", null=True)),
+                ("pb_ratio", models.FloatField(blank=True, help_text="ratio", null=True)),
+                ("roe", models.FloatField(blank=True, help_text="percent", null=True)),
+                ("eps", models.FloatField(blank=True, help_text="₹ per share", null=True)),
+                ("beta", models.FloatField(blank=True, help_text="ratio", null=True)),
+                ("revenue_growth", models.FloatField(blank=True, help_text="percent", null=True)),
+                ("earnings_growth", models.FloatField(blank=True, help_text="percent", null=True)),
+                ("operating_margin", models.FloatField(blank=True, help_text="percent", null=True)),
+                ("target_price", models.FloatField(blank=True, help_text="₹, rounded to the tick", null=True)),
+                ("stop_loss", models.FloatField(blank=True, help_text="₹, rounded to the tick", null=True)),
+                ("recommendation", models.CharField(blank=True, max_length=20, null=True)),
+                ("reason", models.TextField(blank=True, null=True)),
+                ("sector", models.CharField(blank=True, max_length=100, null=True)),
+                ("market_cap_category", models.CharField(blank=True, max_length=20, null=True)),
+                ("valid_for", models.DateField(blank=True, help_text="next session", null=True)),
+                ("run_id", models.CharField(blank=True, max_length=64, null=True)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "publication",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="picks_in_force",
+                        to="stocks.publication",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'daily_suggested_stocks',
-                'ordering': ('-date', 'strategy', 'rank'),
-                'indexes': [models.Index(fields=['-date'], name='idx_daily_suggested_date'), models.Index(fields=['-ml_prediction_score'], name='idx_daily_suggested_ml_score')],
-                'constraints': [models.UniqueConstraint(fields=('date', 'symbol', 'strategy'), name='picks_date_symbol_strategy'), models.UniqueConstraint(deferrable=django.db.models.constraints.Deferrable['DEFERRED'], fields=('date', 'strategy', 'rank'), name='picks_date_strategy_rank'), models.CheckConstraint(condition=models.Q(('stop_loss__lt', models.F('current_price'))), name='picks_stop_below_price')],
+                "db_table": "daily_suggested_stocks",
+                "ordering": ("-date", "strategy", "rank"),
+                "indexes": [
+                    models.Index(fields=["-date"], name="idx_daily_suggested_date"),
+                    models.Index(fields=["-ml_prediction_score"], name="idx_daily_suggested_ml_score"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("date", "symbol", "strategy"), name="picks_date_symbol_strategy"),
+                    models.UniqueConstraint(
+                        deferrable=django.db.models.constraints.Deferrable["DEFERRED"],
+                        fields=("date", "strategy", "rank"),
+                        name="picks_date_strategy_rank",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("stop_loss__lt", models.F("current_price"))), name="picks_stop_below_price"
+                    ),
+                ],
             },
         ),
     ]
