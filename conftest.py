@@ -107,7 +107,10 @@ def sample_dir() -> Path:
 def django_db_setup(django_db_setup: None, django_db_blocker: pytest_django.DjangoDbBlocker) -> Iterator[None]:
     """Name the last query of a database session that a test left open, before the database is dropped under it."""
     yield
-    query = "SELECT query, state, backend_start, state_change FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    query = (
+        "SELECT query, state, backend_start, state_change FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
     deadline = time.monotonic() + 10
     with django_db_blocker.unblock():
         while True:

@@ -76,7 +76,7 @@ def record_symbol_master(context: StepContext, master: Master) -> int:
     """Store the provider's lists."""
     run_id = context.run.id
     trading_calendar.record_market_days(master.days, source(context).calendar)
-    changed = ingest.record_corporate_actions(master.events, run_id)
+    changed = ingest.record_official_events(master.events, run_id)
     _take_over(context.run)
     if changed.total:
         context.run.options = _joined(context.run.options, _work_for_events(run_id, as_of(context)))

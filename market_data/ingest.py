@@ -95,6 +95,24 @@ def record_corporate_actions(events: pd.DataFrame, run_id: str) -> bulk.Written:
     return bulk.upsert("corporate_actions", rows, ("symbol", "ex_date", "kind", "purpose"), run_id)
 
 
+def record_official_events(events: pd.DataFrame, run_id: str) -> bulk.Written:
+    """Store what a list says of events; the evidence found since stays while the factor does."""
+    key = ["symbol", "ex_date", "kind", "purpose"]
+    named = _under_new_names(events)
+    said = named.assign(purpose=named["purpose"].fillna("").str.slice(0, 300))
+    stored = bulk.read_frame(
+        "SELECT symbol, ex_date, kind, purpose, factor AS factor_there, known_on AS known_there FROM corporate_actions"
+        " WHERE status = 'official'",
+        dates=("ex_date", "known_there"),
+    ).astype({"factor_there": "float64"})
+    beside = said.astype({"symbol": "str", "kind": "str", "purpose": "str"}).merge(
+        stored.astype({"symbol": "str", "kind": "str", "purpose": "str"}), on=key, how="left"
+    )
+    same = beside["factor"].eq(beside["factor_there"]) | (beside["factor"].isna() & beside["factor_there"].isna())
+    known = (same & beside["known_on"].eq(beside["known_there"])).to_numpy()
+    return record_corporate_actions(said.loc[~known], run_id)
+
+
 def _under_new_names(events: pd.DataFrame) -> pd.DataFrame:
     """Give events of shares that were renamed after the ex-date the symbol that owns the history; lists use either."""
     named = followed(events.rename(columns={"ex_date": "date"})).rename(columns={"date": "ex_date"})

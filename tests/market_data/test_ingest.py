@@ -1,0 +1,39 @@
+"""What the list of corporate actions says again changes nothing, and leaves what was found out about an event."""
+
+import pandas as pd
+import pytest
+
+from market_data import ingest
+from market_data.corporate_actions import official_events, typed_events
+from market_data.models import CorporateAction
+
+pytestmark = pytest.mark.django_db
+LIST = pd.DataFrame(
+    {
+        "symbol": ["AAA", "BBB"],
+        "series": ["EQ", "EQ"],
+        "purpose": ["Bonus 1:1", "Demerger"],
+        "ex_date": pd.to_datetime(["2025-03-03", "2025-03-04"]),
+        "source": ["list", "list"],
+    }
+)
+
+
+def test_a_list_read_again_leaves_the_evidence_and_asks_for_no_work() -> None:
+    events = official_events(LIST)
+    assert ingest.record_official_events(events, "run_1").inserted == 2
+    checked = typed_events(events.assign(evidence=[{"agrees": True}, None]))
+    ingest.record_corporate_actions(checked, "run_1")
+    assert ingest.record_official_events(events, "run_2").total == 0
+    assert CorporateAction.objects.get(symbol="AAA").evidence == {"agrees": True}
+    assert ingest.first_dates_of_events("run_2") == {}
+
+
+def test_another_factor_in_the_list_is_taken_and_the_old_evidence_goes() -> None:
+    events = official_events(LIST)
+    ingest.record_official_events(events, "run_1")
+    ingest.record_corporate_actions(typed_events(events.assign(evidence=[{"agrees": True}, None])), "run_1")
+    corrected = events.assign(factor=events["factor"].where(events["kind"] != "bonus", 0.25))
+    assert ingest.record_official_events(corrected, "run_2").updated == 1
+    stored = CorporateAction.objects.get(symbol="AAA")
+    assert (stored.factor, stored.evidence) == (0.25, None)
