@@ -1,5 +1,7 @@
 """What the list of corporate actions says again changes nothing, and leaves what was found out about an event."""
 
+from typing import Any
+
 import pandas as pd
 import pytest
 
@@ -17,12 +19,13 @@ LIST = pd.DataFrame(
         "source": ["list", "list"],
     }
 )
+FOUND: Any = pd.Series([{"agrees": True}, None], dtype=object)
 
 
 def test_a_list_read_again_leaves_the_evidence_and_asks_for_no_work() -> None:
     events = official_events(LIST)
     assert ingest.record_official_events(events, "run_1").inserted == 2
-    checked = typed_events(events.assign(evidence=[{"agrees": True}, None]))
+    checked = typed_events(events.assign(evidence=FOUND))
     ingest.record_corporate_actions(checked, "run_1")
     assert ingest.record_official_events(events, "run_2").total == 0
     assert CorporateAction.objects.get(symbol="AAA").evidence == {"agrees": True}
@@ -32,7 +35,7 @@ def test_a_list_read_again_leaves_the_evidence_and_asks_for_no_work() -> None:
 def test_another_factor_in_the_list_is_taken_and_the_old_evidence_goes() -> None:
     events = official_events(LIST)
     ingest.record_official_events(events, "run_1")
-    ingest.record_corporate_actions(typed_events(events.assign(evidence=[{"agrees": True}, None])), "run_1")
+    ingest.record_corporate_actions(typed_events(events.assign(evidence=FOUND)), "run_1")
     corrected = events.assign(factor=events["factor"].where(events["kind"] != "bonus", 0.25))
     assert ingest.record_official_events(corrected, "run_2").updated == 1
     stored = CorporateAction.objects.get(symbol="AAA")
