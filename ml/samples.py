@@ -5,7 +5,6 @@ a fold that was computed once is not computed again.
 """
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -106,8 +105,3 @@ def day_percentiles(position: npt.NDArray[np.int64], values: npt.NDArray[np.floa
     grouped = by_day(position, values)
     percentiles = (grouped.rank() - 0.5) / grouped.transform("count")
     return percentiles.to_numpy(dtype=np.float64)
-
-
-def selected(data: Samples, columns: Sequence[str]) -> npt.NDArray[np.float32]:
-    """Columns of the values in the order asked for."""
-    return data.values[:, [data.features.index(name) for name in columns]]

@@ -14,6 +14,8 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import pandas as pd
 
+from stocks.fundamentals_files import STATEMENT_COLUMNS as STATEMENT_COLUMNS
+
 LISTED_DTYPES = {
     "symbol": "object",
     "stock_name": "object",
@@ -32,25 +34,6 @@ FACT_COLUMNS = ("symbol", "issue_size", "market_cap_crores", "pe_ratio", "source
 DAY_COLUMNS = ("date", "kind", "is_session", "open", "close", "source")
 QUOTE_COLUMNS = ("symbol", "at", "last_price", "volume", "source")
 MEMBER_COLUMNS = ("index", "symbol", "industry")
-STATEMENT_COLUMNS = (
-    "symbol",
-    "period_end",
-    "kind",
-    "published_on",
-    "published_assumed",
-    "revenue",
-    "operating_income",
-    "net_income",
-    "eps",
-    "total_assets",
-    "equity",
-    "debt",
-    "current_assets",
-    "current_liabilities",
-    "inventory",
-    "shares",
-    "source",
-)
 
 
 class ProviderError(Exception):
