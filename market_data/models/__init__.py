@@ -1,0 +1,21 @@
+"""The tables of market_data; the app's other modules import them from here."""
+
+from market_data.models.evidence import Finding, RejectedRow, SourceFile
+from market_data.models.market import CorporateAction, DailyBar, MarketDay, Quote, TechnicalIndicator
+from market_data.models.runs import Heartbeat, PipelineRun, PipelineStep, RunUndo, TableTotal
+
+__all__ = [
+    "CorporateAction",
+    "DailyBar",
+    "Finding",
+    "Heartbeat",
+    "MarketDay",
+    "PipelineRun",
+    "PipelineStep",
+    "Quote",
+    "RejectedRow",
+    "RunUndo",
+    "SourceFile",
+    "TableTotal",
+    "TechnicalIndicator",
+]

@@ -1,0 +1,183 @@
+"""Bars, indicators, events and the market's calendar.
+
+OHLCV stay as published; only `adj_close` follows corporate actions. Units are in each field's ``help_text``.
+"""
+
+from django.db import models
+from django.db.models.functions import Now
+
+from stocks.models import Stock, amount
+
+
+def symbol_key() -> "models.ForeignKey[Stock, Stock]":
+    """Return the key to `stocks(symbol)`; its unique partner (symbol, date) already serves look-ups by symbol."""
+    return models.ForeignKey(
+        Stock, models.PROTECT, to_field="symbol", db_column="symbol", db_index=False, related_name="+"
+    )
+
+
+class DailyBar(models.Model):
+    """One session of one symbol, as the exchange published it.
+
+    The unique key (symbol, date) also serves `symbol, date DESC`: the contract's second index would only cost writes.
+    """
+
+    class Status(models.TextChoices):
+        PROVISIONAL = "provisional", "Provisional"
+        FINAL = "final", "Final"
+
+    symbol = symbol_key()
+    date = models.DateField()
+    series = models.CharField(max_length=4, help_text="EQ, BE, BZ, SM or ST")
+    open = amount("₹, as published")
+    high = amount("₹, as published")
+    low = amount("₹, as published")
+    close = amount("₹, as published")
+    adj_close = amount("₹, close adjusted for splits and bonuses known by the latest session")
+    volume = models.BigIntegerField(null=True, help_text="shares")
+    prev_close = amount("₹, as published; not adjusted on ex-dates")
+    last_price = amount("₹, last trade")
+    vwap = amount("₹, volume-weighted average price")
+    turnover_lakh = amount("₹ lakh")
+    trades = models.BigIntegerField(null=True, help_text="number of trades")
+    delivered_quantity = models.BigIntegerField(null=True, help_text="shares delivered")
+    source = models.CharField(max_length=60, help_text="provider and kind of file")
+    status = models.CharField(max_length=12, choices=Status, default=Status.FINAL, db_default=Status.FINAL)
+    run_id = models.CharField(max_length=64, null=True, help_text="run that inserted the row")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "historical_data"
+        constraints = (
+            models.UniqueConstraint(fields=("symbol", "date"), name="historical_data_symbol_date"),
+            models.CheckConstraint(
+                condition=models.Q(low__gt=0, high__gte=models.F("low"), high__lt=1e9, volume__gte=0),
+                name="historical_data_sane",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(
+                    open__gte=models.F("low"),
+                    open__lte=models.F("high"),
+                    close__gte=models.F("low"),
+                    close__lte=models.F("high"),
+                ),
+                name="historical_data_inside_range",
+            ),
+        )
+        indexes = (models.Index(fields=("date", "symbol"), name="idx_hist_date_symbol"),)
+
+    def __str__(self) -> str:
+        return f"{self.symbol_id} {self.date}"
+
+
+class TechnicalIndicator(models.Model):
+    """Indicators of one bar, in that day's own rupees; NULL until warm. A stored row never changes afterwards."""
+
+    symbol = symbol_key()
+    date = models.DateField()
+    rsi_14 = amount("0-100")
+    macd = amount("₹")
+    signal_line = amount("₹")
+    macd_histogram = amount("₹")
+    sma_20 = amount("₹")
+    sma_50 = amount("₹")
+    sma_200 = amount("₹")
+    ema_12 = amount("₹")
+    ema_26 = amount("₹")
+    atr_14 = amount("₹")
+    atr_percentage = amount("percent of the close")
+    bollinger_upper = amount("₹")
+    bollinger_middle = amount("₹")
+    bollinger_lower = amount("₹")
+    run_id = models.CharField(max_length=64, null=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "technical_indicators"
+        constraints = (
+            models.UniqueConstraint(fields=("symbol", "date"), name="technical_indicators_symbol_date"),
+            models.CheckConstraint(condition=models.Q(rsi_14__gte=0, rsi_14__lte=100), name="technical_indicators_rsi"),
+        )
+        indexes = (models.Index(fields=("date", "symbol"), name="idx_tech_date_symbol"),)
+
+    def __str__(self) -> str:
+        return f"{self.symbol_id} {self.date}"
+
+
+class Quote(models.Model):
+    """A price seen during the session; never mixed with daily bars."""
+
+    symbol = symbol_key()
+    at = models.DateTimeField()
+    last_price = amount("₹")
+    volume = models.BigIntegerField(null=True, help_text="shares traded so far")
+    source = models.CharField(max_length=60)
+
+    class Meta:
+        db_table = "quotes"
+        constraints = (models.UniqueConstraint(fields=("symbol", "at"), name="quotes_symbol_at"),)
+
+    def __str__(self) -> str:
+        return f"{self.symbol_id} {self.at}"
+
+
+class MarketDay(models.Model):
+    """A calendar day on which the exchange opened, or should have: the only source of what a session is."""
+
+    class Kind(models.TextChoices):
+        NORMAL = "normal", "Normal session"
+        MUHURAT = "muhurat", "Muhurat session"
+        SPECIAL = "special", "Special session"
+        DRILL = "drill", "Test session"
+        HOLIDAY = "holiday", "Holiday"
+
+    date = models.DateField(primary_key=True)
+    kind = models.CharField(max_length=8, choices=Kind)
+    is_session = models.BooleanField(help_text="whether it counts as a session")
+    open = models.TimeField(null=True, blank=True, help_text="IST")
+    close = models.TimeField(null=True, blank=True, help_text="IST")
+    source = models.CharField(max_length=60)
+
+    class Meta:
+        db_table = "market_days"
+        ordering = ("-date",)
+
+    def __str__(self) -> str:
+        return f"{self.date} {self.kind}"
+
+
+class CorporateAction(models.Model):
+    """An event that changes what a price means; only those with a factor adjust prices."""
+
+    class Status(models.TextChoices):
+        OFFICIAL = "official", "Official"
+        INFERRED = "inferred", "Inferred"
+        CONFIRMED = "confirmed", "Confirmed"
+        REJECTED = "rejected", "Rejected"
+
+    symbol = models.CharField(max_length=50, help_text="the symbol need not be listed (any more)")
+    ex_date = models.DateField()
+    kind = models.CharField(
+        max_length=20, help_text="split, bonus, consolidation, dividend, rights, demerger, capital_reduction, other"
+    )
+    factor = amount(
+        "ratio, multiplies prices of earlier sessions; NULL where the event moves no price by a known ratio"
+    )
+    known_on = models.DateField(help_text="first day on which it may be used")
+    status = models.CharField(max_length=10, choices=Status)
+    purpose = models.CharField(max_length=300, blank=True, help_text="as published")
+    source = models.CharField(max_length=60)
+    evidence = models.JSONField(null=True, blank=True)
+    run_id = models.CharField(max_length=64, null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "corporate_actions"
+        ordering = ("-ex_date", "symbol")
+        constraints = (
+            models.UniqueConstraint(fields=("symbol", "ex_date", "kind", "purpose"), name="corporate_actions_once"),
+            models.CheckConstraint(condition=models.Q(factor__gt=0, factor__lt=1000), name="corporate_actions_factor"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.symbol} {self.kind} {self.ex_date}"

@@ -1,0 +1,141 @@
+"""The state of every run: its steps, what it overwrote, and what the writers keep beside their tables."""
+
+from django.db import models
+from django.db.models.functions import Now
+
+
+class PipelineRun(models.Model):
+    """One run of one job; `pipeline_execution_tracking` holds its steps."""
+
+    class Status(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        RUNNING = "running", "Running"
+        COMPLETED = "completed", "Completed"
+        FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
+        SKIPPED = "skipped", "Skipped"
+        ROLLED_BACK = "rolled_back", "Rolled back"
+
+    ACTIVE = (Status.WAITING, Status.RUNNING)
+
+    id = models.CharField(primary_key=True, max_length=64, help_text="job_YYYYMMDD_HHMMSS, IST")
+    sequence = models.BigIntegerField(unique=True, help_text="order of creation")
+    job = models.CharField(max_length=40)
+    session = models.DateField(null=True, blank=True, help_text="the session it stands for")
+    provider = models.CharField(max_length=40, blank=True)
+    provider_kind = models.CharField(max_length=12, help_text="real or simulated")
+    triggered_by = models.CharField(max_length=100, help_text="schedule, command, or who pressed the button")
+    intended_at = models.DateTimeField(null=True, blank=True, help_text="planned time")
+    status = models.CharField(max_length=12, choices=Status, default=Status.WAITING)
+    waits_for = models.JSONField(
+        default=list, blank=True, help_text="jobs of the same session that must complete first"
+    )
+    aliases = models.JSONField(default=list, blank=True, help_text="other ids of this run (retry_…)")
+    options = models.JSONField(default=dict, blank=True)
+    summary = models.JSONField(default=dict, blank=True, help_text="figures for the summary screen")
+    is_replay = models.BooleanField(default=False, help_text="for an older session: writes only its own report")
+    reason = models.TextField(blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "pipeline_runs"
+        ordering = ("-sequence",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("job",), condition=models.Q(status__in=("waiting", "running")), name="pipeline_runs_one_active"
+            ),
+        )
+        indexes = (models.Index(fields=("job", "session", "status"), name="idx_runs_job_session"),)
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class PipelineStep(models.Model):
+    """The state of one step of one run: this row *is* the saga's state."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending", "Pending"
+        RUNNING = "running", "Running"
+        COMPLETED = "completed", "Completed"
+        FAILED = "failed", "Failed"
+        ERRORED = "errored", "Errored"
+
+    run = models.ForeignKey(PipelineRun, models.CASCADE, related_name="steps")
+    name = models.CharField(max_length=40)
+    order = models.PositiveSmallIntegerField()
+    status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
+    attempts = models.PositiveIntegerField(default=0)
+    fence = models.PositiveIntegerField(default=0, help_text="grows with each claim; an older holder is refused")
+    worker = models.CharField(max_length=100, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    not_before = models.DateTimeField(null=True, blank=True, help_text="back-off before the next attempt")
+    watermark = models.CharField(max_length=100, blank=True, help_text="last chunk committed of a long load")
+    records_processed = models.BigIntegerField(default=0)
+    progress = models.FloatField(default=0, help_text="0-1")
+    started_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    reason = models.TextField(blank=True, help_text="what went wrong and what to do")
+    traceback = models.TextField(blank=True)
+    log_lines = models.JSONField(default=list, blank=True)
+
+    class Meta:
+        db_table = "pipeline_execution_tracking"
+        ordering = ("run", "order")
+        constraints = (
+            models.UniqueConstraint(fields=("run", "name"), name="pipeline_steps_run_name"),
+            models.CheckConstraint(
+                condition=models.Q(progress__gte=0, progress__lte=1), name="pipeline_steps_progress"
+            ),
+        )
+        indexes = (models.Index(fields=("status", "lease_until"), name="idx_steps_status_lease"),)
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.name}"
+
+
+class RunUndo(models.Model):
+    """A row as it was before a run overwrote or deleted it; kept for the last ten nights."""
+
+    run_id = models.CharField(max_length=64)
+    table_name = models.CharField(max_length=63)
+    row_image = models.JSONField()
+
+    class Meta:
+        db_table = "run_undo"
+        indexes = (models.Index(fields=("run_id", "table_name"), name="idx_undo_run"),)
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.table_name}"
+
+
+class TableTotal(models.Model):
+    """Totals that the writers keep, so that no page has to count a big table."""
+
+    table_name = models.CharField(primary_key=True, max_length=63)
+    rows = models.BigIntegerField(default=0)
+    symbols = models.IntegerField(default=0)
+    latest_date = models.DateField(null=True)
+    updated_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "table_totals"
+
+    def __str__(self) -> str:
+        return self.table_name
+
+
+class Heartbeat(models.Model):
+    """When a cluster last finished its minute task; its age tells a frozen cluster."""
+
+    cluster = models.CharField(primary_key=True, max_length=40)
+    finished_at = models.DateTimeField()
+    worker = models.CharField(max_length=100, blank=True)
+
+    class Meta:
+        db_table = "heartbeats"
+
+    def __str__(self) -> str:
+        return self.cluster
