@@ -62,7 +62,8 @@ def _end_orphans() -> None:
     """End the servers of test runs that were killed: the lock of their user is free."""
     for directory in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         try:
-            with (directory / "postgres.users").open("a") as users:
+            # Opened, never made: a run that is just starting has no such file yet.
+            with (directory / "postgres.users").open("r+") as users:
                 fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             continue  # in use, just starting, or another account's
