@@ -57,6 +57,7 @@ FUNDAMENTALS_DIR = env.folder("FUNDAMENTALS_DIR")
 SIMULATOR_SYMBOLS = env.whole("SIMULATOR_SYMBOLS", 2259, minimum=20)
 SIMULATOR_SESSIONS = env.whole("SIMULATOR_SESSIONS", 500, minimum=30)
 SIMULATOR_SEED = env.whole("SIMULATOR_SEED", 1)
+SIMULATOR_INCIDENTS = env.words("SIMULATOR_INCIDENTS", "usual")
 
 # --- models and picks -----------------------------------------------------------------------------------------------
 ESTIMATOR = env.text("ESTIMATOR", "lightgbm")

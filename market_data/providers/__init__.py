@@ -183,10 +183,17 @@ def listed_frame(rows: pd.DataFrame) -> pd.DataFrame:
 def _simulator() -> Provider:
     from django.conf import settings
 
-    from market_data.providers.simulator import Simulator
+    from market_data.providers.simulator import Simulator, chosen_kinds
 
+    try:
+        kinds = chosen_kinds(settings.SIMULATOR_INCIDENTS)
+    except ValueError as error:
+        raise ProviderError(f"SIMULATOR_INCIDENTS: {error}") from error
     return Simulator(
-        symbols=settings.SIMULATOR_SYMBOLS, sessions=settings.SIMULATOR_SESSIONS, seed=settings.SIMULATOR_SEED
+        symbols=settings.SIMULATOR_SYMBOLS,
+        sessions=settings.SIMULATOR_SESSIONS,
+        seed=settings.SIMULATOR_SEED,
+        own_incidents=kinds,
     )
 
 

@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from market_data.providers.security_kinds import FIVE_PAISE_UNTIL
 from market_data.providers.simulator.companies import SECTORS, Companies, Floats, Whole
-from market_data.providers.simulator.incidents import Placed, factor_of
+from market_data.providers.simulator.incidents import Placed, price_effect
 
 MARKET_VOLATILITY, SECTOR_VOLATILITY = 0.0085, 0.0050
 _MARKET_DRIFT = 0.0004
@@ -127,6 +127,9 @@ def status(market: Companies, sessions: int, incidents: Sequence[Placed]) -> npt
             if one.kind == kind:
                 window = out[one.at : one.at + one.length, one.place]
                 window[window != NOT_TRADED] = becomes
+    for one in incidents:
+        if one.kind == "delisting":
+            out[one.at :, one.place] = NOT_TRADED
     return out
 
 
@@ -134,9 +137,9 @@ def price_factors(sessions: int, incidents: Sequence[Placed]) -> dict[int, dict[
     """Collect the price factor of each ex-date: session index → place → factor."""
     out: dict[int, dict[int, float]] = {}
     for one in incidents:
-        if one.at < sessions and factor_of(one) != 1.0:
+        if one.at < sessions and price_effect(one) != 1.0:
             day = out.setdefault(one.at, {})
-            day[one.place] = day.get(one.place, 1.0) * factor_of(one)
+            day[one.place] = day.get(one.place, 1.0) * price_effect(one)
     return out
 
 

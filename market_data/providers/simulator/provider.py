@@ -1,7 +1,8 @@
 """The simulated market behind the interface that all providers share."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import date, time, timedelta
 from functools import cached_property
 
@@ -23,8 +24,19 @@ from market_data.providers import (
     listed_frame,
 )
 from market_data.providers.simulator import books
-from market_data.providers.simulator.companies import SECTORS, Companies, Floats, Words, companies, isin
-from market_data.providers.simulator.incidents import Incident, Placed, factor_of, own_incidents, placed, purpose_of
+from market_data.providers.simulator.companies import SECTORS, Companies, Floats, Whole, Words, companies, isin
+from market_data.providers.simulator.editions import Editions, reprinted
+from market_data.providers.simulator.incidents import (
+    USUAL,
+    Incident,
+    Kind,
+    Placed,
+    factor_of,
+    listed_between,
+    own_incidents,
+    placed,
+    purpose_of,
+)
 from market_data.providers.simulator.market import IN_BE, NOT_TRADED, PRICES, History, history
 
 EPOCH = date(2022, 1, 3)
@@ -64,11 +76,12 @@ class Simulator:
     incidents
         Things that happen besides those that the market draws itself.
     own_incidents
-        Whether the market draws its own.
+        Kinds that the market draws by itself (``incidents.USUAL``, ``EVERY``, or some of them).
 
     Notes
     -----
-    Point in time: every answer for a day is the same whichever later day was asked for before.
+    Point in time: every answer for a day is the same whichever later day was asked for before. With ``late`` or
+    ``correction`` switched on, files lie there as of the latest day that `sessions` was asked for.
     """
 
     name = "simulator"
@@ -83,14 +96,17 @@ class Simulator:
         *,
         series: str = "eq",
         incidents: Sequence[Incident] = (),
-        own_incidents: bool = True,
+        own_incidents: Collection[Kind] = USUAL,
     ) -> None:
         self.market: Companies = companies(symbols, seed, EPOCH)
+        if "listing" not in own_incidents:
+            self.market = replace(self.market, lists_at=np.zeros_like(self.market.lists_at))
         self.seed = seed
         self.series = series
         self.offered_sessions = sessions
         self._history: History | None = None
-        self._latest: tuple[date, pd.DataFrame] | None = None
+        self._latest: tuple[int, bool, pd.DataFrame] | None = None
+        self._looked_at = -1
         self._published: tuple[date, pd.DataFrame] | None = None
         self._draws_own = own_incidents
         self._added = tuple(incidents)
@@ -98,28 +114,35 @@ class Simulator:
     def sessions(self, start: date | None, end: date) -> list[date]:
         """Return the sessions from ``start`` to ``end``; without a start the last ``offered_sessions`` of them."""
         found = simulated_sessions(start or EPOCH, end)
-        return found if start is not None else found[-self.offered_sessions :]
+        looked_at = self._last_at(end)
+        self._looked_at = max(self._looked_at, looked_at)
+        offered = found if start is not None else found[-self.offered_sessions :]
+        return [day for day in offered if self._editions.lies_there(self._index[day], looked_at)]
 
     def fingerprint(self, session: date) -> SourceFingerprint:
-        """Identify a session's content; the modification time is always 0, the content decides."""
-        content = self._content(session)
-        return SourceFingerprint(f"simulator:{session}", len(content), 0, lambda: content)
+        """Identify a session's content; its modification time is the session on which the edition came out."""
+        content, at = self._content(session), self._at(session)
+        since = self._days[self._editions.published_at(at, max(self._looked_at, at))]
+        return SourceFingerprint(f"simulator:{session}", len(content), pd.Timestamp(since).value, lambda: content)
 
     def bars(self, session: date) -> RawBars:
-        """Return a session's bars; raises SessionNotAvailable for a day that is no session."""
+        """Return a session's bars; raises SessionNotAvailable where there is no session, or no file of it."""
+        at, looked_at = self._at(session), max(self._looked_at, self._at(session))
+        if not self._editions.lies_there(at, looked_at):
+            raise SessionNotAvailable(f"The simulated file of {session} is not there on {self._days[looked_at]}.")
+        first = self._editions.is_first(at, looked_at)
         # The evening asks for the fingerprint and the bars of one session, one after the other.
-        if self._latest is None or self._latest[0] != session:
-            self._latest = (session, self._frame(session))
-        return RawBars(frame=self._latest[1].copy(), rejects=empty_rejects(), source="simulator")
+        if self._latest is None or self._latest[:2] != (at, first):
+            self._latest = (at, first, self._published_frame(at, first=first))
+        return RawBars(frame=self._latest[2].copy(), rejects=empty_rejects(), source="simulator")
 
     def listed_symbols(self, as_of: date) -> pd.DataFrame:
         """Return ``LISTED_COLUMNS`` of the securities listed by a day, sorted by symbol."""
         at, market = self._last_at(as_of), self.market
+        first_sessions, delisted_at = self._listed_between
         sector = np.array(list(SECTORS), dtype=object)[market.sector]
         days = self._days
-        listed_on = [
-            days[first] if first else old for first, old in zip(self._first_sessions, market.listed_on, strict=True)
-        ]
+        listed_on = [days[first] if first else old for first, old in zip(first_sessions, market.listed_on, strict=True)]
         frame = pd.DataFrame(
             {
                 "symbol": self.symbols_at(at),
@@ -134,7 +157,7 @@ class Simulator:
                 "source": "simulator",
             }
         )
-        return listed_frame(frame.loc[self._first_sessions <= at])
+        return listed_frame(frame.loc[(first_sessions <= at) & (at < delisted_at)])
 
     def symbol_changes(self, as_of: date) -> pd.DataFrame:
         """Return ``CHANGE_COLUMNS`` of the renames in effect by a day."""
@@ -163,7 +186,7 @@ class Simulator:
         for one in self._incidents:
             ex_date = self._days[one.at]
             known_on = max(ex_date - timedelta(days=ANNOUNCED_DAYS), EPOCH)
-            if one.kind not in ("split", "bonus", "dividend") or known_on > as_of:
+            if one.kind not in ("split", "bonus", "dividend", "demerger") or known_on > as_of:
                 continue
             if ex_date <= as_of + timedelta(days=AHEAD_DAYS):
                 record = (symbols[one.place], "EQ", purpose_of(one), face[one.place], ex_date, known_on, "simulator")
@@ -234,6 +257,15 @@ class Simulator:
         message = "Every price is simulated; nothing here is a real company."
         return [SourceFinding("source_files", "info", message, "Set MARKET_DATA_PROVIDER for real data.")]
 
+    def incidents(self, first: date, last: date) -> list[Incident]:
+        """Return all that happens from one session to another, in order."""
+        days = ((self._days[one.at], one) for one in self._incidents)
+        return [Incident(one.kind, day, *one[2:]) for day, one in days if first <= day <= last]
+
+    def symbol_on(self, place: int, session: date) -> str:
+        """Return the symbol of a security on a session."""
+        return str(self.symbols_at(self._at(session))[place])
+
     def symbols_at(self, at: int) -> Words:
         """Return the symbol of each security on a session (by index)."""
         renamed = [place for place, since in self._renames.items() if since <= at]
@@ -275,8 +307,8 @@ class Simulator:
         return [one for one in self._incidents if one.kind in ("split", "bonus")]
 
     @cached_property
-    def _revisions(self) -> list[Placed]:
-        return [one for one in self._incidents if one.kind == "revision"]
+    def _editions(self) -> Editions:
+        return Editions(self.seed, self._incidents)
 
     @cached_property
     def _days(self) -> list[date]:
@@ -289,7 +321,7 @@ class Simulator:
     @cached_property
     def _incidents(self) -> list[Placed]:
         """All that ever happens, in order of sessions."""
-        found = own_incidents(self.market, self.seed, len(self._days)) if self._draws_own else []
+        found = own_incidents(self.market, self.seed, len(self._days), self._draws_own)
         found += placed(self._added, self._days, len(self.market))
         return sorted(found, key=lambda one: (one.at, one.place, one.kind))
 
@@ -303,12 +335,8 @@ class Simulator:
         return first
 
     @cached_property
-    def _first_sessions(self) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
-        first = self.market.lists_at.copy()
-        for one in self._incidents:
-            if one.kind == "listing":
-                first[one.place] = one.at
-        return first
+    def _listed_between(self) -> tuple[Whole, Whole]:
+        return listed_between(self.market, self._incidents, len(self._days))
 
     def _at(self, session: date) -> int:
         at = self._index.get(session)
@@ -326,17 +354,24 @@ class Simulator:
             self._history = history(self.market, self.seed, days, self._incidents)
         return self._history
 
-    def _frame(self, session: date) -> pd.DataFrame:
-        at = self._at(session)
+    def _published_frame(self, at: int, *, first: bool) -> pd.DataFrame:
+        """Return the bars that the file of a session bears, misprints and all."""
+        source = at - 1 if self._editions.repeats(at) else at
+        frame = self._frame(source).assign(date=pd.Timestamp(self._days[at]))
+        for place, other in self._editions.frozen(at):
+            frame = reprinted(frame, self._frame(other), place)
+        frame = self._editions.misprinted(frame, at, first=first)
+        state = self._generated(at).status[source]
+        traded = (state != NOT_TRADED) & ((state != IN_BE) | (self.series != "eq"))
+        return as_bar_frame(frame.loc[traded, list(BAR_COLUMNS)])
+
+    def _frame(self, at: int) -> pd.DataFrame:
+        """Return the true figures of a session, one row a place whether it traded or not."""
         past = self._generated(at)
-        traded = past.status[at] != NOT_TRADED
-        if self.series == "eq":
-            traded &= past.status[at] != IN_BE
         surveilled = past.status[at] == IN_BE
         columns: dict[str, object] = {column: past.prices[column][at] / 100 for column in PRICES}
         frame = pd.DataFrame(columns).assign(
             symbol=self.symbols_at(at),
-            date=pd.Timestamp(session),
             series=np.where(surveilled, "BE", "EQ").astype(object),
             volume=past.volume[at],
             trades=past.trades[at],
@@ -345,9 +380,7 @@ class Simulator:
             isin=self.isins_at(at),
         )
         frame.loc[surveilled, "delivered_quantity"] = pd.NA
-        frame["turnover_lakh"] = (frame["volume"] * frame["vwap"] / 1e5).round(2)
-        frame = self._revised(frame, at).loc[traded, list(BAR_COLUMNS)]
-        return as_bar_frame(frame)
+        return frame.assign(turnover_lakh=(frame["volume"] * frame["vwap"] / 1e5).round(2))
 
     def _content(self, session: date) -> bytes:
         """Return what a file of the session would hold, as bytes that differ when any figure does."""
@@ -356,18 +389,6 @@ class Simulator:
         words: list[str] = (frame["symbol"] + frame["series"] + frame["isin"]).tolist()
         figures: bytes = np.nan_to_num(numbers).tobytes()
         return "\n".join(words).encode() + figures
-
-    def _revised(self, frame: pd.DataFrame, at: int) -> pd.DataFrame:
-        """Apply the corrections of a session: a higher high, another close inside the range, more volume."""
-        for one in self._revisions:
-            if one.at == at:
-                row = frame.loc[one.place]
-                high = round(row["high"] * 1.02 * 20) / 20
-                frame.loc[one.place, "high"] = max(high, row["high"])
-                frame.loc[one.place, "close"] = round((row["low"] + row["close"]) * 10) / 20
-                frame.loc[one.place, "volume"] = row["volume"] + row["volume"] // 10 + 1
-        inside = frame["close"].clip(frame["low"], frame["high"])
-        return frame.assign(close=inside)
 
     def _statements_of_first_symbols(self, as_of: date) -> pd.DataFrame:
         """Compute the statements to the end of the year once; what is published later is left out of each answer."""

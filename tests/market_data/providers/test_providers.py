@@ -29,3 +29,9 @@ def test_what_is_missing_is_named(settings):
     with pytest.raises(ProviderError, match="simulator, nse_archive"):
         provider("oracle")
     assert PROVIDER_NAMES == ("simulator", "nse_archive")
+
+
+def test_unknown_incidents_are_refused_by_the_name_of_their_setting(settings):
+    settings.SIMULATOR_INCIDENTS = ["usual", "earthquake"]
+    with pytest.raises(ProviderError, match="SIMULATOR_INCIDENTS: 'earthquake'"):
+        provider("simulator")

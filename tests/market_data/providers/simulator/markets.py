@@ -11,7 +11,7 @@ NEXT = date(2024, 3, 11)
 
 def quiet(*incidents: Incident, series: str = "eq") -> Simulator:
     """A market to which nothing happens but what the test says."""
-    return Simulator(symbols=40, sessions=60, seed=6, series=series, incidents=incidents, own_incidents=False)
+    return Simulator(symbols=40, sessions=60, seed=6, series=series, incidents=incidents, own_incidents=())
 
 
 def bar_of(feed: Simulator, place: int, session: date) -> dict[str, Any]:

@@ -15,7 +15,7 @@ DAY = date(2024, 3, 11)
 @pytest.fixture(scope="module")
 def market() -> Simulator:
     moved = Incident("surveillance", DAY, 4, length=3)
-    return Simulator(symbols=30, seed=6, series="all", incidents=(moved,), own_incidents=False)
+    return Simulator(symbols=30, seed=6, series="all", incidents=(moved,), own_incidents=())
 
 
 def test_a_full_file_is_padded_and_has_no_deliveries_in_be(market, tmp_path):
