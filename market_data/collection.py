@@ -75,7 +75,7 @@ def read_symbol_master(context: StepContext, _: str) -> Master:
 def record_symbol_master(context: StepContext, master: Master) -> int:
     """Store the provider's lists."""
     run_id = context.run.id
-    trading_calendar.record_market_days(master.days, source(context).calendar)
+    trading_calendar.record_market_days(master.days, source(context).calendar, run_id)
     changed = ingest.record_official_events(master.events, run_id)
     _take_over(context.run)
     if changed.total:

@@ -227,7 +227,7 @@ def record_total(table: str, added: int, latest: date | None = None) -> None:
 
 
 def recount(table: str) -> None:
-    """Count a table anew, after a roll back."""
+    """Count a table anew, after a roll back; an empty one has no total, as before its first row."""
     with connection.cursor() as cursor:
         cursor.execute(
             sql.SQL(
@@ -236,6 +236,7 @@ def recount(table: str) -> None:
             ).format(table=sql.Identifier(table)),
             [table],
         )
+        cursor.execute("DELETE FROM table_totals WHERE table_name = %s AND rows = 0", [table])
 
 
 def _delete_missing(one: ReadSession, run_id: str) -> int:

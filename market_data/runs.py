@@ -7,15 +7,18 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Max
+from django.db.models import Max, Min
 from django.utils import timezone
 
 from market_data import ingest
 from market_data.models import PipelineRun, PipelineStep, SourceFile, TableTotal
 from market_data.saga import AlreadyRunning, NotRetryable, OtherMarket, Saga, SagaError, condition_holds, saga_of
+from market_data.saga_engine import wait_for_commits
 from stocks import bulk
 
-_SEQUENCE_LOCK = 5002
+_BEGIN_LOCK = 5002
+UNDO_KEPT_NIGHTS = 10
+"""A night is a session whose pipeline completed."""
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +83,7 @@ def retry_failed(run_id: str, triggered_by: str) -> tuple[PipelineRun, list[str]
     """
     run = find_run(run_id)
     with transaction.atomic():
+        _let_none_begin()
         run = PipelineRun.objects.select_for_update().get(pk=run.pk)
         steps = run.steps.filter(status__in=(PipelineStep.Status.FAILED, PipelineStep.Status.ERRORED))
         names = list(steps.values_list("name", flat=True))
@@ -142,12 +146,8 @@ def _free_id(job: str, now: datetime) -> str:
 
 
 def _next_sequence() -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_advisory_xact_lock(%s), coalesce((SELECT max(sequence) FROM pipeline_runs), 0) + 1",
-            [_SEQUENCE_LOCK],
-        )
-        return int(cursor.fetchone()[1])
+    _let_none_begin()
+    return int(PipelineRun.objects.aggregate(latest=Max("sequence"))["latest"] or 0) + 1
 
 
 def missing_prerequisites(run: PipelineRun) -> list[str]:
@@ -165,7 +165,9 @@ def _is_met(name: str, session: date) -> bool:
 def release(run: PipelineRun) -> bool:
     """Turn a waiting run into a running one; True for the one caller that did it."""
     waiting = PipelineRun.objects.filter(pk=run.pk, status=PipelineRun.Status.WAITING)
-    changed = waiting.update(status=PipelineRun.Status.RUNNING, started_at=timezone.now(), reason="")
+    with transaction.atomic():
+        _let_none_begin()
+        changed = waiting.update(status=PipelineRun.Status.RUNNING, started_at=timezone.now(), reason="")
     run.refresh_from_db()
     return bool(changed)
 
@@ -216,7 +218,7 @@ def cancel(run_id: str, triggered_by: str) -> PipelineRun:
 
 
 def roll_back(run_id: str, triggered_by: str) -> dict[str, tuple[int, int]]:
-    """Undo a run: remove what it inserted, put back what it changed or deleted.
+    """Undo a run: remove what it inserted, put back what it changed or deleted; all of it, or nothing.
 
     Returns
     -------
@@ -226,19 +228,20 @@ def roll_back(run_id: str, triggered_by: str) -> dict[str, tuple[int, int]]:
     Raises
     ------
     SagaError
-        When the run is active, wrote nothing that can be undone, or a later run built on it (which is named).
+        When the run is active, wrote nothing that can be undone or too long ago, another run is at work on the same
+        tables, or a later run built on it (which is named).
+
+    Notes
+    -----
+    No run begins while a roll back is at work: what a step read before it would be written after it.
     """
     with transaction.atomic():
+        _let_none_begin()
+        wait_for_commits(find_run(run_id))
         run = PipelineRun.objects.select_for_update().get(pk=find_run(run_id).pk)
-        saga = saga_of(run.job)
-        if run.status not in (PipelineRun.Status.COMPLETED, PipelineRun.Status.FAILED) or not saga.tables:
-            raise SagaError(
-                f"{run.id} is {run.get_status_display().lower()} or writes nothing that can be rolled back."
-            )
-        _refuse_when_built_on(run, saga)
-        undone = {table: _rolled_back(table, run.id) for table in saga.tables}
-        for undo in saga.undo:
-            undo(run.id)
+        saga = _undoable_saga(run)
+        undone = {table: tuple(bulk.roll_back(table, run.id)) for table in saga.tables}
+        undone |= {undo.table: (0, undo.restore(run.id)) for undo in saga.undo}
         for counted in TableTotal.objects.filter(table_name__in=saga.tables):
             ingest.recount(counted.table_name)
         run.status, run.reason = PipelineRun.Status.ROLLED_BACK, f"rolled back by {triggered_by}"
@@ -247,20 +250,83 @@ def roll_back(run_id: str, triggered_by: str) -> dict[str, tuple[int, int]]:
     return undone
 
 
-def _rolled_back(table: str, run_id: str) -> tuple[int, int]:
-    written = bulk.roll_back(table, run_id)
-    return written.inserted, written.updated
+def planned_roll_back(run_id: str) -> dict[str, tuple[int, int]]:
+    """Return what `roll_back` would do, table → rows removed and rows restored, without doing it.
+
+    Raises
+    ------
+    SagaError
+        For the same reasons as `roll_back`.
+    """
+    run = find_run(run_id)
+    saga = _undoable_saga(run)
+    planned = {table: tuple(bulk.undoable(table, run.id)) for table in saga.tables}
+    return planned | {undo.table: (0, undo.count(run.id)) for undo in saga.undo}
+
+
+def oldest_undoable() -> int:
+    """Return the sequence of the first run of the last ten nights: images of older runs are no longer kept.
+
+    A night counts once, however often its pipeline ran, and goes on counting when it was rolled back: so this never
+    moves back to runs whose images are gone.
+    """
+    nights = PipelineRun.objects.filter(job="pipeline", is_replay=False)
+    done = nights.filter(status__in=(PipelineRun.Status.COMPLETED, PipelineRun.Status.ROLLED_BACK))
+    kept = list(done.values_list("session", flat=True).distinct().order_by("-session")[:UNDO_KEPT_NIGHTS])
+    if len(kept) < UNDO_KEPT_NIGHTS:
+        return 0
+    return int(nights.filter(session__gte=kept[-1]).aggregate(first=Min("sequence"))["first"])
+
+
+def _undoable_saga(run: PipelineRun) -> Saga:
+    """Return the saga of a run that can be rolled back now; a sentence says why another one cannot."""
+    saga = saga_of(run.job)
+    if run.status not in (PipelineRun.Status.COMPLETED, PipelineRun.Status.FAILED, PipelineRun.Status.CANCELLED):
+        raise SagaError(
+            f"{run.id} is {run.get_status_display().lower()}: only a run that has ended can be rolled back."
+        )
+    if not saga.tables or run.is_replay:
+        raise SagaError(f"{run.id} writes nothing that can be rolled back.")
+    if run.sequence < oldest_undoable():
+        raise SagaError(
+            f"{run.id} is older than the last {UNDO_KEPT_NIGHTS} nights: what it overwrote is no longer kept, and so it"
+            " cannot be rolled back any more. Restore a back-up of the evening before instead."
+        )
+    _refuse_while_at_work(run, saga)
+    _refuse_when_built_on(run, saga)
+    return saga
+
+
+def _refuse_while_at_work(run: PipelineRun, saga: Saga) -> None:
+    for other in PipelineRun.objects.filter(status=PipelineRun.Status.RUNNING, is_replay=False):
+        if _touches(other, saga):
+            raise SagaError(
+                f"{other.id} is at work on tables of {run.id}: wait until it has ended, or cancel it, then roll back."
+            )
 
 
 def _refuse_when_built_on(run: PipelineRun, saga: Saga) -> None:
     later = PipelineRun.objects.filter(sequence__gt=run.sequence, is_replay=False).exclude(
-        status__in=(
-            PipelineRun.Status.ROLLED_BACK,
-            PipelineRun.Status.SKIPPED,
-            PipelineRun.Status.CANCELLED,
-            PipelineRun.Status.WAITING,
-        )
+        status__in=(PipelineRun.Status.ROLLED_BACK, PipelineRun.Status.SKIPPED, PipelineRun.Status.WAITING)
     )
-    for other in later.order_by("sequence"):
-        if set(saga_of(other.job).tables) & set(saga.tables) | set(saga_of(other.job).reads) & set(saga.tables):
-            raise SagaError(f"{other.id} was built on {run.id}: roll back {other.id} first.")
+    built = [other.id for other in later.order_by("-sequence") if _touches(other, saga) and _has_written(other)]
+    if built:
+        before = "it" if len(built) == 1 else "these, in this order,"
+        raise SagaError(f"{', '.join(built)} built on {run.id}: roll {before} back first.")
+
+
+def _touches(other: PipelineRun, saga: Saga) -> bool:
+    """Whether a run may have written or used what a saga writes, and can itself be rolled back."""
+    theirs = saga_of(other.job)
+    return bool(theirs.tables) and not {*theirs.tables, *theirs.reads}.isdisjoint(saga.tables)
+
+
+def _has_written(run: PipelineRun) -> bool:
+    done = run.steps.filter(status=PipelineStep.Status.COMPLETED)
+    return done.exists() or run.steps.exclude(watermark="").exists()
+
+
+def _let_none_begin() -> None:
+    """Keep runs from beginning until the end of the transaction; roll backs wait for one another here too."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_BEGIN_LOCK])

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 from django.utils.module_loading import autodiscover_modules
 
@@ -80,6 +80,24 @@ class Step:
     max_attempts: int = 3
 
 
+class Undo(NamedTuple):
+    """What a roll back does beside putting `tables` back; both get the run's id and return rows of the table.
+
+    Attributes
+    ----------
+    table
+        Table whose rows it changes.
+    count
+        How many rows it would change.
+    restore
+        Changes them, after the tables were put back.
+    """
+
+    table: str
+    count: Callable[[str], int]
+    restore: Callable[[str], int]
+
+
 @dataclass(frozen=True)
 class Saga:
     """A job: its steps in order.
@@ -94,8 +112,8 @@ class Saga:
         Queue whose workers do it.
     reads : tuple of str
         What it builds on: a run that wrote one of these before cannot be rolled back under it.
-    undo : tuple of callables
-        Called with the run's id after the tables were put back.
+    undo : tuple of Undo
+        What is done after the tables were put back.
     replays : bool
         Whether a run for a session older than the latest one computes as of it and keeps the result in its summary;
         otherwise it only says that there is nothing to do.
@@ -108,7 +126,7 @@ class Saga:
     needs_session: bool = True
     cluster: str = "data"
     reads: tuple[str, ...] = ()
-    undo: tuple[Callable[[str], object], ...] = ()
+    undo: tuple[Undo, ...] = ()
     replays: bool = False
 
     def step(self, name: str) -> Step:

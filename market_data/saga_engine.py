@@ -80,6 +80,16 @@ def is_held(run: PipelineRun) -> bool:
     return held.exists()
 
 
+def wait_for_commits(run: PipelineRun) -> None:
+    """Wait until no worker, not even one past its fence, is within a commit of the run; none gets into one afterwards.
+
+    Holds the locks of the run's steps until the end of the caller's transaction.
+    """
+    with connection.cursor() as cursor:
+        for step in run.steps.order_by("pk"):
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s::int)", [_LOCK_CLASS, step.pk])
+
+
 def _claim(step: PipelineStep, definition: Step) -> bool:
     """Take the step in one conditional UPDATE; of any number of simultaneous deliveries one wins."""
     with connection.cursor() as cursor:

@@ -1,12 +1,13 @@
 """The sagas of collecting and computing: each step is one entry."""
 
-from market_data import collection, computation, metrics, upkeep
+from market_data import collection, computation, fundamentals_import, metrics, upkeep
 from market_data.providers import TransientProviderError
 from market_data.saga import Saga, Step, register
 
 _BARS = ("technical_indicators", "historical_data", "source_files")
-_FACTS = ("stock_metrics", "corporate_actions", "exchange_facts", "symbol_changes", "stocks")
+_FACTS = ("stock_metrics", "corporate_actions", "exchange_facts", "symbol_changes", "stocks", "market_days")
 _SAID = ("financial_statements", "findings", "rejected_rows")
+_KNOWN = (*_BARS, *_FACTS, "financial_statements", "fundamental_snapshots", "findings")
 _ASKS = (TransientProviderError,)
 
 SYMBOL_MASTER = Step("SYMBOL_MASTER", collection.read_symbol_master, collection.record_symbol_master, transient=_ASKS)
@@ -37,25 +38,35 @@ register(
             VALIDATION,
         ),
         tables=(*_BARS, *_FACTS, *_SAID),
+        reads=("fundamental_snapshots",),
+    ),
+    Saga(
+        "import_fundamentals",
+        "Import of fundamentals",
+        (Step("READ_FILES", fundamentals_import.read, fundamentals_import.record),),
+        tables=("financial_statements", "fundamental_snapshots", "rejected_rows"),
+        needs_session=False,
     ),
     Saga(
         "fill_data",
         "Fill missing data",
         (Step("FILL_DATA", metrics.compute_missing, metrics.record_missing),),
         tables=("technical_indicators", "stock_metrics", "stocks"),
-        reads=("historical_data",),
+        reads=_KNOWN,
     ),
     Saga(
         "business_logic",
         "Business logic (ratios from statements)",
         (Step("BUSINESS_LOGIC", metrics.compute_ratios, metrics.record_ratios),),
         tables=("stock_metrics", "stocks"),
-        reads=("historical_data",),
+        reads=_KNOWN,
     ),
     Saga(
         "validation",
         "Data-quality validation",
         (Step("VALIDATION", metrics.check, metrics.record_check),),
+        tables=("findings",),
+        reads=_KNOWN,
         replays=True,
     ),
     Saga("csv_export", "CSV export", (Step("CSV_EXPORT", upkeep.export, upkeep.record_export),), replays=True),

@@ -15,8 +15,9 @@ import exchange_calendars
 import pandas as pd
 from django.conf import settings
 
-from market_data.models import MarketDay
+from market_data.models import MarketDay, RunUndo
 from market_data.providers import DAY_COLUMNS, SourceFinding, provider
+from stocks import bulk
 
 IST = ZoneInfo("Asia/Kolkata")
 OPEN, CLOSE = time(9, 15), time(15, 30)
@@ -125,15 +126,17 @@ def seeded_days(from_provider: pd.DataFrame, calendar: str | None) -> pd.DataFra
     return _frame(list(every.itertuples(index=False, name=None)))
 
 
-def record_market_days(from_provider: pd.DataFrame, calendar: str | None) -> RecordedDays:
+def record_market_days(from_provider: pd.DataFrame, calendar: str | None, run_id: str | None = None) -> RecordedDays:
     """Write the seed, leaving what people imported as it is.
 
     Parameters
     ----------
     from_provider, calendar
         As for `seeded_days`.
+    run_id
+        Run that writes: kept on inserted rows, images of changed ones are kept for it.
     """
-    return _record(seeded_days(from_provider, calendar), keep_imported=True)
+    return _record(seeded_days(from_provider, calendar), run_id, keep_imported=True)
 
 
 def record_imported_days(days: pd.DataFrame, source: str) -> RecordedDays:
@@ -166,7 +169,11 @@ def record_imported_days(days: pd.DataFrame, source: str) -> RecordedDays:
     for row in _rows(frame):
         if row.open is not None and row.close is not None and row.close <= row.open:
             raise CalendarError(f"{row.date} closes at {row.close} and opens at {row.open}; correct the hours.")
-    return _record(frame, keep_imported=False)
+    # No roll back takes back what people said: the rows become theirs.
+    dates = [row.date for row in _rows(frame)]
+    MarketDay.objects.filter(date__in=dates).update(run_id=None)
+    RunUndo.objects.filter(table_name="market_days", row_image__date__in=[day.isoformat() for day in dates]).delete()
+    return _record(frame, None, keep_imported=False)
 
 
 def is_session(day: date) -> bool:
@@ -260,7 +267,7 @@ def _check_known(day: date, days: dict[date, _Day]) -> None:
         raise CalendarExhausted(f"Market days are known {known}, not for {day}; add them with import_market_days.")
 
 
-def _record(days: pd.DataFrame, *, keep_imported: bool) -> RecordedDays:
+def _record(days: pd.DataFrame, run_id: str | None, *, keep_imported: bool) -> RecordedDays:
     stored = {row.date: row for row in MarketDay.objects.all()}
     added, changed = [], []
     for row in _rows(days):
@@ -269,6 +276,10 @@ def _record(days: pd.DataFrame, *, keep_imported: bool) -> RecordedDays:
             added.append(row)
         elif not (keep_imported and old.source.startswith(IMPORTED)) and _content(old) != _content(row):
             changed.append(row)
+    for row in added:
+        row.run_id = run_id
+    if run_id:
+        bulk.keep("market_days", "t.date = ANY(%s)", [[row.date for row in changed]], run_id)
     MarketDay.objects.bulk_create(added, batch_size=2000)
     MarketDay.objects.bulk_update(changed, ["kind", "is_session", "open", "close", "source"], batch_size=500)
     return RecordedDays(len(added), len(changed))

@@ -7,7 +7,7 @@ import pandas as pd
 from django.conf import settings
 from django_q.models import Task
 
-from market_data import collection, exports, ingest
+from market_data import collection, exports, ingest, runs
 from market_data.models import PipelineRun, RunUndo
 from market_data.providers import NotOffered
 from market_data.saga import StepContext, StepFailed, purges
@@ -15,7 +15,6 @@ from stocks.models import Stock
 
 EXPORTS_KEPT_DAYS = 30
 RESULTS_KEPT_DAYS = 30
-UNDO_KEPT_NIGHTS = 10
 
 
 def export(context: StepContext, _: str) -> list[exports.ExportedFile]:
@@ -57,19 +56,14 @@ def remove_old(context: StepContext, today: date) -> int:
     removed: dict[str, Any] = {
         "exports": len(exports.purge_exports(settings.EXPORT_DIR, today - timedelta(days=EXPORTS_KEPT_DAYS))),
         "queue results": Task.objects.filter(stopped__date__lt=today - timedelta(days=RESULTS_KEPT_DAYS)).delete()[0],
-        "undo rows": _purge_undo(today),
+        "undo rows": purge_undo(),
         **{name: remove(today) for name, remove in purges().items()},
     }
     context.summarise(removed=removed)
     return sum(removed.values())
 
 
-def _purge_undo(today: date) -> int:
-    """Delete undo data of all but the last ten pipeline nights, once it is thirty days old."""
-    nights = PipelineRun.objects.filter(job="pipeline", status=PipelineRun.Status.COMPLETED).order_by("-sequence")
-    kept = nights.values_list("sequence", flat=True)[:UNDO_KEPT_NIGHTS]
-    oldest_kept = min(kept, default=0)
-    old = PipelineRun.objects.filter(
-        sequence__lt=oldest_kept, created_at__date__lt=today - timedelta(days=RESULTS_KEPT_DAYS)
-    )
-    return RunUndo.objects.filter(run_id__in=old.values("pk")).delete()[0]
+def purge_undo() -> int:
+    """Delete the images of runs that can no longer be rolled back: of all but the last ten nights."""
+    kept = PipelineRun.objects.filter(sequence__gte=runs.oldest_undoable())
+    return RunUndo.objects.exclude(run_id__in=kept.values("pk")).delete()[0]

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from market_data import queries, trading_calendar
 from market_data.models import Finding, PipelineRun
-from market_data.saga import Saga, Step, StepContext, StepFailed, condition, purge, register
+from market_data.saga import Saga, Step, StepContext, StepFailed, Undo, condition, purge, register
 from ml import artifacts, datasets, evaluation_records, prediction, selection
 from ml.estimators import estimator
 from ml.models import TrainedModel
@@ -237,6 +237,16 @@ def training_failed(session: date) -> bool:
     return last is not None and last.status == PipelineRun.Status.FAILED
 
 
+_FACTS = (
+    "stock_metrics",
+    "exchange_facts",
+    "financial_statements",
+    "fundamental_snapshots",
+    "findings",
+    "symbol_changes",
+    "market_days",
+)
+
 condition("recent_model", lambda session: model_in_force(session) is not None)
 condition("training_failed", training_failed)
 register(
@@ -246,7 +256,7 @@ register(
         (Step("TRAIN", train, record_training),),
         tables=("trained_models",),
         cluster="ml",
-        reads=("historical_data", "stocks", "corporate_actions"),
+        reads=("historical_data", "stocks", "corporate_actions", *_FACTS),
         replays=True,
     ),
     Saga(
@@ -262,8 +272,8 @@ register(
         ),
         tables=("daily_suggested_stocks",),
         cluster="ml",
-        reads=("historical_data", "technical_indicators", "stock_metrics", "trained_models"),
-        undo=(_undo_publications,),
+        reads=("historical_data", "technical_indicators", "stocks", "corporate_actions", *_FACTS, "trained_models"),
+        undo=(Undo("publications", selection.publications_to_restore, _undo_publications),),
         replays=True,
     ),
 )

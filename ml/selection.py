@@ -120,18 +120,30 @@ def _scalar(value: object) -> object:
 
 
 def restore_publications(run_id: str, superseded_at: datetime) -> int:
-    """Supersede a rolled-back run's publications and put the versions before them in force; return how many."""
+    """Supersede a rolled-back run's publications and put the versions before them in force; return the rows changed."""
     undone = list(Publication.objects.filter(run_id=run_id, superseded_at=None))
+    restored = 0
     for publication in undone:
         publication.superseded_at = superseded_at
         publication.save(update_fields=["superseded_at"])
-        earlier = Publication.objects.filter(
-            date=publication.date, strategy=publication.strategy, version__lt=publication.version
-        ).exclude(run_id__in=_rolled_back())
-        before = earlier.order_by("-version").first()
+        before = _version_before(publication)
         if before:
-            Publication.objects.filter(pk=before.pk).update(superseded_at=None)
-    return len(undone)
+            restored += Publication.objects.filter(pk=before.pk).update(superseded_at=None)
+    return len(undone) + restored
+
+
+def publications_to_restore(run_id: str) -> int:
+    """Return how many rows `restore_publications` would change."""
+    undone = list(Publication.objects.filter(run_id=run_id, superseded_at=None))
+    return len(undone) + sum(_version_before(publication) is not None for publication in undone)
+
+
+def _version_before(publication: Publication) -> Publication | None:
+    """Return the newest earlier version that was not rolled back."""
+    earlier = Publication.objects.filter(
+        date=publication.date, strategy=publication.strategy, version__lt=publication.version
+    )
+    return earlier.exclude(run_id__in=_rolled_back()).order_by("-version").first()
 
 
 def _rolled_back() -> list[str]:

@@ -121,35 +121,50 @@ def roll_back(table: str, run_id: str) -> Written:
     -------
     Written
         Rows deleted (as `inserted`) and rows restored (as `updated`).
+
+    Notes
+    -----
+    The rows of the images go before any comes back: two rows that the run let exchange a unique key would meet
+    otherwise. A column added since an image was kept keeps today's value, and is NULL in a row that was deleted.
     """
-    name = sql.Identifier(table)
+    name, (key, kind) = sql.Identifier(table), _primary_key(table)
     with connection.cursor() as cursor:
         cursor.execute(sql.SQL("DELETE FROM {table} WHERE run_id = %s").format(table=name), [run_id])
         removed = cursor.rowcount
-        cursor.execute(
-            "SELECT a.attname FROM pg_attribute a"
-            " WHERE a.attrelid = %s::regclass AND a.attnum > 0 AND NOT a.attisdropped",
-            [table],
-        )
-        columns = [row[0] for row in cursor.fetchall()]
+        cursor.execute("DROP TABLE IF EXISTS pg_temp.restored")
         cursor.execute(
             sql.SQL(
-                "INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE"
-                " SELECT {fields} FROM (SELECT DISTINCT ON (row_image->>'id') row_image FROM run_undo"
-                " WHERE run_id = %s AND table_name = %s ORDER BY row_image->>'id', id) u,"
-                " jsonb_populate_record(NULL::{table}, u.row_image) r"
-                " ON CONFLICT (id) DO UPDATE SET {sets}"
-            ).format(
-                table=name,
-                columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
-                fields=_list("r.{0}", columns),
-                sets=_list("{0} = EXCLUDED.{0}", [column for column in columns if column != "id"]),
-            ),
+                "CREATE TEMP TABLE restored ON COMMIT DROP AS SELECT r.* FROM"
+                " (SELECT DISTINCT ON (row_image->>{key}) row_image FROM run_undo"
+                " WHERE run_id = %s AND table_name = %s ORDER BY row_image->>{key}, id) u"
+                " LEFT JOIN {table} t ON t.{column} = (u.row_image->>{key})::{kind},"
+                " jsonb_populate_record(t, u.row_image) r"
+            ).format(table=name, column=sql.Identifier(key), key=sql.Literal(key), kind=sql.SQL(kind)),
             [run_id, table],
         )
+        cursor.execute("ANALYZE restored")
+        cursor.execute(
+            sql.SQL("DELETE FROM {table} t USING restored r WHERE t.{key} = r.{key}").format(
+                table=name, key=sql.Identifier(key)
+            )
+        )
+        cursor.execute(sql.SQL("INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT * FROM restored").format(table=name))
         restored = cursor.rowcount
         cursor.execute("DELETE FROM run_undo WHERE run_id = %s AND table_name = %s", [run_id, table])
         return Written(removed, restored)
+
+
+def undoable(table: str, run_id: str) -> Written:
+    """Return what `roll_back` would do to a table, without doing it: rows it would delete and rows it would restore."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql.SQL(
+                "SELECT (SELECT count(*) FROM {table} WHERE run_id = %s), (SELECT count(DISTINCT row_image->>{key})"
+                " FROM run_undo WHERE run_id = %s AND table_name = %s)"
+            ).format(table=sql.Identifier(table), key=sql.Literal(_primary_key(table)[0])),
+            [run_id, run_id, table],
+        )
+        return Written(*cursor.fetchone())
 
 
 def read_frame(
@@ -191,6 +206,19 @@ def read_frame(
     for column in dates:
         frame[column] = pd.to_datetime(frame[column]).astype("datetime64[ns]")
     return frame
+
+
+def _primary_key(table: str) -> tuple[str, LiteralString]:
+    """Name and type of a table's primary key."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT a.attname, format_type(a.atttypid, NULL) FROM pg_index i"
+            " JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]"
+            " WHERE i.indrelid = %s::regclass AND i.indisprimary",
+            [table],
+        )
+        name, kind = cursor.fetchone()
+        return name, kind
 
 
 def _no_rows_between(cursor: CursorWrapper, table: str, dates: "pd.Series[pd.Timestamp]") -> bool:

@@ -17,7 +17,12 @@ from stocks.fundamentals_files import (
 )
 from stocks.symbols import current_symbols
 
-TABLES = ("financial_statements", "fundamental_snapshots")
+
+class Found(NamedTuple):
+    """What the files of a fundamentals folder hold."""
+
+    statements: Reading
+    snapshots: Reading
 
 
 class Imported(NamedTuple):
@@ -31,42 +36,48 @@ class Imported(NamedTuple):
     rejects: pd.DataFrame
 
 
-def import_fundamentals(folder: Path, run_id: str, *, dry_run: bool = False) -> Imported:
-    """Read the fundamentals folder and record what it holds; a second import of the same files changes nothing.
+def read_fundamentals(folder: Path) -> Found:
+    """Read and judge the files of a fundamentals folder, as `fundamentals_files` reads them.
+
+    Raises
+    ------
+    FundamentalsUnreadableError
+        Nothing usable is in the folder, or one of its files is damaged.
+    """
+    found = Found(read_statements(folder), read_snapshots(folder))
+    if found.statements.rows.empty and found.snapshots.rows.empty:
+        raise FundamentalsUnreadableError(
+            f"{folder} holds no statements_*.csv(.gz), snapshots_*.parquet or fundamentals_*.csv with a usable row."
+        )
+    return found
+
+
+def record_fundamentals(found: Found, run_id: str, *, dry_run: bool = False) -> Imported:
+    """Record what a folder holds; a second import of the same files changes nothing.
 
     Parameters
     ----------
-    folder
-        Folder of files as `fundamentals_files` reads them.
+    found
+        As `read_fundamentals` returns it.
     run_id
         Kept on inserted rows.
     dry_run
-        Read and judge, write nothing.
+        Write nothing.
 
     Returns
     -------
     Imported
         Rows written, rows read, rows without any figure, and the refused ones (symbol, date, reason, raw, source),
         which the caller stores.
-
-    Raises
-    ------
-    FundamentalsUnreadableError
-        Nothing usable is in the folder, or one of its files is damaged. Nothing is written then.
     """
-    statements, snapshots = read_statements(folder), read_snapshots(folder)
-    if statements.rows.empty and snapshots.rows.empty:
-        raise FundamentalsUnreadableError(
-            f"{folder} holds no statements_*.csv(.gz), snapshots_*.parquet or fundamentals_*.csv with a usable row."
-        )
     written = (
         (Written(0, 0), Written(0, 0))
         if dry_run
-        else (record_statements(statements.rows, run_id), record_snapshots(snapshots.rows, run_id))
+        else (record_statements(found.statements.rows, run_id), record_snapshots(found.snapshots.rows, run_id))
     )
-    rejects = _joined(statements, snapshots)
-    empty = statements.empty + snapshots.empty
-    return Imported(*written, len(statements.rows), len(snapshots.rows), empty, rejects)
+    rejects = pd.concat([reading.rejects for reading in found], ignore_index=True)
+    empty = found.statements.empty + found.snapshots.empty
+    return Imported(*written, len(found.statements.rows), len(found.snapshots.rows), empty, rejects)
 
 
 def record_statements(frame: pd.DataFrame, run_id: str) -> Written:
@@ -88,11 +99,6 @@ def record_statements(frame: pd.DataFrame, run_id: str) -> Written:
 def record_snapshots(frame: pd.DataFrame, run_id: str) -> Written:
     """Write evenings of a screener, one row per (snapshot, symbol), columns as those of the table."""
     return bulk.upsert("fundamental_snapshots", frame, ("snapshot", "symbol"), run_id)
-
-
-def restore_fundamentals(run_id: str) -> int:
-    """Undo what a run wrote into both tables; return the rows removed and restored."""
-    return sum(bulk.roll_back(table, run_id).total for table in TABLES)
 
 
 def statements_frame(as_of: date) -> pd.DataFrame:
@@ -140,7 +146,3 @@ def snapshots_frame(as_of: date) -> pd.DataFrame:
     )
     figures = dict.fromkeys([*frame.columns[5:21]], float)
     return current_symbols(frame.astype(figures), as_of, key=("snapshot",))
-
-
-def _joined(*readings: Reading) -> pd.DataFrame:
-    return pd.concat([reading.rejects for reading in readings], ignore_index=True)

@@ -1,8 +1,8 @@
 """The only writer of `stocks`, `symbol_changes`, `stock_metrics` and `exchange_facts`.
 
 Each `record_*` runs inside the caller's transaction and may run twice with the same result. A known value is never
-replaced by an unknown one. Undoing a run is `restore_universe`: it removes what the run inserted and puts images back;
-renames move rows by changing their symbol, so that the images of those rows move them back.
+replaced by an unknown one. Renames move rows by changing their symbol, so that the images of those rows move them back
+when the run is rolled back.
 """
 
 import json
@@ -20,7 +20,6 @@ from stocks.metrics import METRIC_COLUMNS
 from stocks.models import Stock, StockMetrics
 from stocks.symbols import current_symbols, successors
 
-TABLES = ("stock_metrics", "exchange_facts", "symbol_changes", "stocks")
 _LISTED = ("stock_name", "isin", "series", "kind", "face_value", "listed_on", "sector", "industry")
 _TRACED = ("stock_name", "isin", "face_value", "listed_on", "sector", "industry")
 # Tables whose rows follow a renamed share; bars and indicators belong to an app that this one must not import.
@@ -334,11 +333,3 @@ def refresh_stocks(session: date, run_id: str) -> int:
         [list(METRIC_COLUMNS), session],
     )
     return bulk.update("stocks", changed, ("symbol",), run_id)
-
-
-def restore_universe(run_id: str) -> int:
-    """Undo what a run wrote into this module's tables; return the rows removed and restored.
-
-    Bars and indicators that a rename moved are restored by their own writer, from the images kept for the same run.
-    """
-    return sum(bulk.roll_back(table, run_id).total for table in TABLES)

@@ -137,6 +137,9 @@ class MarketDay(models.Model):
     open = models.TimeField(null=True, blank=True, help_text="IST")
     close = models.TimeField(null=True, blank=True, help_text="IST")
     source = models.CharField(max_length=60)
+    run_id = models.CharField(
+        max_length=64, null=True, blank=True, help_text="run that inserted the row; none: people did"
+    )
 
     class Meta:
         db_table = "market_days"

@@ -37,10 +37,11 @@ KEYS = {
     "source_files": ("session",),
 }
 PICKS = ("daily_suggested_stocks", "publications")
-STATE = (*KEYS, "financial_statements", "fundamental_snapshots", "findings", "rejected_rows", "table_totals", *PICKS)
+SAID = ("financial_statements", "fundamental_snapshots", "findings", "rejected_rows", "table_totals", "market_days")
+STATE = (*KEYS, *SAID, *PICKS)
 """What a roll back must bring back."""
 
-EVERYTHING = (*STATE, "run_undo", "market_days", "trained_models", "pipeline_execution_tracking", "pipeline_runs")
+EVERYTHING = (*STATE, "run_undo", "trained_models", "pipeline_execution_tracking", "pipeline_runs")
 
 
 def simulator(*incidents: Incident, seed: int = 5) -> Simulator:

@@ -4,6 +4,7 @@ A fortnight of evenings, with everything that can happen in it, leaves what one 
 Each incident has shares of its own, so that what one evening spoils is still to be seen on the last one.
 """
 
+import hashlib
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,16 +16,17 @@ from django.db import connection, transaction
 from market_data import queries
 from market_data.indicators import indicators
 from market_data.metrics import session_frame
-from market_data.models import DailyBar, PipelineRun, TableTotal, TechnicalIndicator
+from market_data.models import CorporateAction, DailyBar, PipelineRun, TableTotal, TechnicalIndicator
 from market_data.providers.simulator import Incident, Simulator
-from market_data.runs import retry_failed, roll_back
+from market_data.runs import planned_roll_back, retry_failed, roll_back
 from market_data.saga import SagaError
 from market_data.saga_engine import advance
 from ml.datasets import session_features, training_samples
 from ml.estimators import estimator
-from stocks.models import SymbolChange
+from stocks.models import Publication, SymbolChange
 from tests.end_to_end import evenings
 from tests.end_to_end.evenings import BASE, SESSIONS, assert_same
+from tests.stocks.fundamentals_folder import income, write_income
 
 pytestmark = pytest.mark.django_db
 Tables = dict[str, pd.DataFrame]
@@ -195,7 +197,49 @@ def test_after_a_roll_back_the_evening_can_be_done_again(busy_evening: Path) -> 
 def test_a_rolled_back_first_load_leaves_empty_tables(archive: Path) -> None:
     roll_back(PipelineRun.objects.get(job="pipeline").id, "test")
     assert {table: len(frame) for table, frame in evenings.stored().items()} == dict.fromkeys(evenings.KEYS, 0)
-    assert set(TableTotal.objects.values_list("rows", flat=True)) == {0}
+    assert set(evenings.fingerprint().values()) == {hashlib.md5(b"").hexdigest()}
+    assert not TableTotal.objects.exists()
+
+
+def test_a_week_with_everything_in_it_goes_back_run_by_run(archive: Path, tmp_path: Path) -> None:
+    """A split inferred and then told by the list, a rename, a revised file, an import: each roll back is exact."""
+    events = (Incident("split", day(0), INFERRED, ratio=(10, 1)), Incident("rename", day(1), RENAMED))
+    market = evenings.simulator(*events)
+    symbol = market.market.symbol[INFERRED]
+    split = CorporateAction.objects.filter(symbol=symbol, ex_date=day(0))
+    write_income(tmp_path, income(symbol, "Dec-22", 200, 150, 55, 30, 28, 2.8))
+    evenings.publish(market, archive, day(0))
+    evenings.actions_end(archive, day(-1))
+    states: list[dict[str, str]] = []
+    done: list[PipelineRun] = []
+
+    def evening(session: Any, *jobs: str, **options: object) -> None:
+        for job in jobs:
+            states.append(_restorable())
+            done.append(evenings.run(job, session, **options))
+            assert done[-1].status == "completed", done[-1].reason
+
+    evening(None, "import_fundamentals", folder=str(tmp_path))
+    evening(day(0), "pipeline", "fill_data", "business_logic", "validation", "selection")
+    assert list(split.values_list("status", flat=True)) == ["inferred"]
+    evenings.publish(market, archive, day(1))
+    evening(None, "symbol_master")
+    evenings.publish(evenings.simulator(*events, *CORRECTED[:1]), archive, day(-3), lists=False)
+    evening(day(1), "pipeline", "validation", "selection")
+    assert SymbolChange.objects.exists()
+    assert "official" in split.values_list("status", flat=True)
+    for run, before in zip(reversed(done), reversed(states), strict=True):
+        planned = planned_roll_back(run.id)
+        assert roll_back(run.id, "test") == planned
+        assert _restorable() == before, run.id
+    connection.check_constraints()
+
+
+def _restorable() -> dict[str, str]:
+    """What a roll back brings back to the last bit; of publications those in force, for versions are never deleted."""
+    in_force = Publication.objects.filter(superseded_at=None).order_by("pk").values_list("pk", "run_id", "count")
+    tables = (table for table in evenings.STATE if table != "publications")
+    return evenings.fingerprint(*tables) | {"publications": repr(list(in_force))}
 
 
 # --- interrupted ----------------------------------------------------------------------------------------------------

@@ -9,8 +9,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from market_data.models import RejectedRow
+from market_data.runs import roll_back
 from stocks import bulk, statements
-from stocks.fundamentals_files import FundamentalsUnreadableError
 from stocks.models import FinancialStatement, FundamentalSnapshot
 from tests.stocks.fundamentals_folder import income, write_balance, write_income, write_snapshots
 
@@ -55,10 +55,10 @@ def test_a_restated_figure_replaces_the_stored_one_and_can_be_undone(folder):
     run(folder)
     before = list(FinancialStatement.objects.order_by("pk").values())
     write_income(folder, income("ACME", "Dec-24", 210, 150, 65, 30, 28, 2.8))
-    done = statements.import_fundamentals(folder, "run_2")
-    assert done.statements == (0, 1)
+    report = run(folder)
+    assert report["statements"]["updated"] == 1
     assert FinancialStatement.objects.get(kind="quarter").revenue == 210
-    statements.restore_fundamentals("run_2")
+    roll_back(report["run_id"], "test")
     assert list(FinancialStatement.objects.order_by("pk").values()) == before
 
 
@@ -89,8 +89,8 @@ def test_an_empty_folder_is_a_sentence(tmp_path):
 
 def test_a_damaged_file_leaves_nothing_written(folder):
     (folder / "fundamentals_2026-04-30.csv").write_text("symbol\nA\n")
-    with pytest.raises(FundamentalsUnreadableError, match="lacks the columns"):
-        statements.import_fundamentals(folder, "run_1")
+    with pytest.raises(CommandError, match="lacks the columns"):
+        run(folder)
     assert not FinancialStatement.objects.exists()
 
 

@@ -57,6 +57,11 @@ def rename(old, new, day):
     )
 
 
+def undo(run_id):
+    for table in ("historical_data", "stock_metrics", "exchange_facts", "symbol_changes", "stocks"):
+        bulk.roll_back(table, run_id)
+
+
 def test_a_list_gives_names_and_kinds_and_says_where_from():
     written = universe.record_symbols(
         listed(
@@ -162,8 +167,7 @@ def test_a_rename_can_be_applied_twice_and_undone():
     write_bars("run_2", ("NEW", WEDNESDAY, 102.0))
     universe.apply_renames(rename("OLD", "NEW", WEDNESDAY), "run_2")
     assert universe.apply_renames(rename("OLD", "NEW", WEDNESDAY), "run_2") == 0
-    bulk.roll_back("historical_data", "run_2")
-    universe.restore_universe("run_2")
+    undo("run_2")
     assert (stored_bars(), list(Stock.objects.values()), list(StockMetrics.objects.values())) == before
     assert not SymbolChange.objects.exists()
 
@@ -240,5 +244,5 @@ def test_a_symbol_that_left_a_session_loses_its_metrics():
     universe.record_metrics(both, MONDAY, "run_1")
     assert universe.record_metrics(metrics("A", MONDAY), MONDAY, "run_2") == (0, 1)
     assert StockMetrics.objects.get().symbol_id == "A"
-    universe.restore_universe("run_2")
+    undo("run_2")
     assert StockMetrics.objects.count() == 2

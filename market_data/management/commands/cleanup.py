@@ -4,7 +4,7 @@ from market_data.job_command import JobCommand
 
 
 class Command(JobCommand):
-    """Remove picks older than 90 days, and exports, queue results and undo data older than 30 days."""
+    """Remove picks older than 90 days, exports and queue results older than 30, undo data of all but ten nights."""
 
-    help = "Remove picks older than 90 days, and exports, queue results and undo data older than 30 days."
+    help = "Remove picks older than 90 days, exports and queue results older than 30, undo data of all but ten nights."
     job = "cleanup"

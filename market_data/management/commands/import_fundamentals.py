@@ -5,19 +5,15 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.db import transaction
-from django.utils import timezone
 
-from market_data import ingest
-from market_data.models import RejectedRow
+from market_data import fundamentals_import
+from market_data.job_command import failure, run_job
+from market_data.models import PipelineRun
 from market_data.tables import ready_tables
 from stocks.fundamentals_files import FundamentalsUnreadableError
-from stocks.statements import Imported, import_fundamentals
-
-_KEY = ["symbol", "session", "source", "reason"]
+from stocks.statements import read_fundamentals, record_fundamentals
 
 
 class Command(BaseCommand):
@@ -45,38 +41,23 @@ class Command(BaseCommand):
         folder = options["dir"] or settings.FUNDAMENTALS_DIR
         if folder is None:
             raise CommandError("No folder is named: set FUNDAMENTALS_DIR, or pass --dir.")
-        run_id = f"import_fundamentals_{timezone.localtime():%Y%m%d_%H%M%S}"
-        try:
-            with transaction.atomic():
-                done = import_fundamentals(Path(folder), run_id, dry_run=options["dry_run"])
-                if not options["dry_run"]:
-                    _record_rejects(done.rejects, run_id)
-        except FundamentalsUnreadableError as error:
-            raise CommandError(str(error)) from error
-        report = _report(done, run_id)
+        report = _tried(Path(folder)) if options["dry_run"] else _imported(Path(folder))
         self.stdout.write(json.dumps(report) if options["json"] else _text(report, dry_run=options["dry_run"]))
 
 
-def _record_rejects(rejects: pd.DataFrame, run_id: str) -> None:
-    """Keep the refused figures in place of those that an earlier import of the same files left."""
-    dates = pd.to_datetime(rejects["date"])
-    days = [None if missing else day for missing, day in zip(dates.isna(), dates.dt.date, strict=True)]
-    texts = (rejects[column].astype(str) for column in ("symbol", "source", "reason"))
-    now = {(symbol, day, source, reason) for day, symbol, source, reason in zip(days, *texts, strict=True)}
-    stored = RejectedRow.objects.filter(run_id__startswith="import_fundamentals_", source__in={key[2] for key in now})
-    if now != set(stored.values_list(*_KEY)):
-        stored.delete()
-        ingest.record_rejected(rejects, run_id)
+def _tried(folder: Path) -> dict[str, Any]:
+    try:
+        found = read_fundamentals(folder)
+    except FundamentalsUnreadableError as error:
+        raise CommandError(str(error)) from error
+    return {"run_id": None, **fundamentals_import.report(record_fundamentals(found, "", dry_run=True))}
 
 
-def _report(done: Imported, run_id: str) -> dict[str, Any]:
-    return {
-        "run_id": run_id,
-        "statements": {"read": done.statement_rows, **done.statements._asdict()},
-        "snapshots": {"read": done.snapshot_rows, **done.snapshots._asdict()},
-        "empty_rows": done.empty,
-        "rejected": {str(reason): int(count) for reason, count in done.rejects["reason"].value_counts().items()},
-    }
+def _imported(folder: Path) -> dict[str, Any]:
+    run = run_job("import_fundamentals", None, quiet=True, options={"folder": str(folder.resolve())})
+    if run.status != PipelineRun.Status.COMPLETED:
+        raise CommandError(failure(run))
+    return {"run_id": run.id, **run.summary}
 
 
 def _text(report: dict[str, Any], *, dry_run: bool) -> str:

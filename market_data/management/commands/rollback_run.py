@@ -16,20 +16,26 @@ class Command(BaseCommand):
     help = "Undo a run: remove what it inserted and put back what it changed; refused when a later run built on it."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add the run's id and `--json`."""
+        """Add the run's id, `--dry-run` and `--json`."""
         parser.add_argument("run", help="id of the run, or one of its retry_… aliases")
+        parser.add_argument("--dry-run", action="store_true", help="say how many rows would change, change none")
         parser.add_argument(
             "--json", action="store_true", help="print one JSON object on standard output and nothing else there"
         )
 
     def handle(self, *_: object, **options: Any) -> None:
-        """Roll back and say how many rows changed."""
+        """Roll back, or only count, and say how many rows changed."""
+        dry = options["dry_run"]
         try:
-            undone = runs.roll_back(options["run"], triggered_by="command")
+            run = runs.find_run(options["run"])
+            undone = runs.planned_roll_back(run.id) if dry else runs.roll_back(run.id, triggered_by="command")
         except SagaError as error:
             raise CommandError(str(error)) from error
         if options["json"]:
-            self.stdout.write(json.dumps({"run": options["run"], "tables": undone}))
+            self.stdout.write(json.dumps({"run": run.id, "dry_run": dry, "tables": undone}))
             return
+        self.stdout.write(f"{run.id} {'would be' if dry else 'was'} rolled back:")
         for table, (removed, restored) in undone.items():
-            self.stdout.write(f"{table:<24} {removed:>10,} rows removed {restored:>10,} rows restored")
+            self.stdout.write(f"  {table:<24} {removed:>10,} rows removed {restored:>10,} rows restored")
+        if dry:
+            self.stdout.write("Dry run: nothing was changed.")

@@ -1,0 +1,327 @@
+"""Rolling a run back: which runs may be, what it counts beforehand, and that nothing gets between."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from datetime import date, timedelta
+from datetime import time as clock
+from typing import Any
+
+import pandas as pd
+import psycopg
+import pytest
+from django.conf import settings
+from django.core.management import CommandError, call_command
+from django.db import connection, transaction
+
+from market_data import runs, trading_calendar, upkeep
+from market_data.models import MarketDay, PipelineRun, RunUndo
+from market_data.saga import SagaError, saga_of
+from market_data.state_hash import contract_hash, differences
+from ml.models import TrainedModel
+from stocks import bulk
+from stocks.models import FinancialStatement
+from tests.runs import make_run
+
+DAY = date(2026, 4, 30)
+KEY = ("symbol", "period_end", "kind")
+one_database = pytest.mark.django_db
+committed = pytest.mark.django_db(transaction=True)
+
+
+def ended(run_id: str, job: str = "pipeline", status: str = "completed", **facts: Any) -> PipelineRun:
+    """A run that has ended with all its steps done."""
+    names = tuple(step.name for step in saga_of(job).steps)
+    return make_run(run_id, job=job, status=status, done=len(names), names=names, **facts)
+
+
+def record(run_id: str, **revenues: float) -> None:
+    frame = pd.DataFrame({"symbol": list(revenues), "revenue": list(revenues.values())})
+    frame = frame.assign(period_end=pd.Timestamp("2026-03-31"), kind="year", source="test")
+    frame = frame.assign(published_on=pd.Timestamp("2026-04-20"), published_assumed=False)
+    with transaction.atomic():
+        bulk.upsert("financial_statements", frame, KEY, run_id)
+
+
+def revenues() -> dict[str, float | None]:
+    return dict(FinancialStatement.objects.order_by("symbol").values_list("symbol", "revenue"))
+
+
+def refusal(run_id: str) -> str:
+    with pytest.raises(SagaError) as planned:
+        runs.planned_roll_back(run_id)
+    with pytest.raises(SagaError) as refused:
+        runs.roll_back(run_id, "test")
+    assert str(planned.value) == str(refused.value), "a dry run refuses for the same reason"
+    return str(refused.value)
+
+
+# --- which runs may be ----------------------------------------------------------------------------------------------
+@one_database
+def test_the_chain_is_named_newest_first_and_can_be_done_in_that_order() -> None:
+    chain = [ended(f"r{number}", job) for number, job in enumerate(("pipeline", "fill_data", "validation"), 1)]
+    assert refusal("r1") == "r3, r2 built on r1: roll these, in this order, back first."
+    for run in reversed(chain):
+        runs.roll_back(run.id, "asha")
+    assert set(PipelineRun.objects.values_list("status", "reason")) == {("rolled_back", "rolled back by asha")}
+    assert refusal("r1") == "r1 is rolled back: only a run that has ended can be rolled back."
+
+
+@one_database
+def test_a_later_run_that_wrote_nothing_is_no_obstacle_and_a_cancelled_one_that_wrote_is() -> None:
+    ended("r1")
+    make_run("r2", status="failed", step_status="failed", done=0)
+    ended("export", "csv_export")
+    ended("replay", "validation", is_replay=True)
+    assert runs.planned_roll_back("r1")
+    make_run("r3", status="cancelled", done=3)
+    assert refusal("r1").startswith("r3 built on r1")
+    runs.roll_back("r3", "test")
+    runs.roll_back("r1", "test")
+
+
+@one_database
+def test_a_run_at_work_on_the_same_tables_keeps_any_other_from_being_rolled_back() -> None:
+    make_run("older", job="import_fundamentals", status="running", done=0, names=("READ_FILES",), session=None)
+    ended("newer")
+    make_run("idle", job="quotes", status="running", done=0, names=("QUOTES",))
+    assert refusal("newer").startswith("older is at work on tables of newer: wait until it has ended, or cancel it")
+    assert "is running: only a run that has ended" in refusal("older")
+    PipelineRun.objects.filter(pk="older").update(status="completed")
+    assert runs.roll_back("newer", "test")
+
+
+@one_database
+def test_what_writes_nothing_is_said_to() -> None:
+    ended("export", "csv_export")
+    ended("replay", "validation", is_replay=True)
+    for run_id in ("export", "replay"):
+        assert refusal(run_id) == f"{run_id} writes nothing that can be rolled back."
+
+
+# --- ten nights -----------------------------------------------------------------------------------------------------
+def nights(count: int, runs_a_night: str = "a") -> list[PipelineRun]:
+    """Nights of which each changes the same figure, in one run of the pipeline or several."""
+    made = []
+    for number in range(1, count + 1):
+        for place, again in enumerate(runs_a_night):
+            made.append(ended(f"n{number:02}{again}", session=DAY + timedelta(days=number)))
+            record(made[-1].id, ACME=number + place / 2)
+    return made
+
+
+@one_database
+def test_images_of_the_last_ten_nights_stay_and_older_ones_go() -> None:
+    nights(13, "ab")
+    RunUndo.objects.create(run_id="nobody", table_name="stocks", row_image={"id": 1})
+    assert upkeep.purge_undo() == 6, "five of the first three nights (the first run only inserted), one of nobody"
+    kept = sorted(RunUndo.objects.values_list("run_id", flat=True))
+    assert (kept[0], kept[-1], len(kept)) == ("n04a", "n13b", 20)
+    assert upkeep.purge_undo() == 0
+
+
+@one_database
+def test_a_run_older_than_ten_nights_is_refused_even_when_all_later_ones_were_rolled_back() -> None:
+    made = nights(11)
+    upkeep.purge_undo()
+    for run in reversed(made[1:]):
+        runs.roll_back(run.id, "test")
+    assert revenues() == {"ACME": 1.0}
+    before = contract_hash(["financial_statements"])
+    assert "n01a is older than the last 10 nights" in refusal("n01a")
+    assert contract_hash(["financial_statements"]) == before
+
+
+@one_database
+def test_with_less_than_ten_nights_everything_is_kept() -> None:
+    nights(9)
+    assert upkeep.purge_undo() == 0
+    assert runs.planned_roll_back("n09a")["financial_statements"] == (0, 1)
+
+
+# --- what it does ---------------------------------------------------------------------------------------------------
+@one_database
+def test_the_plan_is_what_is_done_and_changes_nothing() -> None:
+    ended("r1")
+    record("r1", ACME=1.0, BETA=2.0)
+    ended("r2")
+    record("r2", ACME=5.0, GAMMA=3.0)
+    record("r2", ACME=6.0)
+    bulk.delete("financial_statements", "t.symbol = %s", ["BETA"], "r2")
+    before = revenues()
+    planned = runs.planned_roll_back("r2")
+    assert planned["financial_statements"] == (1, 2)
+    assert revenues() == before == {"ACME": 6.0, "GAMMA": 3.0}
+    assert runs.roll_back("r2", "test") == planned
+    assert revenues() == {"ACME": 1.0, "BETA": 2.0}
+    assert not RunUndo.objects.exists()
+
+
+@one_database
+def test_rows_that_exchanged_their_keys_come_back() -> None:
+    """A → B and B → C in one evening: put back one by one, A's row would meet B's."""
+    record("r1", A=1.0, B=2.0)
+    before = list(FinancialStatement.objects.order_by("pk").values())
+    bulk.keep("financial_statements", "true", [], "r2")
+    for old, new in (("B", "C"), ("A", "B"), ("C", "A")):
+        FinancialStatement.objects.filter(symbol=old).update(symbol=new)
+    assert revenues() == {"A": 2.0, "B": 1.0}
+    bulk.roll_back("financial_statements", "r2")
+    assert list(FinancialStatement.objects.order_by("pk").values()) == before
+
+
+@one_database
+def test_a_column_younger_than_an_image_keeps_its_value() -> None:
+    record("r1", ACME=1.0)
+    record("r2", ACME=2.0)
+    image = RunUndo.objects.get()
+    del image.row_image["source"]
+    image.save()
+    bulk.roll_back("financial_statements", "r2")
+    assert FinancialStatement.objects.values_list("revenue", "source").get() == (1.0, "test")
+
+
+@one_database
+def test_a_training_takes_its_model_back() -> None:
+    ended("t1", "training")
+    facts: dict[str, Any] = {"estimator": "lightgbm", "session": DAY, "train_from": DAY, "train_until": DAY}
+    TrainedModel.objects.create(id="m", samples=1, data_hash="", path="m", status="accepted", run_id="t1", **facts)
+    assert runs.roll_back("t1", "test") == {"trained_models": (1, 0)}
+    assert not TrainedModel.objects.exists()
+
+
+@one_database
+def test_market_days_of_a_run_go_back_and_those_of_people_stay() -> None:
+    seed = pd.DataFrame(columns=list(trading_calendar.DAY_COLUMNS))
+    trading_calendar.record_market_days(seed, "XBOM", "r1")
+    MarketDay.objects.filter(date=DAY).update(kind="special", is_session=True)
+    before = list(MarketDay.objects.values())
+    trading_calendar.record_market_days(seed, "XBOM", "r2")
+    assert bulk.undoable("market_days", "r2") == (0, 1)
+    bulk.roll_back("market_days", "r2")
+    assert list(MarketDay.objects.values()) == before
+    trading_calendar.record_market_days(seed, "XBOM", "r3")
+    said = {"date": [DAY], "kind": ["muhurat"], "is_session": [True], "open": [clock(18)], "close": [clock(19)]}
+    trading_calendar.record_imported_days(pd.DataFrame(said), "circular.csv")
+    for run_id in ("r3", "r1"):
+        bulk.roll_back("market_days", run_id)
+    assert list(MarketDay.objects.values_list("date", "kind")) == [(DAY, "muhurat")]
+
+
+@one_database
+def test_the_command_says_what_it_would_do_and_what_it_did(capsys: pytest.CaptureFixture[str]) -> None:
+    ended("r1", "import_fundamentals", session=None)
+    record("r1", ACME=1.0)
+    call_command("rollback_run", "r1", dry_run=True)
+    assert "would be rolled back:" in capsys.readouterr().out
+    assert revenues() == {"ACME": 1.0}
+    call_command("rollback_run", "r1")
+    said = capsys.readouterr().out
+    assert "r1 was rolled back:" in said
+    assert "financial_statements              1 rows removed          0 rows restored" in said
+    with pytest.raises(CommandError, match="r1 is rolled back"):
+        call_command("rollback_run", "r1")
+
+
+# --- nothing gets between -------------------------------------------------------------------------------------------
+def in_thread(work: Callable[[], Any]) -> tuple[threading.Thread, list[Any]]:
+    """Start work on a connection of its own; what it returns or raises is in the list once it has ended."""
+    told: list[Any] = []
+
+    def run() -> None:
+        try:
+            told.append(work())
+        except Exception as error:
+            told.append(error)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread, told
+
+
+def address() -> str:
+    """Of the tests' database."""
+    return os.environ["DATABASE_URL"].replace("/trading_system", f"/{connection.settings_dict['NAME']}")
+
+
+def until_waiting(count: int) -> None:
+    """Wait until as many connections wait for a lock; looked at from outside, for a transaction sees one moment."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    deadline = time.monotonic() + 60
+    with psycopg.connect(address(), autocommit=True) as watcher:
+        while time.monotonic() < deadline:
+            row = watcher.execute(query).fetchone()
+            if row and row[0] >= count:
+                return
+            time.sleep(0.02)
+    raise AssertionError(f"no {count} connections wait for a lock")
+
+
+@committed
+def test_of_two_roll_backs_at_once_one_does_it_and_a_run_begins_only_afterwards() -> None:
+    ended("r1", session=None)
+    record("r1", ACME=1.0)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE financial_statements IN SHARE MODE")
+        first, told_first = in_thread(lambda: runs.roll_back("r1", "one"))
+        until_waiting(1)
+        second, told_second = in_thread(lambda: runs.roll_back("r1", "two"))
+        begun, told_begun = in_thread(lambda: runs.create_run("import_fundamentals", None, triggered_by="test"))
+        until_waiting(3)
+        assert not told_second
+        assert not told_begun
+    for thread in (first, second, begun):
+        thread.join(30)
+    assert told_first[0]["financial_statements"] == (1, 0)
+    assert "r1 is rolled back" in str(told_second[0])
+    assert told_begun[0].status == "running"
+    assert PipelineRun.objects.get(pk="r1").reason == "rolled back by one"
+
+
+@committed
+def test_a_worker_past_its_lease_that_still_commits_is_waited_for() -> None:
+    run = ended("r1", status="cancelled")
+    step = run.steps.first()
+    assert step is not None
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(5001, %s::int)", [step.pk])
+        record("r1", ACME=1.0)
+        thread, told = in_thread(lambda: runs.roll_back("r1", "test"))
+        until_waiting(1)
+        PipelineRun.objects.filter(pk="r1").update(summary={"late": True})
+    thread.join(30)
+    assert told[0]["financial_statements"] == (1, 0), told
+    assert revenues() == {}
+
+
+@pytest.mark.crash
+@committed
+def test_a_roll_back_that_is_killed_in_the_middle_has_done_nothing() -> None:
+    ended("r1")
+    record("r1", ACME=1.0, BETA=2.0)
+    ended("r2")
+    record("r2", ACME=5.0)
+    before = contract_hash()
+    with psycopg.connect(address()) as blocker:
+        # Its last table but one: the rows of the earlier ones are changed by then, and not committed.
+        blocker.execute("LOCK TABLE rejected_rows IN SHARE MODE")
+        child = subprocess.Popen(
+            [sys.executable, "manage.py", "rollback_run", "r2"],
+            cwd=settings.BASE_DIR,
+            env=os.environ | {"DATABASE_URL": address()},
+        )
+        try:
+            until_waiting(1)
+        finally:
+            child.send_signal(signal.SIGKILL)
+            child.wait()
+    assert differences(contract_hash(), before) == []
+    assert PipelineRun.objects.get(pk="r2").status == "completed"
+    runs.roll_back("r2", "test")
+    assert revenues() == {"ACME": 1.0, "BETA": 2.0}
