@@ -43,5 +43,7 @@ JOBS = (
     Job("validation", "30 22 * * *", "data", ("business_logic",)),
     Job("training", "0 2 * * *", "ml", ("validation",), EVENING_BEFORE),
     Job("selection", "15 2 * * *", "ml", ("validation", "training|recent_model|training_failed"), EVENING_BEFORE),
+    # After the selection, whatever the evening came to: a back-up waits for nobody's success.
+    Job("backup", "0 4 * * *", "data", stands_for=NO_SESSION),
     Job("cleanup", "0 3 * * 0", "data", stands_for=NO_SESSION),
 )

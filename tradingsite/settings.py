@@ -70,6 +70,8 @@ SCREENING_OVERRIDES = {
     "min_volume": env.decimal("SCREENING_MIN_VOLUME"),
 }
 EXPORT_DIR = env.folder("EXPORT_DIR") or BASE_DIR / "exports"
+BACKUP_DIR = env.folder("BACKUP_DIR") or VAR_DIR / "backups"
+BACKUPS_KEPT = env.whole("BACKUPS_KEPT", 7, minimum=0)
 
 
 # --- database and cache ---------------------------------------------------------------------------------------------

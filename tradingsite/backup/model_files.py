@@ -1,0 +1,63 @@
+"""The models' files: into a back-up, and out of it again."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from tradingsite.backup.archive import ArchiveReader, ArchiveWriter, BackupError
+
+FOLDER = "models"
+_BLOCK = 1 << 20
+
+
+def write(writer: ArchiveWriter, plain: "psycopg.Connection[Any]", models_dir: Path) -> list[str]:
+    """Write the files of the models that the database knows; return those that are not there any more."""
+    missing = []
+    for path in _known(plain):
+        source = models_dir / path
+        if not source.is_file():
+            missing.append(path)
+            continue
+        with writer.member(f"{FOLDER}/{path}") as sink, source.open("rb") as file:
+            while block := file.read(_BLOCK):
+                sink.write(block)
+    return missing
+
+
+def size(plain: "psycopg.Connection[Any]", models_dir: Path) -> int:
+    """Return the bytes of the models' files."""
+    paths = (models_dir / path for path in _known(plain))
+    return sum(path.stat().st_size for path in paths if path.is_file())
+
+
+def restore(reader: ArchiveReader, models_dir: Path) -> int:
+    """Write the models' files, each folder under another name until it is whole; return how many models there are."""
+    folders: dict[str, list[str]] = {}
+    for name in reader.members:
+        if name.startswith(f"{FOLDER}/"):
+            folders.setdefault(name.split("/")[1], []).append(name)
+    for folder, names in folders.items():
+        unfinished, final = models_dir / f".{folder}.unfinished", models_dir / folder
+        shutil.rmtree(unfinished, ignore_errors=True)
+        try:
+            for name in names:
+                path = unfinished / Path(*name.split("/")[2:])
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with path.open("wb") as file:
+                    file.writelines(reader.blocks(name))
+        except OSError as error:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise BackupError(f"The models cannot be written into {models_dir}: {error.strerror}.") from error
+        shutil.rmtree(final, ignore_errors=True)
+        unfinished.rename(final)
+    return len(folders)
+
+
+def _known(plain: "psycopg.Connection[Any]") -> Iterator[str]:
+    rows = plain.execute(
+        "SELECT path || '/' || file FROM trained_models, jsonb_object_keys(files) file ORDER BY 1"
+    ).fetchall()
+    yield from (path for (path,) in rows)

@@ -1,0 +1,165 @@
+"""Rows out of and into PostgreSQL by COPY, in its text format, which every version reads and writes alike."""
+
+import graphlib
+import hashlib
+from collections.abc import Iterable, Iterator
+from typing import Any, LiteralString, NamedTuple
+
+import psycopg
+from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg import sql
+
+TRANSIENT = ("django_session", "django_q_ormq", "heartbeats")
+"""Not in a back-up: sign-ins, tasks in the queue, and signs of life mean nothing elsewhere and later."""
+
+MADE_BY_MIGRATIONS = ("django_migrations",)
+_BLOCK = 1 << 20
+_FORMATS: tuple[LiteralString, ...] = (
+    "SET client_encoding TO 'UTF8'",
+    "SET datestyle TO 'ISO, YMD'",
+    "SET intervalstyle TO 'iso_8601'",
+    "SET timezone TO 'UTC'",
+    "SET extra_float_digits TO 1",
+    "SET bytea_output TO 'hex'",
+)
+"""The same value is the same text on every server, so that hashes of rows can be compared."""
+
+
+class Table(NamedTuple):
+    """A table as it is dumped: its columns, the key that puts its rows in order, its bytes on disk."""
+
+    name: str
+    columns: list[str]
+    key: str
+    bytes: int
+
+
+def opened(database: BaseDatabaseWrapper) -> "psycopg.Connection[Any]":
+    """Return a connection of its own to a database, with fixed formats, outside of Django's transaction."""
+    parameters = database.get_connection_params()
+    wanted = {name: parameters[name] for name in ("host", "port", "user", "password", "dbname") if name in parameters}
+    plain = psycopg.connect(**wanted, application_name="trading backup", autocommit=True)
+    for statement in _FORMATS:
+        plain.execute(statement)
+    plain.autocommit = False
+    return plain
+
+
+def tables(plain: "psycopg.Connection[Any]", known: Iterable[str]) -> list[Table]:
+    """Return those of the known tables that exist, referenced ones before those that refer to them."""
+    rows = plain.execute(
+        "SELECT c.relname, array_agg(a.attname::text ORDER BY a.attnum) FILTER (WHERE a.attgenerated = ''),"
+        " (SELECT k.attname::text FROM pg_index i JOIN pg_attribute k ON k.attrelid = c.oid AND k.attnum = i.indkey[0]"
+        " WHERE i.indrelid = c.oid AND i.indisprimary), pg_table_size(c.oid)"
+        " FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
+        " WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace"
+        " AND c.relname = ANY(%s) AND NOT c.relname = ANY(%s) GROUP BY c.oid, c.relname",
+        [list(known), [*TRANSIENT, *MADE_BY_MIGRATIONS]],
+    ).fetchall()
+    found = {row[0]: Table(*row) for row in rows}
+    return [found[name] for name in _in_order(plain, found)]
+
+
+def _in_order(plain: "psycopg.Connection[Any]", names: Iterable[str]) -> list[str]:
+    wanted = set(names)
+    graph: dict[str, set[str]] = {name: set() for name in sorted(wanted)}
+    keys = plain.execute(
+        "SELECT conrelid::regclass::text, confrelid::regclass::text FROM pg_constraint WHERE contype = 'f'"
+    )
+    for table, other in keys:
+        if table in wanted and other in wanted and table != other:
+            graph[table].add(other)
+    return list(graphlib.TopologicalSorter(graph).static_order())
+
+
+def dumped(plain: "psycopg.Connection[Any]", table: Table) -> Iterator[bytes]:
+    """Yield a table's rows in order of its key, as the lines of COPY's text format."""
+    kind = plain.execute(
+        "SELECT format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid = %s::regclass AND attname = %s",
+        [table.name, table.key],
+    ).fetchone()
+    # Texts by their bytes: two servers may sort them by different rules.
+    order = sql.SQL(' COLLATE "C"') if kind and kind[0] in ("text", "character varying") else sql.SQL("")
+    statement = sql.SQL("COPY (SELECT {columns} FROM {table} ORDER BY {key}{order}) TO STDOUT").format(
+        columns=_names(table.columns), table=sql.Identifier(table.name), key=sql.Identifier(table.key), order=order
+    )
+    with plain.cursor() as cursor, cursor.copy(statement) as copy:
+        gathered: list[bytes] = []
+        size = 0
+        for row in copy:
+            gathered.append(bytes(row))
+            size += len(row)
+            if size >= _BLOCK:
+                yield b"".join(gathered)
+                gathered, size = [], 0
+        yield b"".join(gathered)
+
+
+def load(plain: "psycopg.Connection[Any]", table: str, columns: list[str], blocks: Iterable[bytes]) -> None:
+    """Write rows into an emptied table."""
+    statement = sql.SQL("COPY {table} ({columns}) FROM STDIN").format(
+        table=sql.Identifier(table), columns=_names(columns)
+    )
+    with plain.cursor() as cursor, cursor.copy(statement) as copy:
+        for block in blocks:
+            copy.write(block)
+
+
+def fingerprint(plain: "psycopg.Connection[Any]", table: Table) -> tuple[int, str]:
+    """Return the number of a table's rows and the hash of its dump."""
+    digest, rows = hashlib.sha256(), 0
+    for block in dumped(plain, table):
+        digest.update(block)
+        rows += block.count(b"\n")
+    return rows, digest.hexdigest()
+
+
+def sequences(plain: "psycopg.Connection[Any]", names: Iterable[str]) -> dict[str, int]:
+    """Return table → last number that the sequence of its key has given, where it has given one."""
+    rows = plain.execute(
+        "SELECT t.relname, s.last_value FROM pg_class t"
+        " JOIN pg_depend d ON d.refobjid = t.oid AND d.deptype IN ('i', 'a') AND d.classid = 'pg_class'::regclass"
+        " JOIN pg_class q ON q.oid = d.objid AND q.relkind = 'S'"
+        " JOIN pg_sequences s ON s.schemaname = current_schema() AND s.sequencename = q.relname"
+        " WHERE t.relnamespace = current_schema()::regnamespace AND t.relname = ANY(%s) AND s.last_value IS NOT NULL",
+        [list(names)],
+    )
+    return dict(rows.fetchall())
+
+
+def set_sequence(plain: "psycopg.Connection[Any]", table: str, key: str, last: int) -> None:
+    """Let a table's sequence go on after a number."""
+    plain.execute("SELECT setval(pg_get_serial_sequence(%s, %s), %s)", [table, key, last])
+
+
+def empty(plain: "psycopg.Connection[Any]", names: Iterable[str]) -> None:
+    """Remove every row of some tables."""
+    listed = sql.SQL(", ").join(map(sql.Identifier, names))
+    plain.execute(sql.SQL("TRUNCATE {} CASCADE").format(listed))
+
+
+class Rule(NamedTuple):
+    """A constraint or index that costs less when it is made after the rows: how it goes and how it comes back."""
+
+    drop: str
+    make: str
+
+
+def costly_rules(plain: "psycopg.Connection[Any]", names: Iterable[str]) -> list[Rule]:
+    """Return foreign keys, unique constraints and indexes of some tables, in the order in which they can go."""
+    rows = plain.execute(
+        "SELECT format('ALTER TABLE %%s DROP CONSTRAINT %%I', conrelid::regclass, conname),"
+        " format('ALTER TABLE %%s ADD CONSTRAINT %%I %%s', conrelid::regclass, conname, pg_get_constraintdef(oid)),"
+        " CASE contype WHEN 'f' THEN 1 ELSE 2 END AS turn FROM pg_constraint"
+        " WHERE contype IN ('f', 'u') AND conrelid = ANY(%(names)s::regclass[])"
+        " UNION ALL SELECT format('DROP INDEX %%s', indexrelid::regclass), pg_get_indexdef(indexrelid), 3"
+        " FROM pg_index i WHERE indrelid = ANY(%(names)s::regclass[]) AND NOT indisprimary"
+        " AND NOT EXISTS (SELECT 1 FROM pg_constraint c WHERE c.conindid = i.indexrelid)"
+        " ORDER BY turn, 1",
+        {"names": list(names)},
+    ).fetchall()
+    return [Rule(drop, make) for drop, make, _ in rows]
+
+
+def _names(columns: Iterable[str]) -> sql.Composed:
+    return sql.SQL(", ").join(map(sql.Identifier, columns))
