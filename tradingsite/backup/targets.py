@@ -11,19 +11,24 @@ from django.db.utils import ProgrammingError
 
 from tradingsite.backup.archive import BackupError
 
-_ALIAS = "restoring"
-
 
 @contextmanager
-def scratch(database: BaseDatabaseWrapper) -> Iterator[BaseDatabaseWrapper]:
+def scratch(database: BaseDatabaseWrapper, alias: str = "restoring") -> Iterator[BaseDatabaseWrapper]:
     """Make an empty database beside another one, and drop it at the end unless it was renamed meanwhile.
+
+    Parameters
+    ----------
+    database
+        Names the server.
+    alias
+        Django's name for the new one while it is there.
 
     Raises
     ------
     BackupError
         When this account may not make databases.
     """
-    name = f"{database.settings_dict['NAME']}_restoring_{os.getpid()}"
+    name = f"{database.settings_dict['NAME']}_{alias}_{os.getpid()}"
     quoted = database.ops.quote_name(name)
     try:
         _on_server(database, f"CREATE DATABASE {quoted} TEMPLATE template0")
@@ -32,15 +37,15 @@ def scratch(database: BaseDatabaseWrapper) -> Iterator[BaseDatabaseWrapper]:
             f"A database for the restoration cannot be made ({str(error).strip()}). Let an administrator make an empty"
             " one, and restore into it with DATABASE_URL."
         ) from error
-    connections.databases[_ALIAS] = database.settings_dict | {"NAME": name, "CONN_MAX_AGE": 0}
-    made = connections[_ALIAS]
+    connections.databases[alias] = database.settings_dict | {"NAME": name, "CONN_MAX_AGE": 0}
+    made = connections[alias]
     try:
         yield made
     finally:
         made.close()
         with suppress(AttributeError):
-            del connections[_ALIAS]
-        del connections.databases[_ALIAS]
+            del connections[alias]
+        del connections.databases[alias]
         _on_server(database, f"DROP DATABASE IF EXISTS {quoted} WITH (FORCE)")
 
 

@@ -1,0 +1,180 @@
+"""From the embedded server into one that is reached over TCP, by the commands; and killed in the middle."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from brokers.models import BrokerConfiguration
+from market_data.state_hash import MARKET_TABLES, contract_hash
+from ml.models import TrainedModel
+from tests.tables import fill_every_table
+from tradingsite.backup.archive import ArchiveReader
+from tradingsite.embedded_files import own, programs, server_account
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.crash]
+PRINT_HASH = f"""
+import django, json
+django.setup()
+from market_data.state_hash import contract_hash
+print(json.dumps(contract_hash({[*MARKET_TABLES, "users", "orders", "broker_configurations", "pipeline_runs"]!r})))
+"""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """Address of a second PostgreSQL, without a database's name, that listens on loopback only."""
+    directory = Path(tempfile.mkdtemp(prefix="nse-tcp-"))
+    directory.chmod(0o755)
+    data, account = directory / "data", server_account()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    own(data, account)
+
+    def run(program: str, *arguments: str) -> None:
+        who: dict[str, Any] = {"user": account[0], "group": account[1], "extra_groups": []} if account else {}
+        command = [str(programs(data) / program), "-D", str(data), *arguments]
+        subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **who)
+
+    run("initdb", "--auth=trust", "--username=trader", "--no-sync", "--encoding=UTF8", "--locale=C")
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
+    run("pg_ctl", "start", "--wait", "-o", options, "-l", str(data / "server.log"))
+    try:
+        yield f"postgresql://trader@127.0.0.1:{port}"
+    finally:
+        run("pg_ctl", "stop", "--wait", "-m", "immediate")
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> dict[str, str]:
+    """The environment of the system that is backed up: one row in every table, a model with its file."""
+    fill_every_table()
+    TrainedModel.objects.update(path="m", files={"price_0.txt": "0" * 64})
+    (tmp_path / "models" / "m").mkdir(parents=True)
+    (tmp_path / "models" / "m" / "price_0.txt").write_bytes(b"tree")
+    url = os.environ["DATABASE_URL"].replace("/trading_system", f"/{connection.settings_dict['NAME']}")
+    return dict(os.environ) | {
+        "DATABASE_URL": url,
+        "MODELS_DIR": str(tmp_path / "models"),
+        "BACKUP_DIR": str(tmp_path / "backups"),
+        "CREDENTIAL_KEYS": settings.CREDENTIAL_KEYS[0],
+    }
+
+
+def manage(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "manage.py", *arguments]
+    return subprocess.run(command, cwd=settings.BASE_DIR, env=environment, capture_output=True, text=True, check=False)
+
+
+def hashes(environment: dict[str, str]) -> dict[str, str]:
+    done = subprocess.run(
+        [sys.executable, "-c", PRINT_HASH], cwd=settings.BASE_DIR, env=environment, stdout=subprocess.PIPE, check=True
+    )
+    found: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def made_database(server: str, name: str) -> str:
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as plain:
+        plain.execute(f'CREATE DATABASE "{name}"'.encode())
+    return f"{server}/{name}"
+
+
+def test_from_the_embedded_server_into_a_real_one(server: str, places: dict[str, str], tmp_path: Path) -> None:
+    done = manage(places, "backup", "--json")
+    assert done.returncode == 0, done.stderr
+    path = json.loads(done.stdout)["summary"]["file"]
+    there = places | {
+        "DATABASE_URL": made_database(server, "fresh"),
+        "MODELS_DIR": str(tmp_path / "there"),
+        "CREDENTIAL_KEYS": "another",
+    }
+    done = manage(there, "restore", path, "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["equal"]
+    notes = "\n".join(told["notes"])
+    assert f"The secrets of {BrokerConfiguration.objects.count()} broker accounts cannot be read" in notes
+    assert f"1 models are in {tmp_path / 'there'}" in notes
+    assert "MODELS_DIR was" in notes
+    assert (tmp_path / "there" / "m" / "price_0.txt").read_bytes() == b"tree"
+    assert hashes(there)["stocks"] == contract_hash()["stocks"]
+    # The back-up holds its own run while it was at work; everything else is equal, that is what is there now.
+    here = hashes(places)
+    assert {table for table, one in hashes(there).items() if one != here[table]} == {"pipeline_runs"}
+    again = manage(there, "restore", path)
+    assert again.returncode == 1
+    assert "is not empty" in again.stderr
+    replaced = manage(there, "restore", path, "--replace", "--json")
+    assert replaced.returncode == 0, replaced.stderr
+    assert "The database before stays as fresh_before_" in json.loads(replaced.stdout)["notes"][0]
+    assert hashes(there)["stocks"] == here["stocks"]
+
+
+def killed_while_waiting(environment: dict[str, str], blocked_by: str, lock: str, *arguments: str) -> None:
+    """Run a command until it waits for a lock that is held here, and kill it there."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with psycopg.connect(blocked_by) as blocker, psycopg.connect(blocked_by, autocommit=True) as watcher:
+        blocker.execute(lock.encode())
+        child = subprocess.Popen([sys.executable, "manage.py", *arguments], cwd=settings.BASE_DIR, env=environment)
+        try:
+            deadline = time.monotonic() + 120
+            while (watcher.execute(waiting.encode()).fetchone() or (0,))[0] == 0:
+                assert child.poll() is None, "it ended without waiting"
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+        finally:
+            child.send_signal(signal.SIGKILL)
+            child.wait()
+
+
+def test_a_back_up_killed_in_the_middle_leaves_no_file_and_the_next_one_tidies_up(
+    places: dict[str, str], tmp_path: Path
+) -> None:
+    folder, model = tmp_path / "backups", tmp_path / "models" / "m" / "price_0.txt"
+    os.truncate(model, 2 << 30)  # a hole takes no room, and seconds to read
+    child = subprocess.Popen([sys.executable, "manage.py", "backup"], cwd=settings.BASE_DIR, env=places)
+    while not (folder.is_dir() and any(folder.iterdir())):
+        assert child.poll() is None
+        time.sleep(0.005)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    assert [path.suffix for path in folder.iterdir()] == [".unfinished"]
+    os.truncate(model, 10)
+    with connection.cursor() as cursor:  # the killed worker's lease is over
+        cursor.execute("UPDATE pipeline_execution_tracking SET lease_until = now() - interval '1 minute'")
+    done = manage(places, "backup")
+    assert done.returncode == 0, done.stderr
+    assert "was left unfinished" in done.stderr
+    (path,) = folder.iterdir()
+    assert list(ArchiveReader(path).check())
+
+
+def test_a_restoration_killed_in_the_middle_has_stored_nothing_and_can_be_done_again(
+    server: str, places: dict[str, str], tmp_path: Path
+) -> None:
+    path = json.loads(manage(places, "backup", "--json").stdout)["summary"]["file"]
+    target = made_database(server, "killed")
+    there = places | {"DATABASE_URL": target, "MODELS_DIR": str(tmp_path / "there")}
+    assert manage(there, "migrate").returncode == 0
+    killed_while_waiting(there, target, "LOCK TABLE trades IN ACCESS SHARE MODE", "restore", path)
+    with psycopg.connect(target) as plain:
+        assert plain.execute("SELECT (SELECT count(*) FROM stocks), (SELECT count(*) FROM users)").fetchone() == (0, 0)
+    done = manage(there, "restore", path)
+    assert done.returncode == 0, done.stderr
+    assert "all equal" in done.stdout
