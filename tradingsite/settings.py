@@ -5,6 +5,7 @@ import os
 import secrets
 import sys
 from typing import Any
+from urllib.parse import quote
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -79,7 +80,9 @@ def _database_url() -> str:
         return url
     host = env.text("POSTGRES_HOST")
     if host:
-        user, password = env.text("POSTGRES_USER", "trader"), env.text("POSTGRES_PASSWORD")
+        # Quoted: a password may hold any character.
+        user = quote(env.text("POSTGRES_USER", "trader"), safe="")
+        password = quote(env.text("POSTGRES_PASSWORD"), safe="")
         name = env.text("POSTGRES_DB", "trading_system")
         return f"postgresql://{user}:{password}@{host}:{env.whole('POSTGRES_PORT', 5432)}/{name}"
     return embedded.database_url(PROVIDER_KIND)
@@ -89,7 +92,9 @@ def _cache() -> dict[str, Any]:
     """Return the cache: the named server, the embedded one if it runs, else this process's memory."""
     url = env.text("REDIS_URL")
     if not url and env.text("REDIS_HOST"):
-        url = f"redis://{env.text('REDIS_HOST')}:{env.whole('REDIS_PORT', 6379)}/0"
+        password = quote(env.text("REDIS_PASSWORD"), safe="")
+        login = f"default:{password}@" if password else ""
+        url = f"redis://{login}{env.text('REDIS_HOST')}:{env.whole('REDIS_PORT', 6379)}/0"
     url = url or embedded.cache_url() or ""
     if not url:
         return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
@@ -129,6 +134,7 @@ INSTALLED_APPS = [
     "tradingsite",
 ]
 MIDDLEWARE = [
+    "tradingsite.health.answer_health",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -178,7 +184,7 @@ LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "Asia/Kolkata"
 USE_TZ = True
 STATIC_URL = "static/"
-STATIC_ROOT = VAR_DIR / "static"
+STATIC_ROOT = env.folder("STATIC_DIR") or VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # In development static files come straight out of the packages and `static/`; production collects them beforehand.
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = not PRODUCTION
