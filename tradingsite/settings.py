@@ -268,6 +268,20 @@ CONTENT_SECURITY_POLICY = {
     "EXCLUDE_URL_PREFIXES": ["/admin/", "/api/docs/", "/api/redoc/", "/api/suggested-stocks/"],
 }
 
+# --- alerts ---------------------------------------------------------------------------------------------------------
+# Addresses of webhooks hold tokens: SECRET in these names keeps them off Django's pages for developers.
+ALERT_MAIL_TO = env.words("ALERT_MAIL_TO")
+DEFAULT_FROM_EMAIL = env.text("ALERT_MAIL_FROM", "trading-system@localhost")
+ALERT_WEBHOOK_SECRET_URLS = env.words("ALERT_WEBHOOK_URLS")
+ALERT_WEBHOOK_PAYLOAD = env.text("ALERT_WEBHOOK_PAYLOAD") or '{"text": "$text"}'
+DEADMAN_PING_SECRET_URL = env.text("DEADMAN_PING_URL")
+_MAIL = env.mail_server("EMAIL_URL")
+EMAIL_BACKEND = _MAIL.get("EMAIL_BACKEND", "django.core.mail.backends.smtp.EmailBackend")
+EMAIL_HOST, EMAIL_PORT = _MAIL.get("EMAIL_HOST") or "", _MAIL.get("EMAIL_PORT") or 25
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _MAIL.get("EMAIL_HOST_USER") or "", _MAIL.get("EMAIL_HOST_PASSWORD") or ""
+EMAIL_USE_TLS, EMAIL_USE_SSL = _MAIL.get("EMAIL_USE_TLS", False), _MAIL.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 10
+
 # --- logs -----------------------------------------------------------------------------------------------------------
 LOG_LEVEL = env.text("LOG_LEVEL", "INFO").upper()
 LOG_FILE = env.folder("LOG_FILE") or BASE_DIR / "logs" / "app.log"

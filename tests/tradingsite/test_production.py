@@ -16,9 +16,9 @@ import pytest
 import requests
 
 from tests.architecture.sources import APPS, ROOT, app_files, tree
-from tests.tradingsite.core_only import foreign_modules
+from tests.tradingsite.without_extras import foreign_modules
 
-CORE_ONLY = ROOT / "tests" / "tradingsite" / "core_only.py"
+WITHOUT_EXTRAS = ROOT / "tests" / "tradingsite" / "without_extras.py"
 # What may import the embedded servers and the watcher of sources: ./run.sh dev, which is not in the image.
 DEVELOPMENT = {"tradingsite/embedded.py", "tradingsite/embedded_files.py", "tradingsite/supervisor.py"}
 SECRET = "a-Long.and-quite-random;text-of-More-than-fifty-characters-0123456789"
@@ -46,7 +46,7 @@ def production(tmp_path: Path) -> dict[str, str]:
 
 def managed(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run manage.py with core dependencies alone."""
-    command = [sys.executable, str(CORE_ONLY), *arguments]
+    command = [sys.executable, str(WITHOUT_EXTRAS), *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
 
 

@@ -1,6 +1,6 @@
 """Runs manage.py as in the image: only what the core dependencies bring can be imported.
 
-`python core_only.py check --deploy`; a module of any other installed package is missing, as it would be there.
+`python without_extras.py check --deploy`; a module of any other installed package is missing, as it would be there.
 """
 
 import re
