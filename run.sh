@@ -64,6 +64,41 @@ with open(".install.lock", "w") as lock:
     sys.exit(subprocess.call(["./run.sh", "_install_now"]))'
 }
 
+# The value of a variable as docker compose would see it: the environment's, else that of .env.
+production_value() {
+    if [ -n "${!1:-}" ]; then
+        printf '%s' "${!1}"
+    elif [ -f .env ]; then
+        sed -n "s/^[[:space:]]*\\(export[[:space:]]*\\)\\{0,1\\}$1=//p" .env | tail -n 1 | sed "s/^['\"]//; s/['\"][[:space:]]*\$//"
+    fi
+}
+
+# Says all that is missing at once and how to make it, where docker would name the first and stop.
+require_production_values() {
+    local name value wrong=""
+    for name in SECRET_KEY POSTGRES_PASSWORD REDIS_PASSWORD; do
+        value=$(production_value "$name")
+        case $value in
+        "") wrong+="  $name is not set."$'\n' ;;
+        trader_password | your_* | changeme) wrong+="  $name is an example out of a manual, which everybody knows."$'\n' ;;
+        esac
+        if [ "$name" = SECRET_KEY ] && [ -n "$value" ] && [ ${#value} -lt 32 ]; then
+            wrong+="  SECRET_KEY has fewer than 32 characters."$'\n'
+        fi
+    done
+    if [ -n "$wrong" ]; then
+        die "Production needs secrets of its own in .env:
+${wrong}A line with a random value is added by, for example
+  printf 'SECRET_KEY=%s\\n' \"\$(openssl rand -hex 32)\" >> .env
+A database that exists already keeps the password that it was made with."
+    fi
+    [ -f .env ] || die "The containers take their settings from .env, and there is none. Make one: cp .env.example .env"
+    if [ -z "$(production_value POSTGRES_HOST)$(production_value DATABASE_URL)" ]; then
+        printf '%s\n' "Note: ./run.sh manage and tools/ on this machine use the embedded database, not that of the containers," \
+            "until .env says POSTGRES_HOST=127.0.0.1 and REDIS_HOST=127.0.0.1 (the containers do not mind)." >&2
+    fi
+}
+
 step() {
     local name=$1 started=$SECONDS outcome=ok
     shift
@@ -110,6 +145,9 @@ psql)
     ;;
 prod)
     command -v docker >/dev/null || die "docker is needed for ./run.sh prod and was not found."
+    docker compose version >/dev/null 2>&1 ||
+        die "docker is here without its compose plugin. On Debian and Ubuntu: apt-get install docker-compose-v2 (or -plugin)"
+    require_production_values
     [ $# -gt 0 ] || set -- up --build
     exec docker compose "$@"
     ;;

@@ -17,6 +17,7 @@ from portfolio.models import Order, Position, Strategy, Trade
 from stocks import models as stocks
 from tests.published import SESSION, pick, publish
 from tests.runs import make_run
+from tradingsite.models import AlertDelivery, AlertTimer, Trouble
 
 NOW = datetime(2026, 4, 30, 15, 30, tzinfo=UTC)
 SECRET = "topsecret-of-the-broker"
@@ -29,6 +30,7 @@ def fill_every_table() -> None:
     _fill_models()
     _fill_people()
     _fill_libraries()
+    _fill_alerts()
 
 
 def _fill_stocks() -> None:
@@ -124,3 +126,9 @@ def _fill_libraries() -> None:
     AccessAttempt.objects.create(get_data="", post_data="", failures_since_start=1, **seen)
     AccessFailureLog.objects.create(**seen)
     AccessLog.objects.create(**seen)
+
+
+def _fill_alerts() -> None:
+    trouble = Trouble.objects.create(key="clusters:ml", title="AAA is silent.", since=NOW, last_seen_at=NOW)
+    AlertDelivery.objects.create(trouble=trouble, event="begun", channel="mail")
+    AlertTimer.objects.create(name="mail", since=NOW, next_at=NOW)

@@ -17,6 +17,7 @@ from unfold.admin import ModelAdmin
 
 from market_data.admin import OperatedAdmin, start_jobs
 from stocks.admin import ReadOnlyAdmin
+from tradingsite.models import AlertDelivery, AlertTimer, Trouble
 from tradingsite.schedule import JOBS
 
 for _model in (Group, Schedule, Success, Failure, OrmQ, TokenProxy, AccessAttempt, AccessFailureLog, AccessLog):
@@ -104,3 +105,28 @@ class ThemedAccessFailureLogAdmin(ReadOnlyAdmin, AccessFailureLogAdmin):
 @admin.register(AccessLog)
 class ThemedAccessLogAdmin(ReadOnlyAdmin, AccessLogAdmin):
     """Every log-in."""
+
+
+@admin.register(Trouble)
+class TroubleAdmin(ReadOnlyAdmin):
+    """What is or was wrong; only the alerts write here."""
+
+    list_display = ("key", "since", "over_at", "title")
+    list_filter = (("over_at", admin.EmptyFieldListFilter),)
+    search_fields = ("key", "title")
+
+
+@admin.register(AlertDelivery)
+class AlertDeliveryAdmin(ReadOnlyAdmin):
+    """Which channel was told what."""
+
+    list_display = ("trouble", "event", "channel", "delivered_at")
+    list_filter = ("channel", ("delivered_at", admin.EmptyFieldListFilter))
+    list_select_related = ("trouble",)
+
+
+@admin.register(AlertTimer)
+class AlertTimerAdmin(ReadOnlyAdmin):
+    """Channels and the dead-man ping: how the last attempt went."""
+
+    list_display = ("name", "succeeded_at", "failures", "last_error", "next_at")

@@ -7,6 +7,7 @@ class TradingSiteConfig(AppConfig):
     """Registers the system checks."""
 
     name = "tradingsite"
+    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         """Import the checks; importing registers them."""

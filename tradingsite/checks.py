@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 
+from tradingsite.alerts.channels import payload_templates
 from tradingsite.schedule import JOBS
 
 _SHORTEST_SECRET = 32
@@ -94,3 +96,30 @@ def registries(app_configs: Sequence[AppConfig] | None, **_options: Any) -> list
             Error(f"MARKET_DATA_PROVIDER={settings.MARKET_DATA_PROVIDER!r} is not one of {names}.", id="site.E034")
         )
     return found
+
+
+@register(Tags.compatibility)
+def alert_channels(app_configs: Sequence[AppConfig] | None, **_options: Any) -> list[CheckMessage]:
+    """Refuse channels that could never deliver; addresses are not repeated, because they hold secrets."""
+    found: list[CheckMessage] = []
+    if settings.ALERT_MAIL_TO and not settings.EMAIL_HOST and settings.EMAIL_BACKEND.endswith("smtp.EmailBackend"):
+        found.append(Error("ALERT_MAIL_TO is set, and EMAIL_URL names no mail server.", id="site.E041"))
+    addresses = settings.ALERT_WEBHOOK_SECRET_URLS
+    for number, address in enumerate(addresses, start=1):
+        if not _is_web_address(address):
+            found.append(Error(f"Address {number} of ALERT_WEBHOOK_URLS is no http(s):// address.", id="site.E042"))
+    try:
+        payload_templates(settings.ALERT_WEBHOOK_PAYLOAD, len(addresses))
+    except ValueError as error:
+        found.append(Error(str(error), id="site.E043"))
+    if settings.DEADMAN_PING_SECRET_URL and not _is_web_address(settings.DEADMAN_PING_SECRET_URL):
+        found.append(Error("DEADMAN_PING_URL is no http(s):// address.", id="site.E044"))
+    return found
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)

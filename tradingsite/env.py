@@ -6,6 +6,8 @@ variable may instead be given as ``NAME_FILE``, the path of a file that holds it
 
 import os
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -86,6 +88,17 @@ def folder(name: str) -> Path | None:
 def words(name: str, default: str = "") -> list[str]:
     """Return a comma-separated list."""
     return [part.strip() for part in text(name, default).split(",") if part.strip()]
+
+
+def mail_server(name: str) -> dict[str, Any]:
+    """Return Django's EMAIL_* settings out of one address such as ``smtp+tls://user:password@host:587``."""
+    value = text(name)
+    if not value:
+        return {}
+    schemes = environ.Env.EMAIL_SCHEMES
+    if urlsplit(value).scheme not in schemes:
+        raise ImproperlyConfigured(f"{name} begins with none of {', '.join(f'{one}://' for one in schemes)}.")
+    return dict(environ.Env.email_url_config(value))
 
 
 def renamed(name: str, old: str, default: str = "") -> str:

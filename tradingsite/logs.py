@@ -18,13 +18,18 @@ _SECRET_TEXT = re.compile(
 )
 
 
+def without_secrets(text: str) -> str:
+    """Return a text with what looks like a secret in it replaced by stars."""
+    return _SECRET_TEXT.sub(r"\1***", text)
+
+
 def redacted(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Return the event with values of secret-sounding fields, and secrets inside text, replaced by stars."""
     for name, value in event.items():
         if _SECRET_NAME.search(name):
             event[name] = "***"
         elif isinstance(value, str):
-            event[name] = _SECRET_TEXT.sub(r"\1***", value)
+            event[name] = without_secrets(value)
     return event
 
 
@@ -84,6 +89,8 @@ def logging_settings(level: str, app_log: Path, *, cluster: str, to_console: boo
             "django.db.backends": {"level": "INFO"},
             "django_q": {"level": "WARNING"},
             "axes": {"level": "WARNING"},
+            # Below that it writes down the paths of what is called, and those of webhooks are secrets.
+            "urllib3": {"level": "WARNING"},
         },
     }
 

@@ -5,6 +5,7 @@ import os
 import secrets
 import sys
 from typing import Any
+from urllib.parse import quote
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -82,7 +83,9 @@ def _database_url() -> str:
         return url
     host = env.text("POSTGRES_HOST")
     if host:
-        user, password = env.text("POSTGRES_USER", "trader"), env.text("POSTGRES_PASSWORD")
+        # Quoted: a password may hold any character.
+        user = quote(env.text("POSTGRES_USER", "trader"), safe="")
+        password = quote(env.text("POSTGRES_PASSWORD"), safe="")
         name = env.text("POSTGRES_DB", "trading_system")
         return f"postgresql://{user}:{password}@{host}:{env.whole('POSTGRES_PORT', 5432)}/{name}"
     return embedded.database_url(PROVIDER_KIND)
@@ -92,7 +95,9 @@ def _cache() -> dict[str, Any]:
     """Return the cache: the named server, the embedded one if it runs, else this process's memory."""
     url = env.text("REDIS_URL")
     if not url and env.text("REDIS_HOST"):
-        url = f"redis://{env.text('REDIS_HOST')}:{env.whole('REDIS_PORT', 6379)}/0"
+        password = quote(env.text("REDIS_PASSWORD"), safe="")
+        login = f"default:{password}@" if password else ""
+        url = f"redis://{login}{env.text('REDIS_HOST')}:{env.whole('REDIS_PORT', 6379)}/0"
     url = url or embedded.cache_url() or ""
     if not url:
         return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
@@ -132,6 +137,7 @@ INSTALLED_APPS = [
     "tradingsite",
 ]
 MIDDLEWARE = [
+    "tradingsite.health.answer_health",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -181,7 +187,7 @@ LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "Asia/Kolkata"
 USE_TZ = True
 STATIC_URL = "static/"
-STATIC_ROOT = VAR_DIR / "static"
+STATIC_ROOT = env.folder("STATIC_DIR") or VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # In development static files come straight out of the packages and `static/`; production collects them beforehand.
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = not PRODUCTION
@@ -264,6 +270,20 @@ CONTENT_SECURITY_POLICY = {
     # The admin theme's own scripts evaluate expressions, and the API documentation writes its styles in place.
     "EXCLUDE_URL_PREFIXES": ["/admin/", "/api/docs/", "/api/redoc/", "/api/suggested-stocks/"],
 }
+
+# --- alerts ---------------------------------------------------------------------------------------------------------
+# Addresses of webhooks hold tokens: SECRET in these names keeps them off Django's pages for developers.
+ALERT_MAIL_TO = env.words("ALERT_MAIL_TO")
+DEFAULT_FROM_EMAIL = env.text("ALERT_MAIL_FROM", "trading-system@localhost")
+ALERT_WEBHOOK_SECRET_URLS = env.words("ALERT_WEBHOOK_URLS")
+ALERT_WEBHOOK_PAYLOAD = env.text("ALERT_WEBHOOK_PAYLOAD") or '{"text": "$text"}'
+DEADMAN_PING_SECRET_URL = env.text("DEADMAN_PING_URL")
+_MAIL = env.mail_server("EMAIL_URL")
+EMAIL_BACKEND = _MAIL.get("EMAIL_BACKEND", "django.core.mail.backends.smtp.EmailBackend")
+EMAIL_HOST, EMAIL_PORT = _MAIL.get("EMAIL_HOST") or "", _MAIL.get("EMAIL_PORT") or 25
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _MAIL.get("EMAIL_HOST_USER") or "", _MAIL.get("EMAIL_HOST_PASSWORD") or ""
+EMAIL_USE_TLS, EMAIL_USE_SSL = _MAIL.get("EMAIL_USE_TLS", False), _MAIL.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 10
 
 # --- logs -----------------------------------------------------------------------------------------------------------
 LOG_LEVEL = env.text("LOG_LEVEL", "INFO").upper()

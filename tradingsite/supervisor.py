@@ -23,6 +23,8 @@ from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
 from market_data.models import Heartbeat, PipelineStep
+from tradingsite.alerts.conditions import stuck_cluster
+from tradingsite.alerts.troubles import record_symptoms
 from tradingsite.embedded import EmbeddedServers
 
 STUCK_AFTER = timedelta(minutes=3)
@@ -220,6 +222,8 @@ class Supervisor:
                 continue
             try:
                 age = progress_age(cluster, child.process.pid)
+                if age > STUCK_AFTER:  # told by the clusters, this one too when it lives again
+                    record_symptoms([stuck_cluster(cluster, age)], timezone.now())
             except DatabaseError:
                 connection.close()  # the database is being started again; judge the cluster when it is there
                 continue

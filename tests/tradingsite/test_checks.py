@@ -13,7 +13,14 @@ def ids(found: list[Any]) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "check", [checks.queue_timings, checks.production_secrets, checks.database_engine, checks.registries]
+    "check",
+    [
+        checks.queue_timings,
+        checks.production_secrets,
+        checks.database_engine,
+        checks.registries,
+        checks.alert_channels,
+    ],
 )
 def test_the_settings_as_they_are_pass(check: Any):
     assert check(None) == []
@@ -62,3 +69,22 @@ def test_unknown_names_are_refused(settings: Settings, monkeypatch: pytest.Monke
     monkeypatch.setattr(checks, "JOBS", jobs)
     settings.MARKET_DATA_PROVIDER = "crystal_ball"
     assert ids(checks.registries(None)) == {"site.E031", "site.E032", "site.E033", "site.E034"}
+
+
+def test_channels_that_could_never_deliver_are_refused(settings: Settings):
+    token = "T0PSECRET"
+    settings.ALERT_MAIL_TO, settings.EMAIL_HOST = ["a@example.com"], ""
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.ALERT_WEBHOOK_SECRET_URLS = [f"hooks.example/{token}", f"https://[{token}"]
+    settings.ALERT_WEBHOOK_PAYLOAD = '[{"text": "$text"}]'
+    settings.DEADMAN_PING_SECRET_URL = f"ftp://{token}"
+    found = checks.alert_channels(None)
+    assert ids(found) == {"site.E041", "site.E042", "site.E043", "site.E044"}
+    assert token not in " ".join(message.msg for message in found)
+
+
+@pytest.mark.parametrize("payload", ["{", "[1]", '{"text": "fixed"}', "7"])
+def test_a_payload_without_a_place_for_the_text_is_refused(settings: Settings, payload: str):
+    settings.ALERT_WEBHOOK_SECRET_URLS = ["https://hooks.example/x"]
+    settings.ALERT_WEBHOOK_PAYLOAD = payload
+    assert ids(checks.alert_channels(None)) == {"site.E043"}

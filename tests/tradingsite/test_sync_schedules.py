@@ -18,11 +18,12 @@ def sync() -> str:
     return out.getvalue()
 
 
-def test_every_job_and_a_heartbeat_of_each_cluster_is_scheduled() -> None:
+def test_every_job_and_what_each_cluster_does_each_minute_is_scheduled() -> None:
     said = sync()
-    assert f"{len(JOBS) + 2} written" in said
+    assert f"{len(JOBS) + 4} written" in said
     assert set(Schedule.objects.values_list("name", "cron")) >= {(job.name, job.cron) for job in JOBS}
-    assert Schedule.objects.filter(name__startswith="heartbeat").count() == 2
+    for name in ("heartbeat", "alerts"):
+        assert Schedule.objects.filter(name__startswith=name, cron="* * * * *").count() == 2
 
 
 def test_a_second_call_changes_nothing() -> None:

@@ -11,6 +11,7 @@ from tradingsite.schedule import JOBS, Job
 
 START = "market_data.tasks.start_scheduled"
 HEARTBEAT = "market_data.tasks.heartbeat"
+ALERTS = "tradingsite.alerts.tasks.check_alerts"
 
 
 class Command(BaseCommand):
@@ -22,14 +23,19 @@ class Command(BaseCommand):
     )
 
     def handle(self, *_: object, **__: Any) -> None:
-        """Write one schedule a job and one heartbeat a cluster, and remove those no longer listed."""
+        """Write one schedule a job and two a cluster (heartbeat, alerts), and remove those no longer listed."""
         from django.conf import settings
 
-        names = {job.name for job in JOBS} | {f"heartbeat {cluster}" for cluster in settings.CLUSTERS}
+        minutely = {
+            f"{name} {cluster}": _each_minute(function, cluster)
+            for name, function in (("heartbeat", HEARTBEAT), ("alerts", ALERTS))
+            for cluster in settings.CLUSTERS
+        }
+        names = {job.name for job in JOBS} | minutely.keys()
         with transaction.atomic():
             removed, _ = Schedule.objects.exclude(name__in=names).delete()
             changed = [_written(job.name, _fields(job)) for job in JOBS]
-            changed += [_written(f"heartbeat {cluster}", _beat(cluster)) for cluster in settings.CLUSTERS]
+            changed += [_written(name, fields) for name, fields in minutely.items()]
         self.stdout.write(
             f"{len(names)} schedules: {sum(changed)} written, {removed} removed, the others as they were."
         )
@@ -46,9 +52,9 @@ def _fields(job: Job) -> dict[str, Any]:
     }
 
 
-def _beat(cluster: str) -> dict[str, Any]:
+def _each_minute(function: str, cluster: str) -> dict[str, Any]:
     return {
-        "func": HEARTBEAT,
+        "func": function,
         "args": repr((cluster,)),
         "schedule_type": Schedule.CRON,
         "cron": "* * * * *",

@@ -1,0 +1,111 @@
+"""The task of each minute, in two clusters at once, and the two commands beside it."""
+
+import io
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from pytest_django import Settings
+
+from market_data.models import Heartbeat
+from tests.tradingsite.alerts.conftest import PASSWORD, TOKEN
+from tests.tradingsite.alerts.servers import MailSink, WebSink
+from tradingsite.alerts import deliveries, tasks
+from tradingsite.alerts.symptoms import Symptom
+from tradingsite.alerts.troubles import record_symptoms
+from tradingsite.models import AlertTimer, Trouble
+
+NOW = datetime(2026, 4, 30, 16, 0, tzinfo=UTC)
+
+
+def said(command: str, *arguments: str) -> str:
+    out = io.StringIO()
+    call_command(command, *arguments, stdout=out)
+    return out.getvalue()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_clusters_at_once_tell_it_once(web: WebSink):
+    Heartbeat.objects.create(cluster="ml", finished_at=NOW - timedelta(hours=1))
+    ready = threading.Barrier(4)
+
+    def minute(cluster: str) -> None:
+        try:
+            ready.wait()
+            tasks.record_look(cluster, NOW)
+            deliveries.deliver_due(NOW)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=minute, args=(cluster,)) for cluster in ("data", "ml", "data", "ml")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    text = "\n".join(body["text"] for _, _, body in web.requests)
+    assert text.count("The cluster ml has shown no sign of life for 60 minutes") == 1
+    assert Trouble.objects.filter(key="clusters:ml").count() == 1
+
+
+@pytest.mark.django_db
+def test_the_task_looks_and_tells(web: WebSink):
+    Heartbeat.objects.create(cluster="data", finished_at=datetime.now(UTC) - timedelta(minutes=30))
+    tasks.check_alerts("ml")
+    assert any("cluster data" in body["text"] for _, _, body in web.requests)
+    assert "clusters:data" in said("alerts")
+
+
+@pytest.mark.django_db
+def test_the_list_names_troubles_channels_and_no_secret(web: WebSink, settings: Settings):
+    assert "No trouble is open." in said("alerts")
+    web.codes = [500]
+    record_symptoms([Symptom("jobs:pipeline", "The job is late.", "Start it.")], NOW)
+    deliveries.deliver_due(NOW)
+    listed = said("alerts")
+    assert (
+        "since 30 Apr 21:30  jobs:pipeline\n    The job is late.\n    Start it.\n    still to be told: webhook 1"
+        in listed
+    )
+    assert "webhook 1 (127.0.0.1): no success; failed 1 times since: 127.0.0.1 answered 500." in listed
+    web.codes = [200]
+    deliveries.deliver_due(NOW + timedelta(hours=1))
+    Trouble.objects.update(over_at=NOW + timedelta(hours=2))
+    assert "jobs:pipeline" not in said("alerts")
+    everything = said("alerts", "--all")
+    assert "until 30 Apr 23:30  jobs:pipeline" in everything
+    assert "told: webhook 1" in everything
+    assert TOKEN not in listed + everything
+
+
+def test_the_test_alert_says_what_happened_and_no_secret(web: WebSink, post_office: MailSink, settings: Settings):
+    settings.DEADMAN_PING_SECRET_URL = f"{web.address}/ping/{TOKEN}"
+    settings.EMAIL_HOST_PASSWORD = PASSWORD
+    out = said("send_test_alert")
+    assert out.splitlines() == [
+        "mail (1 address): delivered",
+        "webhook 1 (127.0.0.1): delivered",
+        "dead-man ping: delivered",
+    ]
+    assert "a test alert" in post_office.mails[0]
+    web.codes = [403]
+    out_file = io.StringIO()
+    with pytest.raises(CommandError, match="2 of 3 could not be delivered"):
+        call_command("send_test_alert", stdout=out_file)
+    assert "webhook 1 (127.0.0.1): 127.0.0.1 answered 403." in out_file.getvalue()
+    assert TOKEN not in out + out_file.getvalue()
+    assert PASSWORD not in out + out_file.getvalue()
+
+
+def test_without_channels_the_test_alert_says_what_to_set():
+    with pytest.raises(CommandError, match="ALERT_WEBHOOK_URLS"):
+        call_command("send_test_alert")
+
+
+@pytest.mark.django_db
+def test_a_list_without_channels_says_so():
+    AlertTimer.objects.create(name="dead-man ping", since=NOW, next_at=NOW, succeeded_at=NOW)
+    listed = said("alerts")
+    assert "No channel is configured" in listed
+    assert "dead-man ping: last success 30 Apr 21:30" in listed

@@ -1,0 +1,107 @@
+"""The health check of a cluster's container: what counts as working, and what it does to one that hangs."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psutil
+import pytest
+
+from market_data.models import Heartbeat, PipelineStep
+from tests.runs import make_run
+from tradingsite import cluster_health, settings
+
+HOST = socket.gethostname()
+
+
+def beat(age: timedelta) -> None:
+    Heartbeat.objects.create(cluster="data", finished_at=datetime.now(UTC) - age, worker=f"{HOST}:1")
+
+
+def hold_step(worker: str, left: timedelta) -> None:
+    make_run()
+    step = PipelineStep.objects.filter(status="running")
+    assert step.update(worker=worker, lease_until=datetime.now(UTC) + left) == 1
+
+
+@pytest.fixture
+def cluster(tmp_path: Path):
+    """A process with a child, and the file that names it; written ten minutes ago."""
+    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'input()'], stdin=sys.stdin)"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE) as process:
+        file = tmp_path / "cluster.pid"
+        file.write_text(f"{process.pid}\n")
+        os.utime(file, (time.time() - 600,) * 2)
+        family = psutil.Process(process.pid)
+        while not family.children():
+            time.sleep(0.01)
+        yield file, [family, *family.children()]
+        process.kill()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_young_heartbeat_is_health(capsys: pytest.CaptureFixture[str]):
+    beat(timedelta(seconds=30))
+    assert cluster_health.main(["data"]) == 0
+    assert "last heartbeat 3" in capsys.readouterr().out
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_step_under_a_living_lease_is_health():
+    beat(timedelta(hours=1))
+    hold_step(f"{HOST}:77", timedelta(seconds=50))
+    assert cluster_health.progress("data", HOST) == (True, "cluster data: at work on a step")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("worker", "left"), [(f"{HOST}:77", -1), ("elsewhere:77", 50)])
+def test_a_lease_that_ended_or_is_another_hosts_is_none(worker: str, left: int):
+    beat(timedelta(hours=1))
+    hold_step(worker, timedelta(seconds=left))
+    assert cluster_health.progress("data", HOST) == (
+        False,
+        "cluster data: last heartbeat 3600 s ago, and it holds no step",
+    )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_stuck_cluster_is_killed_with_its_children(cluster, capsys: pytest.CaptureFixture[str]):
+    file, family = cluster
+    beat(timedelta(minutes=10))
+    assert cluster_health.main(["data", "--end", str(file)]) == 1
+    assert "Killed process" in capsys.readouterr().out
+    assert psutil.wait_procs(family, timeout=10)[1] == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_cluster_that_works_or_has_just_started_is_left_alone(cluster, capsys: pytest.CaptureFixture[str]):
+    file, family = cluster
+    beat(timedelta(seconds=10))
+    assert cluster_health.main(["data", "--end", str(file)]) == 0
+    Heartbeat.objects.all().delete()
+    os.utime(file)
+    assert cluster_health.main(["data", "--end", str(file)]) == 1
+    assert "no heartbeat yet" in capsys.readouterr().out
+    assert all(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in family)
+
+
+def test_without_a_database_nothing_is_killed(
+    cluster, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    file, family = cluster
+    secret = "long-and-secret"
+    gone = {"NAME": "trading_system", "HOST": "127.0.0.1", "PORT": 1, "PASSWORD": secret}
+    monkeypatch.setitem(settings.DATABASES, "default", gone)
+    assert cluster_health.main(["data", "--end", str(file)]) == 1
+    said = capsys.readouterr().out
+    assert "cannot be asked" in said
+    assert secret not in said
+    assert all(process.is_running() for process in family)
+
+
+def test_a_file_that_names_nothing_ends_nothing(tmp_path: Path):
+    assert "names no process" in cluster_health.end(tmp_path / "missing")

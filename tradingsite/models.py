@@ -1,0 +1,72 @@
+"""What is wrong with the system as a whole, and who has been told: the memory of the alerts."""
+
+from django.db import models
+
+
+class Trouble(models.Model):
+    """Something that is wrong, from when it was noticed until it was over; one open row a key."""
+
+    key = models.CharField(max_length=200, help_text="what is watched, and which: jobs:pipeline, clusters:ml")
+    title = models.TextField(help_text="what is wrong, as it was when it was noticed")
+    remedy = models.TextField(blank=True)
+    since = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+    over_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "troubles"
+        ordering = ("-since", "key")
+        constraints = (
+            # Whoever comes second of two clusters finds the trouble open and does not tell it again.
+            models.UniqueConstraint(fields=("key",), condition=models.Q(over_at=None), name="troubles_one_open"),
+        )
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class AlertDelivery(models.Model):
+    """That one channel has been, or is still to be, told of a trouble's beginning or end."""
+
+    class Event(models.TextChoices):
+        BEGUN = "begun", "Begun"
+        OVER = "over", "Over"
+
+    trouble = models.ForeignKey(Trouble, models.CASCADE, related_name="deliveries")
+    event = models.CharField(max_length=5, choices=Event)
+    channel = models.CharField(max_length=40)
+    delivered_at = models.DateTimeField(null=True, blank=True, help_text="empty: waits, and is tried again")
+
+    class Meta:
+        db_table = "alert_deliveries"
+        verbose_name_plural = "alert deliveries"
+        ordering = ("-id",)
+        constraints = (models.UniqueConstraint(fields=("trouble", "event", "channel"), name="alert_deliveries_once"),)
+        indexes = (
+            models.Index(
+                fields=("channel",), condition=models.Q(delivered_at=None), name="idx_alert_deliveries_waiting"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.channel} {self.event}"
+
+
+class AlertTimer(models.Model):
+    """When something that goes out may be tried next: a channel's message, the dead-man ping.
+
+    Taking it is one conditional UPDATE: of two clusters one wins, and no channel gets messages faster than its pause.
+    """
+
+    name = models.CharField(primary_key=True, max_length=40)
+    since = models.DateTimeField(help_text="first use")
+    next_at = models.DateTimeField()
+    failures = models.PositiveIntegerField(default=0, help_text="in a row; each doubles the pause")
+    succeeded_at = models.DateTimeField(null=True, blank=True)
+    last_error = models.TextField(blank=True)
+
+    class Meta:
+        db_table = "alert_timers"
+
+    def __str__(self) -> str:
+        return self.name
