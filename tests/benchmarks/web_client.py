@@ -3,6 +3,7 @@
 import selectors
 import socket
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
@@ -26,6 +27,12 @@ class Burst(NamedTuple):
     def p99(self) -> float:
         """Seconds that 99 of 100 requests stayed under."""
         return sorted(self.latencies)[int(0.99 * (len(self.latencies) - 1))]
+
+
+def joined(bursts: Sequence[Burst]) -> Burst:
+    """Several bursts as one."""
+    latencies = tuple(latency for burst in bursts for latency in burst.latencies)
+    return Burst(len(latencies), sum(burst.seconds for burst in bursts), latencies)
 
 
 @dataclass
