@@ -8,6 +8,7 @@ usage() {
 ./run.sh dev                 start everything: http://localhost:5001, the clusters, the embedded servers; Ctrl-C stops it
 ./run.sh test                check style, types, imports and run the tests
 ./run.sh test ARGUMENTS      run pytest with these arguments only (also: --real, --crash)
+./run.sh bench [NAME …]      measure speed, size and memory as ratios (also: --real, --json, --help)
 ./run.sh manage COMMAND …    manage.py inside the environment
 ./run.sh psql [ARGUMENTS]    a prompt on the database in use
 ./run.sh prod [ARGUMENTS]    docker compose up (more arguments go to docker compose instead)
@@ -134,6 +135,10 @@ test)
         exec .venv/bin/python -m pytest "$@"
     fi
     run_tests
+    ;;
+bench)
+    install_once
+    exec .venv/bin/python -m tests.benchmarks "$@"
     ;;
 manage)
     install_once

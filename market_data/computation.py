@@ -11,7 +11,7 @@ import pandas as pd
 
 from market_data import adjustments, collection, factors, ingest, queries
 from market_data.factors import Factors, loaded_sessions
-from market_data.indicators import WARM_UP_ROWS, indicators, indicators_on
+from market_data.indicators import INDICATOR_COLUMNS, WARM_UP_ROWS, indicators, indicators_on
 from market_data.saga import StepContext
 
 INDICATOR_WINDOW_SESSIONS = 80
@@ -36,21 +36,21 @@ def compute_indicators(context: StepContext, label: str) -> pd.DataFrame:
     if len(loaded_sessions(context)) <= EVENING_SESSIONS:
         return pd.concat([_evening(context, session) for session in window], ignore_index=True)
     if "indicators" not in context.memo:
-        context.memo["indicators"] = indicators(queries.adjusted_bars(context.session))
+        context.memo["indicators"] = indicators(queries.adjusted_bars(context.session, columns=queries.PRICE_COLUMNS))
     whole: pd.DataFrame = context.memo["indicators"]
     return whole.loc[whole["date"].between(pd.Timestamp(window[0]), pd.Timestamp(window[-1]))]
 
 
 def _evening(context: StepContext, session: date) -> pd.DataFrame:
-    recent = queries.recent_bars(session, WARM_UP_ROWS)
+    recent = queries.recent_bars(session, WARM_UP_ROWS, queries.PRICE_COLUMNS)
     return indicators_on(adjustments.adjusted(recent, queries.events_frame(session), session), session)
 
 
 def _recomputed(context: StepContext) -> pd.DataFrame:
     changed: dict[str, str] = context.run.options.get("recompute", {})
     if not changed:
-        return indicators(queries.adjusted_bars(context.session, symbols=[]))
-    frame = indicators(queries.adjusted_bars(context.session, symbols=sorted(changed)))
+        return pd.DataFrame(columns=["symbol", "date", *INDICATOR_COLUMNS])
+    frame = indicators(queries.adjusted_bars(context.session, symbols=sorted(changed), columns=queries.PRICE_COLUMNS))
     since = pd.to_datetime(frame["symbol"].map(changed))
     return frame.loc[frame["date"] >= since]
 

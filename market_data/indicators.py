@@ -94,23 +94,20 @@ def indicators(adjusted_bars: pd.DataFrame) -> pd.DataFrame:
     Point in time: a row uses rows of its symbol up to its own date. A gap is a gap: the rows before and after it are
     neighbours, no bar is invented. RSI of a share that never moved is 0, as TA-Lib has it.
     """
-    bars = adjusted_bars
-    if not _is_sorted(bars):
-        bars = bars.sort_values(["symbol", "date"], kind="stable")
-    bars = bars.reset_index(drop=True)
+    bars = _sorted(adjusted_bars).reset_index(drop=True)
     factor = bars["factor"].to_numpy(dtype=np.float64)
     high, low, close = (bars[column].to_numpy(dtype=np.float64) * factor for column in ("high", "low", "close"))
     whole = np.flatnonzero(np.isfinite(high) & np.isfinite(low) & np.isfinite(close))
     # One contiguous block of rows without holes per symbol: a single NaN would void all later values.
     prices = Prices(high[whole], low[whole], close[whole])
-    values = _by_symbol(prices, _starts(bars["symbol"].to_numpy()[whole]))
+    values = _by_symbol(prices, _starts(_codes(bars)[whole]))
+    own_rupees = factor[whole]
     columns = {}
     for entry in REGISTRY:
         for name in entry.columns:
-            column = np.full(len(bars), np.nan)
-            column[whole] = values[name] / factor[whole] if entry.in_rupees else values[name]
-            columns[name] = column
-    return pd.DataFrame({"symbol": bars["symbol"], "date": bars["date"], **columns})
+            column = values[name] / own_rupees if entry.in_rupees else values[name]
+            columns[name] = _on_all_rows(column, whole, len(bars))
+    return pd.DataFrame({"symbol": bars["symbol"], "date": bars["date"], **columns}, copy=False)
 
 
 def indicators_on(adjusted_bars: pd.DataFrame, session: date | pd.Timestamp) -> pd.DataFrame:
@@ -135,9 +132,8 @@ def indicators_on(adjusted_bars: pd.DataFrame, session: date | pd.Timestamp) -> 
     day = pd.Timestamp(session)
     past = adjusted_bars.loc[adjusted_bars["date"] <= day]
     past = past.loc[past[["high", "low", "close"]].notna().all(axis=1) | (past["date"] == day)]
-    if not _is_sorted(past):
-        past = past.sort_values(["symbol", "date"], kind="stable")
-    starts = _starts(past["symbol"].to_numpy(dtype=object))
+    past = _sorted(past)
+    starts = _starts(_codes(past))
     lengths = np.diff(starts)
     from_end = np.repeat(starts[1:], lengths) - np.arange(len(past))
     traded = np.repeat((past["date"] == day).to_numpy()[starts[1:] - 1], lengths)
@@ -155,14 +151,32 @@ def _by_symbol(prices: Prices, starts: npt.NDArray[np.intp]) -> dict[str, FloatA
     return values
 
 
-def _starts(symbols: npt.NDArray[np.object_]) -> npt.NDArray[np.intp]:
+def _on_all_rows(values: FloatArray, rows: npt.NDArray[np.intp], length: int) -> FloatArray:
+    """Values of some rows among all, NaN elsewhere."""
+    if len(rows) == length:
+        return values
+    column = np.full(length, np.nan)
+    column[rows] = values
+    return column
+
+
+def _codes(bars: pd.DataFrame) -> npt.NDArray[np.intp]:
+    """A number for each row's symbol: comparing a million texts would take longer than the indicators."""
+    return pd.factorize(bars["symbol"])[0]
+
+
+def _starts(codes: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
     """Positions where a symbol's block of rows begins, and the end of the last one."""
-    if not len(symbols):
+    if not len(codes):
         return np.zeros(1, dtype=np.intp)
-    return np.concatenate(([0], np.flatnonzero(symbols[1:] != symbols[:-1]) + 1, [len(symbols)]))
+    return np.concatenate(([0], np.flatnonzero(codes[1:] != codes[:-1]) + 1, [len(codes)]))
 
 
-def _is_sorted(bars: pd.DataFrame) -> bool:
-    symbol, day = bars["symbol"].to_numpy(dtype=object), bars["date"].to_numpy()
-    same = symbol[1:] == symbol[:-1]
-    return bool(np.all(np.where(same, day[1:] > day[:-1], symbol[1:] > symbol[:-1])))
+def _sorted(bars: pd.DataFrame) -> pd.DataFrame:
+    """The bars sorted by symbol and date; themselves where they are."""
+    starts, day = _starts(_codes(bars)), bars["date"].to_numpy()
+    first = bars["symbol"].iloc[starts[:-1]].to_numpy(dtype=object)
+    new_symbol = np.zeros(len(bars) + 1, dtype=bool)
+    new_symbol[starts] = True
+    in_order = bool(np.all(first[1:] > first[:-1])) and bool(np.all((day[1:] > day[:-1]) | new_symbol[1:-1]))
+    return bars if in_order else bars.sort_values(["symbol", "date"], kind="stable")

@@ -21,6 +21,9 @@ _BAR_COLUMNS = (
     "symbol, date, series, open, high, low, close, prev_close, last_price, vwap, volume, turnover_lakh, trades,"
     " delivered_quantity"
 )
+PRICE_COLUMNS = "symbol, date, high, low, close"
+"""What the indicators need: every column more is read, sent and parsed a million times."""
+
 _EARLIEST, _LATEST = date(1900, 1, 1), date(9999, 12, 31)
 
 
@@ -36,7 +39,10 @@ def loaded_sessions() -> dict[date, SourceFile]:
 
 
 def bars_frame(
-    start: date | None = None, end: date | None = None, symbols: Sequence[str] | None = None
+    start: date | None = None,
+    end: date | None = None,
+    symbols: Sequence[str] | None = None,
+    columns: str = _BAR_COLUMNS,
 ) -> pd.DataFrame:
     """Return bars as published.
 
@@ -46,6 +52,8 @@ def bars_frame(
         First and last session, both included.
     symbols : sequence of str, optional
         Only these.
+    columns : str
+        All, or ``PRICE_COLUMNS``.
 
     Returns
     -------
@@ -53,7 +61,7 @@ def bars_frame(
         Bar frame (without isin), sorted by symbol and date.
     """
     query = (
-        "SELECT " + _BAR_COLUMNS + " FROM historical_data WHERE date BETWEEN %s AND %s AND status = 'final'"
+        "SELECT " + columns + " FROM historical_data WHERE date BETWEEN %s AND %s AND status = 'final'"
         ' AND (%s OR symbol = ANY(%s)) ORDER BY symbol COLLATE "C", date'
     )
     return _typed(
@@ -61,8 +69,10 @@ def bars_frame(
     )
 
 
-def recent_bars(session: date, rows: int) -> pd.DataFrame:
+def recent_bars(session: date, rows: int, columns: str = _BAR_COLUMNS) -> pd.DataFrame:
     """Return the last `rows` bars up to a session of each symbol that traded on it, however long its gaps are.
+
+    `columns` are all, or ``PRICE_COLUMNS``.
 
     Returns
     -------
@@ -70,7 +80,9 @@ def recent_bars(session: date, rows: int) -> pd.DataFrame:
         Bar frame (without isin), sorted by symbol and date.
     """
     query = (
-        "SELECT " + _columns_of("h") + " FROM historical_data t CROSS JOIN LATERAL (SELECT * FROM historical_data h"
+        "SELECT "
+        + _columns_of("h", columns)
+        + " FROM historical_data t CROSS JOIN LATERAL (SELECT * FROM historical_data h"
         " WHERE h.symbol = t.symbol AND h.date <= %s AND h.status = 'final' ORDER BY h.date DESC LIMIT %s) h"
         ' WHERE t.date = %s ORDER BY h.symbol COLLATE "C", h.date'
     )
@@ -107,9 +119,14 @@ def events_frame(as_of: date) -> pd.DataFrame:
     return typed_events(events)
 
 
-def adjusted_bars(as_of: date, start: date | None = None, symbols: Sequence[str] | None = None) -> pd.DataFrame:
+def adjusted_bars(
+    as_of: date,
+    start: date | None = None,
+    symbols: Sequence[str] | None = None,
+    columns: str = _BAR_COLUMNS,
+) -> pd.DataFrame:
     """Return bars up to a day with the factors known on that day (adjusted frame)."""
-    return adjustments.adjusted(bars_frame(start, as_of, symbols), events_frame(as_of), as_of)
+    return adjustments.adjusted(bars_frame(start, as_of, symbols, columns), events_frame(as_of), as_of)
 
 
 def indicator_frame(session: date) -> pd.DataFrame:
@@ -161,11 +178,11 @@ def symbols_without_indicators(session: date) -> list[str]:
     return read_frame(query, [session])["symbol"].astype(str).tolist()
 
 
-def _columns_of(alias: str) -> str:
-    return ", ".join(f"{alias}.{name.strip()}" for name in _BAR_COLUMNS.split(","))
+def _columns_of(alias: str, columns: str = _BAR_COLUMNS) -> str:
+    return ", ".join(f"{alias}.{name.strip()}" for name in columns.split(","))
 
 
 def _typed(bars: pd.DataFrame) -> pd.DataFrame:
     prices = ("open", "high", "low", "close", "prev_close", "last_price", "vwap", "turnover_lakh")
     kinds = dict.fromkeys(prices, "float64") | {"volume": "int64", "trades": "Int64", "delivered_quantity": "Int64"}
-    return bars.astype(kinds)
+    return bars.astype({name: kind for name, kind in kinds.items() if name in bars})

@@ -1,14 +1,13 @@
 """`GET /api/suggested-stocks/` and the one form of every error answer under `/api/`."""
 
 import hashlib
-import json
 import logging
 from datetime import date, datetime
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpResponseBase, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_cache_control
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
@@ -20,7 +19,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView, set_rollback
 
-from stocks import queries
+from stocks import answers, queries
 from stocks.queries import Pick, PickList
 
 log = logging.getLogger(__name__)
@@ -307,6 +306,24 @@ class SuggestedStocksView(APIView):
     authentication_classes = (TokenAuthentication, SessionAuthentication)
     permission_classes = (MayRead,)
 
+    basis = ""
+    """What the answer follows from besides its parameters, where others may ask for it too."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer from this process's memory where nobody has to be known and what is kept there still holds."""
+        anybody = not settings.READING_NEEDS_LOGIN and "HTTP_AUTHORIZATION" not in request.META
+        kept = answers.recalled(request) if anybody else None
+        return kept or super().dispatch(request, *args, **kwargs)
+
+    def finalize_response(
+        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        """Keep the answer where it is worth it."""
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if self.basis:
+            answers.keep(request._request, self.basis, response)
+        return response
+
     @extend_schema(
         operation_id="suggested_stocks",
         parameters=[SuggestedStocksQuery],
@@ -320,6 +337,8 @@ class SuggestedStocksView(APIView):
     )
     def get(self, request: Request) -> HttpResponseBase:
         """List the picks in force of a strategy; an empty list says why it is empty."""
+        if settings.READING_NEEDS_LOGIN and (kept := answers.recalled(request._request)):
+            return kept
         asked = SuggestedStocksQuery(data=request.query_params)
         asked.is_valid(raise_exception=True)
         facts = asked.validated_data
@@ -333,19 +352,20 @@ class SuggestedStocksView(APIView):
             limit=facts["limit"],
         )
         latest = queries.latest_listed_session() if "date" not in facts else None
-        body = answer(facts["strategy"], found, latest)
-        return _revalidated(request, body)
+        # A list that was superseded while it was read may be short of rows; such an answer is not kept.
+        if found.publication and found.total == found.publication.count:
+            self.basis = answers.basis_of(found.publication, latest)
+        return _revalidated(request, answer(facts["strategy"], found, latest))
 
 
 def _revalidated(request: Request, body: dict[str, Any]) -> HttpResponseBase:
     """Return the body, or 304 when the client already has exactly it."""
-    response = Response(body, status=status.HTTP_200_OK)
     accepted = getattr(request, "accepted_renderer", None)
     if accepted is None or accepted.format != "json":
-        return response
-    content = json.dumps(body, default=str, separators=(",", ":"))
-    etag = f'W/"{hashlib.sha256(content.encode()).hexdigest()[:32]}"'
-    response["ETag"] = etag
+        return Response(body, status=status.HTTP_200_OK)
+    content = accepted.render(body, accepted.media_type)
+    etag = f'W/"{hashlib.sha256(content).hexdigest()[:32]}"'
+    response = HttpResponse(content, content_type=accepted.media_type, headers={"ETag": etag})
     # Always asked again, so that a new publication is seen at once; the answer is then usually 304.
     patch_cache_control(response, private=settings.READING_NEEDS_LOGIN, no_cache=True)
     return get_conditional_response(request._request, etag=etag, response=response) or response

@@ -16,7 +16,6 @@ from typing import Any, Final
 
 from django.core.cache import cache
 from django.db import connection
-from django.db.models import Max
 
 from stocks.models import Publication, Stock, SuggestedStock
 
@@ -50,6 +49,11 @@ _SECTOR_NAMES: Final = (
     ("aerospace and defense", "aerospace and defence", "defence", "defense"),
 )
 _SECTOR_OF: Final = {name: group[0] for group in _SECTOR_NAMES for name in group}
+
+LATEST_LISTED: Final = "greatest({})".format(
+    ", ".join(f"(SELECT max(last_seen) FROM stocks WHERE kind = '{kind}')" for kind in Stock.Kind.values)
+)
+"""SQL of the latest session listed, kind by kind as the index of stocks is: a plain maximum would read all of it."""
 
 _CACHE_SECONDS: Final = 24 * 3600
 _LOCK_SECONDS: Final = 10
@@ -104,7 +108,9 @@ def newest_publications() -> dict[str, Publication]:
 
 def latest_listed_session() -> date | None:
     """Return the latest session on which any symbol was seen, or None in an empty database."""
-    latest: date | None = Stock.objects.aggregate(latest=Max("last_seen"))["latest"]
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {LATEST_LISTED}")
+        latest: date | None = cursor.fetchone()[0]
     return latest
 
 

@@ -1,0 +1,1 @@
+"""Benchmarks: `./run.sh bench` prints one table. No tests: a figure is a ratio in one run, and nothing is asserted."""
