@@ -237,14 +237,15 @@ CSV = {
     "JSON error with status 200": BadAnswer(says(200, b'{"error": "busy"}'), "error message"),
     "empty": BadAnswer(says(200, b""), "is empty"),
     "blanks": BadAnswer(says(200, b" \r\n \r\n"), "is empty"),
-    "header only": BadAnswer(sends(without_last_lines(0.012)), "no rows"),
+    "header only": BadAnswer(sends(lambda content: content.partition(b"\n")[0] + b"\n"), "no rows"),
     "half the lines": BadAnswer(sends(without_last_lines(0.5)), "cut off"),
     "middle of a line": BadAnswer(sends(lambda content: content[: len(content) // 2 + 9]), "middle of a line|cut off"),
     "another table": BadAnswer(says(200, b"SYMBOL,NAME OF COMPANY\nAAA,A Limited\n"), "lacks the columns"),
     "negative prices": BadAnswer(sends(negative_prices), "could not be taken"),
     "random bytes": BadAnswer(says(200, bytes(range(256)) * 40), "lacks the columns|cannot be read"),
     "damaged gzip": BadAnswer(
-        sends(lambda content: gzip.compress(content)[:-40] + b"x" * 40, Content_Encoding="gzip"), "broke off"
+        sends(lambda content: gzip.compress(content)[:-40] + b"x" * 40, Content_Encoding="gzip"),
+        "middle of a line|cut off|broke off",
     ),
     "no gzip at all": BadAnswer(sends(lambda content: content, Content_Encoding="gzip"), "broke off"),
     "gzip bomb": BadAnswer(sends(gzip_bomb, Content_Encoding="gzip"), "grows beyond"),
