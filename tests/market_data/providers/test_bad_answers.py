@@ -98,7 +98,7 @@ def test_a_bad_answer_leaves_no_file_and_says_what_is_wrong(
     assert "secret" not in str(said.value)
     assert "abc" not in str(said.value).replace("abcd", ""), "no query of a redirect is repeated"
 
-    exchange.faults = only_zip
+    exchange.faults = {**only_zip}
     feed = downloading(archive, exchange)
     # Who was asked to stay away does so.
     fetch(feed, now=NOW + timedelta(minutes=61))
