@@ -7,7 +7,7 @@ kept in the run's options, committed together with the change itself: `loaded` (
 """
 
 from collections.abc import Container, Sequence
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -17,13 +17,14 @@ from market_data import adjustments, ingest, queries, trading_calendar
 from market_data.bars import checked_bars
 from market_data.ingest import ReadSession
 from market_data.models import PipelineRun, SourceFile
-from market_data.providers import NotOffered, Provider, ProviderError, provider
-from market_data.saga import StepContext, StepFailed
+from market_data.providers import NotOffered, Provider, ProviderError, SessionNotAvailable, provider
+from market_data.saga import NotYet, StepContext, StepFailed
 from stocks import statements, universe
 from stocks.renames import renames
 from stocks.symbols import followed
 
 SESSIONS_A_CHUNK = 40
+LATE_FACTS_SESSIONS = 5
 FACTORS = "factors"
 REJECTED_TOLERANCE = 0.05
 """Share of a session's rows that may be kept aside before the file is not believed."""
@@ -52,12 +53,49 @@ class Master(NamedTuple):
     findings: list[dict[str, Any]]
 
 
+def fetched(context: StepContext) -> Provider:
+    """Return the run's provider after it has fetched what is missing.
+
+    Raises
+    ------
+    NotYet
+        When the run stands for a session whose bars are neither offered nor stored; a run that stands for none does
+        not need any.
+    """
+    feed, day = source(context), as_of(context)
+    wanted = context.run.session or day - timedelta(days=1)
+    told = ""
+    try:
+        feed.fetch(wanted, trading_calendar.sessions_between, context.now, context.report)
+    except SessionNotAvailable as error:
+        if context.run.session is not None and feed.sessions(wanted, wanted):
+            raise NotYet(str(error)) from error
+        told = f" {error}"
+    except (ProviderError, trading_calendar.CalendarError) as error:
+        raise StepFailed(str(error)) from error
+    if context.run.session is not None:
+        _check_offered(context, feed, told)
+    return feed
+
+
+def _check_offered(context: StepContext, feed: Provider, told: str = "") -> None:
+    if feed.sessions(context.session, context.session) or context.session in queries.loaded_sessions():
+        return
+    offered = feed.sessions(None, context.session)
+    raise NotYet(
+        f"{feed.name} has no bars for {context.session}"
+        f" (its latest session is {offered[-1] if offered else 'none'}); "
+        f"put the day's file in place, or pass --date with a session it has.{told}"
+    )
+
+
 def read_symbol_master(context: StepContext, _: str) -> Master:
-    """Ask the provider for its lists: symbols, official corporate actions, market days, facts of the new sessions."""
-    feed, session = source(context), as_of(context)
-    stored = queries.loaded_sessions()
-    new = [day for day in feed.sessions(None, session) if day not in stored]
-    facts = {day: feed.daily_facts(day) for day in {*new, session}}
+    """Ask the provider for its lists: symbols, official corporate actions, market days, facts of the last sessions."""
+    feed, session = fetched(context), as_of(context)
+    stored, offered = queries.loaded_sessions(), feed.sessions(None, session)
+    new = [day for day in offered if day not in stored]
+    # Reports come later than bars: those of the last sessions are looked for again.
+    facts = {day: feed.daily_facts(day) for day in {*new, *offered[-LATE_FACTS_SESSIONS:], session}}
     master = Master(
         listed=feed.listed_symbols(session),
         events=feed.corporate_actions(session),
@@ -155,13 +193,8 @@ def bar_chunks(context: StepContext) -> Sequence[str]:
 
 def _sessions_to_read(context: StepContext) -> list[date]:
     feed, stored = source(context), queries.loaded_sessions()
+    _check_offered(context, feed)
     offered = feed.sessions(None, context.session)
-    if context.session not in offered and context.session not in stored:
-        raise StepFailed(
-            f"{feed.name} has no bars for {context.session}"
-            f" (its latest session is {offered[-1] if offered else 'none'}); "
-            "put the day's file in place, or pass --date with a session it has."
-        )
     return [day for day in offered if day not in stored or _changed(feed, stored[day])]
 
 

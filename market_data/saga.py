@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 from django.utils.module_loading import autodiscover_modules
@@ -145,6 +145,12 @@ class StepContext:
     base: float = 0.0
     share: float = 1.0
     memo: dict[str, Any] = field(default_factory=dict)
+    began: datetime | None = None
+
+    @property
+    def now(self) -> datetime:
+        """Return the moment this attempt began, for steps that ask another host."""
+        return self.began or self.run.created_at
 
     @property
     def session(self) -> date:

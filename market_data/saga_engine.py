@@ -62,7 +62,7 @@ def advance(run_id: str, *, listener: Listener | None = None, wait: bool = False
                 return PipelineRun.objects.get(pk=run_id)
             time.sleep(pause)
             continue
-        _execute(StepContext(run, step, listener, memo=memo), definition)
+        _execute(StepContext(run, step, listener, memo=memo, began=timezone.now()), definition)
 
 
 def _passed_over(run: PipelineRun) -> PipelineRun:
@@ -217,9 +217,12 @@ def _postponed(context: StepContext, definition: Step, error: Exception) -> None
 
 def _asked_again(run: PipelineRun, step: PipelineStep, error: NotYet) -> None:
     now = timezone.now()
-    if run.intended_at is None or now > run.intended_at + ASK_AGAIN_FOR:
-        _ended(step, PipelineStep.Status.FAILED, str(error), "")
+    deadline = run.intended_at + ASK_AGAIN_FOR if run.intended_at else None
+    if deadline is None or now > deadline:
+        until = f" It was asked for until {timezone.localtime(deadline):%Y-%m-%d %H:%M}." if deadline else ""
+        _ended(step, PipelineStep.Status.FAILED, f"{error}{until}", "")
         return
+    logger.info("asked again later", extra={"run": run.id, "step": step.name, "seconds": ASK_AGAIN_SECONDS})
     _update_held(
         step,
         status=PipelineStep.Status.PENDING,

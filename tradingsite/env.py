@@ -4,7 +4,9 @@ Order of precedence: the process's environment, then `.env` beside manage.py, th
 variable may instead be given as ``NAME_FILE``, the path of a file that holds it (secrets of containers).
 """
 
+import math
 import os
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -69,6 +71,23 @@ def decimal(name: str) -> float | None:
         return float(value)
     except ValueError as error:
         raise ImproperlyConfigured(f"{name}={value!r} is not a number.") from error
+
+
+def seconds(name: str, default: float, *, above_zero: bool = False) -> float:
+    """Return a length of time in seconds, not negative, and above zero where it must be."""
+    value = decimal(name)
+    number = default if value is None else value
+    if not 0 <= number < math.inf or (above_zero and number == 0):
+        raise ImproperlyConfigured(f"{name}={number:g} must be {'above' if above_zero else 'at least'} 0 seconds.")
+    return number
+
+
+def address(name: str, default: str = "") -> str:
+    """Return an http or https address, or empty."""
+    value = text(name, default).strip()
+    if value and not re.match(r"https?://[^/\s@]+", value):
+        raise ImproperlyConfigured(f"{name} is no address; write it like https://host.example, without a password.")
+    return value
 
 
 def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:

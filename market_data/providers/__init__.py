@@ -8,13 +8,16 @@ value. No provider reads a clock or the environment: every question names its da
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import pandas as pd
 
 from stocks.fundamentals_files import STATEMENT_COLUMNS as STATEMENT_COLUMNS
+
+if TYPE_CHECKING:
+    from market_data.providers.nse_download import ArchiveDownload
 
 LISTED_DTYPES = {
     "symbol": "object",
@@ -131,6 +134,21 @@ class Provider(Protocol):
         """Return the sessions with bars from ``start`` to ``end`` (both included), ascending."""
         ...
 
+    def fetch(
+        self,
+        session: date,
+        sessions_between: Callable[[date, date], list[date]],
+        asked_at: datetime,
+        report: Callable[[int, int], None],
+    ) -> None:
+        """Fetch what is missing up to a session, where the source lies elsewhere; otherwise do nothing.
+
+        ``sessions_between`` is the calendar, ``asked_at`` the present moment, ``report`` gets how many files of how
+        many are done. Raises SessionNotAvailable when the session is not to be had now, ProviderError when what is
+        fetched cannot be kept.
+        """
+        ...
+
     def fingerprint(self, session: date) -> SourceFingerprint:
         """Identify the source of a session's bars; raises SessionNotAvailable."""
         ...
@@ -204,7 +222,40 @@ def _nse_archive() -> Provider:
 
     if settings.NSE_ARCHIVE_DIR is None:
         raise ProviderError("NSE_ARCHIVE_DIR is not set; name the folder that holds the exchange's daily files.")
-    return NseArchive(Path(settings.NSE_ARCHIVE_DIR), series=settings.NSE_ARCHIVE_SERIES)
+    download = archive_download() if settings.NSE_ARCHIVE_URL else None
+    return NseArchive(Path(settings.NSE_ARCHIVE_DIR), series=settings.NSE_ARCHIVE_SERIES, download=download)
+
+
+def archive_download() -> "ArchiveDownload":
+    """Return the download of the exchange's files that the settings describe.
+
+    Raises
+    ------
+    ProviderError
+        When the folder or the address is not set.
+    """
+    from django.conf import settings
+
+    from market_data.providers.nse_download import ArchiveDownload, Hosts, Politeness
+
+    if settings.NSE_ARCHIVE_DIR is None or not settings.NSE_ARCHIVE_URL:
+        raise ProviderError(
+            "Set NSE_ARCHIVE_DIR to the folder to fill and NSE_ARCHIVE_URL to the exchange's archive "
+            "(https://nsearchives.nseindia.com)."
+        )
+    return ArchiveDownload(
+        Path(settings.NSE_ARCHIVE_DIR),
+        Hosts(settings.NSE_ARCHIVE_URL, settings.NSE_SITE_URL),
+        Politeness(
+            wait_seconds=settings.NSE_DOWNLOAD_WAIT_SECONDS,
+            timeout_seconds=settings.NSE_DOWNLOAD_TIMEOUT_SECONDS,
+            file_seconds=settings.NSE_DOWNLOAD_FILE_SECONDS,
+            deadline_seconds=settings.NSE_DOWNLOAD_DEADLINE_SECONDS,
+            attempts=settings.NSE_DOWNLOAD_ATTEMPTS,
+        ),
+        days=settings.NSE_ARCHIVE_DAYS,
+        all_series=settings.NSE_ARCHIVE_SERIES == "all",
+    )
 
 
 _BUILDERS: dict[str, Callable[[], Provider]] = {"simulator": _simulator, "nse_archive": _nse_archive}

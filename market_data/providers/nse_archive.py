@@ -2,12 +2,12 @@
 
 Layout of the folder: bars in ``bhavcopy/`` or directly in it, ``lists/``, ``reports/<YYYY-MM-DD>/``, and with
 ``series="all"`` also ``bhavcopy_all_series/``, which then takes precedence for its dates. Everything but bars is
-optional; what is missing is told by ``findings``.
+optional; what is missing is told by ``findings``. With a download it is fetched into the folder first (``fetch``).
 """
 
 import contextlib
-from collections.abc import Iterable, Sequence
-from datetime import date, time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime, time
 from pathlib import Path
 
 import pandas as pd
@@ -32,12 +32,12 @@ from market_data.providers import (
     listed_frame,
     nse_lists,
 )
+from market_data.providers.nse_download import ArchiveDownload
+from market_data.providers.nse_download.shelf import daily_files
 from market_data.providers.nse_files import (
-    LAYOUTS,
     TRADED_SCHEMA,
     Layout,
     content_of,
-    layout_of,
     parsed_bars,
     traded_prices,
 )
@@ -64,31 +64,45 @@ class NseArchive:
         The folder.
     series
         ``eq`` reads ``bhavcopy/`` or the top folder only; ``all`` prefers ``bhavcopy_all_series/`` for its dates.
+    download
+        Fetches what is missing; the folder may then be empty.
 
     Raises
     ------
     ProviderError
-        When the folder does not exist or holds no daily file, or ``series`` is neither.
+        When the folder does not exist or holds no daily file and none can be fetched, or ``series`` is neither.
     """
 
     name = "nse_archive"
     kind = "real"
     calendar: str | None = "XBOM"
 
-    def __init__(self, root: Path, *, series: str = "eq") -> None:
+    def __init__(self, root: Path, *, series: str = "eq", download: ArchiveDownload | None = None) -> None:
         if not root.is_dir():
             raise ProviderError(f"{root} is not a folder; set NSE_ARCHIVE_DIR to the one with the exchange's files.")
         if series not in ("eq", "all"):
             raise ProviderError(f"NSE_ARCHIVE_SERIES is {series!r}; it must be eq or all.")
         self.root = root
         self.series = series
+        self._download = download
         self._files: dict[date, tuple[Path, Layout]] = {}
         self._seen: tuple[int, ...] = ()
-        if not self._daily_files():
+        if download is None and not self._daily_files():
             raise ProviderError(
                 f"{root} holds no daily file of bars (sec_bhavdata_full_01012026.csv and the like), neither directly "
-                "nor in bhavcopy/; set NSE_ARCHIVE_DIR to the folder above."
+                "nor in bhavcopy/; set NSE_ARCHIVE_DIR to the folder above, or NSE_ARCHIVE_URL to have them downloaded."
             )
+
+    def fetch(
+        self,
+        session: date,
+        sessions_between: Callable[[date, date], list[date]],
+        asked_at: datetime,
+        report: Callable[[int, int], None],
+    ) -> None:
+        """Download what is missing up to a session; without a download the folder is what somebody else fills."""
+        if self._download is not None:
+            self._download.fetch(session, sessions_between, asked_at, report)
 
     def sessions(self, start: date | None, end: date) -> list[date]:
         """Return the dates with a daily file from ``start`` to ``end``, ascending; the files are not opened."""
@@ -225,8 +239,10 @@ class NseArchive:
                     "Unpack the daily report pack into reports/YYYY-MM-DD/.",
                 )
             )
-        covered, newest = self.official_coverage(), max(self._daily_files())
-        if covered is not None and covered < newest:
+        if self._download is not None:
+            found += self._download.findings()
+        covered, newest = self.official_coverage(), max(self._daily_files(), default=None)
+        if covered is not None and newest is not None and covered < newest:
             message = (
                 f"Official corporate actions end on {covered}, bars on {newest}: later ones are inferred from prices."
             )
@@ -251,7 +267,7 @@ class NseArchive:
         if state != self._seen:
             self._files = {}
             for folder in folders:
-                self._files.update(_files_in(folder))
+                self._files.update(daily_files(folder))
             self._seen = state
         return self._files
 
@@ -318,19 +334,6 @@ class NseArchive:
         by_tick_fund, by_tick_share = tick_claims(undecided)
         worded = frozenset(symbol for symbol in undecided["symbol"].unique() if worded_as_fund(symbol))
         return [*claims, by_tick_fund, Claim("fund", worded, "wording of the symbol"), by_tick_share]
-
-
-def _files_in(folder: Path) -> dict[date, tuple[Path, Layout]]:
-    """Recognise the daily files of a folder; of several for one date the layout that tells most wins."""
-    found: dict[date, tuple[Path, Layout]] = {}
-    for path in sorted(folder.iterdir()):
-        recognised = layout_of(path.name)
-        if recognised is None:
-            continue
-        layout, day = recognised
-        if day not in found or LAYOUTS.index(layout) < LAYOUTS.index(found[day][1]):
-            found[day] = (path, layout)
-    return found
 
 
 def _report_claims(pack: Path) -> list[Claim]:

@@ -5,7 +5,19 @@ import re
 
 from tests.architecture.sources import ROOT, app_files, tree
 
-READERS = {"text", "flag", "whole", "decimal", "choice", "folder", "words", "renamed", "mail_server"}
+READERS = {
+    "text",
+    "flag",
+    "whole",
+    "decimal",
+    "choice",
+    "folder",
+    "words",
+    "renamed",
+    "mail_server",
+    "seconds",
+    "address",
+}
 NOT_FOR_THE_FILE = {"IGNORE_DOTENV"}  # says whether the file is read at all
 
 

@@ -119,6 +119,9 @@ class Simulator:
         offered = found if start is not None else found[-self.offered_sessions :]
         return [day for day in offered if self._editions.lies_there(self._index[day], looked_at)]
 
+    def fetch(self, *_: object) -> None:
+        """Do nothing: the market is made here."""
+
     def fingerprint(self, session: date) -> SourceFingerprint:
         """Identify a session's content; its modification time is the session on which the edition came out."""
         content, at = self._content(session), self._at(session)

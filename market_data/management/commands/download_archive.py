@@ -1,0 +1,99 @@
+"""`manage.py download_archive --from D --to D`: fetch the exchange's files into the archive's folder now."""
+
+from argparse import ArgumentParser
+from datetime import date, timedelta
+from typing import IO, Any, cast
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from market_data import trading_calendar
+from market_data.job_command import checked_session, parsed_date
+from market_data.providers import ProviderError, archive_download
+from market_data.providers.nse_download import Outcome
+from market_data.tables import ready_tables
+
+_LINE_EVERY = 25
+
+
+class Command(BaseCommand):
+    """Downloads what is missing between two days; what is here and valid is not asked for again."""
+
+    help = (
+        "Download the exchange's daily files, lists and reports that are missing into NSE_ARCHIVE_DIR, politely: one"
+        " request after the other, with a wait between them. It may be interrupted; the next call goes on."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add the span of days and what to do beyond the usual."""
+        parser.add_argument("--from", dest="first", metavar="YYYY-MM-DD", help="first day (default: NSE_ARCHIVE_DAYS)")
+        parser.add_argument("--to", dest="last", metavar="YYYY-MM-DD", help="last day (default: the latest session)")
+        parser.add_argument("--again", action="store_true", help="ask also for what was not there when last asked for")
+        parser.add_argument("--reports", action="store_true", help="fetch the daily reports of all its sessions")
+
+    def handle(self, *_: object, **options: Any) -> None:
+        """Fetch, showing how far it has come, and say what came.
+
+        Raises
+        ------
+        CommandError
+            When a setting or a date is wrong, or something could not be had; what came stays.
+        """
+        ready_tables(self.stderr)
+        if settings.MARKET_DATA_PROVIDER != "nse_archive":
+            raise CommandError(
+                f"MARKET_DATA_PROVIDER is {settings.MARKET_DATA_PROVIDER}, not nse_archive: its sessions are not "
+                "the exchange's."
+            )
+        last = parsed_date(options["last"]) if options["last"] else checked_session(None)
+        first = parsed_date(options["first"]) if options["first"] else last - timedelta(days=settings.NSE_ARCHIVE_DAYS)
+        if first > last:
+            raise CommandError(f"--from {first} lies after --to {last}.")
+        outcome = self._fetched(first, last, again=options["again"], reports=options["reports"])
+        self.stdout.write(said(outcome, first, last))
+        if outcome.troubles:
+            raise CommandError(" ".join(dict.fromkeys(outcome.troubles)))
+
+    def _fetched(self, first: date, last: date, *, again: bool, reports: bool) -> Outcome:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        console = Console(file=cast("IO[str]", self.stderr))
+        with Progress(*columns, console=console, disable=not self.stderr.isatty()) as progress:
+            bar = progress.add_task("files", total=None)
+
+            def report(done: int, total: int) -> None:
+                progress.update(bar, completed=done, total=total)
+                if not self.stderr.isatty() and done % _LINE_EVERY == 0:
+                    self.stderr.write(f"{done} of {total} files")
+
+            try:
+                return archive_download().bring(
+                    first,
+                    last,
+                    trading_calendar.sessions_between,
+                    timezone.now(),
+                    report,
+                    again=again,
+                    reports=reports,
+                )
+            except (ProviderError, trading_calendar.CalendarError) as error:
+                raise CommandError(str(error)) from error
+
+
+def said(outcome: Outcome, first: date, last: date) -> str:
+    """Return what came of a download, in a few lines."""
+    lines = [f"{first} to {last}: {len(outcome.fetched)} files fetched, {len(outcome.revised)} replaced."]
+    if outcome.absent:
+        days = ", ".join(map(str, sorted(outcome.absent)[-10:]))
+        lines.append(f"The exchange has no daily file for {len(outcome.absent)} sessions of the calendar: {days}.")
+    if outcome.left:
+        lines.append(f"{outcome.left} sessions were not asked for: the download ended early.")
+    return "\n".join(lines)
