@@ -1,0 +1,103 @@
+"""A hash of each table's contents: what a reader can see, whoever wrote it and when.
+
+Two databases (or one, before and after) hold the same market exactly when these hashes are equal. Numbers are compared
+as PostgreSQL prints them, which for a float is the shortest text that reads back to the same number: equal means equal
+to the last bit. Identity numbers and the ids of runs are left out; of a time of writing only whether it is there is
+kept, so that a publication in force differs from a superseded one.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from django.db import connection, transaction
+from psycopg import sql
+
+MARKET_TABLES: Final = (
+    "stocks",
+    "historical_data",
+    "technical_indicators",
+    "stock_metrics",
+    "daily_suggested_stocks",
+    "publications",
+    "corporate_actions",
+    "symbol_changes",
+    "exchange_facts",
+    "source_files",
+    "financial_statements",
+    "fundamental_snapshots",
+    "findings",
+    "rejected_rows",
+    "table_totals",
+    "market_days",
+    "trained_models",
+)
+"""The contract's tables of the market, and what they rest on."""
+
+_IDENTITIES: Final = ("id", "run_id", "publication_id", "mtime_ns")
+_TIMES_OF_WRITING: Final = (
+    "created_at",
+    "last_updated",
+    "updated_at",
+    "read_at",
+    "published_at",
+    "superseded_at",
+    "trained_at",
+)
+
+
+def contract_hash(tables: Sequence[str] = MARKET_TABLES) -> dict[str, str]:
+    """Return table → hash of its rows, all read from one state of the database.
+
+    Parameters
+    ----------
+    tables : sequence of str
+        Tables to read, in any order.
+
+    Returns
+    -------
+    dict
+        Table → 32 hexadecimal digits. Rows are put in order by their own hashes, so that neither the order on disk
+        nor the lack of a natural key matters; a row that is there twice counts twice.
+
+    Notes
+    -----
+    A few seconds per 200,000 rows. Outside of a transaction a repeatable read of its own is used.
+    """
+    outermost = not connection.in_atomic_block
+    with transaction.atomic(), connection.cursor() as cursor:
+        if outermost:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        hashes = {}
+        for table in tables:
+            cursor.execute(_hash_query(table, _columns(table)))
+            hashes[table] = str(cursor.fetchone()[0])
+        return hashes
+
+
+def differences(found: dict[str, str], wanted: dict[str, str]) -> list[str]:
+    """Return the names of the tables whose hashes differ, or that only one side has."""
+    return sorted(table for table in found.keys() | wanted.keys() if found.get(table) != wanted.get(table))
+
+
+def _columns(table: str) -> list[str]:
+    """Return a table's columns by name: a restored table may hold them in another order."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT attname FROM pg_attribute"
+            " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attname",
+            [table],
+        )
+        return [str(row[0]) for row in cursor.fetchall()]
+
+
+def _hash_query(table: str, columns: Sequence[str]) -> sql.Composed:
+    read = [
+        (sql.SQL("{} IS NULL") if column in _TIMES_OF_WRITING else sql.SQL("{}")).format(sql.Identifier(column))
+        for column in columns
+        if column not in _IDENTITIES
+    ]
+    # The hash of hashes stays small: joining the rows themselves would pass a text's limit of 1 GB on a real market.
+    return sql.SQL(
+        "SELECT md5(coalesce(string_agg(line, '' ORDER BY line COLLATE \"C\"), '')) FROM"
+        " (SELECT md5(ROW({read})::text) AS line FROM {table}) lines"
+    ).format(read=sql.SQL(", ").join(read), table=sql.Identifier(table))
