@@ -44,14 +44,14 @@ class Script:
 
 
 @pytest.fixture
-def script(monkeypatch: pytest.MonkeyPatch) -> Iterator[Script]:
+def script(settings: Any) -> Iterator[Script]:
     made = Script()
     steps = (
         Step("FIRST", made.compute, made.record, transient=(Flaky,)),
         Step("LONG", made.compute, made.record, chunks=lambda _: ["a", "b", "c"]),
     )
     saga.register(Saga("drill", "Drill", steps))
-    monkeypatch.setattr(saga_engine, "BACK_OFF_SECONDS", (0,))
+    settings.STEP_PAUSE_SECONDS = 0
     yield made
     del saga._sagas["drill"]
 
