@@ -165,11 +165,10 @@ def _next_sequence() -> int:
     with connection.cursor() as cursor:
         # Whoever hangs here (stopped, or cut off) must not keep all others from creating runs.
         cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '5min'")
-        cursor.execute(
-            "SELECT pg_advisory_xact_lock(%s), coalesce((SELECT max(sequence) FROM pipeline_runs), 0) + 1",
-            [_SEQUENCE_LOCK],
-        )
-        return int(cursor.fetchone()[1])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_SEQUENCE_LOCK])
+        # A statement of its own: it must see what was committed while the lock was waited for.
+        cursor.execute("SELECT coalesce(max(sequence), 0) + 1 FROM pipeline_runs")
+        return int(cursor.fetchone()[0])
 
 
 def missing_prerequisites(run: PipelineRun) -> list[str]:

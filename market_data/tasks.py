@@ -4,18 +4,21 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 
+from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from django_q.conf import Conf
 from django_q.models import OrmQ
 from django_q.tasks import async_task
 
 from market_data import runs, saga_engine, trading_calendar, workers
 from market_data.models import Heartbeat, PipelineRun, PipelineStep
-from market_data.reconnecting import DATABASE_LOST
+from market_data.reconnecting import DATABASE_LOST, patiently
 from market_data.saga import AlreadyRunning, saga_of
 
 ADVANCE = "market_data.tasks.advance_run"
+START = "market_data.tasks.start_scheduled"
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +43,16 @@ def start_scheduled(job: str, waits_for: Sequence[str], stands_for: str, intende
         ``same day``, ``evening before`` or ``none``.
     intended : str
         Planned time, ISO 8601 with offset.
+
+    Notes
+    -----
+    A second delivery of the same planned time changes nothing. The queue forgets a task that failed, and with it the
+    evening's job: a restart of the database is waited for.
     """
+    return patiently(_started, job, waits_for, stands_for, intended)
+
+
+def _started(job: str, waits_for: Sequence[str], stands_for: str, intended: str) -> str:
     planned = timezone.localtime(parse_datetime(intended))
     known = PipelineRun.objects.filter(job=job, intended_at=planned).first()
     if known:  # delivered before, by a worker that may have died before it could deliver the run
@@ -81,13 +93,26 @@ def trigger(job: str, *, triggered_by: str, session: date | None = None) -> Pipe
 
 
 def heartbeat(cluster: str) -> None:
-    """Say that the cluster works, and pick up runs that wait or were dropped."""
+    """Say that the cluster works, and pick up what waits or was dropped."""
+    _release_planned(cluster)
     release_waiting()
     for run in PipelineRun.objects.filter(status=PipelineRun.Status.RUNNING):
         _without_the_others(_deliver_dropped, run, cluster)
     Heartbeat.objects.update_or_create(
         cluster=cluster, defaults={"finished_at": timezone.now(), "worker": workers.identity()}
     )
+
+
+def _release_planned(cluster: str) -> None:
+    """Have planned starts given out again whose worker is silent: the queue itself waits for hours.
+
+    A start takes milliseconds, and a second delivery of the same planned time changes nothing.
+    """
+    silent = timedelta(seconds=Conf.RETRY - settings.STEP_LEASE_SECONDS)
+    now = timezone.now()
+    for fetched in OrmQ.objects.filter(key=cluster, lock__gt=now, lock__lt=now + silent):
+        if fetched.task.get("func") == START:
+            OrmQ.objects.filter(pk=fetched.pk).update(lock=now)
 
 
 def _deliver_dropped(run: PipelineRun, cluster: str) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 import threading
 import time
 from argparse import ArgumentParser
@@ -62,5 +61,6 @@ class Command(BaseCommand):
 
 def _end_with_parent() -> None:
     """Wait for the end of a pipe that the parent never writes to; the kernel closes it however the parent ends."""
-    sys.stdin.buffer.read()
+    while os.read(0, 1):  # not sys.stdin: its lock, held by a daemon thread, aborts the interpreter's end
+        pass
     os._exit(1)

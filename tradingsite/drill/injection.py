@@ -1,0 +1,83 @@
+"""Breaks this process from within: at a chosen statement, or in the middle of a COPY; and tells who claimed what when.
+
+Statements are counted on the main thread's connection, which is the one that claims, writes and commits.
+"""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import psycopg
+from django.db import connection
+
+Place = Literal["before", "after", "copy"]
+_CLAIMS = "UPDATE pipeline_execution_tracking SET status = 'running', attempts"
+
+
+@dataclass(frozen=True)
+class Injection:
+    """What happens to a worker from within.
+
+    Attributes
+    ----------
+    number
+        The how manieth statement, or COPY; 0 is none.
+    place
+        Before the statement, after it, or halfway through the data of a COPY.
+    sends
+        What the process sends itself.
+    """
+
+    number: int = 0
+    place: Place = "before"
+    sends: signal.Signals = signal.SIGKILL
+
+
+class Counter:
+    """Counts statements and COPYs, sends the signal at the chosen one, and writes events as lines of JSON to a pipe."""
+
+    def __init__(self, injection: Injection, pipe: int) -> None:
+        self.statements = 0
+        self.copies = 0
+        self._injection = injection
+        self._pipe = pipe
+
+    def install(self) -> None:
+        """Begin to count on this process's connection."""
+        connection.execute_wrappers.append(self._statement)
+        write = psycopg.Copy.write
+
+        def broken_write(copy: Any, data: Any) -> None:
+            self.copies += 1
+            if self._is_here("copy", self.copies):
+                half = bytes(data)[: len(data) // 2]
+                write(copy, half)
+                self._strike()
+            write(copy, data)
+
+        psycopg.Copy.write = broken_write  # type: ignore[method-assign]
+
+    def say(self, **event: Any) -> None:
+        """Tell whoever watches; one write of a short line arrives whole."""
+        os.write(self._pipe, (json.dumps({"at": time.monotonic(), "pid": os.getpid(), **event}) + "\n").encode())
+
+    def _statement(self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any) -> Any:
+        self.statements += 1
+        if self._is_here("before", self.statements):
+            self._strike()
+        result = execute(sql, params, many, context)
+        if isinstance(sql, str) and sql.startswith(_CLAIMS) and context["cursor"].rowcount == 1:
+            self.say(claimed=params["id"])
+        if self._is_here("after", self.statements):
+            self._strike()
+        return result
+
+    def _is_here(self, place: Place, number: int) -> bool:
+        return self._injection.place == place and self._injection.number == number
+
+    def _strike(self) -> None:
+        os.kill(os.getpid(), self._injection.sends)
