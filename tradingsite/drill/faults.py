@@ -7,8 +7,8 @@ from outside happens at a random moment of the evening.
 import os
 import random
 import signal
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 from tradingsite.drill.injection import Injection
 
@@ -125,6 +125,25 @@ KINDS: dict[Draw, float] = {
     _disk_full: 5,
 }
 """Draw → weight."""
+
+
+_COPYING = ("SYMBOL_MASTER", "HISTORICAL_DATA", "TECHNICAL_INDICATORS", "COMPREHENSIVE_METRICS", "PUBLISH")
+_WORTH_STOPPING = ("HISTORICAL_DATA", "CSV_EXPORT", "PUBLISH")
+
+
+def systematic(steps: Sequence[str]) -> list[Fault]:
+    """Return the faults that strike every step in turn: before and after its commit, in its COPY, at lease expiry."""
+    faults = []
+    for step in steps:
+        faults.append(Fault(f"worker killed before the commit of {step}", Injection(1, "before commit", step)))
+        cluster = Fault(f"cluster killed after the commit of {step}", Injection(1, "after commit", step))
+        faults.append(replace(cluster, strike="kill_all", workers=WORKERS_OF_A_CLUSTER))
+        if step in _COPYING:
+            faults.append(Fault(f"worker killed inside COPY of {step}", Injection(1, "copy", step)))
+        if step in _WORTH_STOPPING:
+            kind = f"worker stopped before the commit of {step} until others were done"
+            faults.append(Fault(kind, Injection(1, "before commit", step, signal.SIGSTOP)))
+    return faults
 
 
 def drawn(rng: random.Random, usual: Undisturbed) -> Fault:

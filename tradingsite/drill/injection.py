@@ -14,8 +14,11 @@ from typing import Any, Literal
 import psycopg
 from django.db import connection
 
-Place = Literal["before", "after", "copy"]
+from market_data.models import PipelineStep
+
+Place = Literal["before", "after", "copy", "before commit", "after commit"]
 _CLAIMS = "UPDATE pipeline_execution_tracking SET status = 'running', attempts"
+_LAST_WRITE = 'UPDATE "pipeline_runs" SET "options"'
 
 
 @dataclass(frozen=True)
@@ -25,15 +28,19 @@ class Injection:
     Attributes
     ----------
     number
-        The how manieth statement, or COPY; 0 is none.
+        The how manieth statement, block of COPY, or commit; 0 is none. Counted within `step` where one is named.
     place
-        Before the statement, after it, or halfway through the data of a COPY.
+        Before the statement, after it, or halfway through a block of COPY; when all of a step is written and only the
+        commit is missing; or when that has come through.
+    step
+        Only in this step; empty: anywhere.
     sends
         What the process sends itself.
     """
 
     number: int = 0
     place: Place = "before"
+    step: str = ""
     sends: signal.Signals = signal.SIGKILL
 
 
@@ -45,6 +52,9 @@ class Counter:
         self.copies = 0
         self._injection = injection
         self._pipe = pipe
+        self._step = ""
+        self._commits = 0
+        self._is_written = False
 
     def install(self) -> None:
         """Begin to count on this process's connection."""
@@ -67,17 +77,33 @@ class Counter:
 
     def _statement(self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any) -> Any:
         self.statements += 1
+        if self._is_written and not connection.in_atomic_block:
+            self._is_written = False
+            if self._is_here("after commit", self._commits):
+                self._strike()
         if self._is_here("before", self.statements):
             self._strike()
         result = execute(sql, params, many, context)
-        if isinstance(sql, str) and sql.startswith(_CLAIMS) and context["cursor"].rowcount == 1:
-            self.say(claimed=params["id"])
+        text = sql if isinstance(sql, str) else ""
+        if text.startswith(_CLAIMS) and context["cursor"].rowcount == 1:
+            self._claimed(params["id"])
+        if text.startswith(_LAST_WRITE):
+            self._commits, self._is_written = self._commits + 1, True
+            if self._is_here("before commit", self._commits):
+                self._strike()
         if self._is_here("after", self.statements):
             self._strike()
         return result
 
+    def _claimed(self, step_id: int) -> None:
+        self.say(claimed=step_id)
+        if self._injection.step:
+            self._commits = self.copies = 0
+            self._step = PipelineStep.objects.values_list("name", flat=True).get(pk=step_id)
+
     def _is_here(self, place: Place, number: int) -> bool:
-        return self._injection.place == place and self._injection.number == number
+        wanted = self._injection
+        return wanted.place == place and wanted.number == number and wanted.step in ("", self._step)
 
     def _strike(self) -> None:
         os.kill(os.getpid(), self._injection.sends)

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-from market_data.saga import sagas
+from market_data.saga import saga_of, sagas
 from tradingsite.drill import consumer, market
-from tradingsite.drill.faults import Fault, Undisturbed, drawn
+from tradingsite.drill.faults import Fault, Undisturbed, drawn, systematic
 from tradingsite.drill.rounds import Ground, Outcome, Round, played, rng_of
 from tradingsite.embedded import EmbeddedPostgres
 
@@ -64,13 +64,26 @@ class Drill:
                 raise RuntimeError(f"Two evenings in peace differ, so nothing can be compared: {'; '.join(again)}")
         self._usual[template] = Undisturbed(one.seconds, one.counted("statements"), one.counted("copies"))
 
+    def each_step(self) -> list[tuple[Fault, str]]:
+        """Return the faults that strike every step of the evening in turn, with the template that has the step."""
+        templates = {job: template for template, jobs in reversed(_EVENINGS.items()) for job in jobs}
+        found = []
+        for job, template in templates.items():
+            if template in self._usual:
+                steps = [step.name for step in saga_of(job).steps]
+                found += [(fault, template) for fault in systematic(steps)]
+        return found
+
+    def play(self, number: int, fault: Fault, template: str) -> Outcome:
+        """Play a fault on a template's evening."""
+        return played(self._ground, number, fault, template, len(_EVENINGS[template]), self._wanted[template])
+
     def round(self, number: int) -> Outcome:
         """Play a round; the same seed and number give the same fault."""
         rng = rng_of(self._seed, number)
         training = self._training_every and number % self._training_every == 0
         template = "evening_with_training" if training else "evening"
-        fault = drawn(rng, self._usual[template])
-        return played(self._ground, number, fault, template, len(_EVENINGS[template]), self._wanted[template])
+        return self.play(number, drawn(rng, self._usual[template]), template)
 
 
 def _import_everything() -> None:

@@ -27,7 +27,7 @@ from tradingsite.drill.faults import Fault, kill
 from tradingsite.drill.injection import Counter, Injection
 from tradingsite.embedded import EmbeddedPostgres
 
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,10 @@ class Round:
             self._workers.discard(pid)
             self._stopped.discard(pid)
             if os.WIFSIGNALED(status) and not was_stopped:
-                self.struck_at = self.struck_at or time.monotonic()
+                if self.struck_at is None:
+                    self.struck_at = time.monotonic()
+                    if self._fault.strike == "kill_all":  # the whole cluster falls with its worker
+                        self.kill_all()
                 self._start()
             elif os.WIFEXITED(status) and os.WEXITSTATUS(status):
                 raise RuntimeError(f"worker {pid} ended with {os.WEXITSTATUS(status)}; see the drill's log")
@@ -259,6 +262,8 @@ def played(ground: Ground, number: int, fault: Fault, template: str, jobs: int, 
     finally:
         market.forget_connection()
     struck = one.struck_at is not None or fault.copies > 1 or fault.triggers > 0
+    if fault.injection.step and not struck:
+        differences = [*differences, "the fault never struck"]
     return Outcome(number, fault.kind, struck, one.recovery_seconds(), time.monotonic() - begun, tuple(differences))
 
 

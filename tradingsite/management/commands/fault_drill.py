@@ -3,6 +3,7 @@
 It works on a server and a database of its own, in a temporary folder; the user's database is not touched.
 """
 
+import json
 import os
 import statistics
 import subprocess
@@ -10,8 +11,11 @@ import sys
 import tempfile
 import time
 from argparse import ArgumentParser
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -20,6 +24,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tradingsite.embedded import EmbeddedServers
 from tradingsite.embedded_files import remove
+
+if TYPE_CHECKING:
+    # Imported where it plays: the module's server and settings are those of the process inside.
+    from tradingsite.drill.playing import Drill
+    from tradingsite.drill.rounds import Outcome
 
 LEASE_SECONDS = 2
 """Long enough for a worker that is merely slow on a busy machine, short enough to wait for in a round."""
@@ -38,6 +47,10 @@ class Command(BaseCommand):
         parser.add_argument(
             "--training-every", type=int, default=25, help="every so many rounds models are trained too; 0 never"
         )
+        parser.add_argument(
+            "--each-step", action="store_true", help="first strike every step of every job in turn, as planned faults"
+        )
+        parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")
         parser.add_argument("--only", type=int, metavar="ROUND", help="play this round of the seed again, alone")
         parser.add_argument("--inside", metavar="FOLDER", help="(used by the command itself)")
 
@@ -49,8 +62,8 @@ class Command(BaseCommand):
         CommandError
             When a round left a difference, or did not end.
         """
-        if options["rounds"] < 1 or options["symbols"] < 20:
-            raise CommandError("--rounds is at least 1 and --symbols at least 20.")
+        if options["rounds"] < 0 or options["symbols"] < 20:
+            raise CommandError("--rounds is at least 0 and --symbols at least 20.")
         if options["inside"]:
             self._play(Path(options["inside"]), options)
             return
@@ -61,6 +74,7 @@ class Command(BaseCommand):
                 given = [
                     f"--{name.replace('_', '-')}={options[name]}" for name in _PASSED_ON if options[name] is not None
                 ]
+                given += [f"--{name.replace('_', '-')}" for name in ("each_step", "json") if options[name]]
                 command = [sys.executable, "manage.py", "fault_drill", f"--inside={folder}", *given]
                 code = subprocess.run(command, cwd=settings.BASE_DIR, env=environment, check=False).returncode
         finally:
@@ -79,20 +93,22 @@ class Command(BaseCommand):
             f"made in {time.monotonic() - begun:.0f} s; an evening left in peace takes {usual.seconds:.2f} s,"
             f" {usual.statements} statements, {usual.copies} blocks of COPY"
         )
-        numbers = [options["only"]] if options["only"] is not None else list(range(1, options["rounds"] + 1))
+        plays = _plays(drill, options)
         columns = (TextColumn("rounds"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
         outcomes, begun = [], time.monotonic()
         with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
-            bar = progress.add_task("rounds", total=len(numbers))
-            for number in numbers:
-                outcomes.append(drill.round(number))
+            bar = progress.add_task("rounds", total=len(plays))
+            for play in plays:
+                outcomes.append(play())
                 progress.advance(bar)
-                self._note(outcomes, len(numbers), quiet=not progress.disable)
-        self.stdout.write(report(outcomes, time.monotonic() - begun))
+                self._note(outcomes, len(plays), quiet=not progress.disable)
+        seconds = time.monotonic() - begun
+        as_json = json.dumps({"seconds": seconds, "rounds": [asdict(one) for one in outcomes]})
+        self.stdout.write(as_json if options["json"] else report(outcomes, seconds))
         if any(one.differences for one in outcomes):
             raise CommandError("There are differences.")
 
-    def _note(self, outcomes: list[Any], total: int, *, quiet: bool) -> None:
+    def _note(self, outcomes: "list[Outcome]", total: int, *, quiet: bool) -> None:
         last = outcomes[-1]
         if last.differences:
             self.stderr.write(f"round {last.number}, {last.kind}: {'; '.join(last.differences)}")
@@ -100,6 +116,15 @@ class Command(BaseCommand):
             self.stderr.write(
                 f"{len(outcomes)} of {total} rounds, {sum(bool(one.differences) for one in outcomes)} differ"
             )
+
+
+def _plays(drill: "Drill", options: dict[str, Any]) -> "list[Callable[[], Outcome]]":
+    """Return what is to be played: each step in turn if wanted, then the rounds at random."""
+    if options["only"] is not None:
+        return [partial(drill.round, options["only"])]
+    planned = drill.each_step() if options["each_step"] else []
+    plays = [partial(drill.play, -place, fault, template) for place, (fault, template) in enumerate(planned, 1)]
+    return [*plays, *(partial(drill.round, number) for number in range(1, options["rounds"] + 1))]
 
 
 _PASSED_ON = ("rounds", "seed", "symbols", "training_every", "only")
@@ -124,13 +149,13 @@ def _environment(folder: Path, address: str, options: dict[str, Any]) -> dict[st
     }
 
 
-def report(outcomes: list[Any], seconds: float) -> str:
+def report(outcomes: "list[Outcome]", seconds: float) -> str:
     """Return what the rounds showed, on one screen."""
     from tradingsite.drill.rounds import tallied
 
     recoveries = sorted(one.recovery_seconds for one in outcomes if one.recovery_seconds is not None)
     different = [one for one in outcomes if one.differences]
-    lines = [f"rounds       {len(outcomes):>7,} in {seconds:,.0f} s, {seconds / len(outcomes):.2f} s a round"]
+    lines = [f"rounds       {len(outcomes):>7,} in {seconds:,.0f} s, {seconds / max(1, len(outcomes)):.2f} s a round"]
     lines += [f"  {kind:<36} {drawn:>5}, struck {struck:>5}" for kind, (drawn, struck) in tallied(outcomes).items()]
     lines.append(f"recoveries   {len(recoveries):>7,}")
     if recoveries:
