@@ -1,16 +1,20 @@
 """The four CSV files of a session and their manifest, all or nothing.
 
-Each file is written by COPY under a temporary name, flushed to the disk, then renamed; the manifest, with every file's
-hash, comes last. A folder holds a complete set of a session exactly when it holds that session's manifest.
+Each file is written by COPY under a temporary name and flushed to the disk; then all are renamed, the manifest, with
+every file's hash, last. Renaming is separate, so that a run can do it under its fence: an export whose worker was given
+up for dead puts nothing in place when it wakes. A folder holds a complete set of a session exactly when it holds that
+session's manifest.
 
 Point in time: nothing in the files was unknown at the close of the session. Asked for an older session, facts come from
 `stock_metrics` instead of `stocks`, and adjusted closes are scaled back to what they were then.
 """
 
+import errno
 import hashlib
 import json
 import os
 import re
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -68,8 +72,34 @@ class ExportedFile:
     columns: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class PreparedExport:
+    """A complete set under temporary names of its own, not yet to be seen."""
+
+    session: date
+    folder: Path
+    files: tuple[ExportedFile, ...]
+    suffix: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The files' names, in the order in which they are put in place: the manifest last."""
+        return (*(file.name for file in self.files), f"manifest_{self.session}.json")
+
+    def temporary(self, name: str) -> Path:
+        """Where a file lies until then."""
+        return self.folder / (name + self.suffix)
+
+
 def export_csv(session: date, folder: Path, run_id: str, report: Report) -> list[ExportedFile]:
-    """Write a session's four CSV files and their manifest.
+    """Write a session's four CSV files and their manifest: `prepared_export` and `put_in_place` in one."""
+    prepared = prepared_export(session, folder, run_id, report)
+    put_in_place(prepared)
+    return list(prepared.files)
+
+
+def prepared_export(session: date, folder: Path, run_id: str, report: Report) -> PreparedExport:
+    """Write a session's four CSV files and their manifest under temporary names.
 
     Parameters
     ----------
@@ -84,9 +114,9 @@ def export_csv(session: date, folder: Path, run_id: str, report: Report) -> list
 
     Returns
     -------
-    list of ExportedFile
-        The four, in the order of the contract. UTF-8, comma, a heading; NULL is an empty cell; times are ISO 8601 in
-        Indian time; texts that a spreadsheet would take for a formula begin with an apostrophe.
+    PreparedExport
+        The four, in the order of the contract, for `put_in_place`. UTF-8, comma, a heading; NULL is an empty cell;
+        times are ISO 8601 in Indian time; texts that a spreadsheet would take for a formula begin with an apostrophe.
 
     Raises
     ------
@@ -96,26 +126,60 @@ def export_csv(session: date, folder: Path, run_id: str, report: Report) -> list
         When a file cannot be completed. In both cases the files that were there are untouched.
     """
     _prepare(folder)
+    # What a killed export left, or one that hangs: it finds its files gone and puts none of them in place any more.
+    _remove_temporary(folder)
+    suffix = f".{os.getpid()}-{secrets.token_hex(4)}{_TEMPORARY}"
     written: list[ExportedFile] = []
     try:
         with _one_state_of_the_database():
             publications = publications_in_force(session)
             queries = file_queries(session, [int(entry["id"]) for entry in publications])
             for done, query in enumerate(queries, 1):
-                written.append(_written(query, session, folder))
+                written.append(_written(query, session, folder, suffix))
                 report(done, len(queries) + 1)
             manifest = _manifest(session, run_id, written, publications)
         _check_picks(written, publications)
-        _put_in_place(folder, written, session, manifest)
-    except OSError as error:
-        raise ExportError(
-            f"The CSV files of {session} could not be written to {folder}: {error.strerror or error}. "
-            "The files that were there are unchanged; make room or choose another EXPORT_DIR and run the export again."
-        ) from error
-    finally:
-        _remove_temporary(folder)
+        prepared = PreparedExport(session, folder, tuple(written), suffix)
+        _write_manifest(prepared, manifest)
+    except BaseException as error:
+        _remove_temporary(folder, suffix)
+        if isinstance(error, OSError):
+            raise _not_written(session, folder, error, "The files that were there are unchanged") from error
+        raise
     report(len(queries) + 1, len(queries) + 1)
-    return written
+    return prepared
+
+
+def put_in_place(prepared: PreparedExport) -> None:
+    """Give a prepared set its names: the old manifest leaves first and the new one comes last.
+
+    Raises
+    ------
+    ExportError
+        When that fails, or another export has taken this one's place meanwhile; the folder then holds the set that was
+        there, the other export's, or no manifest.
+    """
+    folder, last = prepared.folder, prepared.names[-1]
+    try:
+        if not all(prepared.temporary(name).is_file() for name in prepared.names):
+            raise FileNotFoundError(errno.ENOENT, "another export of the folder has begun since")
+        (folder / last).unlink(missing_ok=True)
+        for name in prepared.names:
+            if name == last:
+                _flush_names(folder)
+            prepared.temporary(name).replace(folder / name)
+        _flush_names(folder)
+    except OSError as error:
+        raise _not_written(prepared.session, folder, error, "No half of a set is in force") from error
+    finally:
+        _remove_temporary(folder, prepared.suffix)
+
+
+def _not_written(session: date, folder: Path, error: OSError, left: str) -> ExportError:
+    return ExportError(
+        f"The CSV files of {session} could not be written to {folder}: {error.strerror or error}. "
+        f"{left}; make room or choose another EXPORT_DIR and run the export again."
+    )
 
 
 def purge_exports(folder: Path, older_than: date) -> list[str]:
@@ -170,11 +234,11 @@ def _one_state_of_the_database() -> Iterator[None]:
         yield
 
 
-def _written(query: FileQuery, session: date, folder: Path) -> ExportedFile:
+def _written(query: FileQuery, session: date, folder: Path, suffix: str) -> ExportedFile:
     """Write one file under its temporary name."""
     name = f"{query.name}_{session}.csv"
     digest, size = hashlib.sha256(), 0
-    with (folder / (name + _TEMPORARY)).open("wb") as file, connection.cursor() as cursor:
+    with (folder / (name + suffix)).open("wb") as file, connection.cursor() as cursor:
         with cursor.copy(
             f"COPY ({query.sql}) TO STDOUT WITH (FORMAT csv, HEADER, ENCODING 'UTF8')", query.parameters
         ) as copy:
@@ -215,20 +279,11 @@ def _check_picks(written: list[ExportedFile], publications: list[dict[str, Any]]
         )
 
 
-def _put_in_place(folder: Path, written: list[ExportedFile], session: date, manifest: dict[str, Any]) -> None:
-    """Give the files their names; the old manifest leaves first and the new one comes last."""
-    final = folder / f"manifest_{session}.json"
-    temporary = folder / (final.name + _TEMPORARY)
-    with temporary.open("w", encoding="utf-8") as file:
+def _write_manifest(prepared: PreparedExport, manifest: dict[str, Any]) -> None:
+    with prepared.temporary(prepared.names[-1]).open("w", encoding="utf-8") as file:
         json.dump(manifest, file, indent=2, ensure_ascii=False)
         file.flush()
         os.fsync(file.fileno())
-    final.unlink(missing_ok=True)
-    for each in written:
-        (folder / (each.name + _TEMPORARY)).replace(folder / each.name)
-    _flush_names(folder)
-    temporary.replace(final)
-    _flush_names(folder)
 
 
 def _flush_names(folder: Path) -> None:
@@ -240,7 +295,7 @@ def _flush_names(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _remove_temporary(folder: Path) -> None:
-    """Remove what this export, or one that was killed, left half-written. One export runs at a time."""
-    for path in folder.glob(f"*{_TEMPORARY}"):
+def _remove_temporary(folder: Path, suffix: str = _TEMPORARY) -> None:
+    """Remove half-written files: one export's own, or those of all that went before."""
+    for path in folder.glob(f"*{suffix}"):
         path.unlink(missing_ok=True)

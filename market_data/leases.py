@@ -6,19 +6,20 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.utils import timezone
 
 from market_data.models import PipelineStep
 
-_BEAT_SECONDS = 1.0
+_LONGEST_BEAT_SECONDS = 1.0
+_BEATS_A_LEASE = 6
 _KEPT_LINES = 200
 
 logger = logging.getLogger(__name__)
 
 
 class LeaseKeeper:
-    """Renews a lease, and writes progress and log lines, each second until it is left.
+    """Renews a lease, and writes progress and log lines, each second (a short lease: oftener) until it is left.
 
     Parameters
     ----------
@@ -34,6 +35,7 @@ class LeaseKeeper:
         self.progress = 0.0
         self.lines = lines
         self._step_id, self._fence, self._lease_seconds = step_id, fence, lease_seconds
+        self._beat_seconds = min(_LONGEST_BEAT_SECONDS, lease_seconds / _BEATS_A_LEASE)
         self._left = threading.Event()
         self._thread = threading.Thread(target=self._beat, name=f"lease-{step_id}", daemon=True)
 
@@ -53,7 +55,7 @@ class LeaseKeeper:
 
     def _beat(self) -> None:
         try:
-            while not self._left.wait(_BEAT_SECONDS):
+            while not self._left.wait(self._beat_seconds):
                 self._renew()
         finally:
             connection.close()
@@ -65,7 +67,7 @@ class LeaseKeeper:
                 progress=self.progress,
                 log_lines=self.take_lines(),
             )
-        except DatabaseError:
+        except Error:
             # Out of reach for the moment: the lease runs out unless a later beat gets through.
             logger.warning("lease not renewed", extra={"step_id": self._step_id})
             connection.close()

@@ -7,13 +7,13 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Max, Min
+from django.db.models import F, Max, Min
 from django.utils import timezone
 
 from market_data import ingest
+from market_data.claims import wait_for_commits
 from market_data.models import PipelineRun, PipelineStep, SourceFile, TableTotal
 from market_data.saga import AlreadyRunning, NotRetryable, OtherMarket, Saga, SagaError, condition_holds, saga_of
-from market_data.saga_engine import wait_for_commits
 from stocks import bulk
 
 _BEGIN_LOCK = 5002
@@ -43,12 +43,13 @@ def create_run(
     """
     saga = saga_of(job)
     _refuse_other_market()
-    now = timezone.now()
     try:
         with transaction.atomic():
+            sequence, now = _next_sequence(), timezone.now()
+            _refuse_second(job, intended_at)
             run = PipelineRun.objects.create(
                 id=_free_id(job, now),
-                sequence=_next_sequence(),
+                sequence=sequence,
                 job=job,
                 session=session,
                 provider=settings.MARKET_DATA_PROVIDER,
@@ -63,12 +64,25 @@ def create_run(
             )
             steps = [PipelineStep(run=run, name=step.name, order=order) for order, step in enumerate(saga.steps)]
             PipelineStep.objects.bulk_create(steps)
-    except IntegrityError as error:
-        active = PipelineRun.objects.filter(job=job, status__in=PipelineRun.ACTIVE).first()
-        if active is None:
-            raise
-        raise AlreadyRunning(job, active.id) from error
+    except IntegrityError as error:  # a failed run of the job was retried at the same moment
+        raise _already_running(job, error) from error
     return run
+
+
+def _refuse_second(job: str, intended_at: datetime | None) -> None:
+    """Refuse a second run beside an active one, and a second one for the same planned time; under the lock."""
+    active = PipelineRun.objects.filter(job=job, status__in=PipelineRun.ACTIVE).first()
+    planned = (
+        PipelineRun.objects.filter(job=job, intended_at=intended_at) if intended_at else PipelineRun.objects.none()
+    )
+    other = planned.first() or active
+    if other:
+        raise AlreadyRunning(job, other.id)
+
+
+def _already_running(job: str, error: IntegrityError) -> AlreadyRunning | IntegrityError:
+    active = PipelineRun.objects.filter(job=job, status__in=PipelineRun.ACTIVE).first()
+    return error if active is None else AlreadyRunning(job, active.id)
 
 
 def retry_failed(run_id: str, triggered_by: str) -> tuple[PipelineRun, list[str]]:
@@ -95,6 +109,7 @@ def retry_failed(run_id: str, triggered_by: str) -> tuple[PipelineRun, list[str]
         steps.update(
             status=PipelineStep.Status.PENDING,
             attempts=0,
+            fence=F("fence") + 1,
             not_before=None,
             lease_until=None,
             reason="",
@@ -103,7 +118,11 @@ def retry_failed(run_id: str, triggered_by: str) -> tuple[PipelineRun, list[str]
         )
         run.status, run.reason, run.ended_at = PipelineRun.Status.RUNNING, "", None
         run.aliases = [*run.aliases, f"retry_{timezone.localtime():%Y%m%d_%H%M%S}"]
-        run.save(update_fields=["status", "reason", "ended_at", "aliases"])
+        try:
+            with transaction.atomic():
+                run.save(update_fields=["status", "reason", "ended_at", "aliases"])
+        except IntegrityError as error:  # a new run of the job was created at the same moment
+            raise _already_running(run.job, error) from error
     logger.info("retry", extra={"run": run.id, "steps": names, "by": triggered_by})
     return run, names
 
@@ -146,6 +165,7 @@ def _free_id(job: str, now: datetime) -> str:
 
 
 def _next_sequence() -> int:
+    """Return the next number, under a lock until the transaction ends, so that runs are created one after the other."""
     _let_none_begin()
     return int(PipelineRun.objects.aggregate(latest=Max("sequence"))["latest"] or 0) + 1
 
@@ -176,11 +196,11 @@ def record_skipped(
     job: str, reason: str, *, session: date | None = None, intended_at: datetime | None = None
 ) -> PipelineRun:
     """Keep a run that was planned and not done, with the reason."""
-    now = timezone.now()
     with transaction.atomic():
+        sequence, now = _next_sequence(), timezone.now()
         return PipelineRun.objects.create(
             id=_free_id(job, now),
-            sequence=_next_sequence(),
+            sequence=sequence,
             job=job,
             session=session,
             provider=settings.MARKET_DATA_PROVIDER,
@@ -329,4 +349,6 @@ def _has_written(run: PipelineRun) -> bool:
 def _let_none_begin() -> None:
     """Keep runs from beginning until the end of the transaction; roll backs wait for one another here too."""
     with connection.cursor() as cursor:
+        # Whoever hangs here (stopped, or cut off) must not keep all others from creating runs.
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '5min'")
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_BEGIN_LOCK])

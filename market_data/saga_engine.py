@@ -1,32 +1,32 @@
-"""The saga engine: claims steps, runs them under a lease, commits them whole or not at all, picks up what was dropped.
+"""The saga engine: runs steps under a lease, commits them whole or not at all, picks up what was dropped.
 
-The row of a step *is* its state. One conditional UPDATE claims it, counting the attempt and raising its fence; a lease,
-renewed over a connection of its own, holds it. What a step computes is written in one transaction which first takes the
-step's advisory lock and compares the fence: a worker that lost its lease in the meantime is refused there. The advisory
-lock stands in for a row lock so that lease, progress and log lines of the same row stay writable during a long write.
-A delivery of the same run may come any number of times: who claims nothing does nothing.
+The row of a step *is* its state: `claims` says who may work on it, a lease, renewed over a connection of its own, holds
+it, and what it computes is written in one transaction that the fence guards. A delivery of the same run may come any
+number of times: who claims nothing does nothing. A database that goes away and comes back costs an attempt, not a run.
 """
 
 import logging
-import os
-import socket
 import time
 import traceback
 from datetime import timedelta
 from typing import Any
 
-from django.db import DatabaseError, connection, transaction
+from django.conf import settings
+from django.db import connection, transaction
 from django.utils import timezone
 
+from market_data import claims, workers
 from market_data.leases import LeaseKeeper
 from market_data.models import PipelineRun, PipelineStep
+from market_data.reconnecting import DATABASE_LOST, patiently
 from market_data.saga import FenceLost, Listener, NotYet, Step, StepContext, StepFailed, saga_of
 
-LEASE_SECONDS = 60
-BACK_OFF_SECONDS = (20, 60, 180)
+PAUSE_GROWTH = 3
+"""Each pause between attempts is so many times the one before: 20, 60, 180 seconds."""
+
 ASK_AGAIN_SECONDS = 300
 ASK_AGAIN_FOR = timedelta(hours=4)
-_LOCK_CLASS = 5001
+_LOOK_AGAIN_SECONDS = 0.5
 
 logger = logging.getLogger(__name__)
 
@@ -45,8 +45,7 @@ def advance(run_id: str, *, listener: Listener | None = None, wait: bool = False
     """
     memo: dict[str, Any] = {}
     while True:
-        run = PipelineRun.objects.get(pk=run_id)
-        step = run.steps.exclude(status=PipelineStep.Status.COMPLETED).order_by("order").first()
+        run, step = patiently(_state, run_id)
         if run.status != PipelineRun.Status.RUNNING:
             return run
         if run.is_replay and not saga_of(run.job).replays:
@@ -56,13 +55,19 @@ def advance(run_id: str, *, listener: Listener | None = None, wait: bool = False
         if step.status in (PipelineStep.Status.FAILED, PipelineStep.Status.ERRORED):
             return _finished(run, PipelineRun.Status.FAILED, step.reason)
         definition = saga_of(run.job).step(step.name)
-        if not _claim(step, definition):
-            pause = _pause(step, definition)
+        if patiently(claims.claim, step, definition.max_attempts):
+            _execute(StepContext(run, step, listener, memo=memo, began=timezone.now()), definition)
+        elif not patiently(claims.give_up, step, definition.max_attempts):
+            pause = patiently(_pause, step)
             if not wait or pause is None:
-                return PipelineRun.objects.get(pk=run_id)
+                return patiently(_state, run_id)[0]
             time.sleep(pause)
-            continue
-        _execute(StepContext(run, step, listener, memo=memo, began=timezone.now()), definition)
+
+
+def _state(run_id: str) -> tuple[PipelineRun, PipelineStep | None]:
+    """Return a run and the first of its steps that is not complete."""
+    run = PipelineRun.objects.get(pk=run_id)
+    return run, run.steps.exclude(status=PipelineStep.Status.COMPLETED).order_by("order").first()
 
 
 def _passed_over(run: PipelineRun) -> PipelineRun:
@@ -75,67 +80,37 @@ def _passed_over(run: PipelineRun) -> PipelineRun:
 
 
 def is_held(run: PipelineRun) -> bool:
-    """Whether a worker holds a living lease on one of the run's steps."""
+    """Whether a worker that may be alive holds a lease on one of the run's steps."""
     held = run.steps.filter(status=PipelineStep.Status.RUNNING, lease_until__gt=timezone.now())
-    return held.exists()
+    return any(not workers.has_ended(worker) for worker in held.values_list("worker", flat=True))
 
 
-def wait_for_commits(run: PipelineRun) -> None:
-    """Wait until no worker, not even one past its fence, is within a commit of the run; none gets into one afterwards.
-
-    Holds the locks of the run's steps until the end of the caller's transaction.
-    """
-    with connection.cursor() as cursor:
-        for step in run.steps.order_by("pk"):
-            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s::int)", [_LOCK_CLASS, step.pk])
-
-
-def _claim(step: PipelineStep, definition: Step) -> bool:
-    """Take the step in one conditional UPDATE; of any number of simultaneous deliveries one wins."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE pipeline_execution_tracking SET status = 'running', attempts = attempts + 1, fence = fence + 1,"
-            " worker = %s, lease_until = now() + make_interval(secs => %s),"
-            " started_at = coalesce(started_at, now()), ended_at = NULL, reason = ''"
-            " WHERE id = %s AND status IN ('pending', 'running') AND (lease_until IS NULL OR lease_until < now())"
-            " AND (not_before IS NULL OR not_before <= now()) AND attempts < %s"
-            " AND pg_try_advisory_xact_lock(%s, id::int)"
-            " RETURNING fence, attempts",
-            [f"{socket.gethostname()}:{os.getpid()}", LEASE_SECONDS, step.pk, definition.max_attempts, _LOCK_CLASS],
-        )
-        row = cursor.fetchone()
-    if row is None:
-        return False
-    step.fence, step.attempts = row
-    step.refresh_from_db(fields=["watermark", "records_processed", "log_lines"])
-    return True
-
-
-def _pause(step: PipelineStep, definition: Step) -> float | None:
-    """Seconds until the step may be claimed; None when in other hands or out of attempts (which is then recorded)."""
+def _pause(step: PipelineStep) -> float | None:
+    """Seconds until it is worth asking for the step again; None when it is in other hands or done."""
     step.refresh_from_db()
     now = timezone.now()
-    held = step.lease_until is not None and step.lease_until > now
-    if not held and step.attempts >= definition.max_attempts and step.status != PipelineStep.Status.COMPLETED:
-        reason = (
-            f"{step.name} was begun {step.attempts} times and never ended: its worker died each time."
-            " See the log, then retry the run."
-        )
-        _ended(step, PipelineStep.Status.ERRORED, reason, "")
-        return 0.0
+    if step.status not in (PipelineStep.Status.PENDING, PipelineStep.Status.RUNNING):
+        return None
     if step.not_before is not None and step.not_before > now:
         return (step.not_before - now).total_seconds()
-    return None
+    held = step.lease_until is not None and step.lease_until > now and not workers.has_ended(step.worker)
+    return None if held else _LOOK_AGAIN_SECONDS
 
 
 def _execute(context: StepContext, definition: Step) -> None:
     run, step = context.run, context.step
-    with LeaseKeeper(step.pk, step.fence, LEASE_SECONDS, list(step.log_lines)) as context.keeper:
+    with LeaseKeeper(step.pk, step.fence, settings.STEP_LEASE_SECONDS, list(step.log_lines)) as context.keeper:
         try:
             _work(context, definition)
         except FenceLost:
+            # Whoever took it over has gone on since: what this process remembers of the run is of the past.
+            context.memo.clear()
             logger.warning("step taken over", extra={"run": run.id, "step": step.name})
         except definition.transient as error:
+            _postponed(context, definition, error)
+        except DATABASE_LOST as error:
+            context.memo.clear()
+            connection.close()
             _postponed(context, definition, error)
         except NotYet as error:
             _asked_again(run, step, error)
@@ -164,23 +139,10 @@ def _work(context: StepContext, definition: Step) -> None:
         context.base, context.share = position / len(labels), 1 / len(labels)
         payload = definition.compute(context, label)
         with transaction.atomic():
-            _hold(step)
+            claims.hold(step)
             step.records_processed += definition.record(context, payload)
             _committed(context, label, last=position == len(labels) - 1)
         context.report(1, 1)
-
-
-def _hold(step: PipelineStep) -> None:
-    """Take the step's lock for this transaction, and go on only as its present holder."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s::int)", [_LOCK_CLASS, step.pk])
-        cursor.execute(
-            "SELECT 1 FROM pipeline_execution_tracking s JOIN pipeline_runs r ON r.id = s.run_id"
-            " WHERE s.id = %s AND s.fence = %s AND s.status = 'running' AND r.status = 'running'",
-            [step.pk, step.fence],
-        )
-        if cursor.fetchone() is None:
-            raise FenceLost
 
 
 def _committed(context: StepContext, label: str, *, last: bool) -> None:
@@ -195,6 +157,9 @@ def _committed(context: StepContext, label: str, *, last: bool) -> None:
             "worker": "",
         }
         change["log_lines"] = context.keeper.take_lines()
+    else:
+        # Attempts count deaths without progress: a long load may survive any number of restarts.
+        change["attempts"] = context.step.attempts = 1
     PipelineStep.objects.filter(pk=context.step.pk).update(**change)
     PipelineRun.objects.filter(pk=context.run.pk).update(summary=context.run.summary, options=context.run.options)
 
@@ -202,16 +167,16 @@ def _committed(context: StepContext, label: str, *, last: bool) -> None:
 def _postponed(context: StepContext, definition: Step, error: Exception) -> None:
     step = context.step
     if step.attempts >= definition.max_attempts:
-        _ended(step, PipelineStep.Status.FAILED, f"{error} (after {step.attempts} attempts)", "")
+        _ended(step, PipelineStep.Status.FAILED, f"{str(error).strip()} (after {step.attempts} attempts)", "")
         return
-    pause = BACK_OFF_SECONDS[min(step.attempts, len(BACK_OFF_SECONDS)) - 1]
-    context.log("postponed", reason=str(error), seconds=pause)
+    pause = settings.STEP_PAUSE_SECONDS * PAUSE_GROWTH ** (step.attempts - 1)
+    context.log("postponed", reason=str(error).strip(), seconds=pause)
     _update_held(
         step,
         status=PipelineStep.Status.PENDING,
         lease_until=None,
         not_before=timezone.now() + timedelta(seconds=pause),
-        reason=str(error),
+        reason=str(error).strip(),
     )
 
 
@@ -240,16 +205,16 @@ def _ended(step: PipelineStep, status: str, reason: str, trace: str) -> None:
 
 
 def _update_held(step: PipelineStep, **change: Any) -> None:
-    """Change the row only while this worker's fence is the present one."""
+    """Change the row only while this worker holds it; a commit whose answer was lost may have completed it."""
+    held = PipelineStep.objects.filter(pk=step.pk, fence=step.fence, status=PipelineStep.Status.RUNNING)
     try:
-        PipelineStep.objects.filter(pk=step.pk, fence=step.fence).update(**change)
-    except DatabaseError:
-        # The database went away under the step: the lease runs out, and another delivery takes the step over.
+        patiently(held.update, **change)
+    except DATABASE_LOST:
+        # It stays away: the lease runs out, and another delivery takes the step over.
         logger.exception("state not saved", extra={"step": step.name})
 
 
 def _finished(run: PipelineRun, status: PipelineRun.Status, reason: str = "") -> PipelineRun:
-    PipelineRun.objects.filter(pk=run.pk, status=PipelineRun.Status.RUNNING).update(
-        status=status, reason=reason, ended_at=timezone.now()
-    )
-    return PipelineRun.objects.get(pk=run.pk)
+    running = PipelineRun.objects.filter(pk=run.pk, status=PipelineRun.Status.RUNNING)
+    patiently(running.update, status=status, reason=reason, ended_at=timezone.now())
+    return patiently(PipelineRun.objects.get, pk=run.pk)

@@ -33,8 +33,8 @@ MARKET_TABLES: Final = (
 )
 """The contract's tables of the market, and what they rest on."""
 
-_IDENTITIES: Final = ("id", "run_id", "publication_id", "mtime_ns")
-_TIMES_OF_WRITING: Final = (
+IDENTITIES: Final = ("id", "run_id", "publication_id", "mtime_ns")
+TIMES_OF_WRITING: Final = (
     "created_at",
     "last_updated",
     "updated_at",
@@ -92,9 +92,9 @@ def _columns(table: str) -> list[str]:
 
 def _hash_query(table: str, columns: Sequence[str]) -> sql.Composed:
     read = [
-        (sql.SQL("{} IS NULL") if column in _TIMES_OF_WRITING else sql.SQL("{}")).format(sql.Identifier(column))
+        (sql.SQL("{} IS NULL") if column in TIMES_OF_WRITING else sql.SQL("{}")).format(sql.Identifier(column))
         for column in columns
-        if column not in _IDENTITIES
+        if column not in IDENTITIES
     ]
     # The hash of hashes stays small: joining the rows themselves would pass a text's limit of 1 GB on a real market.
     return sql.SQL(

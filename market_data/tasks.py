@@ -1,22 +1,24 @@
 """What the queue runs: a task carries a run's id and may be delivered any number of times."""
 
 import logging
-import os
-import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 
+from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from django_q.conf import Conf
 from django_q.models import OrmQ
 from django_q.tasks import async_task
 
-from market_data import runs, saga_engine, trading_calendar
+from market_data import runs, saga_engine, trading_calendar, workers
 from market_data.models import Heartbeat, PipelineRun, PipelineStep
+from market_data.reconnecting import DATABASE_LOST, patiently
 from market_data.saga import AlreadyRunning, saga_of
 
 ADVANCE = "market_data.tasks.advance_run"
+START = "market_data.tasks.start_scheduled"
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +43,21 @@ def start_scheduled(job: str, waits_for: Sequence[str], stands_for: str, intende
         ``same day``, ``evening before`` or ``none``.
     intended : str
         Planned time, ISO 8601 with offset.
+
+    Notes
+    -----
+    A second delivery of the same planned time changes nothing. The queue forgets a task that failed, and with it the
+    evening's job: a restart of the database is waited for.
     """
+    return patiently(_started, job, waits_for, stands_for, intended)
+
+
+def _started(job: str, waits_for: Sequence[str], stands_for: str, intended: str) -> str:
     planned = timezone.localtime(parse_datetime(intended))
+    known = PipelineRun.objects.filter(job=job, intended_at=planned).first()
+    if known:  # delivered before, by a worker that may have died before it could deliver the run
+        deliver(known)
+        return known.id
     session = session_for(stands_for, planned)
     if session is None and stands_for != "none":
         return runs.record_skipped(
@@ -52,6 +67,8 @@ def start_scheduled(job: str, waits_for: Sequence[str], stands_for: str, intende
     try:
         run = runs.create_run(job, session, triggered_by="schedule", waits_for=waits_for, intended_at=planned)
     except AlreadyRunning as running:
+        if runs.find_run(running.run_id).intended_at == planned:
+            return running.run_id
         return runs.record_skipped(job, str(running), session=session, intended_at=planned).id
     release_waiting()
     deliver(run)
@@ -76,14 +93,41 @@ def trigger(job: str, *, triggered_by: str, session: date | None = None) -> Pipe
 
 
 def heartbeat(cluster: str) -> None:
-    """Say that the cluster works, and pick up runs that wait or were dropped."""
+    """Say that the cluster works, and pick up what waits or was dropped."""
+    _release_planned(cluster)
     release_waiting()
     for run in PipelineRun.objects.filter(status=PipelineRun.Status.RUNNING):
-        if saga_of(run.job).cluster == cluster and _is_dropped(run):
-            deliver(run)
+        _without_the_others(_deliver_dropped, run, cluster)
     Heartbeat.objects.update_or_create(
-        cluster=cluster, defaults={"finished_at": timezone.now(), "worker": f"{socket.gethostname()}:{os.getpid()}"}
+        cluster=cluster, defaults={"finished_at": timezone.now(), "worker": workers.identity()}
     )
+
+
+def _release_planned(cluster: str) -> None:
+    """Have planned starts given out again whose worker is silent: the queue itself waits for hours.
+
+    A start takes milliseconds, and a second delivery of the same planned time changes nothing.
+    """
+    silent = timedelta(seconds=Conf.RETRY - settings.STEP_LEASE_SECONDS)
+    now = timezone.now()
+    for fetched in OrmQ.objects.filter(key=cluster, lock__gt=now, lock__lt=now + silent):
+        if fetched.task.get("func") == START:
+            OrmQ.objects.filter(pk=fetched.pk).update(lock=now)
+
+
+def _deliver_dropped(run: PipelineRun, cluster: str) -> None:
+    if saga_of(run.job).cluster == cluster and _is_dropped(run):
+        deliver(run)
+
+
+def _without_the_others(action: Callable[..., None], run: PipelineRun, *more: str) -> None:
+    """Do something for one run; what breaks over it is logged, and must not keep the others waiting."""
+    try:
+        action(run, *more)
+    except DATABASE_LOST:
+        raise
+    except Exception:
+        logger.exception("run not looked after", extra={"run": run.id})
 
 
 def session_for(stands_for: str, planned: datetime) -> date | None:
@@ -100,16 +144,24 @@ def session_for(stands_for: str, planned: datetime) -> date | None:
 def release_waiting() -> None:
     """Start the waiting runs whose prerequisites have completed."""
     for run in PipelineRun.objects.filter(status=PipelineRun.Status.WAITING).order_by("sequence"):
-        if not runs.missing_prerequisites(run) and runs.release(run):
-            deliver(run)
+        _without_the_others(_release, run)
+
+
+def _release(run: PipelineRun) -> None:
+    if not runs.missing_prerequisites(run) and runs.release(run):
+        deliver(run)
 
 
 def deliver(run: PipelineRun) -> None:
-    """Put a run into its cluster's queue unless it lies there already."""
+    """Put a run into its cluster's queue unless it waits there already.
+
+    A task that was fetched does not count: the worker that has it may be dead, and the queue gives it out again only
+    hours later.
+    """
     cluster = saga_of(run.job).cluster
     if run.status == PipelineRun.Status.RUNNING and not any(
         queued.task.get("func") == ADVANCE and queued.task.get("args") == (run.id,)
-        for queued in OrmQ.objects.filter(key=cluster)
+        for queued in OrmQ.objects.filter(key=cluster, lock__lte=timezone.now())
     ):
         async_task(ADVANCE, run.id, cluster=cluster, group=run.id, save=False)
 
@@ -120,7 +172,8 @@ def _is_dropped(run: PipelineRun) -> bool:
     if step is None:
         return True
     now = timezone.now()
-    return (step.lease_until is None or step.lease_until < now) and (step.not_before is None or step.not_before <= now)
+    free = step.lease_until is None or step.lease_until < now or workers.has_ended(step.worker)
+    return free and (step.not_before is None or step.not_before <= now)
 
 
 def queue_length(cluster: str) -> int:

@@ -17,18 +17,22 @@ EXPORTS_KEPT_DAYS = 30
 RESULTS_KEPT_DAYS = 30
 
 
-def export(context: StepContext, _: str) -> list[exports.ExportedFile]:
-    """Write the four CSV files and their manifest."""
+def export(context: StepContext, _: str) -> exports.PreparedExport:
+    """Write the four CSV files and their manifest under temporary names."""
     try:
-        return exports.export_csv(context.session, settings.EXPORT_DIR, context.run.id, context.report)
+        return exports.prepared_export(context.session, settings.EXPORT_DIR, context.run.id, context.report)
     except exports.ExportError as error:
         raise StepFailed(str(error)) from error
 
 
-def record_export(context: StepContext, files: list[exports.ExportedFile]) -> int:
-    """Keep what was written in the run's summary."""
-    context.summarise(files={file.name: file.rows for file in files})
-    return sum(file.rows for file in files)
+def record_export(context: StepContext, prepared: exports.PreparedExport) -> int:
+    """Put the files in place, while the fence is held, and keep in the run's summary what was written."""
+    try:
+        exports.put_in_place(prepared)
+    except exports.ExportError as error:
+        raise StepFailed(str(error)) from error
+    context.summarise(files={file.name: file.rows for file in prepared.files})
+    return sum(file.rows for file in prepared.files)
 
 
 def read_quotes(context: StepContext, _: str) -> pd.DataFrame:

@@ -7,7 +7,9 @@ row): a file that changed is refused, never half-read.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +53,12 @@ def saved(bundle: Bundle, models_dir: Path) -> dict[str, Any]:
     name = f"{bundle.estimator}_{bundle.metadata['session']}_{hashlib.sha256(content).hexdigest()[:12]}"
     folder = models_dir / name
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / CARD_FILE).write_bytes(content)
+    with _whole(folder / CARD_FILE) as path:
+        path.write_bytes(content)
     for role, models in (("price", bundle.price), ("risk", bundle.risk)):
         for file, model in zip(card[role], models, strict=True):
-            _write(folder / file, model)
+            with _whole(folder / file) as path:
+                _write(path, model)
     accepted, reason = acceptance(bundle.metadata["metrics"])
     files = {file: _sha256(folder / file) for file in (CARD_FILE, *card["price"], *card["risk"])}
     return bundle.metadata | {
@@ -66,6 +70,17 @@ def saved(bundle: Bundle, models_dir: Path) -> dict[str, Any]:
         "status": "accepted" if accepted else "rejected",
         "reason": reason,
     }
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """Write a file under another name first: whoever reads meanwhile, or after a kill, finds the old one or the new."""
+    temporary = path.with_name(f"writing-{os.getpid()}-{path.name}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def loaded(folder: Path, files: Mapping[str, str]) -> Bundle:

@@ -34,10 +34,10 @@ def train(context: StepContext, _: str) -> dict[str, Any]:
         "fit_models",
         f"--date={context.session}",
         f"--estimator={settings.ESTIMATOR}",
+        "--with-parent",
     ]
-    with subprocess.Popen(
-        command, cwd=settings.BASE_DIR, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as child:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=settings.BASE_DIR, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as child:
         try:
             last = _followed(context, child)
             output = child.stdout.read() if child.stdout else ""

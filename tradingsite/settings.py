@@ -241,6 +241,11 @@ UNFOLD = {
 # Q_CLUSTER_NAME.
 _QUEUE: dict[str, Any] = {"workers": 1, "timeout": 7200, "retry": 7500, "queue_limit": 1, "bulk": 1, "max_attempts": 1}
 CLUSTERS = ("data", "ml")
+# How long a step's worker is waited for when nothing is heard of it, and the first pause after a passing trouble.
+STEP_LEASE_SECONDS = env.whole("STEP_LEASE_SECONDS", 60, minimum=1)
+STEP_PAUSE_SECONDS = env.whole("STEP_PAUSE_SECONDS", 20, minimum=0)
+# A heartbeat comes each minute, and the queue looks at its schedules each half: below that a healthy cluster is shot.
+CLUSTER_STUCK_SECONDS = env.whole("CLUSTER_STUCK_SECONDS", 180, minimum=30)
 Q_CLUSTER: dict[str, Any] = {
     "name": "trading",
     "orm": "default",

@@ -7,7 +7,6 @@ own, is asked to stop by SIGTERM to its main process alone, and its whole group 
 
 import os
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -18,20 +17,24 @@ from datetime import timedelta
 from pathlib import Path
 
 import psutil
-from django.db import DatabaseError, connection
+from django.conf import settings
+from django.db import Error, connection
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
+from market_data import workers
 from market_data.models import Heartbeat, PipelineStep
 from tradingsite.alerts.conditions import stuck_cluster
 from tradingsite.alerts.troubles import record_symptoms
 from tradingsite.embedded import EmbeddedServers
+from tradingsite.embedded_files import EmbeddedServerError
 
-STUCK_AFTER = timedelta(minutes=3)
-_CHECK_PROGRESS_SECONDS = 15.0
+STUCK_AFTER = timedelta(seconds=settings.CLUSTER_STUCK_SECONDS)
+_CHECK_PROGRESS_SECONDS = min(15.0, settings.CLUSTER_STUCK_SECONDS / 4)
 _GRACE_SECONDS = 20.0
 _LONGEST_BACK_OFF_SECONDS = 60.0
 _KILL_SECONDS = 10.0
+_REVIVE_AGAIN_SECONDS = 10.0
 # Inherited by everything that is started here, so that what a killed supervisor left behind is known again.
 _MARK = "SUPERVISED_BELOW"
 
@@ -86,7 +89,13 @@ class Child:
         self._reloading = False
 
     def start(self) -> None:
-        """Start the program in a session of its own."""
+        """Start the program in a session of its own.
+
+        Raises
+        ------
+        Error
+            When the database, in which a cluster's fetched tasks must be given back first, is out of reach.
+        """
         if self.service.cluster is not None:
             release_prefetched(self.service.cluster)
         output = self.service.log.open("ab") if self.service.log else None
@@ -106,6 +115,11 @@ class Child:
                 output.close()
         self._started = time.monotonic()
 
+    def later(self) -> None:
+        """Plan the next try to start, after a growing pause."""
+        self._quick_ends += 1
+        self._pause()
+
     def ended(self) -> int | None:
         """Return the exit code if the program ended since it was started, and plan the next start."""
         if self.process is None or self.process.poll() is None:
@@ -114,11 +128,16 @@ class Child:
         self.kill_group()
         long_lived = self.age_seconds > _LONGEST_BACK_OFF_SECONDS
         self._quick_ends = 0 if self._reloading or long_lived else self._quick_ends + 1
-        pause = 0.0 if self._reloading else min(_LONGEST_BACK_OFF_SECONDS, 2.0**self._quick_ends)
-        self.start_at = time.monotonic() + pause
+        self._pause()
+        if self._reloading:
+            self.start_at = time.monotonic()
         self._reloading = False
         self.process = None
         return code
+
+    def _pause(self) -> None:
+        doublings = min(self._quick_ends, 10)  # what fails for a day must not overflow a float
+        self.start_at = time.monotonic() + min(_LONGEST_BACK_OFF_SECONDS, 2.0**doublings)
 
     @property
     def age_seconds(self) -> float:
@@ -169,6 +188,7 @@ class Supervisor:
         self._sources = sources
         self._stop = threading.Event()
         self._changed = threading.Event()
+        self._revive_at = 0.0  # on the monotonic clock
 
     def run(self) -> None:
         """Start everything, and return when a signal came and everything ended."""
@@ -189,8 +209,7 @@ class Supervisor:
             watcher.join()
 
     def _tend(self) -> None:
-        for name in self._servers.revive():
-            self._say(f"{name} had ended and was started again")
+        self._tend_servers()
         if self._changed.is_set():
             self._changed.clear()
             self._reload()
@@ -199,7 +218,25 @@ class Supervisor:
             if code is not None:
                 self._note_end(child, code)
             elif child.process is None and time.monotonic() >= child.start_at:
-                child.start()
+                self._start(child)
+
+    def _tend_servers(self) -> None:
+        if time.monotonic() < self._revive_at:
+            return
+        try:
+            for name in self._servers.revive():
+                self._say(f"{name} had ended and was started again")
+        except EmbeddedServerError as error:
+            # A full disk, for example: what can run without it goes on, and there may be room again soon.
+            self._revive_at = time.monotonic() + _REVIVE_AGAIN_SECONDS
+            self._say(f"{error}\nTrying again in {_REVIVE_AGAIN_SECONDS:.0f} s")
+
+    def _start(self, child: Child) -> None:
+        try:
+            child.start()
+        except (Error, OSError) as error:
+            child.later()
+            self._say(f"{child.service.name} cannot be started now, and is tried again: {str(error).strip()}")
 
     def _note_end(self, child: Child, code: int) -> None:
         service = child.service
@@ -224,9 +261,10 @@ class Supervisor:
                 age = progress_age(cluster, child.process.pid)
                 if age > STUCK_AFTER:  # told by the clusters, this one too when it lives again
                     record_symptoms([stuck_cluster(cluster, age)], timezone.now())
-            except DatabaseError:
-                connection.close()  # the database is being started again; judge the cluster when it is there
-                continue
+            except Error:
+                continue  # the database is being started again; judge the cluster when it is there
+            finally:
+                connection.close()  # one that was kept would be broken by a restart meanwhile
             if age > STUCK_AFTER:
                 self._say(f"{child.service.name} has made no progress for {age.total_seconds():.0f} s: restarting it")
                 child.kill_group()
@@ -278,8 +316,8 @@ def progress_age(cluster: str, group: int) -> timedelta:
         return timedelta(0)
     leases = PipelineStep.objects.filter(status=PipelineStep.Status.RUNNING, lease_until__gt=now)
     for worker in leases.values_list("worker", flat=True):
-        host, _, pid = worker.rpartition(":")
-        if host == socket.gethostname() and _group_of(int(pid)) == group:
+        pid = workers.process_id(worker)
+        if pid is not None and _group_of(pid) == group:
             return timedelta(0)
     beat = Heartbeat.objects.filter(cluster=cluster).first()
     return now - beat.finished_at if beat is not None else timedelta.max
@@ -291,7 +329,11 @@ def release_prefetched(cluster: str) -> None:
     A second delivery is harmless: a step is claimed by one conditional UPDATE.
     """
     now = timezone.now()
-    OrmQ.objects.filter(key=cluster, lock__gt=now).update(lock=now)
+    try:
+        OrmQ.objects.filter(key=cluster, lock__gt=now).update(lock=now)
+    finally:
+        if not connection.in_atomic_block:
+            connection.close()  # used once in a while: one that was kept would be broken by a restart of the database
 
 
 @contextmanager

@@ -11,7 +11,14 @@ import pytest
 from django.db import connection
 
 from market_data.export_queries import BAR_COLUMNS, INDICATOR_COLUMNS, PICK_COLUMNS, STOCK_COLUMNS
-from market_data.exports import ExportError, ExportFolderError, export_csv, purge_exports
+from market_data.exports import (
+    ExportError,
+    ExportFolderError,
+    export_csv,
+    prepared_export,
+    purge_exports,
+    put_in_place,
+)
 from market_data.models import DailyBar, TechnicalIndicator
 from stocks.models import Stock, StockMetrics
 from tests.published import SESSION, pick, publish, supersede
@@ -260,3 +267,12 @@ def test_times_are_indian_whatever_the_servers_zone(market, tmp_path):
     Stock.objects.filter(symbol="AAA").update(last_updated=datetime(2026, 4, 30, 20, 0, tzinfo=UTC))
     export(tmp_path)
     assert rows(tmp_path, "stocks")[0]["last_updated"] == "2026-05-01T01:30:00.000000+05:30"
+
+
+def test_an_export_that_was_overtaken_puts_nothing_in_place(market, tmp_path):
+    overtaken = prepared_export(SESSION, tmp_path, "csv_export_1", lambda *_: None)
+    export(tmp_path)
+    newer = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(ExportError, match="another export"):
+        put_in_place(overtaken)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == newer

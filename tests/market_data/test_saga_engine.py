@@ -2,11 +2,13 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from market_data import runs, saga, saga_engine
@@ -44,14 +46,14 @@ class Script:
 
 
 @pytest.fixture
-def script(monkeypatch: pytest.MonkeyPatch) -> Iterator[Script]:
+def script(settings: Any) -> Iterator[Script]:
     made = Script()
     steps = (
         Step("FIRST", made.compute, made.record, transient=(Flaky,)),
         Step("LONG", made.compute, made.record, chunks=lambda _: ["a", "b", "c"]),
     )
     saga.register(Saga("drill", "Drill", steps))
-    monkeypatch.setattr(saga_engine, "BACK_OFF_SECONDS", (0,))
+    settings.STEP_PAUSE_SECONDS = 0
     yield made
     del saga._sagas["drill"]
 
@@ -208,3 +210,77 @@ def test_a_command_goes_on_with_a_run_whose_process_was_killed(script: Script) -
     done = run_job("drill", None, quiet=True)
     assert (done.id, done.status) == (run.id, "completed")
     assert written() == EVERYTHING
+
+
+def test_a_database_that_goes_away_costs_an_attempt_and_not_the_run(script: Script) -> None:
+    script.trouble["LONG"] = [OperationalError("terminating connection"), psycopg.OperationalError("SSL error")]
+    run = saga_engine.advance(start().id, wait=True)
+    assert (run.status, run.steps.get(name="LONG").attempts) == ("completed", 1)  # counted anew with each chunk
+    assert written() == EVERYTHING
+
+
+def test_a_full_database_is_said_when_it_stays_full(script: Script) -> None:
+    script.trouble["FIRST"] = [psycopg.errors.DiskFull("No space left on device")] * 3
+    run = saga_engine.advance(start().id, wait=True)
+    assert (run.status, run.reason) == ("failed", "No space left on device (after 3 attempts)")
+    retried, _ = runs.retry_failed(run.id, "test")
+    assert saga_engine.advance(retried.id).status == "completed"
+    assert written() == EVERYTHING
+
+
+def test_a_commit_whose_answer_was_lost_is_not_done_again(script: Script) -> None:
+    def lost(context: StepContext) -> None:
+        script.before_record = None
+        PipelineStep.objects.filter(pk=context.step.pk).update(status="completed", lease_until=None)
+        raise OperationalError("server closed the connection unexpectedly")
+
+    script.before_record = lost
+    run = saga_engine.advance(start().id)
+    assert run.status == "completed"
+    assert script.computed == EVERYTHING
+
+
+def test_runs_of_several_jobs_created_at_once_all_come_to_be(script: Script) -> None:
+    jobs = [f"drill_{number}" for number in range(8)]
+    for job in jobs:
+        saga.register(replace(saga.saga_of("drill"), job=job))
+    barrier, failed = threading.Barrier(8), []
+
+    def create(job: str) -> None:
+        barrier.wait()
+        try:
+            runs.create_run(job, None, triggered_by="test")
+        except Exception as error:
+            failed.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=create, args=(job,)) for job in jobs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for job in jobs:
+        del saga._sagas[job]
+    assert failed == []
+    assert sorted(PipelineRun.objects.values_list("sequence", flat=True)) == list(range(1, 9))
+
+
+def test_of_many_triggers_at_once_one_is_accepted_and_the_others_name_it(script: Script) -> None:
+    barrier, refused = threading.Barrier(6), []
+
+    def press() -> None:
+        barrier.wait()
+        try:
+            start()
+        except AlreadyRunning as error:
+            refused.append(error.run_id)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=press) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert refused == [PipelineRun.objects.get().id] * 5

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -155,3 +156,36 @@ def test_a_heartbeat_delivers_what_was_dropped_and_leaves_what_is_held(done: lis
 def test_a_job_that_is_not_there_is_named(done: list[str]) -> None:
     with pytest.raises(SagaError, match="'dance'; the jobs are"):
         tasks.trigger("dance", triggered_by="test")
+
+
+def test_a_planned_start_delivered_eight_times_starts_one_run_even_after_it_ended(done: list[str]) -> None:
+    first = scheduled("collect", FRIDAY, 21)
+    tasks.advance_run(first.id)
+    assert {scheduled("collect", FRIDAY, 21).id for _ in range(8)} == {first.id}
+    assert PipelineRun.objects.count() == 1
+    assert done == [f"collect {FRIDAY}"]
+
+
+def test_a_run_whose_task_was_fetched_by_a_dead_worker_is_delivered_again(done: list[str]) -> None:
+    run = tasks.trigger("collect", triggered_by="test", session=FRIDAY)
+    OrmQ.objects.update(lock=timezone.now() + timedelta(hours=2))  # fetched, and the worker is gone
+    tasks.heartbeat("data")
+    assert queued() == [run.id, run.id]
+
+
+def test_a_planned_start_whose_worker_is_silent_is_given_out_again(done: list[str], settings: Any) -> None:
+    tasks.async_task(tasks.START, "collect", [], "same day", intended=at(FRIDAY, 21).isoformat(), cluster="data")
+    now = timezone.now()
+    for seconds, given_out in ((settings.STEP_LEASE_SECONDS - 5, False), (settings.STEP_LEASE_SECONDS + 5, True)):
+        OrmQ.objects.update(lock=now - timedelta(seconds=seconds) + timedelta(seconds=tasks.Conf.RETRY))
+        tasks.heartbeat("data")
+        assert OrmQ.objects.filter(lock__lte=timezone.now()).exists() == given_out
+
+
+def test_a_run_that_nobody_understands_does_not_keep_the_others_waiting(done: list[str]) -> None:
+    PipelineRun.objects.create(id="dance_1", sequence=1, job="dance", provider_kind="simulated", status="running")
+    run = tasks.trigger("collect", triggered_by="test", session=FRIDAY)
+    OrmQ.objects.all().delete()
+    tasks.heartbeat("data")
+    assert queued() == [run.id]
+    assert Heartbeat.objects.filter(cluster="data").exists()

@@ -1,6 +1,8 @@
 """`manage.py fit_models`: fits and stores one bundle in this process; the training step runs it as a child."""
 
 import json
+import os
+import threading
 import time
 from argparse import ArgumentParser
 from typing import Any
@@ -30,9 +32,14 @@ class Command(BaseCommand):
         parser.add_argument(
             "--lookback", type=int, default=settings.TRAINING_LOOKBACK_DAYS, help="calendar days learnt from"
         )
+        parser.add_argument(
+            "--with-parent", action="store_true", help="end when standard input does: whoever wanted the models is gone"
+        )
 
     def handle(self, *_: object, **options: Any) -> None:
         """Fit, save, print."""
+        if options["with_parent"]:
+            threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
         session, begun = parsed_date(options["date"]), time.monotonic()
         try:
             chosen = estimator(options["estimator"])
@@ -50,3 +57,10 @@ class Command(BaseCommand):
         """Tell the process that started this one how far it has come: reading, fitting, saving."""
         self.stderr.write(f"{datasets.PROGRESS}{percent}")
         self.stderr.flush()
+
+
+def _end_with_parent() -> None:
+    """Wait for the end of a pipe that the parent never writes to; the kernel closes it however the parent ends."""
+    while os.read(0, 1):  # not sys.stdin: its lock, held by a daemon thread, aborts the interpreter's end
+        pass
+    os._exit(1)

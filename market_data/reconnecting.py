@@ -1,0 +1,40 @@
+"""Goes on after the database went away: a restart takes seconds and must not cost a run."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+import psycopg
+from django.db import InterfaceError, OperationalError, connection
+
+DATABASE_LOST = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
+"""What is raised when the server ends, refuses or runs out of room; COPY raises the driver's own errors."""
+
+_PAUSES_SECONDS = (0.1, 0.3, 1.0, 2.0, 4.0, 8.0, 15.0)
+
+logger = logging.getLogger(__name__)
+Result = TypeVar("Result")
+Given = ParamSpec("Given")
+
+
+def patiently(action: Callable[Given, Result], *given: Given.args, **named: Given.kwargs) -> Result:
+    """Return what `action` returns; while the database is away try again, on a new connection, for half a minute.
+
+    `action` may be carried out twice: its first commit may have come through although its answer did not.
+
+    Raises
+    ------
+    OperationalError, InterfaceError
+        When the database stays away, or at once inside a transaction, which is lost with its connection.
+    """
+    for pause in _PAUSES_SECONDS:
+        try:
+            return action(*given, **named)
+        except DATABASE_LOST as error:
+            if connection.in_atomic_block:
+                raise
+            logger.warning("the database went away", extra={"reason": str(error).strip(), "seconds": pause})
+            connection.close()
+            time.sleep(pause)
+    return action(*given, **named)

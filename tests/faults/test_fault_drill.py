@@ -1,0 +1,61 @@
+"""Faults in every step of both sagas, and some at random: each run ends by itself, and the tables are as in peace.
+
+The command plays on a server of its own; here its report is read.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+ROUNDS = 12
+
+pytestmark = [pytest.mark.crash, pytest.mark.timeout(3000)]
+
+
+@pytest.fixture(scope="module")
+def rounds() -> list[dict[str, Any]]:
+    """Every step struck in turn, training too, and a few rounds at random."""
+    command = [sys.executable, "manage.py", "fault_drill", "--each-step", f"--rounds={ROUNDS}", "--seed=7", "--json"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | {"IGNORE_DOTENV": "1"}, capture_output=True, text=True, check=False
+    )
+    assert done.stdout, done.stderr
+    found: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[0])["rounds"]
+    return found
+
+
+def of_kind(rounds: list[dict[str, Any]], words: str) -> list[dict[str, Any]]:
+    return [one for one in rounds if words in one["kind"]]
+
+
+@pytest.mark.parametrize(
+    ("words", "fewest"),
+    [
+        ("worker killed before the commit of", 17),
+        ("cluster killed after the commit of", 17),
+        ("worker killed inside COPY of", 5),
+        ("worker stopped before the commit of", 3),
+    ],
+)
+def test_every_step_survives(rounds: list[dict[str, Any]], words: str, fewest: int) -> None:
+    struck = of_kind(rounds, words)
+    assert len(struck) >= fewest
+    assert {one["kind"]: one["differences"] for one in struck if one["differences"]} == {}
+    assert all(one["struck"] for one in struck)
+
+
+@pytest.mark.parametrize("step", ["PUBLISH", "TRAIN", "HISTORICAL_DATA", "CSV_EXPORT"])
+def test_the_steps_that_matter_most_are_among_them(rounds: list[dict[str, Any]], step: str) -> None:
+    assert len(of_kind(rounds, f"commit of {step}")) >= 2
+
+
+def test_rounds_at_random_leave_no_difference(rounds: list[dict[str, Any]]) -> None:
+    at_random = [one for one in rounds if one["number"] > 0]
+    assert len(at_random) == ROUNDS
+    assert {one["number"]: one["differences"] for one in at_random if one["differences"]} == {}
