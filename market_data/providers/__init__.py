@@ -163,8 +163,8 @@ class Provider(Protocol):
         """Return ``DAY_COLUMNS``: what the source itself proves about days, sessions up to ``as_of``; may be empty."""
         ...
 
-    def statements(self, as_of: date) -> pd.DataFrame:
-        """Return ``STATEMENT_COLUMNS`` published by ``as_of`` (₹ crore); raises NotOffered."""
+    def statements(self, as_of: date, since: date | None = None) -> pd.DataFrame:
+        """Return ``STATEMENT_COLUMNS`` published by ``as_of``, after ``since`` (₹ crore); raises NotOffered."""
         ...
 
     def findings(self) -> list[SourceFinding]:
@@ -186,7 +186,10 @@ def _simulator() -> Provider:
     from market_data.providers.simulator import Simulator
 
     return Simulator(
-        symbols=settings.SIMULATOR_SYMBOLS, sessions=settings.SIMULATOR_SESSIONS, seed=settings.SIMULATOR_SEED
+        symbols=settings.SIMULATOR_SYMBOLS,
+        sessions=settings.SIMULATOR_SESSIONS,
+        seed=settings.SIMULATOR_SEED,
+        folder=settings.VAR_DIR / "simulator",
     )
 
 
@@ -197,7 +200,9 @@ def _nse_archive() -> Provider:
 
     if settings.NSE_ARCHIVE_DIR is None:
         raise ProviderError("NSE_ARCHIVE_DIR is not set; name the folder that holds the exchange's daily files.")
-    return NseArchive(Path(settings.NSE_ARCHIVE_DIR), series=settings.NSE_ARCHIVE_SERIES)
+    return NseArchive(
+        Path(settings.NSE_ARCHIVE_DIR), series=settings.NSE_ARCHIVE_SERIES, memory=settings.VAR_DIR / "nse_archive"
+    )
 
 
 _BUILDERS: dict[str, Callable[[], Provider]] = {"simulator": _simulator, "nse_archive": _nse_archive}

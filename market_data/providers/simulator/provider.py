@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import date, time, timedelta
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -23,9 +24,10 @@ from market_data.providers import (
     listed_frame,
 )
 from market_data.providers.simulator import books
+from market_data.providers.simulator.chronicle import Chronicle
 from market_data.providers.simulator.companies import SECTORS, Companies, Floats, Words, companies, isin
 from market_data.providers.simulator.incidents import Incident, Placed, factor_of, own_incidents, placed, purpose_of
-from market_data.providers.simulator.market import IN_BE, NOT_TRADED, PRICES, History, history
+from market_data.providers.simulator.market import IN_BE, NOT_TRADED, PRICES
 
 EPOCH = date(2022, 1, 3)
 LAST_DAY = date(2041, 12, 31)
@@ -36,10 +38,9 @@ _HOLIDAYS = frozenset(
     [(1, 26), (3, 14), (3, 31), (4, 14), (4, 18), (5, 1), (8, 15), (8, 27), (10, 2), (10, 21), (11, 5), (12, 25)]
 )
 _OPEN, _CLOSE = time(9, 15), time(15, 30)
-_SLACK_SESSIONS = 25
-"""Sessions generated beyond the one asked for, so that evening after evening needs no new generation."""
-
 _INDEX_SIZE = 500
+_FOUR_QUARTERS_DAYS = 550
+"""Within so many days four quarters are published, the latest of them late."""
 
 
 def simulated_sessions(start: date, end: date) -> list[date]:
@@ -65,6 +66,8 @@ class Simulator:
         Things that happen besides those that the market draws itself.
     own_incidents
         Whether the market draws its own.
+    folder
+        Where to keep what other processes need not generate again; None keeps nothing.
 
     Notes
     -----
@@ -84,16 +87,16 @@ class Simulator:
         series: str = "eq",
         incidents: Sequence[Incident] = (),
         own_incidents: bool = True,
+        folder: Path | None = None,
     ) -> None:
         self.market: Companies = companies(symbols, seed, EPOCH)
         self.seed = seed
         self.series = series
         self.offered_sessions = sessions
-        self._history: History | None = None
         self._latest: tuple[date, pd.DataFrame] | None = None
-        self._published: tuple[date, pd.DataFrame] | None = None
         self._draws_own = own_incidents
         self._added = tuple(incidents)
+        self._folder = folder
 
     def sessions(self, start: date | None, end: date) -> list[date]:
         """Return the sessions from ``start`` to ``end``; without a start the last ``offered_sessions`` of them."""
@@ -101,9 +104,12 @@ class Simulator:
         return found if start is not None else found[-self.offered_sessions :]
 
     def fingerprint(self, session: date) -> SourceFingerprint:
-        """Identify a session's content; the modification time is always 0, the content decides."""
-        content = self._content(session)
-        return SourceFingerprint(f"simulator:{session}", len(content), 0, lambda: content)
+        """Identify a session by what its content follows from, so that asking about thousands generates none.
+
+        The modification time is a digest of seed, securities and incidents up to the session; the content decides.
+        """
+        follows_from = int(self._past.digest(self._at(session))[:15], 16)
+        return SourceFingerprint(f"simulator:{session}", len(self.market), follows_from, lambda: self._content(session))
 
     def bars(self, session: date) -> RawBars:
         """Return a session's bars; raises SessionNotAvailable for a day that is no session."""
@@ -186,9 +192,9 @@ class Simulator:
     def facts_on(self, session: date) -> pd.DataFrame:
         """Return ``FACT_COLUMNS`` of the shares that traded on a session."""
         at = self._at(session)
-        past, shares = self._generated(at), self.shares_at(at)
+        past, shares = self._past, self.shares_at(at)
         cap = shares * past.prices["close"][at] / 100 / 1e7
-        published = self._statements_of_first_symbols(session)
+        published = self._statements_of_first_symbols(session, session - timedelta(days=_FOUR_QUARTERS_DAYS))
         income = books.trailing_net_income(published).reindex(self.market.symbol).to_numpy(dtype="float64")
         frame = pd.DataFrame(
             {
@@ -223,9 +229,9 @@ class Simulator:
         records = [(day, "normal", True, _OPEN, _CLOSE, "simulator") for day in simulated_sessions(EPOCH, end)]
         return pd.DataFrame.from_records(records, columns=list(DAY_COLUMNS))
 
-    def statements(self, as_of: date) -> pd.DataFrame:
-        """Return ``STATEMENT_COLUMNS`` published by a day, under the symbols of that day (₹ crore)."""
-        published = self._statements_of_first_symbols(as_of)
+    def statements(self, as_of: date, since: date | None = None) -> pd.DataFrame:
+        """Return ``STATEMENT_COLUMNS`` published by a day, after ``since``, under the symbols of that day (₹ crore)."""
+        published = self._statements_of_first_symbols(as_of, since)
         now = dict(zip(self.market.symbol, self.symbols_at(self._last_at(as_of)), strict=True))
         return published.assign(symbol=published["symbol"].map(now))
 
@@ -320,15 +326,13 @@ class Simulator:
         """Return the index of the last session up to a day; -1 before the first."""
         return int(np.searchsorted(np.array(self._days, dtype="datetime64[D]"), np.datetime64(day), side="right")) - 1
 
-    def _generated(self, at: int) -> History:
-        if self._history is None or len(self._history) <= at:
-            days = self._days[: at + 1 + _SLACK_SESSIONS]
-            self._history = history(self.market, self.seed, days, self._incidents)
-        return self._history
+    @cached_property
+    def _past(self) -> Chronicle:
+        return Chronicle(self.market, self.seed, self._days, self._incidents, self._folder)
 
     def _frame(self, session: date) -> pd.DataFrame:
         at = self._at(session)
-        past = self._generated(at)
+        past = self._past
         traded = past.status[at] != NOT_TRADED
         if self.series == "eq":
             traded &= past.status[at] != IN_BE
@@ -369,11 +373,5 @@ class Simulator:
         inside = frame["close"].clip(frame["low"], frame["high"])
         return frame.assign(close=inside)
 
-    def _statements_of_first_symbols(self, as_of: date) -> pd.DataFrame:
-        """Compute the statements to the end of the year once; what is published later is left out of each answer."""
-        year_end = date(as_of.year, 12, 31)
-        if self._published is None or self._published[0] < year_end:
-            every = books.statements(self.market, self.seed, year_end, lambda day: self.shares_at(self._last_at(day)))
-            self._published = (year_end, every)
-        published = self._published[1]
-        return published.loc[published["published_on"] <= as_of].reset_index(drop=True)
+    def _statements_of_first_symbols(self, as_of: date, since: date | None) -> pd.DataFrame:
+        return books.statements(self.market, self.seed, as_of, lambda day: self.shares_at(self._last_at(day)), since)
