@@ -25,6 +25,7 @@ def successors(as_of: date) -> dict[str, str]:
     latest: dict[str, str] = {}
     origins: dict[str, set[str]] = {}  # symbol in use → those it replaces
     for old, new in changes.values_list("from_symbol", "to_symbol"):
+        origins.get(latest.get(old, ""), set()).discard(old)
         moved = origins.pop(old, set()) | {old}
         latest |= dict.fromkeys(moved, new)
         origins.setdefault(new, set()).update(moved)
@@ -51,9 +52,11 @@ def current_symbols(frame: pd.DataFrame, as_of: date, *, key: Sequence[str] = ()
         Same columns, sorted by symbol and key, RangeIndex.
     """
     renamed = successors(as_of)
-    if renamed and len(frame):
-        old = frame["symbol"].isin(renamed)
-        frame = pd.concat([frame.loc[~old], frame.loc[old].assign(symbol=frame["symbol"].map(renamed))])
+    old = frame["symbol"].isin(renamed)
+    # Without this question a frame in which nothing was renamed would gain a row of nothing.
+    if old.any():
+        moved = frame.loc[old]
+        frame = pd.concat([frame.loc[~old], moved.assign(symbol=moved["symbol"].map(renamed))])
         if key:
             frame = frame.drop_duplicates(["symbol", *key], keep="first")
         frame = frame.sort_values(["symbol", *key], kind="stable")
