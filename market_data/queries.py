@@ -75,13 +75,12 @@ def bars_frame(
     DataFrame
         Bar frame (without isin), sorted by symbol and date.
     """
-    query = (
-        "SELECT " + _BAR_COLUMNS + " FROM historical_data WHERE date BETWEEN %s AND %s AND status = 'final'"
-        ' AND (%s OR symbol = ANY(%s)) ORDER BY symbol COLLATE "C", date'
-    )
-    return _typed(
-        read_frame(query, [start or _EARLIEST, end or _LATEST, symbols is None, list(symbols or ())], dates=("date",))
-    )
+    query = "SELECT " + _BAR_COLUMNS + " FROM historical_data WHERE date BETWEEN %s AND %s AND status = 'final'"
+    asked: list[object] = [start or _EARLIEST, end or _LATEST]
+    if symbols is not None:
+        query += " AND symbol = ANY(%s)"
+        asked.append(list(symbols))
+    return _in_order(_typed(read_frame(query, asked, dates=("date",))))
 
 
 def window_bars(session: date, sessions: int) -> pd.DataFrame:

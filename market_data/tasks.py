@@ -105,11 +105,15 @@ def release_waiting() -> None:
 
 
 def deliver(run: PipelineRun) -> None:
-    """Put a run into its cluster's queue unless it lies there already."""
+    """Put a run into its cluster's queue unless it waits there already.
+
+    A task that was fetched does not count: the worker that has it may be dead, and the queue gives it out again only
+    hours later.
+    """
     cluster = saga_of(run.job).cluster
     if run.status == PipelineRun.Status.RUNNING and not any(
         queued.task.get("func") == ADVANCE and queued.task.get("args") == (run.id,)
-        for queued in OrmQ.objects.filter(key=cluster)
+        for queued in OrmQ.objects.filter(key=cluster, lock__lte=timezone.now())
     ):
         async_task(ADVANCE, run.id, cluster=cluster, group=run.id, save=False)
 
