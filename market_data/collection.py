@@ -8,7 +8,6 @@ kept in the run's options, committed together with the change itself: `loaded` (
 
 from collections.abc import Container, Sequence
 from datetime import date, timedelta
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -92,7 +91,8 @@ def _check_offered(context: StepContext, feed: Provider, told: str = "") -> None
 def read_symbol_master(context: StepContext, _: str) -> Master:
     """Ask the provider for its lists: symbols, official corporate actions, market days, facts of the last sessions."""
     feed, session = fetched(context), as_of(context)
-    stored, offered = queries.loaded_sessions(), feed.sessions(None, session)
+    offered = feed.sessions(None, session)
+    stored = set(queries.sessions_between(offered[0], session)) if offered else set()
     new = [day for day in offered if day not in stored]
     # Reports come later than bars: those of the last sessions are looked for again.
     facts = {day: feed.daily_facts(day) for day in {*new, *offered[-LATE_FACTS_SESSIONS:], session}}
@@ -157,9 +157,9 @@ def _joined(options: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_universe(context: StepContext, _: str) -> pd.DataFrame | None:
-    """Ask for the provider's own statements, where it has some; the universe itself came with the symbol master."""
+    """Ask for the provider's newer statements, where it has some; the universe itself came with the symbol master."""
     try:
-        return source(context).statements(context.session)
+        return source(context).statements(context.session, queries.session_before(context.session))
     except NotOffered:
         return None
 
@@ -199,22 +199,26 @@ def _sessions_to_read(context: StepContext) -> list[date]:
 
 
 def _changed(feed: Provider, stored: SourceFile) -> bool:
+    """Tell whether a session's source holds something else now; one that was only copied is not compared again."""
     seen = feed.fingerprint(stored.session)
     if (seen.name, seen.size, seen.mtime_ns) == (stored.name, stored.size, stored.mtime_ns):
         return False
-    return seen.sha256 != stored.sha256
+    if seen.sha256 != stored.sha256:
+        return True
+    ingest.record_same_content(stored.session, seen.name, seen.size, seen.mtime_ns)
+    return False
 
 
 def read_bars(context: StepContext, label: str) -> WindowOfBars:
     """Read and check a window of sessions, and find its renames."""
     window: list[date] = context.memo["windows"][label]
-    stored = queries.loaded_sessions()
+    stored = set(queries.sessions_between(window[0], window[-1]))
     read = []
     for number, session in enumerate(window, start=1):
         read.append(_read_session(source(context), session))
         context.report(number, len(window))
     bars = pd.concat([one.bars for one in read], ignore_index=True)
-    events = queries.events_frame(context.session)
+    events = queries.events_frame(context.session, only_factors=True)
     factors = adjustments.adjusted(bars, events, context.session)
     rejected = sum(len(one.rejects) for one in read)
     context.log("bars read", sessions=len(read), bars=len(bars), rejected=rejected)
@@ -256,10 +260,6 @@ class RenameChain:
         self._known = set(universe.symbols_with_history())
         self._latest: ReadSession | None = None
 
-    @cached_property
-    def _stored(self) -> list[date]:
-        return sorted(queries.loaded_sessions())
-
     def step(self, one: ReadSession) -> pd.DataFrame:
         """Return the renames that take effect with a session (from_symbol, to_symbol, date, proof)."""
         found = renames(one.bars, self._before(one.session), self._known, self._isins, self._official)
@@ -270,7 +270,7 @@ class RenameChain:
 
     def _before(self, session: date) -> pd.DataFrame:
         """Return the bars of the session just before: the one read last, unless a stored one lies between."""
-        stored = max((day for day in self._stored if day < session), default=None)
+        stored = queries.session_before(session)
         if self._latest is not None and (stored is None or stored <= self._latest.session):
             return self._latest.bars
         return queries.bars_frame(stored, stored) if stored else queries.bars_frame(session, session).iloc[:0]

@@ -5,54 +5,74 @@ again only for symbols whose past changed (a revised file, a late event), from t
 """
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
+from typing import NamedTuple
 
 import pandas as pd
 
 from market_data import adjustments, collection, factors, ingest, queries
+from market_data.corporate_actions import empty_events
 from market_data.factors import Factors, loaded_sessions
-from market_data.indicators import INDICATOR_COLUMNS, WARM_UP_ROWS, indicators, indicators_on
+from market_data.indicators import WARM_UP_ROWS, indicators, indicators_on
 from market_data.saga import StepContext
+from stocks import universe
 
-INDICATOR_WINDOW_SESSIONS = 80
 EVENING_SESSIONS = 5
-"""Up to so many new sessions are computed one by one from recent rows; more are computed from the first row."""
+"""Up to so many new sessions are computed one by one; more of them by groups of symbols."""
+
+ROWS_AT_ONCE = 1_000_000
+"""Rows of a group of symbols: what a long load needs of memory does not depend on how long it is."""
+
+_AGAIN = "again "
 
 
 def indicator_chunks(context: StepContext) -> Sequence[str]:
-    """Return windows of sessions to write: one for an evening, windows of eighty for a long load; then what changed."""
-    fresh = loaded_sessions(context)
-    size = INDICATOR_WINDOW_SESSIONS
-    windows = [fresh[start : start + size] for start in range(0, len(fresh), size)]
-    context.memo["windows"] = {f"{window[0]}..{window[-1]}": window for window in windows}
-    return [*context.memo["windows"], "recompute"]
+    """Return what to write piece by piece: an evening's sessions at once, a long load by symbols, then what changed."""
+    fresh, changed = loaded_sessions(context), context.run.options.get("recompute", {})
+    context.memo["pieces"] = pieces = {}
+    if 0 < len(fresh) <= EVENING_SESSIONS:
+        pieces[f"{fresh[0]}..{fresh[-1]}"] = Piece([], fresh)
+    elif fresh:
+        pieces |= _by_symbols("", universe.symbols_seen_since(fresh[0]), fresh)
+    if changed:
+        since = date.fromisoformat(min(changed.values()))
+        pieces |= _by_symbols(_AGAIN, sorted(changed), queries.sessions_between(since, context.session))
+    return list(pieces) or [_AGAIN]
+
+
+class Piece(NamedTuple):
+    """Symbols (none: all that traded) and the sessions wanted of them."""
+
+    symbols: list[str]
+    sessions: list[date]
+
+
+def _by_symbols(prefix: str, symbols: list[str], sessions: list[date]) -> dict[str, Piece]:
+    size = max(1, ROWS_AT_ONCE // (len(sessions) + WARM_UP_ROWS))
+    groups = [symbols[start : start + size] for start in range(0, len(symbols), size)]
+    return {f"{prefix}{group[0]}..{group[-1]}": Piece(group, sessions) for group in groups}
 
 
 def compute_indicators(context: StepContext, label: str) -> pd.DataFrame:
-    """Return the indicator frame of a window of sessions, or of the symbols whose past changed."""
-    if label == "recompute":
-        return _recomputed(context)
-    window: list[date] = context.memo["windows"][label]
-    if len(loaded_sessions(context)) <= EVENING_SESSIONS:
-        return pd.concat([_evening(context, session) for session in window], ignore_index=True)
-    if "indicators" not in context.memo:
-        context.memo["indicators"] = indicators(queries.adjusted_bars(context.session, columns=queries.PRICE_COLUMNS))
-    whole: pd.DataFrame = context.memo["indicators"]
-    return whole.loc[whole["date"].between(pd.Timestamp(window[0]), pd.Timestamp(window[-1]))]
+    """Return the indicator frame of an evening's sessions, or of a group of symbols."""
+    piece: Piece | None = context.memo["pieces"].get(label)
+    if piece is None:
+        return indicators(adjustments.adjusted(queries.last_prices([], 0), empty_events(), context.session))
+    if not piece.symbols:
+        return pd.concat([_evening(session) for session in piece.sessions], ignore_index=True)
+    rows = len(piece.sessions) + WARM_UP_ROWS
+    prices = queries.last_prices(piece.symbols, rows, before=context.session + timedelta(days=1))
+    events = queries.events_frame(context.session, only_factors=True)
+    frame = indicators(adjustments.adjusted(prices, events, context.session))
+    wanted = frame["date"].isin(pd.to_datetime(piece.sessions))
+    if label.startswith(_AGAIN):
+        wanted &= frame["date"] >= pd.to_datetime(frame["symbol"].map(context.run.options["recompute"]))
+    return frame.loc[wanted]
 
 
-def _evening(context: StepContext, session: date) -> pd.DataFrame:
-    recent = queries.recent_bars(session, WARM_UP_ROWS, queries.PRICE_COLUMNS)
-    return indicators_on(adjustments.adjusted(recent, queries.events_frame(session), session), session)
-
-
-def _recomputed(context: StepContext) -> pd.DataFrame:
-    changed: dict[str, str] = context.run.options.get("recompute", {})
-    if not changed:
-        return pd.DataFrame(columns=["symbol", "date", *INDICATOR_COLUMNS])
-    frame = indicators(queries.adjusted_bars(context.session, symbols=sorted(changed), columns=queries.PRICE_COLUMNS))
-    since = pd.to_datetime(frame["symbol"].map(changed))
-    return frame.loc[frame["date"] >= since]
+def _evening(session: date) -> pd.DataFrame:
+    events = queries.events_frame(session, only_factors=True)
+    return indicators_on(adjustments.adjusted(queries.recent_prices(session, WARM_UP_ROWS), events, session), session)
 
 
 def record_indicators(context: StepContext, frame: pd.DataFrame) -> int:

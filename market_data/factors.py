@@ -6,7 +6,7 @@ the symbol's stored indicators computed again from that day (`recompute`).
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -15,10 +15,13 @@ from market_data import adjustments, collection, ingest, queries
 from market_data.corporate_actions import FACTOR_KINDS, typed_events
 from market_data.price_jumps import HISTORY_ROWS, JUMP_COLUMNS, far_openings, inferred_events, unexplained_jumps
 from market_data.saga import StepContext
-from market_data.share_counts import settled_jumps
+from market_data.share_counts import SETTLED_BY_COUNTS, settled_jumps
 from stocks import share_counts
 
 JUMP_CHECK = "price_jump"
+_SESSIONS_AT_ONCE, _SYMBOLS_AT_ONCE = 250, 500
+"""Of a long load, so that what it needs of memory does not depend on how long it is."""
+
 OPENING_GROUNDS = ("price", "isin", "issue_size")
 """Sources of events that were inferred from a day's opening; those by the number of shares are settled later."""
 
@@ -67,23 +70,34 @@ def compute_factors(context: StepContext) -> Factors:
     earlier = queries.jumps_frame(session)
     earlier = earlier.loc[~earlier["date"].isin(pd.to_datetime(judged))]
     jumps = pd.concat([one for one in (earlier, *found) if len(one)] or found, ignore_index=True)
-    settled = settled_jumps(jumps, share_counts.share_counts(session, jumps["symbol"].unique().tolist()), session)
+    doubtful = jumps.loc[jumps["reason"].isin(SETTLED_BY_COUNTS), "symbol"].unique().tolist()
+    settled = settled_jumps(jumps, share_counts.share_counts(session, doubtful), session)
     events = typed_events(pd.concat([events, _not_yet_in(settled, events)]))
     changed, gone = _changed(events, stored), _missing_from(events, stored.loc[again])
     moved = pd.concat([changed, gone]) if len(gone) else changed
     symbols = _concerned(context, events, moved, judged)
-    frame = adjustments.adjusted(queries.bars_frame(end=session, symbols=symbols), events, session)
-    frame["adj_close"] = adjustments.adj_close(frame)
+    adj_close = _changed_closes(symbols, events, session)
     new_jumps = _unsettled(pd.concat(found, ignore_index=True), events)
     context.log("factors", inferred=len(changed), jumps=len(new_jumps), symbols=len(symbols))
     late = _late(context, moved)
-    return Factors(changed, gone, judged, new_jumps, frame[["symbol", "date", "adj_close"]], late)
+    return Factors(changed, gone, judged, new_jumps, adj_close, late)
+
+
+def _changed_closes(symbols: Sequence[str], events: pd.DataFrame, session: date) -> pd.DataFrame:
+    """Return symbol, date and adj_close (₹) of the bars whose adjusted close differs from the stored one."""
+    parts = []
+    for start in range(0, max(len(symbols), 1), _SYMBOLS_AT_ONCE):
+        stored = queries.closes_frame(symbols[start : start + _SYMBOLS_AT_ONCE], session)
+        wanted = adjustments.adj_close(adjustments.adjusted(stored, events, session))
+        differs = wanted.ne(stored["adj_close"]) & ~(wanted.isna() & stored["adj_close"].isna())
+        parts.append(stored[["symbol", "date"]].assign(adj_close=wanted).loc[differs])
+    return pd.concat(parts, ignore_index=True)
 
 
 def judged_sessions(context: StepContext) -> list[date]:
     """Return the sessions whose openings this run judges: from the first one that is new or was revised, on."""
     since = context.run.options.get("judge_from")
-    return [day for day in queries.loaded_sessions() if since and date.fromisoformat(since) <= day <= context.session]
+    return queries.sessions_between(date.fromisoformat(since), context.session) if since else []
 
 
 def _inferred_on(events: pd.DataFrame, sessions: Sequence[date], covered: date | None) -> pd.Series:
@@ -109,10 +123,12 @@ def _suspect_days(sessions: Sequence[date], events: pd.DataFrame) -> Iterator[tu
 
     The bars before are the suspects' own, and one of the session just before, which tells gaps from neighbours.
     """
-    if not sessions:
-        return
-    before = [day for day in sorted(queries.loaded_sessions()) if day < sessions[0]][-2 * HISTORY_ROWS :]
-    start = before[0] if before else sessions[0]
+    for start in range(0, len(sessions), _SESSIONS_AT_ONCE):
+        yield from _suspects_of(sessions[start : start + _SESSIONS_AT_ONCE], events)
+
+
+def _suspects_of(sessions: Sequence[date], events: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    start = min(queries.sessions_before(sessions[0], 2 * HISTORY_ROWS), default=sessions[0])
     parts = [part for part in (queries.last_bars_before(start), queries.bars_frame(start, sessions[-1])) if len(part)]
     bars = pd.concat(parts, ignore_index=True).astype({"symbol": object})
     bars = bars.sort_values(["symbol", "date"], kind="stable", ignore_index=True)
@@ -159,7 +175,11 @@ def _concerned(context: StepContext, events: pd.DataFrame, changed: pd.DataFrame
     """Return the symbols whose adjusted closes may change: events due or changed, a rename, a revision."""
     options = context.run.options
     priced = events.loc[events["kind"].isin(FACTOR_KINDS)]
-    due = priced.loc[priced["ex_date"] >= pd.Timestamp(fresh[0])] if fresh else priced.iloc[:0]
+    due = priced.iloc[:0]
+    if fresh:
+        # An ex-date on a day without a session acts on the next one; one that is only announced does not act yet.
+        before = queries.session_before(fresh[0]) or date.min
+        due = priced.loc[priced["ex_date"].dt.date.gt(before) & priced["ex_date"].le(pd.Timestamp(context.session))]
     arrived = priced.loc[priced["symbol"].isin(options.get("events_changed", {}))]
     moved = {*options.get("renamed", []), *options.get("recompute", {})}
     return sorted({*due["symbol"], *changed["symbol"], *arrived["symbol"], *moved})
@@ -167,8 +187,9 @@ def _concerned(context: StepContext, events: pd.DataFrame, changed: pd.DataFrame
 
 def _late(context: StepContext, changed: pd.DataFrame) -> dict[str, date]:
     """Return the symbols of which a new factor concerns sessions computed before this run, with its ex-date."""
-    fresh = loaded_sessions(context)
-    computed = max((day for day in queries.loaded_sessions() if day not in fresh), default=None)
+    fresh = set(loaded_sessions(context))
+    others = queries.sessions_before(context.session + timedelta(days=1), len(fresh) + 1)
+    computed = max((day for day in others if day not in fresh), default=None)
     if computed is None:
         return {}
     priced = changed.loc[changed["kind"].isin(FACTOR_KINDS) & changed["factor"].notna(), ["symbol", "ex_date"]]

@@ -115,7 +115,7 @@ def record_official_events(events: pd.DataFrame, run_id: str) -> bulk.Written:
 
 def _under_new_names(events: pd.DataFrame) -> pd.DataFrame:
     """Give events of shares that were renamed after the ex-date the symbol that owns the history; lists use either."""
-    named = followed(events.rename(columns={"ex_date": "date"})).rename(columns={"date": "ex_date"})
+    named = followed(events, date_column="ex_date")
     return named.drop_duplicates(["symbol", "ex_date", "kind", "purpose"], keep="last")
 
 
@@ -212,6 +212,11 @@ def remove_findings(check_name: str, sessions: Sequence[date], run_id: str) -> i
 def clear_findings(run_id: str, *checks: str) -> None:
     """Remove a run's earlier findings of the given checks, so that a second attempt does not double them."""
     Finding.objects.filter(run_id=run_id, check_name__in=checks).delete()
+
+
+def record_same_content(session: date, name: str, size: int, mtime_ns: int) -> None:
+    """Note under which name, size and time a session's unchanged content lies now."""
+    SourceFile.objects.filter(session=session).update(name=name, size=size, mtime_ns=mtime_ns)
 
 
 def record_total(table: str, added: int, latest: date | None = None) -> None:

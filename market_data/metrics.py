@@ -7,10 +7,10 @@ import pandas as pd
 from django.conf import settings
 
 from market_data import adjustments, factors, ingest, quality, queries, trading_calendar, volatility
-from market_data.indicators import indicators_on
+from market_data.indicators import WARM_UP_ROWS, indicators_on
 from market_data.models import Finding
 from market_data.saga import StepContext, StepFailed
-from stocks import statements, universe
+from stocks import latest_facts, universe
 from stocks.metrics import session_metrics
 
 QUARANTINE_SESSIONS = 20
@@ -21,7 +21,8 @@ JUMP_SESSIONS = 252
 
 TURNOVER_SESSIONS = 20
 
-_METRIC_ROWS = 300
+_METRIC_SESSIONS = volatility.SESSIONS_PER_YEAR + 1
+"""A year of returns, and the session before the first of them."""
 
 
 def session_frame(session: date) -> pd.DataFrame:
@@ -29,17 +30,17 @@ def session_frame(session: date) -> pd.DataFrame:
 
     Point in time: bars, indicators, events, statements and snapshots known at the close of the session, nothing later.
     """
-    events = queries.events_frame(session)
-    recent = adjustments.adjusted(queries.recent_bars(session, _METRIC_ROWS), events, session)
+    events = queries.events_frame(session, only_factors=True)
+    recent = adjustments.adjusted(queries.window_bars(session, _METRIC_SESSIONS), events, session)
     kinds, jumps = universe.kinds(), queries.unsettled_jumps(session, events)
     return session_metrics(
         session,
         recent.loc[recent["date"] == pd.Timestamp(session)].reset_index(drop=True),
         queries.indicator_frame(session),
         _from_history(recent, session, set(kinds.index[kinds == "share"]), jumps),
-        statements.statements_frame(session),
-        statements.snapshots_frame(session),
-        universe.facts_frame(session),
+        latest_facts.latest_statements(session),
+        latest_facts.latest_snapshots(session),
+        latest_facts.latest_facts(session),
         adjustments.effective_events(events, session),
         kinds=kinds,
         quarantined=quarantined(session, jumps),
@@ -101,7 +102,8 @@ def compute_missing(context: StepContext, _: str) -> Filled:
     if queries.latest_session() is None:
         raise StepFailed("There are no bars yet; run the pipeline first.")
     missing = queries.symbols_without_indicators(session)
-    bars = queries.adjusted_bars(session, symbols=missing) if missing else queries.adjusted_bars(session, symbols=[])
+    prices = queries.last_prices(missing, WARM_UP_ROWS, before=session + timedelta(days=1))
+    bars = adjustments.adjusted(prices, queries.events_frame(session, only_factors=True), session)
     return Filled(
         indicators_on(bars, session) if missing else queries.indicator_frame(session).iloc[:0], session_frame(session)
     )

@@ -7,8 +7,9 @@ train and picks publish on those alone.
 import json
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
+from typing import Any, LiteralString
 
+import numpy as np
 import pandas as pd
 from django.db.models import Max
 
@@ -16,13 +17,14 @@ from market_data import adjustments
 from market_data.corporate_actions import typed_events
 from market_data.models import DailyBar, SourceFile
 from stocks.bulk import read_frame
+from stocks.symbols import followed
 
 _BAR_COLUMNS = (
     "symbol, date, series, open, high, low, close, prev_close, last_price, vwap, volume, turnover_lakh, trades,"
     " delivered_quantity"
 )
-PRICE_COLUMNS = "symbol, date, high, low, close"
-"""What the indicators need: every column more is read, sent and parsed a million times."""
+_SESSIONS_FOR_GAPS = 30
+"""Sessions read beyond the rows wanted, so that few of the symbols with gaps must be asked for one by one."""
 
 _EARLIEST, _LATEST = date(1900, 1, 1), date(9999, 12, 31)
 
@@ -33,16 +35,31 @@ def latest_session() -> date | None:
     return latest
 
 
+def session_before(day: date) -> date | None:
+    """Return the last session before a day that has bars, or None."""
+    before: date | None = DailyBar.objects.filter(date__lt=day).aggregate(latest=Max("date"))["latest"]
+    return before
+
+
 def loaded_sessions() -> dict[date, SourceFile]:
     """Return the sessions whose bars are stored, with the file each was read from."""
     return {file.session: file for file in SourceFile.objects.order_by("session")}
 
 
+def sessions_between(start: date, end: date) -> list[date]:
+    """Return the sessions whose bars are stored, both ends included, ascending."""
+    stored = SourceFile.objects.filter(session__range=(start, end)).order_by("session")
+    return list(stored.values_list("session", flat=True))
+
+
+def sessions_before(day: date, count: int) -> list[date]:
+    """Return the last stored sessions before a day, ascending."""
+    stored = SourceFile.objects.filter(session__lt=day).order_by("-session")[:count]
+    return sorted(stored.values_list("session", flat=True))
+
+
 def bars_frame(
-    start: date | None = None,
-    end: date | None = None,
-    symbols: Sequence[str] | None = None,
-    columns: str = _BAR_COLUMNS,
+    start: date | None = None, end: date | None = None, symbols: Sequence[str] | None = None
 ) -> pd.DataFrame:
     """Return bars as published.
 
@@ -52,41 +69,79 @@ def bars_frame(
         First and last session, both included.
     symbols : sequence of str, optional
         Only these.
-    columns : str
-        All, or ``PRICE_COLUMNS``.
 
     Returns
     -------
     DataFrame
         Bar frame (without isin), sorted by symbol and date.
     """
-    query = (
-        "SELECT " + columns + " FROM historical_data WHERE date BETWEEN %s AND %s AND status = 'final'"
-        ' AND (%s OR symbol = ANY(%s)) ORDER BY symbol COLLATE "C", date'
-    )
-    return _typed(
-        read_frame(query, [start or _EARLIEST, end or _LATEST, symbols is None, list(symbols or ())], dates=("date",))
-    )
+    query = "SELECT " + _BAR_COLUMNS + " FROM historical_data WHERE date BETWEEN %s AND %s AND status = 'final'"
+    asked: list[object] = [start or _EARLIEST, end or _LATEST]
+    if symbols is not None:
+        query += " AND symbol = ANY(%s)"
+        asked.append(list(symbols))
+    return _in_order(_typed(read_frame(query, asked, dates=("date",))))
 
 
-def recent_bars(session: date, rows: int, columns: str = _BAR_COLUMNS) -> pd.DataFrame:
-    """Return the last `rows` bars up to a session of each symbol that traded on it, however long its gaps are.
-
-    `columns` are all, or ``PRICE_COLUMNS``.
+def window_bars(session: date, sessions: int) -> pd.DataFrame:
+    """Return what metrics need of the market's last sessions, of each symbol that traded on the latest of them.
 
     Returns
     -------
     DataFrame
-        Bar frame (without isin), sorted by symbol and date.
+        symbol, date, series, open, close, prev_close (₹, as published), volume, turnover_lakh; sorted by symbol, date.
     """
+    days = sessions_before(session, sessions - 1) or [session]
+    bars = _range(days[0], session, "symbol, date, series, open, close, prev_close, volume, turnover_lakh")
+    prices = dict.fromkeys(("open", "close", "prev_close", "turnover_lakh"), "float64")
+    return _in_order(_of_traded(bars.astype(prices | {"volume": "int64"}), session))
+
+
+def recent_prices(session: date, rows: int) -> pd.DataFrame:
+    """Return the last `rows` prices up to a session of each symbol that traded on it, however long its gaps are.
+
+    Returns
+    -------
+    DataFrame
+        symbol, date, high, low, close (₹, as published), sorted by symbol and date.
+
+    Notes
+    -----
+    The sessions of the window lie together on disk and are read in one go; only the symbols with gaps in it are asked
+    for one by one.
+    """
+    days = sessions_before(session, rows + _SESSIONS_FOR_GAPS - 1) or [session]
+    bars = _range(days[0], session, "symbol, date, high, low, close")
+    bars = _of_traded(bars.astype(dict.fromkeys(("high", "low", "close"), "float64")), session)
+    counts = bars["symbol"].value_counts()
+    short = counts.index[counts < rows].astype(str).tolist()
+    if short:
+        older = last_prices(short, rows, before=days[0])
+        bars = pd.concat([older.astype(bars.dtypes.to_dict()), bars], ignore_index=True)
+    bars = _in_order(bars)
+    from_end = bars.groupby("symbol", observed=True, sort=False).cumcount(ascending=False)
+    return bars.loc[from_end < rows].reset_index(drop=True)
+
+
+def last_prices(symbols: Sequence[str], rows: int, *, before: date = _LATEST) -> pd.DataFrame:
+    """Return the last `rows` prices of some symbols before a day (columns and order of `recent_prices`)."""
     query = (
-        "SELECT "
-        + _columns_of("h", columns)
-        + " FROM historical_data t CROSS JOIN LATERAL (SELECT * FROM historical_data h"
-        " WHERE h.symbol = t.symbol AND h.date <= %s AND h.status = 'final' ORDER BY h.date DESC LIMIT %s) h"
-        ' WHERE t.date = %s ORDER BY h.symbol COLLATE "C", h.date'
+        "SELECT h.symbol, h.date, h.high, h.low, h.close FROM unnest(%s::text[]) n(symbol) CROSS JOIN LATERAL"
+        " (SELECT symbol, date, high, low, close FROM historical_data b WHERE b.symbol = n.symbol AND b.date < %s"
+        " AND b.status = 'final' ORDER BY b.date DESC LIMIT %s) h"
     )
-    return _typed(read_frame(query, [session, rows, session], dates=("date",)))
+    found = read_frame(query, [list(symbols), before, rows], dates=("date",))
+    return _in_order(found.astype({"high": "float64", "low": "float64", "close": "float64"}))
+
+
+def closes_frame(symbols: Sequence[str], end: date) -> pd.DataFrame:
+    """Return symbol, date, close and adj_close (₹) of all bars of some symbols up to a session, sorted."""
+    query = (
+        "SELECT symbol, date, close, adj_close FROM historical_data"
+        " WHERE symbol = ANY(%s) AND date <= %s AND status = 'final'"
+    )
+    found = read_frame(query, [list(symbols), end], dates=("date",))
+    return _in_order(found.astype({"close": "float64", "adj_close": "float64"}))
 
 
 def last_bars_before(session: date) -> pd.DataFrame:
@@ -99,34 +154,24 @@ def last_bars_before(session: date) -> pd.DataFrame:
     return _typed(read_frame(query, [session], dates=("date",)))
 
 
-def events_frame(as_of: date) -> pd.DataFrame:
+def events_frame(as_of: date, *, only_factors: bool = False) -> pd.DataFrame:
     """Return corporate actions known by a day, under the symbols that own the history now.
 
-    An event of a share that was renamed after its ex-date bears the new symbol, as the bars do.
+    An event of a share that was renamed after its ex-date bears the new symbol, as the bars do. `only_factors` leaves
+    out what moves no price by a known ratio, as dividends, which are most of them.
     """
     query = (
-        "WITH RECURSIVE named AS ("
-        "  SELECT a.id, a.symbol, a.ex_date, 0 AS hops FROM corporate_actions a"
-        "  UNION ALL SELECT n.id, c.to_symbol, n.ex_date, n.hops + 1 FROM named n JOIN symbol_changes c"
-        "  ON c.from_symbol = n.symbol AND c.date > n.ex_date AND n.hops < 10),"
-        " latest AS (SELECT DISTINCT ON (id) id, symbol FROM named ORDER BY id, hops DESC)"
-        " SELECT l.symbol, a.ex_date, a.kind, a.factor, a.known_on, a.status, a.purpose, a.source,"
-        " a.evidence::text AS evidence"
-        " FROM corporate_actions a JOIN latest l USING (id) WHERE a.known_on <= %s ORDER BY l.symbol, a.ex_date"
+        "SELECT symbol, ex_date, kind, factor, known_on, status, purpose, source, evidence::text AS evidence"
+        " FROM corporate_actions WHERE known_on <= %s AND (NOT %s OR factor IS NOT NULL) ORDER BY id"
     )
-    events = read_frame(query, [as_of], dates=("ex_date", "known_on"))
+    events = read_frame(query, [as_of, only_factors], dates=("ex_date", "known_on"))
     events["evidence"] = [json.loads(text) if isinstance(text, str) else None for text in events["evidence"]]
-    return typed_events(events)
+    return typed_events(followed(events, date_column="ex_date"))
 
 
-def adjusted_bars(
-    as_of: date,
-    start: date | None = None,
-    symbols: Sequence[str] | None = None,
-    columns: str = _BAR_COLUMNS,
-) -> pd.DataFrame:
+def adjusted_bars(as_of: date, start: date | None = None, symbols: Sequence[str] | None = None) -> pd.DataFrame:
     """Return bars up to a day with the factors known on that day (adjusted frame)."""
-    return adjustments.adjusted(bars_frame(start, as_of, symbols, columns), events_frame(as_of), as_of)
+    return adjustments.adjusted(bars_frame(start, as_of, symbols), events_frame(as_of, only_factors=True), as_of)
 
 
 def indicator_frame(session: date) -> pd.DataFrame:
@@ -151,14 +196,13 @@ def jumps_frame(as_of: date) -> pd.DataFrame:
     `unsettled_jumps`.
     """
     query = (
-        "SELECT DISTINCT ON (coalesce(c.to_symbol, f.symbol), f.session) coalesce(c.to_symbol, f.symbol) AS symbol,"
-        " f.session AS date, (f.sample->>'ratio')::float8 AS ratio, f.sample->>'reason' AS reason,"
-        " (f.sample->>'near_factor')::float8 AS near_factor"
-        " FROM findings f LEFT JOIN symbol_changes c ON c.from_symbol = f.symbol AND c.date > f.session"
-        " WHERE f.check_name = 'price_jump' AND f.session <= %s ORDER BY 1, 2, f.id DESC"
+        "SELECT symbol, session AS date, (sample->>'ratio')::float8 AS ratio, sample->>'reason' AS reason,"
+        " (sample->>'near_factor')::float8 AS near_factor FROM findings"
+        " WHERE check_name = 'price_jump' AND session <= %s ORDER BY id DESC"
     )
     kinds: dict[str, Any] = {"symbol": object, "ratio": "float64", "reason": object, "near_factor": "float64"}
-    return read_frame(query, [as_of], dates=("date",)).astype(kinds)
+    found = followed(read_frame(query, [as_of], dates=("date",)).astype(kinds)).drop_duplicates(["symbol", "date"])
+    return found.sort_values(["symbol", "date"], ignore_index=True)
 
 
 def unsettled_jumps(as_of: date, events: pd.DataFrame) -> pd.DataFrame:
@@ -178,11 +222,29 @@ def symbols_without_indicators(session: date) -> list[str]:
     return read_frame(query, [session])["symbol"].astype(str).tolist()
 
 
-def _columns_of(alias: str, columns: str = _BAR_COLUMNS) -> str:
-    return ", ".join(f"{alias}.{name.strip()}" for name in columns.split(","))
+def _columns_of(alias: str) -> str:
+    return ", ".join(f"{alias}.{name.strip()}" for name in _BAR_COLUMNS.split(","))
+
+
+def _range(start: date, end: date, columns: LiteralString) -> pd.DataFrame:
+    query = "SELECT " + columns + " FROM historical_data WHERE date BETWEEN %s AND %s AND status = 'final'"
+    return read_frame(query, [start, end], dates=("date",))
+
+
+def _of_traded(bars: pd.DataFrame, session: date) -> pd.DataFrame:
+    """Leave the symbols that traded on a session."""
+    traded = bars.loc[bars["date"] == pd.Timestamp(session), "symbol"]
+    return bars.loc[bars["symbol"].isin(traded)].reset_index(drop=True)
+
+
+def _in_order(bars: pd.DataFrame) -> pd.DataFrame:
+    """Sort by symbol (by code points) and date: whole numbers sort many times faster than the database's texts."""
+    codes, _ = pd.factorize(bars["symbol"], sort=True)
+    order = np.lexsort((bars["date"].to_numpy(), codes))
+    return bars.take(order).reset_index(drop=True)
 
 
 def _typed(bars: pd.DataFrame) -> pd.DataFrame:
     prices = ("open", "high", "low", "close", "prev_close", "last_price", "vwap", "turnover_lakh")
     kinds = dict.fromkeys(prices, "float64") | {"volume": "int64", "trades": "Int64", "delivered_quantity": "Int64"}
-    return bars.astype({name: kind for name, kind in kinds.items() if name in bars})
+    return bars.astype(kinds)

@@ -154,7 +154,6 @@ def _committed(context: StepContext, label: str, *, last: bool) -> None:
             "progress": 1.0,
             "ended_at": now,
             "lease_until": None,
-            "worker": "",
         }
         change["log_lines"] = context.keeper.take_lines()
     else:

@@ -21,6 +21,8 @@ CLOSE_COUNT_TOLERANCE = 0.02
 # A rights issue raises the count too, but the price falls less: it pays for its shares.
 PRICE_AGREES = (0.92, 1.13)
 MAX_DAYS_AFTER = 180
+SETTLED_BY_COUNTS = ("near_simple_ratio", "no_event")
+"""Reasons of jumps that a number of shares can explain."""
 
 
 def settled_jumps(jumps: pd.DataFrame, share_counts: pd.DataFrame, as_of: date | pd.Timestamp) -> pd.DataFrame:
@@ -51,7 +53,7 @@ def settled_jumps(jumps: pd.DataFrame, share_counts: pd.DataFrame, as_of: date |
     counts = share_counts.loc[(share_counts["known_on"] <= pd.Timestamp(as_of)) & share_counts["shares"].gt(0)]
     counts = counts.sort_values(["symbol", "date", "known_on"], kind="stable")
     records = []
-    for jump in jumps.loc[jumps["reason"].isin(("near_simple_ratio", "no_event"))].to_dict("records"):
+    for jump in jumps.loc[jumps["reason"].isin(SETTLED_BY_COUNTS)].to_dict("records"):
         of_symbol = counts.loc[counts["symbol"].eq(jump["symbol"])]
         before = of_symbol.loc[of_symbol["date"] < jump["date"]].tail(1).to_dict("records")
         last_day = jump["date"] + pd.Timedelta(days=MAX_DAYS_AFTER)

@@ -7,7 +7,7 @@ exactly.
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, LiteralString, NamedTuple
 
 import pandas as pd
@@ -21,6 +21,8 @@ from psycopg import sql
 _ROWS_A_BUFFER = 200_000
 # Columns of keys that tell whole days apart: rows of a day that has none yet need no staging.
 _DAYS = ("date", "session")
+_FEW_SYMBOLS = 2_000
+"""Up to so many symbols it pays to ask whether they have rows at all: a load of years comes by groups of symbols."""
 
 
 class Written(NamedTuple):
@@ -61,7 +63,7 @@ def upsert(table: str, frame: pd.DataFrame, key: Sequence[str], run_id: str, *, 
     rows = frame.assign(run_id=run_id)
     with connection.cursor() as cursor:
         day = next((column for column in _DAYS if column in key), None)
-        if day and _no_rows_between(cursor, table, day, rows[day]):
+        if day and _none_stored(cursor, table, day, rows):
             _copy(cursor, table, rows)
             return Written(len(rows), 0)
         _stage(cursor, table, rows)
@@ -171,7 +173,10 @@ def undoable(table: str, run_id: str) -> Written:
 
 
 def read_frame(
-    query: "sql.Composable | LiteralString", parameters: Sequence[object] = (), *, dates: Sequence[str] = ()
+    query: "sql.Composable | LiteralString",
+    parameters: Sequence[object] | Mapping[str, object] = (),
+    *,
+    dates: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Return a query's rows as a frame, by COPY (about twice as fast as fetching rows).
 
@@ -179,8 +184,8 @@ def read_frame(
     ----------
     query : composable or literal
         A SELECT with `%s` for parameters.
-    parameters : sequence
-        Values, quoted by the driver.
+    parameters : sequence or mapping
+        Values, quoted by the driver; a mapping for named ones.
     dates : sequence of str
         Columns returned as midnight ``datetime64[ns]``.
     """
@@ -191,13 +196,17 @@ def read_frame(
     # COPY takes no parameters from the server: a client cursor fills them in, quoted.
     with (
         psycopg.ClientCursor(connection.connection) as cursor,
-        cursor.copy(statement, list(parameters) or None) as copy,
+        cursor.copy(statement, parameters or None) as copy,
     ):
         buffer = _copied_out(copy)
     options = pa_csv.ConvertOptions(
         strings_can_be_null=True, quoted_strings_can_be_null=False, timestamp_parsers=[pa_csv.ISO8601]
     )
     table = pa_csv.read_csv(pa.py_buffer(buffer.getbuffer()), convert_options=options)
+    for index, field in enumerate(table.schema):
+        if field.name in dates and pa.types.is_date(field.type):
+            # Days as Python objects would take longer than all the rest.
+            table = table.set_column(index, field.name, table.column(index).cast(pa.timestamp("ns")))
     frame: pd.DataFrame = table.to_pandas()
     for name, column in zip(table.column_names, table.columns, strict=True):
         # Whole numbers with NULLs among them would come as floats, which lose digits and are no whole numbers any more.
@@ -242,12 +251,20 @@ def _copied_out(copy: psycopg.Copy) -> io.BytesIO:
     return buffer
 
 
-def _no_rows_between(cursor: CursorWrapper, table: str, day: str, dates: "pd.Series[pd.Timestamp]") -> bool:
-    statement = sql.SQL("SELECT NOT EXISTS (SELECT 1 FROM {table} WHERE {day} BETWEEN %s AND %s)").format(
-        table=sql.Identifier(table), day=sql.Identifier(day)
-    )
-    cursor.execute(statement, [pd.Timestamp(dates.min()).date(), pd.Timestamp(dates.max()).date()])
-    return bool(cursor.fetchone()[0])
+def _none_stored(cursor: CursorWrapper, table: str, day: str, rows: pd.DataFrame) -> bool:
+    """Whether the table holds no row of these days, or none of these symbols on them: then nothing can meet."""
+    days = [pd.Timestamp(rows[day].min()).date(), pd.Timestamp(rows[day].max()).date()]
+    names = {"table": sql.Identifier(table), "day": sql.Identifier(day)}
+    some = sql.SQL("SELECT EXISTS (SELECT 1 FROM {table} WHERE {day} BETWEEN %s AND %s)")
+    cursor.execute(some.format(**names), days)
+    if not cursor.fetchone()[0]:
+        return True
+    symbols = rows["symbol"].unique().tolist() if "symbol" in rows else []
+    if not 0 < len(symbols) <= _FEW_SYMBOLS:
+        return False
+    theirs = sql.SQL("SELECT EXISTS (SELECT 1 FROM {table} WHERE symbol = ANY(%s) AND {day} BETWEEN %s AND %s)")
+    cursor.execute(theirs.format(**names), [symbols, *days])
+    return not cursor.fetchone()[0]
 
 
 def _stage(cursor: CursorWrapper, table: str, frame: pd.DataFrame) -> None:

@@ -238,6 +238,7 @@ class ExchangeFact(models.Model):
     class Meta:
         db_table = "exchange_facts"
         constraints = (models.UniqueConstraint(fields=("symbol", "date"), name="exchange_facts_symbol_date"),)
+        indexes = (models.Index(fields=("date", "symbol"), name="idx_facts_date_symbol"),)
 
     def __str__(self) -> str:
         return f"{self.symbol} {self.date}"

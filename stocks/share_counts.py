@@ -7,17 +7,17 @@ from typing import Any
 import pandas as pd
 
 from stocks.bulk import read_frame
-from stocks.symbols import current_symbols
+from stocks.symbols import current_symbols, successors
 
 _COUNTS = """
     SELECT symbol, date, date AS known_on, issue_size::float8 AS shares, 'exchange_facts' AS source FROM exchange_facts
-    WHERE issue_size IS NOT NULL AND date <= %s
+    WHERE symbol = ANY(%(names)s) AND issue_size IS NOT NULL AND date <= %(as_of)s
     UNION ALL
     SELECT symbol, period_end, published_on, shares::float8, 'statements' FROM financial_statements
-    WHERE shares IS NOT NULL AND published_on <= %s
+    WHERE symbol = ANY(%(names)s) AND shares IS NOT NULL AND published_on <= %(as_of)s
     UNION ALL
     SELECT symbol, snapshot, snapshot + 1, market_cap * 1e7 / close, 'snapshots' FROM fundamental_snapshots
-    WHERE market_cap > 0 AND close > 0 AND snapshot < %s"""
+    WHERE symbol = ANY(%(names)s) AND market_cap > 0 AND close > 0 AND snapshot < %(as_of)s"""
 
 _KINDS: dict[str, Any] = {
     "symbol": object,
@@ -39,12 +39,11 @@ def share_counts(as_of: date, symbols: Sequence[str]) -> pd.DataFrame:
     """
     if not symbols:
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in _KINDS.items()})
-    frame = current_symbols(read_frame(_COUNTS, [as_of, as_of, as_of], dates=("date", "known_on")), as_of).astype(
-        _KINDS
-    )
-    return frame.loc[frame["symbol"].isin(set(symbols))].sort_values(
-        ["symbol", "date"], kind="stable", ignore_index=True
-    )
+    wanted = set(symbols)
+    names = sorted(wanted | {old for old, new in successors(as_of).items() if new in wanted})
+    found = read_frame(_COUNTS, {"names": names, "as_of": as_of}, dates=("date", "known_on"))
+    frame = current_symbols(found, as_of).astype(_KINDS)
+    return frame.loc[frame["symbol"].isin(wanted)].sort_values(["symbol", "date"], kind="stable", ignore_index=True)
 
 
 def issue_sizes_around(session: date) -> pd.DataFrame:

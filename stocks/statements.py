@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
+from psycopg import sql
 
 from stocks import bulk
 from stocks.bulk import Written
@@ -16,6 +17,33 @@ from stocks.fundamentals_files import (
     read_statements,
 )
 from stocks.symbols import current_symbols
+
+COLUMNS = tuple(STATEMENT_COLUMNS)
+SNAPSHOT_COLUMNS = (
+    "symbol",
+    "snapshot",
+    "stock_name",
+    "sector",
+    "industry",
+    "close",
+    "market_cap",
+    "pe_ratio",
+    "peg_ratio",
+    "debt_to_equity",
+    "roe",
+    "roce",
+    "operating_margin",
+    "eps_quarter",
+    "eps_quarter_last_year",
+    "eps_last_year",
+    "net_profit_quarter",
+    "net_profit_quarter_last_year",
+    "sales_quarter",
+    "sales_quarter_last_year",
+    "circuit_limit",
+    "results_date",
+    "source",
+)
 
 
 class Found(NamedTuple):
@@ -114,13 +142,18 @@ def statements_frame(as_of: date) -> pd.DataFrame:
     Point in time: ``published_on`` at or before ``as_of``; renames up to ``as_of``.
     """
     frame = bulk.read_frame(
-        "SELECT symbol, period_end, kind, published_on, published_assumed, revenue, operating_income, net_income, eps,"
-        " total_assets, equity, debt, current_assets, current_liabilities, inventory, shares, source"
-        " FROM financial_statements WHERE published_on <= %s ORDER BY symbol, period_end, kind",
+        sql.SQL(
+            "SELECT {} FROM financial_statements WHERE published_on <= %s ORDER BY symbol, period_end, kind"
+        ).format(_listed(COLUMNS)),
         [as_of],
         dates=("period_end", "published_on"),
     )
-    figures = dict.fromkeys(STATEMENT_COLUMNS[5:15], float) | {"shares": "Int64"}
+    return typed_statements(frame, as_of)
+
+
+def typed_statements(frame: pd.DataFrame, as_of: date) -> pd.DataFrame:
+    """Give statements their dtypes and the symbols in use on a session."""
+    figures = dict.fromkeys(COLUMNS[5:15], float) | {"shares": "Int64"}
     return current_symbols(frame.astype(figures), as_of, key=("period_end", "kind"))
 
 
@@ -137,12 +170,19 @@ def snapshots_frame(as_of: date) -> pd.DataFrame:
     Point in time: ``snapshot`` before ``as_of``: an evening counts from the next session on; renames up to ``as_of``.
     """
     frame = bulk.read_frame(
-        "SELECT symbol, snapshot, stock_name, sector, industry, close, market_cap, pe_ratio, peg_ratio, debt_to_equity,"
-        " roe, roce, operating_margin, eps_quarter, eps_quarter_last_year, eps_last_year, net_profit_quarter,"
-        " net_profit_quarter_last_year, sales_quarter, sales_quarter_last_year, circuit_limit, results_date, source"
-        " FROM fundamental_snapshots WHERE snapshot < %s ORDER BY symbol, snapshot",
+        sql.SQL("SELECT {} FROM fundamental_snapshots WHERE snapshot < %s ORDER BY symbol, snapshot").format(
+            _listed(SNAPSHOT_COLUMNS)
+        ),
         [as_of],
         dates=("snapshot", "results_date"),
     )
-    figures = dict.fromkeys([*frame.columns[5:21]], float)
-    return current_symbols(frame.astype(figures), as_of, key=("snapshot",))
+    return typed_snapshots(frame, as_of)
+
+
+def typed_snapshots(frame: pd.DataFrame, as_of: date) -> pd.DataFrame:
+    """Give evenings of a screener their dtypes and the symbols in use on a session."""
+    return current_symbols(frame.astype(dict.fromkeys(SNAPSHOT_COLUMNS[5:21], float)), as_of, key=("snapshot",))
+
+
+def _listed(columns: tuple[str, ...]) -> sql.Composed:
+    return sql.SQL(", ").join(map(sql.Identifier, columns))

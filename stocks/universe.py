@@ -25,6 +25,7 @@ _TRACED = ("stock_name", "isin", "face_value", "listed_on", "sector", "industry"
 # Tables whose rows follow a renamed share; bars and indicators belong to an app that this one must not import.
 _HISTORY = ("historical_data", "technical_indicators", "stock_metrics")
 _KEY = ("symbol", "date")
+FACT_COLUMNS = ("symbol", "date", "issue_size", "market_cap", "pe_ratio", "source")
 _SEEN = ("symbol", "first_seen", "last_seen", "series", "isin", "provenance")
 _NOT_OF_STOCKS = ("symbol", "date", "provenance", "turnover_median_20", "atr_percentage", "tradable", "exclusion")
 _OF_STOCKS = tuple(column for column in METRIC_COLUMNS if column not in _NOT_OF_STOCKS)
@@ -107,8 +108,13 @@ def record_screened(session: date, run_id: str) -> Written:
     Point in time: snapshots before the session.
     """
     frame = bulk.read_frame(
-        "SELECT DISTINCT ON (symbol) symbol, stock_name, sector, industry, source, snapshot FROM fundamental_snapshots"
-        " WHERE snapshot < %s ORDER BY symbol, snapshot DESC",
+        # One probe of the index a symbol: the evenings of years are not read for it.
+        "WITH RECURSIVE names(symbol) AS ((SELECT symbol FROM fundamental_snapshots ORDER BY symbol LIMIT 1) UNION ALL"
+        " SELECT (SELECT f.symbol FROM fundamental_snapshots f WHERE f.symbol > n.symbol ORDER BY f.symbol LIMIT 1)"
+        " FROM names n WHERE n.symbol IS NOT NULL)"
+        " SELECT f.* FROM names n CROSS JOIN LATERAL (SELECT symbol, stock_name, sector, industry, source, snapshot"
+        " FROM fundamental_snapshots WHERE symbol = n.symbol AND snapshot < %s ORDER BY snapshot DESC LIMIT 1) f"
+        " ORDER BY f.symbol",
         [session],
     )
     if frame.empty:
@@ -176,9 +182,13 @@ def facts_frame(as_of: date) -> pd.DataFrame:
         [as_of],
         dates=("date",),
     )
-    return current_symbols(
-        frame.astype({"issue_size": "Int64", "market_cap": float, "pe_ratio": float}), as_of, key=("date",)
-    )
+    return typed_facts(frame, as_of)
+
+
+def typed_facts(frame: pd.DataFrame, as_of: date) -> pd.DataFrame:
+    """Give facts of report packs their dtypes and the symbols in use on a session."""
+    typed = frame.astype({"issue_size": "Int64", "market_cap": float, "pe_ratio": float})
+    return current_symbols(typed, as_of, key=("date",))
 
 
 def isins() -> dict[str, str]:
@@ -190,6 +200,11 @@ def isins() -> dict[str, str]:
 def symbols_with_history() -> list[str]:
     """Symbols that own bars; a symbol renamed away owns none."""
     return list(Stock.objects.exclude(first_seen=None).order_by("symbol").values_list("symbol", flat=True))
+
+
+def symbols_seen_since(day: date) -> list[str]:
+    """Symbols that own bars of a day or later."""
+    return list(Stock.objects.filter(last_seen__gte=day).order_by("symbol").values_list("symbol", flat=True))
 
 
 def kinds() -> "pd.Series[str]":

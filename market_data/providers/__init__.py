@@ -181,8 +181,8 @@ class Provider(Protocol):
         """Return ``DAY_COLUMNS``: what the source itself proves about days, sessions up to ``as_of``; may be empty."""
         ...
 
-    def statements(self, as_of: date) -> pd.DataFrame:
-        """Return ``STATEMENT_COLUMNS`` published by ``as_of`` (₹ crore); raises NotOffered."""
+    def statements(self, as_of: date, since: date | None = None) -> pd.DataFrame:
+        """Return ``STATEMENT_COLUMNS`` published by ``as_of``, after ``since`` (₹ crore); raises NotOffered."""
         ...
 
     def findings(self) -> list[SourceFinding]:
@@ -212,6 +212,7 @@ def _simulator() -> Provider:
         sessions=settings.SIMULATOR_SESSIONS,
         seed=settings.SIMULATOR_SEED,
         own_incidents=kinds,
+        folder=settings.VAR_DIR / "simulator",
     )
 
 
@@ -223,7 +224,12 @@ def _nse_archive() -> Provider:
     if settings.NSE_ARCHIVE_DIR is None:
         raise ProviderError("NSE_ARCHIVE_DIR is not set; name the folder that holds the exchange's daily files.")
     download = archive_download() if settings.NSE_ARCHIVE_URL else None
-    return NseArchive(Path(settings.NSE_ARCHIVE_DIR), series=settings.NSE_ARCHIVE_SERIES, download=download)
+    return NseArchive(
+        Path(settings.NSE_ARCHIVE_DIR),
+        series=settings.NSE_ARCHIVE_SERIES,
+        download=download,
+        memory=settings.VAR_DIR / "nse_archive",
+    )
 
 
 def archive_download() -> "ArchiveDownload":

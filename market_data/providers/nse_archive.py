@@ -5,16 +5,12 @@ Layout of the folder: bars in ``bhavcopy/`` or directly in it, ``lists/``, ``rep
 optional; what is missing is told by ``findings``. With a download it is fetched into the folder first (``fetch``).
 """
 
-import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, time
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from market_data.bars import SERIES_ORDER
 from market_data.corporate_actions import official_events
 from market_data.providers import (
     CHANGE_COLUMNS,
@@ -28,19 +24,12 @@ from market_data.providers import (
     SessionNotAvailable,
     SourceFinding,
     SourceFingerprint,
-    SourceUnreadable,
     listed_frame,
     nse_lists,
 )
 from market_data.providers.nse_download import ArchiveDownload
 from market_data.providers.nse_download.shelf import daily_files
-from market_data.providers.nse_files import (
-    TRADED_SCHEMA,
-    Layout,
-    content_of,
-    parsed_bars,
-    traded_prices,
-)
+from market_data.providers.nse_files import Layout, content_of, parsed_bars
 from market_data.providers.security_kinds import (
     Claim,
     decided,
@@ -48,6 +37,7 @@ from market_data.providers.security_kinds import (
     tick_claims,
     worded_as_fund,
 )
+from market_data.providers.traded_evidence import DailyFile, traded_evidence
 
 AHEAD_DAYS = 30
 """Official events with an ex-date up to so many days ahead are told."""
@@ -66,6 +56,8 @@ class NseArchive:
         ``eq`` reads ``bhavcopy/`` or the top folder only; ``all`` prefers ``bhavcopy_all_series/`` for its dates.
     download
         Fetches what is missing; the folder may then be empty.
+    memory
+        Where to keep what was learnt from files that need not be opened again; None keeps nothing.
 
     Raises
     ------
@@ -77,7 +69,9 @@ class NseArchive:
     kind = "real"
     calendar: str | None = "XBOM"
 
-    def __init__(self, root: Path, *, series: str = "eq", download: ArchiveDownload | None = None) -> None:
+    def __init__(
+        self, root: Path, *, series: str = "eq", download: ArchiveDownload | None = None, memory: Path | None = None
+    ) -> None:
         if not root.is_dir():
             raise ProviderError(f"{root} is not a folder; set NSE_ARCHIVE_DIR to the one with the exchange's files.")
         if series not in ("eq", "all"):
@@ -85,6 +79,7 @@ class NseArchive:
         self.root = root
         self.series = series
         self._download = download
+        self._memory = memory
         self._files: dict[date, tuple[Path, Layout]] = {}
         self._seen: tuple[int, ...] = ()
         if download is None and not self._daily_files():
@@ -140,7 +135,7 @@ class NseArchive:
         """
         traded = self._traded(as_of)
         facts = self._listing_facts(as_of)
-        symbols = facts.index.union(pd.Index(traded["symbol"].cat.categories, dtype="object"))
+        symbols = facts.index.union(traded.index)
         verdict = decided(symbols, self._claims(facts, traded))
         listed = facts.reindex(verdict.index)
         told = listed["source"].where(listed["source"].notna(), "nse_archive:bars")
@@ -214,7 +209,7 @@ class NseArchive:
         ]
         return pd.DataFrame.from_records(sorted(records), columns=list(DAY_COLUMNS))
 
-    def statements(self, as_of: date) -> pd.DataFrame:
+    def statements(self, as_of: date, since: date | None = None) -> pd.DataFrame:
         """Raise NotOffered: companies' statements come in by import."""
         raise NotOffered("The exchange's archive has no statements; bring them in with import_fundamentals.")
 
@@ -280,20 +275,9 @@ class NseArchive:
         return found
 
     def _traded(self, as_of: date) -> pd.DataFrame:
-        """Return what traded by a day, in ``TRADED_SCHEMA``; unreadable days are told when their bars are read."""
-        parts = [TRADED_SCHEMA.empty_table()]
-        for session in self.sessions(None, as_of):
-            path, layout = self._file(session)
-            with contextlib.suppress(SourceUnreadable):
-                parts.append(traded_prices(content_of(path), name=path.name, layout=layout, session=session))
-        table = pa.concat_tables(parts)
-        for place, column in enumerate(table.column_names):
-            if column in ("symbol", "series", "isin"):
-                table = table.set_column(place, column, pc.utf8_trim_whitespace(table[column]))
-        table = table.filter(pc.is_in(table["series"], pa.array(SERIES_ORDER)))
-        # 1.5 million rows of few distinct words: as categories they cost a tenth of the time and memory.
-        traded: pd.DataFrame = table.to_pandas(strings_to_categorical=True)
-        return traded
+        """Return what the daily files up to a day tell of their symbols, as `traded_evidence` does."""
+        files = [DailyFile(session, *self._file(session)) for session in self.sessions(None, as_of)]
+        return traded_evidence(files, self._memory)
 
     def _listing_facts(self, as_of: date) -> pd.DataFrame:
         """Join the lists, the one with the fullest names first; index symbol, columns of ``LISTED_COLUMNS``."""
@@ -318,8 +302,7 @@ class NseArchive:
 
     def _claims(self, facts: pd.DataFrame, traded: pd.DataFrame) -> list[Claim]:
         """Collect what each source says about kinds, the strongest first (see ``security_kinds``)."""
-        dated = traded.loc[traded["isin"].notna(), ["symbol", "isin"]].astype("object")
-        claims = isin_claims(dated.drop_duplicates("symbol", keep="last").set_index("symbol")["isin"], "the daily file")
+        claims = isin_claims(traded["isin"], "the daily file")
         claims += isin_claims(facts["isin"], "the lists")
         claims.append(Claim("share", frozenset(nse_lists.listed_equities(self._lists)["symbol"]), "list of equities"))
         packs = [pack for _, pack in nse_lists.report_packs(self._reports)]
@@ -327,12 +310,12 @@ class NseArchive:
         claims.append(Claim("share", frozenset(nse_lists.index_members(self._lists)["symbol"]), "index list"))
         actions = nse_lists.listed_actions(self._lists)
         claims.append(Claim("share", frozenset(actions["symbol"]), "list of corporate actions in equities"))
-        surveilled = frozenset(traded.loc[traded["series"].ne("EQ"), "symbol"])
+        surveilled = frozenset(traded.index[traded["surveilled"]])
         claims.append(Claim("share", surveilled, "trades in a series of shares only"))
         spoken_for = frozenset().union(*(claim.symbols for claim in claims))
-        undecided = traded.loc[~traded["symbol"].isin(spoken_for)].astype({"symbol": "object"})
+        undecided = traded.loc[~traded.index.isin(spoken_for)]
         by_tick_fund, by_tick_share = tick_claims(undecided)
-        worded = frozenset(symbol for symbol in undecided["symbol"].unique() if worded_as_fund(symbol))
+        worded = frozenset(symbol for symbol in undecided.index if worded_as_fund(symbol))
         return [*claims, by_tick_fund, Claim("fund", worded, "wording of the symbol"), by_tick_share]
 
 

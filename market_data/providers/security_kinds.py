@@ -33,6 +33,7 @@ FIVE_PAISE_FROM_PRICE = 300.0
 MIN_OFF_GRID = 3
 MIN_ON_GRID = 8
 MAX_OFF_SHARE = 0.05
+TICK_COUNTS = ("early_off", "off", "sessions")
 
 _HOUSES = "ABSL|AONE|BFAM|BSL|DSP|EDEL|HDFC|HSBC|IBMF|ICICI|IDBI|KOTAK|LICMF|LICN|NAVI|NIP|SBI|TWC|UTI|BBNPP"
 _CONTENTS = (
@@ -87,8 +88,8 @@ def isin_claims(isin: "pd.Series", where: str) -> list[Claim]:
     ]
 
 
-def tick_claims(traded: pd.DataFrame) -> list[Claim]:
-    """Tell shares from funds by the step of their prices.
+def tick_counts(traded: pd.DataFrame) -> pd.DataFrame:
+    """Count the sessions whose prices tell something by their steps; counts of more sessions add up.
 
     Parameters
     ----------
@@ -97,28 +98,39 @@ def tick_claims(traded: pd.DataFrame) -> list[Claim]:
 
     Returns
     -------
+    DataFrame
+        Index symbol, ``TICK_COUNTS``: sessions before ``FIVE_PAISE_UNTIL`` with a price off the ₹0.05 grid, sessions
+        with one at all, sessions in which shares had to be on the grid. Symbols without such a session are left out.
+    """
+    price = traded.loc[:, ["open", "high", "low", "last_price"]].to_numpy(dtype="float64")
+    paise = np.rint(np.nan_to_num(price) * 100).astype("int64")
+    early = (traded["date"] < pd.Timestamp(FIVE_PAISE_UNTIL)).to_numpy()
+    off = (paise % 5 != 0).any(axis=1)
+    telling = early | (price.min(axis=1) > FIVE_PAISE_FROM_PRICE)
+    rows = pd.DataFrame({"early_off": off & early, "off": off, "sessions": True}).loc[telling]
+    return rows.groupby(traded["symbol"].to_numpy()[telling]).sum().astype("int64").rename_axis("symbol")
+
+
+def tick_claims(counts: pd.DataFrame) -> list[Claim]:
+    """Tell shares from funds by the step of their prices.
+
+    Parameters
+    ----------
+    counts
+        Of `tick_counts`.
+
+    Returns
+    -------
     list of Claim
         *fund*: before ``FIVE_PAISE_UNTIL``, ``MIN_OFF_GRID`` sessions with a price off the ₹0.05 grid. *share*: at
         least ``MIN_ON_GRID`` sessions in which shares had to be on the grid, and at most ``MAX_OFF_SHARE`` of them
         off it. Some gold funds also keep to the grid, so the second speaks only after the wording of the symbol.
     """
-    price = traded.loc[:, ["open", "high", "low", "last_price"]].to_numpy(dtype="float64")
-    paise = np.rint(np.nan_to_num(price) * 100).astype("int64")
-    early = (traded["date"] < pd.Timestamp(FIVE_PAISE_UNTIL)).to_numpy()
-    rows = pd.DataFrame(
-        {
-            "symbol": traded["symbol"].to_numpy(),
-            "early_off": (paise % 5 != 0).any(axis=1) & early,
-            "off": (paise % 5 != 0).any(axis=1),
-        }
-    )
-    rows = rows.loc[early | (price.min(axis=1) > FIVE_PAISE_FROM_PRICE)]
-    seen = rows.groupby("symbol").agg(early_off=("early_off", "sum"), off=("off", "mean"), sessions=("off", "size"))
-    fund = seen["early_off"] >= MIN_OFF_GRID
-    share = (seen["sessions"] >= MIN_ON_GRID) & (seen["off"] <= MAX_OFF_SHARE)
+    fund = counts["early_off"] >= MIN_OFF_GRID
+    share = (counts["sessions"] >= MIN_ON_GRID) & (counts["off"] <= MAX_OFF_SHARE * counts["sessions"])
     return [
-        Claim("fund", frozenset(seen.index[fund]), "prices off the ₹0.05 grid of shares"),
-        Claim("share", frozenset(seen.index[share & ~fund]), "prices on the ₹0.05 grid of shares"),
+        Claim("fund", frozenset(counts.index[fund]), "prices off the ₹0.05 grid of shares"),
+        Claim("share", frozenset(counts.index[share & ~fund]), "prices on the ₹0.05 grid of shares"),
     ]
 
 

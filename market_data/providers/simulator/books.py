@@ -35,7 +35,9 @@ class _Ratios:
     delay: Floats
 
 
-def statements(market: Companies, seed: int, as_of: date, shares_at: Callable[[date], Floats]) -> pd.DataFrame:
+def statements(
+    market: Companies, seed: int, as_of: date, shares_at: Callable[[date], Floats], since: date | None = None
+) -> pd.DataFrame:
     """Return what the companies published by a day.
 
     Parameters
@@ -48,6 +50,8 @@ def statements(market: Companies, seed: int, as_of: date, shares_at: Callable[[d
         Day of knowledge.
     shares_at
         Issued shares of each security on a day.
+    since
+        Leave out what was published by then; None gives all.
 
     Returns
     -------
@@ -69,16 +73,21 @@ def statements(market: Companies, seed: int, as_of: date, shares_at: Callable[[d
         net = revenue * (ratios.margin + 0.02 * rng.standard_normal(len(market)))
         operating = np.maximum(net * ratios.operating_over_net, net + 0.01 * revenue)
         income = {"revenue": revenue, "operating_income": operating, "net_income": net}
-        parts.append(_rows(market, end, "quarter", income, ratios.delay, shares_at(end)))
+        told = since is None or end + timedelta(days=max(_LATEST_DAYS.values())) > since
+        if told:
+            parts.append(_rows(market, end, "quarter", income, ratios.delay, shares_at(end)))
         year.append(income)
         if end.month == 3 and len(year) >= 4:
             sums = {name: np.sum([quarter[name] for quarter in year[-4:]], axis=0) for name in income}
             figures = sums | _balance(sums["revenue"], ratios, rng)
-            parts.append(_rows(market, end, "year", figures, ratios.delay, shares_at(end)))
+            if told:
+                parts.append(_rows(market, end, "year", figures, ratios.delay, shares_at(end)))
     if not parts:
         return pd.DataFrame(columns=list(STATEMENT_COLUMNS), dtype="object")
     every = pd.concat([part.loc[~market.is_fund] for part in parts], ignore_index=True)
     known = every.loc[every["published_on"] <= as_of, list(STATEMENT_COLUMNS)]
+    if since is not None:
+        known = known.loc[known["published_on"] > since]
     return known.sort_values(["symbol", "period_end", "kind"], ignore_index=True)
 
 

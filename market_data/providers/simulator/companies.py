@@ -42,7 +42,7 @@ _FUND_THEMES = ("NIFTY", "GOLD", "SILVER", "BANK", "LIQUID", "MIDCAP", "IT", "PS
 _BASE36 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 FUND_EVERY = 16
-MAX_SYMBOLS = 4_000
+MAX_SYMBOLS = 20_000
 
 
 @dataclass(frozen=True)
@@ -182,11 +182,14 @@ def _names(is_fund: npt.NDArray[np.bool_], sector: Whole) -> tuple[Words, Words]
 
 def _distinct(symbols: list[str]) -> Words:
     seen: dict[str, int] = {}
-    out = []
+    out: dict[str, None] = {}
     for symbol in symbols:
-        seen[symbol] = seen.get(symbol, 0) + 1
-        out.append(symbol if seen[symbol] == 1 else f"{symbol}{seen[symbol]}")
-    return np.array(out, dtype=object)
+        name = symbol
+        while name in out:
+            seen[symbol] = seen.get(symbol, 1) + 1
+            name = f"{symbol}{seen[symbol]}"
+        out[name] = None
+    return np.array(list(out), dtype=object)
 
 
 def _industries(sector: Whole, is_fund: npt.NDArray[np.bool_], place: Whole) -> Words:

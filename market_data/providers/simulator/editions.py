@@ -87,6 +87,14 @@ def reprinted(frame: pd.DataFrame, before: pd.DataFrame, place: int) -> pd.DataF
     return frame
 
 
+def as_bytes(frame: pd.DataFrame) -> bytes:
+    """Return what a file of these bars would hold, as bytes that differ when any figure does."""
+    numbers = frame.select_dtypes("number").astype("float64").to_numpy()
+    words: list[str] = (frame["symbol"] + frame["series"] + frame["isin"]).tolist()
+    figures: bytes = np.nan_to_num(numbers).tobytes()
+    return "\n".join(words).encode() + figures
+
+
 def _revised(frame: pd.DataFrame, places: "np.ndarray[Any, np.dtype[np.int64]]") -> pd.DataFrame:
     """Give rows a higher high, another close inside the range, more volume."""
     rows = frame.loc[places]

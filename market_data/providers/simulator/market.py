@@ -69,7 +69,7 @@ class History:
 
 
 @dataclass
-class _State:
+class State:
     """What one session hands to the next; arrays have one entry a security."""
 
     log_price: Floats
@@ -99,18 +99,47 @@ def history(market: Companies, seed: int, days: Sequence[date], incidents: Seque
     incidents
         All that happens to it, by session index; those after the last session are ignored.
     """
-    shape = (len(days), len(market))
+    rows = status(market, len(days), incidents)
+    return continued(market, seed, days, 0, rows, first_state(market), price_factors(len(days), incidents))
+
+
+def continued(
+    market: Companies,
+    seed: int,
+    days: Sequence[date],
+    start: int,
+    rows: npt.NDArray[np.int8],
+    state: State,
+    factors: dict[int, dict[int, float]],
+) -> History:
+    """Generate some sessions of a market from what the one before them left.
+
+    Parameters
+    ----------
+    market, seed, days
+        As for `history`.
+    start
+        Index of the first session wanted.
+    rows
+        `status` of the sessions wanted; changed in place where a share finds no buyer.
+    state
+        What the session before left; becomes what the last one leaves. Its arrays are replaced, not changed, but for
+        the factor published.
+    factors
+        Of `price_factors`.
+    """
+    shape = rows.shape
     out = History(
         prices={column: np.zeros(shape, dtype=np.int32) for column in PRICES},
         volume=np.zeros(shape, dtype=np.int64),
         trades=np.zeros(shape, dtype=np.int32),
         delivered=np.zeros(shape, dtype=np.int64),
-        status=status(market, len(days), incidents),
+        status=rows,
     )
-    factors = price_factors(len(days), incidents)
-    state = _first_state(market)
-    for at, day in enumerate(days):
-        _advance(out, state, market, at, np.random.default_rng([seed, 3, at]), factors.get(at, {}), day)
+    state.published_factor, state.has_traded = state.published_factor.copy(), state.has_traded.copy()
+    for row in range(len(rows)):
+        at = start + row
+        _advance(out, state, market, row, np.random.default_rng([seed, 3, at]), factors.get(at, {}), days[at])
     return out
 
 
@@ -143,9 +172,10 @@ def price_factors(sessions: int, incidents: Sequence[Placed]) -> dict[int, dict[
     return out
 
 
-def _first_state(market: Companies) -> _State:
+def first_state(market: Companies) -> State:
+    """Return what the first session begins with."""
     nothing = np.zeros(len(market))
-    return _State(
+    return State(
         log_price=np.log(market.price),
         published_factor=np.ones(len(market)),
         last_close=np.rint(market.price * 20) * 5,
@@ -162,7 +192,7 @@ def _first_state(market: Companies) -> _State:
 
 def _advance(
     out: History,
-    state: _State,
+    state: State,
     market: Companies,
     at: int,
     rng: np.random.Generator,
@@ -194,7 +224,7 @@ def _advance(
     state.has_traded |= traded
 
 
-def _returns(state: _State, market: Companies, rng: np.random.Generator) -> Floats:
+def _returns(state: State, market: Companies, rng: np.random.Generator) -> Floats:
     """Move the variances, the drift and the passing component on, and return the day's log returns."""
     count = len(market)
     common = rng.standard_normal(1 + len(SECTORS))
@@ -216,7 +246,7 @@ def _returns(state: _State, market: Companies, rng: np.random.Generator) -> Floa
     return np.clip(own, -_DAILY_BAND, _DAILY_BAND)
 
 
-def _volume(out: History, state: _State, market: Companies, at: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+def _volume(out: History, state: State, market: Companies, at: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
     """Draw turnover and write volume, trades and deliveries; return which securities traded."""
     z = rng.standard_normal((2, len(market)))
     chance, delivered = rng.random((2, len(market)))
@@ -234,7 +264,7 @@ def _volume(out: History, state: _State, market: Companies, at: int, rng: np.ran
     return np.asarray(out.status[at] != NOT_TRADED)
 
 
-def _paise(log_price: Floats, state: _State, market: Companies, day: date) -> Floats:
+def _paise(log_price: Floats, state: State, market: Companies, day: date) -> Floats:
     """Return prices as published, in paise on the tick of the day."""
     paise = np.exp(log_price) * state.published_factor * 100
     tick = _tick(paise, market, day)

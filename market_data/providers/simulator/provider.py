@@ -1,10 +1,12 @@
 """The simulated market behind the interface that all providers share."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import date, time, timedelta
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -24,8 +26,9 @@ from market_data.providers import (
     listed_frame,
 )
 from market_data.providers.simulator import books
+from market_data.providers.simulator.chronicle import Chronicle
 from market_data.providers.simulator.companies import SECTORS, Companies, Floats, Whole, Words, companies, isin
-from market_data.providers.simulator.editions import Editions, reprinted
+from market_data.providers.simulator.editions import Editions, as_bytes, reprinted
 from market_data.providers.simulator.incidents import (
     USUAL,
     Incident,
@@ -37,7 +40,7 @@ from market_data.providers.simulator.incidents import (
     placed,
     purpose_of,
 )
-from market_data.providers.simulator.market import IN_BE, NOT_TRADED, PRICES, History, history
+from market_data.providers.simulator.market import IN_BE, NOT_TRADED, PRICES
 
 EPOCH = date(2022, 1, 3)
 LAST_DAY = date(2041, 12, 31)
@@ -48,10 +51,9 @@ _HOLIDAYS = frozenset(
     [(1, 26), (3, 14), (3, 31), (4, 14), (4, 18), (5, 1), (8, 15), (8, 27), (10, 2), (10, 21), (11, 5), (12, 25)]
 )
 _OPEN, _CLOSE = time(9, 15), time(15, 30)
-_SLACK_SESSIONS = 25
-"""Sessions generated beyond the one asked for, so that evening after evening needs no new generation."""
-
 _INDEX_SIZE = 500
+_FOUR_QUARTERS_DAYS = 550
+"""Within so many days four quarters are published, the latest of them late."""
 
 
 def simulated_sessions(start: date, end: date) -> list[date]:
@@ -77,6 +79,8 @@ class Simulator:
         Things that happen besides those that the market draws itself.
     own_incidents
         Kinds that the market draws by itself (``incidents.USUAL``, ``EVERY``, or some of them).
+    folder
+        Where to keep what other processes need not generate again; None keeps nothing.
 
     Notes
     -----
@@ -97,6 +101,7 @@ class Simulator:
         series: str = "eq",
         incidents: Sequence[Incident] = (),
         own_incidents: Collection[Kind] = USUAL,
+        folder: Path | None = None,
     ) -> None:
         self.market: Companies = companies(symbols, seed, EPOCH)
         if "listing" not in own_incidents:
@@ -104,12 +109,11 @@ class Simulator:
         self.seed = seed
         self.series = series
         self.offered_sessions = sessions
-        self._history: History | None = None
         self._latest: tuple[int, bool, pd.DataFrame] | None = None
         self._looked_at = -1
-        self._published: tuple[date, pd.DataFrame] | None = None
         self._draws_own = own_incidents
         self._added = tuple(incidents)
+        self._folder = folder
 
     def sessions(self, start: date | None, end: date) -> list[date]:
         """Return the sessions from ``start`` to ``end``; without a start the last ``offered_sessions`` of them."""
@@ -123,10 +127,17 @@ class Simulator:
         """Do nothing: the market is made here."""
 
     def fingerprint(self, session: date) -> SourceFingerprint:
-        """Identify a session's content; its modification time is the session on which the edition came out."""
-        content, at = self._content(session), self._at(session)
-        since = self._days[self._editions.published_at(at, max(self._looked_at, at))]
-        return SourceFingerprint(f"simulator:{session}", len(content), pd.Timestamp(since).value, lambda: content)
+        """Identify a session by what its content follows from, so that asking about thousands generates none.
+
+        The modification time is a digest of seed, securities and incidents up to the session, and of the session on
+        which the edition came out; the content decides.
+        """
+        at = self._at(session)
+        published_at = self._editions.published_at(at, max(self._looked_at, at))
+        follows_from = int(hashlib.sha256(f"{self._past.digest(at)} {published_at}".encode()).hexdigest()[:15], 16)
+        return SourceFingerprint(
+            f"simulator:{session}", len(self.market), follows_from, lambda: as_bytes(self.bars(session).frame)
+        )
 
     def bars(self, session: date) -> RawBars:
         """Return a session's bars; raises SessionNotAvailable where there is no session, or no file of it."""
@@ -212,9 +223,9 @@ class Simulator:
     def facts_on(self, session: date) -> pd.DataFrame:
         """Return ``FACT_COLUMNS`` of the shares that traded on a session."""
         at = self._at(session)
-        past, shares = self._generated(at), self.shares_at(at)
+        past, shares = self._past, self.shares_at(at)
         cap = shares * past.prices["close"][at] / 100 / 1e7
-        published = self._statements_of_first_symbols(session)
+        published = self._statements_of_first_symbols(session, session - timedelta(days=_FOUR_QUARTERS_DAYS))
         income = books.trailing_net_income(published).reindex(self.market.symbol).to_numpy(dtype="float64")
         frame = pd.DataFrame(
             {
@@ -249,9 +260,9 @@ class Simulator:
         records = [(day, "normal", True, _OPEN, _CLOSE, "simulator") for day in simulated_sessions(EPOCH, end)]
         return pd.DataFrame.from_records(records, columns=list(DAY_COLUMNS))
 
-    def statements(self, as_of: date) -> pd.DataFrame:
-        """Return ``STATEMENT_COLUMNS`` published by a day, under the symbols of that day (₹ crore)."""
-        published = self._statements_of_first_symbols(as_of)
+    def statements(self, as_of: date, since: date | None = None) -> pd.DataFrame:
+        """Return ``STATEMENT_COLUMNS`` published by a day, after ``since``, under the symbols of that day (₹ crore)."""
+        published = self._statements_of_first_symbols(as_of, since)
         now = dict(zip(self.market.symbol, self.symbols_at(self._last_at(as_of)), strict=True))
         return published.assign(symbol=published["symbol"].map(now))
 
@@ -351,11 +362,9 @@ class Simulator:
         """Return the index of the last session up to a day; -1 before the first."""
         return int(np.searchsorted(np.array(self._days, dtype="datetime64[D]"), np.datetime64(day), side="right")) - 1
 
-    def _generated(self, at: int) -> History:
-        if self._history is None or len(self._history) <= at:
-            days = self._days[: at + 1 + _SLACK_SESSIONS]
-            self._history = history(self.market, self.seed, days, self._incidents)
-        return self._history
+    @cached_property
+    def _past(self) -> Chronicle:
+        return Chronicle(self.market, self.seed, self._days, self._incidents, self._folder)
 
     def _published_frame(self, at: int, *, first: bool) -> pd.DataFrame:
         """Return the bars that the file of a session bears, misprints and all."""
@@ -364,13 +373,13 @@ class Simulator:
         for place, other in self._editions.frozen(at):
             frame = reprinted(frame, self._frame(other), place)
         frame = self._editions.misprinted(frame, at, first=first)
-        state = self._generated(at).status[source]
+        state = self._past.status[source]
         traded = (state != NOT_TRADED) & ((state != IN_BE) | (self.series != "eq"))
         return as_bar_frame(frame.loc[traded, list(BAR_COLUMNS)])
 
     def _frame(self, at: int) -> pd.DataFrame:
         """Return the true figures of a session, one row a place whether it traded or not."""
-        past = self._generated(at)
+        past = self._past
         surveilled = past.status[at] == IN_BE
         columns: dict[str, object] = {column: past.prices[column][at] / 100 for column in PRICES}
         frame = pd.DataFrame(columns).assign(
@@ -385,19 +394,5 @@ class Simulator:
         frame.loc[surveilled, "delivered_quantity"] = pd.NA
         return frame.assign(turnover_lakh=(frame["volume"] * frame["vwap"] / 1e5).round(2))
 
-    def _content(self, session: date) -> bytes:
-        """Return what a file of the session would hold, as bytes that differ when any figure does."""
-        frame = self.bars(session).frame
-        numbers = frame.select_dtypes("number").astype("float64").to_numpy()
-        words: list[str] = (frame["symbol"] + frame["series"] + frame["isin"]).tolist()
-        figures: bytes = np.nan_to_num(numbers).tobytes()
-        return "\n".join(words).encode() + figures
-
-    def _statements_of_first_symbols(self, as_of: date) -> pd.DataFrame:
-        """Compute the statements to the end of the year once; what is published later is left out of each answer."""
-        year_end = date(as_of.year, 12, 31)
-        if self._published is None or self._published[0] < year_end:
-            every = books.statements(self.market, self.seed, year_end, lambda day: self.shares_at(self._last_at(day)))
-            self._published = (year_end, every)
-        published = self._published[1]
-        return published.loc[published["published_on"] <= as_of].reset_index(drop=True)
+    def _statements_of_first_symbols(self, as_of: date, since: date | None) -> pd.DataFrame:
+        return books.statements(self.market, self.seed, as_of, lambda day: self.shares_at(self._last_at(day)), since)

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from market_data.providers.security_kinds import Claim, decided, isin_claims, tick_claims, worded_as_fund
+from market_data.providers.security_kinds import Claim, decided, isin_claims, tick_claims, tick_counts, worded_as_fund
 
 
 def traded(symbol: str, start: str, sessions: int, price: float) -> pd.DataFrame:
@@ -48,13 +48,13 @@ def test_the_isin_tells():
     ],
 )
 def test_the_step_of_prices_tells_only_where_the_rule_held(start, sessions, price, kind):
-    claims = tick_claims(traded("A", start, sessions, price))
+    claims = tick_claims(tick_counts(traded("A", start, sessions, price)))
     assert [claim.kind for claim in claims if "A" in claim.symbols] == ([kind] if kind else [])
 
 
 def test_a_stray_price_does_not_unmake_a_share():
     rows = pd.concat([traded("A", "2025-01-01", 60, 901.35), traded("A", "2025-06-02", 2, 901.37)])
-    assert "A" in tick_claims(rows)[1].symbols
+    assert "A" in tick_claims(tick_counts(rows))[1].symbols
 
 
 @pytest.mark.parametrize(

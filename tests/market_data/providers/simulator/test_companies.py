@@ -9,14 +9,14 @@ from market_data.providers.simulator.companies import companies, isin
 
 
 def test_sizes_outside_the_range_are_refused():
-    for count in (0, 4001):
+    for count in (0, 20_001):
         with pytest.raises(ValueError, match="symbols"):
             Simulator(symbols=count)
 
 
 def test_names_are_distinct_and_only_funds_are_worded_as_funds():
-    market = companies(4000, 1, EPOCH)
-    assert len({*market.symbol, *market.new_symbol}) == 8000
+    market = companies(9000, 1, EPOCH)
+    assert len({*market.symbol, *market.new_symbol}) == 18_000
     worded = np.array([worded_as_fund(symbol) for symbol in market.symbol])
     assert worded[market.is_fund].all()
     assert not worded[~market.is_fund].any()

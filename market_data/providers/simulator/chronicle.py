@@ -1,0 +1,161 @@
+"""The generated past of a simulated market, by blocks of sessions, so that ten years need the memory of some weeks.
+
+Each session follows from the one before, so a far one would need all before it. What one block hands to the next is
+kept (`States`), in memory and, where a folder is named, on disk: another process then begins at the nearest block
+instead of the first session. A file's name is the digest of everything its state follows from, so that a market with
+another seed, size or incident before that block never meets it.
+"""
+
+import dataclasses
+import hashlib
+import io
+import os
+import zipfile
+from collections import OrderedDict
+from collections.abc import Sequence
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from market_data.providers.simulator.companies import Companies
+from market_data.providers.simulator.incidents import Placed
+from market_data.providers.simulator.market import (
+    PRICES,
+    History,
+    State,
+    continued,
+    first_state,
+    price_factors,
+    status,
+)
+
+BLOCK_SESSIONS = 50
+_BLOCKS_KEPT = 3
+"""A file that repeats an earlier session looks back across a block's edge."""
+
+
+class Rows:
+    """One array of the past as if it were whole: an index of sessions gives that session's values."""
+
+    def __init__(self, chronicle: "Chronicle", name: str) -> None:
+        self._chronicle, self._name = chronicle, name
+
+    def __getitem__(self, at: int) -> npt.NDArray[np.generic]:
+        block, row = self._chronicle.block(at // BLOCK_SESSIONS), at % BLOCK_SESSIONS
+        values: npt.NDArray[np.generic] = (
+            block.prices[self._name][row] if self._name in PRICES else getattr(block, self._name)[row]
+        )
+        return values
+
+
+class Chronicle:
+    """What a market published, block by block as it is asked for.
+
+    Parameters
+    ----------
+    market, seed, days, incidents
+        As `market.history` takes them; the days of all time.
+    folder
+        Where the states between blocks are kept for other processes; None keeps them in this one.
+    """
+
+    def __init__(
+        self,
+        market: Companies,
+        seed: int,
+        days: Sequence[date],
+        incidents: Sequence[Placed],
+        folder: Path | None = None,
+    ) -> None:
+        self._market, self._seed, self._days, self._folder = market, seed, days, folder
+        self._incidents = sorted(incidents, key=lambda one: one.at)
+        self._states: dict[int, State] = {0: first_state(market)}
+        self._blocks: OrderedDict[int, History] = OrderedDict()
+        self.prices = {name: Rows(self, name) for name in PRICES}
+        self.volume, self.trades = Rows(self, "volume"), Rows(self, "trades")
+        self.delivered, self.status = Rows(self, "delivered"), Rows(self, "status")
+
+    def block(self, number: int) -> History:
+        """Return a block's sessions; the last few blocks stay in memory."""
+        if number not in self._blocks:
+            self._blocks[number] = self._generated(number)
+            if len(self._blocks) > _BLOCKS_KEPT:
+                self._blocks.popitem(last=False)
+        self._blocks.move_to_end(number)
+        return self._blocks[number]
+
+    def digest(self, at: int) -> str:
+        """Return what stands for all that the past up to a session follows from."""
+        return self._digests[min(at, len(self._digests) - 1)]
+
+    def _generated(self, number: int) -> History:
+        known = next(block for block in range(number, -1, -1) if self._has_state(block))
+        for block in range(known, number):
+            self._run(block)
+        return self._run(number)
+
+    def _run(self, number: int) -> History:
+        start = number * BLOCK_SESSIONS
+        state = dataclasses.replace(self._state(number))
+        rows = self._status[start : start + BLOCK_SESSIONS].copy()
+        out = continued(self._market, self._seed, self._days, start, rows, state, self._factors)
+        self._keep(number + 1, state)
+        return out
+
+    @cached_property
+    def _status(self) -> npt.NDArray[np.int8]:
+        return status(self._market, len(self._days), self._incidents)
+
+    @cached_property
+    def _factors(self) -> dict[int, dict[int, float]]:
+        return price_factors(len(self._days), self._incidents)
+
+    @cached_property
+    def _digests(self) -> list[str]:
+        """For each session the digest of seed, securities and all incidents up to it."""
+        running = hashlib.sha256(f"{self._seed} {len(self._market)} {self._days[0]}".encode())
+        running.update(self._market.lists_at.tobytes())
+        digests, place = [], 0
+        for at in range(len(self._days)):
+            while place < len(self._incidents) and self._incidents[place].at <= at:
+                running.update(repr(tuple(self._incidents[place])).encode())
+                place += 1
+            digests.append(running.hexdigest())
+        return digests
+
+    def _path(self, number: int) -> Path | None:
+        start = number * BLOCK_SESSIONS
+        return self._folder / f"{start}-{self.digest(start - 1)[:32]}.npz" if self._folder else None
+
+    def _has_state(self, number: int) -> bool:
+        path = self._path(number) if number else None
+        return number in self._states or (path is not None and path.is_file() and self._load(number, path))
+
+    def _load(self, number: int, path: Path) -> bool:
+        """Read a kept state; one that cannot be read is made again."""
+        try:
+            with np.load(io.BytesIO(path.read_bytes())) as kept:
+                values = {
+                    field.name: kept[field.name] if kept[field.name].ndim else float(kept[field.name])
+                    for field in dataclasses.fields(State)
+                }
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return False
+        self._states[number] = State(**values)
+        return True
+
+    def _state(self, number: int) -> State:
+        return self._states[number]
+
+    def _keep(self, number: int, state: State) -> None:
+        self._states[number] = state
+        path = self._path(number)
+        if path is None or path.is_file():
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp.npz")
+        np.savez(unfinished, **{field.name: getattr(state, field.name) for field in dataclasses.fields(State)})
+        unfinished.replace(path)

@@ -1,0 +1,139 @@
+"""What the daily files tell of who a symbol is, summed up by years: an evening opens one file and not thousands.
+
+To tell shares from funds (`security_kinds`) every daily file has something to say: who traded, in which series, under
+which ISIN, at which steps of price. All of it adds up, so each year's sum is kept beside the list of files it was made
+of. An evening's new file is added to its year; a file that was revised, or that came late, has its year summed anew.
+The kept sums are a convenience: without them, or when one is damaged, the answer is the same and takes longer.
+"""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterable, Sequence
+from datetime import date
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from market_data.bars import SERIES_ORDER
+from market_data.providers import SourceUnreadable
+from market_data.providers.nse_files import TRADED_SCHEMA, Layout, content_of, traded_prices
+from market_data.providers.security_kinds import TICK_COUNTS, tick_counts
+
+_FILES = b"daily files"
+_WORDS = ("symbol", "series", "isin")
+
+
+class DailyFile(NamedTuple):
+    """One session's file."""
+
+    session: date
+    path: Path
+    layout: Layout
+
+    def identity(self) -> list[str | int]:
+        """Return what tells a revised file from the one read before."""
+        state = self.path.stat()
+        return [self.session.isoformat(), str(self.path.absolute()), state.st_size, state.st_mtime_ns]
+
+
+def traded_evidence(files: Sequence[DailyFile], folder: Path | None = None) -> pd.DataFrame:
+    """Sum up what daily files tell of their symbols.
+
+    Parameters
+    ----------
+    files
+        One a session, ascending.
+    folder
+        Where the years' sums are kept; None keeps none and opens every file.
+
+    Returns
+    -------
+    DataFrame
+        Index symbol, every one that traded in a series of shares; isin (the latest known, else None), surveilled
+        (traded in another series than EQ), and ``TICK_COUNTS``. Files that cannot be read are passed over: they are
+        told when their bars are read.
+    """
+    years = [
+        _year(list(of_year), folder / f"traded-{year}.parquet" if folder else None)
+        for year, of_year in groupby(files, key=lambda file: file.session.year)
+    ]
+    return _summed(years)
+
+
+def _year(files: Sequence[DailyFile], kept_in: Path | None) -> pd.DataFrame:
+    wanted = [file.identity() for file in files]
+    known, summed = _kept(kept_in) if kept_in else ([], _summed([]))
+    if known != wanted[: len(known)]:
+        # A question about an earlier day than the sum reaches must not shorten it for the next evening.
+        keep = not known or wanted[-1][0] >= known[-1][0]
+        known, summed = [], _summed([])
+    else:
+        keep = len(known) < len(wanted)
+    if len(known) < len(wanted):
+        summed = _summed([summed, _read(files[len(known) :])])
+    if keep and kept_in:
+        _keep(kept_in, wanted, summed)
+    return summed
+
+
+def _read(files: Iterable[DailyFile]) -> pd.DataFrame:
+    parts = [TRADED_SCHEMA.empty_table()]
+    for session, path, layout in files:
+        with contextlib.suppress(SourceUnreadable):
+            parts.append(traded_prices(content_of(path), name=path.name, layout=layout, session=session))
+    table = pa.concat_tables(parts)
+    for place, column in enumerate(table.column_names):
+        if column in _WORDS:
+            table = table.set_column(place, column, pc.utf8_trim_whitespace(table[column]))
+    table = table.filter(pc.is_in(table["series"], pa.array(SERIES_ORDER)))
+    # Many rows of few distinct words: as categories they cost a tenth of the time and memory.
+    traded = table.to_pandas(strings_to_categorical=True)
+    traded["symbol"] = traded["symbol"].astype("object")
+    by_symbol = pd.DataFrame(index=pd.Index(sorted(traded["symbol"].unique()), name="symbol", dtype="object"))
+    told = traded.loc[traded["isin"].notna(), ["symbol", "isin"]].astype("object")
+    by_symbol["isin"] = told.drop_duplicates("symbol", keep="last").set_index("symbol")["isin"]
+    by_symbol["surveilled"] = by_symbol.index.isin(traded.loc[traded["series"].ne("EQ"), "symbol"])
+    counts = tick_counts(traded).reindex(by_symbol.index).fillna(0).astype("int64")
+    return by_symbol.join(counts)
+
+
+def _summed(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Add sums up; of two ISINs the one of the later part stays."""
+    every = pd.concat([part for part in parts if len(part)] or [_NOTHING])
+    groups = every.groupby(level="symbol", sort=True)
+    # GroupBy.last skips missing values, which is the rule wanted here.
+    summed = pd.DataFrame({"isin": groups["isin"].last(), "surveilled": groups["surveilled"].any()})
+    summed["isin"] = summed["isin"].astype("object").where(summed["isin"].notna(), None)
+    return summed.join(groups[list(TICK_COUNTS)].sum())
+
+
+_NOTHING = pd.DataFrame(
+    {"isin": pd.Series(dtype="object"), "surveilled": pd.Series(dtype=bool)}
+    | {name: pd.Series(dtype="int64") for name in TICK_COUNTS}
+).rename_axis("symbol")
+
+
+def _kept(path: Path) -> tuple[list[list[str | int]], pd.DataFrame]:
+    try:
+        table = pq.read_table(path)
+        files: list[list[str | int]] = json.loads(table.schema.metadata[_FILES])
+        return files, table.to_pandas().set_index("symbol")
+    except (OSError, KeyError, TypeError, ValueError, pa.ArrowException):
+        return [], _summed([])
+
+
+def _keep(path: Path, files: list[list[str | int]], summed: pd.DataFrame) -> None:
+    """Put the sum in place whole; where nothing can be written, the next evening reads the files again."""
+    table = pa.Table.from_pandas(summed.reset_index(), preserve_index=False)
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), _FILES: json.dumps(files)})
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(table, unfinished)
+        unfinished.replace(path)
