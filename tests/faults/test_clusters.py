@@ -58,7 +58,7 @@ def idle_workers(dev: Dev, cluster: str) -> list[psutil.Process]:
     found = []
     for process in dev.processes():
         try:
-            title = " ".join(process.cmdline())
+            title = " ".join(process.cmdline()).rstrip()
             if title.endswith(" idle") and process.environ().get("Q_CLUSTER_NAME") == cluster:
                 found.append(process)
         except psutil.Error:
