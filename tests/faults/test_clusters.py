@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,9 +29,7 @@ def eventually(condition: Callable[[], object], what: str) -> None:
 
 
 @pytest.fixture
-def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
-    import tempfile
-
+def dev() -> Iterator[Dev]:
     with tempfile.TemporaryDirectory(prefix="nse-servers-", ignore_cleanup_errors=True) as directory:
         place = Path(directory) / "servers"
         place.mkdir()
@@ -59,7 +58,7 @@ def idle_workers(dev: Dev, cluster: str) -> list[psutil.Process]:
     found = []
     for process in dev.processes():
         try:
-            title = " ".join(process.cmdline())
+            title = " ".join(process.cmdline()).rstrip()
             if title.endswith(" idle") and process.environ().get("Q_CLUSTER_NAME") == cluster:
                 found.append(process)
         except psutil.Error:
@@ -92,7 +91,7 @@ def test_a_run_outlives_the_kill_of_its_supervisor_in_the_middle_of_a_step(dev: 
         trigger = "from market_data import tasks; tasks.trigger('pipeline', triggered_by='test')"
         subprocess.run(
             [sys.executable, "manage.py", "shell", "-c", trigger],
-            cwd=dev.command and Path(__file__).parent.parent.parent,
+            cwd=Path(__file__).parent.parent.parent,
             env=os.environ | dev.environment,
             check=True,
             capture_output=True,

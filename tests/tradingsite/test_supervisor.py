@@ -22,7 +22,7 @@ from tradingsite.embedded_files import remove
 from tradingsite.supervisor import STUCK_AFTER, Child, Service, progress_age, release_prefetched
 
 ROOT = Path(__file__).parent.parent.parent
-PATIENCE_SECONDS = 90
+PATIENCE_SECONDS = 300
 
 
 def eventually(condition: Callable[[], object], what: str) -> None:

@@ -10,7 +10,7 @@ import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from tradingsite.drill.injection import Injection
+from tradingsite.drill.injection import Injection, Place
 
 WORKERS_OF_A_CLUSTER = 2
 
@@ -63,8 +63,8 @@ Draw = Callable[[random.Random, Undisturbed], Fault]
 
 def _killed_at_a_statement(rng: random.Random, usual: Undisturbed) -> Fault:
     number = rng.randint(1, usual.statements)
-    place = "before" if rng.random() < 0.5 else "after"
-    return Fault(f"worker killed {place} a statement", Injection(number, place))  # type: ignore[arg-type]
+    place: Place = "before" if rng.random() < 0.5 else "after"
+    return Fault(f"worker killed {place} a statement", Injection(number, place))
 
 
 def _killed_in_copy(rng: random.Random, usual: Undisturbed) -> Fault:

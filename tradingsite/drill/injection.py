@@ -18,7 +18,7 @@ from market_data.models import PipelineStep
 
 Place = Literal["before", "after", "copy", "before commit", "after commit"]
 _CLAIMS = "UPDATE pipeline_execution_tracking SET status = 'running', attempts"
-_LAST_WRITE = 'UPDATE "pipeline_runs" SET "options"'
+_LAST_WRITE = 'UPDATE "pipeline_runs" SET "summary"'
 
 
 @dataclass(frozen=True)
