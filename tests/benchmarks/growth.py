@@ -88,7 +88,7 @@ def _asked(what: str, session: date) -> dict[str, Any]:
     command = [sys.executable, "-m", "tests.benchmarks.growth", "--child", what, session.isoformat()]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    sys.stderr.write(f"{what:<16} {session} {json.dumps(answer)[:300]}\n")
+    sys.stderr.write(f"{what:<16} {session} {json.dumps(answer)}\n")
     return answer
 
 
