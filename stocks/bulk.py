@@ -19,8 +19,6 @@ from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
 _ROWS_A_BUFFER = 200_000
-# Columns of keys that tell whole days apart: rows of a day that has none yet need no staging.
-_DAYS = ("date", "session")
 
 
 class Written(NamedTuple):
@@ -60,8 +58,7 @@ def upsert(table: str, frame: pd.DataFrame, key: Sequence[str], run_id: str, *, 
         return Written(0, 0)
     rows = frame.assign(run_id=run_id)
     with connection.cursor() as cursor:
-        day = next((column for column in _DAYS if column in key), None)
-        if day and _no_rows_between(cursor, table, day, rows[day]):
+        if "date" in key and _no_rows_between(cursor, table, rows["date"]):
             _copy(cursor, table, rows)
             return Written(len(rows), 0)
         _stage(cursor, table, rows)
@@ -242,9 +239,9 @@ def _copied_out(copy: psycopg.Copy) -> io.BytesIO:
     return buffer
 
 
-def _no_rows_between(cursor: CursorWrapper, table: str, day: str, dates: "pd.Series[pd.Timestamp]") -> bool:
-    statement = sql.SQL("SELECT NOT EXISTS (SELECT 1 FROM {table} WHERE {day} BETWEEN %s AND %s)").format(
-        table=sql.Identifier(table), day=sql.Identifier(day)
+def _no_rows_between(cursor: CursorWrapper, table: str, dates: "pd.Series[pd.Timestamp]") -> bool:
+    statement = sql.SQL("SELECT NOT EXISTS (SELECT 1 FROM {table} WHERE date BETWEEN %s AND %s)").format(
+        table=sql.Identifier(table)
     )
     cursor.execute(statement, [pd.Timestamp(dates.min()).date(), pd.Timestamp(dates.max()).date()])
     return bool(cursor.fetchone()[0])
