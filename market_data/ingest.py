@@ -69,7 +69,7 @@ def record_bars(read: Sequence[ReadSession], adj_close: pd.Series, run_id: str) 
             removed += _delete_missing(one, run_id)
     written = bulk.upsert("historical_data", bars[list(_STORED)], BAR_KEY, run_id)
     record_total("historical_data", written.inserted - removed, max(one.session for one in read))
-    _record_files(read, run_id)
+    _record_files(read, run_id, first_time=not stored)
     record_rejected(pd.concat([one.rejects.assign(source=one.file.name) for one in read], ignore_index=True), run_id)
     return bulk.Written(written.inserted, written.updated + removed)
 
@@ -251,19 +251,22 @@ def _delete_missing(one: ReadSession, run_id: str) -> int:
     return bulk.delete("historical_data", *gone)
 
 
-def _record_files(read: Sequence[ReadSession], run_id: str) -> None:
-    files = pd.DataFrame(
-        [
-            {
-                "session": pd.Timestamp(one.session),
-                "name": one.file.name,
-                "size": one.file.size,
-                "mtime_ns": one.file.mtime_ns,
-                "sha256": one.file.sha256,
-                "rows": len(one.bars),
-                "rejected": len(one.rejects),
-            }
-            for one in read
-        ]
-    )
-    bulk.upsert("source_files", files, ("session",), run_id)
+def _record_files(read: Sequence[ReadSession], run_id: str, *, first_time: bool) -> None:
+    facts: list[dict[str, Any]] = [
+        {
+            "session": one.session,
+            "name": one.file.name,
+            "size": one.file.size,
+            "mtime_ns": one.file.mtime_ns,
+            "sha256": one.file.sha256,
+            "rows": len(one.bars),
+            "rejected": len(one.rejects),
+        }
+        for one in read
+    ]
+    if first_time:
+        # One statement; staging would take an evening longer than its bars do.
+        SourceFile.objects.bulk_create(SourceFile(**one, run_id=run_id) for one in facts)
+        return
+    files = pd.DataFrame(facts)
+    bulk.upsert("source_files", files.assign(session=pd.to_datetime(files["session"])), ("session",), run_id)

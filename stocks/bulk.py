@@ -19,8 +19,6 @@ from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
 _ROWS_A_BUFFER = 200_000
-# Columns of keys that tell whole days apart: rows of a day that has none yet need no staging.
-_DAYS = ("date", "session")
 _FEW_SYMBOLS = 2_000
 """Up to so many symbols it pays to ask whether they have rows at all: a load of years comes by groups of symbols."""
 
@@ -62,8 +60,7 @@ def upsert(table: str, frame: pd.DataFrame, key: Sequence[str], run_id: str, *, 
         return Written(0, 0)
     rows = frame.assign(run_id=run_id)
     with connection.cursor() as cursor:
-        day = next((column for column in _DAYS if column in key), None)
-        if day and _none_stored(cursor, table, day, rows):
+        if "date" in key and _none_stored(cursor, table, rows):
             _copy(cursor, table, rows)
             return Written(len(rows), 0)
         _stage(cursor, table, rows)
@@ -251,19 +248,18 @@ def _copied_out(copy: psycopg.Copy) -> io.BytesIO:
     return buffer
 
 
-def _none_stored(cursor: CursorWrapper, table: str, day: str, rows: pd.DataFrame) -> bool:
+def _none_stored(cursor: CursorWrapper, table: str, rows: pd.DataFrame) -> bool:
     """Whether the table holds no row of these days, or none of these symbols on them: then nothing can meet."""
-    days = [pd.Timestamp(rows[day].min()).date(), pd.Timestamp(rows[day].max()).date()]
-    names = {"table": sql.Identifier(table), "day": sql.Identifier(day)}
-    some = sql.SQL("SELECT EXISTS (SELECT 1 FROM {table} WHERE {day} BETWEEN %s AND %s)")
-    cursor.execute(some.format(**names), days)
+    days = [pd.Timestamp(rows["date"].min()).date(), pd.Timestamp(rows["date"].max()).date()]
+    some = sql.SQL("SELECT EXISTS (SELECT 1 FROM {table} WHERE date BETWEEN %s AND %s)")
+    cursor.execute(some.format(table=sql.Identifier(table)), days)
     if not cursor.fetchone()[0]:
         return True
     symbols = rows["symbol"].unique().tolist() if "symbol" in rows else []
     if not 0 < len(symbols) <= _FEW_SYMBOLS:
         return False
-    theirs = sql.SQL("SELECT EXISTS (SELECT 1 FROM {table} WHERE symbol = ANY(%s) AND {day} BETWEEN %s AND %s)")
-    cursor.execute(theirs.format(**names), [symbols, *days])
+    theirs = sql.SQL("SELECT EXISTS (SELECT 1 FROM {table} WHERE symbol = ANY(%s) AND date BETWEEN %s AND %s)")
+    cursor.execute(theirs.format(table=sql.Identifier(table)), [symbols, *days])
     return not cursor.fetchone()[0]
 
 

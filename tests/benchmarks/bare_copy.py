@@ -11,7 +11,7 @@ class Rows(NamedTuple):
     """Rows as CSV, ready to be sent."""
 
     csv: bytes
-    count: int
+    number: int
 
 
 def copy_out(query: str) -> Rows:

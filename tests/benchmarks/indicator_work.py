@@ -60,7 +60,7 @@ def _figure(place: Place, rounds: int, *, name: str, days: Sequence[date], read:
     written = copy_out(
         f"SELECT {_WRITTEN} FROM technical_indicators WHERE date BETWEEN '{days[0]}' AND '{days[-1]}' ORDER BY id"
     )
-    place.say(f"{name} ({written.count:,} rows)")
+    place.say(f"{name} ({written.number:,} rows)")
 
     def theirs() -> None:
         copy_out(read)
@@ -76,6 +76,6 @@ def _figure(place: Place, rounds: int, *, name: str, days: Sequence[date], read:
         target=2.5,
         aim=1.3,
         at_least=False,
-        note=f"{written.count:,} rows by the pipeline's own step. The yardstick reads {_READ} of the same bars and"
+        note=f"{written.number:,} rows by the pipeline's own step. The yardstick reads {_READ} of the same bars and"
         " writes the same rows as ready CSV, both by COPY.",
     )

@@ -58,7 +58,7 @@ def load(read: Sequence[ReadSession]) -> None:
 
 
 def _whole_load(place: Place, read: Sequence[ReadSession], rows: Rows, rounds: int) -> Figure:
-    place.say(f"whole load of {rows.count:,} bars")
+    place.say(f"whole load of {rows.number:,} bars")
     pair = alternated(
         partial(load, read),
         partial(copy_in, "historical_data", _STORED, rows),
@@ -72,13 +72,13 @@ def _whole_load(place: Place, read: Sequence[ReadSession], rows: Rows, rounds: i
         *pair.seconds(),
         target=0.5,
         aim=0.8,
-        note=f"{rows.count:,} bars through ingest.record_bars, {SESSIONS_A_CHUNK} sessions a transaction; the bare COPY"
-        " has the rows as ready CSV in memory and one transaction. Same constraints, indexes, foreign key.",
+        note=f"{rows.number:,} bars through ingest.record_bars, {SESSIONS_A_CHUNK} sessions a transaction; the bare"
+        " COPY has the rows as ready CSV in memory and one transaction. Same constraints, indexes, foreign key.",
     )
 
 
 def _evening(place: Place, one: ReadSession, rows: Rows, rounds: int) -> Figure:
-    place.say(f"evening of {rows.count:,} bars")
+    place.say(f"evening of {rows.number:,} bars")
     pair = alternated(
         partial(load, [one]),
         partial(copy_in, "historical_data", _STORED, rows),
@@ -92,7 +92,7 @@ def _evening(place: Place, one: ReadSession, rows: Rows, rounds: int) -> Figure:
         *pair.seconds(),
         target=0.5,
         aim=0.8,
-        note=f"{rows.count:,} bars of one session into the full table; ours also keeps the source file, totals and"
+        note=f"{rows.number:,} bars of one session into the full table; ours also keeps the source file, totals and"
         f" rejected rows. Median of {3 * rounds}.",
     )
 

@@ -105,7 +105,8 @@ class Client:
     def burst(self, path: str, requests: int, seconds: float, header: str = "") -> Burst:
         """Ask for a path again and again, at most so many times and so long."""
         request = f"GET {path} HTTP/1.1\r\nHost: localhost:{self._port}\r\nAccept: */*\r\n{header}\r\n".encode()
-        begun, asked, latencies = time.perf_counter(), 0, []
+        latencies: list[float] = []
+        begun, asked = time.perf_counter(), 0
         for one in self._connections:
             one.ask(request)
             asked += 1
