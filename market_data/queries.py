@@ -36,7 +36,11 @@ def loaded_sessions() -> dict[date, SourceFile]:
 
 
 def bars_frame(
-    start: date | None = None, end: date | None = None, symbols: Sequence[str] | None = None
+    start: date | None = None,
+    end: date | None = None,
+    symbols: Sequence[str] | None = None,
+    *,
+    with_adj_close: bool = False,
 ) -> pd.DataFrame:
     """Return bars as published.
 
@@ -46,6 +50,8 @@ def bars_frame(
         First and last session, both included.
     symbols : sequence of str, optional
         Only these.
+    with_adj_close : bool
+        Whether `adj_close`, the one column that is not as published, stands beside them.
 
     Returns
     -------
@@ -53,7 +59,8 @@ def bars_frame(
         Bar frame (without isin), sorted by symbol and date.
     """
     query = (
-        "SELECT " + _BAR_COLUMNS + " FROM historical_data WHERE date BETWEEN %s AND %s AND status = 'final'"
+        "SELECT " + _BAR_COLUMNS + (", adj_close" if with_adj_close else "") + " FROM historical_data"
+        " WHERE date BETWEEN %s AND %s AND status = 'final'"
         ' AND (%s OR symbol = ANY(%s)) ORDER BY symbol COLLATE "C", date'
     )
     return _typed(
@@ -137,8 +144,12 @@ def jumps_frame(as_of: date) -> pd.DataFrame:
         "SELECT DISTINCT ON (coalesce(c.to_symbol, f.symbol), f.session) coalesce(c.to_symbol, f.symbol) AS symbol,"
         " f.session AS date, (f.sample->>'ratio')::float8 AS ratio, f.sample->>'reason' AS reason,"
         " (f.sample->>'near_factor')::float8 AS near_factor"
-        " FROM findings f LEFT JOIN symbol_changes c ON c.from_symbol = f.symbol AND c.date > f.session"
-        " WHERE f.check_name = 'price_jump' AND f.session <= %s ORDER BY 1, 2, f.id DESC"
+        " FROM (SELECT id, session, symbol, sample FROM findings WHERE check_name = 'price_jump' AND symbol <> ''"
+        "  UNION ALL SELECT id, session, jump->>'symbol', jump"
+        "  FROM findings, jsonb_array_elements(sample->'jumps') jump"
+        "  WHERE check_name = 'price_jump' AND symbol = '') f"
+        " LEFT JOIN symbol_changes c ON c.from_symbol = f.symbol AND c.date > f.session"
+        " WHERE f.session <= %s ORDER BY 1, 2, f.id DESC"
     )
     kinds: dict[str, Any] = {"symbol": object, "ratio": "float64", "reason": object, "near_factor": "float64"}
     return read_frame(query, [as_of], dates=("date",)).astype(kinds)
@@ -168,4 +179,6 @@ def _columns_of(alias: str) -> str:
 def _typed(bars: pd.DataFrame) -> pd.DataFrame:
     prices = ("open", "high", "low", "close", "prev_close", "last_price", "vwap", "turnover_lakh")
     kinds = dict.fromkeys(prices, "float64") | {"volume": "int64", "trades": "Int64", "delivered_quantity": "Int64"}
+    if "adj_close" in bars:
+        kinds["adj_close"] = "float64"
     return bars.astype(kinds)

@@ -56,6 +56,7 @@ register(
         "validation",
         "Data-quality validation",
         (Step("VALIDATION", metrics.check, metrics.record_check),),
+        tables=("findings",),
         replays=True,
     ),
     Saga("csv_export", "CSV export", (Step("CSV_EXPORT", upkeep.export, upkeep.record_export),), replays=True),
