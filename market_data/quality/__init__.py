@@ -58,6 +58,7 @@ def findings_between(
         Told how many of them are done.
     """
     for done, evidence in enumerate(reading.evidence_between(sessions), start=1):
-        yield evidence.session, [finding for check in CHECKS for finding in check.findings(evidence)]
+        found = [finding for check in CHECKS for finding in check.findings(evidence)]
         if report:
             report(done, len(sessions))
+        yield evidence.session, found

@@ -31,8 +31,8 @@ class Evidence:
     session
         The session.
     bars
-        Its final bars with the columns of `bars_with_past`, beside kind and factor (product of the factors since the
-        symbol's bar before).
+        Its final bars with the columns of `bars_with_past`, beside kind, first_seen (its first session) and
+        factor (of the events whose ex-date it is).
     before
         The bars of the session just before, same columns; empty at the beginning.
     counts
@@ -135,20 +135,20 @@ def _usual(frame: pd.DataFrame, column: str) -> pd.Series:
     return median.where(frame["ordinal"] - first <= LOOKBACK_SESSIONS)
 
 
-def factors_since(bars: pd.DataFrame, events: pd.DataFrame) -> pd.Series:
-    """Return the product of the factors with an ex-date after each bar's `last_date`, up to its own date.
+def factors_on(bars: pd.DataFrame, events: pd.DataFrame) -> pd.Series:
+    """Return the product of the factors whose ex-date is each bar's day; 1 where there are none.
+
+    It is what the day's previous close, which is published unadjusted, must be multiplied with. After a gap that close
+    is of another series' last session, so that only events of the day itself lie between.
 
     Parameters
     ----------
     bars
-        Columns symbol, date, last_date.
+        Columns symbol, date.
     events
         Event frame known by the bars' date; one event a symbol and ex-date.
     """
-    product = pd.Series(1.0, index=bars.index)
-    acting = events.loc[events["factor"].gt(0) & events["symbol"].isin(bars["symbol"]), ["symbol", "ex_date", "factor"]]
-    rows = bars[["symbol", "date", "last_date"]].rename_axis("row").reset_index().merge(acting, on="symbol")
-    rows = rows.loc[(rows["ex_date"] > rows["last_date"]) & (rows["ex_date"] <= rows["date"])]
-    found = rows.groupby("row")["factor"].prod()
-    product.loc[found.index] = found
-    return product
+    acting = events.loc[events["factor"].gt(0) & events["ex_date"].isin(bars["date"]), ["symbol", "ex_date", "factor"]]
+    found = acting.groupby(["symbol", "ex_date"])["factor"].prod()
+    known = found.reindex(pd.MultiIndex.from_frame(bars[["symbol", "date"]])).to_numpy()
+    return pd.Series(known, index=bars.index, dtype=float).fillna(1.0)

@@ -99,6 +99,7 @@ def impossible_figures(evidence: Evidence) -> list[Fault]:
 def price_outlier(evidence: Evidence) -> list[Fault]:
     """Find opens and closes beyond any price band, that neither an event nor a flagged jump explains."""
     rows = evidence.bars.loc[~evidence.bars["symbol"].isin(evidence.jumps) & evidence.bars["prev_close"].gt(0)]
+    rows = rows.loc[rows["first_seen"] < rows["date"]]
     base = rows["prev_close"] * rows["factor"]
     rows = rows.assign(opening=rows["open"] / base, change=rows["close"] / base)
     far = ~rows["opening"].between(OUTLIER_DOWN, OUTLIER_UP) | ~rows["change"].between(OUTLIER_DOWN, OUTLIER_UP)
@@ -107,8 +108,8 @@ def price_outlier(evidence: Evidence) -> list[Fault]:
 
 
 def volume_outlier(evidence: Evidence) -> list[Fault]:
-    """Find volumes and shares a trade that are both a hundred times the usual."""
-    rows = evidence.traded
+    """Find shares whose volume and whose shares a trade are both a hundred times the usual."""
+    rows = evidence.traded.loc[evidence.traded["kind"].ne("fund")]
     times, lots = rows["volume"] / rows["usual_volume"], rows["lot"] / rows["usual_lot"]
     wrong = rows.assign(times=times, lots=lots).loc[(times > VOLUME_TIMES) & (lots > LOT_TIMES)]
     text = "{symbol} traded {times:.0f} times its usual volume, in trades {lots:.0f} times their usual size"
@@ -176,7 +177,8 @@ CHECKS = (
         "warning",
         Blocks.NOTHING,
         "Opening or close beyond 25 % of the previous close, factors applied, where the adjustment flagged no jump: "
-        "first sessions, shares without a band, stray opening trades. They are mostly true, so they do not block.",
+        "shares without a band, stray opening trades. On the real sample all are true, so they do not block. A first "
+        "session is not judged: its previous close is an issue price, or decades old.",
         "Compare with the exchange's file; if a corporate action explains it, enter it.",
         price_outlier,
     ),
@@ -184,7 +186,8 @@ CHECKS = (
         "volume_outlier",
         "info",
         Blocks.NOTHING,
-        "Volume and shares a trade both above 100 times the median of ten bars: a unit, or a block deal.",
+        "Volume and shares a trade both above 100 times the median of ten bars: a unit, or a block deal. Funds, which "
+        "seldom trade but in blocks, are not judged.",
         "Compare with the exchange's file; a block deal is nothing to worry about.",
         volume_outlier,
     ),

@@ -7,7 +7,7 @@ import pandas as pd
 
 from market_data import adjustments, queries
 from market_data.models import MarketDay, SourceFile
-from market_data.quality.evidence import LOOKBACK_SESSIONS, Evidence, bars_with_past, factors_since
+from market_data.quality.evidence import LOOKBACK_SESSIONS, Evidence, bars_with_past, factors_on
 from stocks import universe
 from stocks.bulk import read_frame
 
@@ -74,7 +74,7 @@ class Known:
             acting = adjustments.effective_events(said, session)
             yield Evidence(
                 session=session,
-                bars=today.assign(factor=factors_since(today, acting)),
+                bars=today.assign(factor=factors_on(today, acting)),
                 before=with_past.iloc[:0] if before == session else bars_of.get(before, with_past.iloc[:0]),
                 counts=known["size"],
                 totals=known["sum"],

@@ -97,11 +97,16 @@ def vanished(symbols: Sequence[str], day: date = TODAY) -> None:
 
 def found(session: date = TODAY, *, blocking: bool = False) -> Found:
     """What the checks find: check → symbols, the whole day as an empty one."""
-    by_check: Found = {}
-    for one in quality.findings_of(session):
+    return by_check(quality.findings_of(session), blocking=blocking)
+
+
+def by_check(findings: quality.Findings, *, blocking: bool = False) -> Found:
+    """Put findings together: check → symbols, the whole day as an empty one."""
+    told: Found = {}
+    for one in findings:
         if one["blocks"] or not blocking:
-            by_check.setdefault(one["check_name"], set()).add(one["symbol"])
-    return by_check
+            told.setdefault(one["check_name"], set()).add(one["symbol"])
+    return told
 
 
 def finding(check: str, session: date = TODAY) -> dict[str, Any]:
