@@ -25,6 +25,9 @@ from stocks.symbols import followed
 SESSIONS_A_CHUNK = 40
 LATE_FACTS_SESSIONS = 5
 FACTORS = "factors"
+PROVIDER_CHECKS = ("source_files", "official_coverage")
+"""Names under which providers tell what they lack."""
+
 REJECTED_TOLERANCE = 0.05
 """Share of a session's rows that may be kept aside before the file is not believed."""
 
@@ -120,8 +123,7 @@ def record_symbol_master(context: StepContext, master: Master) -> int:
         context.run.options = _joined(context.run.options, _work_for_events(run_id, as_of(context)))
     for day, facts in master.facts.items():
         universe.record_facts(facts, day, run_id)
-    ingest.clear_findings(run_id, *{finding["check_name"] for finding in master.findings})
-    ingest.record_findings(run_id, context.run.session, master.findings)
+    ingest.replace_findings(run_id, context.run.session, PROVIDER_CHECKS, master.findings)
     context.memo["listed"] = master.listed
     return universe.record_symbols(master.listed, run_id, as_of(context)).total
 

@@ -13,12 +13,19 @@ import pandas as pd
 
 from market_data import adjustments, collection, ingest, queries
 from market_data.corporate_actions import FACTOR_KINDS, typed_events
-from market_data.price_jumps import HISTORY_ROWS, JUMP_COLUMNS, far_openings, inferred_events, unexplained_jumps
+from market_data.price_jumps import (
+    HISTORY_ROWS,
+    JUMP_CHECK,
+    JUMP_COLUMNS,
+    far_openings,
+    inferred_events,
+    unexplained_jumps,
+)
+from market_data.quality.check import SYMBOLS_A_CHECK
 from market_data.saga import StepContext
 from market_data.share_counts import SETTLED_BY_COUNTS, settled_jumps
 from stocks import share_counts
 
-JUMP_CHECK = "price_jump"
 _SESSIONS_AT_ONCE, _SYMBOLS_AT_ONCE = 250, 500
 """Of a long load, so that what it needs of memory does not depend on how long it is."""
 
@@ -217,7 +224,7 @@ def record_factors(context: StepContext, factors: Factors) -> int:
     ingest.remove_findings(JUMP_CHECK, factors.judged, run.id)
     for day in sorted(factors.jumps["date"].unique()):
         rows = factors.jumps.loc[factors.jumps["date"] == day]
-        ingest.record_findings(run.id, pd.Timestamp(day).date(), [_jump_finding(row) for row in rows.itertuples()])
+        ingest.record_findings(run.id, pd.Timestamp(day).date(), _jump_findings(rows))
     recompute = dict(run.options.get("recompute", {}))
     for symbol, day in factors.late.items():
         recompute[symbol] = min(recompute.get(symbol, "9999-12-31"), day.isoformat())
@@ -229,6 +236,18 @@ def record_factors(context: StepContext, factors: Factors) -> int:
     return ingest.record_adj_close(factors.adj_close, run.id)
 
 
+def _jump_findings(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a finding for each jump of a day; where there are many, one that distrusts the day and keeps them all."""
+    jumps = [_jump_finding(row) for row in rows.itertuples()]
+    if len(jumps) <= SYMBOLS_A_CHECK:
+        return jumps
+    together = [{"symbol": one["symbol"], **one["sample"]} for one in jumps]
+    message = f"{len(jumps)} symbols opened far from their previous level, among them: {jumps[0]['message']}"
+    remedy = "Compare the day's file, and that of the session before, with the exchange's: the prices of one are wrong."
+    sample = {"count": len(jumps), "jumps": together}
+    return [jumps[0] | {"severity": "error", "symbol": "", "message": message, "remedy": remedy, "sample": sample}]
+
+
 def _jump_finding(row: Any) -> dict[str, Any]:
     near = "" if pd.isna(row.near_factor) else f", near the simple ratio {row.near_factor:.4g}"
     return {
@@ -237,7 +256,7 @@ def _jump_finding(row: Any) -> dict[str, Any]:
         "blocks": True,
         "symbol": row.symbol,
         "message": f"{row.symbol} opened on {row.date:%Y-%m-%d} at {row.ratio:.3f} of its previous level"
-        f" ({row.reason}{near}).",
+        f" ({row.reason}{near})",
         "remedy": "Enter the corporate action that explains it, or wait for one: the symbol stays out of the picks"
         " meanwhile.",
         "sample": {

@@ -4,7 +4,7 @@ Each `record_*` runs inside the caller's transaction and may run twice with the 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -36,6 +36,9 @@ _STORED = (
     "delivered_quantity",
     "source",
 )
+
+_FOUND = ("check_name", "severity", "blocks", "symbol", "message", "remedy", "sample")
+_EMPTY: dict[str, Any] = {"blocks": False, "symbol": "", "remedy": "", "sample": None}
 
 
 @dataclass(frozen=True)
@@ -209,9 +212,36 @@ def remove_findings(check_name: str, sessions: Sequence[date], run_id: str) -> i
     return bulk.delete("findings", "t.check_name = %s AND t.session = ANY(%s)", [check_name, list(sessions)], run_id)
 
 
-def clear_findings(run_id: str, *checks: str) -> None:
-    """Remove a run's earlier findings of the given checks, so that a second attempt does not double them."""
-    Finding.objects.filter(run_id=run_id, check_name__in=checks).delete()
+def replace_findings(
+    run_id: str, session: date | None, checks: Iterable[str], findings: Sequence[dict[str, Any]]
+) -> int:
+    """Keep what checks found on a session in place of what they found before, whoever ran them; return how many.
+
+    A check that found the same again keeps its rows as they are; of rows that go, images are kept.
+
+    Parameters
+    ----------
+    checks
+        Names of all checks that ran, those that found nothing among them.
+    findings
+        As for `record_findings`.
+    """
+    names = {*checks, *(finding["check_name"] for finding in findings)}
+    stored = _by_check(Finding.objects.filter(session=session, check_name__in=names).order_by("id").values(*_FOUND))
+    found = _by_check(findings)
+    changed = sorted(name for name in names if stored.get(name) != found.get(name))
+    bulk.delete("findings", "t.check_name = ANY(%s) AND t.session IS NOT DISTINCT FROM %s", [changed, session], run_id)
+    record_findings(run_id, session, [one for one in findings if one["check_name"] in changed])
+    return len(findings)
+
+
+def _by_check(findings: Iterable[dict[str, Any]]) -> dict[str, list[str]]:
+    """Return the content of findings as text, in order, by check."""
+    contents: dict[str, list[str]] = {}
+    for finding in findings:
+        full = _EMPTY | {name: value for name, value in finding.items() if name in _FOUND}
+        contents.setdefault(finding["check_name"], []).append(json.dumps(full, sort_keys=True, default=str))
+    return {name: sorted(lines) for name, lines in contents.items()}
 
 
 def record_same_content(session: date, name: str, size: int, mtime_ns: int) -> None:

@@ -1,23 +1,17 @@
 """Steps that complete the day: its metrics, what was missing in them, the ratios from statements, its validation."""
 
+from collections import Counter
 from datetime import date, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 from django.conf import settings
 
 from market_data import adjustments, factors, ingest, quality, queries, trading_calendar, volatility
 from market_data.indicators import WARM_UP_ROWS, indicators_on
-from market_data.models import Finding
 from market_data.saga import StepContext, StepFailed
 from stocks import latest_facts, universe
 from stocks.metrics import session_metrics
-
-QUARANTINE_SESSIONS = 20
-"""How long a blocking finding keeps its symbol out of the picks."""
-
-JUMP_SESSIONS = 252
-"""How long a jump that nothing explains does: averages and volatility look back that far across it."""
 
 TURNOVER_SESSIONS = 20
 
@@ -43,7 +37,7 @@ def session_frame(session: date) -> pd.DataFrame:
         latest_facts.latest_facts(session),
         adjustments.effective_events(events, session),
         kinds=kinds,
-        quarantined=quarantined(session, jumps),
+        quarantined=quality.jumped_symbols(session, jumps),
         simulated=settings.PROVIDER_KIND == "simulated",
     )
 
@@ -57,16 +51,6 @@ def _from_history(recent: pd.DataFrame, session: date, shares: set[str], jumps: 
     last = recent.loc[recent["date"] >= since].groupby("symbol")["turnover_lakh"]
     frame["turnover_median_20"] = last.median().where(last.count() >= TURNOVER_SESSIONS // 2)
     return frame.reset_index(names="symbol")
-
-
-def quarantined(session: date, jumps: pd.DataFrame) -> set[str]:
-    """Return the symbols kept out of the picks: a blocking finding of the month, an unexplained jump of the year."""
-    days = trading_calendar.sessions_between(session - timedelta(days=400), session)
-    found = Finding.objects.filter(session__in=days[-QUARANTINE_SESSIONS:], blocks=True).exclude(
-        check_name=factors.JUMP_CHECK
-    )
-    recent = jumps.loc[jumps["date"] >= pd.Timestamp(days[-JUMP_SESSIONS:][0])]
-    return {*found.exclude(symbol="").values_list("symbol", flat=True), *recent["symbol"]}
 
 
 def compute_metrics(context: StepContext, _: str) -> pd.DataFrame:
@@ -133,19 +117,32 @@ def record_ratios(context: StepContext, frame: pd.DataFrame) -> int:
     return changed
 
 
-def check(context: StepContext, _: str) -> list[dict[str, Any]]:
-    """Run the checks on the session."""
-    return quality.findings_of(context.session, context.report)
+class Checked(NamedTuple):
+    """What the checks found, session by session, and what is wrong with the system itself."""
+
+    sessions: list[tuple[date, quality.Findings]]
+    system: quality.Findings
 
 
-def record_check(context: StepContext, findings: list[dict[str, Any]]) -> int:
-    """Keep the findings and count them by severity; a blocking one of the day makes the selection abstain."""
+def check(context: StepContext, _: str) -> Checked:
+    """Run the checks on the session, and on those of the month before whose bars the run brought or changed."""
+    judged = factors.judged_sessions(context)[-quality.HOLDS_SESSIONS :]
+    sessions = sorted({*judged, context.session})
+    system = [] if context.run.is_replay else quality.system_findings(context.run.created_at)
+    return Checked(list(quality.findings_between(sessions, context.report)), system)
+
+
+def record_check(context: StepContext, found: Checked) -> int:
+    """Keep the findings in place of those before; what blocks keeps the day, or symbols, out of the selection."""
+    own = [*found.sessions[-1][1], *found.system]
     if not context.run.is_replay:
-        ingest.clear_findings(context.run.id, *(one.name for one in quality.CHECKS))
-        ingest.record_findings(context.run.id, context.session, findings)
-    counts: dict[str, int] = {}
-    for finding in findings:
-        counts[finding["severity"]] = counts.get(finding["severity"], 0) + 1
-    day = [finding["message"] for finding in findings if finding["blocks"] and not finding["symbol"]]
-    context.summarise(findings=counts or "none", day_blocked=day or "no")
-    return len(findings)
+        names = [one.name for one in quality.CHECKS]
+        for session, findings in found.sessions:
+            ingest.replace_findings(context.run.id, session, names, findings)
+        system = quality.system_check_names()
+        ingest.replace_findings(context.run.id, context.session, system, found.system)
+    counts = Counter(finding["severity"] for finding in own)
+    day = [finding["message"] for finding in own if finding["blocks"] and not finding["symbol"]]
+    symbols = sorted({finding["symbol"] for finding in own if finding["blocks"] and finding["symbol"]})
+    context.summarise(findings=dict(counts) or "none", day_blocked=day or "no", symbols_blocked=symbols or "none")
+    return sum(len(findings) for _, findings in found.sessions) + len(found.system)

@@ -25,6 +25,9 @@ import pandas as pd
 
 from market_data.corporate_actions import BLOCKING_KINDS, EVENT_COLUMNS, FACTOR_KINDS, empty_events, typed_events
 
+JUMP_CHECK = "price_jump"
+"""`check_name` of the findings that keep the jumps."""
+
 JUMP_COLUMNS = ("symbol", "date", "ratio", "reason", "near_factor")
 # A fall to less than this share of the previous close within one opening is beyond any crash the tests inject (60 %).
 DEEPEST_CRASH = 0.40

@@ -59,7 +59,11 @@ def sessions_before(day: date, count: int) -> list[date]:
 
 
 def bars_frame(
-    start: date | None = None, end: date | None = None, symbols: Sequence[str] | None = None
+    start: date | None = None,
+    end: date | None = None,
+    symbols: Sequence[str] | None = None,
+    *,
+    with_adj_close: bool = False,
 ) -> pd.DataFrame:
     """Return bars as published.
 
@@ -69,13 +73,16 @@ def bars_frame(
         First and last session, both included.
     symbols : sequence of str, optional
         Only these.
+    with_adj_close : bool
+        Whether `adj_close`, the one column that is not as published, stands beside them.
 
     Returns
     -------
     DataFrame
         Bar frame (without isin), sorted by symbol and date.
     """
-    query = "SELECT " + _BAR_COLUMNS + " FROM historical_data WHERE date BETWEEN %s AND %s AND status = 'final'"
+    columns: LiteralString = _BAR_COLUMNS + ", adj_close" if with_adj_close else _BAR_COLUMNS
+    query = "SELECT " + columns + " FROM historical_data WHERE date BETWEEN %s AND %s AND status = 'final'"
     asked: list[object] = [start or _EARLIEST, end or _LATEST]
     if symbols is not None:
         query += " AND symbol = ANY(%s)"
@@ -197,8 +204,12 @@ def jumps_frame(as_of: date) -> pd.DataFrame:
     """
     query = (
         "SELECT symbol, session AS date, (sample->>'ratio')::float8 AS ratio, sample->>'reason' AS reason,"
-        " (sample->>'near_factor')::float8 AS near_factor FROM findings"
-        " WHERE check_name = 'price_jump' AND session <= %s ORDER BY id DESC"
+        " (sample->>'near_factor')::float8 AS near_factor"
+        " FROM (SELECT id, session, symbol, sample FROM findings WHERE check_name = 'price_jump' AND symbol <> ''"
+        "  UNION ALL SELECT id, session, jump->>'symbol', jump"
+        "  FROM findings, jsonb_array_elements(sample->'jumps') jump"
+        "  WHERE check_name = 'price_jump' AND symbol = '') f"
+        " WHERE session <= %s ORDER BY id DESC"
     )
     kinds: dict[str, Any] = {"symbol": object, "ratio": "float64", "reason": object, "near_factor": "float64"}
     found = followed(read_frame(query, [as_of], dates=("date",)).astype(kinds)).drop_duplicates(["symbol", "date"])
@@ -247,4 +258,6 @@ def _in_order(bars: pd.DataFrame) -> pd.DataFrame:
 def _typed(bars: pd.DataFrame) -> pd.DataFrame:
     prices = ("open", "high", "low", "close", "prev_close", "last_price", "vwap", "turnover_lakh")
     kinds = dict.fromkeys(prices, "float64") | {"volume": "int64", "trades": "Int64", "delivered_quantity": "Int64"}
+    if "adj_close" in bars:
+        kinds["adj_close"] = "float64"
     return bars.astype(kinds)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
@@ -10,8 +11,8 @@ import pandas as pd
 from django.conf import settings
 from django.utils import timezone
 
-from market_data import queries, trading_calendar
-from market_data.models import Finding, PipelineRun
+from market_data import quality, queries, trading_calendar
+from market_data.models import PipelineRun
 from market_data.saga import Saga, Step, StepContext, StepFailed, Undo, condition, purge, register
 from ml import artifacts, datasets, evaluation_records, prediction, selection
 from ml.estimators import estimator
@@ -90,7 +91,9 @@ def discover(context: StepContext, _: str = "") -> Candidates:
 def _candidates(context: StepContext) -> Candidates:
     session = context.session
     frame = selection_queries.metrics_frame(session)
-    tradable = frame.loc[frame["tradable"]] if len(frame) else frame
+    kept_out = quality.kept_out(session)
+    tradable = frame.loc[frame["tradable"] & ~frame["symbol"].isin(kept_out)] if len(frame) else frame
+    context.summarise(kept_out=dict(Counter(kept_out.values())) or "none")
     indicators = queries.indicator_frame(session).drop(columns=["date", "atr_14", "atr_percentage"])
     return Candidates(tradable.merge(indicators, on="symbol", how="left"), _refusal(session, len(tradable)))
 
@@ -99,10 +102,7 @@ def _refusal(session: date, shares: int) -> str:
     latest = queries.latest_session()
     if latest is None or latest < session:
         return f"There are no bars of {session}; the latest are of {latest}."
-    blocking = Finding.objects.filter(session=session, blocks=True, symbol="").first()
-    if blocking:
-        return f"The data of {session} failed a check: {blocking.message}."
-    return "" if shares else f"No share was tradable on {session}."
+    return quality.day_refusal(session) or ("" if shares else f"No share was tradable on {session}.")
 
 
 def filtered(context: StepContext, _: str = "") -> dict[str, screening.Screened]:

@@ -207,6 +207,12 @@ def symbols_seen_since(day: date) -> list[str]:
     return list(Stock.objects.filter(last_seen__gte=day).order_by("symbol").values_list("symbol", flat=True))
 
 
+def first_sessions() -> "pd.Series[pd.Timestamp]":
+    """First session of each symbol that has traded, indexed by symbol."""
+    known = Stock.objects.exclude(first_seen=None).values_list("symbol", "first_seen")
+    return pd.Series(dict(known), dtype=object)
+
+
 def kinds() -> "pd.Series[str]":
     """Share, fund or unknown, indexed by symbol."""
     return pd.Series(dict(Stock.objects.values_list("symbol", "kind")), dtype=object)

@@ -19,7 +19,7 @@ from market_data.runs import roll_back
 from market_data.trading_calendar import record_market_days
 from ml.models import TrainedModel
 from stocks.models import Publication, SuggestedStock
-from tests.end_to_end import evenings
+from tests.end_to_end import blocked, evenings
 from tests.end_to_end.evenings import BASE, SESSIONS
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(600)]
@@ -76,6 +76,9 @@ def test_from_an_empty_database_to_picks_and_files(folder: Path, tmp_path: Path)
     assert evenings.contract_fingerprint() == before
     assert list(SuggestedStock.objects.values_list("strategy", "symbol").order_by("strategy", "rank")) == picks
     assert TrainedModel.objects.count() == 1
+
+    blocked.a_wrong_bar_keeps_its_symbol_out_until_it_is_right(LAST)
+    blocked.a_wrong_day_has_no_picks_until_it_is_right(LAST)
 
     _the_next_evening_leaves_the_day_alone(folder, picks)
 

@@ -1,10 +1,63 @@
-"""`manage.py validate_data`: the data-quality checks."""
+"""`manage.py validate_data`: the data-quality checks, of one session or, as a report, over history."""
 
-from market_data.job_command import JobCommand
+import json
+import sys
+from argparse import ArgumentParser
+from datetime import date
+from typing import Any
+
+from django.core.management.base import CommandError
+from rich.progress import Progress
+
+from market_data import quality, queries
+from market_data.job_command import JobCommand, parsed_date
+from market_data.quality import report
+from market_data.tables import ready_tables
 
 
 class Command(JobCommand):
-    """Check the session's data and record findings."""
+    """Check the session's data and record findings; with --from, report on many sessions and write nothing."""
 
-    help = "Check the session's data and record findings."
+    help = "Check a session's data and record findings; with --from/--to, report on many sessions and write nothing."
     job = "validation"
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add the range of the report to the arguments of a job."""
+        super().add_arguments(parser)
+        parser.add_argument("--from", metavar="YYYY-MM-DD", dest="since", help="first session of a report")
+        parser.add_argument("--to", metavar="YYYY-MM-DD", dest="until", help="last session of it (default: the latest)")
+
+    def handle(self, *_: object, **options: Any) -> None:
+        """Run the job, or print the report.
+
+        Raises
+        ------
+        CommandError
+            When the job did not complete, or the range holds no session.
+        """
+        if not options["since"]:
+            if options["until"]:
+                raise CommandError("--to needs --from: the first session of the report.")
+            super().handle(**options)
+            return
+        ready_tables(self.stderr)
+        sessions = _sessions(options)
+        with Progress(disable=options["json"] or not sys.stderr.isatty()) as progress:
+            task = progress.add_task("sessions", total=len(sessions))
+            found = list(quality.findings_between(sessions, lambda done, _: progress.update(task, completed=done)))
+        told = report.as_json(found) if options["json"] else report.as_text(found)
+        self.stdout.write(json.dumps(told) if options["json"] else told)
+
+
+def _sessions(options: dict[str, Any]) -> list[date]:
+    """Return the loaded sessions of the range."""
+    if options["date"]:
+        raise CommandError("--date names one session, --from the first of many: pass one of the two.")
+    loaded = sorted(queries.loaded_sessions())
+    first = parsed_date(options["since"])
+    last = parsed_date(options["until"]) if options["until"] else max(loaded, default=first)
+    sessions = [day for day in loaded if first <= day <= last]
+    if not sessions:
+        known = f"they go from {loaded[0]} to {loaded[-1]}" if loaded else "there are none"
+        raise CommandError(f"No session from {first} to {last} is loaded; {known}.")
+    return sessions

@@ -1,0 +1,62 @@
+"""What the stored findings keep out of the picks: the day, or symbols, each with its reason."""
+
+from datetime import date, timedelta
+
+import pandas as pd
+
+from market_data import queries, trading_calendar
+from market_data.models import Finding
+from market_data.price_jumps import JUMP_CHECK
+from market_data.quality.registry import JUMP_SESSIONS, holds
+from stocks.bulk import read_frame
+
+_DAYS_LOOKED_BACK = 400
+
+
+def day_refusal(session: date) -> str:
+    """Return why a session's data cannot be trusted; empty where it can."""
+    blocking = Finding.objects.filter(session=session, blocks=True, symbol="").order_by("check_name", "id")
+    reasons = list(blocking.values_list("message", flat=True))
+    return f"The data of {session} failed a check: {'; '.join(reasons[:3])}." if reasons else ""
+
+
+def kept_out(session: date) -> dict[str, str]:
+    """Return the symbols that a finding keeps out of a session's picks, each with the check that does.
+
+    A finding counts from its session on for as long as its check holds it; one that is gone (the bar was corrected and
+    checked again) counts no more. A jump that an event has explained since does not count either.
+
+    Notes
+    -----
+    Point in time: findings of the session and before, events known by it.
+    """
+    recent = _sessions(session)
+    found = _symbol_findings(session)
+    position = {pd.Timestamp(day): place for place, day in enumerate(reversed(recent), start=1)}
+    age = found["session"].map(position)
+    alive = age <= found["check_name"].map(holds)
+    jumped = dict.fromkeys(
+        jumped_symbols(session, queries.unsettled_jumps(session, queries.events_frame(session))), JUMP_CHECK
+    )
+    return jumped | dict(found.loc[alive, ["symbol", "check_name"]].itertuples(index=False, name=None))
+
+
+def jumped_symbols(session: date, jumps: pd.DataFrame) -> set[str]:
+    """Return the symbols with an unexplained jump of the year; `jumps` as `queries.unsettled_jumps` gives them."""
+    since = _sessions(session)[-JUMP_SESSIONS:][0]
+    return set(jumps.loc[jumps["date"] >= pd.Timestamp(since), "symbol"].astype(str))
+
+
+def _sessions(session: date) -> list[date]:
+    return trading_calendar.sessions_between(session - timedelta(days=_DAYS_LOOKED_BACK), session)
+
+
+def _symbol_findings(session: date) -> pd.DataFrame:
+    """Return the blocking findings about symbols, but jumps, under the symbols that own the history now."""
+    return read_frame(
+        "SELECT coalesce(c.to_symbol, f.symbol) AS symbol, f.session, f.check_name FROM findings f"
+        " LEFT JOIN symbol_changes c ON c.from_symbol = f.symbol AND c.date > f.session"
+        " WHERE f.blocks AND f.symbol <> '' AND f.check_name <> %s AND f.session BETWEEN %s AND %s ORDER BY f.id",
+        [JUMP_CHECK, session - timedelta(days=_DAYS_LOOKED_BACK), session],
+        dates=("session",),
+    )

@@ -1,0 +1,258 @@
+"""Checks of a session as a whole: its number of bars, its place in the calendar, its likeness to earlier ones; pure."""
+
+from datetime import timedelta
+
+import pandas as pd
+
+from market_data.quality.check import Blocks, Check, Fault, counted, day_fault
+from market_data.quality.evidence import REPEATS_LOOKED_FOR, Evidence
+
+FEWEST_BARS, MOST_BARS = 0.90, 1.10
+LOST_SYMBOLS, FEWEST_LOST = 0.08, 5
+REPEATED = 0.05
+TURNOVER_RANGE = (0.4, 2.5)
+MARKET_MOVE = 0.10
+KIND_CHANGE, FEWEST_CHANGED = 0.06, 10
+CALENDAR_WARNING_DAYS = 30
+MISSING_LOOKED_FOR_DAYS = 365
+LIQUID_LAKH = 50.0
+GAP_SESSIONS = 5
+
+
+def no_bars(evidence: Evidence) -> list[Fault]:
+    """Find a session without a single final bar."""
+    return [] if len(evidence.bars) else day_fault(f"there are no bars of {evidence.session}")
+
+
+def bar_count(evidence: Evidence) -> list[Fault]:
+    """Find a number of bars far from the median of the sessions before."""
+    before = evidence.counts.iloc[:-1]
+    if before.empty:
+        return []
+    count, usual = len(evidence.bars), float(before.median())
+    if FEWEST_BARS * usual <= count <= MOST_BARS * usual:
+        return []
+    return day_fault(f"{count} bars on {evidence.session}, usually {usual:.0f}", count=count, usual=usual)
+
+
+def lost_symbols(evidence: Evidence) -> list[Fault]:
+    """Find a session that lacks many of the symbols of the session before."""
+    before, today = evidence.before["symbol"], evidence.bars["symbol"]
+    gone = sorted(before.loc[~before.isin(today)].astype(str))
+    if len(gone) < FEWEST_LOST or len(gone) <= LOST_SYMBOLS * len(before):
+        return []
+    return counted(
+        gone, "{count} of the {before} symbols of the session before have no bar: {some}", before=len(before)
+    )
+
+
+def not_a_session(evidence: Evidence) -> list[Fault]:
+    """Find bars on a day that the calendar does not call a session."""
+    if evidence.session in evidence.calendar:
+        return []
+    return day_fault(f"{len(evidence.bars)} bars on {evidence.session}, which is no session of the calendar")
+
+
+def missing_session(evidence: Evidence) -> list[Fault]:
+    """Find sessions of the year before, since the first one loaded, of which no file was read."""
+    loaded = set(evidence.loaded)
+    if not loaded:
+        return []
+    since = max(min(loaded), evidence.session - timedelta(days=MISSING_LOOKED_FOR_DAYS))
+    missing = [str(day) for day in sorted(evidence.calendar) if since < day <= evidence.session and day not in loaded]
+    return counted(missing, "{count} sessions have no bars: {some}")
+
+
+def repeated_day(evidence: Evidence) -> list[Fault]:
+    """Find a session whose bars are those of one of the five sessions before."""
+    traded = evidence.traded
+    repeats = traded.loc[traded["repeats"] > 0, "repeats"]
+    if len(repeats) <= REPEATED * len(traded):
+        return []
+    ago = int(repeats.mode().iloc[0])
+    text = f"{len(repeats)} of {len(traded)} bars of {evidence.session} are those of {ago} session(s) before"
+    return day_fault(text, count=len(repeats), sessions_before=ago)
+
+
+def market_turnover(evidence: Evidence) -> list[Fault]:
+    """Find a turnover of the whole market out of proportion to the sessions before; special sessions are short."""
+    before = evidence.totals.iloc[:-1]
+    if before.empty or evidence.calendar.get(evidence.session, "normal") != "normal":
+        return []
+    total, usual = float(evidence.totals.iloc[-1]), float(before.median())
+    if not usual or TURNOVER_RANGE[0] <= total / usual <= TURNOVER_RANGE[1]:
+        return []
+    message = f"the market's turnover of {evidence.session} is {total:,.0f} ₹ lakh, usually {usual:,.0f}"
+    return day_fault(message, turnover_lakh=round(total), usual_lakh=round(usual))
+
+
+def market_move(evidence: Evidence) -> list[Fault]:
+    """Find a median share that moved further than the exchange lets the market move before it halts."""
+    bars = evidence.adjacent
+    shares = bars.loc[bars["kind"].ne("fund")]
+    move = (shares["close"] / shares["prev_close"]).median() - 1
+    if pd.isna(move) or abs(move) <= MARKET_MOVE:
+        return []
+    return day_fault(f"the median share moved {move:+.1%} on {evidence.session}", move_pct=round(100 * float(move), 2))
+
+
+def universe_jump(evidence: Evidence) -> list[Fault]:
+    """Find a number of shares, funds or unknown securities that changed at once."""
+    now = evidence.bars["kind"].value_counts()
+    faults = []
+    for kind, before in evidence.before["kind"].value_counts().items():
+        today = int(now.get(kind, 0))
+        if abs(today - before) > max(FEWEST_CHANGED, KIND_CHANGE * before):
+            message = f"{today} securities of kind {kind} on {evidence.session}, {before} on the session before"
+            faults += day_fault(message, kind=str(kind), today=today, before=int(before))
+    return faults
+
+
+def market_days_end(evidence: Evidence) -> list[Fault]:
+    """Find a calendar that ends within thirty days."""
+    last = max(evidence.calendar, default=evidence.session)
+    if (last - evidence.session).days > CALENDAR_WARNING_DAYS:
+        return []
+    return day_fault(f"market days are known until {last} only; after that no market run starts", last=str(last))
+
+
+def provisional_bars(evidence: Evidence) -> list[Fault]:
+    """Find bars that the exchange's own file has not replaced yet."""
+    if not evidence.provisional:
+        return []
+    return day_fault(f"{evidence.provisional} bars of {evidence.session} are provisional", count=evidence.provisional)
+
+
+def absent_shares(evidence: Evidence) -> list[Fault]:
+    """Find liquid shares of the session before that have no bar: freshness, symbol by symbol."""
+    before = evidence.before
+    liquid = before.loc[before["kind"].ne("fund") & (before["usual_turnover"] > LIQUID_LAKH), "symbol"]
+    gone = sorted(liquid.loc[~liquid.isin(evidence.bars["symbol"])].astype(str))
+    return counted(gone, "{count} liquid shares of the session before have no bar: {some}")
+
+
+def back_after_gap(evidence: Evidence) -> list[Fault]:
+    """Find symbols that trade again after more than five sessions without a bar."""
+    bars = evidence.bars
+    # Beyond the sessions looked back at, a symbol that is not new has been away for longer.
+    away = bars["age"].isna() & (bars["first_seen"] < bars["date"])
+    rows = bars.loc[away | (bars["age"] > GAP_SESSIONS)]
+    return counted(sorted(rows["symbol"].astype(str)), "{count} symbols trade again after a gap: {some}")
+
+
+CHECKS = (
+    Check(
+        "no_bars",
+        "error",
+        Blocks.DAY,
+        "A session without bars has nothing to pick from.",
+        "Run the pipeline for this session.",
+        no_bars,
+        needs="",
+    ),
+    Check(
+        "bar_count",
+        "error",
+        Blocks.DAY,
+        "The number of final bars against the median of up to 25 sessions before, 90 % to 110 %. In the first half of "
+        "the real sample it lay between 94.5 % and 103.6 %, short special sessions among them.",
+        "Compare the day's file with the exchange's; replace it and run the pipeline again.",
+        bar_count,
+    ),
+    Check(
+        "lost_symbols",
+        "error",
+        Blocks.DAY,
+        "Symbols of the session before that have no bar: more than 8 % (at least 5) are a file cut short. The most on "
+        "a day of the first half of the real sample was 3.7 %, when many shares moved to series BE at once.",
+        "Fetch the day's file anew: it is cut short; run the pipeline again.",
+        lost_symbols,
+    ),
+    Check(
+        "not_a_session",
+        "error",
+        Blocks.DAY,
+        "Bars on a day on which, by the calendar, the exchange is closed.",
+        "Look whether the file bears the right date; if the exchange did trade, add the day with import_market_days.",
+        not_a_session,
+    ),
+    Check(
+        "missing_session",
+        "warning",
+        Blocks.NOTHING,
+        "A session of the last year, since the first one loaded, without a file: averages reach one bar further back.",
+        "Put the missing day's file in place; the next pipeline run loads it.",
+        missing_session,
+        needs="",
+    ),
+    Check(
+        "repeated_day",
+        "error",
+        Blocks.DAY,
+        f"Bars with the prices and the volume that the symbol bore on one of the {REPEATS_LOOKED_FOR} sessions "
+        "before: more than 5 % of the market is an old file under a new date. In the real sample at most two symbols.",
+        "The file repeats an earlier day; fetch it anew and run the pipeline again.",
+        repeated_day,
+    ),
+    Check(
+        "market_turnover",
+        "warning",
+        Blocks.NOTHING,
+        "Turnover of all bars against the median of up to 25 sessions before, 0.4 to 2.5 times. Normal sessions of the "
+        "first half of the real sample lay above 0.7; Muhurat sessions and drills, which are short, are not judged.",
+        "Compare the total with the exchange's; if the unit is wrong, fetch the file anew.",
+        market_turnover,
+    ),
+    Check(
+        "market_move",
+        "warning",
+        Blocks.NOTHING,
+        "The median share against its previous close: beyond 10 % the exchange halts trading. The most in the real "
+        "sample was 5.7 %, on 2024-06-04.",
+        "Compare a few closes with the exchange's; nothing is to be done about a real crash.",
+        market_move,
+    ),
+    Check(
+        "universe_jump",
+        "warning",
+        Blocks.NOTHING,
+        "Number of shares, funds and unknown securities against the session before, 6 % or 10 of them.",
+        "Look whether lists or file have changed what they hold; compare with the exchange's.",
+        universe_jump,
+    ),
+    Check(
+        "market_days_end",
+        "warning",
+        Blocks.NOTHING,
+        "The calendar ends within 30 days; beyond its end nobody guesses what a session is.",
+        "Add the exchange's new holiday list with import_market_days.",
+        market_days_end,
+        needs="",
+    ),
+    Check(
+        "provisional_bars",
+        "warning",
+        Blocks.NOTHING,
+        "Bars of a vendor that the exchange's file has not replaced: models and picks do not see them.",
+        "Wait for the exchange's file of the day and run the pipeline again.",
+        provisional_bars,
+        needs="",
+    ),
+    Check(
+        "absent_shares",
+        "info",
+        Blocks.NOTHING,
+        "Shares of more than ₹50 lakh a day that traded on the session before: moved to another series, renamed "
+        "without proof, suspended or delisted.",
+        "Nothing, if the exchange says the same; with files of all series the bars go on.",
+        absent_shares,
+    ),
+    Check(
+        "back_after_gap",
+        "info",
+        Blocks.NOTHING,
+        "Symbols without a bar for more than five sessions: no bar was invented for the gap.",
+        "Nothing; the previous close carries the return over the gap.",
+        back_after_gap,
+    ),
+)

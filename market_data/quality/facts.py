@@ -1,0 +1,211 @@
+"""Checks of fundamentals and of what is known of corporate actions: contradictions, staleness, coverage; pure."""
+
+from datetime import date
+
+import pandas as pd
+
+from market_data.quality.check import Blocks, Check, Fault, counted, day_fault, symbol_faults
+from market_data.quality.evidence import Evidence
+
+CRORE = 1e7
+RATIO_TOLERANCE = 0.01
+SOURCES_TOLERANCE = 0.25
+COVERAGE_WANTED = {"market_cap": 0.9, "pe_ratio": 0.5, "roe": 0.5}
+OLD_FACT_DAYS, OLD_FACTS = 120, 0.5
+EVENTS_OLD_DAYS = 30
+UNCONFIRMED_DAYS = 90
+
+
+def ratio_contradiction(evidence: Evidence) -> list[Fault]:
+    """Find stored ratios that do not follow from the stored figures they are made of."""
+    rows = evidence.metrics
+    relations = {
+        "market cap": (rows["issue_size"] * rows["current_price"] / CRORE, rows["market_cap"]),
+        "P/E": (rows["current_price"] / rows["eps"], rows["pe_ratio"]),
+        "P/B": (rows["current_price"] / rows["book_value"], rows["pb_ratio"]),
+        "PEG": (rows["pe_ratio"] / rows["earnings_growth"], rows["peg_ratio"]),
+        "price": (rows["close"], rows["current_price"]),
+    }
+    faults = []
+    for name, (expected, stored) in relations.items():
+        off = (expected / stored - 1).abs() > RATIO_TOLERANCE
+        wrong = rows.loc[off].assign(expected=expected[off], stored=stored[off])
+        text = f"{{symbol}} has a {name} of {{stored:.4g}}, but its own figures make {{expected:.4g}}"
+        faults += symbol_faults(wrong, text, "stored", "expected", "current_price", "issue_size", "eps", "book_value")
+    return _one_a_symbol(faults)
+
+
+def impossible_fundamentals(evidence: Evidence) -> list[Fault]:
+    """Find a positive ROE over a negative equity, a P/E of a loss, or an ROE and a result of different sign."""
+    rows = evidence.metrics
+    reasons = {
+        "a positive ROE ({roe:.4g} %) over a negative equity ({equity:.4g} ₹ crore)": (rows["equity"] < 0)
+        & (rows["roe"] > 0),
+        "a P/E ({pe_ratio:.4g}) beside a loss per share ({eps:.4g})": (rows["eps"] < 0) & (rows["pe_ratio"] > 0),
+        "an operating margin of {operating_margin:.4g} %": rows["operating_margin"] > 100,
+        "a debt over equity of {debt_to_equity:.4g}": rows["debt_to_equity"] < 0,
+        "quick ratio {quick_ratio:.4g} above current ratio {current_ratio:.4g}": rows["quick_ratio"]
+        > rows["current_ratio"] * (1 + RATIO_TOLERANCE),
+    }
+    columns = ("roe", "equity", "eps", "pe_ratio", "operating_margin", "debt_to_equity", "quick_ratio", "current_ratio")
+    faults = []
+    for words, holds in reasons.items():
+        faults += symbol_faults(rows.loc[holds.fillna(False)], "{symbol} has " + words, *columns)
+    return _one_a_symbol(faults)
+
+
+def margin_above_hundred(evidence: Evidence) -> list[Fault]:
+    """Find profits above the revenue they were made of."""
+    rows = evidence.metrics
+    margins = rows[["net_margin", "profit_margin"]].max(axis=1)
+    wrong = rows.assign(margin=margins).loc[margins > 100, "symbol"]
+    return counted(sorted(wrong.astype(str)), "{count} companies earned more than their revenue: {some}")
+
+
+def sources_disagree(evidence: Evidence) -> list[Fault]:
+    """Find shares whose issued number differs between the exchange's pack or the screener and what is stored."""
+    rows = evidence.metrics
+    faults = []
+    for name in ("exchange", "screener"):
+        shares = rows[f"{name}_cap"] * CRORE / rows[f"{name}_price"]
+        off = (shares / rows["issue_size"] - 1).abs() > SOURCES_TOLERANCE
+        wrong = rows.loc[off].assign(shares=shares[off])
+        text = f"{{symbol}} has {{issue_size:,.0f}} issued shares; the {name}'s market cap makes {{shares:,.0f}}"
+        faults += symbol_faults(wrong, text, "issue_size", "shares")
+    return _one_a_symbol(faults)
+
+
+def thin_fundamentals(evidence: Evidence) -> list[Fault]:
+    """Find figures that too few tradable shares have: an import that failed, or sources that have aged away."""
+    shares = _tradable(evidence)
+    if shares.empty:
+        return []
+    known = {column: float(shares[column].notna().mean()) for column in COVERAGE_WANTED}
+    thin = [f"{column} {known[column]:.0%}" for column, wanted in COVERAGE_WANTED.items() if known[column] < wanted]
+    message = f"of {len(shares)} tradable shares few have {', '.join(thin)}"
+    return day_fault(message, **{column: round(share, 3) for column, share in known.items()}) if thin else []
+
+
+def stale_fundamentals(evidence: Evidence) -> list[Fault]:
+    """Find returns on equity that are old for most of the tradable shares that have one."""
+    shares = _tradable(evidence)
+    dated = pd.to_datetime(shares["roe_as_of"]).dropna()
+    if dated.empty:
+        return []
+    age = (pd.Timestamp(evidence.session) - dated).dt.days
+    old = float((age > OLD_FACT_DAYS).mean())
+    if old <= OLD_FACTS:
+        return []
+    message = f"{old:.0%} of the returns on equity are older than {OLD_FACT_DAYS} days, the median {age.median():.0f}"
+    return day_fault(message, share=round(old, 3), median_days=int(age.median()))
+
+
+def events_end(evidence: Evidence) -> list[Fault]:
+    """Find a list of corporate actions that ends more than a month before the session."""
+    official = evidence.events.loc[evidence.events["status"].eq("official"), "ex_date"]
+    past = official.loc[official <= pd.Timestamp(evidence.session)]
+    if len(past) and _days(evidence.session, past.max()) <= EVENTS_OLD_DAYS:
+        return []
+    last = f"the last official ex-date is {past.max():%Y-%m-%d}" if len(past) else "no official event is known"
+    return day_fault(f"{last}: splits since are inferred from prices", last=str(past.max())[:10])
+
+
+def unconfirmed_events(evidence: Evidence) -> list[Fault]:
+    """Find factors inferred from prices that no list has confirmed for three months."""
+    events = evidence.events
+    inferred = events.loc[events["status"].eq("inferred") & events["factor"].notna()]
+    age = (pd.Timestamp(evidence.session) - inferred["ex_date"]).dt.days
+    old = sorted(inferred.loc[age > UNCONFIRMED_DAYS, "symbol"].astype(str))
+    return counted(old, "{count} inferred factors wait for a list: {some}")
+
+
+def _tradable(evidence: Evidence) -> pd.DataFrame:
+    return evidence.metrics.loc[evidence.metrics["tradable"].astype(bool)]
+
+
+def _days(session: date, day: pd.Timestamp) -> int:
+    return int((pd.Timestamp(session) - day).days)
+
+
+def _one_a_symbol(faults: list[Fault]) -> list[Fault]:
+    return list({fault.symbol: fault for fault in reversed(faults)}.values())
+
+
+CHECKS = (
+    Check(
+        "ratio_contradiction",
+        "error",
+        Blocks.SYMBOL,
+        "Market cap = issued shares × price, P/E = price over EPS, P/B = price over book value, PEG = P/E over growth, "
+        "price = close of the bar: they are stored together, so they agree to 1 %.",
+        "Run calculate_business_logic for the session; it writes the figures anew.",
+        ratio_contradiction,
+        holds=1,
+        needs="metrics",
+    ),
+    Check(
+        "impossible_fundamentals",
+        "error",
+        Blocks.SYMBOL,
+        "Figures from different sources that exclude each other: ROE above zero over a negative equity, P/E of a loss, "
+        "operating margin above 100 %, quick ratio above current ratio.",
+        "Look at the symbol's statements and snapshots; correct or delete the wrong one, run calculate_business_logic.",
+        impossible_fundamentals,
+        holds=1,
+        needs="metrics",
+    ),
+    Check(
+        "margin_above_hundred",
+        "info",
+        Blocks.NOTHING,
+        "Net profit above revenue: other income, or a sale of assets; possible, and worth a look.",
+        "Nothing if the statement says so.",
+        margin_above_hundred,
+        needs="metrics",
+    ),
+    Check(
+        "sources_disagree",
+        "warning",
+        Blocks.NOTHING,
+        "Issued shares by the exchange's pack of the session, and by the screener of the days before (its market cap "
+        "over its price), against the stored number: more than 25 % apart is more than new issues explain.",
+        "See which is right in the exchange's pack; a split or bonus may be missing in corporate_actions.",
+        sources_disagree,
+        needs="metrics",
+    ),
+    Check(
+        "thin_fundamentals",
+        "warning",
+        Blocks.NOTHING,
+        "Share of tradable shares with a market cap (90 % wanted), a P/E and an ROE (50 %). Growth and value pick "
+        "among those only.",
+        "Import newer statements and snapshots with import_fundamentals.",
+        thin_fundamentals,
+        needs="metrics",
+    ),
+    Check(
+        "stale_fundamentals",
+        "warning",
+        Blocks.NOTHING,
+        "Half of the returns on equity older than 120 days: a quarter's results have been missed.",
+        "Import newer statements and snapshots with import_fundamentals.",
+        stale_fundamentals,
+        needs="metrics",
+    ),
+    Check(
+        "events_end",
+        "warning",
+        Blocks.NOTHING,
+        "The exchange announces ex-dates every week; without one for a month the list is old.",
+        "Renew the list of corporate actions.",
+        events_end,
+    ),
+    Check(
+        "unconfirmed_events",
+        "info",
+        Blocks.NOTHING,
+        "Splits and bonuses inferred from price, ISIN or share counts more than 90 days ago, and in no list since.",
+        "Renew the list of corporate actions, or confirm them in the admin.",
+        unconfirmed_events,
+    ),
+)

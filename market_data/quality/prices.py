@@ -1,0 +1,194 @@
+"""Checks of each bar against itself and against the symbol's bars before; pure."""
+
+import pandas as pd
+
+from market_data.quality.check import Blocks, Check, Fault, symbol_faults
+from market_data.quality.evidence import Evidence
+
+TURNOVER_TOLERANCE = 0.005
+TURNOVER_ROUNDING_LAKH = 0.0051
+PRICE_ROUNDING = 0.0051
+PREVIOUS_CLOSE_TOLERANCE = 0.0005
+SPIKE_UP, SPIKE_DOWN = 1.25, 0.75
+OUTLIER_UP, OUTLIER_DOWN = 1.25, 0.75
+FROZEN_BARS, FROZEN_PRICE, FROZEN_VOLUME = 2, 10.0, 100
+DOUBLED_VOLUME = 100
+VOLUME_TIMES, LOT_TIMES = 100, 100
+
+
+def unit_error(evidence: Evidence) -> list[Fault]:
+    """Find bars whose turnover over volume lies outside their own prices."""
+    rows = evidence.traded
+    value = rows["volume"].astype(float) / 1e5
+    above = rows["turnover_lakh"] - TURNOVER_ROUNDING_LAKH > (rows["high"] + PRICE_ROUNDING) * value * (
+        1 + TURNOVER_TOLERANCE
+    )
+    below = rows["turnover_lakh"] + TURNOVER_ROUNDING_LAKH < (rows["low"] - PRICE_ROUNDING) * value * (
+        1 - TURNOVER_TOLERANCE
+    )
+    wrong = rows.loc[above | below].assign(paid=lambda bars: bars["turnover_lakh"] * 1e5 / bars["volume"])
+    text = "{symbol} traded between {low:.2f} and {high:.2f}, but its turnover over volume is {paid:.4g}"
+    return symbol_faults(wrong, text, "low", "high", "paid", "volume", "turnover_lakh")
+
+
+def previous_close(evidence: Evidence) -> list[Fault]:
+    """Find bars whose PREV_CLOSE is not the close of the session before."""
+    rows = evidence.adjacent
+    rows = rows.loc[rows["prev_close"].notna()]
+    off = (rows["prev_close"] - rows["last_close"]).abs()
+    wrong = rows.loc[off > PRICE_ROUNDING + PREVIOUS_CLOSE_TOLERANCE * rows["last_close"]]
+    text = "{symbol} closed at {last_close:.2f} on the session before, but its previous close is {prev_close:.2f}"
+    return symbol_faults(wrong, text, "last_close", "prev_close")
+
+
+def range_spike(evidence: Evidence) -> list[Fault]:
+    """Find highs and lows far from open, close and previous close, where no price band lets a trade happen."""
+    rows = evidence.bars
+    anchors = rows[["open", "close"]].assign(before=rows["prev_close"] * rows["factor"])
+    up, down = rows["high"] / anchors.max(axis=1), rows["low"] / anchors.min(axis=1)
+    text = "{symbol} opened at {open:.2f} and closed at {close:.2f}, but its range is {low:.2f} to {high:.2f}"
+    wrong = rows.loc[(up > SPIKE_UP) | (down < SPIKE_DOWN)]
+    return symbol_faults(wrong, text, "open", "high", "low", "close", "prev_close")
+
+
+def frozen_price(evidence: Evidence) -> list[Fault]:
+    """Find shares whose bar is that of the session before to the last share, or whose prices stand for three."""
+    rows = evidence.traded
+    rows = rows.loc[rows["kind"].ne("fund") & (rows["volume"] >= FROZEN_VOLUME)]
+    copied = rows["repeats"] == 1
+    standing = (rows["identical"] >= FROZEN_BARS) & (rows["close"] >= FROZEN_PRICE)
+    wrong = rows.loc[copied | standing].assign(sessions=lambda bars: bars["identical"] + 1)
+    text = "{symbol} bears the same prices on {sessions} sessions in a row ({close:.2f}, volume {volume})"
+    return symbol_faults(wrong, text, "sessions", "open", "high", "low", "close", "volume")
+
+
+def doubled_bar(evidence: Evidence) -> list[Fault]:
+    """Find bars that two symbols share to the last share traded."""
+    rows = evidence.traded
+    rows = rows.loc[rows["volume"] >= DOUBLED_VOLUME]
+    key = ["open", "high", "low", "close", "volume"]
+    doubled = rows.loc[rows.duplicated(key, keep=False)]
+    partners = doubled.groupby(key)["symbol"].transform(lambda symbols: ", ".join(sorted(symbols)))
+    text = "the same bar stands under {partners}"
+    return symbol_faults(doubled.assign(partners=partners), text, "partners", "close", "volume")
+
+
+def impossible_figures(evidence: Evidence) -> list[Fault]:
+    """Find quantities and prices that cannot be: more delivered or more trades than shares, an average out of range."""
+    rows = evidence.bars
+    low, high = rows["low"] - PRICE_ROUNDING, rows["high"] + PRICE_ROUNDING
+    reasons = {
+        "more shares delivered than traded": rows["delivered_quantity"] > rows["volume"],
+        "more trades than shares": rows["trades"] > rows["volume"],
+        "shares without a trade": (rows["trades"] == 0) & (rows["volume"] > 0),
+        "turnover without a share": (rows["volume"] == 0) & (rows["turnover_lakh"] > 0),
+        "a negative turnover": rows["turnover_lakh"] < 0,
+        "an average price outside its range": ~rows["vwap"].between(low, high) & rows["vwap"].notna(),
+        "a last price outside its range": ~rows["last_price"].between(low, high) & rows["last_price"].notna(),
+    }
+    reason = pd.Series("", index=rows.index)
+    for words, unsure in reasons.items():
+        holds = unsure.fillna(False).astype(bool)
+        if holds.any():
+            reason = reason.mask(holds & reason.eq(""), words)
+    wrong = rows.assign(reason=reason).loc[reason.ne("")]
+    columns = ("reason", "low", "high", "vwap", "last_price", "volume", "trades", "delivered_quantity", "turnover_lakh")
+    return symbol_faults(wrong, "{symbol} has {reason}", *columns)
+
+
+def price_outlier(evidence: Evidence) -> list[Fault]:
+    """Find opens and closes beyond any price band, that neither an event nor a flagged jump explains."""
+    rows = evidence.bars.loc[~evidence.bars["symbol"].isin(evidence.jumps) & evidence.bars["prev_close"].gt(0)]
+    rows = rows.loc[rows["first_seen"] < rows["date"]]
+    base = rows["prev_close"] * rows["factor"]
+    rows = rows.assign(opening=rows["open"] / base, change=rows["close"] / base)
+    far = ~rows["opening"].between(OUTLIER_DOWN, OUTLIER_UP) | ~rows["change"].between(OUTLIER_DOWN, OUTLIER_UP)
+    text = "{symbol} opened at {opening:.3f} and closed at {change:.3f} of its previous close"
+    return symbol_faults(rows.loc[far], text, "opening", "change", "prev_close", "open", "close")
+
+
+def volume_outlier(evidence: Evidence) -> list[Fault]:
+    """Find shares whose volume and whose shares a trade are both a hundred times the usual."""
+    rows = evidence.traded.loc[evidence.traded["kind"].ne("fund")]
+    times, lots = rows["volume"] / rows["usual_volume"], rows["lot"] / rows["usual_lot"]
+    wrong = rows.assign(times=times, lots=lots).loc[(times > VOLUME_TIMES) & (lots > LOT_TIMES)]
+    text = "{symbol} traded {times:.0f} times its usual volume, in trades {lots:.0f} times their usual size"
+    return symbol_faults(wrong, text, "volume", "usual_volume", "lot", "usual_lot")
+
+
+CHECKS = (
+    Check(
+        "unit_error",
+        "error",
+        Blocks.SYMBOL,
+        "Turnover over volume is the average price paid, so it lies between low and high. Rounding of the turnover to "
+        "₹1,000 is allowed for, and 0.5 %; no bar of the real sample lies outside, even without the 0.5 %.",
+        "Compare price, volume and turnover with the exchange's: one of them is in another unit. Fetch the file anew.",
+        unit_error,
+    ),
+    Check(
+        "previous_close",
+        "error",
+        Blocks.SYMBOL,
+        "The file's previous close is the close of the session before, unadjusted, splits or not; allowed are 0.05 % "
+        "and half a paisa. Judged only where the symbol traded on that session; no bar of the real sample deviates.",
+        "Compare both closes with the exchange's: one of the two days is wrong. Replace its file, run the pipeline.",
+        previous_close,
+    ),
+    Check(
+        "range_spike",
+        "error",
+        Blocks.SYMBOL,
+        "High over the highest of open, close and previous close at most 1.25, low over the lowest at least 0.75: the "
+        "widest price band is 20 %. None in the first half of the real sample; 1.2 and 0.8 would have found five.",
+        "Compare the bar with the exchange's: a digit of high or low is wrong.",
+        range_spike,
+    ),
+    Check(
+        "frozen_price",
+        "error",
+        Blocks.SYMBOL,
+        "A share with at least 100 shares traded that bears the bar of the session before, volume included, or the "
+        "same four prices for three sessions at ₹10 or more. Funds of money market paper and shares of a few "
+        "rupees, whose price is a few ticks, stand still honestly; in the first half of the real sample no other did.",
+        "Compare with the exchange's file; the source repeats an old price.",
+        frozen_price,
+    ),
+    Check(
+        "doubled_bar",
+        "error",
+        Blocks.SYMBOL,
+        "Two symbols with the same prices and the same volume of at least 100 shares on one day: a row was written "
+        "twice. Never in the real sample.",
+        "Compare both symbols with the exchange's file: one of them bears the other's bar.",
+        doubled_bar,
+    ),
+    Check(
+        "impossible_figures",
+        "error",
+        Blocks.SYMBOL,
+        "Relations that hold by definition: delivered at most traded, trades at most shares, average and last price "
+        "within the day's range. They hold on every bar of the real sample.",
+        "Compare the row with the exchange's file; columns may be swapped.",
+        impossible_figures,
+    ),
+    Check(
+        "price_outlier",
+        "warning",
+        Blocks.NOTHING,
+        "Opening or close beyond 25 % of the previous close, factors applied, where the adjustment flagged no jump: "
+        "shares without a band, stray opening trades. On the real sample all are true, so they do not block. A first "
+        "session is not judged: its previous close is an issue price, or decades old.",
+        "Compare with the exchange's file; if a corporate action explains it, enter it.",
+        price_outlier,
+    ),
+    Check(
+        "volume_outlier",
+        "info",
+        Blocks.NOTHING,
+        "Volume and shares a trade both above 100 times the median of ten bars: a unit, or a block deal. Funds, which "
+        "seldom trade but in blocks, are not judged.",
+        "Compare with the exchange's file; a block deal is nothing to worry about.",
+        volume_outlier,
+    ),
+)

@@ -1,0 +1,137 @@
+"""Reads the evidence of one session or of many from the database; the same code for both, so they find the same."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+import pandas as pd
+
+from market_data import adjustments, queries
+from market_data.models import MarketDay, SourceFile
+from market_data.quality.evidence import LOOKBACK_SESSIONS, Evidence, bars_with_past, factors_on
+from stocks import universe
+from stocks.bulk import read_frame
+
+SESSIONS_A_CHUNK = 60
+_METRICS = (
+    "current_price, market_cap, pe_ratio, pb_ratio, roe, eps, debt_to_equity, earnings_growth, operating_margin,"
+    " net_margin, profit_margin, book_value, peg_ratio, current_ratio, quick_ratio"
+)
+_EMAS = ("ema_12", "ema_26")
+
+
+def evidence_between(sessions: Sequence[date]) -> Iterator[Evidence]:
+    """Yield the evidence of some sessions, ascending; memory holds sixty of them at a time.
+
+    Point in time: nothing later than a session is part of its evidence but the calendar's known future.
+    """
+    known = Known(sessions)
+    for start in range(0, len(known.sessions), SESSIONS_A_CHUNK):
+        chunk = known.sessions[start : start + SESSIONS_A_CHUNK]
+        bars, indicators = known.window(chunk)
+        yield from known.evidence(chunk, bars, indicators)
+
+
+class Known:
+    """What is read once for all sessions; each session's evidence takes its own part of it."""
+
+    def __init__(self, sessions: Sequence[date]) -> None:
+        self.sessions = sorted(sessions)
+        last = self.sessions[-1]
+        self.calendar = dict(MarketDay.objects.filter(is_session=True).order_by("date").values_list("date", "kind"))
+        files = SourceFile.objects.filter(session__lte=last).order_by("session")
+        self.loaded = list(files.values_list("session", flat=True))
+        self.kinds, self.first_seen = universe.kinds(), universe.first_sessions()
+        self.events = queries.events_frame(last)
+        self.jumps = queries.jumps_frame(last)
+        self.provisional = _counts("historical_data WHERE status <> 'final' AND", self.sessions)
+        self.with_metrics = set(_counts("stock_metrics WHERE", self.sessions))
+
+    def window(self, sessions: Sequence[date]) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Read the bars of sessions and of those looked back at, and the indicators from the session before on."""
+        before = [day for day in self._days(sessions[-1]) if day < sessions[0]][-LOOKBACK_SESSIONS:]
+        since = before or list(sessions)
+        bars = queries.bars_frame(since[0], sessions[-1], with_adj_close=True)
+        indicators = queries.indicators_between(since[-1] if before else sessions[0], sessions[-1])
+        figures = [name for name in indicators.columns if name not in ("symbol", "date")]
+        return bars.astype({"symbol": object}), indicators.astype(
+            dict.fromkeys(figures, "float64") | {"symbol": object}
+        )
+
+    def evidence(self, sessions: Sequence[date], bars: pd.DataFrame, indicators: pd.DataFrame) -> Iterator[Evidence]:
+        """Yield the evidence of sessions whose window was read."""
+        days = sorted({*self._days(sessions[-1]), *bars["date"].dt.date.unique()})
+        with_past = bars_with_past(bars, days)
+        with_past["kind"] = with_past["symbol"].map(self.kinds).fillna("unknown")
+        with_past["first_seen"] = pd.to_datetime(with_past["symbol"].map(self.first_seen))
+        bars_of, figures_of = _by_day(with_past), _by_day(indicators)
+        totals = with_past.groupby("date")["turnover_lakh"].agg(["size", "sum"])
+        for session in sessions:
+            window = [pd.Timestamp(day) for day in days if day <= session][-LOOKBACK_SESSIONS - 1 :]
+            known = totals.reindex(window).dropna()
+            before = next((day for day in reversed(days) if day < session), session)
+            today = bars_of.get(session, with_past.iloc[:0])
+            said = self.events.loc[self.events["known_on"] <= pd.Timestamp(session)]
+            acting = adjustments.effective_events(said, session)
+            yield Evidence(
+                session=session,
+                bars=today.assign(factor=factors_on(today, acting)),
+                before=with_past.iloc[:0] if before == session else bars_of.get(before, with_past.iloc[:0]),
+                counts=known["size"],
+                totals=known["sum"],
+                provisional=self.provisional.get(session, 0),
+                loaded=[day for day in self.loaded if day <= session],
+                calendar=self.calendar,
+                indicators=_beside_the_day_before(figures_of, session, before, indicators.iloc[:0]),
+                metrics=_metrics(session, today, read=session in self.with_metrics),
+                events=said,
+                jumps=frozenset(self.jumps.loc[self.jumps["date"] == pd.Timestamp(session), "symbol"]),
+            )
+
+    def _days(self, last: date) -> list[date]:
+        return sorted({day for day in (*self.calendar, *self.loaded) if day <= last})
+
+
+def _by_day(frame: pd.DataFrame) -> dict[date, pd.DataFrame]:
+    return {pd.Timestamp(str(day)).date(): rows for day, rows in frame.groupby("date")}
+
+
+def _beside_the_day_before(
+    by_day: dict[date, pd.DataFrame], session: date, before: date, none: pd.DataFrame
+) -> pd.DataFrame:
+    """Return a session's indicators with the averages of the session just before, where there are some."""
+    earlier = by_day.get(before, none) if before < session else none
+    rows = by_day.get(session, none)
+    return rows.merge(earlier[["symbol", *_EMAS]], on="symbol", how="left", suffixes=("", "_before"))
+
+
+def _counts(source: str, sessions: Sequence[date]) -> dict[date, int]:
+    """Return the number of rows a session of a table, `source` being its name and the beginning of a condition."""
+    frame = read_frame(
+        f"SELECT date, count(*) AS rows FROM {source} date = ANY(%s) GROUP BY 1", [list(sessions)], dates=("date",)
+    )
+    return {row["date"].date(): int(row["rows"]) for row in frame.to_dict("records")}
+
+
+def _metrics(session: date, bars: pd.DataFrame, *, read: bool) -> pd.DataFrame:
+    """Return a session's stored metrics beside what the exchange and the screener said, and the last equity known."""
+    columns = ", ".join(f"m.{name.strip()}" for name in _METRICS.split(","))
+    numbers = [name.strip() for name in _METRICS.split(",")]
+    numbers += ["issue_size", "tradable", "exchange_cap", "screener_cap", "screener_price", "equity"]
+    kinds = dict.fromkeys(numbers, "float64") | {"symbol": object, "roe_as_of": object}
+    if not read:
+        return pd.DataFrame(columns=[*kinds, "close", "exchange_price"])
+    frame = read_frame(
+        f"SELECT m.symbol, {columns}, m.issue_size::float8 AS issue_size, m.tradable::int AS tradable,"
+        " m.provenance->'roe'->>'as_of' AS roe_as_of, x.market_cap AS exchange_cap,"
+        " s.market_cap AS screener_cap, s.close AS screener_price, f.equity FROM stock_metrics m"
+        " LEFT JOIN exchange_facts x ON x.symbol = m.symbol AND x.date = m.date"
+        " LEFT JOIN LATERAL (SELECT market_cap, close FROM fundamental_snapshots s WHERE s.symbol = m.symbol"
+        "  AND s.snapshot < m.date AND s.snapshot >= m.date - 7 ORDER BY s.snapshot DESC LIMIT 1) s ON true"
+        " LEFT JOIN LATERAL (SELECT equity FROM financial_statements f WHERE f.symbol = m.symbol"
+        "  AND f.published_on <= m.date AND f.period_end > m.date - 400 AND f.equity IS NOT NULL"
+        "  ORDER BY f.period_end DESC LIMIT 1) f ON true"
+        " WHERE m.date = %s ORDER BY m.symbol",
+        [session],
+    ).astype(kinds)
+    frame = frame.merge(bars[["symbol", "close"]], on="symbol", how="left")
+    return frame.assign(exchange_price=frame["close"])

@@ -1,0 +1,72 @@
+"""Findings that are not about a session's data: the registry that other modules add theirs to.
+
+A module registers a function of the moment; the validation stores what it returns beside the session's own findings,
+and whoever alerts may ask for it at any time. It never keeps anything out of the picks.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from market_data import queries, trading_calendar
+
+FindSystemTrouble = Callable[[datetime], list[dict[str, Any]]]
+
+logger = logging.getLogger(__name__)
+_checks: dict[str, FindSystemTrouble] = {}
+
+
+def system_check(name: str, find: FindSystemTrouble) -> None:
+    """Make a source of findings known.
+
+    Parameters
+    ----------
+    name
+        The `check_name` of all that it returns.
+    find
+        Gets the moment (with a time zone), returns findings as fields of :class:`Finding` other than run and session:
+        severity, message, remedy, and any of symbol and sample.
+    """
+    _checks[name] = find
+
+
+def system_check_names() -> tuple[str, ...]:
+    """Return the names registered."""
+    return tuple(_checks)
+
+
+def system_findings(now: datetime) -> list[dict[str, Any]]:
+    """Return what every registered source finds at a moment; a source that breaks is a finding itself."""
+    found = []
+    for name, find in _checks.items():
+        try:
+            said = find(now)
+        except Exception as error:
+            logger.exception("system check broke", extra={"check": name})
+            said = [_broken(name, error)]
+        found += [{"symbol": "", "sample": None, **one, "check_name": name, "blocks": False} for one in said]
+    return found
+
+
+def _broken(name: str, error: Exception) -> dict[str, Any]:
+    message = f"the check {name} broke: {type(error).__name__}: {error}"
+    return {"severity": "warning", "message": message, "remedy": "See the log; the check says nothing until then."}
+
+
+def late_session(now: datetime) -> list[dict[str, Any]]:
+    """Find a session that is over and not loaded."""
+    try:
+        due = trading_calendar.latest_completed_session(now)
+    except trading_calendar.CalendarError as error:
+        return [{"severity": "error", "message": str(error), "remedy": "Import market days with import_market_days."}]
+    latest = queries.latest_session()
+    if latest is None or latest >= due:
+        return []
+    missing = [str(day) for day in trading_calendar.sessions_between(latest, due) if day > latest]
+    message = f"{len(missing)} sessions are over and not loaded, {missing[0]} the first of them"
+    remedy = "Look at the pipeline's last run; if the file is not published yet, it is loaded when it is."
+    return [{"severity": "warning", "message": message, "remedy": remedy, "sample": {"sessions": missing[:20]}}]
+
+
+system_check("late_session", late_session)
