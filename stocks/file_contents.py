@@ -139,7 +139,7 @@ def text_of(content: bytes, name: str, *, only_unicode: bool = False) -> str:
     return text
 
 
-def text_table(text: str, name: str) -> TextTable:
+def text_table(text: str, name: str, *, may_be_empty: bool = False) -> TextTable:
     """Split a csv with a heading into trimmed texts.
 
     Parameters
@@ -148,6 +148,8 @@ def text_table(text: str, name: str) -> TextTable:
         As `text_of` returns it.
     name
         File name, for the sentences.
+    may_be_empty
+        Whether a heading alone is a table: of something that does not happen every day.
 
     Returns
     -------
@@ -179,7 +181,7 @@ def text_table(text: str, name: str) -> TextTable:
                 left_out.append(LeftOut(line, reason, ",".join(fields)[:2000]))
     except csv.Error as error:
         raise FileUnreadable(f"{name}, line {reader.line_num}, is not csv ({error}).") from error
-    if not rows:
+    if not rows and not may_be_empty:
         raise FileUnreadable(f"{name} has a header and no usable row.")
     columns = [column or f"_{place}" for place, column in enumerate(header)]
     return TextTable(pd.DataFrame(rows, columns=pd.Index(columns, dtype=object), dtype=object), left_out)

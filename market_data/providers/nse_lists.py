@@ -41,7 +41,9 @@ Told = list[tuple[Path, LeftOut]]
 """Where a reader notes the lines that it leaves out."""
 
 
-def text_table(path: Path, required: tuple[str, ...], told: Told | None = None) -> pd.DataFrame:
+def text_table(
+    path: Path, required: tuple[str, ...], told: Told | None = None, *, may_be_empty: bool = False
+) -> pd.DataFrame:
     """Read a csv as text, names and values trimmed, unknown (``-``) as empty.
 
     Parameters
@@ -52,6 +54,8 @@ def text_table(path: Path, required: tuple[str, ...], told: Told | None = None) 
         Columns it must have, in upper case.
     told
         Gets the lines that are no rows of the table.
+    may_be_empty
+        Whether a heading alone is such a list.
 
     Returns
     -------
@@ -63,7 +67,11 @@ def text_table(path: Path, required: tuple[str, ...], told: Told | None = None) 
     SourceUnreadable
         When it is no csv or lacks a required column.
     """
-    table, left_out = _read(path)
+    try:
+        text = text_of(file_bytes(path), path.name)
+        table, left_out = file_contents.text_table(text, path.name, may_be_empty=may_be_empty)
+    except FileUnreadable as error:
+        raise SourceUnreadable(f"{error} {_AGAIN}") from error
     table.columns = pd.Index([str(column).upper() for column in table.columns])
     missing = [column for column in required if column not in table.columns]
     if missing:
@@ -74,13 +82,6 @@ def text_table(path: Path, required: tuple[str, ...], told: Told | None = None) 
     if told is not None:
         told.extend((path, line) for line in left_out)
     return table.loc[:, ~table.columns.duplicated()].replace("-", "")
-
-
-def _read(path: Path) -> file_contents.TextTable:
-    try:
-        return file_contents.text_table(text_of(file_bytes(path), path.name), path.name)
-    except FileUnreadable as error:
-        raise SourceUnreadable(f"{error} {_AGAIN}") from error
 
 
 def _named(table: pd.DataFrame, path: Path, told: Told | None) -> pd.DataFrame:
@@ -176,7 +177,8 @@ def announced_actions(folder: Path, told: Told | None = None) -> pd.DataFrame:
     parts = []
     for day, pack in report_packs(folder):
         for path in sorted(pack.glob("bc*.csv")):
-            table = text_table(path, tuple(theirs), told).loc[:, list(theirs)].rename(columns=theirs)
+            table = text_table(path, tuple(theirs), told, may_be_empty=True)
+            table = table.loc[:, list(theirs)].rename(columns=theirs)
             table = _named(table, path, told).assign(face_value=float("nan"), known_on=pd.Timestamp(day))
             table["ex_date"] = published_dates(table["ex_date"], "%Y-%m-%d")
             parts.append(table.assign(source=f"nse_archive:{path.name}")[list(ACTION_COLUMNS)])
@@ -189,7 +191,9 @@ def symbol_changes(folder: Path, told: Told | None = None) -> pd.DataFrame:
     if not path.is_file():
         return pd.DataFrame(columns=list(CHANGE_COLUMNS), dtype="object")
     try:
-        text = text_of(file_bytes(path), path.name)
+        content = file_bytes(path)
+        # Without a header, no rename yet is an empty file.
+        text = text_of(content, path.name) if content.strip() else ""
     except FileUnreadable as error:
         raise SourceUnreadable(f"{error} {_AGAIN}") from error
     # This list has no header: name of the company (a comma may be in it), old symbol, new symbol, date.
@@ -263,7 +267,8 @@ def changed_series(pack: Path, told: Told | None = None) -> frozenset[str]:
     path = pack / "series_change.csv"
     if not path.is_file():
         return frozenset()
-    table = text_table(path, ("SYMBOL", "FROM SERIES", "TO SERIES"), told).rename(columns={"SYMBOL": "symbol"})
+    table = text_table(path, ("SYMBOL", "FROM SERIES", "TO SERIES"), told, may_be_empty=True)
+    table = table.rename(columns={"SYMBOL": "symbol"})
     moved = table["FROM SERIES"].isin(SERIES_ORDER) & table["TO SERIES"].isin(SERIES_ORDER)
     return frozenset(_named(table.loc[moved, ["symbol"]], path, told)["symbol"])
 

@@ -15,7 +15,7 @@ from django.core.management.base import CommandError
 from market_data import ingest
 from market_data.bars import BAR_DTYPES, MAX_PRICE, MAX_QUANTITY, checked_bars
 from market_data.corporate_actions import official_events
-from market_data.management.commands.import_fundamentals import record_rejects
+from market_data.fundamentals_import import record_rejects
 from market_data.management.commands.import_market_days import imported_days
 from market_data.models import SourceFile
 from market_data.providers import SourceUnreadable, nse_lists
