@@ -6,10 +6,15 @@ with a reason, in a rejects frame, and never repaired.
 """
 
 import math
+import re
+from collections.abc import Callable
 from datetime import date
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
+
+from stocks.file_contents import ISIN, SYMBOL, storable
 
 SERIES_ORDER = ("EQ", "BE", "BZ", "SM", "ST")
 """Series in which shares trade; on one (symbol, date) the first of them is kept."""
@@ -19,6 +24,12 @@ TICK = 0.01
 
 MAX_PRICE = 10_000_000.0
 """₹; the dearest share so far traded near ₹330,000, so a higher price is a misplaced column."""
+
+MAX_QUANTITY = 10**12
+"""Shares or trades of one share on one day; the most so far was 8.5 thousand million shares."""
+
+MAX_TURNOVER_LAKH = 1e9
+"""₹ lakh of one share on one day; the most so far was 3.8 million."""
 
 PRICE_COLUMNS = ("open", "high", "low", "close", "prev_close", "last_price", "vwap")
 
@@ -37,6 +48,12 @@ BAR_COLUMNS = tuple(BAR_DTYPES)
 REJECT_COLUMNS = ("symbol", "date", "reason", "raw")
 
 _TRADED = ("open", "high", "low", "close")
+# Beyond its bound a figure is a misplaced column; those that are counted (a whole bound) must be whole.
+_FIGURES: dict[str, float] = {
+    **dict.fromkeys(("volume", "trades", "delivered_quantity"), MAX_QUANTITY),
+    **dict.fromkeys(("prev_close", "last_price", "vwap"), MAX_PRICE),
+    "turnover_lakh": MAX_TURNOVER_LAKH,
+}
 _ROUNDING = 1e-9
 
 
@@ -68,8 +85,9 @@ def rejects_of(rows: pd.DataFrame, reason: "str | pd.Series") -> pd.DataFrame:
     if rows.empty:
         return empty_rejects()
     text = rows.astype("object").where(rows.notna(), "")
-    raw = [",".join(str(value) for value in row) for row in text.itertuples(index=False)]
-    aside = pd.DataFrame({"symbol": rows["symbol"], "date": rows["date"], "reason": reason, "raw": raw})
+    raw = [storable(",".join(str(value) for value in row)) for row in text.itertuples(index=False)]
+    symbol = [storable(value) if isinstance(value, str) else value for value in rows["symbol"]]
+    aside = pd.DataFrame({"symbol": symbol, "date": rows["date"], "reason": reason, "raw": raw}, index=rows.index)
     return aside.astype({"symbol": "object", "reason": "object", "raw": "object"}).reset_index(drop=True)
 
 
@@ -158,11 +176,11 @@ def first_of_series(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 def _first_reason(rows: pd.DataFrame, session: date | None) -> "pd.Series":
     """Name the first thing wrong with each row; NA where nothing is."""
     price = rows.loc[:, list(_TRADED)].to_numpy(dtype="float64")
-    volume = pd.to_numeric(rows["volume"], errors="coerce").to_numpy(dtype="float64")
     top, bottom = price.max(axis=1), price.min(axis=1)
     high, low = price[:, 1], price[:, 2]
     checks: list[tuple[str, np.ndarray]] = [
         ("symbol is missing", rows["symbol"].isna().to_numpy() | rows["symbol"].eq("").to_numpy()),
+        ("symbol is not one of the exchange", ~_texts_fit(rows["symbol"], _is_symbol)),
         ("date is missing", rows["date"].isna().to_numpy()),
         ("series is not one of shares", ~rows["series"].isin(SERIES_ORDER).to_numpy()),
         ("price is missing", np.isnan(price).any(axis=1)),
@@ -171,18 +189,47 @@ def _first_reason(rows: pd.DataFrame, session: date | None) -> "pd.Series":
         ("price is absurd", ~(top <= MAX_PRICE)),
         ("high is below open, close or low", high < top - _ROUNDING),
         ("low is above open, close or high", low > bottom + _ROUNDING),
-        ("volume is missing", ~np.isfinite(volume)),
-        ("volume is negative", volume < 0),
-        ("volume is not a whole number", volume != np.floor(volume)),
+        *_figure_checks(rows),
+        ("ISIN is none", rows["isin"].notna().to_numpy() & ~_texts_fit(rows["isin"], _is_isin)),
     ]
     if session is not None:
         wrong_day = (rows["date"] != pd.Timestamp(session)).to_numpy()
-        checks.insert(2, (f"date is not {session:%Y-%m-%d}", wrong_day))
+        checks.insert(3, (f"date is not {session:%Y-%m-%d}", wrong_day))
     reason = np.full(len(rows), None, dtype="object")
     for text, failed in reversed(checks):
         if failed.any():
             reason[failed] = text
     return pd.Series(reason, index=rows.index, dtype="object")
+
+
+def _figure_checks(rows: pd.DataFrame) -> list[tuple[str, np.ndarray]]:
+    """What may be wrong with the figures beside the four prices; of these only the volume must be there."""
+    checks: list[tuple[str, np.ndarray]] = []
+    for column, bound in _FIGURES.items():
+        values = pd.to_numeric(rows[column], errors="coerce").to_numpy(dtype="float64", na_value=np.nan)
+        if column == "volume":
+            checks.append(("volume is missing", ~np.isfinite(values)))
+        name = column.replace("_", " ")
+        checks.append((f"{name} is negative", values < 0))
+        if isinstance(bound, int):
+            checks.append((f"{name} is not a whole number", np.isfinite(values) & (values != np.floor(values))))
+        checks.append((f"{name} is absurd", values > bound))
+    return checks
+
+
+def _texts_fit(texts: "pd.Series[str]", fits: Callable[[object], bool]) -> np.ndarray:
+    return np.fromiter(map(fits, texts), dtype=bool, count=len(texts))
+
+
+# The same few thousand words come every day.
+@lru_cache(maxsize=32768)
+def _is_symbol(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(SYMBOL, value) is not None
+
+
+@lru_cache(maxsize=32768)
+def _is_isin(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(ISIN, value) is not None
 
 
 def _without_doubles(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

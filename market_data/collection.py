@@ -16,7 +16,14 @@ from market_data import adjustments, ingest, queries, trading_calendar
 from market_data.bars import checked_bars
 from market_data.ingest import ReadSession
 from market_data.models import PipelineRun, SourceFile
-from market_data.providers import NotOffered, Provider, ProviderError, SessionNotAvailable, provider
+from market_data.providers import (
+    NotOffered,
+    Provider,
+    ProviderError,
+    SessionNotAvailable,
+    TransientProviderError,
+    provider,
+)
 from market_data.saga import NotYet, StepContext, StepFailed
 from stocks import statements, universe
 from stocks.renames import renames
@@ -93,7 +100,15 @@ def _check_offered(context: StepContext, feed: Provider, told: str = "") -> None
 
 def read_symbol_master(context: StepContext, _: str) -> Master:
     """Ask the provider for its lists: symbols, official corporate actions, market days, facts of the last sessions."""
-    feed, session = fetched(context), as_of(context)
+    try:
+        return _symbol_master(context, fetched(context), as_of(context))
+    except TransientProviderError:
+        raise
+    except ProviderError as error:
+        raise StepFailed(str(error)) from error
+
+
+def _symbol_master(context: StepContext, feed: Provider, session: date) -> Master:
     offered = feed.sessions(None, session)
     stored = set(queries.sessions_between(offered[0], session)) if offered else set()
     new = [day for day in offered if day not in stored]
@@ -236,9 +251,16 @@ def read_bars(context: StepContext, label: str) -> WindowOfBars:
 
 def _read_session(feed: Provider, session: date) -> ReadSession:
     try:
-        seen, raw = feed.fingerprint(session), feed.bars(session)
+        seen = feed.fingerprint(session)
+        digest, raw = seen.sha256, feed.bars(session)
+        changed = feed.fingerprint(session) != seen
     except ProviderError as error:
         raise StepFailed(str(error)) from error
+    except OSError as error:
+        raise StepFailed(f"The file of {session} could not be read: {error}. Make it readable, then retry.") from error
+    if changed:
+        # Its hash and its rows would be of two contents, and the revision never be noticed again.
+        raise NotYet(f"{seen.name} changed while it was being read. Retry when it is complete.")
     bars, rejects = checked_bars(raw.frame, session=session)
     aside = pd.concat([raw.rejects, rejects], ignore_index=True)
     if len(aside) > REJECTED_TOLERANCE * max(len(bars), 1):
@@ -247,7 +269,7 @@ def _read_session(feed: Provider, session: date) -> ReadSession:
             f"{raw.source}: {len(aside)} of {len(bars) + len(aside)} rows could not be taken ({reasons}), more than "
             f"{REJECTED_TOLERANCE:.0%}. The file is not believed: fetch it anew, then retry."
         )
-    file = SourceFile(session=session, name=seen.name, size=seen.size, mtime_ns=seen.mtime_ns, sha256=seen.sha256)
+    file = SourceFile(session=session, name=seen.name, size=seen.size, mtime_ns=seen.mtime_ns, sha256=digest)
     bars = followed(bars).sort_values("symbol", ignore_index=True)
     return ReadSession(session, file, bars, aside)
 

@@ -139,6 +139,7 @@ def prepared_export(session: date, folder: Path, run_id: str, report: Report) ->
                 report(done, len(queries) + 1)
             manifest = _manifest(session, run_id, written, publications)
         _check_picks(written, publications)
+        _check_places(folder, [file.name for file in written])
         prepared = PreparedExport(session, folder, tuple(written), suffix)
         _write_manifest(prepared, manifest)
     except BaseException as error:
@@ -277,6 +278,15 @@ def _check_picks(written: list[ExportedFile], publications: list[dict[str, Any]]
             f"The publications in force hold {expected} picks, but {found} were read: a selection was published or "
             "back meanwhile. Run the export again."
         )
+
+
+def _check_places(folder: Path, names: list[str]) -> None:
+    """Refuse before anything is replaced when one of the files could not be."""
+    for name in names:
+        if (folder / name).is_dir():
+            raise ExportFolderError(
+                f"{folder / name} is a folder where the file should go. Move it away and run again."
+            )
 
 
 def _write_manifest(prepared: PreparedExport, manifest: dict[str, Any]) -> None:

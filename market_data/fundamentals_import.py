@@ -25,7 +25,7 @@ def read(context: StepContext, _: str) -> Found:
 def record(context: StepContext, found: Found) -> int:
     """Store statements, snapshots and the refused figures."""
     done = statements.record_fundamentals(found, context.run.id)
-    _record_rejects(done.rejects, context.run.id)
+    record_rejects(done.rejects, context.run.id)
     context.summarise(**report(done))
     return done.statements.total + done.snapshots.total
 
@@ -40,7 +40,7 @@ def report(done: Imported) -> dict[str, object]:
     }
 
 
-def _record_rejects(rejects: pd.DataFrame, run_id: str) -> None:
+def record_rejects(rejects: pd.DataFrame, run_id: str) -> None:
     """Keep the refused figures in place of those that an earlier import of the same files left."""
     dates = pd.to_datetime(rejects["date"])
     days = [None if missing else day for missing, day in zip(dates.isna(), dates.dt.date, strict=True)]

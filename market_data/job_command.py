@@ -10,9 +10,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from market_data import runs, saga_engine, trading_calendar
-from market_data.models import PipelineRun
+from market_data.models import PipelineRun, SourceFile
 from market_data.progress import ProgressView
-from market_data.providers import ProviderError
+from market_data.providers import ProviderError, provider
 from market_data.saga import AlreadyRunning, SagaError, saga_of
 from market_data.tables import ready_tables
 
@@ -28,7 +28,7 @@ def parsed_date(text: str) -> date:
     try:
         return datetime.strptime(text, "%Y-%m-%d").date()
     except ValueError as error:
-        raise CommandError(f"{text!r} is not a date; write it as YYYY-MM-DD, for example 2026-04-30.") from error
+        raise CommandError(f"{text[:40]!r} is not a date; write it as YYYY-MM-DD, for example 2026-04-30.") from error
 
 
 def checked_session(text: str | None) -> date:
@@ -37,16 +37,17 @@ def checked_session(text: str | None) -> date:
     Raises
     ------
     CommandError
-        When the day is no session, lies ahead, or is beyond the calendar.
+        When the text is no date, or the day is no session, lies ahead, before all data, or beyond the calendar.
     """
     now = timezone.now()
+    session = parsed_date(text) if text is not None else None
     try:
         latest = trading_calendar.latest_completed_session(now)
-        if text is None:
+        if session is None:
             return latest
-        session = parsed_date(text)
         if session > latest:
             raise CommandError(f"--date {session} is not over yet: the latest completed session is {latest}.")
+        _check_has_bars(session)
         if not trading_calendar.is_session(session):
             before = trading_calendar.session_on_or_before(session)
             raise CommandError(
@@ -55,6 +56,17 @@ def checked_session(text: str | None) -> date:
     except (trading_calendar.CalendarError, ProviderError) as error:
         raise CommandError(str(error)) from error
     return session
+
+
+def _check_has_bars(session: date) -> None:
+    """Refuse a session before all data: nothing can be computed for it, and lists read for it would only be noise."""
+    if SourceFile.objects.filter(session__lte=session).exists():
+        return
+    feed = provider()
+    if not feed.sessions(None, session):
+        first = min(feed.sessions(None, date.max), default=None)
+        begins = f"begin on {first}" if first else "are none"
+        raise CommandError(f"--date {session} lies before all data: the bars of {feed.name} {begins}.")
 
 
 class JobCommand(BaseCommand):

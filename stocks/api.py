@@ -6,11 +6,11 @@ from datetime import date, datetime
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_cache_control
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.authentication import SessionAuthentication, TokenAuthentication
 from rest_framework.exceptions import APIException, ValidationError
@@ -102,6 +102,8 @@ def error_response(error: Exception, context: dict[str, Any]) -> Response:
         return Response(error_body(404, str(error) or "There is nothing at this address."), status=404)
     if isinstance(error, PermissionDenied):
         return Response(error_body(403, str(error) or "You may not do this."), status=403)
+    if isinstance(error, SuspiciousOperation):
+        return Response(error_body(400, f"The request is refused: {error}"), status=400)
     if not isinstance(error, APIException):
         request = context.get("request")
         log.error("request broke", extra={"path": getattr(request, "path", "")}, exc_info=error)
@@ -136,6 +138,11 @@ class _ChoiceField(serializers.ChoiceField):
         raise ValidationError(f"{str(facts.get('input', ''))[:50]!r} is not allowed. Allowed: {allowed}.")
 
 
+@extend_schema_field({"type": "string", "maxLength": 100, "pattern": "^[^\\u0000]*$"})
+class _TextField(serializers.CharField):
+    """Words to look for; NUL is in no text, which the API's description must say too."""
+
+
 class SuggestedStocksQuery(serializers.Serializer[dict[str, Any]]):
     """The parameters of the list of picks, with their bounds."""
 
@@ -149,13 +156,13 @@ class SuggestedStocksQuery(serializers.Serializer[dict[str, Any]]):
             ("invalid", "min_value", "max_value", "max_string_length"), "Allowed: a whole number from 1 to 100."
         ),
     )
-    sector = serializers.CharField(
+    sector = _TextField(
         max_length=100,
         default="",
         allow_blank=True,
         help_text="Only this sector, in any case; `IT` and the like are understood.",
     )
-    search = serializers.CharField(
+    search = _TextField(
         max_length=100, default="", allow_blank=True, help_text="Part of the symbol or the name, in any case."
     )
     sort_by = _ChoiceField(
@@ -290,13 +297,16 @@ class ErrorAnswer(serializers.Serializer[Any]):
     error = ErrorFacts()
 
 
+def _reading_permission() -> BasePermission:
+    return IsAuthenticated() if settings.READING_NEEDS_LOGIN else AllowAny()
+
+
 class MayRead(BasePermission):
     """Anyone in development; who is known, in production."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         """Return whether the request may read."""
-        permission = IsAuthenticated() if settings.READING_NEEDS_LOGIN else AllowAny()
-        return permission.has_permission(request, view)
+        return _reading_permission().has_permission(request, view)
 
 
 class SuggestedStocksView(APIView):
@@ -304,7 +314,10 @@ class SuggestedStocksView(APIView):
 
     # The first one decides between 401 and 403 for the unknown: a token can be asked for.
     authentication_classes = (TokenAuthentication, SessionAuthentication)
-    permission_classes = (MayRead,)
+
+    def get_permissions(self) -> list[BasePermission]:
+        """Return the permission itself, so that the API's description tells whether a login is needed."""
+        return [_reading_permission()]
 
     basis = ""
     """What the answer follows from besides its parameters, where others may ask for it too."""
@@ -332,6 +345,9 @@ class SuggestedStocksView(APIView):
             304: OpenApiResponse(description="Nothing changed since the answer whose ETag was sent."),
             400: ErrorAnswer,
             401: ErrorAnswer,
+            404: OpenApiResponse(ErrorAnswer, "A `format` that is not offered."),
+            405: OpenApiResponse(ErrorAnswer, "Another method than GET, HEAD and OPTIONS."),
+            406: OpenApiResponse(ErrorAnswer, "A form asked for by `Accept` that is not offered."),
         },
         examples=[OpenApiExample("Refused", error_body(400, "limit: Allowed: …"), status_codes=["400"])],
     )
@@ -340,6 +356,9 @@ class SuggestedStocksView(APIView):
         if settings.READING_NEEDS_LOGIN and (kept := answers.recalled(request._request)):
             return kept
         asked = SuggestedStocksQuery(data=request.query_params)
+        for name in asked.fields:
+            if len(request.query_params.getlist(name)) > 1:
+                raise ValidationError({name: "It is given more than once; give one value."})
         asked.is_valid(raise_exception=True)
         facts = asked.validated_data
         found = queries.pick_list(

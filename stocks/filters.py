@@ -37,6 +37,10 @@ COLUMNS: Mapping[str, str] = {
     "ml_prediction_score": "ml_prediction_score",
     "ml_risk_score": "ml_risk_score",
 }
+_NOT_NEGATIVE = (
+    *("min_price", "max_price", "min_market_cap_crores", "min_volume", "min_rsi", "max_rsi"),
+    *("max_pe_ratio", "max_debt_to_equity"),
+)
 _BETWEEN_0_AND_1 = ("min_ml_prediction_score", "max_ml_risk_score")
 
 
@@ -126,6 +130,8 @@ def _checked(values: Any, where: str) -> dict[str, float]:
             raise FiltersInvalid(f"{where}: the key {key!r} is unknown; known are {', '.join(DEFAULTS)}.")
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
             raise FiltersInvalid(f"{where}: {key} must be a number, not {value!r}.")
+        if key in _NOT_NEGATIVE and value < 0:
+            raise FiltersInvalid(f"{where}: {key} is {value!r}; nothing can be below 0 there. Write 0 or more.")
         if key in _BETWEEN_0_AND_1 and not 0 <= value <= 1:
             raise FiltersInvalid(f"{where}: {key} must lie between 0 and 1, not {value!r}.")
     return {key: float(value) for key, value in values.items()}

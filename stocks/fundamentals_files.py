@@ -16,23 +16,28 @@ What the sources do, and what is made of it:
 Pure: files in, frames out; nothing is written here.
 """
 
-import re
-import zlib
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from stocks.file_contents import SYMBOL, plausible_dates, storable
+from stocks.fundamentals_tables import REJECT_COLUMNS, table_of
+from stocks.fundamentals_tables import FundamentalsUnreadableError as FundamentalsUnreadableError
 from stocks.ratios import LIMITS
 
-REJECT_COLUMNS = ("symbol", "date", "reason", "raw", "source")
 QUARTER_DELAY_DAYS = 60
 YEAR_DELAY_DAYS = 75
 # A row of a screener that still shows a quarter older than this tells nothing about today (60 days to publish, 200 to
 # age).
 STALE_QUARTER_DAYS = 260
-_SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9&_.-]{0,49}")
+MAX_NAME = 100
+"""Characters of a name, sector or industry."""
+
+MAX_FIGURE = 1e9
+"""₹ crore, percent or ratio; India's yearly product is 33 million ₹ crore."""
+
 _MISSING_TEXTS = ("", "-", "N/A", "NA", "nan", "None")
 
 STATEMENT_COLUMNS = (
@@ -104,10 +109,6 @@ _MEANINGLESS = {
     "pe_ratio": "price over earnings next to nothing, or under one year's",
     "peg_ratio": "price over growth next to nothing",
 }
-
-
-class FundamentalsUnreadableError(Exception):
-    """A folder or file of fundamentals cannot be used; the sentence says which, why, and what to do."""
 
 
 class Reading(NamedTuple):
@@ -208,39 +209,17 @@ def _concat(frames: list[pd.DataFrame], columns: tuple[str, ...]) -> pd.DataFram
     return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=list(columns))
 
 
-def _table(path: Path, needed: list[str]) -> pd.DataFrame:
-    try:
-        if path.suffix == ".parquet":
-            frame = pd.read_parquet(path)
-        else:
-            frame = pd.read_csv(path, dtype=str, encoding="utf-8-sig", keep_default_na=False)
-    except UnicodeDecodeError as error:
-        raise FundamentalsUnreadableError(
-            f"{path.name} is not UTF-8 text (byte {error.start}). Save it as UTF-8 and import again."
-        ) from error
-    except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise FundamentalsUnreadableError(
-            f"{path.name} cannot be read ({error}). Fetch the file again, or remove it."
-        ) from error
-    frame.columns = frame.columns.astype(str).str.strip()
-    missing = [column for column in needed if column not in frame.columns]
-    if missing:
-        raise FundamentalsUnreadableError(
-            f"{path.name} lacks the columns {', '.join(missing)}: not the layout expected. Remove or correct it."
-        )
-    return frame[needed].reset_index(drop=True)
-
-
 def _numbers(frame: pd.DataFrame, columns: list[str], rejects: list[pd.DataFrame]) -> pd.DataFrame:
     """Turn texts into floats; what is neither a number nor a sign of absence is refused."""
     for column in columns:
         text = frame[column]
         if not pd.api.types.is_numeric_dtype(text):
             clean = text.astype(str).str.strip().str.replace(",", "", regex=False)
-            frame[column] = pd.to_numeric(clean, errors="coerce").replace([np.inf, -np.inf], np.nan)
+            frame[column] = pd.to_numeric(clean, errors="coerce")
             broken = frame[column].isna() & ~clean.isin(_MISSING_TEXTS)
             _refuse(frame, broken, f"{column} is not a number", text, rejects)
-        frame[column] = frame[column].astype(float).replace([np.inf, -np.inf], np.nan)
+        frame[column] = frame[column].astype(float)
+        _void(frame, column, frame[column].abs() > MAX_FIGURE, f"{column} is absurd", rejects)
     return frame
 
 
@@ -250,7 +229,9 @@ def _refuse(
     """Add the rows that `where` marks to the rejects; `frame` has symbol, date and source."""
     if where.any():
         found = frame.loc[where, ["symbol", "date", "source"]]
-        rejects.append(found.assign(reason=reason, raw=raw.loc[where].astype(str))[list(REJECT_COLUMNS)])
+        symbol = [storable(str(value)) for value in found["symbol"]]
+        said = [storable(str(value)) for value in raw.loc[where]]
+        rejects.append(found.assign(symbol=symbol, reason=reason, raw=said)[list(REJECT_COLUMNS)])
 
 
 def _void(
@@ -268,14 +249,14 @@ def _void(
 
 def _known_symbols(frame: pd.DataFrame, rejects: list[pd.DataFrame]) -> pd.DataFrame:
     frame["symbol"] = frame["symbol"].astype(str).str.strip().str.upper()
-    broken = ~frame["symbol"].str.fullmatch(_SYMBOL)
+    broken = ~frame["symbol"].str.fullmatch(SYMBOL)
     _refuse(frame, broken, "the symbol is not one of the exchange", frame["symbol"], rejects)
     return frame.loc[~broken].reset_index(drop=True)
 
 
 def _read_periods(path: Path, columns: dict[str, str], rejects: list[pd.DataFrame]) -> pd.DataFrame:
     """One row per (symbol, period_end), figures as floats, a stored 0 as missing."""
-    frame = _table(path, ["symbol", "Date", *columns]).rename(columns=columns)
+    frame = table_of(path, ["symbol", "Date", *columns], rejects).rename(columns=columns)
     ends = pd.to_datetime(frame["Date"].str.strip(), format="%b-%y", errors="coerce") + pd.offsets.MonthEnd(0)
     frame = frame.assign(source=path.name, date=ends)
     _refuse(frame, ends.isna(), "the period is not a month like Dec-24", frame["Date"], rejects)
@@ -335,8 +316,10 @@ def _published(frame: pd.DataFrame, kind: str, delay_days: int) -> pd.DataFrame:
 
 
 def _snapshot_rows(path: Path, rejects: list[pd.DataFrame]) -> pd.DataFrame:
-    frame = _table(path, list(SNAPSHOT_COLUMNS)).rename(columns=SNAPSHOT_COLUMNS)
-    days = pd.to_datetime(frame["snapshot"].astype(str).str.strip(), format="%Y-%m-%d", errors="coerce")
+    frame = table_of(path, list(SNAPSHOT_COLUMNS), rejects).rename(columns=SNAPSHOT_COLUMNS)
+    days = plausible_dates(
+        pd.to_datetime(frame["snapshot"].astype(str).str.strip(), format="%Y-%m-%d", errors="coerce")
+    )
     frame = frame.assign(source=path.name, date=days)
     _refuse(frame, days.isna(), "the snapshot's date is not like 2026-04-30", frame["snapshot"], rejects)
     frame = _known_symbols(frame.loc[days.notna()].copy(), rejects)
@@ -347,10 +330,13 @@ def _snapshot_rows(path: Path, rejects: list[pd.DataFrame]) -> pd.DataFrame:
     frame = _numbers(frame, figures, rejects)
     for column in ("stock_name", "sector", "industry"):
         text = frame[column].astype(object).astype(str).str.strip()
-        frame[column] = text.where(~text.isin(_MISSING_TEXTS), None)
-    frame["results_date"] = pd.to_datetime(frame["results_date"].astype(str), format="%Y-%m-%d", errors="coerce")
+        sayable = text.str.len().le(MAX_NAME) & ~text.str.contains("\0", regex=False)
+        frame[column] = text.where(sayable & ~text.isin(_MISSING_TEXTS), None)
+    results = pd.to_datetime(frame["results_date"].astype(str), format="%Y-%m-%d", errors="coerce")
+    frame["results_date"] = plausible_dates(results)
     quarter = frame["latest_quarter"].astype(str).str.replace(r"\.0$", "", regex=True)
-    frame["latest_quarter"] = pd.to_datetime(quarter, format="%Y%m", errors="coerce") + pd.offsets.MonthEnd(0)
+    named = plausible_dates(pd.to_datetime(quarter, format="%Y%m", errors="coerce"))
+    frame["latest_quarter"] = named + pd.offsets.MonthEnd(0)
     return _judged_snapshots(frame, figures, rejects)
 
 

@@ -33,32 +33,38 @@ def text(name: str, default: str = "") -> str:
     if path and name not in os.environ:
         try:
             return Path(path).read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise ImproperlyConfigured(
-                f"{name}_FILE names {path!r}, which cannot be read: {error.strerror}."
-            ) from error
+        except (OSError, UnicodeDecodeError) as error:
+            told = getattr(error, "strerror", None) or "it is not UTF-8 text"
+            raise ImproperlyConfigured(f"{name}_FILE names {path!r}, which cannot be read: {told}.") from error
     return os.environ.get(name, default)
 
 
 def flag(name: str, default: bool = False) -> bool:
     """Return a yes or no; anything else than 1/0, true/false, yes/no, on/off is refused."""
-    value = text(name, "1" if default else "0").strip().lower()
-    if value in _TRUE:
+    return yes_or_no(name, text(name, "1" if default else "0"))
+
+
+def yes_or_no(name: str, value: str) -> bool:
+    """Return what a variable's text means; anything but a yes or a no is refused."""
+    said = value.strip().lower()
+    if said in _TRUE:
         return True
-    if value in _FALSE:
+    if said in _FALSE:
         return False
-    raise ImproperlyConfigured(f"{name}={value!r} is neither yes nor no; write 1 or 0.")
+    raise ImproperlyConfigured(f"{name}={value[:50]!r} is neither yes nor no; write 1 or 0.")
 
 
-def whole(name: str, default: int, *, minimum: int | None = None) -> int:
-    """Return a whole number, at least `minimum`."""
+def whole(name: str, default: int, *, minimum: int | None = None, maximum: int = 2**31 - 1) -> int:
+    """Return a whole number from `minimum` to `maximum`."""
     value = text(name, str(default))
     try:
         number = int(value)
     except ValueError as error:
-        raise ImproperlyConfigured(f"{name}={value!r} is not a whole number.") from error
+        raise ImproperlyConfigured(f"{name}={value[:50]!r} is not a whole number.") from error
     if minimum is not None and number < minimum:
         raise ImproperlyConfigured(f"{name}={number} is below {minimum}.")
+    if number > maximum:
+        raise ImproperlyConfigured(f"{name}={number} is above {maximum}.")
     return number
 
 
@@ -68,9 +74,12 @@ def decimal(name: str) -> float | None:
     if not value:
         return None
     try:
-        return float(value)
+        number = float(value)
     except ValueError as error:
-        raise ImproperlyConfigured(f"{name}={value!r} is not a number.") from error
+        raise ImproperlyConfigured(f"{name}={value[:50]!r} is not a number.") from error
+    if not math.isfinite(number):
+        raise ImproperlyConfigured(f"{name}={value[:50]!r} is not a finite number.")
+    return number
 
 
 def seconds(name: str, default: float, *, above_zero: bool = False) -> float:
@@ -91,11 +100,24 @@ def address(name: str, default: str = "") -> str:
 
 
 def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
-    """Return one of the allowed words."""
+    """Return one of the allowed words, however it is spelt in small and capital letters."""
     value = text(name, default)
-    if value not in allowed:
-        raise ImproperlyConfigured(f"{name}={value!r} is not one of {', '.join(allowed)}.")
-    return value
+    for word in allowed:
+        if word.casefold() == value.strip().casefold():
+            return word
+    raise ImproperlyConfigured(f"{name}={value[:50]!r} is not one of {', '.join(allowed)}.")
+
+
+def database(url: str) -> dict[str, Any]:
+    """Return the settings of a PostgreSQL address; what is wrong with one is said without its password."""
+    form = "write it as postgresql://user:password@host:5432/database"
+    scheme = url.partition("://")[0]
+    if scheme not in ("postgresql", "postgres", "psql", "pgsql"):
+        raise ImproperlyConfigured(f"DATABASE_URL begins with {scheme[:20]!r}; {form}.")
+    try:
+        return dict(environ.Env.db_url_config(url))
+    except ValueError as error:
+        raise ImproperlyConfigured(f"DATABASE_URL cannot be understood ({error}); {form}.") from error
 
 
 def folder(name: str) -> Path | None:

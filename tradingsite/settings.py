@@ -7,7 +7,6 @@ import sys
 from typing import Any
 from urllib.parse import quote
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from tradingsite import embedded, env
@@ -21,7 +20,7 @@ APP_ENV = env.renamed("APP_ENV", "FLASK_ENV", "development")
 if APP_ENV not in ("development", "production"):
     raise ImproperlyConfigured(f"APP_ENV={APP_ENV!r} is neither development nor production.")
 PRODUCTION = APP_ENV == "production"
-DEBUG = env.renamed("DEBUG", "FLASK_DEBUG", "0") in ("1", "true", "True", "yes", "on") and not PRODUCTION
+DEBUG = env.yes_or_no("DEBUG", env.renamed("DEBUG", "FLASK_DEBUG", "0")) and not PRODUCTION
 
 
 def _secret_key() -> str:
@@ -47,7 +46,7 @@ SECRET_KEY = _secret_key()
 CREDENTIAL_KEYS = env.words("CREDENTIAL_KEYS") or [hashlib.sha256(f"credentials:{SECRET_KEY}".encode()).hexdigest()]
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
-PORT = env.whole("PORT", 5001, minimum=1)
+PORT = env.whole("PORT", 5001, minimum=1, maximum=65535)
 
 # --- market data ----------------------------------------------------------------------------------------------------
 MARKET_DATA_PROVIDER = env.text("MARKET_DATA_PROVIDER", "simulator")
@@ -65,7 +64,7 @@ NSE_DOWNLOAD_ATTEMPTS = env.whole("NSE_DOWNLOAD_ATTEMPTS", 4, minimum=1)
 FUNDAMENTALS_DIR = env.folder("FUNDAMENTALS_DIR")
 SIMULATOR_SYMBOLS = env.whole("SIMULATOR_SYMBOLS", 2259, minimum=20)
 SIMULATOR_SESSIONS = env.whole("SIMULATOR_SESSIONS", 500, minimum=30)
-SIMULATOR_SEED = env.whole("SIMULATOR_SEED", 1)
+SIMULATOR_SEED = env.whole("SIMULATOR_SEED", 1, minimum=0)
 SIMULATOR_INCIDENTS = env.words("SIMULATOR_INCIDENTS", "usual")
 
 # --- models and picks -----------------------------------------------------------------------------------------------
@@ -113,7 +112,7 @@ def _cache() -> dict[str, Any]:
     return {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": url, "OPTIONS": options}
 
 
-DATABASES = {"default": environ.Env.db_url_config(_database_url()) | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}}
+DATABASES = {"default": env.database(_database_url()) | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}}
 _OPTIONS = DATABASES["default"].setdefault("OPTIONS", {})
 _OPTIONS["application_name"] = "trading"
 # Bars lie on disk in order of their dates. The server's default, made for turning disks, would rather read ten years
@@ -153,6 +152,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "tradingsite.requests_refused.without_nul",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -303,7 +303,7 @@ EMAIL_USE_TLS, EMAIL_USE_SSL = _MAIL.get("EMAIL_USE_TLS", False), _MAIL.get("EMA
 EMAIL_TIMEOUT = 10
 
 # --- logs -----------------------------------------------------------------------------------------------------------
-LOG_LEVEL = env.text("LOG_LEVEL", "INFO").upper()
+LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
 LOG_FILE = env.folder("LOG_FILE") or BASE_DIR / "logs" / "app.log"
 LOGGING_CONFIG = "tradingsite.logs.configure"
 LOGGING = logging_settings(

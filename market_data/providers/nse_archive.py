@@ -214,7 +214,7 @@ class NseArchive:
         raise NotOffered("The exchange's archive has no statements; bring them in with import_fundamentals.")
 
     def findings(self) -> list[SourceFinding]:
-        """Name the optional files that are missing, and where the official events end."""
+        """Name the optional files that are missing, lines of lists left out, and where the official events end."""
         wanted = {
             nse_lists.EQUITIES: ("names, ISIN and listing dates stay empty", "the list of equities"),
             nse_lists.ACTIONS: ("splits and bonuses are inferred from prices", "the list of corporate actions"),
@@ -242,7 +242,7 @@ class NseArchive:
                 f"Official corporate actions end on {covered}, bars on {newest}: later ones are inferred from prices."
             )
             found.append(SourceFinding("official_coverage", "warning", message, f"Renew lists/{nse_lists.ACTIONS}."))
-        return found
+        return found + nse_lists.findings(self._lists, self._reports)
 
     @property
     def _lists(self) -> Path:

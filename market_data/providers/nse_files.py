@@ -12,7 +12,6 @@ mark may come first. Reading is pure: bytes and a date in, frames out.
 
 import io
 import re
-import zipfile
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ import pyarrow.csv
 
 from market_data.bars import (
     BAR_COLUMNS,
+    MAX_QUANTITY,
     PRICE_COLUMNS,
     SERIES_ORDER,
     as_bar_frame,
@@ -36,9 +36,7 @@ from market_data.bars import (
     rejects_of,
 )
 from market_data.providers import RawBars, SourceUnreadable
-
-MAX_BYTES = 64 * 1024 * 1024
-"""A day of the whole market takes under 1 MB; anything near this size is not such a file."""
+from stocks.file_contents import FileUnreadable, file_bytes, plausible_dates, text_of, unzipped
 
 _UNKNOWN = ["", "-", " ", " -", "- ", "NA", "nan"]
 _NUMBERS = (*PRICE_COLUMNS, "volume", "turnover", "trades", "delivered_quantity")
@@ -182,30 +180,19 @@ def layout_of(name: str) -> tuple[Layout, date] | None:
 
 
 def content_of(path: Path) -> bytes:
-    """Read a file, or the single member of a zip.
+    """Read a file, or the single csv of a zip; never more than a limit of either.
 
     Raises
     ------
     SourceUnreadable
-        When the zip is damaged, holds more than one csv, or would grow beyond ``MAX_BYTES``.
+        When the file is gone or cannot be read, or the zip is damaged or encrypted, holds another number of csv files
+        than one, or swells beyond the limit.
     """
-    if path.suffix.lower() != ".zip":
-        if path.stat().st_size > MAX_BYTES:
-            raise SourceUnreadable(f"{path.name} has {path.stat().st_size:,} bytes; a daily file has under a million.")
-        return path.read_bytes()
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = [entry for entry in archive.infolist() if entry.filename.lower().endswith(".csv")]
-            if len(members) != 1:
-                raise SourceUnreadable(f"{path.name} holds {len(members)} csv files instead of one. {_AGAIN}")
-            # The declared size may lie, so no more than the limit is ever unpacked.
-            with archive.open(members[0]) as stream:
-                content = stream.read(MAX_BYTES + 1)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
-        raise SourceUnreadable(f"{path.name} is not a readable zip file ({error}). {_AGAIN}") from error
-    if len(content) > MAX_BYTES:
-        raise SourceUnreadable(f"{path.name} unpacks to more than {MAX_BYTES:,} bytes and is refused. {_AGAIN}")
-    return content
+        content = file_bytes(path)
+        return unzipped(content, path.name) if path.suffix.lower() == ".zip" else content
+    except FileUnreadable as error:
+        raise SourceUnreadable(f"{error} {_AGAIN}") from error
 
 
 def parsed_bars(content: bytes, *, name: str, layout: Layout, session: date) -> RawBars:
@@ -272,6 +259,9 @@ def traded_prices(content: bytes, *, name: str, layout: Layout, session: date) -
     table, _ = _table(_plain_csv(content, name), layout, name, _TRADED)
     day = np.full(table.num_rows, np.datetime64(session, "ns"))
     table = table.append_column("date", pa.array(day))
+    for place, column in enumerate(table.column_names):
+        if column in _NUMBERS and not pa.types.is_floating(table[column].type):
+            table = table.set_column(place, column, pa.array(_numbers(table[column])[0]))
     for column in ("last_price", "isin"):
         if column not in table.column_names:
             table = table.append_column(column, pa.nulls(table.num_rows))
@@ -280,16 +270,10 @@ def traded_prices(content: bytes, *, name: str, layout: Layout, session: date) -
 
 def _plain_csv(content: bytes, name: str) -> bytes:
     """Take off what may precede the header, and refuse what is no table."""
-    text = content.removeprefix(b"\xef\xbb\xbf").strip()
-    if not text:
-        raise SourceUnreadable(f"{name} is empty. {_AGAIN}")
-    if text.startswith((b"<", b"{")):
-        raise SourceUnreadable(f"{name} is a web page or an error message, not a csv. {_AGAIN}")
     try:
-        text.decode("utf-8")
-    except UnicodeDecodeError:
-        text = text.decode("latin-1").encode("utf-8")
-    return text
+        return text_of(content, name).encode()
+    except FileUnreadable as error:
+        raise SourceUnreadable(f"{error} {_AGAIN}") from error
 
 
 def _table(text: bytes, layout: Layout, name: str, only: Collection[str] = ()) -> tuple[pa.Table, pd.DataFrame]:
@@ -333,6 +317,9 @@ def _check_complete(header: list[str], rest: bytes, layout: Layout, name: str) -
         raise SourceUnreadable(
             f"{name} lacks the columns {', '.join(missing)} of its layout; it has {', '.join(header)[:200]}. {_AGAIN}"
         )
+    doubled = sorted({column for column in header if column in layout.columns and header.count(column) > 1})
+    if doubled:
+        raise SourceUnreadable(f"{name} names the column {doubled[0]} twice. {_AGAIN}")
     last = rest.rstrip().rpartition(b"\n")[2]
     if not last:
         raise SourceUnreadable(f"{name} has a header and no rows. {_AGAIN}")
@@ -349,10 +336,8 @@ def _rows(table: pa.Table, layout: Layout) -> tuple[pd.DataFrame, np.ndarray]:
         if column in _NUMBERS and pa.types.is_floating(values.type):
             columns[column] = values.to_numpy()
         elif column in _NUMBERS:
-            text = pd.Series(pc.utf8_trim_whitespace(values).to_pandas(), dtype="object")
-            number = pd.to_numeric(text.where(~text.isin(_UNKNOWN)), errors="coerce")
-            unread |= (number.isna() & ~text.isin(_UNKNOWN)).to_numpy()
-            columns[column] = number.to_numpy(dtype="float64")
+            columns[column], broken = _numbers(values)
+            unread |= broken
         else:
             columns[column] = _words(values)
     rows = pd.DataFrame(columns)
@@ -362,10 +347,20 @@ def _rows(table: pa.Table, layout: Layout) -> tuple[pd.DataFrame, np.ndarray]:
             rows[column] = None if column == "isin" else np.nan
     unread |= rows["volume"].isna().to_numpy()
     for column in ("volume", "trades", "delivered_quantity"):
-        unread |= (rows[column] != np.floor(rows[column])).to_numpy() & rows[column].notna().to_numpy()
+        # NaN passes: what is unknown is not unreadable.
+        whole = rows[column].between(0, MAX_QUANTITY) & (rows[column] == np.floor(rows[column]))
+        unread |= ~(rows[column].isna() | whole).to_numpy()
     rows["turnover_lakh"] = rows.pop("turnover") * (layout.turnover_unit / 100_000.0)
     rows["isin"] = rows["isin"].where(rows["isin"].notna() & rows["isin"].ne(""), None)
     return rows.loc[:, list(BAR_COLUMNS)], unread
+
+
+def _numbers(values: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
+    """Read a column of texts: the numbers, and where a text is neither a number nor a sign of absence."""
+    text = pd.Series(pc.utf8_trim_whitespace(values).to_pandas(), dtype="object")
+    absent = text.isin(_UNKNOWN)
+    number = pd.to_numeric(text.where(~absent), errors="coerce").to_numpy(dtype="float64")
+    return number, np.isnan(number) & ~absent.to_numpy()
 
 
 def _words(values: pa.ChunkedArray) -> np.ndarray:
@@ -381,7 +376,7 @@ def _words(values: pa.ChunkedArray) -> np.ndarray:
 def _dates(text: "pd.Series", written: str) -> "pd.Series":
     """Read each distinct date once; what is none becomes NaT."""
     meanings = {word: pd.to_datetime(word.title(), format=written, errors="coerce") for word in text.unique()}
-    return text.map(meanings).astype("datetime64[ns]")
+    return plausible_dates(text.map(meanings).astype("datetime64[us]"))
 
 
 def _check_day(rows: pd.DataFrame, session: date, name: str) -> None:

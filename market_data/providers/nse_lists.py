@@ -2,21 +2,22 @@
 
 Source of the layouts: the exchange's site (``EQUITY_L.csv``, ``ind_nifty500list.csv``, ``CF-CA-equities.csv``, the
 holiday service's JSON) and the daily report pack (``mcap``, ``PE_``, ``bc``, ``pd``, ``series_change``). All are
-optional: a reader returns an empty frame for a file that is not there. Pure: paths in, frames out.
+optional: a reader returns an empty frame for a file that is not there. A line that cannot be a row of its list is left
+out; `findings` tells of it. Pure: paths in, frames out.
 """
 
-import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from pathlib import Path
 
 import pandas as pd
 
 from market_data.bars import SERIES_ORDER
-from market_data.providers import CHANGE_COLUMNS, FACT_COLUMNS, MEMBER_COLUMNS, SourceUnreadable
-from market_data.providers.nse_files import MAX_BYTES
+from market_data.providers import CHANGE_COLUMNS, FACT_COLUMNS, MEMBER_COLUMNS, SourceFinding, SourceUnreadable
+from stocks import file_contents
+from stocks.file_contents import ISIN, SYMBOL, FileUnreadable, LeftOut, file_bytes, plausible_dates, text_of
 
 EQUITIES = "EQUITY_L.csv"
 ACTIONS = "CF-CA-equities.csv"
@@ -25,140 +26,188 @@ HOLIDAYS = "nse-holidays-*.json"
 CHANGES = "symbolchange.csv"
 
 RUPEES_A_CRORE = 10_000_000.0
+MAX_NAME = 100
+"""Characters of a company's name or industry; the longest name has 57."""
+
+MAX_FIGURE = 1e15
+"""Shares issued, or ₹ crore; anything near it is a misplaced column."""
+
+_AGAIN = "Fetch it again or remove it."
 ACTION_COLUMNS = ("symbol", "series", "purpose", "face_value", "ex_date", "known_on", "source")
 _REPORT_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
-def text_table(path: Path, required: tuple[str, ...]) -> pd.DataFrame:
+Told = list[tuple[Path, LeftOut]]
+"""Where a reader notes the lines that it leaves out."""
+
+
+def text_table(
+    path: Path, required: tuple[str, ...], told: Told | None = None, *, may_be_empty: bool = False
+) -> pd.DataFrame:
     """Read a csv as text, names and values trimmed, unknown (``-``) as empty.
 
     Parameters
     ----------
     path
-        The file; a byte-order mark is taken off.
+        The file, in any encoding that `text_of` knows.
     required
         Columns it must have, in upper case.
+    told
+        Gets the lines that are no rows of the table.
+    may_be_empty
+        Whether a heading alone is such a list.
 
     Returns
     -------
     DataFrame
-        All columns, names in upper case, values as ``object`` text.
+        All columns, names in upper case, values as ``object`` text; the line's number as index.
 
     Raises
     ------
     SourceUnreadable
         When it is no csv or lacks a required column.
     """
-    if path.stat().st_size > MAX_BYTES:
-        raise SourceUnreadable(f"{path.name} has {path.stat().st_size:,} bytes, far more than such a list has.")
-    content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
     try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError:
-        text = content.decode("latin-1")
-    if not text.strip() or text.lstrip().startswith("<"):
-        raise SourceUnreadable(f"{path.name} is empty or a web page, not a csv. Fetch it again or remove it.")
-    try:
-        table = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False, skipinitialspace=True, index_col=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise SourceUnreadable(f"{path.name} is not a readable csv ({error}). Fetch it again or remove it.") from error
-    table.columns = pd.Index([str(column).strip().upper() for column in table.columns])
+        text = text_of(file_bytes(path), path.name)
+        table, left_out = file_contents.text_table(text, path.name, may_be_empty=may_be_empty)
+    except FileUnreadable as error:
+        raise SourceUnreadable(f"{error} {_AGAIN}") from error
+    table.columns = pd.Index([str(column).upper() for column in table.columns])
     missing = [column for column in required if column not in table.columns]
     if missing:
-        raise SourceUnreadable(f"{path.name} lacks the columns {', '.join(missing)}. Fetch it again or remove it.")
-    return pd.DataFrame({column: table[column].astype("object").str.strip().replace("-", "") for column in table})
+        raise SourceUnreadable(f"{path.name} lacks the columns {', '.join(missing)}. {_AGAIN}")
+    doubled = [column for column in required if list(table.columns).count(column) > 1]
+    if doubled:
+        raise SourceUnreadable(f"{path.name} names the column {doubled[0]} twice. {_AGAIN}")
+    if told is not None:
+        told.extend((path, line) for line in left_out)
+    return table.loc[:, ~table.columns.duplicated()].replace("-", "")
 
 
-def listed_equities(folder: Path) -> pd.DataFrame:
+def _named(table: pd.DataFrame, path: Path, told: Told | None) -> pd.DataFrame:
+    """Keep the rows whose symbol can be one of the exchange, and tell of the others."""
+    good = table["symbol"].str.fullmatch(SYMBOL)
+    if told is not None:
+        raw = table.loc[~good].astype(str).agg(",".join, axis=1)
+        told.extend((path, LeftOut(0, "the symbol is not one of the exchange", text)) for text in raw)
+    return table.loc[good].reset_index(drop=True)
+
+
+def _isins(text: "pd.Series[str]") -> "pd.Series[str]":
+    """Return ISINs, None where the text is none."""
+    return text.where(text.str.fullmatch(ISIN), None)
+
+
+def _names(text: "pd.Series[str]") -> "pd.Series[str]":
+    """Return names, None where there is none or it is too long to be one."""
+    return text.where(text.str.len().between(1, MAX_NAME), None)
+
+
+def _figures(text: "pd.Series[str]") -> "pd.Series[float]":
+    """Return positive numbers, NaN where there is none; 0 is the exchange's word for that too."""
+    number = pd.to_numeric(text, errors="coerce").astype("float64")
+    return number.where((number > 0) & (number < MAX_FIGURE))
+
+
+def listed_equities(folder: Path, told: Told | None = None) -> pd.DataFrame:
     """Read ``EQUITY_L.csv``: symbol, stock_name, series, isin, face_value, listed_on."""
     columns = ["symbol", "stock_name", "series", "isin", "face_value", "listed_on"]
     path = folder / EQUITIES
     if not path.is_file():
         return pd.DataFrame(columns=columns, dtype="object")
     theirs = ("SYMBOL", "NAME OF COMPANY", "SERIES", "ISIN NUMBER", "FACE VALUE", "DATE OF LISTING")
-    table = text_table(path, theirs).loc[:, list(theirs)].set_axis(columns, axis=1)
-    table["face_value"] = pd.to_numeric(table["face_value"], errors="coerce")
+    table = _named(text_table(path, theirs, told).loc[:, list(theirs)].set_axis(columns, axis=1), path, told)
+    table["face_value"] = _figures(table["face_value"])
     table["listed_on"] = published_dates(table["listed_on"], "%d-%b-%Y")
+    table["isin"], table["stock_name"] = _isins(table["isin"]), _names(table["stock_name"])
+    table["series"] = _series(table["series"])
     return table.drop_duplicates("symbol", ignore_index=True)
 
 
-def index_members(folder: Path) -> pd.DataFrame:
+def _series(text: "pd.Series[str]") -> "pd.Series[str]":
+    """Return series as two letters or digits, None where the text is none."""
+    return text.where(text.str.fullmatch("[A-Z0-9]{2}"), None)
+
+
+def index_members(folder: Path, told: Told | None = None) -> pd.DataFrame:
     """Read the index lists: ``MEMBER_COLUMNS`` and, beside them, stock_name, series and isin."""
+    theirs = {
+        "SYMBOL": "symbol",
+        "INDUSTRY": "industry",
+        "COMPANY NAME": "stock_name",
+        "SERIES": "series",
+        "ISIN CODE": "isin",
+    }
     parts = []
     for name, index in INDEX_LISTS.items():
-        if (folder / name).is_file():
-            table = text_table(folder / name, ("COMPANY NAME", "INDUSTRY", "SYMBOL", "SERIES", "ISIN CODE"))
-            parts.append(
-                table.rename(
-                    columns={
-                        "SYMBOL": "symbol",
-                        "INDUSTRY": "industry",
-                        "COMPANY NAME": "stock_name",
-                        "SERIES": "series",
-                        "ISIN CODE": "isin",
-                    }
-                ).assign(index=index)
-            )
+        path = folder / name
+        if path.is_file():
+            table = text_table(path, tuple(theirs), told).loc[:, list(theirs)].rename(columns=theirs)
+            parts.append(_named(table, path, told).assign(index=index))
     if not parts:
         return pd.DataFrame(columns=[*MEMBER_COLUMNS, "stock_name", "series", "isin"], dtype="object")
-    return pd.concat(parts, ignore_index=True).drop_duplicates(["index", "symbol"], ignore_index=True)
+    members = pd.concat(parts, ignore_index=True).drop_duplicates(["index", "symbol"], ignore_index=True)
+    members["isin"], members["series"] = _isins(members["isin"]), _series(members["series"])
+    members["stock_name"], members["industry"] = _names(members["stock_name"]), _names(members["industry"])
+    return members
 
 
-def listed_actions(folder: Path) -> pd.DataFrame:
+def listed_actions(folder: Path, told: Told | None = None) -> pd.DataFrame:
     """Read ``CF-CA-equities.csv``: ``ACTION_COLUMNS``, known on the ex-date, for the list says no earlier date."""
     path = folder / ACTIONS
     if not path.is_file():
         return pd.DataFrame(columns=list(ACTION_COLUMNS), dtype="object")
-    table = text_table(path, ("SYMBOL", "SERIES", "PURPOSE", "FACE VALUE", "EX-DATE"))
-    ex_date = published_dates(table["EX-DATE"], "%d-%b-%Y")
-    return pd.DataFrame(
-        {
-            "symbol": table["SYMBOL"],
-            "series": table["SERIES"],
-            "purpose": table["PURPOSE"],
-            "face_value": pd.to_numeric(table["FACE VALUE"], errors="coerce"),
-            "ex_date": ex_date,
-            "known_on": ex_date,
-            "source": f"nse_archive:{path.name}",
-        }
-    )
+    theirs = {
+        "SYMBOL": "symbol",
+        "SERIES": "series",
+        "PURPOSE": "purpose",
+        "FACE VALUE": "face_value",
+        "EX-DATE": "ex_date",
+    }
+    table = text_table(path, tuple(theirs), told).loc[:, list(theirs)].rename(columns=theirs)
+    table = _named(table, path, told)
+    table["ex_date"] = table["known_on"] = published_dates(table["ex_date"], "%d-%b-%Y")
+    table["face_value"] = _figures(table["face_value"])
+    return table.assign(source=f"nse_archive:{path.name}")
 
 
-def announced_actions(folder: Path) -> pd.DataFrame:
+def announced_actions(folder: Path, told: Told | None = None) -> pd.DataFrame:
     """Read the ``bc`` files of the report packs: ``ACTION_COLUMNS``, known on the day of the report."""
+    theirs = {"SYMBOL": "symbol", "SERIES": "series", "PURPOSE": "purpose", "EX_DT": "ex_date"}
     parts = []
     for day, pack in report_packs(folder):
-        for path in pack.glob("bc*.csv"):
-            table = text_table(path, ("SERIES", "SYMBOL", "EX_DT", "PURPOSE"))
-            parts.append(
-                pd.DataFrame(
-                    {
-                        "symbol": table["SYMBOL"],
-                        "series": table["SERIES"],
-                        "purpose": table["PURPOSE"],
-                        "face_value": float("nan"),
-                        "ex_date": published_dates(table["EX_DT"], "%Y-%m-%d"),
-                        "known_on": pd.Timestamp(day),
-                        "source": f"nse_archive:{path.name}",
-                    }
-                )
-            )
+        for path in sorted(pack.glob("bc*.csv")):
+            table = text_table(path, tuple(theirs), told, may_be_empty=True)
+            table = table.loc[:, list(theirs)].rename(columns=theirs)
+            table = _named(table, path, told).assign(face_value=float("nan"), known_on=pd.Timestamp(day))
+            table["ex_date"] = published_dates(table["ex_date"], "%Y-%m-%d")
+            parts.append(table.assign(source=f"nse_archive:{path.name}")[list(ACTION_COLUMNS)])
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(ACTION_COLUMNS), dtype="object")
 
 
-def symbol_changes(folder: Path) -> pd.DataFrame:
+def symbol_changes(folder: Path, told: Told | None = None) -> pd.DataFrame:
     """Read the exchange's list of renames, if it is there: ``CHANGE_COLUMNS``."""
     path = folder / CHANGES
     if not path.is_file():
         return pd.DataFrame(columns=list(CHANGE_COLUMNS), dtype="object")
-    # This list has no header: name of the company, old symbol, new symbol, date.
-    rows = [line.split(",") for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines()]
-    records = [
-        (row[-3].strip(), row[-2].strip(), datetime.strptime(row[-1].strip().title(), "%d-%b-%Y"), "exchange's list")
-        for row in rows
-        if len(row) >= 4 and re.fullmatch(r"\d{2}-[A-Za-z]{3}-\d{4}", row[-1].strip())
-    ]
-    return pd.DataFrame.from_records(records, columns=list(CHANGE_COLUMNS))
+    try:
+        content = file_bytes(path)
+        # Without a header, no rename yet is an empty file.
+        text = text_of(content, path.name) if content.strip() else ""
+    except FileUnreadable as error:
+        raise SourceUnreadable(f"{error} {_AGAIN}") from error
+    # This list has no header: name of the company (a comma may be in it), old symbol, new symbol, date.
+    lines = [[cell.strip() for cell in line.split(",")] for line in text.splitlines()]
+    table = pd.DataFrame(
+        [row[-3:] for row in lines if len(row) >= 4], columns=["from_symbol", "to_symbol", "date"], dtype=object
+    )
+    table["date"] = published_dates(table["date"].astype(object), "%d-%b-%Y")
+    named = table["from_symbol"].str.fullmatch(SYMBOL) & table["to_symbol"].str.fullmatch(SYMBOL)
+    good = named.astype(bool) & table["date"].notna() & (table["from_symbol"] != table["to_symbol"])
+    if told is not None:
+        raw = table.loc[~good].astype(str).agg(",".join, axis=1)
+        told.extend((path, LeftOut(0, "it is no change of a symbol", text)) for text in raw)
+    return table.loc[good].assign(proof="exchange's list").reset_index(drop=True)
 
 
 def report_packs(folder: Path) -> Iterator[tuple[date, Path]]:
@@ -173,29 +222,29 @@ def report_packs(folder: Path) -> Iterator[tuple[date, Path]]:
                 continue
 
 
-def issued_capital(pack: Path) -> pd.DataFrame:
+def issued_capital(pack: Path, told: Told | None = None) -> pd.DataFrame:
     """Read ``mcap``: symbol, stock_name, series, face_value, issue_size (shares), market_cap_crores (₹ crore)."""
     columns = ["symbol", "stock_name", "series", "face_value", "issue_size", "market_cap_crores"]
     for path in sorted(pack.glob("mcap*.csv")):
         theirs = ("SYMBOL", "SECURITY NAME", "SERIES", "FACE VALUE(RS.)", "ISSUE SIZE", "MARKET CAP(RS.)")
-        table = text_table(path, theirs).loc[:, list(theirs)].set_axis(columns, axis=1)
+        table = text_table(path, theirs, told).loc[:, list(theirs)].set_axis(columns, axis=1)
+        table = _named(table.loc[table["series"].isin(SERIES_ORDER)], path, told)
         for column in columns[3:]:
-            number = pd.to_numeric(table[column], errors="coerce")
-            table[column] = number.where(number > 0)
+            table[column] = _figures(table[column])
         table["market_cap_crores"] = table["market_cap_crores"] / RUPEES_A_CRORE
-        table = table.loc[table["series"].isin(SERIES_ORDER)]
+        table["stock_name"] = _names(table["stock_name"])
         return table.drop_duplicates("symbol", ignore_index=True)
     return pd.DataFrame(columns=columns, dtype="object")
 
 
-def daily_facts(pack: Path) -> pd.DataFrame:
+def daily_facts(pack: Path, told: Told | None = None) -> pd.DataFrame:
     """Join ``mcap`` and ``PE_`` of one day: ``FACT_COLUMNS``; a P/E of 0 is the exchange's word for none."""
-    capital = issued_capital(pack)
+    capital = issued_capital(pack, told)
     ratio = pd.DataFrame({"symbol": [], "pe_ratio": []}, dtype="object")
     for path in sorted(pack.glob("PE_*.csv")):
-        table = text_table(path, ("SYMBOL", "SYMBOL P/E"))
-        number = pd.to_numeric(table["SYMBOL P/E"], errors="coerce")
-        ratio = pd.DataFrame({"symbol": table["SYMBOL"], "pe_ratio": number.where(number > 0)}).dropna()
+        table = text_table(path, ("SYMBOL", "SYMBOL P/E"), told).rename(columns={"SYMBOL": "symbol"})
+        table = _named(table[["symbol", "SYMBOL P/E"]], path, told)
+        ratio = table.assign(pe_ratio=_figures(table["SYMBOL P/E"])).dropna()[["symbol", "pe_ratio"]]
         ratio = ratio.drop_duplicates("symbol")
         break
     facts = capital.loc[:, ["symbol", "issue_size", "market_cap_crores"]].merge(ratio, on="symbol", how="outer")
@@ -203,23 +252,25 @@ def daily_facts(pack: Path) -> pd.DataFrame:
     return facts.assign(source=f"nse_archive:reports/{pack.name}").astype(kinds).loc[:, list(FACT_COLUMNS)]
 
 
-def traded_as_equity(pack: Path) -> pd.DataFrame:
+def traded_as_equity(pack: Path, told: Told | None = None) -> pd.DataFrame:
     """Read ``pd``: symbol and stock_name of what traded in series EQ that day."""
     for path in sorted(pack.glob("pd*.csv")):
-        table = text_table(path, ("SERIES", "SYMBOL", "SECURITY"))
-        table = table.loc[table["SERIES"] == "EQ", ["SYMBOL", "SECURITY"]]
-        return table.set_axis(["symbol", "stock_name"], axis=1).drop_duplicates("symbol", ignore_index=True)
+        table = text_table(path, ("SERIES", "SYMBOL", "SECURITY"), told)
+        table = table.loc[table["SERIES"] == "EQ", ["SYMBOL", "SECURITY"]].set_axis(["symbol", "stock_name"], axis=1)
+        table = _named(table, path, told)
+        return table.assign(stock_name=_names(table["stock_name"])).drop_duplicates("symbol", ignore_index=True)
     return pd.DataFrame(columns=["symbol", "stock_name"], dtype="object")
 
 
-def changed_series(pack: Path) -> frozenset[str]:
+def changed_series(pack: Path, told: Told | None = None) -> frozenset[str]:
     """Read ``series_change``: symbols that move between the series of shares."""
     path = pack / "series_change.csv"
     if not path.is_file():
         return frozenset()
-    table = text_table(path, ("SYMBOL", "FROM SERIES", "TO SERIES"))
+    table = text_table(path, ("SYMBOL", "FROM SERIES", "TO SERIES"), told, may_be_empty=True)
+    table = table.rename(columns={"SYMBOL": "symbol"})
     moved = table["FROM SERIES"].isin(SERIES_ORDER) & table["TO SERIES"].isin(SERIES_ORDER)
-    return frozenset(table.loc[moved, "SYMBOL"])
+    return frozenset(_named(table.loc[moved, ["symbol"]], path, told)["symbol"])
 
 
 def holidays(folder: Path) -> pd.DataFrame:
@@ -227,17 +278,49 @@ def holidays(folder: Path) -> pd.DataFrame:
     records = []
     for path in sorted(folder.glob(HOLIDAYS)):
         try:
-            listed = json.loads(path.read_text(encoding="utf-8-sig"))["CM"]
+            listed = json.loads(file_bytes(path))["CM"]
             records += [
-                (datetime.strptime(row["tradingDate"], "%d-%b-%Y"), str(row["description"]).strip()) for row in listed
+                (datetime.strptime(row["tradingDate"], "%d-%b-%Y"), _printable(row["description"])) for row in listed
             ]
-        except (ValueError, KeyError, TypeError) as error:
-            raise SourceUnreadable(f"{path.name} is not an answer of the holiday service ({error!r}).") from error
-    return pd.DataFrame.from_records(records, columns=["date", "description"]).drop_duplicates(
-        "date", ignore_index=True
-    )
+        except FileUnreadable as error:
+            raise SourceUnreadable(f"{error} {_AGAIN}") from error
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise SourceUnreadable(
+                f"{path.name} is not an answer of the holiday service ({error!r:.200}). {_AGAIN}"
+            ) from error
+    frame = pd.DataFrame.from_records(records, columns=["date", "description"])
+    frame["date"] = plausible_dates(pd.to_datetime(frame["date"]))
+    return frame.dropna().drop_duplicates("date", ignore_index=True)
+
+
+def _printable(text: object) -> str:
+    return "".join(letter for letter in str(text).strip()[:MAX_NAME] if letter.isprintable())
+
+
+def findings(lists: Path, reports: Path) -> list[SourceFinding]:
+    """Tell of the lines that the readers leave out: of the lists, and of the newest report pack."""
+    told: Told = []
+    for read in (listed_equities, index_members, listed_actions, symbol_changes):
+        read(lists, told)
+    of_packs: tuple[Callable[[Path, Told], object], ...] = (daily_facts, traded_as_equity, changed_series)
+    for pack in [pack for _, pack in report_packs(reports)][-1:]:
+        for read_pack in of_packs:
+            read_pack(pack, told)
+    by_file: dict[Path, list[LeftOut]] = {}
+    for path, line in told:
+        by_file.setdefault(path, []).append(line)
+    return [
+        SourceFinding(
+            "source_files",
+            "warning",
+            f"{path.parent.name}/{path.name}: {len(lines)} lines were left out, the first because {lines[0].reason}: "
+            f"{lines[0].raw[:200]!r}.",
+            "Fetch the file again if they matter.",
+        )
+        for path, lines in by_file.items()
+    ]
 
 
 def published_dates(text: "pd.Series", written: str) -> "pd.Series":
     """Read dates in the exchange's spelling; what is none becomes NaT."""
-    return pd.to_datetime(text.str.title(), format=written, errors="coerce").astype("datetime64[ns]")
+    return plausible_dates(pd.to_datetime(text.str.title(), format=written, errors="coerce"))

@@ -202,6 +202,18 @@ def test_a_folder_that_cannot_be_written_is_named(market, tmp_path):
         export(Path("/proc/exports"))
 
 
+def test_a_folder_in_the_place_of_a_file_leaves_the_earlier_set_untouched(market, tmp_path):
+    export(tmp_path)
+    taken = tmp_path / "technical_indicators_2026-04-30.csv"
+    taken.unlink()
+    taken.mkdir()
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    Stock.objects.create(symbol="NEW")
+    with pytest.raises(ExportFolderError, match=f"{taken.name} is a folder where the file should go"):
+        export(tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+
+
 def test_a_full_disk_leaves_the_earlier_set_untouched(market, tmp_path):
     export(tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}

@@ -131,6 +131,9 @@ def test_a_list_older_than_the_market_says_so(client):
         ("search=" + "x" * 101, "100"),
         ("sector=" + "x" * 101, "100"),
         ("search=a%00b", "Null"),
+        ("search=" + "x" * 10_000, "100"),
+        ("limit=5&limit=6", "limit: It is given more than once"),
+        ("sector=IT&sector=Banks", "sector: It is given more than once"),
     ],
 )
 def test_a_parameter_out_of_bounds_is_refused_with_what_is_allowed(client, parameters, allowed):
@@ -138,6 +141,17 @@ def test_a_parameter_out_of_bounds_is_refused_with_what_is_allowed(client, param
     assert error["code"] == "bad_request"
     assert parameters.partition("=")[0] in error["message"]
     assert allowed in error["message"]
+
+
+@pytest.mark.parametrize("address", [URL, "/", "/admin/"])
+def test_a_nul_in_a_cookie_or_credentials_is_refused(client, address):
+    """PostgreSQL knows no NUL: looked up as a session's key it would break the answer."""
+    for headers in ({"cookie": 'sessionid="aaaaaaaaaa\\000b"'}, {"authorization": "Token a\x00b"}):
+        assert client.get(address, headers=headers).status_code == 400
+
+
+def test_a_thousand_parameters_are_refused(client):
+    assert error_of(client.get(f"{URL}?" + "&".join(f"p{n}=1" for n in range(1100))), 400)
 
 
 def test_empty_parameters_mean_their_defaults(client):

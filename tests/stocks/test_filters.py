@@ -59,6 +59,8 @@ def test_a_strategy_wants_otherwise_and_the_environment_has_the_last_word(tmp_pa
         ("min_price: fifty", "min_price must be a number, not 'fifty'"),
         ("min_price: yes", "min_price must be a number, not True"),
         ("min_price: .nan", "min_price must be a number, not nan"),
+        ("min_price: -5", "min_price is -5; nothing can be below 0 there"),
+        ("strategies:\n  value:\n    max_pe_ratio: -1", "max_pe_ratio is -1; nothing can be below 0"),
         ("min_price: 6000", r"min_price \(6000\) is above max_price \(5000\)"),
         ("strategies:\n  value:\n    min_rsi: 80", r"strategies\.value: min_rsi \(80\) is above max_rsi \(70\)"),
         ("max_ml_risk_score: 5", "max_ml_risk_score must lie between 0 and 1, not 5"),

@@ -10,8 +10,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from market_data.job_command import parsed_date
+from market_data.models import MarketDay
 from market_data.tables import ready_tables
 from market_data.trading_calendar import CalendarError, record_imported_days
+from stocks.file_contents import FIRST_DAY, LAST_DAY, FileUnreadable, file_bytes, text_of, text_table
 
 _NEEDED = ("date", "kind", "is_session")
 _YES, _NO = {"1", "true", "yes"}, {"0", "false", "no"}
@@ -33,16 +35,7 @@ class Command(BaseCommand):
         """Read the whole file, then write it; nothing is written when a line is bad."""
         path: Path = options["file"]
         ready_tables(self.stderr)
-        try:
-            table = pd.read_csv(path, dtype=str, keep_default_na=False)
-        except (OSError, ValueError) as error:
-            raise CommandError(f"{path} cannot be read as CSV: {error}.") from error
-        missing = [column for column in _NEEDED if column not in table.columns]
-        if missing:
-            raise CommandError(
-                f"{path} lacks the columns {', '.join(missing)}; its first line must name date, kind, is_session."
-            )
-        days = pd.DataFrame([_day(number, row) for number, row in enumerate(table.to_dict("records"), start=2)])
+        days = imported_days(path)
         try:
             with transaction.atomic():
                 recorded = record_imported_days(days, path.name)
@@ -51,19 +44,46 @@ class Command(BaseCommand):
         self.stdout.write(f"{path.name}: {recorded.added} days added, {recorded.changed} changed.")
 
 
+def imported_days(path: Path) -> pd.DataFrame:
+    """Read the file: date, kind, is_session, open, close (times or None).
+
+    Raises
+    ------
+    CommandError
+        When it is no such table; the sentence names the file, and the line where one is wrong.
+    """
+    try:
+        table, left_out = text_table(text_of(file_bytes(path), path.name), path.name)
+    except FileUnreadable as error:
+        raise CommandError(f"{error} Nothing was imported.") from error
+    if left_out:
+        line, reason, raw = left_out[0]
+        raise CommandError(f"{path.name}, line {line}: {reason} ({raw[:80]!r}). Nothing was imported.")
+    missing = [column for column in _NEEDED if column not in table.columns]
+    if missing:
+        raise CommandError(
+            f"{path} lacks the columns {', '.join(missing)}; its first line must name date, kind, is_session."
+        )
+    return pd.DataFrame([_day(number, row) for number, row in enumerate(table.to_dict("records"), start=2)])
+
+
 def _day(number: int, row: dict[Any, str]) -> dict[str, object]:
     try:
-        said = row["is_session"].strip().lower()
+        said, kind, day = row["is_session"].lower(), row["kind"], parsed_date(row["date"])
         if said not in _YES | _NO:
             raise CommandError(f"is_session {said!r} is neither yes nor no")
-        hours = {
-            name: time.fromisoformat(text) if (text := row.get(name, "").strip()) else None
-            for name in ("open", "close")
-        }
-        return {
-            "date": parsed_date(row["date"].strip()),
-            "kind": row["kind"].strip(),
-            "is_session": said in _YES,
-        } | hours
+        if not FIRST_DAY.date() <= day <= LAST_DAY.date():
+            raise CommandError(f"{day} lies outside {FIRST_DAY:%Y} to {LAST_DAY:%Y}")
+        if kind == MarketDay.Kind.HOLIDAY and said in _YES:
+            raise CommandError(f"{day} is called a holiday and a session; only one can be true")
+        hours = {name: _hour(row.get(name, "")) for name in ("open", "close")}
     except (CommandError, ValueError) as error:
         raise CommandError(f"Line {number}: {str(error).rstrip('.')}. Nothing was imported.") from error
+    return {"date": day, "kind": kind, "is_session": said in _YES} | hours
+
+
+def _hour(text: str) -> time | None:
+    hour = time.fromisoformat(text) if text else None
+    if hour and hour.tzinfo:
+        raise CommandError(f"{text} names a time zone; write Indian time, for example 09:15")
+    return hour

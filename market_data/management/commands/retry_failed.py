@@ -10,6 +10,7 @@ from market_data import runs
 from market_data.job_command import failure, finish_run, run_report, summary
 from market_data.models import PipelineRun
 from market_data.saga import SagaError
+from market_data.tables import ready_tables
 
 
 class Command(BaseCommand):
@@ -26,6 +27,7 @@ class Command(BaseCommand):
 
     def handle(self, *_: object, **options: Any) -> None:
         """Retry, wait for the end, print the summary."""
+        ready_tables(self.stderr)
         run_id = options["run"] or self._latest_failed()
         try:
             run, names = runs.retry_failed(run_id, triggered_by="command")

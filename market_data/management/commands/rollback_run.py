@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from market_data import runs
 from market_data.saga import SagaError
+from market_data.tables import ready_tables
 
 
 class Command(BaseCommand):
@@ -25,6 +26,7 @@ class Command(BaseCommand):
 
     def handle(self, *_: object, **options: Any) -> None:
         """Roll back, or only count, and say how many rows changed."""
+        ready_tables(self.stderr)
         dry = options["dry_run"]
         try:
             run = runs.find_run(options["run"])

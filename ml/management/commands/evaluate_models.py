@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from market_data.job_command import checked_session, parsed_date
+from market_data.tables import ready_tables
 from ml import datasets, evaluation, evaluation_records
 from ml.estimators import ESTIMATORS, Estimator, UnknownEstimator, estimator
 from ml.evaluation import Entry, FoldStore
@@ -41,8 +42,11 @@ class Command(BaseCommand):
 
     def handle(self, *_: object, **options: Any) -> None:
         """Compute, store, show."""
+        ready_tables(self.stderr)
         session, begun = checked_session(options["date"]), time.monotonic()
         first = parsed_date(options["first_test"]) if options["first_test"] else None
+        if first is not None and first > session:
+            raise CommandError(f"--first-test {first} lies after the last session of the data, {session}.")
         try:
             chosen = estimator(options["estimator"])
             content, parameters = self._report(session, chosen, first, options)

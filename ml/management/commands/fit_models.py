@@ -10,7 +10,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from market_data.job_command import parsed_date
+from market_data.job_command import checked_session
+from market_data.tables import ready_tables
 from ml import artifacts, datasets
 from ml.estimators import UnknownEstimator, estimator
 from ml.training import fitted_bundle
@@ -40,7 +41,10 @@ class Command(BaseCommand):
         """Fit, save, print."""
         if options["with_parent"]:
             threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
-        session, begun = parsed_date(options["date"]), time.monotonic()
+        if options["lookback"] < 1:
+            raise CommandError(f"--lookback {options['lookback']} is no number of days to learn from; write 1 or more.")
+        ready_tables(self.stderr)
+        session, begun = checked_session(options["date"]), time.monotonic()
         try:
             chosen = estimator(options["estimator"])
             self._say(5)

@@ -13,13 +13,13 @@ from market_data.providers import RawBars, SourceUnreadable
 from market_data.providers.nse_files import (
     CM,
     FULL,
-    MAX_BYTES,
     UDIFF,
     content_of,
     layout_of,
     parsed_bars,
     traded_prices,
 )
+from stocks.file_contents import MAX_BYTES
 
 DAY = date(2025, 1, 1)
 HEAD = (

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
+from market_data.tables import ready_tables
 from tradingsite.status import system_status
 
 
@@ -21,6 +22,7 @@ class Command(BaseCommand):
 
     def handle(self, *_: object, **options: Any) -> None:
         """Print it."""
+        ready_tables(self.stderr)
         status = system_status(timezone.now())
         self.stdout.write(json.dumps(status, default=str) if options["json"] else screen(status))
 

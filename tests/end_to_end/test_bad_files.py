@@ -1,0 +1,162 @@
+"""A bad file ends the step with a sentence and changes nothing; when the good one arrives, a retry completes."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.db import transaction
+
+from market_data import collection
+from market_data.models import PipelineRun, RejectedRow, SourceFile
+from market_data.providers.nse_archive import NseArchive
+from market_data.runs import retry_failed
+from market_data.saga import NotYet, StepFailed
+from market_data.saga_engine import advance
+from tests.end_to_end import evenings
+from tests.end_to_end.evenings import SESSIONS
+
+pytestmark = pytest.mark.django_db
+BEFORE, TONIGHT = SESSIONS[14], SESSIONS[15]
+# `stocks` is not among them: the step before, which read the lists, is complete.
+UNTOUCHED = (
+    *("historical_data", "technical_indicators", "stock_metrics", "source_files", "rejected_rows"),
+    *("symbol_changes", "corporate_actions", "daily_suggested_stocks", "publications", "table_totals"),
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An archive of fifteen sessions, and tonight's file."""
+    folder = tmp_path / "exchange"
+    evenings.publish(evenings.simulator(), folder, *SESSIONS[:16])
+    return folder
+
+
+@pytest.fixture
+def exchange(folder: Path, tmp_path: Path) -> Iterator[Path]:
+    """The archive, and a database that has read all but tonight's file."""
+    with evenings.reading_archive(folder, tmp_path):
+        evenings.evening(BEFORE)
+        yield folder
+
+
+def lines_of(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines(keepends=True)
+
+
+def with_prices(path: Path, share: float, price: str) -> str:
+    """Another close in a share of the lines."""
+    head, *rows = lines_of(path)
+    bad = int(len(rows) * share)
+    changed = [", ".join([*row.split(", ")[:8], price, *row.split(", ")[9:]]) for row in rows[-bad:]]
+    return "".join([head, *rows[:-bad], *changed])
+
+
+BAD: dict[str, tuple[Callable[[Path], bytes], str]] = {
+    "empty": (lambda path: b"", "is empty"),
+    "a web page": (lambda path: b"<!DOCTYPE html><p>Access denied</p>", "web page"),
+    "cut off": (lambda path: path.read_bytes()[:-30], "ends in the middle of a line"),
+    "only a header": (lambda path: lines_of(path)[0].encode(), "no rows"),
+    "zeros at its end": (lambda path: path.read_bytes()[:-400] + bytes(400), "NUL bytes"),
+    "a picture": (lambda path: b"\x89PNG\r\n\x1a\n" + bytes(range(1, 256)), "lacks the columns"),
+    "another table": (lambda path: b"A,B\n1,2\n", "lacks the columns SYMBOL"),
+    "a column twice": (lambda path: path.read_bytes().replace(b"LOW_PRICE", b"HIGH_PRICE", 1), "lacks the columns LOW"),
+    "of another day": (
+        lambda path: path.read_bytes().replace(f"{TONIGHT:%d-%b-%Y}".encode(), f"{BEFORE:%d-%b-%Y}".encode()),
+        f"holds {BEFORE} although its name says {TONIGHT}",
+    ),
+    "negative prices": (lambda path: with_prices(path, 0.2, "-5.00").encode(), "more than 5%"),
+    "infinite prices": (lambda path: with_prices(path, 0.2, "inf").encode(), "more than 5%"),
+    "absurd prices": (lambda path: with_prices(path, 0.2, "1e300").encode(), "more than 5%"),
+    "words for prices": (lambda path: with_prices(path, 0.2, "n.a.").encode(), "more than 5%"),
+}
+
+
+def test_each_bad_file_is_named_and_the_good_one_completes_the_same_run(exchange):
+    path = evenings.file_of(exchange, TONIGHT)
+    good = path.read_bytes()
+    with transaction.atomic():
+        evenings.evening(TONIGHT)
+        undisturbed = evenings.contract_fingerprint()
+        transaction.set_rollback(True)
+    before, run = evenings.fingerprint(*UNTOUCHED), None
+    for kind, (damaged, said) in BAD.items():
+        path.write_bytes(good)
+        path.write_bytes(damaged(path))
+        run = evenings.run("pipeline", TONIGHT) if run is None else retried(run)
+        step = run.steps.get(name="HISTORICAL_DATA")
+        assert (run.status, step.status, step.traceback) == ("failed", "failed", ""), kind
+        assert said in step.reason, kind
+        assert path.name in step.reason or "%" in said, kind
+        assert evenings.fingerprint(*UNTOUCHED) == before, kind
+    assert run is not None
+    path.write_bytes(good)
+    assert retried(run).status == "completed"
+    assert evenings.contract_fingerprint() == undisturbed
+
+
+def retried(run: PipelineRun) -> PipelineRun:
+    retry_failed(run.id, triggered_by="test")
+    return advance(run.id, wait=True)
+
+
+def test_a_few_bad_lines_are_kept_aside_and_the_others_taken(exchange):
+    path = evenings.file_of(exchange, TONIGHT)
+    rows = len(lines_of(path)) - 2  # the header and the security that is no share
+    path.write_text(with_prices(path, 0.02, "-5.00"), encoding="utf-8")
+    evenings.evening(TONIGHT)
+    (kept,) = RejectedRow.objects.filter(session=TONIGHT)
+    assert (kept.reason, kept.source) == ("price is zero or negative", path.relative_to(exchange).as_posix())
+    assert "-5.0" in kept.raw
+    file = SourceFile.objects.get(session=TONIGHT)
+    assert (file.rows, file.rejected) == (rows - 1, 1)
+
+
+def test_a_bad_list_is_named_and_nothing_is_written(exchange):
+    path = exchange / "lists" / "EQUITY_L.csv"
+    good = path.read_bytes()
+    before = evenings.fingerprint(*UNTOUCHED)
+    path.write_bytes(b"<html>busy</html>")
+    run = evenings.run("pipeline", TONIGHT)
+    step = run.steps.get(name="SYMBOL_MASTER")
+    assert (step.status, step.traceback) == ("failed", "")
+    assert "EQUITY_L.csv is a web page or an error message" in step.reason
+    assert evenings.fingerprint(*UNTOUCHED) == before
+    path.write_bytes(good)
+    assert retried(run).status == "completed"
+
+
+class Rewritten(NseArchive):
+    """An archive whose file is written by somebody else just while it is read."""
+
+    def bars(self, session):
+        raw = super().bars(session)
+        path = evenings.file_of(self.root, session)
+        path.write_bytes(path.read_bytes() + b"\n")
+        os.utime(path, ns=(1, 1))
+        return raw
+
+
+class Taken(NseArchive):
+    """An archive whose file is taken away between being found and being read."""
+
+    def bars(self, session):
+        evenings.file_of(self.root, session).unlink()
+        return super().bars(session)
+
+
+@pytest.mark.parametrize(
+    ("feed", "error", "said"), [(Rewritten, NotYet, "changed while"), (Taken, StepFailed, "No daily")]
+)
+def test_a_file_that_changes_or_goes_while_it_is_read_is_not_taken(folder, feed, error, said):
+    with pytest.raises(error, match=said):
+        collection._read_session(feed(folder), TONIGHT)
+
+
+def test_a_file_that_may_not_be_read_is_named(folder):
+    path = evenings.file_of(folder, TONIGHT)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(StepFailed, match=f"Is a directory.*{path.name}"):
+        collection._read_session(NseArchive(folder), TONIGHT)
