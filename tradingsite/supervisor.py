@@ -19,6 +19,7 @@ from pathlib import Path
 import psutil
 from django.conf import settings
 from django.db import Error, connection
+from django.db.models import Q
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
@@ -310,7 +311,9 @@ def progress_age(cluster: str, group: int) -> timedelta:
     """
     now = timezone.now()
     long_due = now - STUCK_AFTER
-    tasks = OrmQ.objects.filter(key=cluster, lock__lte=long_due)
+    # A frozen cluster goes on fetching until its own queue is full: what it fetched long ago is due as well.
+    fetched = Q(lock__gt=now, lock__lte=long_due + timedelta(seconds=settings.Q_CLUSTER["retry"]))
+    tasks = OrmQ.objects.filter(Q(lock__lte=long_due) | fetched, key=cluster)
     schedules = Schedule.objects.filter(cluster=cluster, next_run__lte=long_due).exclude(repeats=0)
     if not tasks.exists() and not schedules.exists():
         return timedelta(0)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from django.conf import settings
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
@@ -221,6 +222,14 @@ def test_a_cluster_with_due_work_is_as_old_as_its_heartbeat(due_task: OrmQ):
     assert timedelta(minutes=10) <= progress_age("data", os.getpgrp()) < timedelta(minutes=11)
     Heartbeat.objects.filter(cluster="data").update(finished_at=timezone.now())
     assert progress_age("data", os.getpgrp()) < STUCK_AFTER
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("fetched_ago", "stuck"), [(2 * STUCK_AFTER, True), (STUCK_AFTER / 2, False)])
+def test_what_a_frozen_cluster_fetched_long_ago_is_due_work(fetched_ago: timedelta, stuck: bool):
+    retry = timedelta(seconds=settings.Q_CLUSTER["retry"])
+    OrmQ.objects.create(key="data", payload="x", lock=timezone.now() - fetched_ago + retry)
+    assert (progress_age("data", os.getpgrp()) == timedelta.max) is stuck
 
 
 @pytest.mark.django_db
