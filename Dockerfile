@@ -17,7 +17,7 @@ COPY . .
 # run.sh finds its environment where it looks for it, and has nothing to install: the contract's scripts work inside too.
 # New volumes take the owner of the folder that they cover.
 RUN ln -s /venv .venv && cp requirements.txt /venv/requirements.installed && python -m compileall -q . \
-    && mkdir -p logs exports var /data/nse /data/fundamentals && chown trader:trader logs exports var /data/nse /data/fundamentals
+    && for folder in logs exports backups var /data/nse /data/fundamentals; do install -d -o trader -g trader $folder; done
 # Collected and compressed once, here: at each start it would cost a minute. The key and the address serve this line alone.
 RUN APP_ENV=production SECRET_KEY=only-while-the-image-is-built-0123456789 DATABASE_URL=postgresql:///unused VAR_DIR=/tmp/build \
     LOG_FILE=/tmp/build/app.log STATIC_DIR=/app/collected /venv/bin/python manage.py collectstatic --no-input --verbosity 0 \

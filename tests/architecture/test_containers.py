@@ -28,7 +28,9 @@ PORTS = {
 }
 CLUSTERS = {"data_scheduler": "data", "ml_scheduler": "ml"}
 OURS = ("prepare", "trading_system", *CLUSTERS)
-FOLDERS = {"VAR_DIR", "MODELS_DIR", "EXPORT_DIR", "LOG_FILE", "NSE_ARCHIVE_DIR", "FUNDAMENTALS_DIR"}
+# Every setting that names a place on the host, but the one inside the sources.
+FOLDERS = set(re.findall(r'env\.folder\("(\w+)"\)', (ROOT / "tradingsite" / "settings.py").read_text()))
+FOLDERS -= {"STOCK_FILTERS_FILE"}
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -67,7 +69,7 @@ def test_what_must_last_lies_in_volumes():
     assert SERVICES["dragonfly"]["volumes"] == ["dragonfly_data:/data"]
     for name in OURS:
         places = {volume.rpartition(":")[2] for volume in SERVICES[name]["volumes"]}
-        assert places >= {"/app/exports", "/app/logs", "/app/var"}
+        assert places >= {"/app/exports", "/app/logs", "/app/var", "/app/backups"}
     named = {
         re.sub(r"\$\{\w+:-(\w+)\}", r"\1", volume).split(":")[0]
         for one in SERVICES.values()
@@ -141,7 +143,8 @@ def test_the_hosts_settings_do_not_lead_astray_inside():
         assert (environment["DATABASE_URL"], environment["POSTGRES_HOST"]) == ("", "database")
         assert (environment["REDIS_URL"], environment["REDIS_HOST"]) == ("", "dragonfly")
     inside = {place.rpartition(":")[2] for place in SERVICES["trading_system"]["volumes"]}
-    folders = [str(SERVICES["trading_system"]["environment"][name]) for name in sorted(FOLDERS)]
+    folders = [str(SERVICES["trading_system"]["environment"][name]) for name in sorted(FOLDERS - {"STATIC_DIR"})]
+    assert len(folders) > 5
     assert all(any(place in folder for place in inside) for folder in folders)
 
 

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Count, Min, Q
 from django.utils import timezone
 
-from market_data import trading_calendar
+from market_data import backup_age, trading_calendar
 from market_data.models import Finding, Heartbeat, PipelineRun, PipelineStep
 from market_data.saga import saga_of
 from market_data.trading_calendar import CalendarError
@@ -23,9 +23,7 @@ from tradingsite.cluster_health import STUCK_AFTER_SECONDS
 STUCK_AFTER = timedelta(seconds=STUCK_AFTER_SECONDS)
 PICKS_DUE = time(9, 0)  # India Standard Time, a quarter of an hour before trading
 LEAST_FREE, ENOUGH_FREE = 0.10, 0.12  # of a file system; told below the first, over above the second
-FORGOTTEN_AFTER = timedelta(days=1)
-# Findings that are told although they keep nothing out of the picks.
-ALERTED_CHECKS = ("backup_age",)
+_FORGOTTEN_AFTER = timedelta(days=1)
 
 logger = logging.getLogger(__name__)
 
@@ -53,10 +51,10 @@ def blocking_findings(watch: Watch) -> Seen:
         job__in=("pipeline", "validation"), status=PipelineRun.Status.COMPLETED, is_replay=False
     )
     latest = judged.exclude(session=None).order_by("-session").values_list("session", flat=True).first()
-    recent = Q(session=None, created_at__gte=watch.now - FORGOTTEN_AFTER)
+    recent = Q(session=None, created_at__gte=watch.now - _FORGOTTEN_AFTER)
     if latest is not None:
         recent |= Q(session__gte=latest)
-    told = Finding.objects.filter(recent).filter(Q(blocks=True) | Q(check_name__in=ALERTED_CHECKS))
+    told = Finding.objects.filter(recent, blocks=True)
     groups = told.values("check_name").annotate(
         symbols=Count("symbol", distinct=True, filter=~Q(symbol="")), first=Min("id")
     )
@@ -68,6 +66,12 @@ def blocking_findings(watch: Watch) -> Seen:
         title = f"The check {finding.check_name} found{day}{many}: {finding.message}"
         seen.symptoms.append(Symptom(f"findings:{finding.check_name}", title, finding.remedy))
     return seen
+
+
+def old_backups(watch: Watch) -> Seen:
+    """Return a symptom when the last good back-up is too old, asked anew: a session's finding is up to a day behind."""
+    found = [one for one in backup_age.findings(watch.now) if one["severity"] != Finding.Severity.INFO]
+    return Seen([Symptom("backups:age", one["message"], one["remedy"]) for one in found])
 
 
 def stuck_clusters(watch: Watch) -> Seen:
@@ -97,7 +101,7 @@ def stuck_cluster(cluster: str, silent: timedelta) -> Symptom:
 def full_disks(watch: Watch) -> Seen:
     """Return the file systems of our folders with less than a tenth free; the first cluster looks, for its host."""
     mine = f"disks:{watch.host}:"
-    others = {key for key, seen_at in watch.told.items() if watch.now - seen_at < FORGOTTEN_AFTER}
+    others = {key for key, seen_at in watch.told.items() if watch.now - seen_at < _FORGOTTEN_AFTER}
     seen = Seen(undecided={key for key in others if key.startswith("disks:") and not key.startswith(mine)})
     if watch.cluster != settings.CLUSTERS[0]:
         seen.undecided |= {key for key in watch.told if key.startswith(mine)}
@@ -154,6 +158,7 @@ def _unjudged(condition: str, watch: Watch, why: str) -> Seen:
 CONDITIONS: dict[str, Callable[[Watch], Seen]] = {
     "jobs": troubled_jobs,
     "findings": blocking_findings,
+    "backups": old_backups,
     "clusters": stuck_clusters,
     "disks": full_disks,
     "picks": missing_picks,

@@ -24,6 +24,6 @@ def post_office(settings: Settings) -> Iterator[MailSink]:
     """A mail server."""
     with mail_sink() as sink:
         settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = sink.server_address
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", sink.server_address[1]
         settings.ALERT_MAIL_TO = ["asha@example.com"]
         yield sink

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from functools import partial
 
 import pytest
 from pytest_django import Settings
@@ -86,7 +87,7 @@ def test_no_secret_gets_out(
     level = LOGGING["loggers"]["urllib3"]["level"]
     with caplog.at_level(logging.DEBUG), caplog.at_level(level, logger="urllib3"):
         ways = channels.channels()
-        outcomes = channels.attempted({name: lambda way=way: way.send(MESSAGE) for name, way in ways.items()})
+        outcomes = channels.attempted({name: partial(way.send, MESSAGE) for name, way in ways.items()})
     assert len(outcomes) == 3
     assert all(outcomes.values())
     told = " ".join([*outcomes, *outcomes.values(), *(way.target for way in ways.values()), caplog.text])

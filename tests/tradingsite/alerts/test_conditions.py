@@ -50,10 +50,23 @@ def test_one_symptom_a_blocking_check_of_the_latest_session():
     assert found.symptoms[0].remedy == "Look."
 
 
-def test_an_old_back_up_is_told_though_it_blocks_nothing():
-    finding("backup_age", session=None, blocks=False, severity="warning", created_at=NOW - timedelta(hours=3))
-    assert keys(conditions.blocking_findings(watch())) == ["findings:backup_age"]
-    assert keys(conditions.blocking_findings(watch(NOW + timedelta(days=2)))) == []
+def test_an_old_back_up_is_told_until_there_is_a_new_one(settings: Settings, tmp_path: Path):
+    settings.PROVIDER_KIND = "real"
+    make_run("pipeline_1", created_at=NOW - timedelta(days=9))
+    found = conditions.old_backups(watch())
+    assert [(one.key, one.title) for one in found.symptoms] == [("backups:age", "There is no good back-up.")]
+    assert found.symptoms[0].remedy
+    (tmp_path / "a.zip").write_bytes(b"12345")
+    summary = {"file": str(tmp_path / "a.zip"), "bytes": 5}
+    facts = {"provider_kind": "real", "started_at": NOW - timedelta(hours=5), "summary": summary}
+    make_run("backup_1", job="backup", status="completed", names=(), **facts)
+    assert conditions.old_backups(watch()).symptoms == []
+    assert keys(conditions.old_backups(watch(NOW + timedelta(days=3)))) == ["backups:age"]
+
+
+def test_a_simulated_markets_back_up_disturbs_nobody():
+    make_run("pipeline_1", created_at=NOW - timedelta(days=9))
+    assert conditions.old_backups(watch()).symptoms == []
 
 
 def test_a_silent_cluster_is_stuck_unless_it_holds_a_lease():

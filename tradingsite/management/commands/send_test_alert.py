@@ -35,8 +35,8 @@ class Command(BaseCommand):
                 "No channel is configured: set ALERT_MAIL_TO and EMAIL_URL, ALERT_WEBHOOK_URLS or DEADMAN_PING_URL."
             )
         outcomes = attempted(actions)
-        for name, error in outcomes.items():
-            self.stdout.write(f"{name}: {error or 'delivered'}")
-        failed = sum(bool(error) for error in outcomes.values())
+        for name, wrong in outcomes.items():
+            self.stdout.write(f"{name}: {wrong or 'delivered'}")
+        failed = sum(map(bool, outcomes.values()))
         if failed:
             raise CommandError(f"{failed} of {len(outcomes)} could not be delivered.")
