@@ -1,6 +1,7 @@
 """Failed and late jobs, and that one broken evening is one trouble. 2026-04-30, a session, is a Thursday."""
 
 from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -30,9 +31,10 @@ def days():
     done("quotes", SESSION)
 
 
-def done(job: str, session: date, **facts) -> PipelineRun:
-    facts = {"status": "completed", "created_at": datetime.combine(session, datetime.min.time(), IST)} | facts
-    return make_run(f"{job}_{session}_{PipelineRun.objects.count()}", job=job, names=(), session=session, **facts)
+def done(job: str, session: date, **facts: Any) -> PipelineRun:
+    usual: dict[str, Any] = {"status": "completed", "created_at": datetime.combine(session, datetime.min.time(), IST)}
+    run_id = f"{job}_{session}_{PipelineRun.objects.count()}"
+    return make_run(run_id, job=job, names=(), session=session, **(usual | facts))
 
 
 def seen(now: datetime = EVENING, since: datetime = LONG_AGO) -> Seen:
