@@ -19,6 +19,7 @@ from market_data.providers import (
     NotOffered,
     RawBars,
     SessionNotAvailable,
+    SourceAtHand,
     SourceFinding,
     SourceFingerprint,
     listed_frame,
@@ -48,10 +49,9 @@ _HOLIDAYS = frozenset(
     [(1, 26), (3, 14), (3, 31), (4, 14), (4, 18), (5, 1), (8, 15), (8, 27), (10, 2), (10, 21), (11, 5), (12, 25)]
 )
 _OPEN, _CLOSE = time(9, 15), time(15, 30)
+_INDEX_SIZE = 500
 _SLACK_SESSIONS = 25
 """Sessions generated beyond the one asked for, so that evening after evening needs no new generation."""
-
-_INDEX_SIZE = 500
 
 
 def simulated_sessions(start: date, end: date) -> list[date]:
@@ -60,7 +60,7 @@ def simulated_sessions(start: date, end: date) -> list[date]:
     return [day.date() for day in days if (day.month, day.day) not in _HOLIDAYS]
 
 
-class Simulator:
+class Simulator(SourceAtHand):
     """Provider of a synthetic market.
 
     Parameters
@@ -118,9 +118,6 @@ class Simulator:
         self._looked_at = max(self._looked_at, looked_at)
         offered = found if start is not None else found[-self.offered_sessions :]
         return [day for day in offered if self._editions.lies_there(self._index[day], looked_at)]
-
-    def fetch(self, *_: object) -> None:
-        """Do nothing: the market is made here."""
 
     def fingerprint(self, session: date) -> SourceFingerprint:
         """Identify a session's content; its modification time is the session on which the edition came out."""
