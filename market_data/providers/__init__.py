@@ -190,6 +190,13 @@ class Provider(Protocol):
         ...
 
 
+class SourceAtHand:
+    """Base of a provider that needs no fetching."""
+
+    def fetch(self, *_: object) -> None:
+        """Do nothing: the source is here."""
+
+
 def listed_frame(rows: pd.DataFrame) -> pd.DataFrame:
     """Give rows the columns, dtypes and order of a list of symbols; unknown text becomes None."""
     typed = rows.reindex(columns=list(LISTED_COLUMNS)).astype(LISTED_DTYPES)

@@ -21,6 +21,7 @@ from market_data.providers import (
     NotOffered,
     RawBars,
     SessionNotAvailable,
+    SourceAtHand,
     SourceFinding,
     SourceFingerprint,
     listed_frame,
@@ -62,7 +63,7 @@ def simulated_sessions(start: date, end: date) -> list[date]:
     return [day.date() for day in days if (day.month, day.day) not in _HOLIDAYS]
 
 
-class Simulator:
+class Simulator(SourceAtHand):
     """Provider of a synthetic market.
 
     Parameters
@@ -122,9 +123,6 @@ class Simulator:
         self._looked_at = max(self._looked_at, looked_at)
         offered = found if start is not None else found[-self.offered_sessions :]
         return [day for day in offered if self._editions.lies_there(self._index[day], looked_at)]
-
-    def fetch(self, *_: object) -> None:
-        """Do nothing: the market is made here."""
 
     def fingerprint(self, session: date) -> SourceFingerprint:
         """Identify a session by what its content follows from, so that asking about thousands generates none.
