@@ -16,7 +16,8 @@ import pandas as pd
 from market_data.bars import checked_bars
 from market_data.providers import SourceUnreadable, nse_lists
 from market_data.providers.nse_download.addresses import REPORT_MEMBERS
-from market_data.providers.nse_files import MAX_BYTES, Layout, content_of, parsed_bars
+from market_data.providers.nse_files import Layout, content_of, parsed_bars
+from stocks.file_contents import MAX_BYTES
 
 FEWEST, MOST = 0.7, 1.5
 """Shares in series EQ against the sessions stored nearest; from one session to the next the real ones differ by 2 %."""
