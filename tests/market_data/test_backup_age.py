@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from market_data import backup_age
+from market_data import backup_age, quality
 from market_data.models import PipelineRun
 from tests.runs import make_run
 
@@ -64,3 +64,7 @@ def test_a_simulated_market_is_told_and_one_without_back_ups_is_not(settings: An
     assert backup_age.findings(NOW)[0]["severity"] == "info"
     settings.BACKUPS_KEPT = 0
     assert backup_age.findings(NOW) == []
+
+
+def test_the_validation_asks_for_it():
+    assert backup_age.CHECK in quality.system_check_names()
