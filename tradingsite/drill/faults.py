@@ -86,9 +86,9 @@ def _cluster_killed(rng: random.Random, usual: Undisturbed) -> Fault:
 def _stopped(rng: random.Random, usual: Undisturbed) -> Fault:
     """Stopped beyond its lease and woken when others are done."""
     if rng.random() < 0.3:
-        injection = Injection(rng.randint(1, usual.copies), "copy", signal.SIGSTOP)
+        injection = Injection(rng.randint(1, usual.copies), "copy", sends=signal.SIGSTOP)
     else:
-        injection = Injection(rng.randint(1, usual.statements), "after", signal.SIGSTOP)
+        injection = Injection(rng.randint(1, usual.statements), "after", sends=signal.SIGSTOP)
     return Fault("worker stopped beyond its lease", injection)
 
 
