@@ -142,7 +142,7 @@ def _end_hanging_holder(step: PipelineStep, facts: dict[str, Any]) -> bool:
     """Have the server end the session that holds the step's lock although its lease has run out."""
     with connection.cursor() as cursor:
         cursor.execute(_END_HOLDER, facts)
-        ended = cursor.rowcount > 0
+        ended: bool = cursor.rowcount > 0
     if ended:
         logger.warning("ended a session that hung over its lease", extra={"step_id": step.pk, "worker": step.worker})
     return ended

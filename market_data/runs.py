@@ -260,7 +260,7 @@ def roll_back(run_id: str, triggered_by: str) -> dict[str, tuple[int, int]]:
         wait_for_commits(find_run(run_id))
         run = PipelineRun.objects.select_for_update().get(pk=find_run(run_id).pk)
         saga = _undoable_saga(run)
-        undone = {table: tuple(bulk.roll_back(table, run.id)) for table in saga.tables}
+        undone = {table: _pair(bulk.roll_back(table, run.id)) for table in saga.tables}
         undone |= {undo.table: (0, undo.restore(run.id)) for undo in saga.undo}
         for counted in TableTotal.objects.filter(table_name__in=saga.tables):
             ingest.recount(counted.table_name)
@@ -280,8 +280,12 @@ def planned_roll_back(run_id: str) -> dict[str, tuple[int, int]]:
     """
     run = find_run(run_id)
     saga = _undoable_saga(run)
-    planned = {table: tuple(bulk.undoable(table, run.id)) for table in saga.tables}
+    planned = {table: _pair(bulk.undoable(table, run.id)) for table in saga.tables}
     return planned | {undo.table: (0, undo.count(run.id)) for undo in saga.undo}
+
+
+def _pair(written: bulk.Written) -> tuple[int, int]:
+    return written.inserted, written.updated
 
 
 def oldest_undoable() -> int:

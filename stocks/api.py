@@ -323,18 +323,14 @@ class SuggestedStocksView(APIView):
     """What the answer follows from besides its parameters, where others may ask for it too."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Answer from this process's memory where nobody has to be known and what is kept there still holds."""
+        """Answer from this process's memory where nobody has to be known and that still holds; else keep the answer."""
         anybody = not settings.READING_NEEDS_LOGIN and "HTTP_AUTHORIZATION" not in request.META
         kept = answers.recalled(request) if anybody else None
-        return kept or super().dispatch(request, *args, **kwargs)
-
-    def finalize_response(
-        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:
-        """Keep the answer where it is worth it."""
-        response = super().finalize_response(request, response, *args, **kwargs)
+        if kept is not None:
+            return kept
+        response = super().dispatch(request, *args, **kwargs)
         if self.basis:
-            answers.keep(request._request, self.basis, response)
+            answers.keep(request, self.basis, response)
         return response
 
     @extend_schema(
@@ -356,7 +352,7 @@ class SuggestedStocksView(APIView):
         if settings.READING_NEEDS_LOGIN and (kept := answers.recalled(request._request)):
             return kept
         asked = SuggestedStocksQuery(data=request.query_params)
-        for name in asked.fields:
+        for name, _ in asked.fields.items():  # the stub has the keys alone as fields
             if len(request.query_params.getlist(name)) > 1:
                 raise ValidationError({name: "It is given more than once; give one value."})
         asked.is_valid(raise_exception=True)

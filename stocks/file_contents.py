@@ -216,7 +216,7 @@ def _reason(cells: list[str], width: int, *, clean: bool) -> str | None:
     return None
 
 
-def _limited(stream: IO[bytes], name: str, limit: int) -> bytes:
+def _limited(stream: IO[bytes] | io.BufferedIOBase, name: str, limit: int) -> bytes:
     content = stream.read(limit + 1)
     if len(content) > limit:
         raise FileUnreadable(f"{name} holds more than {limit:,} bytes and is refused; such a file has far fewer.")

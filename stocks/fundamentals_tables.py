@@ -39,7 +39,8 @@ def _csv(path: Path, rejects: list[pd.DataFrame]) -> pd.DataFrame:
     rows, left_out = text_table(text_of(content, path.name, only_unicode=True), path.name)
     if left_out:
         aside = pd.DataFrame({"raw": [line.raw for line in left_out], "reason": [line.reason for line in left_out]})
-        rejects.append(aside.assign(symbol="", date=pd.NaT, source=path.name)[list(REJECT_COLUMNS)])
+        aside["date"] = pd.NaT
+        rejects.append(aside.assign(symbol="", source=path.name)[list(REJECT_COLUMNS)])
     return rows
 
 

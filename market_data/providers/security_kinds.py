@@ -108,7 +108,8 @@ def tick_counts(traded: pd.DataFrame) -> pd.DataFrame:
     off = (paise % 5 != 0).any(axis=1)
     telling = early | (price.min(axis=1) > FIVE_PAISE_FROM_PRICE)
     rows = pd.DataFrame({"early_off": off & early, "off": off, "sessions": True}).loc[telling]
-    return rows.groupby(traded["symbol"].to_numpy()[telling]).sum().astype("int64").rename_axis("symbol")
+    counts: pd.DataFrame = rows.groupby(traded["symbol"].to_numpy()[telling]).sum().astype("int64")
+    return counts.rename_axis("symbol")
 
 
 def tick_claims(counts: pd.DataFrame) -> list[Claim]:

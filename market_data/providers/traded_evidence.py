@@ -71,7 +71,7 @@ def _year(files: Sequence[DailyFile], kept_in: Path | None) -> pd.DataFrame:
     known, summed = _kept(kept_in) if kept_in else ([], _summed([]))
     if known != wanted[: len(known)]:
         # A question about an earlier day than the sum reaches must not shorten it for the next evening.
-        keep = not known or wanted[-1][0] >= known[-1][0]
+        keep = not known or str(wanted[-1][0]) >= str(known[-1][0])
         known, summed = [], _summed([])
     else:
         keep = len(known) < len(wanted)

@@ -101,7 +101,7 @@ def bars_with_past(bars: pd.DataFrame, sessions: Sequence[date]) -> pd.DataFrame
         bars before; NaN where there are none.
     """
     frame = bars.reset_index(drop=True)
-    frame["ordinal"] = np.searchsorted(pd.DatetimeIndex(sessions), frame["date"].to_numpy())
+    frame["ordinal"] = np.searchsorted(pd.DatetimeIndex(list(sessions)), frame["date"].to_numpy())
     frame["lot"] = frame["volume"].astype(float) / frame["trades"].astype("Float64").to_numpy(float, na_value=np.nan)
     groups = frame.groupby("symbol", sort=False)
     past = groups[list(_PAST)].shift()

@@ -69,7 +69,8 @@ class Counter:
                 self._strike()
             write(copy, data)
 
-        psycopg.Copy.write = broken_write  # type: ignore[method-assign]
+        broken: Any = broken_write
+        psycopg.Copy.write = broken  # type: ignore[method-assign]
 
     def say(self, **event: Any) -> None:
         """Tell whoever watches; one write of a short line arrives whole."""

@@ -45,8 +45,7 @@ class Command(JobCommand):
         with Progress(disable=options["json"] or not sys.stderr.isatty()) as progress:
             task = progress.add_task("sessions", total=len(sessions))
             found = list(quality.findings_between(sessions, lambda done, _: progress.update(task, completed=done)))
-        told = report.as_json(found) if options["json"] else report.as_text(found)
-        self.stdout.write(json.dumps(told) if options["json"] else told)
+        self.stdout.write(json.dumps(report.as_json(found)) if options["json"] else report.as_text(found))
 
 
 def _sessions(options: dict[str, Any]) -> list[date]:

@@ -12,10 +12,11 @@ import io
 import os
 import zipfile
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from functools import cached_property
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -36,18 +37,17 @@ BLOCK_SESSIONS = 50
 _BLOCKS_KEPT = 3
 """A file that repeats an earlier session looks back across a block's edge."""
 
+_Number = TypeVar("_Number", bound=np.generic)
 
-class Rows:
+
+class Rows(Generic[_Number]):
     """One array of the past as if it were whole: an index of sessions gives that session's values."""
 
-    def __init__(self, chronicle: "Chronicle", name: str) -> None:
-        self._chronicle, self._name = chronicle, name
+    def __init__(self, chronicle: "Chronicle", array_of: Callable[[History], npt.NDArray[_Number]]) -> None:
+        self._chronicle, self._array_of = chronicle, array_of
 
-    def __getitem__(self, at: int) -> npt.NDArray[np.generic]:
-        block, row = self._chronicle.block(at // BLOCK_SESSIONS), at % BLOCK_SESSIONS
-        values: npt.NDArray[np.generic] = (
-            block.prices[self._name][row] if self._name in PRICES else getattr(block, self._name)[row]
-        )
+    def __getitem__(self, at: int) -> npt.NDArray[_Number]:
+        values: npt.NDArray[_Number] = self._array_of(self._chronicle.block(at // BLOCK_SESSIONS))[at % BLOCK_SESSIONS]
         return values
 
 
@@ -74,9 +74,9 @@ class Chronicle:
         self._incidents = sorted(incidents, key=lambda one: one.at)
         self._states: dict[int, State] = {0: first_state(market)}
         self._blocks: OrderedDict[int, History] = OrderedDict()
-        self.prices = {name: Rows(self, name) for name in PRICES}
-        self.volume, self.trades = Rows(self, "volume"), Rows(self, "trades")
-        self.delivered, self.status = Rows(self, "delivered"), Rows(self, "status")
+        self.prices = {name: self._prices(name) for name in PRICES}
+        self.volume, self.trades = Rows(self, lambda block: block.volume), Rows(self, lambda block: block.trades)
+        self.delivered, self.status = Rows(self, lambda block: block.delivered), Rows(self, lambda block: block.status)
 
     def block(self, number: int) -> History:
         """Return a block's sessions; the last few blocks stay in memory."""
@@ -90,6 +90,9 @@ class Chronicle:
     def digest(self, at: int) -> str:
         """Return what stands for all that the past up to a session follows from."""
         return self._digests[min(at, len(self._digests) - 1)]
+
+    def _prices(self, name: str) -> Rows[np.int32]:
+        return Rows(self, lambda block: block.prices[name])
 
     def _generated(self, number: int) -> History:
         known = next(block for block in range(number, -1, -1) if self._has_state(block))
@@ -138,7 +141,7 @@ class Chronicle:
         """Read a kept state; one that cannot be read is made again."""
         try:
             with np.load(io.BytesIO(path.read_bytes())) as kept:
-                values = {
+                values: dict[str, Any] = {
                     field.name: kept[field.name] if kept[field.name].ndim else float(kept[field.name])
                     for field in dataclasses.fields(State)
                 }

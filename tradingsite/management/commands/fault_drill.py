@@ -160,7 +160,7 @@ def report(outcomes: "list[Outcome]", seconds: float) -> str:
     lines.append(f"recoveries   {len(recoveries):>7,}")
     if recoveries:
         slowest = max(
-            (one for one in outcomes if one.recovery_seconds is not None), key=lambda one: one.recovery_seconds
+            (one for one in outcomes if one.recovery_seconds is not None), key=lambda one: one.recovery_seconds or 0.0
         )
         lines.append(
             f"to recover   median {statistics.median(recoveries):.2f} s,"

@@ -44,6 +44,7 @@ class Command(BaseCommand):
             With the sentence of what is wrong; the database in use is as it was then.
         """
         started = time.monotonic()
+        notes: list[str] = []
         try:
             reader = ArchiveReader(options["file"])
             restoration.check_readable(reader, connection)
@@ -51,7 +52,7 @@ class Command(BaseCommand):
             for _done in reader.check():
                 pass
             if options["verify"]:
-                done, notes = self._rehearsed(reader), []
+                done = self._rehearsed(reader)
             else:
                 done, notes = self._restored(reader, replace=options["replace"])
         except BackupError as error:
