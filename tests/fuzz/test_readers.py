@@ -84,13 +84,13 @@ def test_every_reader_is_tried():
 
 def test_the_valid_file_is_read_whole(reader, tmp_path):
     """Otherwise the damaged ones would all be refused for the same reason, and nothing tried."""
-    pack: Callable[[bytes], bytes] = {
+    packs: dict[str, Callable[[bytes], bytes]] = {
         "zip": partial(mutations.zipped, Path(reader.path).stem),
         "gz": gzip.compress,
         "parquet": as_parquet,
         "plain": bytes,
-    }[reader.packing]
-    put(reader, tmp_path, pack(reader.valid))
+    }
+    put(reader, tmp_path, packs[reader.packing](reader.valid))
     assert read(reader, tmp_path) is not None
 
 

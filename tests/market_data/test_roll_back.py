@@ -20,6 +20,7 @@ from django.db import connection, transaction
 
 from market_data import runs, trading_calendar, upkeep
 from market_data.models import MarketDay, PipelineRun, RunUndo
+from market_data.providers import DAY_COLUMNS
 from market_data.saga import SagaError, saga_of
 from market_data.state_hash import contract_hash, differences
 from ml.models import TrainedModel
@@ -196,7 +197,7 @@ def test_a_training_takes_its_model_back() -> None:
 
 @one_database
 def test_market_days_of_a_run_go_back_and_those_of_people_stay() -> None:
-    seed = pd.DataFrame(columns=list(trading_calendar.DAY_COLUMNS))
+    seed = pd.DataFrame(columns=list(DAY_COLUMNS))
     trading_calendar.record_market_days(seed, "XBOM", "r1")
     MarketDay.objects.filter(date=DAY).update(kind="special", is_session=True)
     before = list(MarketDay.objects.values())

@@ -7,7 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.utils import timezone
+from django_q.conf import Conf
 from django_q.models import OrmQ
+from django_q.tasks import async_task
 
 from market_data import saga, tasks
 from market_data.models import Heartbeat, MarketDay, PipelineRun, SourceFile
@@ -174,10 +176,10 @@ def test_a_run_whose_task_was_fetched_by_a_dead_worker_is_delivered_again(done: 
 
 
 def test_a_planned_start_whose_worker_is_silent_is_given_out_again(done: list[str], settings: Any) -> None:
-    tasks.async_task(tasks.START, "collect", [], "same day", intended=at(FRIDAY, 21).isoformat(), cluster="data")
+    async_task(tasks.START, "collect", [], "same day", intended=at(FRIDAY, 21).isoformat(), cluster="data")
     now = timezone.now()
     for seconds, given_out in ((settings.STEP_LEASE_SECONDS - 5, False), (settings.STEP_LEASE_SECONDS + 5, True)):
-        OrmQ.objects.update(lock=now - timedelta(seconds=seconds) + timedelta(seconds=tasks.Conf.RETRY))
+        OrmQ.objects.update(lock=now - timedelta(seconds=seconds) + timedelta(seconds=Conf.RETRY))
         tasks.heartbeat("data")
         assert OrmQ.objects.filter(lock__lte=timezone.now()).exists() == given_out
 

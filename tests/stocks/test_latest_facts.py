@@ -74,9 +74,9 @@ def stored_facts(rng: np.random.Generator) -> None:
         universe.record_facts(frame, day, "run_1")
 
 
-def figures(session: date, *facts: pd.DataFrame) -> pd.DataFrame:
+def figures(session: date, stated: pd.DataFrame, seen: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
     keys = pd.DataFrame({"symbol": SYMBOLS, "date": pd.Timestamp(session), "close": 100.0})
-    return dated_fundamentals(*facts, keys, empty_events(), columns=ALL_COLUMNS, provenance=True)
+    return dated_fundamentals(stated, seen, facts, keys, empty_events(), columns=ALL_COLUMNS, provenance=True)
 
 
 def test_a_day_s_figures_are_those_of_all_facts(rng):

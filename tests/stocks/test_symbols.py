@@ -83,7 +83,7 @@ def _by_hand(symbol, day, ordered):
 
 
 def _successors_by_hand(ordered):
-    latest = {}
+    latest: dict[str, str] = {}
     for old, new, _ in ordered:
         latest = {origin: new if symbol == old else symbol for origin, symbol in latest.items()}
         latest[old] = new

@@ -37,8 +37,9 @@ def _standing(bars: pd.DataFrame, today: pd.Index, before: pd.Index) -> None:
 
 def _doubled(bars: pd.DataFrame, today: pd.Index, before: pd.Index) -> None:
     """Give each symbol the bar of the next one of them."""
-    kept = bars.loc[today, [*FIGURES, "prev_close"]].copy()
-    for column in kept:
+    columns = [*FIGURES, "prev_close"]
+    kept = bars.loc[today, columns].copy()
+    for column in columns:
         bars.loc[today[::2], column] = kept.loc[today[1::2], column].array
 
 

@@ -77,7 +77,7 @@ def bars_are(sets: str, symbols: Sequence[str] = SYMBOLS, day: date = TODAY) -> 
 
 def copied(symbols: Sequence[str] = SYMBOLS, day: date = TODAY, source: date = YESTERDAY) -> None:
     """Let symbols bear the prices and volume of an earlier day again; the previous close is the day's own."""
-    names = ("open", "high", "low", "close", "adj_close", "volume", "vwap", "turnover_lakh", "trades")
+    names: tuple[str, ...] = ("open", "high", "low", "close", "adj_close", "volume", "vwap", "turnover_lakh", "trades")
     names += ("last_price", "delivered_quantity")
     old = f"(SELECT {', '.join(names)} FROM historical_data o WHERE o.symbol = t.symbol AND o.date = '{source}')"
     bars_are(f"({', '.join(names)}) = {old}", symbols, day)

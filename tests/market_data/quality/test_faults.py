@@ -1,6 +1,7 @@
 """Each fault, put into one share and into the whole market, is found by its check; nothing else blocks."""
 
 from collections.abc import Callable, Sequence
+from datetime import date, timedelta
 from typing import NamedTuple
 
 import pytest
@@ -189,8 +190,8 @@ def test_the_day_after_a_repeated_one_is_not_trusted_either() -> None:
 
 
 def test_one_bar_under_two_symbols() -> None:
-    names = ("open", "high", "low", "close", "adj_close", "volume", "vwap", "turnover_lakh", "trades", "last_price")
-    names += ("delivered_quantity",)
+    names = ["open", "high", "low", "close", "adj_close", "volume", "vwap", "turnover_lakh", "trades", "last_price"]
+    names += ["delivered_quantity"]
     other = f"(SELECT {', '.join(names)} FROM historical_data o WHERE o.symbol = '{OTHER}' AND o.date = t.date)"
     bars_are(f"({', '.join(names)}) = {other}", [ONE])
     assert found(blocking=True) == {"doubled_bar": {ONE, OTHER}}
@@ -255,7 +256,7 @@ def test_a_calendar_that_ends() -> None:
 
 
 def test_provisional_bars() -> None:
-    DailyBar.objects.filter(date=TODAY, symbol_id__in=SYMBOLS[:2]).update(status="provisional")
+    DailyBar.objects.filter(date=TODAY, symbol__symbol__in=SYMBOLS[:2]).update(status="provisional")
     assert finding("provisional_bars")["sample"] == {"count": 2}
     DailyBar.objects.filter(date=TODAY).update(status="provisional")
     assert found(blocking=True) == {"no_bars": {""}}
@@ -301,9 +302,7 @@ def test_a_list_of_events_that_ends_and_factors_that_nobody_confirms() -> None:
     assert found() == {"events_end": {""}, "unconfirmed_events": {""}}
 
 
-def date_before(days: int) -> object:
-    from datetime import timedelta
-
+def date_before(days: int) -> date:
     return TODAY - timedelta(days=days)
 
 
@@ -321,7 +320,8 @@ def test_profits_above_revenue_and_sources_that_disagree_block_nothing() -> None
 
     stored_metrics()
     change(_METRICS, "net_margin = 150", [OTHER])
-    price = DailyBar.objects.get(symbol_id=ONE, date=TODAY).close
+    price = DailyBar.objects.get(symbol__symbol=ONE, date=TODAY).close
+    assert price is not None
     ExchangeFact.objects.create(symbol=ONE, date=TODAY, market_cap=price * 2, issue_size=20_000_000, source="t")
     assert found() == {"margin_above_hundred": {""}, "sources_disagree": {ONE}}
     assert found(blocking=True) == {}

@@ -97,7 +97,8 @@ def test_two_hundred_symbol_days_of_each_fault(windows: Any) -> None:
     random = np.random.default_rng(5)
     lines, short = [], {}
     for name, inject in FAULTS.items():
-        injected, found, by = 0, 0, Counter()
+        injected, found = 0, 0
+        by: Counter[str] = Counter()
         for whole, sessions in windows:
             rows = pd.Index(random.choice(candidates(whole, sessions[-1]), SYMBOLS_A_SESSION, replace=False))
             bars = whole.loc[whole["symbol"].isin(whole.loc[rows, "symbol"])].copy()
@@ -115,7 +116,7 @@ def test_two_hundred_symbol_days_of_each_fault(windows: Any) -> None:
 
 
 def test_without_a_fault_nothing_blocks_but_real_jumps(windows: Any) -> None:
-    kept_out = Counter()
+    kept_out: Counter[str] = Counter()
     for bars, sessions in windows:
         told = evidence(bars, sessions)
         kept_out.update({check: len(symbols) for check, symbols in found_in(told).items() if symbols})

@@ -125,9 +125,10 @@ def test_many_jumps_of_a_day_are_one_finding_and_every_one_of_them_counts() -> N
 
 def test_findings_that_others_contribute_are_stored_never_block_and_go_when_they_are_over(monkeypatch: Any) -> None:
     full = [{"severity": "warning", "message": "the disk is full", "remedy": "Empty it.", "blocks": True}]
+    nothing: dict[str, dict[str, Any]] = {}
     monkeypatch.setattr(system, "_checks", {})
     quality.system_check("disk", lambda now: full)
-    quality.system_check("broken", lambda now: [{}[str(now)]])
+    quality.system_check("broken", lambda now: [nothing[str(now)]])
     validate()
     kept = list(Finding.objects.order_by("check_name").values_list("check_name", "severity", "blocks", "symbol"))
     assert kept == [("broken", "warning", False, ""), ("disk", "warning", False, "")]
