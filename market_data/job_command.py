@@ -63,10 +63,10 @@ def _check_has_bars(session: date) -> None:
     if SourceFile.objects.filter(session__lte=session).exists():
         return
     feed = provider()
-    if not feed.sessions(None, session):
-        first = min(feed.sessions(None, date.max), default=None)
-        begins = f"begin on {first}" if first else "are none"
-        raise CommandError(f"--date {session} lies before all data: the bars of {feed.name} {begins}.")
+    first = min(feed.sessions(None, date.max), default=None)
+    # Without any bars yet the run says what is missing, after it asked for it where it may.
+    if first is not None and session < first:
+        raise CommandError(f"--date {session} lies before all data: the bars of {feed.name} begin on {first}.")
 
 
 class JobCommand(BaseCommand):

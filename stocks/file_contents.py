@@ -167,7 +167,9 @@ def text_table(text: str, name: str, *, may_be_empty: bool = False) -> TextTable
     clean = _CONTROL_IN_LINE.search(text) is None
     rows, left_out, line = [], [], 1
     try:
+        # The exchange breaks a quoted column's name over two lines ("SYMBOL \n"); that loses none.
         header = [column.strip() for column in next(reader)]
+        line = reader.line_num
         _check_header(header, name)
         for fields in reader:
             if reader.line_num > line + 1:

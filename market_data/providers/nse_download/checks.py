@@ -141,7 +141,9 @@ def merged_actions(current: Path, parts: Sequence[Path], first: date, last: date
 
 
 def _actions(path: Path) -> pd.DataFrame:
-    return nse_lists.text_table(path, ("SYMBOL", "SERIES", "PURPOSE", "FACE VALUE", "EX-DATE"))
+    # Days without any action are an answer too.
+    wanted = ("SYMBOL", "SERIES", "PURPOSE", "FACE VALUE", "EX-DATE")
+    return nse_lists.text_table(path, wanted, may_be_empty=True)
 
 
 def _ex_dates(table: pd.DataFrame) -> "pd.Series":

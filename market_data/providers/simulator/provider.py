@@ -127,11 +127,10 @@ class Simulator(SourceAtHand):
     def fingerprint(self, session: date) -> SourceFingerprint:
         """Identify a session by what its content follows from, so that asking about thousands generates none.
 
-        The modification time is a digest of seed, securities and incidents up to the session, and of the session on
-        which the edition came out; the content decides.
+        The modification time is a digest of all that precedes the session and of when the edition came out.
         """
-        at = self._at(session)
-        published_at = self._editions.published_at(at, max(self._looked_at, at))
+        at, looked_at = self._there(session)
+        published_at = self._editions.published_at(at, looked_at)
         follows_from = int(hashlib.sha256(f"{self._past.digest(at)} {published_at}".encode()).hexdigest()[:15], 16)
         return SourceFingerprint(
             f"simulator:{session}", len(self.market), follows_from, lambda: as_bytes(self.bars(session).frame)
@@ -139,9 +138,7 @@ class Simulator(SourceAtHand):
 
     def bars(self, session: date) -> RawBars:
         """Return a session's bars; raises SessionNotAvailable where there is no session, or no file of it."""
-        at, looked_at = self._at(session), max(self._looked_at, self._at(session))
-        if not self._editions.lies_there(at, looked_at):
-            raise SessionNotAvailable(f"The simulated file of {session} is not there on {self._days[looked_at]}.")
+        at, looked_at = self._there(session)
         first = self._editions.is_first(at, looked_at)
         # The evening asks for the fingerprint and the bars of one session, one after the other.
         if self._latest is None or self._latest[:2] != (at, first):
@@ -355,6 +352,13 @@ class Simulator(SourceAtHand):
         if at is None:
             raise SessionNotAvailable(f"{session} is no session of the simulated market; it begins on {EPOCH}.")
         return at
+
+    def _there(self, session: date) -> tuple[int, int]:
+        """Return the index of a session whose file is there, and that of the session on which one looks."""
+        at, looked_at = self._at(session), max(self._looked_at, self._at(session))
+        if not self._editions.lies_there(at, looked_at):
+            raise SessionNotAvailable(f"The simulated file of {session} is not there on {self._days[looked_at]}.")
+        return at, looked_at
 
     def _last_at(self, day: date) -> int:
         """Return the index of the last session up to a day; -1 before the first."""
