@@ -1,15 +1,15 @@
 """The market that benchmarks work on: the simulator's, so that anybody can run them, or the real sample."""
 
 import os
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 from pathlib import Path
 
 from market_data.providers import Provider, provider
 from tests.benchmarks.place import Place
 
 _FILLED = "bench_filled"
-_REAL_LAST, _SIMULATED_LAST = date(2026, 4, 30), date(2024, 12, 31)
+_REAL_LAST = date(2026, 4, 30)
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,14 @@ class Market:
         The real sample of NSE_SAMPLE_DIR.
     symbols, sessions
         Size of the simulated one; of the real one the last `sessions` sessions are read.
+    today
+        Day of the run; a simulated market ends before it.
     """
 
     real: bool = False
     symbols: int = 2259
     sessions: int = 750
+    today: date = field(default_factory=date.today)
 
     def environment(self) -> dict[str, str]:
         """Variables that choose the provider.
@@ -50,7 +53,8 @@ class Market:
     @property
     def last(self) -> date:
         """The evening's session."""
-        return _REAL_LAST if self.real else _SIMULATED_LAST
+        # The calendar of a simulated market ends a year after its last session; the commands must find today in it.
+        return _REAL_LAST if self.real else self.source().sessions(None, self.today - timedelta(days=1))[-1]
 
     def offered(self) -> list[date]:
         """The sessions, ascending; the last one is the evening's."""
