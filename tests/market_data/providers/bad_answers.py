@@ -242,16 +242,14 @@ CSV = {
     "middle of a line": BadAnswer(sends(lambda content: content[: len(content) // 2 + 9]), "middle of a line|cut off"),
     "another table": BadAnswer(says(200, b"SYMBOL,NAME OF COMPANY\nAAA,A Limited\n"), "lacks the columns"),
     "negative prices": BadAnswer(sends(negative_prices), "could not be taken"),
-    "random bytes": BadAnswer(says(200, bytes(range(256)) * 40), "lacks the columns|cannot be read"),
+    "random bytes": BadAnswer(says(200, bytes(range(256)) * 40), "holds NUL bytes"),
     "damaged gzip": BadAnswer(
         sends(lambda content: gzip.compress(content)[:-40] + b"x" * 40, Content_Encoding="gzip"),
         "middle of a line|cut off|broke off",
     ),
     "no gzip at all": BadAnswer(sends(lambda content: content, Content_Encoding="gzip"), "broke off"),
     "gzip bomb": BadAnswer(sends(gzip_bomb, Content_Encoding="gzip"), "grows beyond"),
-    "a zip under the name of a csv": BadAnswer(
-        sends(lambda content: zipped({"a.csv": content})), "lacks the columns|cannot"
-    ),
+    "a zip under the name of a csv": BadAnswer(sends(lambda content: zipped({"a.csv": content})), "holds NUL bytes"),
 }
 
 ZIP = {
@@ -259,8 +257,8 @@ ZIP = {
     "damaged zip": BadAnswer(sends(lambda content: content[:400] + bytes(64) + content[464:]), "not a readable zip"),
     "empty zip": BadAnswer(sends(lambda _: zipped({})), "0 csv files"),
     "zip with two files": BadAnswer(sends(lambda _: zipped({"a.csv": b"a", "b.csv": b"b"})), "2 csv files"),
-    "zip bomb": BadAnswer(sends(zip_bomb), "unpacks to more"),
-    "zip in a zip": BadAnswer(sends(lambda content: zipped({"a.csv": content})), "lacks the columns|cannot be read"),
+    "zip bomb": BadAnswer(sends(zip_bomb), "holds more than 67,108,864 bytes"),
+    "zip in a zip": BadAnswer(sends(lambda content: zipped({"a.csv": content})), "holds NUL bytes"),
     "web page for a zip": BadAnswer(says(200), "not a readable zip"),
     "csv for a zip": BadAnswer(says(200, b"SYMBOL,SERIES\nA,EQ\n"), "not a readable zip"),
     "nothing for a zip": BadAnswer(says(200, b""), "not a readable zip"),
