@@ -16,7 +16,7 @@ import pandas as pd
 from django.conf import settings
 
 from market_data.models import MarketDay, RunUndo
-from market_data.providers import DAY_COLUMNS, SourceFinding, provider
+from market_data.providers import DAY_COLUMNS, provider
 from stocks import bulk
 
 IST = ZoneInfo("Asia/Kolkata")
@@ -24,7 +24,6 @@ OPEN, CLOSE = time(9, 15), time(15, 30)
 SEED_FROM = date(2016, 1, 1)
 """Official corporate actions of the sample begin here; no bars are older."""
 
-WARN_DAYS = 30
 IMPORTED = "import"
 """Sources beginning so are people's words and are not overruled by a seed."""
 
@@ -232,17 +231,6 @@ def latest_completed_session(now: datetime) -> date:
     today = _days(local.date()).get(local.date())
     over = today is not None and today.close is not None and local.time() >= today.close
     return session_on_or_before(local.date() if over else local.date() - timedelta(days=1))
-
-
-def ending_soon(as_of: date) -> list[SourceFinding]:
-    """Warn ``WARN_DAYS`` before the known market days end."""
-    last = max(_days(as_of), default=as_of)
-    if (last - as_of).days > WARN_DAYS:
-        return []
-    message = f"Market days are known until {last} only; after that no market run starts."
-    return [
-        SourceFinding("market_days", "warning", message, "Add the exchange's new holiday list with import_market_days.")
-    ]
 
 
 class _Day(NamedTuple):

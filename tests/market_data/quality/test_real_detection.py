@@ -34,17 +34,20 @@ USUAL = 0.99
 
 @pytest.fixture(scope="module")
 def windows(sample_dir: Path) -> list[tuple[pd.DataFrame, list[date]]]:
-    """Bars of ten sessions of the second half, each with those looked back at."""
+    """Bars of ten sessions of the second half, without funds, each with those looked back at."""
     with override_settings(NSE_ARCHIVE_DIR=sample_dir / "nse", NSE_ARCHIVE_SERIES="eq"):
         feed = provider("nse_archive")
         known = feed.sessions(None, date(2026, 4, 30))
         second = np.arange(len(known) // 2 + LOOKED_BACK, len(known))
         chosen = np.random.default_rng(11).choice(second, SESSIONS, replace=False)
         read = cache(lambda day: checked_bars(feed.bars(day).frame, session=day)[0])
+        listed = feed.listed_symbols(date(2026, 4, 30))
+        funds = set(listed.loc[listed["kind"].eq("fund"), "symbol"])
         found = []
         for place in sorted(chosen):
             sessions = known[place - LOOKED_BACK : place + 1]
             bars = pd.concat([read(day) for day in sessions], ignore_index=True)
+            bars = bars.loc[~bars["symbol"].isin(funds)]
             found.append((bars.sort_values(["symbol", "date"], ignore_index=True), sessions))
     return found
 

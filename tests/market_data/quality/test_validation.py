@@ -9,7 +9,7 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from market_data import ingest, quality, runs, saga_engine, trading_calendar
+from market_data import ingest, quality, runs, saga_engine
 from market_data.models import Finding, MarketDay, PipelineRun, SourceFile
 from market_data.quality import system
 from stocks.models import SymbolChange
@@ -44,16 +44,16 @@ def test_a_run_replaces_the_findings_of_the_run_before_and_a_roll_back_brings_th
     bars_are(WRONG, [ONE])
     first = validate()
     assert first.summary["symbols_blocked"] == [ONE]
-    assert rows() == [("unit_error", ONE, True)]
+    assert rows(blocks=True) == [("unit_error", ONE, True)]
     same = Finding.objects.get(check_name="unit_error")
     validate()
     assert Finding.objects.get(check_name="unit_error") == same, "the same finding stays as it is"
     bars_are(RIGHT, [ONE])
     bars_are(WRONG, [OTHER])
     third = validate()
-    assert rows() == [("unit_error", OTHER, True)]
+    assert rows(blocks=True) == [("unit_error", OTHER, True)]
     runs.roll_back(third.id, "test")
-    assert rows() == [("unit_error", ONE, True)]
+    assert rows(blocks=True) == [("unit_error", ONE, True)]
 
 
 def test_a_replay_of_an_older_session_only_tells() -> None:
@@ -68,7 +68,7 @@ def test_a_broken_day_writes_few_rows() -> None:
     bars_are(WRONG + ", delivered_quantity = volume * 2, prev_close = prev_close * 3")
     done = validate()
     assert {symbol for _, symbol, _ in rows()} == {""}
-    assert len(rows()) <= 5
+    assert len(rows()) <= len(quality.CHECKS) / 4
     assert len(done.summary["day_blocked"]) == 3
 
 
@@ -139,19 +139,12 @@ def test_findings_that_others_contribute_are_stored_never_block_and_go_when_they
 
 
 def test_a_session_that_is_over_and_not_loaded() -> None:
-    over = datetime.combine(LATER[1], datetime.min.time(), UTC) + timedelta(hours=11)
+    over = datetime.combine(LATER[2], datetime.min.time(), UTC) + timedelta(hours=11)
     (told,) = system.late_session(over)
     assert told["sample"] == {"sessions": [str(LATER[0]), str(LATER[1])]}
-    assert system.late_session(over - timedelta(days=1, hours=12)) == []
+    assert system.late_session(over - timedelta(days=2, hours=12)) == []
     MarketDay.objects.filter(date__gt=TODAY).delete()
     assert system.late_session(over)[0]["severity"] == "error"
-
-
-def test_the_calendars_own_warning_agrees_with_the_check() -> None:
-    assert trading_calendar.ending_soon(TODAY) == []
-    MarketDay.objects.filter(date__gt=TODAY + timedelta(days=20)).delete()
-    assert trading_calendar.ending_soon(TODAY)
-    assert [one["check_name"] for one in quality.findings_of(TODAY)] == ["market_days_end"]
 
 
 def said(*arguments: str) -> str:
