@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from market_data import queries, trading_calendar
+from market_data import backup_age, queries, trading_calendar
 
 FindSystemTrouble = Callable[[datetime], list[dict[str, Any]]]
 
@@ -70,3 +70,4 @@ def late_session(now: datetime) -> list[dict[str, Any]]:
 
 
 system_check("late_session", late_session)
+system_check(backup_age.CHECK, backup_age.findings)

@@ -118,11 +118,6 @@ class TestStored:
         with pytest.raises(CalendarExhausted):
             trading_calendar.next_session(date(2026, 12, 31))
 
-    def test_the_end_is_announced_thirty_days_ahead(self):
-        assert trading_calendar.ending_soon(date(2026, 11, 30)) == []
-        (warning,) = trading_calendar.ending_soon(date(2026, 12, 1))
-        assert "2026-12-31" in warning.message
-
     def test_imported_days_overrule_and_survive_a_seed(self):
         muhurat = pd.DataFrame(
             [

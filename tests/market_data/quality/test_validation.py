@@ -36,7 +36,7 @@ def validate(session: Any = TODAY) -> PipelineRun:
 
 
 def rows(**which: Any) -> list[tuple[str, str, bool]]:
-    kept = Finding.objects.filter(**which).exclude(check_name="late_session").order_by("id")
+    kept = Finding.objects.filter(**which).exclude(check_name__in=("late_session", "backup_age")).order_by("id")
     return list(kept.values_list("check_name", "symbol", "blocks"))
 
 
