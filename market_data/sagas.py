@@ -1,6 +1,6 @@
 """The sagas of collecting and computing: each step is one entry."""
 
-from market_data import backup_age, collection, computation, fundamentals_import, metrics, quality, upkeep
+from market_data import collection, computation, fundamentals_import, metrics, upkeep
 from market_data.providers import TransientProviderError
 from market_data.saga import Saga, Step, register
 
@@ -77,4 +77,3 @@ register(
     ),
     Saga("cleanup", "Cleanup", (Step("CLEANUP", upkeep.old_things, upkeep.remove_old),), needs_session=False),
 )
-quality.system_check(backup_age.CHECK, backup_age.findings)

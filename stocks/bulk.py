@@ -279,7 +279,8 @@ def _copy(cursor: CursorWrapper, table: str, frame: pd.DataFrame) -> None:
     statement = sql.SQL("COPY {table} ({columns}) FROM STDIN WITH (FORMAT csv)").format(
         table=sql.Identifier(table), columns=columns
     )
-    with cursor.copy(statement) as copy:
+    # What the database refuses is Django's error here too, as in every other write.
+    with connection.wrap_database_errors, cursor.copy(statement) as copy:
         for start in range(0, len(frame), _ROWS_A_BUFFER):
             copy.write(_csv(frame.iloc[start : start + _ROWS_A_BUFFER]))
 

@@ -106,7 +106,7 @@ def test_a_day_that_failed_a_check_has_no_picks() -> None:
 
 def test_a_finding_about_one_share_or_one_that_does_not_block_stops_nothing() -> None:
     plain: dict[str, Any] = {"run_id": "r", "session": TODAY, "severity": "error", "message": "m"}
-    Finding.objects.create(check_name="a", blocks=True, symbol="AAA", **plain)
+    Finding.objects.create(check_name="a", blocks=True, symbol="OTHER", **plain)
     Finding.objects.create(check_name="b", blocks=False, **plain)
     select()
     assert reasons() == {(0, NO_MODEL)}
