@@ -4,6 +4,7 @@ import shutil
 from collections import namedtuple
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -58,7 +59,7 @@ def test_an_old_back_up_is_told_until_there_is_a_new_one(settings: Settings, tmp
     assert found.symptoms[0].remedy
     (tmp_path / "a.zip").write_bytes(b"12345")
     summary = {"file": str(tmp_path / "a.zip"), "bytes": 5}
-    facts = {"provider_kind": "real", "started_at": NOW - timedelta(hours=5), "summary": summary}
+    facts: dict[str, Any] = {"provider_kind": "real", "started_at": NOW - timedelta(hours=5), "summary": summary}
     make_run("backup_1", job="backup", status="completed", names=(), **facts)
     assert conditions.old_backups(watch()).symptoms == []
     assert keys(conditions.old_backups(watch(NOW + timedelta(days=3)))) == ["backups:age"]
