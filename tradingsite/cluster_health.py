@@ -17,7 +17,8 @@ import psycopg
 
 from tradingsite import settings
 
-STUCK_AFTER_SECONDS = 180
+# Heartbeats are planned each minute and looked for each half: younger silence says nothing by itself.
+STUCK_AFTER_SECONDS = max(180, settings.CLUSTER_STUCK_SECONDS)
 _CONNECT_SECONDS = 5
 
 # A step of an hour keeps the only worker from its heartbeats, and renews its lease meanwhile.

@@ -81,6 +81,7 @@ def test_a_cluster_frozen_by_the_kill_of_its_idle_worker_is_freed(dev: Dev) -> N
         eventually(
             lambda: tables.execute(beat, [killed_at + noticed_after]).fetchone(), "the freed cluster's heartbeat"
         )
+        assert tables.execute("SELECT count(*) FROM troubles WHERE key = 'clusters:ml'").fetchone() == (1,)
     # A heartbeat is planned each minute and looked for each half: so much later it is overdue by the threshold.
     assert noticed_after > STUCK_SECONDS
 
