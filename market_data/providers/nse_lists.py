@@ -164,7 +164,8 @@ def listed_actions(folder: Path, told: Told | None = None) -> pd.DataFrame:
         "FACE VALUE": "face_value",
         "EX-DATE": "ex_date",
     }
-    table = text_table(path, tuple(theirs), told).loc[:, list(theirs)].rename(columns=theirs)
+    # A list of a few days may have no action: what was downloaded into an empty folder, for example.
+    table = text_table(path, tuple(theirs), told, may_be_empty=True).loc[:, list(theirs)].rename(columns=theirs)
     table = _named(table, path, told)
     table["ex_date"] = table["known_on"] = published_dates(table["ex_date"], "%d-%b-%Y")
     table["face_value"] = _figures(table["face_value"])

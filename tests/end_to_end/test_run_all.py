@@ -77,8 +77,15 @@ def test_from_an_empty_database_to_picks_and_files(folder: Path, tmp_path: Path)
     assert list(SuggestedStock.objects.values_list("strategy", "symbol").order_by("strategy", "rank")) == picks
     assert TrainedModel.objects.count() == 1
 
+    # However good the model of so small a market is: the way from findings to picks is tried with real ones.
+    TrainedModel.objects.update(status=TrainedModel.Status.ACCEPTED)
+    evenings.evening(LAST, "selection")
+    picks = list(SuggestedStock.objects.values_list("strategy", "symbol").order_by("strategy", "rank"))
+    assert picks
+
     blocked.a_wrong_bar_keeps_its_symbol_out_until_it_is_right(LAST)
     blocked.a_wrong_day_has_no_picks_until_it_is_right(LAST)
+    evenings.evening(LAST, "selection")  # so that the version before the last one has picks, too
 
     _the_next_evening_leaves_the_day_alone(folder, picks)
 
@@ -123,7 +130,7 @@ def test_a_date_that_is_no_session_is_refused_in_one_sentence(
 
 def test_a_session_before_all_files_fails_and_says_what_there_is(folder: Path) -> None:
     refused = refusal("run_pipeline", "--date=2021-12-31")
-    assert "has no bars for 2021-12-31" in refused
+    assert "2021-12-31 lies before all data: the bars of nse_archive begin on" in refused
     assert not DailyBar.objects.exists()
 
 
@@ -134,11 +141,11 @@ def test_a_missing_archive_folder_is_named(tmp_path: Path) -> None:
     assert not PipelineRun.objects.exists()
 
 
-def test_a_folder_that_went_away_after_the_first_evening_fails_the_step(folder: Path) -> None:
+def test_a_folder_that_went_away_is_named_before_a_run_begins(folder: Path) -> None:
     record_market_days(provider().market_days(LAST), provider().calendar)
     folder.rename(folder.with_name("moved"))
     assert f"{folder} is not a folder" in refusal("run_pipeline", f"--date={LAST}")
-    assert PipelineRun.objects.get().steps.get(order=0).status == "failed"
+    assert not PipelineRun.objects.exists()
 
 
 def test_a_page_instead_of_a_file_fails_the_evening_and_leaves_nothing(folder: Path) -> None:

@@ -78,7 +78,7 @@ def test_funds_are_left_out():
 def test_what_cannot_be_evaluated_is_said():
     with pytest.raises(CommandError, match="'xgboost'; there are"):
         evaluated("--estimator=xgboost")
-    with pytest.raises(CommandError, match="before the first tested 2024-12-02"):
+    with pytest.raises(CommandError, match="2024-12-02 lies after the last session of the data"):
         evaluated("--first-test=2024-12-02", "--without-forest")
 
 

@@ -41,6 +41,8 @@ class Command(BaseCommand):
         folder = options["dir"] or settings.FUNDAMENTALS_DIR
         if folder is None:
             raise CommandError("No folder is named: set FUNDAMENTALS_DIR, or pass --dir.")
+        if not Path(folder).is_dir():
+            raise CommandError(f"{folder} does not exist or is no folder; name the one with the files: --dir.")
         report = _tried(Path(folder)) if options["dry_run"] else _imported(Path(folder))
         self.stdout.write(json.dumps(report) if options["json"] else _text(report, dry_run=options["dry_run"]))
 
