@@ -23,7 +23,11 @@ from django.db import connection
 from tradingsite.embedded import EmbeddedServers
 from tradingsite.embedded_files import remove
 
-TIERS = {"real": "on the real sample (needs NSE_SAMPLE_DIR)", "crash": "kills processes and servers"}
+TIERS = {
+    "drill": "plays the fault drill for half an hour",
+    "real": "on the real sample (needs NSE_SAMPLE_DIR)",
+    "crash": "kills processes and servers",
+}
 
 _PREFIX = "nse-tests-"
 

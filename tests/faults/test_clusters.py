@@ -16,7 +16,7 @@ from tests.tradingsite.test_supervisor import Dev
 from tradingsite.embedded import DATABASE_NAMES, EmbeddedPostgres
 from tradingsite.embedded_files import remove
 
-pytestmark = [pytest.mark.crash, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.drill, pytest.mark.timeout(1500)]
 STUCK_SECONDS = 45
 PATIENCE_SECONDS = 600
 

@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 ROUNDS = 12
 
-pytestmark = [pytest.mark.crash, pytest.mark.timeout(3000)]
+pytestmark = [pytest.mark.drill, pytest.mark.timeout(3000)]
 
 
 @pytest.fixture(scope="module")
