@@ -1,7 +1,7 @@
 """Makes a back-up: everything as of one moment, whole or not at all."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +11,6 @@ import psycopg
 from django.conf import settings
 from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.migrations.recorder import MigrationRecorder
 
 from tradingsite.backup import configuration, model_files, tables
 from tradingsite.backup.archive import UNFINISHED, ArchiveWriter, BackupError
@@ -75,7 +74,9 @@ def _written(
     rows = done = 0
     with ArchiveWriter(path) as writer:
         for table in listed:
-            rows += _write_table(writer, plain, table, lambda part, base=done: report(base + part, whole))
+            for written in _write_table(writer, plain, table):
+                report(done + min(written, table.bytes), whole)
+            rows += writer.members[_member(table)]["rows"]
             done += table.bytes
         missing = model_files.write(writer, plain, settings.MODELS_DIR)
         configuration.write(writer)
@@ -84,7 +85,7 @@ def _written(
                 "made_at": at.isoformat(),
                 "market": settings.PROVIDER_KIND,
                 "versions": {"django": django.__version__, "postgresql": plain.info.server_version},
-                "migrations": sorted(MigrationRecorder(database).applied_migrations()),
+                "migrations": plain.execute("SELECT app, name FROM django_migrations ORDER BY 1, 2").fetchall(),
                 "sequences": tables.sequences(plain, [table.name for table in listed]),
                 "missing_models": missing,
             }
@@ -93,18 +94,20 @@ def _written(
     return Made(path, size, len(listed), rows, missing)
 
 
-def _write_table(
-    writer: ArchiveWriter, plain: "psycopg.Connection[Any]", table: tables.Table, report: Callable[[int], None]
-) -> int:
+def _member(table: tables.Table) -> str:
+    return f"tables/{table.name}"
+
+
+def _write_table(writer: ArchiveWriter, plain: "psycopg.Connection[Any]", table: tables.Table) -> Iterator[int]:
+    """Write a table's rows, yielding the bytes written so far."""
     rows = length = 0
-    name = f"tables/{table.name}"
-    with writer.member(name) as sink:
+    with writer.member(_member(table)) as sink:
         for block in tables.dumped(plain, table):
             sink.write(block)
             rows, length = rows + block.count(b"\n"), length + len(block)
-            report(min(length, table.bytes))
-    writer.members[name] |= {"table": table.name, "columns": table.columns, "key": table.key, "rows": rows}
-    return rows
+            yield length
+    facts = {"table": table.name, "columns": table.columns, "key": table.key, "rows": rows}
+    writer.members[_member(table)] |= facts
 
 
 def _check_room(folder: Path, wanted: int) -> None:
