@@ -220,12 +220,12 @@ def test_a_week_with_everything_in_it_goes_back_run_by_run(archive: Path, tmp_pa
             assert done[-1].status == "completed", done[-1].reason
 
     evening(None, "import_fundamentals", folder=str(tmp_path))
-    evening(day(0), "pipeline", "fill_data", "business_logic", "validation", "selection")
+    evening(day(0), "pipeline", "validation", "selection")
     assert list(split.values_list("status", flat=True)) == ["inferred"]
     evenings.publish(market, archive, day(1))
     evening(None, "symbol_master")
     evenings.publish(evenings.simulator(*events, *CORRECTED[:1]), archive, day(-3), lists=False)
-    evening(day(1), "pipeline", "validation", "selection")
+    evening(day(1), "pipeline", "selection")
     assert SymbolChange.objects.exists()
     assert "official" in split.values_list("status", flat=True)
     for run, before in zip(reversed(done), reversed(states), strict=True):
