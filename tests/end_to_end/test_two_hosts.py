@@ -23,7 +23,7 @@ from django.conf import settings
 
 from tradingsite.schedule import JOBS
 
-pytestmark = [pytest.mark.crash, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.drill, pytest.mark.timeout(1500)]
 
 HOSTS = ("alpha", "beta")
 LOADED, FIRST, SECOND = 160, date(2022, 8, 31), date(2022, 9, 1)
