@@ -94,7 +94,7 @@ def seconds(name: str, default: float, *, above_zero: bool = False) -> float:
 def address(name: str, default: str = "") -> str:
     """Return an http or https address, or empty."""
     value = text(name, default).strip()
-    if value and not re.match(r"https?://[^/\s@]+", value):
+    if value and not re.fullmatch(r"https?://[^\s@]+", value):
         raise ImproperlyConfigured(f"{name} is no address; write it like https://host.example, without a password.")
     return value
 

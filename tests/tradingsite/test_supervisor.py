@@ -139,7 +139,16 @@ def test_a_used_port_is_said_in_a_sentence(dev: Dev):
 
 
 @pytest.mark.crash
-@pytest.mark.parametrize("victim", ["gunicorn: master", "qcluster MainProcess", "valkey-server", "postgres -D"])
+@pytest.mark.parametrize(
+    "victim",
+    [
+        "gunicorn: master",
+        # Of the long tier until it is known which process of the server outlives the supervisor here.
+        pytest.param("qcluster MainProcess", marks=pytest.mark.drill),
+        "valkey-server",
+        "postgres -D",
+    ],
+)
 def test_what_is_killed_is_started_again(dev: Dev, victim: str):
     supervisor = dev.start()
     eventually(lambda: dev.child(victim), victim)
