@@ -10,8 +10,8 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -29,19 +29,13 @@ from tradingsite.alerts.conditions import stuck_cluster
 from tradingsite.alerts.troubles import record_symptoms
 from tradingsite.embedded import EmbeddedServers
 from tradingsite.embedded_files import EmbeddedServerError
+from tradingsite.single_start import await_end
 
 STUCK_AFTER = timedelta(seconds=settings.CLUSTER_STUCK_SECONDS)
 _CHECK_PROGRESS_SECONDS = min(15.0, settings.CLUSTER_STUCK_SECONDS / 4)
 _GRACE_SECONDS = 20.0
 _LONGEST_BACK_OFF_SECONDS = 60.0
-_KILL_SECONDS = 10.0
 _REVIVE_AGAIN_SECONDS = 10.0
-# Inherited by everything that is started here, so that what a killed supervisor left behind is known again.
-_MARK = "SUPERVISED_BELOW"
-
-
-class AlreadySupervisedError(Exception):
-    """Another supervisor runs in this checkout."""
 
 
 @dataclass(frozen=True)
@@ -158,11 +152,14 @@ class Child:
             self.send(self.service.reload_signal)
 
     def kill_group(self) -> None:
-        """End the program and all it started, at once."""
+        """End the program and all it started, at once; return when they hold nothing any more."""
         if self.process is not None:
+            members = [one for one in psutil.process_iter() if _group_of(one.pid) == self.process.pid]
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+            # One that is still dying holds its lock on the database's server, which then would not be stopped.
+            await_end(members)
 
 
 class Supervisor:
@@ -337,59 +334,6 @@ def release_prefetched(cluster: str) -> None:
     finally:
         if not connection.in_atomic_block:
             connection.close()  # used once in a while: one that was kept would be broken by a restart of the database
-
-
-@contextmanager
-def only_one(directory: Path, message: str) -> Iterator[None]:
-    """Hold the directory for this process, and clear away what a killed predecessor left running.
-
-    Raises
-    ------
-    AlreadySupervisedError
-        When another process holds it; with its pid and `message`.
-    """
-    import fcntl
-
-    directory.mkdir(parents=True, exist_ok=True)
-    with (directory / "supervisor.pid").open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            raise AlreadySupervisedError(
-                f"Already running in this checkout (process {file.read().strip()}): {message}"
-            ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        _end_marked(directory)
-        os.environ[_MARK] = str(directory)
-        try:
-            yield
-        finally:
-            _end_marked(directory)
-
-
-def _end_marked(directory: Path) -> None:
-    marked = []
-    for process in psutil.process_iter():
-        try:
-            if process.pid != os.getpid() and process.environ().get(_MARK) == str(directory):
-                process.kill()
-                marked.append(process)
-        except (psutil.Error, OSError):
-            continue  # ended meanwhile, or not ours
-    deadline = time.monotonic() + _KILL_SECONDS
-    while any(map(_is_alive, marked)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-
-
-def _is_alive(process: psutil.Process) -> bool:
-    """Whether it runs; an orphan's zombie, which nobody may ever collect, does not."""
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
 
 
 def _group_of(pid: int) -> int | None:

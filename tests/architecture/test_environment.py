@@ -50,7 +50,11 @@ def test_the_example_lists_every_variable_once():
 
 def test_the_environment_is_read_in_two_places_only():
     # These hand their own environment on to what they start.
-    starters = {"tradingsite/supervisor.py", "tradingsite/management/commands/psql.py"}
+    starters = {
+        "tradingsite/single_start.py",
+        "tradingsite/supervisor.py",
+        "tradingsite/management/commands/psql.py",
+    }
     found = {
         str(path)
         for path in app_files()

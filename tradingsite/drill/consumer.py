@@ -3,6 +3,7 @@
 It takes tasks from the same table, in the same way, as the queue's own processes; only its heartbeat comes oftener.
 """
 
+import gc
 import logging
 import os
 import pydoc
@@ -37,6 +38,7 @@ def forked(work: Callable[[], None]) -> int:
     if pid:
         return pid
     code = 1
+    gc.disable()  # a worker lives for seconds; its collections would copy every page that it shares with its parent
     try:
         work()
         code = 0

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field, replace
 from tradingsite.drill.injection import Injection, Place
 
 WORKERS_OF_A_CLUSTER = 2
+_DRAWS = 1000
 
 
 @dataclass(frozen=True)
 class Undisturbed:
-    """Measures of an evening that nothing disturbed: seconds, statements and COPYs of its only worker."""
+    """Measures of an undisturbed evening, or one of its jobs: seconds, statements and COPYs of its only worker."""
 
     seconds: float
     statements: int
@@ -46,6 +47,8 @@ class Fault:
         How many people press the button at once, beside the schedule.
     file_limit
         Bytes that a file of the first worker may have: beyond it its disk is full; 0 is no limit.
+    room_after
+        Seconds after the strike at which the database's disk has room again; 0 leaves it on the usual disk.
     """
 
     kind: str
@@ -56,6 +59,7 @@ class Fault:
     copies: int = 1
     triggers: int = 0
     file_limit: int = 0
+    room_after: float = 0.0
 
 
 Draw = Callable[[random.Random, Undisturbed], Fault]
@@ -68,7 +72,7 @@ def _killed_at_a_statement(rng: random.Random, usual: Undisturbed) -> Fault:
 
 
 def _killed_in_copy(rng: random.Random, usual: Undisturbed) -> Fault:
-    return Fault("worker killed inside COPY", Injection(rng.randint(1, usual.copies), "copy"))
+    return Fault("worker killed inside COPY", Injection(rng.randint(1, max(1, usual.copies)), "copy"))
 
 
 def _moment(rng: random.Random, usual: Undisturbed) -> float:
@@ -86,7 +90,7 @@ def _cluster_killed(rng: random.Random, usual: Undisturbed) -> Fault:
 def _stopped(rng: random.Random, usual: Undisturbed) -> Fault:
     """Stopped beyond its lease and woken when others are done."""
     if rng.random() < 0.3:
-        injection = Injection(rng.randint(1, usual.copies), "copy", sends=signal.SIGSTOP)
+        injection = Injection(rng.randint(1, max(1, usual.copies)), "copy", sends=signal.SIGSTOP)
     else:
         injection = Injection(rng.randint(1, usual.statements), "after", sends=signal.SIGSTOP)
     return Fault("worker stopped beyond its lease", injection)
@@ -112,6 +116,11 @@ def _disk_full(rng: random.Random, usual: Undisturbed) -> Fault:
     return Fault("disk full under the exports", file_limit=rng.randint(1, 60_000))
 
 
+def _database_disk_full(rng: random.Random, usual: Undisturbed) -> Fault:
+    room_after = rng.uniform(0.2, 2.0)
+    return Fault("disk full under PostgreSQL", at=_moment(rng, usual), strike="fill_disk", room_after=room_after)
+
+
 KINDS: dict[Draw, float] = {
     _killed_at_a_statement: 25,
     _killed_in_copy: 10,
@@ -123,6 +132,7 @@ KINDS: dict[Draw, float] = {
     _delivered_eight_times: 5,
     _triggers: 4,
     _disk_full: 5,
+    _database_disk_full: 5,
 }
 """Draw → weight."""
 
@@ -146,10 +156,20 @@ def systematic(steps: Sequence[str]) -> list[Fault]:
     return faults
 
 
-def drawn(rng: random.Random, usual: Undisturbed) -> Fault:
-    """Draw a round's fault."""
-    draw = rng.choices(list(KINDS), list(KINDS.values()))[0]
-    return draw(rng, usual)
+def drawn(rng: random.Random, usual: Undisturbed, words: str = "") -> Fault:
+    """Draw a round's fault; with words one whose kind has them.
+
+    Raises
+    ------
+    ValueError
+        When no kind has these words.
+    """
+    for _ in range(_DRAWS):
+        draw = rng.choices(list(KINDS), list(KINDS.values()))[0]
+        fault = draw(rng, usual)
+        if words in fault.kind:
+            return fault
+    raise ValueError(f"No kind of fault is called {words!r}; a report of the drill lists them.")
 
 
 def kill(pid: int) -> None:

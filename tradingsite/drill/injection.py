@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import psycopg
-from django.db import connection
+from django.db import connection, transaction
 
 from market_data.models import PipelineStep
 
@@ -54,7 +54,6 @@ class Counter:
         self._pipe = pipe
         self._step = ""
         self._commits = 0
-        self._is_written = False
 
     def install(self) -> None:
         """Begin to count on this process's connection."""
@@ -78,10 +77,6 @@ class Counter:
 
     def _statement(self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any) -> Any:
         self.statements += 1
-        if self._is_written and not connection.in_atomic_block:
-            self._is_written = False
-            if self._is_here("after commit", self._commits):
-                self._strike()
         if self._is_here("before", self.statements):
             self._strike()
         result = execute(sql, params, many, context)
@@ -89,9 +84,11 @@ class Counter:
         if text.startswith(_CLAIMS) and context["cursor"].rowcount == 1:
             self._claimed(params["id"])
         if text.startswith(_LAST_WRITE):
-            self._commits, self._is_written = self._commits + 1, True
+            self._commits += 1
             if self._is_here("before commit", self._commits):
                 self._strike()
+            if self._is_here("after commit", self._commits):
+                transaction.on_commit(self._strike)
         if self._is_here("after", self.statements):
             self._strike()
         return result

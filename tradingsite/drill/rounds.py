@@ -1,7 +1,9 @@
 """One round: a fresh evening, a fault, the end of every run, and the comparison with an evening left in peace."""
 
+import faulthandler
 import json
 import logging
+import math
 import os
 import random
 import resource
@@ -25,9 +27,11 @@ from market_data.saga import AlreadyRunning
 from tradingsite.drill import consumer, market
 from tradingsite.drill.faults import Fault, kill
 from tradingsite.drill.injection import Counter, Injection
+from tradingsite.drill.small_disk import TABLESPACE, SmallDisk
 from tradingsite.embedded import EmbeddedPostgres
 
 PATIENCE_SECONDS = 300.0
+_LOOK_AGAIN_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
@@ -44,11 +48,12 @@ class Outcome:
 
 @dataclass
 class Ground:
-    """What all rounds stand on: the server, the folders, and a connection to the server's own database."""
+    """What all rounds stand on: server, folders, a disk to fill, and a connection to the server's own database."""
 
     postgres: EmbeddedPostgres
     folder: Path
     address: str
+    disk: SmallDisk | None = None
     server: psycopg.Connection[Any] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -88,6 +93,7 @@ class Round:
         self._events: list[dict[str, Any]] = []
         self._read, self._write = os.pipe()
         self._begun = 0.0
+        self._room_at = self._look_again_at = math.inf
         self.struck_at: float | None = None
         self.ended_at = 0.0
 
@@ -97,9 +103,10 @@ class Round:
         self._multiply_tasks()
         market.forget_connection()
         self._begun = time.monotonic()
-        first = self._fault.injection
         for number in range(self._fault.workers):
-            self._start(first if number == 0 else Injection(), limit=self._fault.file_limit)
+            # Whoever of a cluster comes to the place takes the others with it.
+            is_struck = number == 0 or self._fault.strike == "kill_all"
+            self._start(self._fault.injection if is_struck else Injection(), limit=self._fault.file_limit)
         for _ in range(self._fault.triggers):
             self._workers.add(consumer.forked(_press_the_button))
         try:
@@ -116,18 +123,30 @@ class Round:
         strike_at = None if self._fault.at is None else self._begun + self._fault.at
         while self._workers or self._stopped:
             if time.monotonic() > self._begun + PATIENCE_SECONDS:
+                self._tell_where_they_are()
                 raise TimeoutError(f"the evening did not end within {PATIENCE_SECONDS:.0f} s: {_standing()}")
             self._read_events(0.01)
             if strike_at is not None and time.monotonic() >= strike_at:
                 strike_at = None
                 self.struck_at = time.monotonic()
                 getattr(self, self._fault.strike)()
+            if time.monotonic() >= self._room_at:
+                self._make_room()
+            if time.monotonic() >= self._look_again_at:
+                self._ask_again()
             self._collect()
             if not self._workers:
                 self.ended_at = self.ended_at or time.monotonic()
                 self._wake()
-                if not self._stopped:
+                if not self._stopped and (self._fault.file_limit or self._fault.room_after):
                     self._make_room()
+                    self._ask_again()
+
+    def _tell_where_they_are(self) -> None:
+        """Have who still works write its stack to the standard error."""
+        for pid in (*self._workers, *self._stopped):
+            os.kill(pid, signal.SIGUSR1)
+        time.sleep(1)
 
     def _collect(self) -> None:
         """Note who ended, and replace who was killed or stopped."""
@@ -157,17 +176,22 @@ class Round:
         for pid in self._stopped:
             os.kill(pid, signal.SIGCONT)
 
-    def _make_room(self) -> None:
+    def _ask_again(self) -> None:
         """What failed for want of room is asked for again once there is some, as a person does."""
-        if not self._fault.file_limit or self.struck_at:
-            return
+        self._look_again_at = time.monotonic() + _LOOK_AGAIN_SECONDS
         failed = list(PipelineRun.objects.filter(status=PipelineRun.Status.FAILED))
         for run in failed:
             tasks.deliver(runs.retry_failed(run.id, "drill")[0])
         market.forget_connection()
-        if failed:
-            self.struck_at, self.ended_at = time.monotonic(), 0.0
+        if failed and not self._workers:
+            self.struck_at, self.ended_at = self.struck_at or time.monotonic(), 0.0
             self._start()
+
+    def _make_room(self) -> None:
+        self._room_at = math.inf
+        if self._ground.disk is not None:
+            self._ground.disk.make_room()
+        self._look_again_at = time.monotonic()
 
     # --- what strikes from outside
     def kill_one(self) -> None:
@@ -190,11 +214,20 @@ class Round:
         """Crash the database server and start it again."""
         self._ground.crash_postgres()
 
+    def fill_disk(self) -> None:
+        """Leave the database no room, for a while."""
+        if self._ground.disk is None:
+            self.struck_at = None
+            return
+        self._ground.disk.fill()
+        self._room_at = time.monotonic() + self._fault.room_after
+
     # --- workers
     def _start(self, injection: Injection | None = None, *, limit: int = 0) -> None:
         self._workers.add(consumer.forked(lambda: self._work(injection or Injection(), limit)))
 
     def _work(self, injection: Injection, limit: int) -> None:
+        faulthandler.register(signal.SIGUSR1)
         logging.raiseExceptions = False  # a full disk takes no log either
         if limit:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
@@ -252,7 +285,8 @@ def _press_the_button() -> None:
 def played(ground: Ground, number: int, fault: Fault, template: str, jobs: int, wanted: market.State) -> Outcome:
     """Play a round in a database made anew and compare what it left."""
     begun = time.monotonic()
-    market.remake(ground.server, template)
+    is_small = fault.room_after and ground.disk is not None
+    market.remake(ground.server, template, tablespace=TABLESPACE if is_small else "pg_default")
     one = Round(ground, fault, jobs)
     try:
         one.play()

@@ -17,7 +17,8 @@ from django.utils import timezone
 from stocks.models import Publication
 from tradingsite import env
 from tradingsite.embedded import VAR_DIR, EmbeddedServers
-from tradingsite.supervisor import AlreadySupervisedError, Service, Supervisor, only_one
+from tradingsite.single_start import AlreadySupervisedError, only_one
+from tradingsite.supervisor import Service, Supervisor
 
 
 class Command(BaseCommand):

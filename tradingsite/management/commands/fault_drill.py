@@ -5,6 +5,7 @@ It works on a server and a database of its own, in a temporary folder; the user'
 
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from tradingsite.drill.small_disk import unmount
 from tradingsite.embedded import EmbeddedServers
 from tradingsite.embedded_files import remove
 
@@ -52,6 +54,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")
         parser.add_argument("--only", type=int, metavar="ROUND", help="play this round of the seed again, alone")
+        parser.add_argument("--kind", default="", metavar="WORDS", help="only faults whose name has these words")
         parser.add_argument("--inside", metavar="FOLDER", help="(used by the command itself)")
 
     def handle(self, *_: object, **options: Any) -> None:
@@ -67,6 +70,8 @@ class Command(BaseCommand):
         if options["inside"]:
             self._play(Path(options["inside"]), options)
             return
+        # Ended politely, the server is stopped and the folder is removed, as after Ctrl-C.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit("Ended."))
         folder = Path(tempfile.mkdtemp(prefix="fault-drill-"))
         try:
             with EmbeddedServers(folder, durable=False, with_valkey=False) as servers:
@@ -78,6 +83,7 @@ class Command(BaseCommand):
                 command = [sys.executable, "manage.py", "fault_drill", f"--inside={folder}", *given]
                 code = subprocess.run(command, cwd=settings.BASE_DIR, env=environment, check=False).returncode
         finally:
+            unmount(folder / "small_disk")
             remove(folder)
         if code:
             raise CommandError("The drill found a difference, or could not go on; see above.", returncode=code)
@@ -85,7 +91,7 @@ class Command(BaseCommand):
     def _play(self, folder: Path, options: dict[str, Any]) -> None:
         from tradingsite.drill.playing import Drill
 
-        drill = Drill(folder, options["symbols"], options["seed"], options["training_every"])
+        drill = Drill(folder, options["symbols"], options["seed"], options["training_every"], options["kind"])
         begun = time.monotonic()
         self.stderr.write(f"making a market of {options['symbols']} symbols and the evening to compare with …")
         usual = drill.prepare()
@@ -127,7 +133,7 @@ def _plays(drill: "Drill", options: dict[str, Any]) -> "list[Callable[[], Outcom
     return [*plays, *(partial(drill.round, number) for number in range(1, options["rounds"] + 1))]
 
 
-_PASSED_ON = ("rounds", "seed", "symbols", "training_every", "only")
+_PASSED_ON = ("rounds", "seed", "symbols", "training_every", "only", "kind")
 
 
 def _environment(folder: Path, address: str, options: dict[str, Any]) -> dict[str, str]:
