@@ -6,10 +6,20 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 import psycopg
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, InternalError, OperationalError, connection
 
-DATABASE_LOST = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
-"""What is raised when the server ends, refuses or runs out of room; COPY raises the driver's own errors."""
+DATABASE_LOST = (
+    OperationalError,
+    InterfaceError,
+    InternalError,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.InternalError,
+)
+"""What is raised when the server ends, refuses or runs out of room; COPY raises the driver's own errors.
+
+An internal error is what a process hears that was silent for too long in a transaction: its session was ended.
+"""
 
 _PAUSES_SECONDS = (0.1, 0.3, 1.0, 2.0, 4.0, 8.0, 15.0)
 

@@ -353,6 +353,7 @@ def _has_written(run: PipelineRun) -> bool:
 def _let_none_begin() -> None:
     """Keep runs from beginning until the end of the transaction; roll backs wait for one another here too."""
     with connection.cursor() as cursor:
-        # Whoever hangs here (stopped, or cut off) must not keep all others from creating runs.
-        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '5min'")
+        # Whoever hangs here (stopped, or cut off) beyond a lease must not keep all others from creating runs.
+        patience = f"{settings.STEP_LEASE_SECONDS}s"
+        cursor.execute("SELECT set_config('idle_in_transaction_session_timeout', %s, true)", [patience])
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_BEGIN_LOCK])

@@ -2,17 +2,20 @@
 
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
+from pytest_django import Settings
 
-from market_data import claims, workers
+from market_data import claims, runs, workers
 from market_data.models import PipelineRun, PipelineStep
+from market_data.reconnecting import DATABASE_LOST
 from market_data.saga import FenceLost
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -93,6 +96,34 @@ def test_a_session_that_hangs_beyond_its_lease_is_ended_and_its_writes_are_gone(
             hanging.commit()
     step.refresh_from_db()
     assert (step.status, step.fence) == ("running", 2)
+
+
+def test_a_session_that_hangs_while_it_creates_a_run_does_not_keep_others_from_it(settings: Settings) -> None:
+    settings.STEP_LEASE_SECONDS = 1
+    entered = threading.Event()
+    woken: list[BaseException] = []
+
+    def hang() -> None:
+        try:
+            with transaction.atomic():
+                runs._let_none_begin()
+                entered.set()
+                time.sleep(3)  # beyond the lease
+                PipelineRun.objects.exists()
+        except DATABASE_LOST as error:  # what a woken worker tries again after
+            woken.append(error)
+        finally:
+            connection.close()
+
+    hanging = threading.Thread(target=hang)
+    hanging.start()
+    assert entered.wait(10)
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '2500ms'")
+    runs.create_run("cleanup", None, triggered_by="test")
+    connection.close()  # and with it that setting
+    hanging.join()
+    assert len(woken) == 1
 
 
 def test_who_was_given_up_is_refused(step: PipelineStep) -> None:

@@ -13,6 +13,7 @@ import tempfile
 import time
 from argparse import ArgumentParser
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -54,6 +55,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")
         parser.add_argument("--only", type=int, metavar="ROUND", help="play this round of the seed again, alone")
+        parser.add_argument("--first", type=int, default=1, metavar="ROUND", help="begin with this round (default 1)")
         parser.add_argument("--kind", default="", metavar="WORDS", help="only faults whose name has these words")
         parser.add_argument("--inside", metavar="FOLDER", help="(used by the command itself)")
 
@@ -70,8 +72,6 @@ class Command(BaseCommand):
         if options["inside"]:
             self._play(Path(options["inside"]), options)
             return
-        # Ended politely, the server is stopped and the folder is removed, as after Ctrl-C.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit("Ended."))
         folder = Path(tempfile.mkdtemp(prefix="fault-drill-"))
         try:
             with EmbeddedServers(folder, durable=False, with_valkey=False) as servers:
@@ -81,7 +81,7 @@ class Command(BaseCommand):
                 ]
                 given += [f"--{name.replace('_', '-')}" for name in ("each_step", "json") if options[name]]
                 command = [sys.executable, "manage.py", "fault_drill", f"--inside={folder}", *given]
-                code = subprocess.run(command, cwd=settings.BASE_DIR, env=environment, check=False).returncode
+                code = _played_inside(command, environment)
         finally:
             unmount(folder / "small_disk")
             remove(folder)
@@ -101,13 +101,15 @@ class Command(BaseCommand):
         )
         plays = _plays(drill, options)
         columns = (TextColumn("rounds"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-        outcomes, begun = [], time.monotonic()
+        outcomes: list[Outcome] = []
+        begun = time.monotonic()
         with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
             bar = progress.add_task("rounds", total=len(plays))
-            for play in plays:
-                outcomes.append(play())
-                progress.advance(bar)
-                self._note(outcomes, len(plays), quiet=not progress.disable)
+            with suppress(KeyboardInterrupt):  # what was played is reported all the same
+                for play in plays:
+                    outcomes.append(play())
+                    progress.advance(bar)
+                    self._note(outcomes, len(plays), quiet=not progress.disable)
         seconds = time.monotonic() - begun
         as_json = json.dumps({"seconds": seconds, "rounds": [asdict(one) for one in outcomes]})
         self.stdout.write(as_json if options["json"] else report(outcomes, seconds))
@@ -130,10 +132,18 @@ def _plays(drill: "Drill", options: dict[str, Any]) -> "list[Callable[[], Outcom
         return [partial(drill.round, options["only"])]
     planned = drill.each_step() if options["each_step"] else []
     plays = [partial(drill.play, -place, fault, template) for place, (fault, template) in enumerate(planned, 1)]
-    return [*plays, *(partial(drill.round, number) for number in range(1, options["rounds"] + 1))]
+    return [*plays, *(partial(drill.round, number) for number in range(options["first"], options["rounds"] + 1))]
 
 
-_PASSED_ON = ("rounds", "seed", "symbols", "training_every", "only", "kind")
+def _played_inside(command: list[str], environment: dict[str, str]) -> int:
+    """Return the exit code of the process that plays; Ctrl-C and SIGTERM have it report what it has played so far."""
+    with subprocess.Popen(command, cwd=settings.BASE_DIR, env=environment, start_new_session=True) as inside:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: inside.send_signal(signal.SIGINT))
+        return inside.wait()
+
+
+_PASSED_ON = ("rounds", "seed", "symbols", "training_every", "only", "first", "kind")
 
 
 def _environment(folder: Path, address: str, options: dict[str, Any]) -> dict[str, str]:
