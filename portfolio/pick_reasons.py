@@ -23,20 +23,25 @@ class ScorePart:
 
 @dataclass(frozen=True)
 class Bound:
-    """A threshold beside the figure of the pick; `holds` is None where the figure is not known."""
+    """The thresholds on one figure beside the figure of the pick; a side without a threshold is None."""
 
     name: str
     column: str
-    is_minimum: bool
-    limit: float
+    low: float | None
+    high: float | None
     value: float | None
 
     @property
     def holds(self) -> bool | None:
-        """Return whether the figure is inside."""
+        """Return whether the figure is inside, None where it is not known."""
         if self.value is None:
             return None
-        return self.value >= self.limit if self.is_minimum else self.value <= self.limit
+        return (self.low is None or self.value >= self.low) and (self.high is None or self.value <= self.high)
+
+    @property
+    def is_count(self) -> bool:
+        """Return whether the figure is written without decimals."""
+        return self.column in ("volume", "market_cap")
 
 
 def filters() -> Filters:
@@ -64,10 +69,14 @@ def score_parts(pick: Mapping[str, Any]) -> list[ScorePart]:
 
 
 def bounds(pick: Mapping[str, Any], known: Filters) -> list[Bound]:
-    """Return the strategy's thresholds beside the figures of a pick."""
+    """Return the strategy's thresholds beside the figures of a pick, one entry a figure."""
+    lows, highs = {}, {}
+    for one in known.of(pick["strategy"]):
+        (lows if one.is_minimum else highs)[one.column] = one.value
+    columns = dict.fromkeys(one.column for one in known.of(pick["strategy"]))
     return [
-        Bound(screening.figure_name(one.column), one.column, one.is_minimum, one.value, pick.get(one.column))
-        for one in known.of(pick["strategy"])
+        Bound(screening.figure_name(column), column, lows.get(column), highs.get(column), pick.get(column))
+        for column in columns
     ]
 
 

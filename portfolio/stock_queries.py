@@ -129,6 +129,11 @@ def as_columns(frame: pd.DataFrame) -> dict[str, list[Any]]:
     return columns
 
 
+def last_change_pct(frame: pd.DataFrame) -> float | None:
+    """Return the last bar's move from the bar before in percent, None where there are no two."""
+    return float((frame["close"].iloc[-1] / frame["close"].iloc[-2] - 1) * 100) if len(frame) > 1 else None
+
+
 def past_picks(known: Profile, first: date, last: date) -> list[dict[str, Any]]:
     """Return the picks in force of a stock under any of its names, newest first."""
     found = SuggestedStock.objects.filter(symbol__in=known.symbols, date__range=(first, last))

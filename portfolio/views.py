@@ -129,7 +129,8 @@ def stock(request: HttpRequest, symbol: str) -> HttpResponse:
         "earlier": known.earlier,
         "groups": fundamentals_table.groups(known.stock),
         "picks": stock_queries.past_picks(known, last.replace(year=last.year - 5, day=min(last.day, 28)), last)[:40],
-        "recent": recent.tail(20).iloc[::-1].to_dict("records"),
+        "recent": recent.tail(20).iloc[::-1].astype(object).where(recent.notna(), None).to_dict("records"),
+        "day_change": stock_queries.last_change_pct(recent),
         "last": last,
         "longest_years": stock_queries.LONGEST_YEARS,
     }

@@ -52,6 +52,12 @@ def decimals(value: float | None, places: int = 2) -> str:
 
 
 @register.filter
+def limit(value: float) -> str:
+    """Return a threshold: grouped from a thousand on, without needless decimals below."""
+    return whole(value) if abs(value) >= 1000 else f"{value:g}".replace("-", "−")
+
+
+@register.filter
 def percent(value: float | None) -> str:
     """Return a share 0-1 as a whole percentage."""
     return _MISSING if value is None else f"{value * 100:.0f} %"

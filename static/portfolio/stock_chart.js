@@ -19,8 +19,7 @@ let place = new Map();
 let marks = [];
 let focused = -1;
 
-const charts = { price: newChart("pane-price", true), rsi: newChart("pane-rsi"), macd: newChart("pane-macd") };
-charts.macd.applyOptions({ timeScale: { visible: true } });
+const charts = { price: newChart("pane-price"), rsi: newChart("pane-rsi"), macd: newChart("pane-macd", true) };
 const series = {
   volume: charts.price.addHistogramSeries({ priceScaleId: "volume", priceFormat: { type: "volume" }, lastValueVisible: false, priceLineVisible: false }),
   candles: charts.price.addCandlestickSeries({ priceLineVisible: false, borderVisible: false }),
@@ -34,13 +33,13 @@ charts.price.priceScale("volume").applyOptions({ scaleMargins: { top: 0.8, botto
 series.rsi_14.applyOptions({ autoscaleInfoProvider: () => ({ priceRange: { minValue: 10, maxValue: 90 } }) });
 for (const level of [30, 70]) series.rsi_14.createPriceLine({ price: level, lineStyle: LineStyle.Dashed, lineWidth: 1, color: "#8a968f", axisLabelVisible: false, title: "" });
 
-function newChart(id) {
+function newChart(id, withAxis = false) {
   return createChart(document.getElementById(id), {
     autoSize: true,
     crosshair: { mode: CrosshairMode.Normal },
     localization: { locale: "en-IN", priceFormatter: (value) => rupees.format(value), dateFormat: "dd MMM yyyy" },
     rightPriceScale: { borderVisible: false, minimumWidth: 84 },
-    timeScale: { borderVisible: false, visible: id === "pane-price" ? false : undefined, rightOffset: 3 },
+    timeScale: { borderVisible: false, visible: withAxis, rightOffset: 3 },
     handleScroll: { vertTouchDrag: false },
   });
 }
