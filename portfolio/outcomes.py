@@ -99,7 +99,7 @@ def _value(bars: pd.DataFrame, day: date, column: str) -> float | None:
     moment = pd.Timestamp(day)
     if moment not in bars.index:
         return None
-    value = bars.at[moment, column]
+    value: Any = bars.at[moment, column]
     return None if pd.isna(value) else float(value)
 
 

@@ -70,7 +70,8 @@ def score_parts(pick: Mapping[str, Any]) -> list[ScorePart]:
 
 def bounds(pick: Mapping[str, Any], known: Filters) -> list[Bound]:
     """Return the strategy's thresholds beside the figures of a pick, one entry a figure."""
-    lows, highs = {}, {}
+    lows: dict[str, float] = {}
+    highs: dict[str, float] = {}
     for one in known.of(pick["strategy"]):
         (lows if one.is_minimum else highs)[one.column] = one.value
     columns = dict.fromkeys(one.column for one in known.of(pick["strategy"]))

@@ -106,7 +106,7 @@ def bars_with_indicators(symbol: str, first: date, last: date) -> pd.DataFrame:
     """
     columns = ", ".join(f"t.{name}" for name in ("rsi_14", *_LEVELS))
     frame = read_frame(
-        "SELECT h.date, h.open, h.high, h.low, h.close, coalesce(h.adj_close / h.close, 1) AS factor, h.volume, "  # type: ignore[arg-type]  # made of literals
+        "SELECT h.date, h.open, h.high, h.low, h.close, coalesce(h.adj_close / h.close, 1) AS factor, h.volume, "
         + columns
         + " FROM historical_data h LEFT JOIN technical_indicators t ON t.symbol = h.symbol AND t.date = h.date"
         " WHERE h.symbol = %s AND h.date BETWEEN %s AND %s AND h.close > 0 ORDER BY h.date",

@@ -24,7 +24,7 @@ class Plans:
         with psycopg.ClientCursor(connection.connection) as cursor:
             # A table of a test is so small that reading all of it would be the best plan.
             cursor.execute("SET enable_seqscan = off")
-            cursor.execute(f"EXPLAIN (FORMAT json) {statement}")  # type: ignore[arg-type]  # our own statements
+            cursor.execute(f"EXPLAIN (FORMAT json) {statement}")
             found: Any = cursor.fetchone()
             cursor.execute("RESET enable_seqscan")
         plan = found[0] if isinstance(found[0], list) else json.loads(found[0])

@@ -4,7 +4,7 @@ Only the files that the pages load are found, not the megabytes beside them. The
 the Python half of `lightweight-charts` opens windows on a desktop and needs libraries that are not installed here.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -37,6 +37,10 @@ def package_folder(files: PackageFiles) -> Path | None:
     return Path(places[0]) / files.folder if places else None
 
 
+# Inside the class `list` is its method.
+CheckMessages = list[CheckMessage]
+
+
 class PackageFileFinder(BaseFinder):
     """Finds the files of PACKAGES as `<prefix>/<name>`."""
 
@@ -58,7 +62,7 @@ class PackageFileFinder(BaseFinder):
                 if not utils.matches_patterns(name, list(ignore_patterns or ())):
                     yield name, storage
 
-    def check(self, **_kwargs: Any) -> Sequence[CheckMessage]:
+    def check(self, **_kwargs: Any) -> CheckMessages:
         """Name the files that are missing."""
         missing = [
             f"{files.prefix}/{name}"

@@ -5,18 +5,17 @@ import random
 import re
 from datetime import date
 
-import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth import get_user_model
 from playwright.sync_api import Page, expect
 
 from market_data.models import DailyBar, SourceFile, TechnicalIndicator
 from stocks.models import Stock
-from tests.browser.conftest import DESKTOP, PHONE
+from tests.browser.conftest import DESKTOP, PHONE, Watched
 from tests.portfolio.market import sessions
 from tests.published import SESSION, pick, publish
 
-SHARES = (
+SHARES: tuple[tuple[str, str, str, float], ...] = (
     ("RELIANCE", "Reliance Industries Limited", "Oil & Gas", 1_900_000.0),
     ("TCS", "Tata Consultancy Services Limited", "Information Technology", 1_300_000.0),
     ("INFY", "Infosys Limited", "Information Technology", 650_000.0),
@@ -49,7 +48,7 @@ def store_market() -> None:
     chance = random.Random(11)
     files = [SourceFile(session=day, name="f", size=1, mtime_ns=1, sha256="0", rows=8, rejected=0) for day in DAYS]
     SourceFile.objects.bulk_create(files)
-    closes = {symbol: _store_share(chance, symbol, *facts) for symbol, *facts in SHARES}
+    closes = {share[0]: _store_share(chance, *share) for share in SHARES}
     for session, back in ((PUBLISHED_BEFORE, -12), (SESSION, -1)):
         picks = [
             _pick(place, symbol, sector, closes[symbol][back]) for place, (symbol, _, sector, _) in enumerate(SHARES)
@@ -109,7 +108,7 @@ def _pick(place: int, symbol: str, sector: str, close: float) -> dict[str, objec
     )
 
 
-def logged_in(watched, path: str = "/") -> Page:
+def logged_in(watched: Watched, path: str = "/") -> Page:
     get_user_model().objects.create_user("asha", password=PASSWORD)
     page = watched.open(f"/login/?next={path}")
     page.get_by_label("User name").fill("asha")
@@ -170,7 +169,7 @@ def test_a_chart_shows_candles_and_the_values_under_the_pointer(opened):
     assert painted(page, "candle-up") + painted(page, "candle-down") > 500
     assert painted(page, "sma-200") > 50
     assert painted(page, "accent") > 20  # the mark of the past picks
-    last = DailyBar.objects.get(symbol_id="RELIANCE", date=SESSION)
+    last = DailyBar.objects.get(symbol__symbol="RELIANCE", date=SESSION)
     assert f"{last.close:,.2f}" in legend(page).replace(" ", "").replace("C", "C ")
     assert "Picked by" in legend(page)
     box = page.locator("#pane-price").bounding_box()
@@ -186,7 +185,7 @@ def test_a_chart_shows_candles_and_the_values_under_the_pointer(opened):
 
 def painted(page: Page, name: str) -> int:
     """How many pixels of the price chart have a colour of the palette."""
-    return page.evaluate(
+    count: int = page.evaluate(
         """(name) => {
           const probe = document.createElement("canvas").getContext("2d");
           probe.fillStyle = getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
@@ -204,6 +203,7 @@ def painted(page: Page, name: str) -> int:
         }""",
         name,
     )
+    return count
 
 
 def test_a_chart_changes_its_range_and_zooms_by_keyboard(opened):
@@ -255,21 +255,24 @@ def test_the_chart_follows_a_change_to_dark(opened):
     watched.picture("web-stock-desktop-dark", full=True)
 
 
-@pytest.mark.parametrize(("width", "scheme"), [("desktop", "light"), ("desktop", "dark"), ("phone", "light")])
-def test_no_page_shuts_anybody_out(opened, width, scheme):
+def test_no_page_shuts_anybody_out(opened):
     store_market()
-    watched = opened(viewport=DESKTOP if width == "desktop" else PHONE, color_scheme=scheme)
     found: list[str] = []
-    for name, path in PAGES.items():
-        page = watched.open(path)
-        if name == "stock":
-            ready(page)
-        found += [f"{path}: {fault}" for fault in _serious_faults(page)]
-        found += [f"{path} is too wide"] if watched.overflow() > 0 else []
-        watched.picture(f"web-{name}-{width}-{scheme}", full=True)
+    for width, scheme in (("desktop", "light"), ("desktop", "dark"), ("phone", "light")):
+        watched = opened(viewport=DESKTOP if width == "desktop" else PHONE, color_scheme=scheme)
+        for name, path in PAGES.items():
+            found += [f"{path} {width} {scheme}: {fault}" for fault in _faults_of(watched, name)]
+            watched.picture(f"web-{name}-{width}-{scheme}", full=True)
+        # The browser tells a missing page, which is one of these, as a fault.
+        watched.faults[:] = [fault for fault in watched.faults if not ("404" in fault and "NOSUCH" in fault)]
     assert found == []
-    # The browser tells a missing page, which is one of these, as a fault.
-    watched.faults[:] = [fault for fault in watched.faults if not ("404" in fault and "NOSUCH" in fault)]
+
+
+def _faults_of(watched: Watched, name: str) -> list[str]:
+    page = watched.open(PAGES[name])
+    if name == "stock":
+        ready(page)
+    return _serious_faults(page) + (["wider than the window"] if watched.overflow() > 0 else [])
 
 
 def _serious_faults(page: Page) -> list[str]:

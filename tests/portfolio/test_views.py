@@ -246,6 +246,7 @@ def test_guessing_passwords_is_stopped(client, settings):
     locked = client.post("/login/", {"username": "asha", "password": "long-enough-for-tests"})
     assert locked.status_code == 429
     assert "Too many attempts" in locked.content.decode()
+    assert "Try again in 15 minutes." in locked.content.decode()
 
 
 def test_lists_of_no_strategy_or_day_are_not_there(client):

@@ -24,7 +24,7 @@ def test_nothing_else_of_the_packages_is_served(client):
 
 
 def test_they_are_listed_for_collecting():
-    listed = {f"{storage.prefix}/{name}": storage for name, storage in PackageFileFinder().list(None)}
+    listed = {f"{getattr(storage, 'prefix', '')}/{name}": storage for name, storage in PackageFileFinder().list(None)}
     assert set(listed) == {f"{files.prefix}/{name}" for files in PACKAGES for name in files.names}
     assert all(storage.exists(name.partition("/")[2]) for name, storage in listed.items())
     assert list(PackageFileFinder().list(["*"])) == []
