@@ -63,10 +63,10 @@ def followed_list(publication: Publication) -> FollowedList:
     """Return what became of each pick of a list, from the bars of its ten sessions."""
     picks = stored_picks(publication)
     in_use = successors(date.max)
-    sessions = _sessions_from(publication.date, publication.date)[: HELD_SESSIONS + 1]
+    sessions = _from(publication.date, _sessions_from(publication.date, publication.date))[: HELD_SESSIONS + 1]
     now = [pick | {"symbol": in_use.get(pick["symbol"], pick["symbol"])} for pick in picks]
     bars = _bars([pick["symbol"] for pick in now], sessions)
-    found = outcomes(now, bars, sessions or [publication.date])
+    found = outcomes(now, bars, sessions)
     medians = tuple(_market_median(sessions, mark) for mark in MARKS)
     return FollowedList(publication, list(zip(picks, found, strict=True)), _means(found), medians, len(sessions) - 1)
 
@@ -74,9 +74,9 @@ def followed_list(publication: Publication) -> FollowedList:
 def _averages(
     publication: Publication, symbols: Sequence[str], bars: pd.DataFrame, sessions: Sequence[date]
 ) -> tuple[Average, ...]:
-    own = [day for day in sessions if day >= publication.date]
+    own = _from(publication.date, sessions)
     ours = bars.loc[bars["symbol"].isin(symbols)]
-    return _means(outcomes([{"symbol": symbol} for symbol in symbols], ours, own or [publication.date]))
+    return _means(outcomes([{"symbol": symbol} for symbol in symbols], ours, own))
 
 
 def _means(found: Sequence[Outcome]) -> tuple[Average, ...]:
@@ -85,6 +85,11 @@ def _means(found: Sequence[Outcome]) -> tuple[Average, ...]:
 
 def _sessions_from(first: date, last: date) -> list[date]:
     return market.sessions_between(first, last + timedelta(days=_HELD_DAYS))
+
+
+def _from(day: date, sessions: Sequence[date]) -> list[date]:
+    """Return a list's own session, whether its bars are stored or not, and those after it."""
+    return [day, *(session for session in sessions if session > day)]
 
 
 def _marked(days: Sequence[date], sessions: Sequence[date]) -> list[date]:

@@ -63,6 +63,15 @@ def test_a_pick_is_followed_under_its_new_name():
     assert past_lists([DAYS[0]])[0].averages[0].known == 1
 
 
+def test_a_session_whose_bars_are_not_stored_moves_no_entry():
+    store_sessions(DAYS[1:])
+    rising()
+    publish("balanced", [pick("AAA")], session=DAYS[0])
+    first = (101.0 / 101.0 - 1) * 100
+    assert past_lists([DAYS[0]])[0].averages[0].mean_pct == pytest.approx(first)
+    assert past_lists([DAYS[0]])[0].averages[2].mean_pct == pytest.approx((110.0 / 101.0 - 1) * 100)
+
+
 def test_only_lists_in_force_count():
     supersede(publish("balanced", [pick("AAA")], session=DAYS[0]))
     assert publication_dates() == []
