@@ -1,6 +1,6 @@
 """Reads of past lists and of what became of them; each page reads the bars of few symbols on few sessions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
@@ -9,7 +9,7 @@ import pandas as pd
 from django.db import connection
 
 from market_data import queries as market
-from portfolio.outcomes import HELD_SESSIONS, MARKS, Average, Outcome, average, outcomes
+from portfolio.outcomes import HELD_SESSIONS, MARKS, Average, Bar, Bars, Outcome, average, outcomes
 from stocks.bulk import read_frame
 from stocks.models import Publication
 from stocks.queries import STRATEGIES, stored_picks
@@ -44,7 +44,8 @@ def past_lists(days: Sequence[date], strategy: str = "") -> list[PastList]:
     publications = list(found.defer("picks").order_by("-date", "strategy"))
     names = _symbols_of(publications)
     sessions = _sessions_from(min(days), max(days))
-    bars = _bars(sorted({symbol for listed in names.values() for symbol in listed}), _marked(days, sessions))
+    marked = {day: _marked(day, sessions) for day in days}
+    bars = _bars({(symbol, day) for one in publications for symbol in names[one.pk] for day in marked[one.date]})
     return [PastList(one, _averages(one, names[one.pk], bars, sessions)) for one in publications]
 
 
@@ -65,18 +66,17 @@ def followed_list(publication: Publication) -> FollowedList:
     in_use = successors(date.max)
     sessions = _from(publication.date, _sessions_from(publication.date, publication.date))[: HELD_SESSIONS + 1]
     now = [pick | {"symbol": in_use.get(pick["symbol"], pick["symbol"])} for pick in picks]
-    bars = _bars([pick["symbol"] for pick in now], sessions)
+    bars = _bars({(pick["symbol"], day) for pick in now for day in sessions})
     found = outcomes(now, bars, sessions)
     medians = tuple(_market_median(sessions, mark) for mark in MARKS)
     return FollowedList(publication, list(zip(picks, found, strict=True)), _means(found), medians, len(sessions) - 1)
 
 
 def _averages(
-    publication: Publication, symbols: Sequence[str], bars: pd.DataFrame, sessions: Sequence[date]
+    publication: Publication, symbols: Sequence[str], bars: Bars, sessions: Sequence[date]
 ) -> tuple[Average, ...]:
     own = _from(publication.date, sessions)
-    ours = bars.loc[bars["symbol"].isin(symbols)]
-    return _means(outcomes([{"symbol": symbol} for symbol in symbols], ours, own))
+    return _means(outcomes([{"symbol": symbol} for symbol in symbols], bars, own))
 
 
 def _means(found: Sequence[Outcome]) -> tuple[Average, ...]:
@@ -92,13 +92,10 @@ def _from(day: date, sessions: Sequence[date]) -> list[date]:
     return [day, *(session for session in sessions if session > day)]
 
 
-def _marked(days: Sequence[date], sessions: Sequence[date]) -> list[date]:
-    """Return the sessions on which the lists of some days are opened and looked at."""
-    wanted: set[date] = set()
-    for day in days:
-        later = [session for session in sessions if session > day]
-        wanted |= {later[mark - 1] for mark in MARKS if mark <= len(later)}
-    return sorted(wanted)
+def _marked(day: date, sessions: Sequence[date]) -> list[date]:
+    """Return the sessions on which the lists of a day are opened and looked at."""
+    later = _from(day, sessions)
+    return [later[mark] for mark in MARKS if mark < len(later)]
 
 
 def _symbols_of(publications: Sequence[Publication]) -> Mapping[int, list[str]]:
@@ -113,13 +110,16 @@ def _symbols_of(publications: Sequence[Publication]) -> Mapping[int, list[str]]:
         return {key: [in_use.get(symbol, symbol) for symbol in symbols] for key, symbols in cursor.fetchall()}
 
 
-def _bars(symbols: Sequence[str], days: Sequence[date]) -> pd.DataFrame:
+def _bars(wanted: Collection[tuple[str, date]]) -> dict[tuple[str, date], Bar]:
+    """Return the bars of some symbols on some sessions, each found by the key (symbol, date)."""
     query = (
-        "SELECT symbol, date, open, high, low, close, coalesce(adj_close / close, 1) AS factor FROM historical_data"
-        " WHERE symbol = ANY(%s) AND date = ANY(%s) AND close > 0"
+        "SELECT h.symbol, h.date, h.open, h.high, h.low, h.close, coalesce(h.adj_close / h.close, 1)"
+        " FROM unnest(%s::text[], %s::date[]) AS w(symbol, date)"
+        " JOIN historical_data h ON h.symbol = w.symbol AND h.date = w.date WHERE h.close > 0 AND h.open > 0"
     )
-    found = read_frame(query, [list(symbols), list(days)], dates=("date",))
-    return found.astype(dict.fromkeys(("open", "high", "low", "close", "factor"), "float64"))
+    with connection.cursor() as cursor:
+        cursor.execute(query, [[symbol for symbol, _ in wanted], [day for _, day in wanted]])
+        return {(symbol, day): Bar(*prices) for symbol, day, *prices in cursor.fetchall()}
 
 
 def _market_median(sessions: Sequence[date], mark: int) -> float | None:

@@ -5,15 +5,27 @@ stop, which were published in the rupees of the pick's session. What is not know
 nothing is carried forward. Costs are not taken off.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final
-
-import pandas as pd
+from typing import Any, Final, NamedTuple
 
 HELD_SESSIONS: Final = 10
 MARKS: Final = (1, 5, 10)
+
+
+class Bar(NamedTuple):
+    """A session's prices as published, ₹, and the factor that brings them into today's rupees."""
+
+    open: float
+    high: float
+    low: float
+    close: float
+    factor: float
+
+
+Bars = Mapping[tuple[str, date], Bar]
+"""Bars by symbol and session."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +57,7 @@ class Outcome:
         return min(reached)[1] if reached else ""
 
 
-def outcomes(picks: Sequence[Mapping[str, Any]], bars: pd.DataFrame, sessions: Sequence[date]) -> list[Outcome]:
+def outcomes(picks: Sequence[Mapping[str, Any]], bars: Bars, sessions: Sequence[date]) -> list[Outcome]:
     """Follow the picks of one list.
 
     Parameters
@@ -53,7 +65,7 @@ def outcomes(picks: Sequence[Mapping[str, Any]], bars: pd.DataFrame, sessions: S
     picks
         Each with symbol, target_price and stop_loss (₹ of the pick's session).
     bars
-        symbol, date, open, high, low, close (₹ as published), factor (to today's rupees); of the sessions below.
+        Of the sessions below; others are not looked at.
     sessions
         The pick's session and those after it, ascending; at most the first ``HELD_SESSIONS`` after it are used.
 
@@ -63,49 +75,29 @@ def outcomes(picks: Sequence[Mapping[str, Any]], bars: pd.DataFrame, sessions: S
         In the order of `picks`.
     """
     held = list(sessions[1 : HELD_SESSIONS + 1])
-    by_symbol = {str(symbol): group.set_index("date") for symbol, group in bars.groupby("symbol")}
-    nothing = bars.head(0).set_index("date")
-    return [_outcome(pick, by_symbol.get(pick["symbol"], nothing), sessions[0], held) for pick in picks]
+    return [_outcome(pick, bars, sessions[0], held) for pick in picks]
 
 
-def _outcome(pick: Mapping[str, Any], bars: pd.DataFrame, session: date, held: list[date]) -> Outcome:
-    scale = _value(bars, session, "factor")
-    entry = _adjusted(bars, held[0], "open") if held else None
-    returns = [
-        _change(entry, _adjusted(bars, held[mark - 1], "close")) if mark <= len(held) else None for mark in MARKS
-    ]
+def _outcome(pick: Mapping[str, Any], bars: Bars, session: date, held: list[date]) -> Outcome:
+    symbol = str(pick["symbol"])
+    own = bars.get((symbol, session))
+    first = bars.get((symbol, held[0])) if held else None
+    entry = first.open * first.factor if first else None
+    after = [bars.get((symbol, held[mark - 1])) if mark <= len(held) else None for mark in MARKS]
+    known = [(day, bar) for day in held if (bar := bars.get((symbol, day)))]
+    target, stop = pick.get("target_price"), pick.get("stop_loss")
+    scale = own.factor if own else None
     return Outcome(
-        symbol=pick["symbol"],
+        symbol=symbol,
         entry=entry / scale if entry is not None and scale else None,
-        returns_pct=tuple(returns),
-        target_on=_reached(bars, held, "high", pick.get("target_price"), scale),
-        stop_on=_reached(bars, held, "low", pick.get("stop_loss"), scale),
+        returns_pct=tuple(_change(entry, bar.close * bar.factor if bar else None) for bar in after),
+        target_on=_first(known, lambda bar: bar.high * bar.factor >= target * scale) if target and scale else None,
+        stop_on=_first(known, lambda bar: bar.low * bar.factor <= stop * scale) if stop and scale else None,
     )
 
 
-def _reached(
-    bars: pd.DataFrame, held: list[date], column: str, level: float | None, scale: float | None
-) -> date | None:
-    if level is None or scale is None:
-        return None
-    for day in held:
-        price = _adjusted(bars, day, column)
-        if price is not None and (price >= level * scale if column == "high" else price <= level * scale):
-            return day
-    return None
-
-
-def _value(bars: pd.DataFrame, day: date, column: str) -> float | None:
-    moment = pd.Timestamp(day)
-    if moment not in bars.index:
-        return None
-    value: Any = bars.at[moment, column]
-    return None if pd.isna(value) else float(value)
-
-
-def _adjusted(bars: pd.DataFrame, day: date, column: str) -> float | None:
-    value, factor = _value(bars, day, column), _value(bars, day, "factor")
-    return None if value is None or factor is None else value * factor
+def _first(bars: Sequence[tuple[date, Bar]], reached: Callable[[Bar], bool]) -> date | None:
+    return next((day for day, bar in bars if reached(bar)), None)
 
 
 def _change(entry: float | None, price: float | None) -> float | None:

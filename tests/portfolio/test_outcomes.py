@@ -1,22 +1,20 @@
 """What became of picks, by hand: entry at the next open, adjusted, nothing where nothing is known."""
 
-import pandas as pd
 import pytest
 
-from portfolio.outcomes import average, outcomes
+from portfolio.outcomes import Bar, average, outcomes
 from tests.portfolio.market import sessions
 
 DAYS = sessions(12)
 
 
-def bars(symbol="AAA", closes=None, factor=1.0, skip=()):
+def bars(closes=None, until=11, skip=()):
     closes = closes or [100.0 + n for n in range(12)]
-    rows = [
-        (symbol, pd.Timestamp(day), close - 0.5, close + 1, close - 1, close, factor)
-        for day, close in zip(DAYS, closes, strict=False)
+    return {
+        ("AAA", day): Bar(close - 0.5, close + 1, close - 1, close, 1.0)
+        for day, close in zip(DAYS[: until + 1], closes, strict=False)
         if day not in skip
-    ]
-    return pd.DataFrame(rows, columns=["symbol", "date", "open", "high", "low", "close", "factor"])
+    }
 
 
 def test_entry_is_the_open_of_the_session_after():
@@ -29,7 +27,7 @@ def test_entry_is_the_open_of_the_session_after():
 
 
 def test_the_future_is_not_known():
-    known = bars().loc[lambda rows: rows["date"] <= pd.Timestamp(DAYS[5])]
+    known = bars(until=5)
     found = outcomes([{"symbol": "AAA"}], known, DAYS[:6])[0]
     assert found.returns_pct[1] is not None
     assert found.returns_pct[2] is None
@@ -48,9 +46,10 @@ def test_a_share_that_did_not_trade_has_no_entry_and_a_gap_is_not_filled():
 
 def test_a_split_between_makes_no_loss_and_moves_the_levels_along():
     whole = bars()
-    split = whole.assign(factor=1.0)
-    split.loc[:5, "factor"] = 0.5
-    split.loc[6:, ["open", "high", "low", "close"]] /= 2
+    split = {
+        (symbol, day): bar._replace(factor=0.5) if day < DAYS[6] else Bar(*(price / 2 for price in bar[:4]), 1.0)
+        for (symbol, day), bar in whole.items()
+    }
     pick = [{"symbol": "AAA", "target_price": 108.0, "stop_loss": 99.0}]
     before, after = outcomes(pick, whole, DAYS)[0], outcomes(pick, split, DAYS)[0]
     assert after.returns_pct == pytest.approx(before.returns_pct)
@@ -59,12 +58,11 @@ def test_a_split_between_makes_no_loss_and_moves_the_levels_along():
 
 def test_target_and_stop_on_one_day_leave_the_order_open():
     wide = bars(closes=[100.0] * 12)
-    wide.loc[3, ["high", "low"]] = [120.0, 80.0]
+    wide["AAA", DAYS[3]] = wide["AAA", DAYS[3]]._replace(high=120.0, low=80.0)
     pick = {"symbol": "AAA", "target_price": 110.0, "stop_loss": 90.0}
     found = outcomes([pick], wide, DAYS)[0]
     assert found.first_reached == "both"
-    early = wide.copy()
-    early.loc[2, "low"] = 85.0
+    early = wide | {("AAA", DAYS[2]): wide["AAA", DAYS[2]]._replace(low=85.0)}
     assert outcomes([pick], early, DAYS)[0].first_reached == "stop"
 
 
