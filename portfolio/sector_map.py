@@ -7,8 +7,8 @@ from typing import Final
 from portfolio.breadth import Sector
 from portfolio.tree_map import Rectangle, rectangles
 
-WIDTH: Final = 960.0
-HEIGHT: Final = 440.0
+WIDE: Final = (960.0, 440.0)
+TALL: Final = (340.0, 520.0)
 # A median move of so many percent (of the square root of the sessions) has the strongest colour.
 _STEPS: Final = (0.25, 0.75, 1.5)
 _LETTER_WIDTH: Final = 8.2
@@ -31,7 +31,7 @@ class Box:
         return self.place.width >= _SMALLEST_WITH_TEXT[0] and self.place.height >= _SMALLEST_WITH_TEXT[1]
 
 
-def sector_map(found: Sequence[Sector], horizon: int, sessions: int = 1) -> list[Box]:
+def sector_map(found: Sequence[Sector], horizon: int, sessions: int = 1, size: tuple[float, float] = WIDE) -> list[Box]:
     """Return the boxes of the sectors whose market cap is known, largest first.
 
     Parameters
@@ -42,9 +42,11 @@ def sector_map(found: Sequence[Sector], horizon: int, sessions: int = 1) -> list
         Place of the horizon among each sector's moves.
     sessions
         Its length: longer ones move further, by about the square root.
+    size
+        Width and height of the picture.
     """
     sized = [sector for sector in found if sector.market_cap_crores]
-    places = rectangles([sector.market_cap_crores or 0.0 for sector in sized], WIDTH, HEIGHT)
+    places = rectangles([sector.market_cap_crores or 0.0 for sector in sized], *size)
     return [
         _box(sector, place, sector.moves[horizon].median_pct, sessions)
         for sector, place in zip(sized, places, strict=True)
@@ -55,6 +57,11 @@ def _box(sector: Sector, place: Rectangle, move_pct: float | None, sessions: int
     letters = int((place.width - 16) / _LETTER_WIDTH)
     label = sector.name if len(sector.name) <= letters else sector.name[: max(letters - 1, 1)].rstrip() + "…"
     return Box(sector, place, shade(move_pct, sessions), label, move_pct)
+
+
+def flat_pct(sessions: int) -> float:
+    """Return the move in percent from which on a span of so many sessions has a colour."""
+    return float(_STEPS[0] * sessions**0.5)
 
 
 def shade(move_pct: float | None, sessions: int) -> str:

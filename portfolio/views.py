@@ -17,7 +17,7 @@ from portfolio import breadth, evening, fundamentals_table, history_queries, mar
 from portfolio.access import data, page, refused
 from portfolio.outcomes import HELD_SESSIONS, MARKS
 from portfolio.queries import recent_closes
-from portfolio.sector_map import sector_map
+from portfolio.sector_map import TALL, WIDE, flat_pct, sector_map
 from portfolio.sparkline import sparkline
 from stocks import queries, screening
 from stocks.filters import FiltersInvalid
@@ -172,7 +172,11 @@ def sectors(request: HttpRequest) -> HttpResponse:
         context |= {
             "sectors": found,
             "chosen": market.horizons[chosen],
-            "boxes": sector_map(found, chosen, market.horizons[chosen].sessions),
+            "maps": [
+                (name, size, sector_map(found, chosen, market.horizons[chosen].sessions, size))
+                for name, size in (("wide", WIDE), ("tall", TALL))
+            ],
+            "flat_pct": flat_pct(market.horizons[chosen].sessions),
             "whole": [breadth.moves(market.frame[one.column]) for one in market.horizons],
         }
     return _shown(request, "portfolio/sectors.html", context)
