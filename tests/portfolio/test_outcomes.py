@@ -17,6 +17,10 @@ def bars(closes=None, until=11, skip=()):
     }
 
 
+def _halved(bar):
+    return Bar(bar.open / 2, bar.high / 2, bar.low / 2, bar.close / 2, 1.0)
+
+
 def test_entry_is_the_open_of_the_session_after():
     found = outcomes([{"symbol": "AAA", "target_price": 105.0, "stop_loss": 90.0}], bars(), DAYS)[0]
     assert found.entry == 100.5
@@ -47,7 +51,7 @@ def test_a_share_that_did_not_trade_has_no_entry_and_a_gap_is_not_filled():
 def test_a_split_between_makes_no_loss_and_moves_the_levels_along():
     whole = bars()
     split = {
-        (symbol, day): bar._replace(factor=0.5) if day < DAYS[6] else Bar(*(price / 2 for price in bar[:4]), 1.0)
+        (symbol, day): bar._replace(factor=0.5) if day < DAYS[6] else _halved(bar)
         for (symbol, day), bar in whole.items()
     }
     pick = [{"symbol": "AAA", "target_price": 108.0, "stop_loss": 99.0}]

@@ -5,6 +5,7 @@ import re
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.cache import cache
+from django.test import Client
 
 from stocks.models import Stock
 from tests.portfolio.test_queries import store
@@ -235,6 +236,13 @@ def test_a_login_leads_to_no_other_site(client):
     get_user_model().objects.create_user("asha", password="long-enough-for-tests")
     entered = {"username": "asha", "password": "long-enough-for-tests", "next": "https://example.org/"}
     assert client.post("/login/", entered)["Location"] == "/"
+
+
+def test_a_form_without_its_token_is_refused_in_a_sentence():
+    response = Client(enforce_csrf_checks=True).post("/login/", {"username": "asha", "password": "x"})
+    assert response.status_code == 403
+    assert "This form was open for too long" in response.content.decode()
+    assert "style=" not in response.content.decode()
 
 
 def test_guessing_passwords_is_stopped(client, settings):
