@@ -140,7 +140,7 @@ def stock(request: HttpRequest, symbol: str) -> HttpResponse:
 @data
 def stock_bars(request: HttpRequest, symbol: str) -> HttpResponse:
     """Answer a stock's bars, indicators and past picks of a range of dates, column by column."""
-    known = stock_queries.profile(symbol)
+    known = stock_queries.profile(symbol) or stock_queries.profile(stock_queries.symbol_in_use(symbol) or "")
     if known is None:
         return refused(404, "not_found", f"There is no stock {symbol[:50]!r}.")
     latest = known.stock.last_seen or timezone.localdate()
@@ -150,11 +150,11 @@ def stock_bars(request: HttpRequest, symbol: str) -> HttpResponse:
         return refused(400, "bad_request", str(error))
     body = {
         "success": True,
-        "symbol": symbol,
+        "symbol": known.stock.symbol,
         "from": first,
         "to": last,
         "scale": "rupees of the latest session: adjusted for splits and bonuses",
-        "bars": stock_queries.as_columns(stock_queries.bars_with_indicators(symbol, first, last)),
+        "bars": stock_queries.as_columns(stock_queries.bars_with_indicators(known.stock.symbol, first, last)),
         "picks": stock_queries.past_picks(known, first, last),
     }
     return JsonResponse(body, headers={"Cache-Control": "no-cache, private"})

@@ -74,6 +74,8 @@ def test_the_endpoint_answers_bars_and_picks_of_any_name(client):
     publish("balanced", [pick("OLD")], session=DAYS[1])
     publish("growth", [pick("OTHER")], session=DAYS[1])
     body = client.get("/stocks/NEW/bars.json").json()
+    assert client.get("/stocks/OLD/bars.json").json() == body
+    assert body["symbol"] == "NEW"
     assert body["bars"]["time"] == [day.isoformat() for day in DAYS]
     assert [(one["date"], one["strategy"]) for one in body["picks"]] == [(DAYS[1].isoformat(), "balanced")]
 
