@@ -92,6 +92,12 @@ def unresolved_failures(limit: int = 5) -> list[RunState]:
     return _states(newer[:limit])
 
 
+def newest_runs(session: date, jobs: Iterable[str]) -> dict[str, RunState]:
+    """Return the newest run of each job for a session; a job without one is left out."""
+    found = PipelineRun.objects.filter(job__in=list(jobs), session=session).prefetch_related("steps")
+    return {run.job: _state(run) for run in found.order_by("sequence")}
+
+
 def _states(runs: Iterable[PipelineRun]) -> list[RunState]:
     return [_state(run) for run in runs]
 

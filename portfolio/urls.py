@@ -1,12 +1,43 @@
 """Addresses of the web pages."""
 
-from django.urls import path
+from datetime import date
+
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import path, register_converter
 
 from portfolio import views
 
 app_name = "portfolio"
 
+
+class DayConverter:
+    """A day in an address, such as 2026-04-30."""
+
+    regex = r"\d{4}-\d{2}-\d{2}"
+
+    def to_python(self, value: str) -> date:
+        """Return the day; a text that is none matches no address."""
+        return date.fromisoformat(value)
+
+    def to_url(self, value: date) -> str:
+        """Return the day as the address writes it."""
+        return value.isoformat()
+
+
+register_converter(DayConverter, "day")
+
 urlpatterns = [
-    path("", views.picks, name="picks"),
+    path("", views.dashboard, name="dashboard"),
+    path("picks/", views.picks, name="picks"),
+    path("stocks/", views.stocks, name="stocks"),
+    path("stocks/<str:symbol>/", views.stock, name="stock"),
+    path("stocks/<str:symbol>/bars.json", views.stock_bars, name="stock-bars"),
+    path("sectors/", views.sectors, name="sectors"),
+    path("history/", views.history, name="history"),
+    path("history/<day:day>/<str:strategy>/", views.past_list, name="past-list"),
+    path("strategies/", views.strategies, name="strategies"),
+    path("status/", views.status, name="status"),
     path("state/", views.run_state, name="run-state"),
+    path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
 ]

@@ -331,6 +331,8 @@ class SuggestedStock(models.Model):
         indexes = (
             models.Index(fields=("-date",), name="idx_daily_suggested_date"),
             models.Index(fields=("-ml_prediction_score",), name="idx_daily_suggested_ml_score"),
+            # A share's page looks its past picks up.
+            models.Index(fields=("symbol", "-date"), name="idx_daily_suggested_symbol"),
         )
 
     def __str__(self) -> str:

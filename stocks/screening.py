@@ -18,6 +18,7 @@ it. A share picked the session before stays until it falls below rank 100: less 
 noise.
 """
 
+import re
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -180,14 +181,14 @@ def passing(frame: pd.DataFrame, filters: Filters, strategy: str) -> Screened:
     """
     rule = STRATEGIES[strategy]
     required = [*_ALWAYS_REQUIRED, *rule.required]
-    failed = {f"no {_name(column)}": frame[column].isna() for column in required}
+    failed = {f"no {figure_name(column)}": frame[column].isna() for column in required}
     skipped: dict[str, pd.Series] = {}
     for threshold in filters.of(strategy):
         value = frame[threshold.column].astype(float)
         beyond = value < threshold.value if threshold.is_minimum else value > threshold.value
         failed[f"{threshold.key} {threshold.value:g}"] = beyond
         if threshold.column not in required:
-            skipped[_name(threshold.column)] = value.isna()
+            skipped[figure_name(threshold.column)] = value.isna()
     failures = _listed(frame.index, failed)
     counts = {key: int(where.sum()) for key, where in failed.items() if where.any()}
     return Screened(failures == "", failures, _listed(frame.index, skipped), counts)
@@ -284,6 +285,16 @@ def _reasons(picks: pd.DataFrame, parts: pd.DataFrame, strategy: str, passed: in
     return texts
 
 
+def stated_parts(reason: str, strategy: str) -> dict[str, float]:
+    """Read the parts of a pick's score, 0-1, back out of its reason; what the reason does not state is left out."""
+    found: dict[str, float] = {}
+    for name in STRATEGIES[strategy].parts:
+        stated = re.search(rf"(?:score [01]\.\d\d from|,) {re.escape(name)} ([01]\.\d\d)(?=[,.])", reason)
+        if stated:
+            found[name] = float(stated[1])
+    return found
+
+
 def _listed(index: pd.Index, marks: Mapping[str, pd.Series]) -> pd.Series:
     """For each row the names whose mark is set, comma-separated."""
     text = pd.Series("", index=index, dtype=object)
@@ -292,5 +303,6 @@ def _listed(index: pd.Index, marks: Mapping[str, pd.Series]) -> pd.Series:
     return text.str.removesuffix(", ")
 
 
-def _name(column: str) -> str:
+def figure_name(column: str) -> str:
+    """Return a column as readers know it."""
     return _NAMES.get(column, column)

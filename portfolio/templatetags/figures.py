@@ -1,9 +1,12 @@
 """How figures are written on the pages. A missing value is a dash, never 0."""
 
+from collections.abc import Callable
+from typing import Any, Final
+
 from django import template
 
 register = template.Library()
-_MISSING = "–"
+_MISSING: Final = "–"
 
 
 @register.filter
@@ -11,14 +14,35 @@ def rupees(value: float | None) -> str:
     """Return an amount with the Indian grouping of digits: 1234567.5 is ₹12,34,567.50."""
     if value is None:
         return _MISSING
-    whole, _, paise = f"{abs(value):.2f}".partition(".")
-    head, tail = whole[:-3], whole[-3:]
+    integer, _, paise = f"{abs(value):.2f}".partition(".")
+    sign = "−" if value < 0 else ""
+    return f"{sign}₹{_grouped(integer)}.{paise}"
+
+
+@register.filter
+def crores(value: float | None) -> str:
+    """Return an amount of ₹ crore, whole from a hundred on: 1658000 is ₹16,58,000 cr."""
+    if value is None:
+        return _MISSING
+    text = _grouped(f"{value:.0f}") if abs(value) >= 100 else f"{value:.2f}"
+    return f"₹{text} cr"
+
+
+@register.filter
+def whole(value: float | None) -> str:
+    """Return a count with the Indian grouping of digits."""
+    if value is None:
+        return _MISSING
+    return ("−" if value < 0 else "") + _grouped(f"{abs(value):.0f}")
+
+
+def _grouped(digits: str) -> str:
+    head, tail = digits[:-3], digits[-3:]
     groups: list[str] = []
     while head:
         head, group = head[:-2], head[-2:]
         groups.insert(0, group)
-    sign = "−" if value < 0 else ""
-    return f"{sign}₹{','.join([*groups, tail])}.{paise}"
+    return ",".join([*groups, tail])
 
 
 @register.filter
@@ -28,9 +52,45 @@ def decimals(value: float | None, places: int = 2) -> str:
 
 
 @register.filter
+def limit(value: float) -> str:
+    """Return a threshold: grouped from a thousand on, without needless decimals below."""
+    return whole(value) if abs(value) >= 1000 else f"{value:g}".replace("-", "−")
+
+
+@register.filter
 def percent(value: float | None) -> str:
     """Return a share 0-1 as a whole percentage."""
     return _MISSING if value is None else f"{value * 100:.0f} %"
+
+
+@register.filter
+def pct(value: float | None) -> str:
+    """Return percent with one decimal, as a ratio is written."""
+    return _MISSING if value is None else f"{'−' if value < 0 else ''}{abs(value):.1f} %"
+
+
+@register.filter
+def change(value: float | None) -> str:
+    """Return a move in percent with its sign."""
+    if value is None:
+        return _MISSING
+    rounded = round(value, 2)
+    sign = "−" if rounded < 0 else "+" if rounded > 0 else ""
+    return f"{sign}{abs(rounded):.2f} %"
+
+
+@register.filter
+def tone(value: float | None) -> str:
+    """Return the class of a move's colour: up, down, or none."""
+    if value is None or round(value, 2) == 0:
+        return ""
+    return "up" if value > 0 else "down"
+
+
+@register.filter
+def styled(value: Any, style: str) -> str:
+    """Return a figure in a named style; see `fundamentals_table`."""
+    return _STYLES[style](value)
 
 
 @register.filter
@@ -38,8 +98,8 @@ def from_price(level: float | None, price: float | None) -> str:
     """Return how far a level lies from a price, in percent with its sign."""
     if level is None or not price:
         return ""
-    change = (level / price - 1) * 100
-    return f"{'−' if change < 0 else '+'}{abs(change):.1f} %"
+    distance = (level / price - 1) * 100
+    return f"{'−' if distance < 0 else '+'}{abs(distance):.1f} %"
 
 
 @register.filter
@@ -49,6 +109,28 @@ def hundredths(value: float | None) -> int:
 
 
 @register.filter
+def at(items: Any, place: int) -> Any:
+    """Return the item of a sequence at a place."""
+    return items[place]
+
+
+@register.filter
+def times(value: float | None, factor: float | None) -> float | None:
+    """Return a product, None where a factor is missing."""
+    return None if value is None or factor is None else value * factor
+
+
+@register.filter
 def wording(value: str | None) -> str:
     """Return a constant such as STRONG_BUY as words."""
     return (value or _MISSING).replace("_", " ").capitalize()
+
+
+_STYLES: Final[dict[str, Callable[[Any], str]]] = {
+    "rupees": rupees,
+    "crores": crores,
+    "whole": whole,
+    "plain": decimals,
+    "pct": pct,
+    "text": wording,
+}

@@ -152,9 +152,9 @@ def test_the_image_leaves_out_secrets_data_and_what_only_development_needs():
     ignored = (ROOT / ".dockerignore").read_text().split()
     assert {".env*", ".git*", ".venv", "var", "logs", "exports", "tests"} <= set(ignored)
     recipe = (ROOT / "Dockerfile").read_text()
-    assert "['dependencies']" in recipe
-    assert "--constraint requirements.txt" in recipe
-    assert "optional-dependencies" not in recipe
+    assert "--constraint requirements.txt --requirement pyproject.toml" in recipe
+    assert "--extra" not in recipe
+    assert "--all-extras" not in recipe
 
 
 @pytest.mark.parametrize("name", ["data_scheduler", "ml_scheduler"])

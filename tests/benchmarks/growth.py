@@ -27,7 +27,10 @@ import psutil
 SESSIONS_A_YEAR = 250
 EVENING_JOBS = ("pipeline", "fill_data", "business_logic", "validation", "training", "selection", "csv_export")
 BIG_TABLES = ("historical_data", "technical_indicators")
-PAGES = ("/", "/api/suggested-stocks/?strategy=balanced", "/admin/market_data/dailybar/", "/admin/market_data/")
+PAGES = (
+    *("/", "/picks/", "/sectors/", "/history/", "/api/suggested-stocks/?strategy=balanced"),
+    *("/admin/market_data/dailybar/", "/admin/market_data/"),
+)
 
 
 def main() -> None:

@@ -87,10 +87,10 @@ def test_the_picks_are_readable_everywhere(opened, scheme, width):
     make_run(status="completed", done=6, ended_at="2026-04-30T15:42:10Z")
     options = {"viewport": WINDOWS[width]}
     watched = opened(color_scheme=scheme, **options)
-    page = watched.open("/")
+    page = watched.open("/picks/")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Picks for Monday 4 May 2026")
     expect(page.get_by_text("Simulated market.")).to_be_visible()
-    expect(page.locator("tbody")).to_have_count(8)
+    expect(page.locator(".picks > tbody")).to_have_count(8)
     expect(page.locator("svg.spark polyline")).to_have_count(8)
     assert watched.overflow() <= 0
     watched.picture(f"picks-{width}-{scheme}", full=width != "phone")
@@ -98,14 +98,14 @@ def test_the_picks_are_readable_everywhere(opened, scheme, width):
 
 def test_an_empty_system_says_what_to_do(opened):
     watched = opened()
-    expect(watched.open("/").get_by_role("heading", name="Nothing has been collected yet")).to_be_visible()
+    expect(watched.open("/picks/").get_by_role("heading", name="Nothing has been collected yet")).to_be_visible()
     watched.picture("empty-desktop")
 
 
 def test_the_first_run_is_followed_to_its_picks_without_a_reload(opened):
     run = make_run(progress=0.2)
     watched = opened(viewport=PHONE)
-    page = watched.open("/")
+    page = watched.open("/picks/")
     expect(page.get_by_text("The first picks are on their way")).to_be_visible()
     watched.picture("first-run-phone")
     PipelineStep.objects.filter(run=run, name="HISTORICAL_DATA").update(progress=0.83, log_lines=["Read 415 of 500"])
@@ -113,7 +113,7 @@ def test_the_first_run_is_followed_to_its_picks_without_a_reload(opened):
     expect(page.locator("#state .steps li.running")).to_contain_text("83 %")
     watched.picture("first-run-later-phone")
     market()
-    expect(page.locator("tbody")).to_have_count(8, timeout=15_000)
+    expect(page.locator(".picks > tbody")).to_have_count(8, timeout=15_000)
     assert watched.overflow() <= 0
 
 
@@ -121,7 +121,7 @@ def test_a_list_that_is_read_is_not_torn_away_by_a_new_one(opened):
     market()
     make_run(job="selection", names=("RANK", "PUBLISH"), done=1)
     watched = opened()
-    page = watched.open("/")
+    page = watched.open("/picks/")
     expect(page.locator("#news")).to_be_hidden()
     from stocks.models import Publication
 
@@ -147,7 +147,7 @@ def test_a_failure_and_what_waits_are_told(opened):
         names=("FILL",),
     )
     watched = opened()
-    page = watched.open("/")
+    page = watched.open("/picks/")
     expect(page.get_by_text("The file of 2026-04-30 is truncated")).to_be_visible()
     expect(page.get_by_text("Waits for pipeline of the same session")).to_be_visible()
     watched.picture("failed-run-desktop")
@@ -157,7 +157,7 @@ def test_an_abstention_shows_its_reason(opened):
     market(("growth",))
     publish("balanced", [], reason="Validation failed: 41 % of the bars of 2026-04-30 are missing.")
     watched = opened(color_scheme="dark")
-    page = watched.open("/")
+    page = watched.open("/picks/")
     expect(page.get_by_text("41 % of the bars")).to_be_visible()
     watched.picture("abstention-desktop-dark")
 
@@ -165,7 +165,7 @@ def test_an_abstention_shows_its_reason(opened):
 def test_a_server_that_went_away_is_said_and_forgotten_when_it_is_back(opened):
     make_run()
     watched = opened()
-    page = watched.open("/")
+    page = watched.open("/picks/")
     page.route("**/state/", lambda route: route.fulfill(status=503, body="busy"))
     expect(page.get_by_text("The server does not answer")).to_be_visible(timeout=15_000)
     page.unroute("**/state/")
@@ -177,14 +177,14 @@ def test_a_server_that_went_away_is_said_and_forgotten_when_it_is_back(opened):
 def test_without_scripts_it_is_whole_and_refreshes_itself(opened):
     market()
     watched = opened(java_script_enabled=False)
-    page = watched.open("/?strategy=balanced")
-    expect(page.locator("tbody")).to_have_count(8)
+    page = watched.open("/picks/?strategy=balanced")
+    expect(page.locator(".picks > tbody")).to_have_count(8)
     assert 'http-equiv="refresh"' in page.content()
 
 
 def test_it_works_by_keyboard(opened):
     market(("balanced", "growth"))
-    page = opened().open("/")
+    page = opened().open("/picks/")
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     growth = page.get_by_role("link", name="Growth")

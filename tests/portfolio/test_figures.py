@@ -38,3 +38,32 @@ def test_a_bar_stays_in_its_track(value, length):
 
 def test_constants_become_words():
     assert figures.wording("STRONG_BUY") == "Strong buy"
+
+
+@pytest.mark.parametrize(("value", "text"), [(None, "–"), (1.234, "+1.23 %"), (-0.5, "−0.50 %"), (0.001, "0.00 %")])
+def test_moves_have_their_sign(value, text):
+    assert figures.change(value) == text
+
+
+@pytest.mark.parametrize(("value", "name"), [(None, ""), (0.001, ""), (0.01, "up"), (-0.01, "down")])
+def test_only_a_move_has_a_colour(value, name):
+    assert figures.tone(value) == name
+
+
+@pytest.mark.parametrize(
+    ("style", "text"),
+    [("rupees", "₹1,234.50"), ("crores", "₹1,234 cr"), ("whole", "1,234"), ("plain", "1234.50"), ("pct", "1234.5 %")],
+)
+def test_each_style_has_its_unit_and_its_dash(style, text):
+    assert figures.styled(1234.5, style) == text
+    assert figures.styled(None, style) == "–"
+
+
+@pytest.mark.parametrize(("value", "text"), [(100000.0, "1,00,000"), (0.5, "0.5"), (-50.0, "−50"), (2.0, "2")])
+def test_thresholds_are_written_short(value, text):
+    assert figures.limit(value) == text
+
+
+def test_a_product_with_something_missing_is_missing():
+    assert figures.times(2.0, 0.5) == 1.0
+    assert figures.times(None, 0.5) is None

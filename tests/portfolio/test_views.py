@@ -1,10 +1,11 @@
-"""The page of picks and the state of the run."""
+"""The page of picks, the start page, the login, and the state of the run."""
 
 import re
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.cache import cache
+from django.test import Client
 
 from stocks.models import Stock
 from tests.portfolio.test_queries import store
@@ -12,6 +13,7 @@ from tests.published import SESSION, pick, publish
 from tests.runs import make_run
 
 pytestmark = pytest.mark.django_db
+PAGES = ("/", "/picks/", "/stocks/", "/sectors/", "/history/", "/strategies/", "/status/")
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +21,7 @@ def _empty_cache():
     cache.clear()
 
 
-def page(client, address="/"):
+def page(client, address="/picks/"):
     response = client.get(address)
     assert response.status_code == 200
     return response.content.decode()
@@ -43,16 +45,16 @@ def test_a_pick_is_shown_with_everything_it_rests_on(client):
 def test_each_strategy_has_its_own_tab_and_list(client):
     publish("balanced", [pick("AAA")])
     publish("growth", [pick("BBB"), pick("CCC")])
-    html = page(client, "/?strategy=growth")
+    html = page(client, "/picks/?strategy=growth")
     assert "BBB" in html
     assert "AAA" not in html
     assert re.search(r'href="\?strategy=growth" aria-current="page">Growth <span class="count">2<', html)
-    assert client.get("/?strategy=lottery").status_code == 404
+    assert client.get("/picks/?strategy=lottery").status_code == 404
 
 
 def test_a_missing_figure_is_a_dash(client):
     publish("value", [pick("AAA", target_price=None, stop_loss=None, ml_confidence=None, sector=None, reason=None)])
-    html = page(client, "/?strategy=value")
+    html = page(client, "/picks/?strategy=value")
     assert "–" in html
     assert "None" not in html
 
@@ -129,28 +131,34 @@ def test_a_new_publication_changes_what_the_state_names(client):
 
 def test_in_production_reading_needs_a_login(client, settings):
     settings.READING_NEEDS_LOGIN = True
-    assert client.get("/")["Location"].startswith("/admin/login/?next=/")
-    assert client.get("/state/").status_code == 401
+    for address in PAGES:
+        assert client.get(address)["Location"].startswith("/login/?next=/")
+    for address in ("/state/", "/stocks/AAA/bars.json"):
+        assert client.get(address).status_code == 401
+        assert client.get(address).json()["error"]["code"] == "not_authenticated"
     client.force_login(get_user_model().objects.create_user("asha"))
-    assert client.get("/").status_code == 200
-    assert client.get("/state/").status_code == 200
+    for address in (*PAGES, "/state/"):
+        assert client.get(address).status_code == 200
 
 
-@pytest.mark.parametrize("address", ["/", "/state/"])
+@pytest.mark.parametrize("address", [*PAGES, "/state/", "/stocks/AAA/bars.json"])
 def test_pages_are_only_read(client, address):
     assert client.post(address).status_code == 405
 
 
-def test_no_inline_style_script_or_foreign_host(client):
+@pytest.mark.parametrize("address", [*PAGES, "/stocks/AAA/", "/history/2026-04-30/balanced/", "/login/", "/nothing/"])
+def test_no_inline_style_script_or_foreign_host(client, address):
     make_run()
     store("AAA", [(1.0, 1.0), (2.0, 2.0)])
+    Stock.objects.update(kind="share", last_seen=SESSION, sector="Realty", market_cap=10.0)
     publish("balanced", [pick("AAA")])
-    response = client.get("/")
+    response = client.get(address)
     html = response.content.decode()
     assert "style=" not in html
     assert "<style" not in html
+    assert not re.search(r"\son[a-z]+=", html)
     assert re.findall(r"<script(?![^>]*\ssrc=)", html) == []
-    assert re.findall(r'(?:src|href)="(?:https?:)?//', html) == []
+    assert re.findall(r'<(?:script|link|img)[^>]*(?:src|href)="(?:https?:)?//', html) == []
     policy = response["Content-Security-Policy"]
     assert "unsafe" not in policy
     assert "default-src 'self'" in policy
@@ -159,7 +167,7 @@ def test_no_inline_style_script_or_foreign_host(client):
 def test_a_page_of_fifty_is_a_handful_of_queries(client, django_assert_max_num_queries):
     publish("balanced", [pick(f"S{n}") for n in range(50)])
     page(client)
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(11):
         page(client)
 
 
@@ -167,3 +175,89 @@ def test_an_unknown_address_is_a_page_of_ours(client):
     response = client.get("/nothing/")
     assert response.status_code == 404
     assert "There is nothing here" in response.content.decode()
+
+
+def test_the_list_is_filtered_and_sorted_as_asked(client):
+    listed = [
+        pick("AAA", sector="Realty", predicted_return=1.0),
+        pick("BBB", sector="Banks", predicted_return=3.0),
+        pick("CCC", sector="Banks", predicted_return=2.0),
+    ]
+    publish("balanced", listed)
+    symbols = re.compile(r'class="symbol" href="/stocks/(\w+)/"')
+    assert symbols.findall(page(client)) == ["AAA", "BBB", "CCC"]
+    assert symbols.findall(page(client, "/picks/?sort=return")) == ["BBB", "CCC", "AAA"]
+    html = page(client, "/picks/?sector=Banks")
+    assert symbols.findall(html) == ["BBB", "CCC"]
+    assert "2 of 3 picks" in html
+    assert symbols.findall(page(client, "/picks/?search=aaa")) == ["AAA"]
+    assert "No pick fits" in page(client, "/picks/?search=%3Cscript%3E")
+    assert symbols.findall(page(client, "/picks/?sort=lottery")) == ["AAA", "BBB", "CCC"]
+
+
+def test_a_pick_is_explained_by_parts_and_thresholds(client):
+    reason = "Balanced (x): place 1 of 9 that passed, score 0.81 from prediction 0.78, safety 0.88, confidence 0.85."
+    publish("balanced", [pick("AAA", reason=reason)])
+    html = page(client)
+    assert "Safety" in html
+    assert "30 to 70" in html  # RSI
+    assert "at most 50" in html  # P/E
+    assert "not known" in html  # no facts of the session: volume
+
+
+def test_thresholds_that_cannot_be_read_do_not_hide_the_list(client, settings, tmp_path):
+    settings.STOCK_FILTERS_FILE = tmp_path / "missing.yaml"
+    publish("balanced", [pick("AAA")])
+    assert "AAA" in page(client)
+    assert "cannot be read" in page(client, "/strategies/")
+
+
+def test_strategies_show_their_formula_and_thresholds(client):
+    html = page(client, "/strategies/")
+    assert "<strong>0.45</strong> × prediction + <strong>0.25</strong> × safety" in html
+    assert "at most 80" in html  # growth's own P/E
+
+
+def test_who_is_no_staff_logs_in_and_out(client, settings):
+    settings.READING_NEEDS_LOGIN = True
+    get_user_model().objects.create_user("asha", password="long-enough-for-tests")
+    asked = client.get("/picks/")
+    entered = {"username": "asha", "password": "long-enough-for-tests", "next": "/picks/"}
+    assert client.post(asked["Location"], entered)["Location"] == "/picks/"
+    html = page(client)
+    assert "Log out" in html
+    assert "/admin/" not in re.sub(r'<div class="message.*', "", html, flags=re.DOTALL)
+    assert client.get("/logout/").status_code == 405
+    assert client.post("/logout/")["Location"] == "/login/"
+    assert client.get("/picks/").status_code == 302
+
+
+def test_a_login_leads_to_no_other_site(client):
+    get_user_model().objects.create_user("asha", password="long-enough-for-tests")
+    entered = {"username": "asha", "password": "long-enough-for-tests", "next": "https://example.org/"}
+    assert client.post("/login/", entered)["Location"] == "/"
+
+
+def test_a_form_without_its_token_is_refused_in_a_sentence():
+    response = Client(enforce_csrf_checks=True).post("/login/", {"username": "asha", "password": "x"})
+    assert response.status_code == 403
+    assert "This form was open for too long" in response.content.decode()
+    assert "style=" not in response.content.decode()
+
+
+def test_guessing_passwords_is_stopped(client, settings):
+    settings.AXES_FAILURE_LIMIT = 3
+    get_user_model().objects.create_user("asha", password="long-enough-for-tests")
+    answers = [client.post("/login/", {"username": "asha", "password": f"guess{n}"}) for n in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert "Please enter a correct" in answers[0].content.decode()
+    locked = client.post("/login/", {"username": "asha", "password": "long-enough-for-tests"})
+    assert locked.status_code == 429
+    assert "Too many attempts" in locked.content.decode()
+    assert "Try again in 15 minutes." in locked.content.decode()
+
+
+def test_lists_of_no_strategy_or_day_are_not_there(client):
+    for address in ("/history/?strategy=lottery", "/history/2026-04-30/growth/", "/history/2026-13-40/growth/"):
+        assert client.get(address).status_code == 404
+    assert "No growth list was published" in client.get("/history/2026-04-30/growth/").content.decode()

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stocks.screening import HOLD_RANK, LIMIT, STRATEGIES, load_filters, passing, ranked, scores
+from stocks.screening import HOLD_RANK, LIMIT, STRATEGIES, load_filters, passing, ranked, scores, stated_parts
 
 FILTERS = load_filters(Path(__file__).parents[2] / "config" / "stock_filters.yaml", {})
 GOOD = {
@@ -200,6 +200,24 @@ def test_the_reason_says_place_score_parts_and_costs():
         " prediction 0.80, low P/E 1.00, return on equity 1.00, low debt 1.00. Expected +1.5% in ten sessions, above"
         " the costs of 0.3%."
     )
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_the_parts_are_read_back_out_of_the_reason(strategy):
+    frame = market(300)
+    picks = ranked(frame, strategy, FILTERS).picks
+    _, parts = scores(frame, strategy)
+    parts = parts.set_index(frame["symbol"])
+    assert len(picks)
+    for pick in picks.to_dict("records"):
+        stated = stated_parts(pick["reason"], strategy)
+        assert stated == {name: pytest.approx(value, abs=0.0051) for name, value in parts.loc[pick["symbol"]].items()}
+
+
+def test_a_part_that_is_not_known_is_not_stated():
+    reason = ranked(day({"ml_confidence": np.nan}), "balanced", FILTERS).picks["reason"].item()
+    assert set(stated_parts(reason, "balanced")) == {"prediction", "safety", "low volatility"}
+    assert stated_parts("", "balanced") == {}
 
 
 def test_a_drawdown_in_another_unit_is_refused():

@@ -18,8 +18,16 @@ OPEN = {
     "api/suggested-stocks/",
     "api/schema/",
     "api/docs/",
+    "picks/",
+    "stocks/",
+    "sectors/",
+    "history/",
+    "strategies/",
+    "status/",
+    "login/",
     "admin/login/",
 }
+LOGINS = {"login/", "admin/login/"}
 REFUSALS = {301, 302, 401, 403, 404, 405}
 
 
@@ -56,13 +64,13 @@ def test_a_visitor_reads_only_what_is_open_and_changes_nothing(client, route):
     else:
         assert read.status_code in REFUSALS, address
         if read.status_code == 302:
-            assert "/login/" in read["Location"] or read["Location"].startswith(("/admin/", "/static/"))
-    if route != "admin/login/":
+            assert "/login/" in read["Location"] or read["Location"].startswith(("/admin/", "/static/", "/login/"))
+    if route not in LOGINS:
         for method in ("post", "put", "patch", "delete"):
             assert getattr(client, method)(address).status_code in REFUSALS, (method, address)
 
 
-@pytest.mark.parametrize("route", sorted(OPEN - {"admin/login/"}))
+@pytest.mark.parametrize("route", sorted(OPEN - LOGINS))
 def test_in_production_even_reading_asks_for_a_login(client, settings, route):
     settings.READING_NEEDS_LOGIN = True
     assert client.get(f"/{route}").status_code in {302, 401}

@@ -1,0 +1,121 @@
+"""What became of a published list, from stored bars; pure.
+
+Entry is the open of the session after the pick's. All prices are adjusted for splits and bonuses, so are target and
+stop, which were published in the rupees of the pick's session. What is not known yet, or was not traded, is None:
+nothing is carried forward. Costs are not taken off.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final, NamedTuple
+
+HELD_SESSIONS: Final = 10
+MARKS: Final = (1, 5, 10)
+
+
+class Bar(NamedTuple):
+    """A session's prices as published, ₹, and the factor that brings them into today's rupees."""
+
+    open: float
+    high: float
+    low: float
+    close: float
+    factor: float
+
+
+Bars = Mapping[tuple[str, date], Bar]
+"""Bars by symbol and session."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one pick.
+
+    Attributes
+    ----------
+    entry : float or None
+        ₹ of the pick's own session (so that it compares with the published price).
+    returns_pct : tuple of float or None
+        Percent from the entry to the close of the sessions in `MARKS` after the pick's; None where not known.
+    target_on, stop_on : date or None
+        First session within `HELD_SESSIONS` whose high or low reached the level.
+    """
+
+    symbol: str
+    entry: float | None
+    returns_pct: tuple[float | None, ...]
+    target_on: date | None
+    stop_on: date | None
+
+    @property
+    def first_reached(self) -> str:
+        """Return `target`, `stop`, `both` where one session reached both (the order is not known), or nothing."""
+        if self.target_on and self.target_on == self.stop_on:
+            return "both"
+        reached = [(day, name) for day, name in ((self.target_on, "target"), (self.stop_on, "stop")) if day]
+        return min(reached)[1] if reached else ""
+
+
+def outcomes(picks: Sequence[Mapping[str, Any]], bars: Bars, sessions: Sequence[date]) -> list[Outcome]:
+    """Follow the picks of one list.
+
+    Parameters
+    ----------
+    picks
+        Each with symbol, target_price and stop_loss (₹ of the pick's session).
+    bars
+        Of the sessions below; others are not looked at.
+    sessions
+        The pick's session and those after it, ascending; at most the first ``HELD_SESSIONS`` after it are used.
+
+    Returns
+    -------
+    list of Outcome
+        In the order of `picks`.
+    """
+    held = list(sessions[1 : HELD_SESSIONS + 1])
+    return [_outcome(pick, bars, sessions[0], held) for pick in picks]
+
+
+def _outcome(pick: Mapping[str, Any], bars: Bars, session: date, held: list[date]) -> Outcome:
+    symbol = str(pick["symbol"])
+    own = bars.get((symbol, session))
+    first = bars.get((symbol, held[0])) if held else None
+    entry = first.open * first.factor if first else None
+    after = [bars.get((symbol, held[mark - 1])) if mark <= len(held) else None for mark in MARKS]
+    known = [(day, bar) for day in held if (bar := bars.get((symbol, day)))]
+    target, stop = pick.get("target_price"), pick.get("stop_loss")
+    scale = own.factor if own else None
+    return Outcome(
+        symbol=symbol,
+        entry=entry / scale if entry is not None and scale else None,
+        returns_pct=tuple(_change(entry, bar.close * bar.factor if bar else None) for bar in after),
+        target_on=_first(known, lambda bar: bar.high * bar.factor >= target * scale) if target and scale else None,
+        stop_on=_first(known, lambda bar: bar.low * bar.factor <= stop * scale) if stop and scale else None,
+    )
+
+
+def _first(bars: Sequence[tuple[date, Bar]], reached: Callable[[Bar], bool]) -> date | None:
+    return next((day for day, bar in bars if reached(bar)), None)
+
+
+def _change(entry: float | None, price: float | None) -> float | None:
+    return None if entry is None or price is None or entry <= 0 else (price / entry - 1) * 100
+
+
+@dataclass(frozen=True)
+class Average:
+    """Returns of a list taken together; `known` of `asked` picks have one."""
+
+    asked: int
+    known: int
+    mean_pct: float | None
+    winners: int
+
+
+def average(returns_pct: Sequence[float | None]) -> Average:
+    """Return the mean of the known returns, each pick counting the same, and how many are above 0."""
+    known = [value for value in returns_pct if value is not None]
+    mean = sum(known) / len(known) if known else None
+    return Average(len(returns_pct), len(known), mean, sum(value > 0 for value in known))

@@ -1,0 +1,302 @@
+"""The web interface as people use it: log in, look at the market, filter picks, read a chart; nobody is shut out."""
+
+import math
+import random
+import re
+from datetime import date
+
+from axe_playwright_python.sync_playwright import Axe
+from django.contrib.auth import get_user_model
+from playwright.sync_api import Page, expect
+
+from market_data.models import DailyBar, SourceFile, TechnicalIndicator
+from stocks.models import Stock
+from tests.browser.conftest import DESKTOP, PHONE, Watched
+from tests.portfolio.market import sessions
+from tests.published import SESSION, pick, publish
+
+SHARES: tuple[tuple[str, str, str, float], ...] = (
+    ("RELIANCE", "Reliance Industries Limited", "Oil & Gas", 1_900_000.0),
+    ("TCS", "Tata Consultancy Services Limited", "Information Technology", 1_300_000.0),
+    ("INFY", "Infosys Limited", "Information Technology", 650_000.0),
+    ("HDFCBANK", "HDFC Bank Limited", "Banks", 1_250_000.0),
+    ("M&M", "Mahindra & Mahindra Limited", "Automobiles", 350_000.0),
+    ("SUNPHARMA", "Sun Pharmaceutical Industries Limited", "Healthcare", 400_000.0),
+    ("HINDUNILVR", "Hindustan Unilever Limited", "FMCG", 560_000.0),
+    ("TATASTEEL", "Tata Steel Limited", "Metals & Mining", 190_000.0),
+)
+DAYS = sessions(280)
+PUBLISHED_BEFORE = DAYS[-12]
+PASSWORD = "long-enough-for-tests"
+PAGES = {
+    "dashboard": "/",
+    "picks": "/picks/",
+    "stock": "/stocks/RELIANCE/",
+    "found": "/stocks/?q=tata",
+    "sectors": "/sectors/?span=1m",
+    "history": "/history/",
+    "past-list": f"/history/{PUBLISHED_BEFORE}/balanced/",
+    "strategies": "/strategies/",
+    "status": "/status/",
+    "login": "/login/",
+    "not-found": "/stocks/NOSUCH/",
+}
+
+
+def store_market() -> None:
+    """Eight shares over a year with indicators, and lists of twelve sessions ago and of the last one."""
+    chance = random.Random(11)
+    files = [SourceFile(session=day, name="f", size=1, mtime_ns=1, sha256="0", rows=8, rejected=0) for day in DAYS]
+    SourceFile.objects.bulk_create(files)
+    closes = {share[0]: _store_share(chance, *share) for share in SHARES}
+    for session, back in ((PUBLISHED_BEFORE, -12), (SESSION, -1)):
+        picks = [
+            _pick(place, symbol, sector, closes[symbol][back]) for place, (symbol, _, sector, _) in enumerate(SHARES)
+        ]
+        for strategy in ("balanced", "growth", "momentum"):
+            publish(strategy, picks[:5], session=session, reason="5 of 8 tradable shares passed.")
+        publish("value", [], session=session, reason="No share passed (failed: 8 at max_pe_ratio 25).")
+
+
+def _store_share(chance: random.Random, symbol: str, name: str, sector: str, cap: float) -> list[float]:
+    origin = {"source": "statements", "as_of": "2026-03-12", "how": "computed"}
+    Stock.objects.create(
+        symbol=symbol, stock_name=name, sector=sector, market_cap=cap, kind="share", series="EQ", last_seen=SESSION,
+        pe_ratio=24.5, roe=12.5, provenance={"pe_ratio": origin, "roe": origin, "market_cap": origin},
+    )  # fmt: skip
+    price, closes, bars, indicators = 10 ** chance.uniform(2, 3.5), [], [], []
+    for day in DAYS:
+        before = price
+        price *= math.exp(chance.gauss(0.0008, 0.017))
+        close = round(price, 2)
+        closes.append(close)
+        bars.append(
+            DailyBar(
+                symbol_id=symbol, date=day, series="EQ", open=round(before, 2), high=max(before, close) * 1.01,
+                low=min(before, close) * 0.99, close=close, adj_close=close, source="t",
+                volume=chance.randrange(10**5, 10**6),
+            )
+        )  # fmt: skip
+        indicators.append(_indicators(symbol, day, closes))
+    DailyBar.objects.bulk_create(bars)
+    TechnicalIndicator.objects.bulk_create(indicators)
+    return closes
+
+
+def _indicators(symbol: str, day: date, closes: list[float]) -> TechnicalIndicator:
+    def mean(count: int) -> float | None:
+        return sum(closes[-count:]) / count if len(closes) >= count else None
+
+    middle, trend = mean(20), (closes[-1] / closes[max(-len(closes), -20)] - 1) * closes[-1]
+    return TechnicalIndicator(
+        symbol_id=symbol, date=day, rsi_14=50 + 30 * math.sin(len(closes) / 9), macd=trend / 5, signal_line=trend / 6,
+        macd_histogram=trend / 30, sma_20=middle, sma_50=mean(50), sma_200=mean(200),
+        bollinger_upper=middle and middle * 1.06, bollinger_middle=middle, bollinger_lower=middle and middle * 0.94,
+    )  # fmt: skip
+
+
+def _pick(place: int, symbol: str, sector: str, close: float) -> dict[str, object]:
+    reason = f"Balanced (a good prediction at a low risk): place {place + 1} of 5 that passed, score 0.7{place} from"
+    return pick(
+        symbol,
+        sector=sector,
+        current_price=close,
+        target_price=round(close * 1.06, 2),
+        stop_loss=round(close * 0.95, 2),
+        predicted_return=float(place),
+        reason=f"{reason} prediction 0.78, safety 0.88, confidence 0.6{place}, low volatility 0.50.",
+    )
+
+
+def logged_in(watched: Watched, path: str = "/") -> Page:
+    get_user_model().objects.create_user("asha", password=PASSWORD)
+    page = watched.open(f"/login/?next={path}")
+    page.get_by_label("User name").fill("asha")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    return page
+
+
+def legend(page: Page, pane: str = "price") -> str:
+    return page.locator(f'.legend-line[data-pane="{pane}"]').inner_text()
+
+
+def ready(page: Page, months: int = 12) -> None:
+    expect(page.locator(f'#chart[data-ready="{months}"]')).to_be_visible(timeout=15_000)
+
+
+def test_a_reader_logs_in_sees_the_market_and_logs_out(opened, settings):
+    settings.READING_NEEDS_LOGIN = True
+    store_market()
+    watched = opened()
+    page = logged_in(watched)
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Thursday 30 April 2026")
+    expect(page.get_by_role("region", name="Breadth of the session")).to_contain_text("rose")
+    expect(page.locator(".lists .panel")).to_have_count(4)
+    expect(page.locator(".lists")).to_contain_text("No share passed")
+    expect(page.get_by_role("link", name="Admin")).to_have_count(0)
+    watched.picture("web-dashboard-desktop-light", full=True)
+    page.get_by_role("button", name="Log out").click()
+    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+    watched.picture("web-login-desktop-light")
+
+
+def test_picks_are_filtered_sorted_and_explained(opened):
+    store_market()
+    watched = opened()
+    page = watched.open("/picks/")
+    symbols = page.locator("a.symbol")
+    expect(symbols).to_have_count(5)
+    page.get_by_label("Order").select_option(label="Expected return, highest first")
+    page.get_by_role("button", name="Show").click()
+    expect(symbols.first).to_have_text("M&M")
+    page.get_by_label("Sector").select_option(label="Information Technology")
+    page.get_by_role("button", name="Show").click()
+    expect(symbols).to_have_text(["INFY", "TCS"])
+    page.locator("summary", has_text="Why INFY was picked").click()
+    expect(page.get_by_text("Thresholds in force now").first).to_be_visible()
+    watched.picture("web-picks-explained-desktop-light", full=True)
+    page.get_by_label("Symbol or name", exact=True).fill("zzz")
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_role("heading", name="No pick fits")).to_be_visible()
+
+
+def test_a_chart_shows_candles_and_the_values_under_the_pointer(opened):
+    store_market()
+    watched = opened()
+    page = watched.open("/stocks/RELIANCE/")
+    ready(page)
+    assert painted(page, "candle-up") + painted(page, "candle-down") > 500
+    assert painted(page, "sma-200") > 50
+    assert painted(page, "accent") > 20  # the mark of the past picks
+    last = DailyBar.objects.get(symbol__symbol="RELIANCE", date=SESSION)
+    assert f"{last.close:,.2f}" in legend(page).replace(" ", "").replace("C", "C ")
+    assert "Picked by" in legend(page)
+    box = page.locator("#pane-price").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + 100)
+    expect(page.locator('.legend-line[data-pane="price"]')).not_to_contain_text("30 Apr 2026")
+    shown = re.search(r"(\d+ \w+ \d{4}).*O\s*([\d,.]+).*C\s*([\d,.]+).*SMA 20\s*([\d,.]+)", legend(page), re.DOTALL)
+    assert shown, legend(page)
+    assert re.search(r"RSI 14\s*[\d.]+", legend(page, "rsi"))
+    assert re.search(r"Signal\s*-?[\d.,]+", legend(page, "macd"))
+    watched.picture("web-stock-desktop-light", full=True)
+
+
+def painted(page: Page, name: str) -> int:
+    """How many pixels of the price chart have a colour of the palette."""
+    count: int = page.evaluate(
+        """(name) => {
+          const probe = document.createElement("canvas").getContext("2d");
+          probe.fillStyle = getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+          probe.fillRect(0, 0, 1, 1);
+          const want = probe.getImageData(0, 0, 1, 1).data;
+          let count = 0;
+          for (const canvas of document.querySelectorAll("#pane-price canvas")) {
+            if (!canvas.width || !canvas.height) continue;
+            const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+            const near = (at, part) => Math.abs(data[at + part] - want[part]) < 12;
+            for (let at = 0; at < data.length; at += 4)
+              if (data[at + 3] > 200 && near(at, 0) && near(at, 1) && near(at, 2)) count += 1;
+          }
+          return count;
+        }""",
+        name,
+    )
+    return count
+
+
+def test_a_chart_changes_its_range_and_zooms_by_keyboard(opened):
+    store_market()
+    watched = opened()
+    page = watched.open("/stocks/M&M/")
+    ready(page)
+    page.get_by_role("button", name="1M", exact=True).click()
+    ready(page, 1)
+    expect(page.get_by_role("button", name="1M", exact=True)).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="3Y", exact=True).click()
+    ready(page, 36)
+    page.locator("#panes").focus()
+    page.keyboard.press("End")
+    page.keyboard.press("ArrowLeft")
+    before = DAYS[-2]
+    expect(page.locator("#spoken")).to_contain_text(f"{before.day} {before:%b} {before.year}")
+    page.keyboard.press("+")
+    page.get_by_label("Bollinger 20, 2").uncheck()
+    page.get_by_text("The last 20 sessions as a table").click()
+    expect(page.locator("details[open] tbody tr")).to_have_count(20)
+
+
+def test_a_server_that_fails_is_said_in_the_place_of_the_chart(opened):
+    store_market()
+    watched = opened()
+    page = watched.page
+    refusal = '{"success": false, "error": {"code": "x", "message": "The database is resting."}}'
+    page.route("**/bars.json*", lambda route: route.fulfill(status=503, body=refusal))
+    watched.open("/stocks/TCS/")
+    expect(page.locator("#chart-trouble")).to_contain_text("The database is resting.")
+    page.unroute("**/bars.json*")
+    page.get_by_role("button", name="6M", exact=True).click()
+    ready(page, 6)
+    expect(page.locator("#chart-trouble")).to_be_hidden()
+    assert all("503" in fault for fault in watched.faults)
+    watched.faults.clear()
+
+
+def test_the_chart_follows_a_change_to_dark(opened):
+    store_market()
+    watched = opened(color_scheme="light")
+    page = watched.open("/stocks/INFY/")
+    ready(page)
+    page.emulate_media(color_scheme="dark")
+    expect(page.locator("body")).to_have_css("background-color", "rgb(16, 21, 19)")
+    page.wait_for_timeout(300)
+    assert painted(page, "card") > 10_000
+    watched.picture("web-stock-desktop-dark", full=True)
+
+
+def test_no_page_shuts_anybody_out(opened):
+    store_market()
+    found: list[str] = []
+    for width, scheme in (("desktop", "dark"), ("phone", "light")):
+        watched = opened(viewport=DESKTOP if width == "desktop" else PHONE, color_scheme=scheme)
+        for name, path in PAGES.items():
+            found += [f"{path} {width} {scheme}: {fault}" for fault in _faults_of(watched, name)]
+            watched.picture(f"web-{name}-{width}-{scheme}", full=True)
+        # The browser tells a missing page, which is one of these, as a fault.
+        watched.faults[:] = [fault for fault in watched.faults if not ("404" in fault and "NOSUCH" in fault)]
+    assert found == []
+
+
+def _faults_of(watched: Watched, name: str) -> list[str]:
+    page = watched.open(PAGES[name])
+    if name == "stock":
+        ready(page)
+    return _serious_faults(page) + (["wider than the window"] if watched.overflow() > 0 else [])
+
+
+def _serious_faults(page: Page) -> list[str]:
+    """What axe-core holds against a page, from serious on."""
+    return [
+        f"{fault['id']}: {node['html'][:200]} {node['failureSummary']}"
+        for fault in Axe().run(page).response["violations"]
+        if fault["impact"] in ("serious", "critical")
+        for node in fault["nodes"]
+    ]
+
+
+def test_an_empty_database_says_what_to_do_on_every_page(opened):
+    watched = opened(viewport=PHONE)
+    for path in ("/", "/picks/", "/sectors/", "/history/", "/status/"):
+        page = watched.open(path)
+        expect(page.get_by_text("./run.sh manage run_all").first).to_be_visible()
+        assert page.locator("canvas, svg.tree-map, svg.breadth").count() == 0
+        assert watched.overflow() <= 0
+
+
+def test_a_stock_is_found_from_any_page(opened):
+    store_market()
+    page = opened().open("/strategies/")
+    page.get_by_role("searchbox").fill("infy")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"/stocks/INFY/$"))

@@ -1,0 +1,41 @@
+"""Why a share was picked: parts with their weights, and thresholds beside figures of the pick's own session."""
+
+import pytest
+
+from portfolio import pick_reasons
+from portfolio.pick_reasons import bounds, score_parts, with_dated_figures
+from stocks.models import Stock, StockMetrics
+from tests.published import SESSION, pick
+
+REASON = "Balanced (x): place 3 of 9 that passed, score 0.80 from prediction 0.70, safety 0.90. Not known: confidence."
+
+
+def test_weights_are_shared_out_among_the_known_parts():
+    parts = {part.name: part for part in score_parts({"strategy": "balanced", "reason": REASON})}
+    assert (parts["prediction"].value, parts["safety"].value, parts["confidence"].value) == (0.70, 0.90, None)
+    assert parts["prediction"].weight == pytest.approx(0.45 / 0.70)
+    assert sum(part.weight for part in parts.values()) == pytest.approx(1.0)
+
+
+def test_a_reason_of_another_form_states_nothing():
+    assert score_parts({"strategy": "growth", "reason": "Because."}) == []
+    assert score_parts({"strategy": "growth", "reason": None}) == []
+
+
+def test_a_figure_is_inside_outside_or_not_known():
+    chosen = pick("AAA", strategy="balanced", rsi_14=75.0, pe_ratio=None, current_price=100.0)
+    found = {bound.column: bound for bound in bounds(chosen, pick_reasons.filters())}
+    assert (found["rsi_14"].low, found["rsi_14"].high, found["rsi_14"].holds) == (30.0, 70.0, False)
+    assert found["pe_ratio"].holds is None
+    assert found["current_price"].holds is True
+    assert (found["roe"].high, found["roe"].low) == (None, 10.0)
+
+
+@pytest.mark.django_db
+def test_volume_and_debt_are_of_the_pick_s_own_session():
+    Stock.objects.create(symbol="AAA")
+    StockMetrics.objects.create(symbol_id="AAA", date=SESSION, volume=5, debt_to_equity=0.4)
+    StockMetrics.objects.create(symbol_id="AAA", date=SESSION.replace(day=29), volume=7)
+    first, second = with_dated_figures([pick("AAA"), pick("BBB")], SESSION)
+    assert (first["volume"], first["debt_to_equity"]) == (5, 0.4)
+    assert (second["volume"], second["debt_to_equity"]) == (None, None)

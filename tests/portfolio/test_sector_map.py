@@ -1,0 +1,38 @@
+"""Boxes of sectors: only those with a size, and a colour that knows how long the span is."""
+
+import pytest
+
+from portfolio.breadth import Moves, Sector
+from portfolio.sector_map import sector_map, shade
+
+
+def sector(name, cap, move):
+    return Sector(name, 3, cap, None, (Moves(3, 1, 2, 0, move, move),))
+
+
+def test_a_sector_without_a_market_cap_has_no_box():
+    found = sector_map([sector("Banks", 100.0, 1.0), sector("Realty", None, 1.0)], 0)
+    assert [box.sector.name for box in found] == ["Banks"]
+    assert found[0].has_text
+
+
+def test_a_long_name_is_cut_where_it_would_not_fit():
+    found = sector_map([sector("Banks", 10_000.0, 1.0), sector("Oil Gas & Consumable Fuels", 900.0, 1.0)], 0)
+    assert found[1].label.endswith("…")
+    assert found[0].label == "Banks"
+
+
+@pytest.mark.parametrize(
+    ("move", "sessions", "name"),
+    [
+        (None, 1, "unknown"),
+        (0.1, 1, "flat"),
+        (0.3, 1, "up-1"),
+        (-0.8, 1, "down-2"),
+        (9.0, 1, "up-3"),
+        (1.6, 1, "up-3"),
+        (1.6, 63, "flat"),
+    ],
+)
+def test_shades(move, sessions, name):
+    assert shade(move, sessions) == name

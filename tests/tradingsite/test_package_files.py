@@ -1,0 +1,41 @@
+"""The files that come out of packages are there, and only those."""
+
+import sys
+
+import pytest
+from django.contrib.staticfiles import finders
+
+from tradingsite.package_files import PACKAGES, PackageFileFinder
+
+
+@pytest.mark.parametrize("name", [f"{files.prefix}/{name}" for files in PACKAGES for name in files.names])
+def test_each_file_is_found_and_served(client, name):
+    assert finders.find(name)
+    response = client.get(f"/static/{name}")
+    assert response.status_code == 200
+    # Read to its end, the file is closed.
+    assert len(response.getvalue()) > 10_000
+
+
+def test_nothing_else_of_the_packages_is_served(client):
+    for name in ("lightweight-charts/index.html", "bootstrap/bootstrap.css", "bootstrap/../LICENSE", "bootstrap/"):
+        assert PackageFileFinder().find(name) == []
+        assert client.get(f"/static/{name}").status_code == 404
+
+
+def test_they_are_listed_for_collecting():
+    listed = {f"{getattr(storage, 'prefix', '')}/{name}": storage for name, storage in PackageFileFinder().list(None)}
+    assert set(listed) == {f"{files.prefix}/{name}" for files in PACKAGES for name in files.names}
+    assert all(storage.exists(name.partition("/")[2]) for name, storage in listed.items())
+    assert list(PackageFileFinder().list(["*"])) == []
+
+
+def test_the_desktop_half_is_not_imported():
+    assert "lightweight_charts" not in sys.modules
+
+
+def test_a_missing_package_is_named_with_the_remedy(monkeypatch):
+    monkeypatch.setattr("tradingsite.package_files.find_spec", lambda name: None)
+    (found,) = PackageFileFinder().check()
+    assert "bootstrap/bootstrap.min.css" in found.msg
+    assert "./run.sh install" in found.msg
