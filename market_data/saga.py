@@ -129,6 +129,11 @@ class Saga:
     undo: tuple[Undo, ...] = ()
     replays: bool = False
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names of its steps in order."""
+        return tuple(step.name for step in self.steps)
+
     def step(self, name: str) -> Step:
         """Return the step of that name."""
         return next(step for step in self.steps if step.name == name)
@@ -160,7 +165,15 @@ class StepContext:
         return self.run.session
 
     def report(self, done: int, total: int) -> None:
-        """Say how far the current chunk has come."""
+        """Say how far the current chunk has come; who has lost the step meanwhile stops here.
+
+        Raises
+        ------
+        FenceLost
+            When another worker has the step, or the run was cancelled: going on would be in vain.
+        """
+        if self.keeper.lost:
+            raise FenceLost
         fraction = self.base + self.share * (done / total if total else 1.0)
         self.keeper.progress = min(fraction, 1.0)
         if self.listener:
