@@ -13,7 +13,16 @@ from django.utils import timezone
 from market_data import holds, ingest
 from market_data.claims import wait_for_commits
 from market_data.models import PipelineRun, PipelineStep, SourceFile, TableTotal
-from market_data.saga import AlreadyRunning, NotRetryable, OtherMarket, Saga, SagaError, condition_holds, saga_of
+from market_data.saga import (
+    AlreadyRunning,
+    NoSuchRun,
+    NotRetryable,
+    OtherMarket,
+    Saga,
+    SagaError,
+    condition_holds,
+    saga_of,
+)
 from stocks import bulk
 
 _BEGIN_LOCK = 5002
@@ -151,14 +160,14 @@ def find_run(run_id: str) -> PipelineRun:
 
     Raises
     ------
-    SagaError
+    NoSuchRun
         When there is none.
     """
     run = (
         PipelineRun.objects.filter(pk=run_id).first() or PipelineRun.objects.filter(aliases__contains=[run_id]).first()
     )
     if run is None:
-        raise SagaError(f"There is no run {run_id!r}; `system_status` lists the latest ones.")
+        raise NoSuchRun(f"There is no run {run_id[:70]!r}; `system_status` lists the latest ones.")
     return run
 
 

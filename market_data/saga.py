@@ -35,6 +35,10 @@ class NotRetryable(SagaError):
     """A run has no failed step."""
 
 
+class NoSuchRun(SagaError):
+    """No run has that id or alias."""
+
+
 class StepFailed(Exception):
     """A step says that it cannot do its work; the sentence names the value and what to do."""
 

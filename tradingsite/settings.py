@@ -237,6 +237,7 @@ UNFOLD = {
     "SITE_HEADER": "NSE trading system",
     "SITE_URL": "/",
     "SHOW_HISTORY": True,
+    "DASHBOARD_CALLBACK": "tradingsite.operations.home.dashboard",
 }
 
 # --- queue ----------------------------------------------------------------------------------------------------------
