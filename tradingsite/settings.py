@@ -238,6 +238,11 @@ UNFOLD = {
     "SITE_URL": "/",
     "SHOW_HISTORY": True,
     "DASHBOARD_CALLBACK": "tradingsite.operations.home.dashboard",
+    "SIDEBAR": {
+        "show_search": True,
+        "show_all_applications": True,
+        "navigation": "tradingsite.operations.navigation.groups",
+    },
 }
 
 # --- queue ----------------------------------------------------------------------------------------------------------
