@@ -76,7 +76,7 @@ def say(request: HttpRequest, act: Callable[[], Done]) -> Done | None:
 def _piece(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
     response = render(request, template, context)
     again = context.get("again_in_seconds") or context["console"]["again_in_seconds"]
-    response.headers |= {"Cache-Control": "no-store", "X-Again-In": str(again)}
+    response["Cache-Control"], response["X-Again-In"] = "no-store", str(again)
     return response
 
 
