@@ -50,7 +50,8 @@ def _one_transaction() -> Iterator[None]:
 @pytest.fixture
 def operations(database: str, _one_transaction: None) -> list[Any]:
     schema = schemathesis.openapi.from_wsgi("/api/schema/", application, headers={"accept": "application/json"})
-    found = described(schema)
+    # What operators may do changes the system: their tests are by hand.
+    found = [operation for operation in described(schema) if "/admin/" not in operation.label]
     assert [operation.label for operation in found] == [f"GET {URL}"]
     return found
 
