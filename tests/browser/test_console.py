@@ -6,9 +6,10 @@ A thread of this test stands in for the queue's worker; the engine, the pages an
 import re
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth import get_user_model
 from django.db import connection
 from django.utils import timezone
@@ -22,7 +23,7 @@ from stocks.models import Stock
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.published import pick, publish
 from tests.runs import make_run
-from tradingsite.operations.evening import EVENING_JOBS, evening_of
+from tradingsite.operations.evening import EVENING_JOBS, Evening, evening_of
 from tradingsite.operations.views import address_of
 
 PATIENCE = 20_000
@@ -174,36 +175,41 @@ def test_a_live_page_keeps_the_focus_and_what_was_opened(opened, calendar, trans
     expect(page.locator("#do-cleanup")).to_be_visible()
 
 
+def night(evening: Evening, back: int, day: date) -> None:
+    """The jobs and the file of one night, so many nights before the evening."""
+    for number, job in enumerate(EVENING_JOBS[:5] if back else EVENING_JOBS[:3]):
+        begun = evening.planned(job) - timedelta(days=(evening.session - day).days)
+        failed = back in (7, 19) and number == 0
+        took = timedelta(minutes=3 + (back * 7) % 4 + number, seconds=11 * number)
+        make_run(
+            f"{job.name}_{back}",
+            job=job.name,
+            status="failed" if failed else "completed",
+            done=1,
+            names=("ONLY",),
+            session=day,
+            started_at=begun,
+            ended_at=begun + took,
+        )
+    size = 410_000 + 900 * (back % 7)
+    SourceFile.objects.create(
+        session=day,
+        name=f"{day}.csv",
+        size=size,
+        mtime_ns=1,
+        sha256="0" * 64,
+        rows=2259 - back % 5 - (400 if back == 2 else 0),
+        rejected=back % 3,
+    )
+
+
 def filled_market() -> None:
     """Nights, files, findings and lists, so that every part of the home page has something to show."""
     now = timezone.now()
     evening = evening_of(now)
     days = list(MarketDay.objects.filter(date__lte=evening.session).order_by("-date").values_list("date", flat=True))
     for back, day in enumerate(days[:30]):
-        for number, job in enumerate(EVENING_JOBS[:5] if back else EVENING_JOBS[:3]):
-            begun = evening.planned(job) - timedelta(days=(evening.session - day).days)
-            failed = back in (7, 19) and number == 0
-            took = timedelta(minutes=3 + (back * 7) % 4 + number, seconds=11 * number)
-            make_run(
-                f"{job.name}_{back}",
-                job=job.name,
-                status="failed" if failed else "completed",
-                done=1,
-                names=("ONLY",),
-                session=day,
-                started_at=begun,
-                ended_at=begun + took,
-            )
-        size = 410_000 + 900 * (back % 7)
-        SourceFile.objects.create(
-            session=day,
-            name=f"{day}.csv",
-            size=size,
-            mtime_ns=1,
-            sha256="0" * 64,
-            rows=2259 - back % 5 - (400 if back == 2 else 0),
-            rejected=back % 3,
-        )
+        night(evening, back, day)
     for symbol, purpose in (("RELIANCE", "Bonus 1:1"), ("TCS", "Interim Dividend - Rs 10 Per Share")):
         CorporateAction.objects.create(
             symbol=symbol, ex_date=evening.following, kind="bonus", known_on=days[3], status="official", purpose=purpose
@@ -243,3 +249,20 @@ def test_the_home_page_is_readable_everywhere(opened, calendar, transactional_db
     expect(page.get_by_text("Bonus 1:1")).to_be_visible()
     watched.picture(f"console-home-{width}-{scheme}", full=True)
     assert watched.overflow() <= 0
+    run = make_run("cleanup_1", job="cleanup", status="failed", step_status="errored", names=("CLEANUP",), done=0)
+    found = serious_faults(page)
+    for path in (address_of(run.id), f"/admin/operations/run/{run.id}/roll-back/", "/admin/operations/runbook/"):
+        found += serious_faults(watched.open(path))
+        found += [f"{path} is too wide"] if watched.overflow() > 0 else []
+    assert found == []
+
+
+def serious_faults(page: Page) -> list[str]:
+    """What axe-core holds against a page with everything on it opened, from serious on."""
+    page.evaluate("document.querySelectorAll('.console details').forEach(one => one.open = true)")
+    return [
+        f"{page.url} {fault['id']}: {node['html'][:200]} {node['failureSummary']}"
+        for fault in Axe().run(page).response["violations"]
+        if fault["impact"] in ("serious", "critical")
+        for node in fault["nodes"]
+    ]

@@ -15,7 +15,7 @@ from tradingsite.operations.evening import EVENING_JOBS, Evening, History, eveni
 
 WATCH = "market_data.view_pipelinerun"
 _ACTIVE_SECONDS, _IDLE_SECONDS = 3, 10
-_SEVERITIES = ("error", "warning", "info")
+_SEVERITIES = {"error": "error", "warning": "warning", "info": "for information"}
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -117,11 +117,12 @@ def _findings(session: date | None) -> list[dict[str, Any]]:
     shown = []
     for severity in _SEVERITIES:
         checks = [one for one in counted if one["severity"] == severity]
+        count = sum(one["count"] for one in checks)
         shown.append(
             {
                 "severity": severity,
-                "label": Finding.Severity(severity).label,
-                "count": sum(one["count"] for one in checks),
+                "words": _SEVERITIES[severity] if count == 1 or severity == "info" else f"{_SEVERITIES[severity]}s",
+                "count": count,
                 "blocking": sum(one["count"] for one in checks if one["blocks"]),
                 "checks": [(one["check_name"].replace("_", " "), one["count"]) for one in checks[:4]],
                 "session": session,
