@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cache
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 from django.utils.module_loading import autodiscover_modules
@@ -215,8 +216,14 @@ def register(*sagas: Saga) -> None:
 
 def sagas() -> dict[str, Saga]:
     """Return all sagas by job, discovering each app's `sagas.py` first."""
-    autodiscover_modules("sagas")
+    _discover()
     return _sagas
+
+
+@cache
+def _discover() -> None:
+    # Once a process: looking through all apps takes milliseconds, and pages ask for each job.
+    autodiscover_modules("sagas")
 
 
 def condition(name: str, holds: Callable[[date], bool]) -> None:

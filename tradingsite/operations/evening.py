@@ -7,7 +7,7 @@ the day after; from then on the page speaks of the next one.
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from statistics import median
-from typing import Any, Final
+from typing import Final
 
 from croniter import croniter
 from django.utils import timezone
@@ -19,7 +19,7 @@ from tradingsite.alerts.conditions import PICKS_DUE
 from tradingsite.schedule import EVENING_BEFORE, JOBS, NO_SESSION, Job
 
 EVENING_JOBS: Final = tuple(job for job in JOBS if job.waits_for or job.name == "pipeline")
-_RUNS_READ: Final = 600
+_RUNS_READ: Final = 400
 _MEASURED: Final = 20
 _WINDOW: Final = timedelta(days=20)
 
@@ -93,7 +93,6 @@ class PastRun:
     started_at: datetime | None
     ended_at: datetime | None
     is_replay: bool
-    summary: dict[str, Any]
 
     @property
     def seconds(self) -> float | None:
