@@ -24,9 +24,9 @@ _READERS: dict[str, Any] = {
 }
 
 urlpatterns = [
+    path("admin/", include("tradingsite.operations.urls")),
     path("", include("portfolio.urls")),
     path("favicon.ico", RedirectView.as_view(url=_ICON), name="favicon"),
-    path("admin/", include("tradingsite.operations.urls")),
     path("admin/", admin.site.urls),
     path("api/suggested-stocks/", SuggestedStocksView.as_view(), name="suggested-stocks"),
     path("api/schema/", SpectacularAPIView.as_view(**_READERS), name="api-schema"),
