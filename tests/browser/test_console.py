@@ -205,8 +205,9 @@ def night(evening: Evening, back: int, day: date) -> None:
 
 def filled_market() -> None:
     """Nights, files, findings and lists, so that every part of the home page has something to show."""
-    now = timezone.now()
-    evening = evening_of(now)
+    evening = evening_of(timezone.now())
+    assert evening is not None
+    assert evening.following is not None
     days = list(MarketDay.objects.filter(date__lte=evening.session).order_by("-date").values_list("date", flat=True))
     for back, day in enumerate(days[:30]):
         night(evening, back, day)

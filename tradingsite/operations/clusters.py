@@ -73,4 +73,4 @@ def _span(seconds: int) -> str:
 
 def failures_of_a_day(now: datetime) -> int:
     """Return how many tasks of the queue broke within a day."""
-    return Failure.objects.filter(stopped__gte=now - _DAY).count()
+    return int(Failure.objects.filter(stopped__gte=now - _DAY).count())

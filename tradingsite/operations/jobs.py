@@ -111,9 +111,9 @@ def situation(now: datetime) -> Situation:
     except (trading_calendar.CalendarError, ProviderError) as error:
         session, why_none = None, str(error)
     active = PipelineRun.objects.filter(status__in=PipelineRun.ACTIVE).values_list("job", "id")
-    done = PipelineRun.objects.filter(session=session, status=PipelineRun.Status.COMPLETED) if session else []
-    completed = frozenset(done.values_list("job", flat=True)) if session else frozenset()
-    return Situation(session, why_none, dict(active), completed)
+    done = PipelineRun.objects.filter(session=session, status=PipelineRun.Status.COMPLETED)
+    completed = done.values_list("job", flat=True) if session else ()
+    return Situation(session, why_none, dict(active), frozenset(completed))
 
 
 def refusal(job: str, seen: Situation) -> str:

@@ -125,10 +125,14 @@ _SERIES = (
 )
 
 
+def _ex_dates(day: date) -> list[tuple[str, str, str]]:
+    events = CorporateAction.objects.filter(ex_date=day).exclude(status=CorporateAction.Status.REJECTED)
+    return list(events.order_by("symbol").values_list("symbol", "kind", "purpose"))
+
+
 def ahead(session: date, previous: date | None, following: date | None) -> Ahead:
     """Return the next session's ex-dates, renames that took effect with or after the session, and moves of series."""
-    events = CorporateAction.objects.filter(ex_date=following).exclude(status=CorporateAction.Status.REJECTED)
-    named = list(events.order_by("symbol").values_list("symbol", "kind", "purpose")) if following else []
+    named = _ex_dates(following) if following else []
     changes = SymbolChange.objects.filter(date__gte=session).order_by("date", "to_symbol")[:_LISTED]
     with connection.cursor() as cursor:
         cursor.execute(_SERIES, [previous, session, _LISTED])

@@ -24,7 +24,7 @@ from tests.published import SESSION, pick, publish
 from tests.runs import make_run
 from tests.tables import fill_every_table
 from tradingsite.operations import home, sources, tonight
-from tradingsite.operations.evening import EVENING_JOBS, History, evening_of
+from tradingsite.operations.evening import EVENING_JOBS, Evening, History, evening_of
 
 pytestmark = pytest.mark.django_db
 IST = ZoneInfo("Asia/Kolkata")
@@ -40,6 +40,12 @@ def file(session: date, rows: int = 2000, size: int = 400_000) -> SourceFile:
     return SourceFile.objects.create(
         session=session, name=f"{session}.csv", size=size, mtime_ns=1, sha256="0" * 64, rows=rows, rejected=0
     )
+
+
+def tonights(now: datetime) -> Evening:
+    evening = evening_of(now)
+    assert evening is not None
+    return evening
 
 
 def line(state, slug):
@@ -58,11 +64,11 @@ def line(state, slug):
     ],
 )
 def test_an_evening_lasts_until_its_picks_are_used(weekdays, now, session):
-    assert evening_of(now).session == session
+    assert tonights(now).session == session
 
 
 def test_its_jobs_are_planned_over_midnight(weekdays):
-    evening = evening_of(at(12))
+    evening = tonights(at(12))
     planned = {job.name: evening.planned(job) for job in EVENING_JOBS}
     assert planned["pipeline"] == at(21)
     assert planned["selection"] == at(2, 15, day=SESSION + timedelta(days=1))
@@ -105,15 +111,16 @@ def test_buttons_say_why_they_may_not_be_pressed(weekdays, client, operator):
     run = make_run("cleanup_1", job="cleanup", names=("CLEANUP",), session=None)
     page = client.get("/admin/").content.decode()
     for slug, why in (("cleanup", f"It is active as {run.id}."), ("selection", "It waits for Data-quality validation")):
-        button = re.search(rf'<button id="do-{slug}"[^>]*>', page)[0]
+        [button] = re.findall(rf'<button id="do-{slug}"[^>]*>', page)
         assert " disabled " in button
         assert why in button
-    assert " disabled " not in re.search(r'<button id="do-pipeline"[^>]*>', page)[0]
+    [button] = re.findall(r'<button id="do-pipeline"[^>]*>', page)
+    assert " disabled " not in button
 
 
 def test_a_held_evening_is_said_with_who_holds_it(weekdays, client, operator):
     client.force_login(operator)
-    session = evening_of(timezone.now()).session
+    session = tonights(timezone.now()).session
     EveningHold.objects.create(session=session, held_by="asha", reason="The file is wrong.")
     page = client.get("/admin/").content.decode()
     assert "by asha" in page
@@ -261,10 +268,18 @@ def test_the_pages_reads_are_bounded_and_leave_big_tables_alone(
     for number in range(40):
         make_run(f"fill_data_{number}", job="fill_data", status="failed", step_status="failed", done=0, names=("A",))
     make_run("cleanup_1", job="cleanup", names=("A",), session=None)
-    tonight_of = evening_of(timezone.now()).session
+    tonight_of = tonights(timezone.now()).session
     for job in EVENING_JOBS[1:]:
-        waits = {"status": "waiting", "names": ("A",), "waits_for": list(job.waits_for), "session": tonight_of}
-        make_run(f"{job.name}_w", job=job.name, done=0, step_status="pending", **waits)
+        make_run(
+            f"{job.name}_w",
+            job=job.name,
+            status="waiting",
+            done=0,
+            step_status="pending",
+            names=("A",),
+            waits_for=list(job.waits_for),
+            session=tonight_of,
+        )
     client.force_login(operator)
     client.get("/admin/")
     with django_assert_max_num_queries(HOME_QUERIES) as seen:
