@@ -18,6 +18,7 @@ from market_data.tasks import Link
 from tradingsite.schedule import JOBS
 
 ALL = "all"
+_ONLY_BY_HAND = ("import_fundamentals",)
 _SLUGS = {"training": "ml-training"}
 _EVENING = ("pipeline", "fill_data", "business_logic", "validation", "training", "selection", "csv_export")
 
@@ -52,9 +53,11 @@ def title_of(job: str) -> str:
 
 
 def startable_jobs() -> dict[str, StartableJob]:
-    """Return the jobs by slug: the evening's in their order, then the others."""
-    evening = [job.name for job in JOBS]
-    names = sorted(sagas(), key=lambda name: (evening.index(name) if name in evening else len(evening), name))
+    """Return the jobs by slug: the scheduled ones in their order, then what is only started by hand.
+
+    A saga that works on something handed to it (a file, say) is none of them: a button has nothing to hand over.
+    """
+    names = [job.name for job in JOBS] + list(_ONLY_BY_HAND)
     return {slug_of(name): StartableJob(slug_of(name), name, title_of(name)) for name in names}
 
 
