@@ -169,3 +169,27 @@ def test_an_onlooker_sees_no_buttons_and_can_press_none(client):
     for name, args in (("start", ["cleanup"]), ("act", [run.id, "retry"]), ("roll-back", [run.id])):
         assert client.post(reverse(f"operations:{name}", args=args)).status_code == 403
     assert runs.find_run(run.id).status == "failed"
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "reads"),
+    [
+        ("home-piece", [], True),
+        ("run-piece", ["RUN"], True),
+        ("roll-back", ["RUN"], True),
+        ("roll-back", ["RUN"], False),
+        ("start", ["cleanup"], False),
+        ("hold", [], False),
+        ("release", [], False),
+        ("act", ["RUN", "cancel"], False),
+        ("retry-step", ["RUN", "STOCKS"], False),
+    ],
+)
+def test_staff_without_rights_are_refused_everywhere(client, name, args, reads):
+    run = make_run()
+    client.force_login(get_user_model().objects.create_user("clerk", is_staff=True))
+    address = reverse(f"operations:{name}", args=[run.id if one == "RUN" else one for one in args])
+    assert (client.get(address) if reads else client.post(address)).status_code == 403
+    run.refresh_from_db()
+    assert run.status == "running"
+    assert 'id="live"' not in client.get(reverse("admin:index")).content.decode()
