@@ -29,10 +29,16 @@ class LeaseKeeper:
         How long the lease holds after the last beat.
     lines : list of str
         Log lines already on the row.
+
+    Attributes
+    ----------
+    lost : bool
+        Whether the row has another fence by now: another worker claimed it, or the run was cancelled.
     """
 
     def __init__(self, step_id: int, fence: int, lease_seconds: int, lines: list[str]) -> None:
         self.progress = 0.0
+        self.lost = False
         self.lines = lines
         self._step_id, self._fence, self._lease_seconds = step_id, fence, lease_seconds
         self._beat_seconds = min(_LONGEST_BEAT_SECONDS, lease_seconds / _BEATS_A_LEASE)
@@ -62,11 +68,14 @@ class LeaseKeeper:
 
     def _renew(self) -> None:
         try:
-            PipelineStep.objects.filter(pk=self._step_id, fence=self._fence, status=PipelineStep.Status.RUNNING).update(
+            mine = PipelineStep.objects.filter(pk=self._step_id, fence=self._fence)
+            renewed = mine.filter(status=PipelineStep.Status.RUNNING).update(
                 lease_until=timezone.now() + timedelta(seconds=self._lease_seconds),
                 progress=self.progress,
                 log_lines=self.take_lines(),
             )
+            # A step that this worker has completed keeps its fence.
+            self.lost = not renewed and not mine.exists()
         except Error:
             # Out of reach for the moment: the lease runs out unless a later beat gets through.
             logger.warning("lease not renewed", extra={"step_id": self._step_id})

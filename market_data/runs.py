@@ -1,4 +1,4 @@
-"""The life of a run outside its steps: created, found, retried, cancelled, rolled back."""
+"""The life of a run outside its steps: created, found, released, retried, rolled back."""
 
 import logging
 from collections.abc import Sequence
@@ -7,16 +7,28 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
-from django.db.models import F, Max, Min
+from django.db.models import F, Max, Min, Q, QuerySet
 from django.utils import timezone
 
-from market_data import ingest
+from market_data import holds, ingest
 from market_data.claims import wait_for_commits
 from market_data.models import PipelineRun, PipelineStep, SourceFile, TableTotal
-from market_data.saga import AlreadyRunning, NotRetryable, OtherMarket, Saga, SagaError, condition_holds, saga_of
+from market_data.saga import (
+    AlreadyRunning,
+    NoSuchRun,
+    NotRetryable,
+    OtherMarket,
+    Saga,
+    SagaError,
+    condition_holds,
+    saga_of,
+)
 from stocks import bulk
 
 _BEGIN_LOCK = 5002
+ENDED = "ended:"
+"""Before a run's id among what a run waits for: whether it completed or failed, it has to have ended."""
+
 UNDO_KEPT_NIGHTS = 10
 """A night is a session whose pipeline completed."""
 
@@ -34,6 +46,9 @@ def create_run(
 ) -> PipelineRun:
     """Create a run with its steps, waiting or ready; one for a session older than the latest loaded one is a replay.
 
+    A planned run of an evening that is held waits. `waits_for` names jobs of the same session, single runs by their id,
+    or, behind ``ended:``, a run that has completed or failed; ``|`` joins alternatives.
+
     Raises
     ------
     AlreadyRunning
@@ -47,6 +62,7 @@ def create_run(
         with transaction.atomic():
             sequence, now = _next_sequence(), timezone.now()
             _refuse_second(job, intended_at)
+            waits = bool(waits_for) or holds.is_kept_back(session, intended_at)
             run = PipelineRun.objects.create(
                 id=_free_id(job, now),
                 sequence=sequence,
@@ -56,11 +72,11 @@ def create_run(
                 provider_kind=settings.PROVIDER_KIND,
                 triggered_by=triggered_by,
                 intended_at=intended_at,
-                status=PipelineRun.Status.WAITING if waits_for else PipelineRun.Status.RUNNING,
+                status=PipelineRun.Status.WAITING if waits else PipelineRun.Status.RUNNING,
                 waits_for=list(waits_for),
                 options=options or {},
                 is_replay=_is_replay(session),
-                started_at=None if waits_for else now,
+                started_at=None if waits else now,
             )
             steps = [PipelineStep(run=run, name=step.name, order=order) for order, step in enumerate(saga.steps)]
             PipelineStep.objects.bulk_create(steps)
@@ -85,8 +101,8 @@ def _already_running(job: str, error: IntegrityError) -> AlreadyRunning | Integr
     return error if active is None else AlreadyRunning(job, active.id)
 
 
-def retry_failed(run_id: str, triggered_by: str) -> tuple[PipelineRun, list[str]]:
-    """Make the failed steps of a run ready again, on the same rows; return the run and their names.
+def retry_failed(run_id: str, triggered_by: str, step: str | None = None) -> tuple[PipelineRun, list[str]]:
+    """Make the failed steps of a run (or the one named) ready again, on the same rows; return the run and their names.
 
     Raises
     ------
@@ -97,9 +113,11 @@ def retry_failed(run_id: str, triggered_by: str) -> tuple[PipelineRun, list[str]
     """
     run = find_run(run_id)
     with transaction.atomic():
-        _let_none_begin()
+        let_none_begin()
         run = PipelineRun.objects.select_for_update().get(pk=run.pk)
         steps = run.steps.filter(status__in=(PipelineStep.Status.FAILED, PipelineStep.Status.ERRORED))
+        if step is not None:
+            steps = _failed_step(run, step)
         names = list(steps.values_list("name", flat=True))
         if run.status != PipelineRun.Status.FAILED or not names:
             raise NotRetryable(f"{run.id} is {run.get_status_display().lower()} and has no failed step to retry.")
@@ -127,19 +145,29 @@ def retry_failed(run_id: str, triggered_by: str) -> tuple[PipelineRun, list[str]
     return run, names
 
 
+def _failed_step(run: PipelineRun, name: str) -> "QuerySet[PipelineStep]":
+    found = run.steps.filter(name=name)
+    step = found.first()
+    if step is None:
+        raise SagaError(f"{run.id} has no step {name!r}; its steps are {', '.join(saga_of(run.job).names)}.")
+    if step.status not in (PipelineStep.Status.FAILED, PipelineStep.Status.ERRORED):
+        raise NotRetryable(f"{step.name} of {run.id} is {step.get_status_display().lower()}: it has not failed.")
+    return found
+
+
 def find_run(run_id: str) -> PipelineRun:
     """Return a run by its id or by one of its aliases.
 
     Raises
     ------
-    SagaError
+    NoSuchRun
         When there is none.
     """
     run = (
         PipelineRun.objects.filter(pk=run_id).first() or PipelineRun.objects.filter(aliases__contains=[run_id]).first()
     )
     if run is None:
-        raise SagaError(f"There is no run {run_id!r}; `system_status` lists the latest ones.")
+        raise NoSuchRun(f"There is no run {run_id[:70]!r}; `system_status` lists the latest ones.")
     return run
 
 
@@ -166,7 +194,7 @@ def _free_id(job: str, now: datetime) -> str:
 
 def _next_sequence() -> int:
     """Return the next number, under a lock until the transaction ends, so that runs are created one after the other."""
-    _let_none_begin()
+    let_none_begin()
     return int(PipelineRun.objects.aggregate(latest=Max("sequence"))["latest"] or 0) + 1
 
 
@@ -178,15 +206,21 @@ def missing_prerequisites(run: PipelineRun) -> list[str]:
 
 
 def _is_met(name: str, session: date) -> bool:
-    done = PipelineRun.objects.filter(job=name, session=session, status=PipelineRun.Status.COMPLETED)
+    if name.startswith(ENDED):
+        over = (PipelineRun.Status.COMPLETED, PipelineRun.Status.FAILED)
+        return PipelineRun.objects.filter(pk=name.removeprefix(ENDED), status__in=over).exists()
+    wanted = Q(job=name, session=session) | Q(pk=name)
+    done = PipelineRun.objects.filter(wanted, status=PipelineRun.Status.COMPLETED)
     return done.exists() or condition_holds(name, session)
 
 
 def release(run: PipelineRun) -> bool:
-    """Turn a waiting run into a running one; True for the one caller that did it."""
+    """Turn a waiting run into a running one, unless its evening is held; True for the one caller that did it."""
     waiting = PipelineRun.objects.filter(pk=run.pk, status=PipelineRun.Status.WAITING)
     with transaction.atomic():
-        _let_none_begin()
+        let_none_begin()
+        if holds.is_kept_back(run.session, run.intended_at):
+            return False
         changed = waiting.update(status=PipelineRun.Status.RUNNING, started_at=timezone.now(), reason="")
     run.refresh_from_db()
     return bool(changed)
@@ -216,25 +250,8 @@ def record_skipped(
 def skip_older_waiting(job: str, session: date | None) -> int:
     """Give up runs of the job that still wait for an earlier session, so that tonight's can be created."""
     waiting = PipelineRun.objects.filter(job=job, status=PipelineRun.Status.WAITING).exclude(session=session)
-    reason = f"Its prerequisites never completed; the run for {session} takes its place."
+    reason = f"It still waited, for its prerequisites or to be released; the run for {session} takes its place."
     return waiting.update(status=PipelineRun.Status.SKIPPED, reason=reason, ended_at=timezone.now())
-
-
-def cancel(run_id: str, triggered_by: str) -> PipelineRun:
-    """End an active run; a step at work is refused at its next commit.
-
-    Raises
-    ------
-    SagaError
-        When the run is not active.
-    """
-    run = find_run(run_id)
-    active = PipelineRun.objects.filter(pk=run.pk, status__in=PipelineRun.ACTIVE)
-    if not active.update(
-        status=PipelineRun.Status.CANCELLED, reason=f"cancelled by {triggered_by}", ended_at=timezone.now()
-    ):
-        raise SagaError(f"{run.id} is {run.get_status_display().lower()}; only an active run can be cancelled.")
-    return find_run(run.pk)
 
 
 def roll_back(run_id: str, triggered_by: str) -> dict[str, tuple[int, int]]:
@@ -256,7 +273,7 @@ def roll_back(run_id: str, triggered_by: str) -> dict[str, tuple[int, int]]:
     No run begins while a roll back is at work: what a step read before it would be written after it.
     """
     with transaction.atomic():
-        _let_none_begin()
+        let_none_begin()
         wait_for_commits(find_run(run_id))
         run = PipelineRun.objects.select_for_update().get(pk=find_run(run_id).pk)
         saga = _undoable_saga(run)
@@ -350,7 +367,7 @@ def _has_written(run: PipelineRun) -> bool:
     return done.exists() or run.steps.exclude(watermark="").exists()
 
 
-def _let_none_begin() -> None:
+def let_none_begin() -> None:
     """Keep runs from beginning until the end of the transaction; roll backs wait for one another here too."""
     with connection.cursor() as cursor:
         # Whoever hangs here (stopped, or cut off) beyond a lease must not keep all others from creating runs.

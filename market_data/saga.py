@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cache
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 from django.utils.module_loading import autodiscover_modules
@@ -33,6 +34,10 @@ class OtherMarket(SagaError):
 
 class NotRetryable(SagaError):
     """A run has no failed step."""
+
+
+class NoSuchRun(SagaError):
+    """No run has that id or alias."""
 
 
 class StepFailed(Exception):
@@ -129,6 +134,11 @@ class Saga:
     undo: tuple[Undo, ...] = ()
     replays: bool = False
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names of its steps in order."""
+        return tuple(step.name for step in self.steps)
+
     def step(self, name: str) -> Step:
         """Return the step of that name."""
         return next(step for step in self.steps if step.name == name)
@@ -160,7 +170,15 @@ class StepContext:
         return self.run.session
 
     def report(self, done: int, total: int) -> None:
-        """Say how far the current chunk has come."""
+        """Say how far the current chunk has come; who has lost the step meanwhile stops here.
+
+        Raises
+        ------
+        FenceLost
+            When another worker has the step, or the run was cancelled: going on would be in vain.
+        """
+        if self.keeper.lost:
+            raise FenceLost
         fraction = self.base + self.share * (done / total if total else 1.0)
         self.keeper.progress = min(fraction, 1.0)
         if self.listener:
@@ -198,8 +216,14 @@ def register(*sagas: Saga) -> None:
 
 def sagas() -> dict[str, Saga]:
     """Return all sagas by job, discovering each app's `sagas.py` first."""
-    autodiscover_modules("sagas")
+    _discover()
     return _sagas
+
+
+@cache
+def _discover() -> None:
+    # Once a process: looking through all apps takes milliseconds, and pages ask for each job.
+    autodiscover_modules("sagas")
 
 
 def condition(name: str, holds: Callable[[date], bool]) -> None:

@@ -3,9 +3,10 @@
 import logging
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django_q.conf import Conf
@@ -90,6 +91,50 @@ def trigger(job: str, *, triggered_by: str, session: date | None = None) -> Pipe
     run = runs.create_run(job, session, triggered_by=triggered_by)
     deliver(run)
     return run
+
+
+class Link(NamedTuple):
+    """One job of a chain: which jobs before it in the chain must have completed, and which only have ended."""
+
+    job: str
+    completed: tuple[str, ...] = ()
+    ended: tuple[str, ...] = ()
+
+
+def trigger_chain(
+    links: Sequence[Link], *, triggered_by: str, alias: str, session: date | None = None
+) -> list[PipelineRun]:
+    """Create the runs of a chain of jobs, all or none, and start what need not wait.
+
+    Each waits for the very runs of this chain, not for what was completed for the session before.
+
+    Parameters
+    ----------
+    links : sequence of Link
+        In order.
+    triggered_by : str
+        Who pressed the button.
+    alias : str
+        One more id of each of the runs: the chain's.
+    session : date, optional
+        Default: the latest completed one.
+
+    Raises
+    ------
+    AlreadyRunning
+        When one of the jobs is active; then nothing is created.
+    """
+    session = session or trading_calendar.latest_completed_session(timezone.now())
+    made: dict[str, PipelineRun] = {}
+    with transaction.atomic():
+        for link in links:
+            waits = [made[name].id for name in link.completed] + [runs.ENDED + made[name].id for name in link.ended]
+            stands_for = session if saga_of(link.job).needs_session else None
+            made[link.job] = runs.create_run(link.job, stands_for, triggered_by=triggered_by, waits_for=waits)
+        PipelineRun.objects.filter(pk__in=[run.id for run in made.values()]).update(aliases=[alias])
+    for run in made.values():
+        deliver(run)
+    return list(made.values())
 
 
 def heartbeat(cluster: str) -> None:

@@ -63,6 +63,7 @@ def _fill_market() -> None:
     market.RejectedRow.objects.create(run_id="r", session=SESSION, symbol="AAA", source="a.csv", reason="price 0")
     market.Finding.objects.create(run_id="r", session=SESSION, check_name="bars", severity="warning", message="few")
     market.TableTotal.objects.create(table_name="historical_data", rows=1, symbols=1, latest_date=SESSION)
+    market.EveningHold.objects.create(session=SESSION, held_by="asha", reason="The file is wrong.")
     market.Heartbeat.objects.create(cluster="data", finished_at=NOW)
 
 

@@ -15,9 +15,9 @@ from rest_framework.authtoken.admin import TokenAdmin
 from rest_framework.authtoken.models import TokenProxy
 from unfold.admin import ModelAdmin
 
-from market_data.admin import OperatedAdmin, start_jobs
 from stocks.admin import ReadOnlyAdmin
 from tradingsite.models import AlertDelivery, AlertTimer, Trouble
+from tradingsite.operations.run_admin import OperatedAdmin, start_jobs
 from tradingsite.schedule import JOBS
 
 for _model in (Group, Schedule, Success, Failure, OrmQ, TokenProxy, AccessAttempt, AccessFailureLog, AccessLog):

@@ -245,6 +245,12 @@ UNFOLD = {
     "SITE_HEADER": "NSE trading system",
     "SITE_URL": "/",
     "SHOW_HISTORY": True,
+    "DASHBOARD_CALLBACK": "tradingsite.operations.home.dashboard",
+    "SIDEBAR": {
+        "show_search": True,
+        "show_all_applications": True,
+        "navigation": "tradingsite.operations.navigation.groups",
+    },
 }
 
 # --- queue ----------------------------------------------------------------------------------------------------------

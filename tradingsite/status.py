@@ -25,7 +25,7 @@ def system_status(now: datetime) -> dict[str, Any]:
     latest = SourceFile.objects.order_by("-session").first()
     return {
         "market": {"provider": settings.MARKET_DATA_PROVIDER, "kind": settings.PROVIDER_KIND},
-        "stocks": _stocks(),
+        "stocks": stock_counts(),
         "tables": _tables(),
         "latest_session": latest.session if latest else None,
         "jobs": [_job(job.name, now) for job in JOBS],
@@ -37,7 +37,8 @@ def system_status(now: datetime) -> dict[str, Any]:
     }
 
 
-def _stocks() -> dict[str, Any]:
+def stock_counts() -> dict[str, Any]:
+    """Return how many stocks there are, how many of them have a price and a market cap, and the latest update."""
     counts: dict[str, Any] = Stock.objects.aggregate(
         total=Count("pk"),
         with_price=Count("pk", filter=Q(current_price__isnull=False)),

@@ -24,6 +24,7 @@ _READERS: dict[str, Any] = {
 }
 
 urlpatterns = [
+    path("admin/", include("tradingsite.operations.urls")),
     path("", include("portfolio.urls")),
     path("favicon.ico", RedirectView.as_view(url=_ICON), name="favicon"),
     path("admin/", admin.site.urls),

@@ -2,11 +2,12 @@
 
 from market_data.models.evidence import Finding, RejectedRow, SourceFile
 from market_data.models.market import CorporateAction, DailyBar, MarketDay, Quote, TechnicalIndicator
-from market_data.models.runs import Heartbeat, PipelineRun, PipelineStep, RunUndo, TableTotal
+from market_data.models.runs import EveningHold, Heartbeat, PipelineRun, PipelineStep, RunUndo, TableTotal
 
 __all__ = [
     "CorporateAction",
     "DailyBar",
+    "EveningHold",
     "Finding",
     "Heartbeat",
     "MarketDay",

@@ -96,6 +96,29 @@ class PipelineStep(models.Model):
         return f"{self.run_id} {self.name}"
 
 
+class EveningHold(models.Model):
+    """That planned runs of a session wait until somebody lets them go; started by hand they begin all the same."""
+
+    session = models.DateField(help_text="the evening's session")
+    held_by = models.CharField(max_length=150)
+    held_at = models.DateTimeField(db_default=Now())
+    reason = models.TextField(blank=True)
+    released_by = models.CharField(max_length=150, blank=True)
+    released_at = models.DateTimeField(null=True, blank=True, help_text="empty: in force")
+
+    class Meta:
+        db_table = "evening_holds"
+        ordering = ("-held_at",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("session",), condition=models.Q(released_at=None), name="evening_holds_one_in_force"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.session} held by {self.held_by}"
+
+
 class RunUndo(models.Model):
     """A row as it was before a run overwrote or deleted it; kept for the last ten nights."""
 

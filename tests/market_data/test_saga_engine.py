@@ -11,7 +11,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from market_data import runs, saga, saga_engine
+from market_data import interventions, runs, saga, saga_engine
 from market_data.models import Finding, PipelineRun, PipelineStep
 from market_data.saga import AlreadyRunning, NotRetryable, Saga, Step, StepContext, StepFailed
 
@@ -166,7 +166,7 @@ def test_a_worker_whose_lease_was_taken_over_writes_nothing(script: Script) -> N
 
 def test_a_cancelled_run_stops_at_the_next_commit(script: Script) -> None:
     run = start()
-    script.before_record = lambda context: runs.cancel(run.id, "test")
+    script.before_record = lambda context: interventions.cancel(run.id, "test")
     assert saga_engine.advance(run.id).status == "cancelled"
     assert written() == []
 

@@ -69,7 +69,7 @@ def _lateness(key: str, job: Job, watch: Watch) -> Symptom | None:
     active = runs.filter(status__in=PipelineRun.ACTIVE).order_by("-sequence").first()
     state = "was not started" if active is None else f"is {active.get_status_display().lower()} ({active.id})"
     if active and active.status == _Status.WAITING:
-        state += f" for {', '.join(active.waits_for)}"
+        state += f" for {', '.join(active.waits_for) or 'the release of its evening'}"
     of_session = f" session {session}," if session else ""
     return Symptom(
         key,

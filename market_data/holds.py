@@ -1,0 +1,40 @@
+"""Evenings that are held: what is planned for their session waits until somebody lets it go.
+
+Only planned starts are held. Whoever holds an evening wants to put something right in it by hand first.
+"""
+
+from datetime import date, datetime
+
+from market_data.models import EveningHold, PipelineRun
+
+
+def hold_of(session: date | None) -> EveningHold | None:
+    """Return the hold in force of a session, or None."""
+    if session is None:
+        return None
+    return EveningHold.objects.filter(session=session, released_at=None).first()
+
+
+def is_kept_back(session: date | None, intended_at: datetime | None) -> bool:
+    """Whether a run of that session and planned time has to wait for a release; asked under the lock of beginnings."""
+    return intended_at is not None and hold_of(session) is not None
+
+
+def record_hold(session: date, held_by: str, reason: str) -> EveningHold:
+    """Hold a session's evening; one that is held already stays as it is."""
+    held, _ = EveningHold.objects.get_or_create(
+        session=session, released_at=None, defaults={"held_by": held_by, "reason": reason}
+    )
+    return held
+
+
+def record_release(session: date, released_by: str, now: datetime) -> bool:
+    """Let a session's evening go; False when it was not held."""
+    held = EveningHold.objects.filter(session=session, released_at=None)
+    return bool(held.update(released_by=released_by, released_at=now))
+
+
+def waiting_runs(session: date) -> list[PipelineRun]:
+    """Return the planned runs of a session that wait."""
+    waiting = PipelineRun.objects.filter(session=session, status=PipelineRun.Status.WAITING).exclude(intended_at=None)
+    return list(waiting.order_by("sequence"))

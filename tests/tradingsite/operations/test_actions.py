@@ -1,0 +1,195 @@
+"""Buttons: what they do, that two who press at once make one run, and what is refused."""
+
+import threading
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth import get_user_model
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+
+from market_data import runs
+from market_data.models import EveningHold, PipelineRun
+from stocks.models import Stock
+from tests.published import SESSION
+from tests.runs import make_run
+from tradingsite.operations.views import address_of
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("weekdays")]
+
+
+@pytest.fixture
+def press(client, operator):
+    client.force_login(operator)
+
+    def pressed(name, *args, **data):
+        answer = client.post(reverse(f"operations:{name}", args=args), data, follow=True)
+        assert answer.status_code == 200
+        return [str(message) for message in answer.context["messages"]]
+
+    return pressed
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_operators_who_press_at_once_one_run_comes_and_both_see_it():
+    people = [get_user_model().objects.create_superuser(name) for name in ("asha", "ravi")]
+    barrier, seen = threading.Barrier(2), {}
+
+    def push(person):
+        client = Client()
+        client.force_login(person)
+        barrier.wait()
+        try:
+            answer = client.post(reverse("operations:start", args=["cleanup"]), follow=True)
+            # Not `answer.context`: the test client hears the templates of both threads.
+            seen[person.username] = answer.content.decode()
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=push, args=(person,)) for person in people]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    run = PipelineRun.objects.get()
+    assert run.triggered_by in ("asha", "ravi")
+    assert len(seen) == 2
+    started = f"cleanup started as {run.id}."
+    refused = f"cleanup is already running as {run.id};"
+    assert sorted((started in page, refused in page) for page in seen.values()) == [(False, True), (True, False)]
+
+
+def test_cancel_and_resume(press):
+    run = make_run()
+    [said] = press("act", run.id, "cancel")
+    assert "is cancelled; what it had committed stays" in said
+    run.refresh_from_db()
+    assert (run.status, run.steps.get(order=2).status) == ("cancelled", "pending")
+    assert press("act", run.id, "cancel") == [f"{run.id} is cancelled; only an active run can be cancelled."]
+    assert press("act", run.id, "resume") == [f"{run.id} goes on where it stopped."]
+    run.refresh_from_db()
+    assert run.status == "running"
+    history = LogEntry.objects.order_by("action_time").values_list("user__username", "change_message")
+    assert list(history) == [("operator", "Cancelled."), ("operator", "Resumed.")]
+
+
+def test_one_step_is_retried(press):
+    run = make_run(status="failed", step_status="errored")
+    [said] = press("retry-step", run.id, "STOCKS")
+    assert "has not failed" in said
+    assert press("retry-step", run.id, "HISTORICAL_DATA") == [f"{run.id} goes on with HISTORICAL_DATA."]
+
+
+def test_an_evening_is_held_and_released(press):
+    run = make_run(status="completed", done=6)
+    press("act", run.id, "hold")
+    assert EveningHold.objects.get().session == SESSION
+    [said] = press("hold", session=str(SESSION))
+    assert "is held by operator already" in said
+    [said] = press("release", session=str(SESSION))
+    assert "goes on; 0 runs waited" in said
+    assert EveningHold.objects.get().released_by == "operator"
+
+
+def test_a_job_that_may_not_start_says_why(press):
+    [said] = press("start", "ml-training")
+    assert "It waits for Data-quality validation of" in said
+    assert not PipelineRun.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["/admin/operations/start/moon/", "/admin/operations/run/moon/do/retry/", "/admin/operations/evening/hold/"],
+)
+def test_what_is_not_there_is_not_found(client, operator, address):
+    client.force_login(operator)
+    assert client.post(address).status_code == 404
+    assert client.get(address).status_code == 405
+
+
+def test_a_roll_back_says_what_would_change_asks_and_does_it(client, operator):
+    client.force_login(operator)
+    run = make_run(job="symbol_master", status="completed", done=1, names=("SYMBOL_MASTER",))
+    Stock.objects.create(symbol="AAA", run_id=run.id)
+    Stock.objects.create(symbol="BBB", run_id=run.id)
+    address = reverse("operations:roll-back", args=[run.id])
+    page = client.get(address).content.decode()
+    assert "<strong>2 rows</strong> in all" in page
+    assert "Roll back, change 2 rows" in page
+    assert Stock.objects.count() == 2, "looking changes nothing"
+    answer = client.post(address, follow=True)
+    assert "2 rows removed, 0 restored" in answer.content.decode()
+    assert not Stock.objects.exists()
+    run.refresh_from_db()
+    assert run.status == "rolled_back"
+
+
+def test_a_roll_back_under_a_later_run_is_refused_and_names_it(client, operator):
+    client.force_login(operator)
+    run = make_run(status="completed", done=6)
+    later = make_run("fill_data_1", job="fill_data", status="completed", done=1, names=("FILL_DATA",))
+    address = reverse("operations:roll-back", args=[run.id])
+    page = client.get(address).content.decode()
+    assert f"{later.id} built on {run.id}: roll it back first." in page
+    assert 'id="confirm"' not in page
+    answer = client.post(address, follow=True)
+    assert f"{later.id} built on" in answer.content.decode()
+    run.refresh_from_db()
+    assert run.status == "completed"
+
+
+def test_the_list_of_runs_leads_to_the_same_actions(client, operator):
+    client.force_login(operator)
+    run = make_run()
+
+    def act(action):
+        address = reverse("admin:market_data_pipelinerun_changelist")
+        return client.post(address, {"action": action, "_selected_action": [run.pk]}, follow=True)
+
+    assert "is cancelled; what it had" in act("cancel").content.decode()
+    assert "goes on where it stopped" in act("resume").content.decode()
+    assert "is held" in act("hold").content.decode()
+    answer = act("roll_back")
+    assert answer.redirect_chain[-1][0] == reverse("operations:roll-back", args=[run.id])
+    assert "is running: only a run that has ended can be rolled back" in answer.content.decode()
+
+
+def test_an_onlooker_sees_no_buttons_and_can_press_none(client):
+    from django.contrib.auth.models import Permission
+
+    run = make_run(status="failed", step_status="failed")
+    onlooker = get_user_model().objects.create_user("onlooker", is_staff=True)
+    onlooker.user_permissions.add(Permission.objects.get(codename="view_pipelinerun"))
+    client.force_login(onlooker)
+    for address in (reverse("admin:index"), address_of(run.id)):
+        page = client.get(address).content.decode()
+        assert 'id="live"' in page
+        assert 'class="go' not in page
+    for name, args in (("start", ["cleanup"]), ("act", [run.id, "retry"]), ("roll-back", [run.id])):
+        assert client.post(reverse(f"operations:{name}", args=args)).status_code == 403
+    assert runs.find_run(run.id).status == "failed"
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "reads"),
+    [
+        ("home-piece", [], True),
+        ("run-piece", ["RUN"], True),
+        ("roll-back", ["RUN"], True),
+        ("roll-back", ["RUN"], False),
+        ("start", ["cleanup"], False),
+        ("hold", [], False),
+        ("release", [], False),
+        ("act", ["RUN", "cancel"], False),
+        ("retry-step", ["RUN", "STOCKS"], False),
+    ],
+)
+def test_staff_without_rights_are_refused_everywhere(client, name, args, reads):
+    run = make_run()
+    client.force_login(get_user_model().objects.create_user("clerk", is_staff=True))
+    address = reverse(f"operations:{name}", args=[run.id if one == "RUN" else one for one in args])
+    assert (client.get(address) if reads else client.post(address)).status_code == 403
+    run.refresh_from_db()
+    assert run.status == "running"
+    assert 'id="live"' not in client.get(reverse("admin:index")).content.decode()

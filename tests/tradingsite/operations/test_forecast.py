@@ -1,0 +1,87 @@
+"""When the picks will be there, and how late the work may begin."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tradingsite.operations.forecast import Work, forecast
+
+EVENING = datetime(2026, 4, 30, 21, tzinfo=UTC)
+DUE = EVENING + timedelta(hours=12)
+
+
+def minutes(count: float) -> timedelta:
+    return timedelta(minutes=count)
+
+
+def works(**changes):
+    chain = {
+        "pipeline": Work("pipeline", (), EVENING, usual_seconds=600),
+        "training": Work("training", ("pipeline",), EVENING + timedelta(hours=5), usual_seconds=1200),
+        "selection": Work("selection", ("pipeline", "training"), EVENING + minutes(315), usual_seconds=60),
+    }
+    for name, facts in changes.items():
+        chain[name] = Work(**{**chain[name].__dict__, **facts})
+    return chain
+
+
+def test_before_the_evening_planned_times_decide():
+    found = forecast(works(), "selection", EVENING - timedelta(hours=3), DUE)
+    assert found.ready_at == EVENING + timedelta(hours=5) + minutes(20 + 1)
+    assert found.latest_start == DUE - minutes(10 + 20 + 1)
+
+
+def test_what_has_ended_is_not_done_again():
+    chain = works(pipeline={"started_at": EVENING, "ended_at": EVENING + minutes(8)})
+    found = forecast(chain, "selection", EVENING + minutes(9), DUE)
+    assert found.latest_start == DUE - minutes(21)
+
+
+def test_work_that_runs_has_only_its_rest_left_and_never_less_than_none():
+    now = EVENING + timedelta(hours=5) + minutes(5)
+    chain = works(
+        pipeline={"started_at": EVENING, "ended_at": EVENING + minutes(8)},
+        training={"started_at": EVENING + timedelta(hours=5)},
+    )
+    assert forecast(chain, "selection", now, DUE).latest_start == DUE - minutes(15 + 1)
+    late = now + timedelta(hours=2)
+    assert forecast(chain, "selection", late, DUE).ready_at == late + minutes(1)
+
+
+def test_late_work_is_seen_to_be_late():
+    now = DUE - minutes(5)
+    found = forecast(works(), "selection", now, DUE)
+    assert found.ready_at == now + minutes(31)
+    assert found.ready_at is not None
+    assert found.ready_at > DUE
+    assert found.latest_start == DUE - minutes(31)
+
+
+def test_what_was_never_measured_is_not_guessed():
+    found = forecast(works(training={"usual_seconds": None}), "selection", EVENING, DUE)
+    assert (found.ready_at, found.latest_start, found.unmeasured) == (None, None, ("training",))
+
+
+def test_a_finished_evening_says_when_it_was_done():
+    done = EVENING + timedelta(hours=6)
+    found = forecast(works(selection={"ended_at": done}, training={"usual_seconds": None}), "selection", done, DUE)
+    assert (found.ready_at, found.unmeasured) == (done, ())
+
+
+@given(st.floats(0, 10_000), st.floats(0, 10_000), st.floats(-600, 600))
+def test_who_begins_by_the_latest_start_is_done_when_it_is_due(pipeline, training, ahead):
+    chain = works(pipeline={"usual_seconds": pipeline}, training={"usual_seconds": training})
+    chain = {name: Work(**{**one.__dict__, "planned": EVENING - timedelta(days=1)}) for name, one in chain.items()}
+    latest = forecast(chain, "selection", EVENING, DUE).latest_start
+    assert latest is not None
+    now = latest - minutes(ahead)
+    ready = forecast(chain, "selection", now, DUE).ready_at
+    assert ready is not None
+    assert (ready <= DUE) == (now <= latest) or abs(ahead) < 1e-6
+
+
+@pytest.mark.parametrize("due", [None, DUE])
+def test_without_a_due_time_there_is_no_latest_start(due):
+    assert (forecast(works(), "selection", EVENING, due).latest_start is None) == (due is None)

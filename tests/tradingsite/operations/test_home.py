@@ -1,0 +1,295 @@
+"""The home page: every part of it with data and without, its buttons, and how few reads it takes."""
+
+import re
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from market_data.models import (
+    CorporateAction,
+    DailyBar,
+    EveningHold,
+    Heartbeat,
+    MarketDay,
+    RunUndo,
+    SourceFile,
+    TableTotal,
+    TechnicalIndicator,
+)
+from stocks.models import Stock, SymbolChange
+from tests.published import SESSION, pick, publish
+from tests.runs import make_run
+from tests.tables import fill_every_table
+from tradingsite.operations import home, sources, tonight
+from tradingsite.operations.evening import EVENING_JOBS, Evening, History, evening_of
+
+pytestmark = pytest.mark.django_db
+IST = ZoneInfo("Asia/Kolkata")
+HOME_QUERIES = PIECE_QUERIES = 75
+"""With six runs that wait and every table filled."""
+
+
+def at(hour: int, minute: int = 0, day: date = SESSION) -> datetime:
+    return datetime(day.year, day.month, day.day, hour, minute, tzinfo=IST)
+
+
+def file(session: date, rows: int = 2000, size: int = 400_000) -> SourceFile:
+    return SourceFile.objects.create(
+        session=session, name=f"{session}.csv", size=size, mtime_ns=1, sha256="0" * 64, rows=rows, rejected=0
+    )
+
+
+def tonights(now: datetime) -> Evening:
+    evening = evening_of(now)
+    assert evening is not None
+    return evening
+
+
+def line(state, slug):
+    return next(one for one in (*state["tonight"].lines, *state["tonight"].others) if one.slug == slug)
+
+
+# --- which evening --------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("now", "session"),
+    [
+        (at(8, 59), SESSION - timedelta(days=1)),
+        (at(9, 1), SESSION),
+        (at(23), SESSION),
+        (at(2, day=SESSION + timedelta(days=1)), SESSION),
+        (at(12, day=date(2026, 5, 3)), date(2026, 5, 1)),  # a Sunday: Friday's
+    ],
+)
+def test_an_evening_lasts_until_its_picks_are_used(weekdays, now, session):
+    assert tonights(now).session == session
+
+
+def test_its_jobs_are_planned_over_midnight(weekdays):
+    evening = tonights(at(12))
+    planned = {job.name: evening.planned(job) for job in EVENING_JOBS}
+    assert planned["pipeline"] == at(21)
+    assert planned["selection"] == at(2, 15, day=SESSION + timedelta(days=1))
+    assert evening.due == at(9, day=SESSION + timedelta(days=1))
+
+
+def test_what_is_expected_changes_when_the_pipeline_is_due(weekdays):
+    for hour, expected in ((20, SESSION - timedelta(days=1)), (21, SESSION)):
+        assert home.expected_session(evening_of(at(hour)), at(hour)) == expected
+
+
+# --- tonight --------------------------------------------------------------------------------------------------------
+def test_jobs_are_done_at_work_waiting_and_next(weekdays):
+    make_run(status="completed", done=6, started_at=at(21), ended_at=at(21, 4))
+    make_run("fill_data_1", job="fill_data", done=0, names=("FILL_DATA",), started_at=at(21, 30))
+    make_run(
+        "business_logic_1",
+        job="business_logic",
+        status="waiting",
+        done=0,
+        step_status="pending",
+        names=("BUSINESS_LOGIC",),
+        waits_for=["fill_data"],
+        started_at=None,
+    )
+    state = home.home_state(at(21, 46))
+    done, running, waiting = (line(state, slug) for slug in ("pipeline", "fill-data", "business-logic"))
+    assert (done.status, done.told) == ("completed", "took 4 min 00 s")
+    assert (running.status, running.progress, running.told) == ("running", 0.5, "Fill data: Read 300 of 500 sessions")
+    assert (waiting.status, waiting.told) == ("waiting", "Waits for fill_data.")
+    assert line(state, "csv-export").status == "planned"
+    assert line(state, "csv-export").planned == at(22)
+    assert done.left == pytest.approx(100 / 13, abs=0.1)
+    late = home.home_state(at(22, 10))
+    assert line(late, "csv-export").status == "overdue"
+
+
+def test_buttons_say_why_they_may_not_be_pressed(weekdays, client, operator):
+    client.force_login(operator)
+    run = make_run("cleanup_1", job="cleanup", names=("CLEANUP",), session=None)
+    page = client.get("/admin/").content.decode()
+    for slug, why in (("cleanup", f"It is active as {run.id}."), ("selection", "It waits for Data-quality validation")):
+        [button] = re.findall(rf'<button id="do-{slug}"[^>]*>', page)
+        assert " disabled " in button
+        assert why in button
+    [button] = re.findall(r'<button id="do-pipeline"[^>]*>', page)
+    assert " disabled " not in button
+
+
+def test_a_held_evening_is_said_with_who_holds_it(weekdays, client, operator):
+    client.force_login(operator)
+    session = tonights(timezone.now()).session
+    EveningHold.objects.create(session=session, held_by="asha", reason="The file is wrong.")
+    page = client.get("/admin/").content.decode()
+    assert "by asha" in page
+    assert "The file is wrong." in page
+    assert 'id="do-release"' in page
+    assert 'id="do-hold"' not in page
+
+
+def test_the_forecast_rests_on_earlier_nights_and_says_what_blocks_it(weekdays):
+    yesterday = SESSION - timedelta(days=1)
+    for job in EVENING_JOBS:
+        begun = at(21, day=yesterday)
+        make_run(
+            f"{job.name}_0",
+            job=job.name,
+            status="completed",
+            done=1,
+            names=("ONLY",),
+            session=yesterday,
+            started_at=begun,
+            ended_at=begun + timedelta(minutes=10),
+        )
+    ready = home.home_state(at(20))["ready"]
+    assert ready["at"] == at(2, 25, day=SESSION + timedelta(days=1))
+    assert ready["latest_start"] == at(9, day=SESSION + timedelta(days=1)) - timedelta(minutes=60)
+    assert ready["is_late"] is False
+    make_run(status="failed", step_status="failed", done=1)
+    assert home.home_state(at(22))["blocked"].title == "Data pipeline"
+
+
+def test_before_the_first_night_nothing_is_forecast(weekdays):
+    make_run()
+    assert home.home_state(at(21))["ready"]["unmeasured"][0] == "pipeline"
+
+
+# --- files and what lies ahead --------------------------------------------------------------------------------------
+def test_files_are_absent_provisional_final_or_published_again(weekdays):
+    days = [SESSION - timedelta(days=back) for back in (8, 7, 6, 3, 2, 1)]  # the 25th and 26th are a weekend
+    for day in days[:-2]:
+        file(day)
+    file(SESSION, rows=1500)
+    Stock.objects.create(symbol="AAA")
+    DailyBar.objects.create(
+        symbol_id="AAA", date=SESSION, series="EQ", open=1, high=1, low=1, close=1, source="t", status="provisional"
+    )
+    run = make_run(status="completed", done=6)
+    RunUndo.objects.create(run_id=run.id, table_name="source_files", row_image={"session": str(days[3])})
+    found = {one.session: one for one in sources.file_lines(SESSION, History())}
+    assert found[SESSION].state == "provisional"
+    assert found[SESSION].rows_change == pytest.approx(-25)
+    assert found[SESSION].is_unusual
+    assert [found[day].state for day in days[3:]] == ["re-published", "absent", "absent"]
+    assert found[days[2]].state == "final"
+    assert not found[days[2]].is_unusual
+
+
+def test_the_next_session_is_told_ahead(weekdays):
+    following, before = SESSION + timedelta(days=1), SESSION - timedelta(days=1)
+    event = {"kind": "split", "known_on": SESSION, "source": "t"}
+    CorporateAction.objects.create(symbol="AAA", ex_date=following, status="official", purpose="Split 10:1", **event)
+    CorporateAction.objects.create(symbol="BBB", ex_date=following, status="rejected", **event)
+    CorporateAction.objects.create(symbol="CCC", ex_date=SESSION, status="official", **event)
+    SymbolChange.objects.create(from_symbol="OLD", to_symbol="NEW", date=SESSION, proof="isin")
+    SymbolChange.objects.create(from_symbol="ELDER", to_symbol="OLDER", date=before, proof="isin")
+    bar = {"open": 1, "high": 1, "low": 1, "close": 1, "source": "t"}
+    for symbol, was, is_now in (("DDD", "EQ", "BE"), ("EEE", "EQ", "EQ")):
+        Stock.objects.create(symbol=symbol)
+        DailyBar.objects.create(symbol_id=symbol, date=before, series=was, **bar)
+        DailyBar.objects.create(symbol_id=symbol, date=SESSION, series=is_now, **bar)
+    found = sources.ahead(SESSION, before, following)
+    assert found.ex_dates == [("AAA", "Split 10:1")]
+    assert found.renames == [("OLD", "is NEW from 30 Apr")]
+    assert found.series == [("DDD", "EQ → BE")]
+
+
+# --- tiles and nights -----------------------------------------------------------------------------------------------
+def test_tiles_compare_with_what_is_expected(weekdays):
+    yesterday = SESSION - timedelta(days=1)
+    Stock.objects.create(symbol="AAA", kind="share", current_price=10, last_seen=SESSION)
+    file(SESSION, rows=1)
+    for table in ("historical_data", "technical_indicators"):
+        TableTotal.objects.create(table_name=table, rows=1_500_000, symbols=2259, latest_date=SESSION)
+    TechnicalIndicator.objects.create(symbol_id="AAA", date=SESSION)
+    publish("growth", [pick("AAA")], session=yesterday)
+    tiles = {one.title: one for one in home.home_state(at(22))["tiles"]}
+    assert (tiles["Bars"].figure, tiles["Bars"].state) == ("1,500,000", "good")
+    assert (tiles["Indicators"].verdict, tiles["Picks"].verdict) == ("100% complete", "1 session behind")
+    assert tiles["Models"].verdict == "Nothing yet"
+    TechnicalIndicator.objects.all().delete()
+    again = {one.title: one for one in home.home_state(at(22))["tiles"]}
+    assert (again["Indicators"].state, again["Indicators"].verdict) == ("bad", "only 0% complete")
+
+
+def test_nights_are_drawn_with_time_rows_and_failures(weekdays):
+    for back in (3, 2, 1):
+        day = SESSION - timedelta(days=back)
+        begun = at(21, day=day)
+        status = "failed" if back == 2 else "completed"
+        make_run(
+            f"pipeline_{back}",
+            status=status,
+            done=back,
+            session=day,
+            started_at=begun,
+            ended_at=begun + timedelta(minutes=back),
+        )
+    make_run("pipeline_r", status="completed", done=6, is_replay=True, session=date(2026, 4, 1), ended_at=at(23))
+    time, rows, failures = home.home_state(at(20))["charts"]
+    assert [bar.told for bar in time.bars] == [
+        "Mon 27 Apr 2026: 3 min 00 s",
+        "Tue 28 Apr 2026: 2 min 00 s, 1 failed",
+        "Wed 29 Apr 2026: 1 min 00 s",
+    ]
+    assert (time.bars[0].height, time.bars[1].is_bad) == (56, True)
+    assert rows.latest == "2,259"
+    assert failures.most == "1"
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(0.4, "0 s"), (59, "59 s"), (190, "3 min 10 s"), (7500, "2 h 05 min")])
+def test_spans_are_words(seconds, words):
+    assert tonight.duration(seconds) == words
+
+
+# --- the page -------------------------------------------------------------------------------------------------------
+def test_an_empty_database_says_what_to_do(client, operator):
+    client.force_login(operator)
+    page = client.get("/admin/").content.decode()
+    for words in ("have not been collected yet", "No file has been read", "No night has run yet", "Nothing yet"):
+        assert words in page
+
+
+def test_a_dead_cluster_stands_on_the_page_with_what_to_do(client, operator):
+    client.force_login(operator)
+    Heartbeat.objects.create(cluster="data", finished_at=timezone.now() - timedelta(seconds=120), worker="x:1:1:1")
+    page = client.get("/admin/").content.decode()
+    assert "Cluster data: dead." in page
+    assert reverse("operations:runbook-entry", args=["cluster-dead"]) in page
+
+
+def test_the_pages_reads_are_bounded_and_leave_big_tables_alone(
+    weekdays, client, operator, django_assert_max_num_queries
+):
+    MarketDay.objects.filter(date=SESSION).delete()
+    fill_every_table()
+    for number in range(40):
+        make_run(f"fill_data_{number}", job="fill_data", status="failed", step_status="failed", done=0, names=("A",))
+    make_run("cleanup_1", job="cleanup", names=("A",), session=None)
+    tonight_of = tonights(timezone.now()).session
+    for job in EVENING_JOBS[1:]:
+        make_run(
+            f"{job.name}_w",
+            job=job.name,
+            status="waiting",
+            done=0,
+            step_status="pending",
+            names=("A",),
+            waits_for=list(job.waits_for),
+            session=tonight_of,
+        )
+    client.force_login(operator)
+    client.get("/admin/")
+    with django_assert_max_num_queries(HOME_QUERIES) as seen:
+        assert client.get("/admin/").status_code == 200
+    big = [
+        one["sql"] for one in seen.captured_queries if re.search(r'FROM "?(historical_data|technical_ind)', one["sql"])
+    ]
+    assert big
+    assert all("date" in sql for sql in big), "a big table is only read by date"
+    with django_assert_max_num_queries(PIECE_QUERIES):
+        piece = client.get(reverse("operations:home-piece"))
+    assert (piece.status_code, piece["X-Again-In"]) == (200, "3")
+    assert "no-store" in piece["Cache-Control"]

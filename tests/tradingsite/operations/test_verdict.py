@@ -1,0 +1,72 @@
+"""The one line: publish, publish with exclusions, abstain, or not decided yet, each with its reason."""
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from market_data.models import Finding, SourceFile
+from tests.published import SESSION, pick, publish
+from tests.runs import make_run
+from tradingsite.operations.evening import History, PastRun
+from tradingsite.operations.verdict import Evidence, judged, verdict
+
+BARE = Evidence(SESSION, {}, "", False, "", False, {}, None, None)
+READY = replace(BARE, loaded=True, has_model=True)
+
+
+def run(status: str, reason: str = "") -> PastRun:
+    return PastRun("pipeline_1", "pipeline", SESSION, status, "schedule", (), reason, None, None, None, False)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "kind", "words"),
+    [
+        (BARE, "undecided", "have not been collected"),
+        (replace(BARE, pipeline=run("running")), "undecided", "collects the bars"),
+        (replace(BARE, pipeline=run("waiting")), "undecided", "collects the bars"),
+        (replace(BARE, pipeline=run("failed", "The disk is full.")), "abstain", "The disk is full."),
+        (replace(READY, refusal="The data failed a check: half the bars are missing."), "abstain", "half the bars"),
+        (replace(READY, has_model=False), "undecided", "training has to bring one"),
+        (replace(READY, has_model=False, training=run("failed")), "abstain", "training failed"),
+        (READY, "publish", "No finding blocks"),
+        (
+            replace(READY, kept_out={"price_jump": 3, "unit_error": 1}),
+            "exclusions",
+            "4 shares are kept out (price jump 3",
+        ),
+        (replace(READY, kept_out={"price_jump": 1}), "exclusions", "1 share is kept out"),
+        (replace(READY, lists={"growth": 50, "value": 12}), "publish", "62 picks in 2 lists"),
+        (
+            replace(READY, lists={"growth": 50}, kept_out={"price_jump": 2}),
+            "exclusions",
+            "50 picks in 1 lists. 2 shares",
+        ),
+        (replace(READY, lists={"growth": 0}, reason="No model."), "abstain", "No model."),
+        (replace(READY, lists={"growth": 50}, refusal="The file is old."), "abstain", "since then: The file is old."),
+    ],
+)
+def test_the_verdict_follows_from_the_evidence(evidence, kind, words):
+    found = judged(evidence)
+    assert found.kind == kind
+    assert words in found.why
+
+
+@pytest.mark.django_db
+def test_the_database_gives_the_evidence(weekdays):
+    assert verdict(None, History()).kind == "undecided"
+    assert verdict(SESSION, History()).why.endswith("have not been collected yet.")
+    make_run(status="failed", step_status="failed", reason="The file is truncated.")
+    assert verdict(SESSION, History()).kind == "abstain"
+    SourceFile.objects.create(session=SESSION, name="a", size=1, mtime_ns=1, sha256="0" * 64, rows=1, rejected=0)
+    assert "training has to bring one" in verdict(SESSION, History()).why
+    publish("growth", [pick("AAA"), pick("BBB")])
+    assert verdict(SESSION, History()).kind == "publish"
+    facts = {"run_id": "r", "session": SESSION, "blocks": True, "severity": "error", "message": "m"}
+    finding = Finding.objects.create(check_name="unit_error", symbol="AAA", **facts)
+    assert verdict(SESSION, History()).why == "2 picks in 1 lists. 1 share is kept out (unit error 1)."
+    finding.delete()
+    Finding.objects.create(check_name="bar_count", **facts | {"message": "Half the bars are missing."})
+    found = verdict(SESSION, History())
+    assert (found.kind, "Half the bars are missing" in found.why) == ("abstain", True)
+    assert verdict(date(2026, 4, 29), History()).kind == "undecided"

@@ -1,0 +1,111 @@
+"""The shape of the JSON answers, for the API's description; keys without a value are left out of the answers."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+
+class StocksStatus(serializers.Serializer[Any]):
+    """The universe."""
+
+    total = serializers.IntegerField()
+    with_price = serializers.IntegerField()
+    with_market_cap = serializers.IntegerField()
+    last_updated = serializers.DateTimeField(required=False)
+
+
+class TableStatus(serializers.Serializer[Any]):
+    """A table of one row a symbol and session."""
+
+    symbols = serializers.IntegerField()
+    records = serializers.IntegerField()
+    latest_date = serializers.DateField(required=False)
+
+
+class SnapshotsStatus(serializers.Serializer[Any]):
+    """The published picks."""
+
+    total = serializers.IntegerField()
+    unique_dates = serializers.IntegerField()
+    latest_date = serializers.DateField(required=False)
+
+
+class ClusterStatus(serializers.Serializer[Any]):
+    """A queue cluster."""
+
+    cluster = serializers.CharField()
+    heartbeat_age_seconds = serializers.IntegerField(required=False)
+    queued = serializers.IntegerField()
+    alive = serializers.BooleanField()
+
+
+class SystemStatus(serializers.Serializer[Any]):
+    """How things stand."""
+
+    stocks = StocksStatus()
+    historical_data = TableStatus()
+    technical_indicators = TableStatus()
+    daily_snapshots = SnapshotsStatus()
+    latest_session = serializers.DateField(required=False)
+    clusters = ClusterStatus(many=True)
+    active_tasks = serializers.ListField(child=serializers.CharField())
+
+
+class StatusAnswer(serializers.Serializer[Any]):
+    """Answer of the status."""
+
+    success = serializers.BooleanField()
+    status = SystemStatus()
+
+
+class TriggerAnswer(serializers.Serializer[Any]):
+    """Answer of a trigger."""
+
+    success = serializers.BooleanField()
+    task_id = serializers.CharField()
+    message = serializers.CharField()
+
+
+class TaskStep(serializers.Serializer[Any]):
+    """A step of a task."""
+
+    name = serializers.CharField()
+    status = serializers.CharField(help_text="pending, running, completed, failed (it said so) or errored (it broke)")
+    start_time = serializers.DateTimeField(required=False)
+    end_time = serializers.DateTimeField(required=False)
+    progress = serializers.FloatField(required=False, help_text="0-1, while it runs")
+    records = serializers.IntegerField(required=False)
+    attempts = serializers.IntegerField(required=False)
+    reason = serializers.CharField(required=False)
+
+
+class Task(serializers.Serializer[Any]):
+    """A run, or the runs of an evening."""
+
+    task_id = serializers.CharField()
+    status = serializers.CharField(
+        help_text="waiting, running, completed, failed, cancelled, skipped or rolled_back; of `all`, the worst"
+    )
+    description = serializers.CharField()
+    start_time = serializers.DateTimeField(required=False)
+    end_time = serializers.DateTimeField(required=False)
+    session = serializers.DateField(required=False)
+    waits_for = serializers.ListField(child=serializers.CharField(), required=False)
+    reason = serializers.CharField(required=False)
+    steps = TaskStep(many=True)
+
+
+class TaskAnswer(serializers.Serializer[Any]):
+    """Answer of a task's status."""
+
+    success = serializers.BooleanField()
+    task = Task()
+
+
+class RetryAnswer(serializers.Serializer[Any]):
+    """Answer of a retry."""
+
+    success = serializers.BooleanField()
+    task_id = serializers.CharField()
+    message = serializers.CharField()
+    failed_steps = serializers.ListField(child=serializers.CharField())
