@@ -106,7 +106,7 @@ def test_a_session_that_hangs_while_it_creates_a_run_does_not_keep_others_from_i
     def hang() -> None:
         try:
             with transaction.atomic():
-                runs._let_none_begin()
+                runs.let_none_begin()
                 entered.set()
                 time.sleep(3)  # beyond the lease
                 PipelineRun.objects.exists()
