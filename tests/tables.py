@@ -64,6 +64,9 @@ def _fill_market() -> None:
     market.Finding.objects.create(run_id="r", session=SESSION, check_name="bars", severity="warning", message="few")
     market.TableTotal.objects.create(table_name="historical_data", rows=1, symbols=1, latest_date=SESSION)
     market.Heartbeat.objects.create(cluster="data", finished_at=NOW)
+    market.ImportedFile.objects.create(
+        name="a.csv", kind="market_days", content=b"x", size=1, sha256="0" * 64, uploaded_by="asha"
+    )
 
 
 def _fill_models() -> None:

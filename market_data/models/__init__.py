@@ -1,6 +1,7 @@
 """The tables of market_data; the app's other modules import them from here."""
 
 from market_data.models.evidence import Finding, RejectedRow, SourceFile
+from market_data.models.imports import ImportedFile
 from market_data.models.market import CorporateAction, DailyBar, MarketDay, Quote, TechnicalIndicator
 from market_data.models.runs import Heartbeat, PipelineRun, PipelineStep, RunUndo, TableTotal
 
@@ -9,6 +10,7 @@ __all__ = [
     "DailyBar",
     "Finding",
     "Heartbeat",
+    "ImportedFile",
     "MarketDay",
     "PipelineRun",
     "PipelineStep",
