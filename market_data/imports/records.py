@@ -68,12 +68,10 @@ def _beside_the_calendar(rows: pd.DataFrame, now: datetime) -> list[RowError]:
         return []
     latest, told = _latest_allowed(now)
     days = {stamp.date() for stamp in rows["date"].unique()}
-    known = dict(MarketDay.objects.filter(date__range=(min(days), max(days))).values_list("date", "is_session"))
-    first = MarketDay.objects.order_by("date").values_list("date", flat=True).first()
-    reasons = {day: f"is later than {latest}, {told}" for day in days if day > latest}
-    for day in days - set(reasons):
-        if first is not None and day >= first and not known.get(day):
-            reasons[day] = f"is no session of the exchange ({day:%A})"
+    over = {day for day in days if day <= latest}
+    sessions = set(trading_calendar.sessions_between(min(over), max(over))) if over else set()
+    reasons = dict.fromkeys(days - over, f"is later than {latest}, {told}")
+    reasons |= {day: f"is no session of the exchange that the calendar knows ({day:%A})" for day in over - sessions}
     return [
         RowError(int(row[LINE]), "date", shown(row["date"]), reasons[row["date"].date()])
         for row in rows[["date", LINE]].to_dict("records")

@@ -45,7 +45,7 @@ def check(context: StepContext, _: str) -> dict[str, Any]:
     """Judge the run's file and try its good rows; return the report that the page shows."""
     try:
         handed = _judged(context)
-    except FileUnreadable as error:
+    except (FileUnreadable, CalendarError) as error:
         return {"refused": str(error)}
     written, refused = _tried(handed)
     context.log("judged", rows=len(handed.found.rows), errors=len(handed.found.errors))
@@ -62,7 +62,7 @@ def read_rows(context: StepContext, _: str) -> Handed:
     """Judge the run's file again, as the database stands now; refuse it while a row is bad unless asked not to."""
     try:
         handed = _judged(context)
-    except FileUnreadable as error:
+    except (FileUnreadable, CalendarError) as error:
         raise StepFailed(str(error)) from error
     bad = len(handed.found.bad_lines)
     if bad and not context.run.options.get("only_good"):
