@@ -189,6 +189,7 @@ def _lines(lines: Iterable[Any]) -> SafeString:
 class DailyBarAdmin(DatedAdmin):
     """Daily bars."""
 
+    import_kind = "historical_bars"
     list_display = (
         "ticker",
         "date",
@@ -230,6 +231,7 @@ class QuoteAdmin(ReadOnlyAdmin):
 class MarketDayAdmin(TableAdmin):
     """The exchange's calendar; a holiday that was announced late is corrected here."""
 
+    import_kind = "market_days"
     list_display = ("date", "kind", "is_session", "open", "close", "source")
     list_filter = ("kind", "is_session", "source")
     date_hierarchy = "date"
