@@ -220,6 +220,8 @@ class QuoteAdmin(ReadOnlyAdmin):
 
     list_display = ("symbol_name", "at", "last_price", "volume", "source")
     ordering = ("-at",)
+    search_fields = ("=symbol__symbol",)
+    list_select_related = False
 
     @admin.display(description="symbol", ordering="symbol_id")
     def symbol_name(self, quote: Quote) -> str:
@@ -262,6 +264,7 @@ class RunUndoAdmin(ReadOnlyAdmin):
 
     list_display = ("id", "run_id", "table_name")
     search_fields = ("=run_id",)
+    search_help_text = "A run, for example pipeline_20261004_210000"
     ordering = ("-id",)
 
 
@@ -270,8 +273,8 @@ class RejectedRowAdmin(ReadOnlyAdmin):
     """Rows that were not taken."""
 
     list_display = ("session", "symbol", "reason", "source", "raw", "run_id")
-    list_filter = ("reason",)
-    search_fields = ("=symbol", "=run_id")
+    search_fields = ("=symbol", "=run_id", "=source")
+    search_help_text = "A symbol, a run or a file, exactly as it is written"
     ordering = ("-id",)
 
 
@@ -282,6 +285,7 @@ class FindingAdmin(ReadOnlyAdmin):
     list_display = ("session", "level", "check_name", "symbol", "message", "blocks", "remedy")
     list_filter = ("severity", "blocks", "check_name")
     search_fields = ("=symbol", "message")
+    date_hierarchy = "session"
 
     @coloured("severity", _COLOURS)
     def level(self, finding: Finding) -> tuple[str, str]:

@@ -6,22 +6,23 @@ A table that a writer module owns is only shown: changing it here would bypass t
 import logging
 from collections.abc import Callable, Mapping
 from datetime import date
-from typing import Any, Final, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
-from django.db import connection
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import URLPattern, path
-from django.utils.functional import cached_property
+from django.utils.safestring import SafeString
 from import_export.admin import ExportMixin
 from import_export.formats.base_formats import CSV, JSON
 from unfold.admin import ModelAdmin
 from unfold.contrib.import_export.forms import ExportForm
 from unfold.decorators import display
 
+from stocks.big_tables import EstimatingPaginator as EstimatingPaginator
+from stocks.big_tables import KeyedChangeList, ProbedDays
+from stocks.figures_shown import figures_table
 from stocks.models import (
     ExchangeFact,
     FinancialStatement,
@@ -36,36 +37,12 @@ from stocks.resources import StockResource, SuggestedStockResource
 from stocks.table_export import csv_blocks
 
 logger = logging.getLogger(__name__)
-_COUNTED_ROWS: Final = 10_000
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def coloured(column: str, colours: Mapping[str, str]) -> Callable[[Method], Method]:
     """Return the decorator of a list column that shows (value, label) as a coloured label."""
     return cast("Callable[[Method], Method]", display(description=column, ordering=column, label=dict(colours)))
-
-
-class EstimatingPaginator(Paginator):  # type: ignore[type-arg]  # not subscriptable at run time
-    """Pages of a table that may hold millions of rows, without counting them.
-
-    Without a filter the planner's estimate stands for the number of rows; with one, at most 10,001 are counted.
-    """
-
-    @cached_property
-    def count(self) -> int:
-        """Return the number of rows, exact up to 10,000."""
-        found: Any = self.object_list
-        if not isinstance(found, QuerySet):
-            return len(found)
-        if not found.query.where:
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    "SELECT reltuples::bigint FROM pg_class WHERE oid = %s::regclass", [found.model._meta.db_table]
-                )
-                estimate = int(cursor.fetchone()[0])
-            if estimate > _COUNTED_ROWS:
-                return estimate
-        return found.order_by()[: _COUNTED_ROWS + 1].count()
 
 
 class StreamedExport(ModelAdmin):
@@ -131,7 +108,17 @@ class DatedAdmin(ReadOnlyAdmin):
     search_fields = ("symbol",)
     search_help_text = "A symbol, a date such as 2026-04-30, or both"
     list_select_related = False
+    date_hierarchy = "date"
+    sortable_by = ("ticker", "symbol", "date")
     symbol_column = "symbol_id"
+
+    def get_changelist(self, request: HttpRequest, **_: Any) -> type[KeyedChangeList]:
+        """Return the list that sorts by the keys alone."""
+        return KeyedChangeList
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
+        """Return rows whose days are probed for."""
+        return ProbedDays(self.model).order_by(*self.ordering)
 
     @admin.display(description="symbol", ordering="symbol_id")
     def ticker(self, row: Any) -> str:
@@ -150,6 +137,20 @@ class DatedAdmin(ReadOnlyAdmin):
         return queryset, False
 
 
+class FiguresAdmin(ReadOnlyAdmin):
+    """Rows of figures, each shown with its source."""
+
+    readonly_fields: tuple[str, ...] = ("figures",)
+
+    class Media:
+        css = {"all": ("stocks/figures.css",)}
+
+    @admin.display(description="figures and where they came from")
+    def figures(self, row: Model) -> SafeString:
+        """Return the figures' table."""
+        return figures_table(row)
+
+
 class ExportAdmin(ExportMixin):
     """Lets a person choose columns, and CSV or JSON; for tables of thousands of rows, which it holds in memory."""
 
@@ -163,8 +164,10 @@ class ExportAdmin(ExportMixin):
 
 
 @admin.register(Stock)
-class StockAdmin(ExportAdmin, ReadOnlyAdmin):
+class StockAdmin(ExportAdmin, FiguresAdmin):
     """The universe."""
+
+    fields = ("symbol", "figures", "run_id", "created_at")
 
     import_kind = "index_members"
     resource_classes = (StockResource,)
@@ -194,8 +197,10 @@ class SymbolChangeAdmin(ReadOnlyAdmin):
 
 
 @admin.register(StockMetrics)
-class StockMetricsAdmin(DatedAdmin):
+class StockMetricsAdmin(FiguresAdmin, DatedAdmin):
     """Dated facts."""
+
+    fields = ("symbol", "date", "tradable", "exclusion", "figures", "run_id", "created_at")
 
     list_display = (
         "ticker",
@@ -228,6 +233,7 @@ class FinancialStatementAdmin(ReadOnlyAdmin):
     )
     list_filter = ("kind", "published_assumed", "source")
     search_fields = ("=symbol",)
+    date_hierarchy = "period_end"
 
 
 @admin.register(FundamentalSnapshot)
