@@ -232,6 +232,8 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "stocks.api.error_response",
 }
 READING_NEEDS_LOGIN = PRODUCTION
+# Without it whoever may enter the admin takes any table out.
+IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "view"
 SPECTACULAR_SETTINGS = {
     "TITLE": "NSE trading system",
     "DESCRIPTION": "Daily picks for the Indian equity market, with the evidence behind them.",
