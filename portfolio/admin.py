@@ -11,7 +11,7 @@ from stocks.admin import ExportAdmin, ReadOnlyAdmin, StreamedExport, TableAdmin
 
 
 @admin.register(User)
-class UserAdmin(StreamedExport, DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # not subscriptable at run time
+class UserAdmin(StreamedExport, DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg, misc]  # not subscriptable at run time
     """People."""
 
     form = UserChangeForm

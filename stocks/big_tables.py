@@ -69,7 +69,7 @@ def _after(day: date, kind: str) -> date:
     return day + timedelta(days=monthrange(day.year, day.month)[1] - day.day + 1 if kind == "month" else 1)
 
 
-class KeyedChangeList(ChangeList):
+class KeyedChangeList(ChangeList):  # type: ignore[misc]  # the theme has no types
     """A list in the order of the table's two keys, so that an index gives a page without sorting the table."""
 
     def get_ordering(self, request: HttpRequest, queryset: "QuerySet[Any]") -> Sequence[str]:

@@ -61,7 +61,7 @@ def _blocks(statement: str, parameters: tuple[Any, ...]) -> Iterator[bytes]:
     # COPY takes no parameters from the server: a client cursor fills them in, quoted.
     with (
         psycopg.ClientCursor(connection.connection) as cursor,
-        cursor.copy(sql.SQL(statement), parameters or None) as copy,  # type: ignore[arg-type]
+        cursor.copy(sql.SQL(statement), parameters or None) as copy,
     ):
         for row in copy:
             buffer += row

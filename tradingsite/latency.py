@@ -46,7 +46,8 @@ def collected() -> Iterable[Metric]:
     """Return what was measured, of all processes where they share a folder."""
     if not settings.METRICS_DIR:
         return _OWN.collect()
-    return MultiProcessCollector(CollectorRegistry(), str(settings.METRICS_DIR)).collect()  # type: ignore[no-untyped-call]
+    every: Iterable[Metric] = MultiProcessCollector(CollectorRegistry(), str(settings.METRICS_DIR)).collect()  # type: ignore[no-untyped-call]
+    return every
 
 
 def _route(request: HttpRequest) -> str:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
+from django.core.management.base import OutputWrapper
 from django.utils import timezone
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -23,18 +24,18 @@ _COLOURS = {
 _PLAIN_WIDTH = 120
 
 
-def print_screen(status: dict[str, Any], stream: TextIO) -> None:
+def print_screen(status: dict[str, Any], stream: "TextIO | OutputWrapper") -> None:
     """Write the state of the system, as `system_status` returns it, with its `parts` of readiness.
 
     Parameters
     ----------
     status : dict
         `system_status(now) | {"parts": readiness(now)}`.
-    stream : TextIO
+    stream : text stream
         A terminal gets colours and its own width.
     """
     width = None if stream.isatty() else _PLAIN_WIDTH
-    console = Console(file=stream, width=width, highlight=False, soft_wrap=False)
+    console = Console(file=cast("TextIO", stream), width=width, highlight=False, soft_wrap=False)
     console.print(screen(status))
 
 

@@ -115,7 +115,8 @@ class ImportedFileAdmin(TableAdmin):
                 raise PermissionDenied
             return view(request, **places)
 
-        return self.admin_site.admin_view(allowed)
+        page: Callable[..., HttpResponseBase] = self.admin_site.admin_view(allowed)
+        return page
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         """Show the form; take a file and have it judged."""

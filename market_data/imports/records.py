@@ -194,7 +194,7 @@ def check_market_days(rows: pd.DataFrame, now: datetime) -> list[RowError]:
         for opens, closes in zip(rows["open"], rows["close"], strict=True)
     ]
     loaded = set(SourceFile.objects.values_list("session", flat=True))
-    undone = rows["is_session"].eq(False) & rows["date"].map(lambda day: pd.notna(day) and day.date() in loaded)
+    undone = rows["is_session"].eq(False) & rows["date"].isin([pd.Timestamp(day) for day in loaded])
     return [
         *_errors(rows, holiday, "is_session", "a holiday cannot be a session"),
         *_errors(rows, pd.Series(backwards, index=rows.index, dtype=bool), "close", "is not after open"),

@@ -36,7 +36,8 @@ def bars():
 
 @pytest.mark.parametrize("kind", ["year", "month", "day"])
 def test_days_are_probed_for_as_django_would_list_them(bars, kind):
-    probed, listed = ProbedDays(DailyBar), QuerySet(DailyBar)
+    probed = ProbedDays(DailyBar)
+    listed: QuerySet[DailyBar] = QuerySet(DailyBar)
     for filters in ({}, {"symbol": "AAA"}, {"date__gte": "2025-01-01", "date__lt": "2026-02-01"}, {"symbol": "CCC"}):
         assert probed.filter(**filters).dates("date", kind) == list(listed.filter(**filters).dates("date", kind))
     assert probed.dates("date", kind, order="DESC") == list(listed.dates("date", kind, order="DESC"))

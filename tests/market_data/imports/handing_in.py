@@ -1,5 +1,7 @@
 """Files handed in by a test, and their runs done at once."""
 
+from typing import Any
+
 from market_data import saga_engine
 from market_data.imports import submissions
 from market_data.models import ImportedFile, PipelineRun
@@ -15,7 +17,7 @@ def checked(kind: str, content: str | bytes, name: str = "rows.csv") -> Imported
     return file
 
 
-def report(file: ImportedFile) -> dict[str, object]:
+def report(file: ImportedFile) -> dict[str, Any]:
     """Return what the check found."""
     return submissions.state_of(file).report
 

@@ -84,8 +84,8 @@ def test_a_file_with_bad_rows_writes_nothing_until_it_is_corrected_or_asked_for(
     assert RejectedRow.objects.filter(run_id=run.id, source="rows.csv").count() == 4
     assert TableTotal.objects.get(table_name="historical_data").rows == 22
     # Indicators of the share are computed anew up to the latest bar, the exchange's own.
-    assert TechnicalIndicator.objects.filter(symbol_id="AAA").count() == 22
-    assert TechnicalIndicator.objects.get(symbol_id="AAA", date=SESSIONS[-1]).sma_20 == pytest.approx(10.1045)
+    assert TechnicalIndicator.objects.filter(symbol__symbol="AAA").count() == 22
+    assert TechnicalIndicator.objects.get(symbol__symbol="AAA", date=SESSIONS[-1]).sma_20 == pytest.approx(10.1045)
     assert not Stock.objects.filter(symbol__in=("BBB", "CCC")).exists()
 
     submissions.undo(file, "asha")

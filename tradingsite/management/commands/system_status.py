@@ -30,4 +30,4 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps(status, default=str))
         else:
-            print_screen(status, self.stdout._out)
+            print_screen(status, self.stdout)
