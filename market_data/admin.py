@@ -11,7 +11,6 @@ from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
 
 from market_data import runs, tasks
-from market_data.imports.admin import ImportedFileAdmin as ImportedFileAdmin
 from market_data.models import (
     CorporateAction,
     DailyBar,

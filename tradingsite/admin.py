@@ -17,6 +17,7 @@ from unfold.admin import ModelAdmin
 
 from market_data.admin import OperatedAdmin, start_jobs
 from stocks.admin import ReadOnlyAdmin
+from tradingsite.imports.admin import ImportedFileAdmin as ImportedFileAdmin
 from tradingsite.models import AlertDelivery, AlertTimer, Trouble
 from tradingsite.schedule import JOBS
 

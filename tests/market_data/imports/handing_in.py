@@ -3,8 +3,8 @@
 from typing import Any
 
 from market_data import saga_engine
-from market_data.imports import submissions
 from market_data.models import ImportedFile, PipelineRun
+from tradingsite.imports import submissions
 
 
 def checked(kind: str, content: str | bytes, name: str = "rows.csv") -> ImportedFile:

@@ -7,7 +7,6 @@ import pytest
 from django.utils import timezone
 
 from market_data import runs, saga_engine
-from market_data.imports import submissions
 from market_data.models import (
     DailyBar,
     ImportedFile,
@@ -22,6 +21,7 @@ from market_data.saga import SagaError
 from market_data.state_hash import contract_hash, differences
 from stocks.models import FinancialStatement, FundamentalSnapshot, Stock
 from tests.market_data.imports.handing_in import checked, imported, report
+from tradingsite.imports import submissions
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

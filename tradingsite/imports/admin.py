@@ -18,12 +18,12 @@ from django.views.decorators.http import require_POST
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget
 
 from market_data import runs
-from market_data.imports import submissions
 from market_data.imports.judging import MAX_BYTES, MAX_ROWS
 from market_data.imports.kinds import KINDS
 from market_data.models import Heartbeat, ImportedFile, PipelineRun
 from market_data.saga import SagaError
 from stocks.admin import TableAdmin, coloured
+from tradingsite.imports import submissions
 
 _NAME = "admin:market_data_importedfile"
 _COLOURS = {"imported": "success", "taken back": "warning", "failed": "danger", "at work": "info"}
@@ -202,7 +202,7 @@ class ImportedFileAdmin(TableAdmin):
 
     def _template(self, request: HttpRequest, name: str, more: dict[str, Any]) -> TemplateResponse:
         context = {**self.admin_site.each_context(request), "opts": self.opts, **more}
-        return TemplateResponse(request, f"market_data/imports/{name}.html", context)
+        return TemplateResponse(request, f"tradingsite/imports/{name}.html", context)
 
 
 def empty_file(request: HttpRequest, kind: str) -> HttpResponse:
