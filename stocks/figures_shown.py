@@ -7,7 +7,7 @@ from django.db import models
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-_ROW = "<tr><th scope='row'>{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>"
+_ROW = "<tr class='{}'><th scope='row'>{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>"
 _HEAD = ("Figure", "Value", "Unit", "Source", "As of", "How")
 _NOT_FIGURES = frozenset(("id", "symbol", "date", "provenance", "run_id", "created_at", "tradable", "exclusion"))
 
@@ -36,7 +36,9 @@ def _cells(row: models.Model, field: "models.Field[Any, Any]", origin: dict[str,
     value = getattr(row, field.attname)
     known = value is not None and value != ""
     told = (str(origin.get(name) or "–") for name in ("source", "as_of", "how"))
-    return (str(field.verbose_name), _shown(value) if known else "not known", str(field.help_text), *told)
+    name = str(field.verbose_name)
+    state = "" if known else "figures-unknown"
+    return (state, name[0].upper() + name[1:], _shown(value) if known else "not known", str(field.help_text), *told)
 
 
 def _shown(value: Any) -> str:
