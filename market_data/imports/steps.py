@@ -16,9 +16,9 @@ from market_data.imports.judging import Judged, RowError, doubled, judged, shown
 from market_data.imports.kinds import KINDS, Kind
 from market_data.imports.records import first_days
 from market_data.indicators import WARM_UP_ROWS, indicators
-from market_data.models import ImportedFile
+from market_data.models import ImportedFile, PipelineRun
 from market_data.reconnecting import DATABASE_LOST
-from market_data.saga import StepContext, StepFailed
+from market_data.saga import StepContext, StepFailed, saga_of
 from market_data.trading_calendar import CalendarError
 from stocks.bulk import Written
 from stocks.file_contents import LINE, FileUnreadable
@@ -58,12 +58,21 @@ def record_check(context: StepContext, report: dict[str, Any]) -> int:
     return int(report.get("rows", 0))
 
 
+def run_at_work_on(kind: Kind) -> PipelineRun | None:
+    """Return a run that is writing what an import of this kind would change under it."""
+    tables = {kind.table, *(("technical_indicators",) if kind is KINDS["historical_bars"] else ())}
+    running = PipelineRun.objects.filter(status=PipelineRun.Status.RUNNING, is_replay=False).exclude(job="import_csv")
+    return next((run for run in running if not tables.isdisjoint(saga_of(run.job).tables)), None)
+
+
 def read_rows(context: StepContext, _: str) -> Handed:
     """Judge the run's file again, as the database stands now; refuse it while a row is bad unless asked not to."""
     try:
         handed = _judged(context)
     except (FileUnreadable, CalendarError) as error:
         raise StepFailed(str(error)) from error
+    if other := run_at_work_on(handed.kind):
+        raise StepFailed(f"{other.id} is at work on the same tables. Nothing was written: retry when it has ended.")
     bad = len(handed.found.bad_lines)
     if bad and not context.run.options.get("only_good"):
         first = sorted(handed.found.errors)[0]

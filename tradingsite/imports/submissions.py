@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 from market_data import runs, tasks
 from market_data.imports.judging import MAX_BYTES
 from market_data.imports.kinds import KINDS
+from market_data.imports.steps import run_at_work_on
 from market_data.models import ImportedFile, PipelineRun
 from market_data.saga import SagaError
 
@@ -100,8 +101,8 @@ def start_import(file: ImportedFile, by: str, *, only_good: bool) -> PipelineRun
     Raises
     ------
     SagaError
-        When it was not judged, holds bad rows and `only_good` was not asked for, or stands already; AlreadyRunning when
-        another import is at work.
+        When it was not judged, holds bad rows and `only_good` was not asked for, stands already, or another run is at
+        work on the same tables; AlreadyRunning when another import is.
     """
     state = state_of(file)
     if not state.may_import:
@@ -109,6 +110,8 @@ def start_import(file: ImportedFile, by: str, *, only_good: bool) -> PipelineRun
     bad = state.report["bad"]
     if bad and not only_good:
         raise SagaError(f"{bad} rows of {file.name} are bad: correct the file, or ask for the good rows alone.")
+    if other := run_at_work_on(KINDS[file.kind]):
+        raise SagaError(f"{other.id} is at work on the same tables; import {file.name} when it has ended.")
     run = runs.create_run(IMPORT, None, triggered_by=by, options={"file": file.pk, "only_good": only_good})
     ImportedFile.objects.filter(pk=file.pk).update(import_run_id=run.id)
     tasks.deliver(run)

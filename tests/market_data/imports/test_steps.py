@@ -21,6 +21,7 @@ from market_data.saga import SagaError
 from market_data.state_hash import contract_hash, differences
 from stocks.models import FinancialStatement, FundamentalSnapshot, Stock
 from tests.market_data.imports.handing_in import checked, imported, report
+from tests.runs import make_run
 from tradingsite.imports import submissions
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -215,6 +216,18 @@ def test_an_import_that_stands_is_not_done_twice_and_one_is_at_work_at_a_time(ma
     file.refresh_from_db()
     with pytest.raises(SagaError, match="has no rows to import now"):
         submissions.start_import(file, "ravi", only_good=False)
+
+
+def test_nothing_is_written_under_a_run_that_is_at_work_on_the_same_tables(market):
+    file = checked("historical_bars", HEAD + bars(days=SESSIONS[:1]))
+    run = submissions.start_import(file, "asha", only_good=False)
+    make_run("pipeline_1")
+    assert "pipeline_1 is at work on the same tables" in saga_engine.advance(run.id).reason
+    file.refresh_from_db()
+    with pytest.raises(SagaError, match="pipeline_1 is at work on the same tables; import"):
+        submissions.start_import(file, "asha", only_good=False)
+    PipelineRun.objects.filter(pk="pipeline_1").update(status="completed")
+    assert imported(file).status == "completed"
 
 
 def test_a_later_import_is_undone_first(market):
