@@ -28,6 +28,8 @@ def answer_health(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Ca
             return JsonResponse({"status": "only GET is answered here"}, status=405, headers={"Allow": "GET, HEAD"})
         response = answer(request)
         response["Cache-Control"] = "no-store"
+        # Asked every few seconds, a part that is not ready would fill the log; the alerts tell of it once.
+        response._has_been_logged = True  # type: ignore[attr-defined]
         return response
 
     return respond

@@ -50,8 +50,9 @@ def test_it_answers_without_the_sites_name_and_without_tls(settings: Settings):
 
 
 @pytest.mark.django_db
-def test_an_empty_system_is_not_ready_and_says_what_to_do(client):
+def test_an_empty_system_is_not_ready_and_says_what_to_do(client, caplog):
     answer = client.get("/readyz")
+    assert [record for record in caplog.records if record.name == "django.request"] == []
     assert answer.status_code == 503
     parts = answer.json()["parts"]
     assert list(parts) == list(PARTS)
