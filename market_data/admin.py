@@ -28,6 +28,7 @@ _COLOURS = {
 class DailyBarAdmin(DatedAdmin):
     """Daily bars."""
 
+    import_kind = "historical_bars"
     list_display = (
         "ticker",
         "date",
@@ -58,6 +59,8 @@ class QuoteAdmin(ReadOnlyAdmin):
 
     list_display = ("symbol_name", "at", "last_price", "volume", "source")
     ordering = ("-at",)
+    search_fields = ("=symbol__symbol",)
+    list_select_related = False
 
     @admin.display(description="symbol", ordering="symbol_id")
     def symbol_name(self, quote: Quote) -> str:
@@ -69,6 +72,7 @@ class QuoteAdmin(ReadOnlyAdmin):
 class MarketDayAdmin(TableAdmin):
     """The exchange's calendar; a holiday that was announced late is corrected here."""
 
+    import_kind = "market_days"
     list_display = ("date", "kind", "is_session", "open", "close", "source")
     list_filter = ("kind", "is_session", "source")
     date_hierarchy = "date"
@@ -99,6 +103,7 @@ class RunUndoAdmin(ReadOnlyAdmin):
 
     list_display = ("id", "run_id", "table_name")
     search_fields = ("=run_id",)
+    search_help_text = "A run, for example pipeline_20261004_210000"
     ordering = ("-id",)
 
 
@@ -107,8 +112,8 @@ class RejectedRowAdmin(ReadOnlyAdmin):
     """Rows that were not taken."""
 
     list_display = ("session", "symbol", "reason", "source", "raw", "run_id")
-    list_filter = ("reason",)
-    search_fields = ("=symbol", "=run_id")
+    search_fields = ("=symbol", "=run_id", "=source")
+    search_help_text = "A symbol, a run or a file, exactly as it is written"
     ordering = ("-id",)
 
 
@@ -119,6 +124,7 @@ class FindingAdmin(ReadOnlyAdmin):
     list_display = ("session", "level", "check_name", "symbol", "message", "blocks", "remedy")
     list_filter = ("severity", "blocks", "check_name")
     search_fields = ("=symbol", "message")
+    date_hierarchy = "session"
 
     @coloured("severity", _COLOURS)
     def level(self, finding: Finding) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from django.db import connection, models
 
 from market_data.models import DailyBar, TechnicalIndicator
 from stocks.models import Fundamentals, Stock, SuggestedStock
+from stocks.table_export import cell
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -121,7 +122,7 @@ def _stocks(session: date) -> FileQuery:
     """All symbols seen by a past session, with their facts as of it."""
     facts = {field.attname for field in Fundamentals._meta.get_fields() if isinstance(field, models.Field)}
     columns, _ = _columns(Stock, STOCK_COLUMNS)
-    cells = [_cell(Stock, name, "m" if name in facts else "t") for name in columns]
+    cells = [cell(Stock, name, "m" if name in facts else "t") for name in columns]
     sql = f"""
         SELECT {", ".join(cells)} FROM stocks t
         LEFT JOIN LATERAL (
@@ -160,16 +161,4 @@ def _columns(model: type[models.Model], first: tuple[str, ...]) -> tuple[tuple[s
     """Return a table's columns, the given ones first, and the expression of each."""
     names = [str(field.column) for field in model._meta.concrete_fields]
     columns = (*first, *(name for name in names if name not in first))
-    return columns, tuple(_cell(model, name, "t") for name in columns)
-
-
-def _cell(model: type[models.Model], column: str, table: str) -> str:
-    """Return the expression of one cell: dates as ISO 8601 in Indian time, texts that cannot act as formulas."""
-    field = next(field for field in model._meta.concrete_fields if field.column == column)
-    if isinstance(field, models.DateTimeField):
-        moment = f"{table}.{column} AT TIME ZONE 'Asia/Kolkata'"
-        return f"to_char({moment}, 'YYYY-MM-DD\"T\"HH24:MI:SS.US+05:30') AS {column}"
-    if isinstance(field, models.CharField | models.TextField) or column == "symbol":
-        text = f"{table}.{column}"
-        return f"CASE WHEN {text} ~ '^[-=+@\\t\\r\\n]' THEN '''' || {text} ELSE {text} END AS {column}"
-    return f"{table}.{column}"
+    return columns, tuple(cell(model, name, "t") for name in columns)

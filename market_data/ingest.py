@@ -77,6 +77,16 @@ def record_bars(read: Sequence[ReadSession], adj_close: pd.Series, run_id: str) 
     return bulk.Written(written.inserted, written.updated + removed)
 
 
+def record_imported_bars(bars: pd.DataFrame, run_id: str) -> bulk.Written:
+    """Store bars that a person handed in (bar frame with adj_close and source); other bars of their days stay.
+
+    No source file is noted for their sessions: the exchange's own file of such a day is still read when it comes.
+    """
+    written = bulk.upsert("historical_data", bars[list(_STORED)], BAR_KEY, run_id)
+    record_total("historical_data", written.inserted, None if bars.empty else bars["date"].max().date())
+    return written
+
+
 def record_adj_close(frame: pd.DataFrame, run_id: str) -> int:
     """Store adjusted closes (symbol, date, adj_close in ₹) where they differ; return how many did."""
     return bulk.update("historical_data", frame[["symbol", "date", "adj_close"]], BAR_KEY, run_id)

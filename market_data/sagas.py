@@ -1,6 +1,7 @@
 """The sagas of collecting and computing: each step is one entry."""
 
 from market_data import collection, computation, fundamentals_import, metrics, upkeep
+from market_data.imports import steps as csv_steps
 from market_data.providers import TransientProviderError
 from market_data.saga import Saga, Step, register
 
@@ -8,6 +9,7 @@ _BARS = ("technical_indicators", "historical_data", "source_files")
 _FACTS = ("stock_metrics", "corporate_actions", "exchange_facts", "symbol_changes", "stocks", "market_days")
 _SAID = ("financial_statements", "findings", "rejected_rows")
 _KNOWN = (*_BARS, *_FACTS, "financial_statements", "fundamental_snapshots", "findings")
+_HANDED_IN = ("financial_statements", "fundamental_snapshots", "stocks", "market_days", "rejected_rows")
 _ASKS = (TransientProviderError,)
 
 SYMBOL_MASTER = Step("SYMBOL_MASTER", collection.read_symbol_master, collection.record_symbol_master, transient=_ASKS)
@@ -45,6 +47,28 @@ register(
         "Import of fundamentals",
         (Step("READ_FILES", fundamentals_import.read, fundamentals_import.record),),
         tables=("financial_statements", "fundamental_snapshots", "rejected_rows"),
+        needs_session=False,
+    ),
+    Saga(
+        "check_csv",
+        "Check of a handed-in file",
+        (Step("CHECK_FILE", csv_steps.check, csv_steps.record_check),),
+        needs_session=False,
+    ),
+    Saga(
+        "import_csv",
+        "Import of a handed-in file",
+        (
+            Step("WRITE_ROWS", csv_steps.read_rows, csv_steps.record_rows),
+            Step(
+                "INDICATORS_ANEW",
+                csv_steps.compute_indicators,
+                csv_steps.record_indicators,
+                chunks=csv_steps.indicator_chunks,
+            ),
+        ),
+        tables=("technical_indicators", "historical_data", *_HANDED_IN),
+        reads=("corporate_actions",),
         needs_session=False,
     ),
     Saga(

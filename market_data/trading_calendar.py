@@ -138,7 +138,7 @@ def record_market_days(from_provider: pd.DataFrame, calendar: str | None, run_id
     return _record(seeded_days(from_provider, calendar), run_id, keep_imported=True)
 
 
-def record_imported_days(days: pd.DataFrame, source: str) -> RecordedDays:
+def record_imported_days(days: pd.DataFrame, source: str, run_id: str | None = None) -> RecordedDays:
     """Write market days that people hand in; they overrule every other source.
 
     Parameters
@@ -147,6 +147,9 @@ def record_imported_days(days: pd.DataFrame, source: str) -> RecordedDays:
         date, kind, is_session, open, close (times or None).
     source
         Where they come from, for example the file's name.
+    run_id
+        Run that writes, which can be rolled back. Without one the rows become people's own: no roll back of a run that
+        wrote these days before takes them back.
 
     Raises
     ------
@@ -163,16 +166,19 @@ def record_imported_days(days: pd.DataFrame, source: str) -> RecordedDays:
     if not MarketDay.objects.exists():
         # Alone, the days handed in would look like the whole calendar.
         feed = provider(settings.MARKET_DATA_PROVIDER)
-        record_market_days(feed.market_days(days["date"].max()), feed.calendar)
+        record_market_days(feed.market_days(days["date"].max()), feed.calendar, run_id)
     frame = _frame(list(named.loc[:, list(DAY_COLUMNS)].itertuples(index=False, name=None)))
     for row in _rows(frame):
         if row.open is not None and row.close is not None and row.close <= row.open:
             raise CalendarError(f"{row.date} closes at {row.close} and opens at {row.open}; correct the hours.")
-    # No roll back takes back what people said: the rows become theirs.
-    dates = [row.date for row in _rows(frame)]
+    if run_id is None:
+        _make_peoples_own([row.date for row in _rows(frame)])
+    return _record(frame, run_id, keep_imported=False)
+
+
+def _make_peoples_own(dates: list[date]) -> None:
     MarketDay.objects.filter(date__in=dates).update(run_id=None)
     RunUndo.objects.filter(table_name="market_days", row_image__date__in=[day.isoformat() for day in dates]).delete()
-    return _record(frame, None, keep_imported=False)
 
 
 def is_session(day: date) -> bool:

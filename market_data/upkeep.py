@@ -8,13 +8,14 @@ from django.conf import settings
 from django_q.models import Task
 
 from market_data import collection, exports, ingest, runs
-from market_data.models import PipelineRun, RunUndo
+from market_data.models import ImportedFile, PipelineRun, RunUndo
 from market_data.providers import NotOffered
 from market_data.saga import StepContext, StepFailed, purges
 from stocks.models import Stock
 
 EXPORTS_KEPT_DAYS = 30
 RESULTS_KEPT_DAYS = 30
+HANDED_IN_KEPT_DAYS = 30
 
 
 def export(context: StepContext, _: str) -> exports.PreparedExport:
@@ -60,6 +61,9 @@ def remove_old(context: StepContext, today: date) -> int:
     removed: dict[str, Any] = {
         "exports": len(exports.purge_exports(settings.EXPORT_DIR, today - timedelta(days=EXPORTS_KEPT_DAYS))),
         "queue results": Task.objects.filter(stopped__date__lt=today - timedelta(days=RESULTS_KEPT_DAYS)).delete()[0],
+        "handed-in files": ImportedFile.objects.filter(
+            uploaded_at__date__lt=today - timedelta(days=HANDED_IN_KEPT_DAYS)
+        ).delete()[0],
         "undo rows": purge_undo(),
         **{name: remove(today) for name, remove in purges().items()},
     }

@@ -7,11 +7,11 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from portfolio.models import Order, Position, Strategy, Trade, User
 from portfolio.resources import OrderResource, PositionResource, StrategyResource, TradeResource
-from stocks.admin import ExportAdmin, ReadOnlyAdmin, TableAdmin
+from stocks.admin import ExportAdmin, ReadOnlyAdmin, StreamedExport, TableAdmin
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # not subscriptable at run time
+class UserAdmin(StreamedExport, DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg, misc]  # not subscriptable at run time
     """People."""
 
     form = UserChangeForm

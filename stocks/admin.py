@@ -3,22 +3,26 @@
 A table that a writer module owns is only shown: changing it here would bypass the writer's checks and its undo.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from datetime import date
-from typing import Any, Final, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from django.contrib import admin
-from django.core.paginator import Paginator
-from django.db import connection
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
-from django.utils.functional import cached_property
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.urls import URLPattern, path
+from django.utils.safestring import SafeString
 from import_export.admin import ExportMixin
 from import_export.formats.base_formats import CSV, JSON
 from unfold.admin import ModelAdmin
 from unfold.contrib.import_export.forms import ExportForm
 from unfold.decorators import display
 
+from stocks.big_tables import EstimatingPaginator as EstimatingPaginator
+from stocks.big_tables import KeyedChangeList, ProbedDays
+from stocks.figures_shown import figures_table
 from stocks.models import (
     ExchangeFact,
     FinancialStatement,
@@ -29,9 +33,10 @@ from stocks.models import (
     SuggestedStock,
     SymbolChange,
 )
-from stocks.resources import FinancialStatementResource, StockResource, SuggestedStockResource
+from stocks.resources import StockResource, SuggestedStockResource
+from stocks.table_export import csv_blocks
 
-_COUNTED_ROWS: Final = 10_000
+logger = logging.getLogger(__name__)
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
@@ -40,30 +45,39 @@ def coloured(column: str, colours: Mapping[str, str]) -> Callable[[Method], Meth
     return cast("Callable[[Method], Method]", display(description=column, ordering=column, label=dict(colours)))
 
 
-class EstimatingPaginator(Paginator):  # type: ignore[type-arg]  # not subscriptable at run time
-    """Pages of a table that may hold millions of rows, without counting them.
+class StreamedExport(ModelAdmin):
+    """Hands a table out as CSV, as it is filtered in its list and whatever its size."""
 
-    Without a filter the planner's estimate stands for the number of rows; with one, at most 10,001 are counted.
-    """
+    change_list_template = "stocks/change_list.html"
+    import_kind = ""
+    export_left_out: tuple[str, ...] = ()
 
-    @cached_property
-    def count(self) -> int:
-        """Return the number of rows, exact up to 10,000."""
-        found: Any = self.object_list
-        if not isinstance(found, QuerySet):
-            return len(found)
-        if not found.query.where:
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    "SELECT reltuples::bigint FROM pg_class WHERE oid = %s::regclass", [found.model._meta.db_table]
-                )
-                estimate = int(cursor.fetchone()[0])
-            if estimate > _COUNTED_ROWS:
-                return estimate
-        return found.order_by()[: _COUNTED_ROWS + 1].count()
+    def get_urls(self) -> list[URLPattern]:
+        """Add the file's address."""
+        name = f"{self.opts.app_label}_{self.opts.model_name}_export"
+        inherited: list[URLPattern] = super().get_urls()
+        return [path("export/", self.admin_site.admin_view(self.export_table), name=name), *inherited]
+
+    def export_table(self, request: HttpRequest) -> StreamingHttpResponse | HttpResponse:
+        """Return the rows that the list's filters leave."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        rows = self.get_changelist_instance(request).queryset
+        table = self.opts.db_table
+        logger.info("table handed out", extra={"table": table, "by": request.user.get_username()})
+        blocks = csv_blocks(rows, self.export_left_out)
+        headers = {"Content-Disposition": f'attachment; filename="{table}.csv"'}
+        return StreamingHttpResponse(blocks, content_type="text/csv; charset=utf-8", headers=headers)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Offer the file, and the import of such a file where there is one."""
+        more = {"has_export_permission": self.has_view_permission(request), **(extra_context or {})}
+        if self.import_kind and request.user.has_perm("market_data.add_importedfile"):
+            more["import_kind"] = self.import_kind
+        return super().changelist_view(request, more)
 
 
-class TableAdmin(ModelAdmin):
+class TableAdmin(StreamedExport):
     """A table in the admin, cheap to open at any size."""
 
     paginator = EstimatingPaginator
@@ -94,7 +108,17 @@ class DatedAdmin(ReadOnlyAdmin):
     search_fields = ("symbol",)
     search_help_text = "A symbol, a date such as 2026-04-30, or both"
     list_select_related = False
+    date_hierarchy = "date"
+    sortable_by = ("ticker", "symbol", "date")
     symbol_column = "symbol_id"
+
+    def get_changelist(self, request: HttpRequest, **_: Any) -> type[KeyedChangeList]:
+        """Return the list that sorts by the keys alone."""
+        return KeyedChangeList
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
+        """Return rows whose days are probed for."""
+        return ProbedDays(self.model).order_by(*self.ordering)
 
     @admin.display(description="symbol", ordering="symbol_id")
     def ticker(self, row: Any) -> str:
@@ -113,9 +137,24 @@ class DatedAdmin(ReadOnlyAdmin):
         return queryset, False
 
 
-class ExportAdmin(ExportMixin):
-    """Adds the export as CSV or JSON to an admin."""
+class FiguresAdmin(ReadOnlyAdmin):
+    """Rows of figures, each shown with its source."""
 
+    readonly_fields: tuple[str, ...] = ("figures",)
+
+    class Media:
+        css = {"all": ("stocks/figures.css",)}
+
+    @admin.display(description="figures and where they came from")
+    def figures(self, row: Model) -> SafeString:
+        """Return the figures' table."""
+        return figures_table(row)
+
+
+class ExportAdmin(ExportMixin):
+    """Lets a person choose columns, and CSV or JSON; for tables of thousands of rows, which it holds in memory."""
+
+    import_export_change_list_template = "stocks/change_list.html"
     export_form_class = ExportForm
     formats = (CSV, JSON)
 
@@ -125,9 +164,12 @@ class ExportAdmin(ExportMixin):
 
 
 @admin.register(Stock)
-class StockAdmin(ExportAdmin, ReadOnlyAdmin):
+class StockAdmin(ExportAdmin, FiguresAdmin):
     """The universe."""
 
+    fields = ("symbol", "figures", "run_id", "created_at")
+
+    import_kind = "index_members"
     resource_classes = (StockResource,)
     list_display = (
         "symbol",
@@ -155,8 +197,10 @@ class SymbolChangeAdmin(ReadOnlyAdmin):
 
 
 @admin.register(StockMetrics)
-class StockMetricsAdmin(DatedAdmin):
+class StockMetricsAdmin(FiguresAdmin, DatedAdmin):
     """Dated facts."""
+
+    fields = ("symbol", "date", "tradable", "exclusion", "figures", "run_id", "created_at")
 
     list_display = (
         "ticker",
@@ -172,10 +216,10 @@ class StockMetricsAdmin(DatedAdmin):
 
 
 @admin.register(FinancialStatement)
-class FinancialStatementAdmin(ExportAdmin, ReadOnlyAdmin):
+class FinancialStatementAdmin(ReadOnlyAdmin):
     """Reported figures, each usable from its day of publication on."""
 
-    resource_classes = (FinancialStatementResource,)
+    import_kind = "financial_statements"
     list_display = (
         "symbol",
         "kind",
@@ -189,12 +233,14 @@ class FinancialStatementAdmin(ExportAdmin, ReadOnlyAdmin):
     )
     list_filter = ("kind", "published_assumed", "source")
     search_fields = ("=symbol",)
+    date_hierarchy = "period_end"
 
 
 @admin.register(FundamentalSnapshot)
 class FundamentalSnapshotAdmin(ReadOnlyAdmin):
     """Evenings of a public screener."""
 
+    import_kind = "fundamentals"
     list_display = ("symbol", "snapshot", "stock_name", "sector", "market_cap", "pe_ratio", "roe", "results_date")
     list_filter = ("snapshot", "sector")
     search_fields = ("=symbol", "stock_name")

@@ -19,6 +19,9 @@ import pandas as pd
 MAX_BYTES = 64 * 1024 * 1024
 """The largest file of any source has under 10 MB unpacked; anything near this size is not such a file."""
 
+LINE = "_line"
+"""Column in which `text_table` notes each row's line where that is asked for."""
+
 MAX_CELL = 300
 """Characters; the longest text of any source (an action's purpose) has 144."""
 
@@ -139,7 +142,7 @@ def text_of(content: bytes, name: str, *, only_unicode: bool = False) -> str:
     return text
 
 
-def text_table(text: str, name: str, *, may_be_empty: bool = False) -> TextTable:
+def text_table(text: str, name: str, *, may_be_empty: bool = False, numbered: bool = False) -> TextTable:
     """Split a csv with a heading into trimmed texts.
 
     Parameters
@@ -150,6 +153,8 @@ def text_table(text: str, name: str, *, may_be_empty: bool = False) -> TextTable
         File name, for the sentences.
     may_be_empty
         Whether a heading alone is a table: of something that does not happen every day.
+    numbered
+        Add the column ``LINE``, the number of each row's line in the file.
 
     Returns
     -------
@@ -165,7 +170,7 @@ def text_table(text: str, name: str, *, may_be_empty: bool = False) -> TextTable
     # Universal newlines: a csv of any system has the same lines.
     reader = csv.reader(io.StringIO(text, newline=None), skipinitialspace=True)
     clean = _CONTROL_IN_LINE.search(text) is None
-    rows, left_out, line = [], [], 1
+    rows, left_out, lines, line = [], [], [], 1
     try:
         # The exchange breaks a quoted column's name over two lines ("SYMBOL \n"); that loses none.
         header = [column.strip() for column in next(reader)]
@@ -179,6 +184,7 @@ def text_table(text: str, name: str, *, may_be_empty: bool = False) -> TextTable
             reason = _reason(cells, len(header), clean=clean)
             if reason is None:
                 rows.append(cells)
+                lines.append(line)
             elif any(cells):
                 left_out.append(LeftOut(line, reason, ",".join(fields)[:2000]))
     except csv.Error as error:
@@ -186,7 +192,8 @@ def text_table(text: str, name: str, *, may_be_empty: bool = False) -> TextTable
     if not rows and not may_be_empty:
         raise FileUnreadable(f"{name} has a header and no usable row.")
     columns = [column or f"_{place}" for place, column in enumerate(header)]
-    return TextTable(pd.DataFrame(rows, columns=pd.Index(columns, dtype=object), dtype=object), left_out)
+    table = pd.DataFrame(rows, columns=pd.Index(columns, dtype=object), dtype=object)
+    return TextTable(table.assign(**{LINE: lines}) if numbered else table, left_out)
 
 
 def storable(text: str) -> str:

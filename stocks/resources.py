@@ -1,4 +1,4 @@
-"""What the admin can hand out as CSV. Big tables go through `market_data.exports` instead.
+"""What the admin can hand out as CSV. Big tables go through `stocks.table_export` instead.
 
 A text that a spreadsheet would take for a formula gets an apostrophe in front; the library's own escaping only strips a
 leading ``=``.
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from import_export.resources import ModelResource
 
-from stocks.models import FinancialStatement, Stock, SuggestedStock
+from stocks.models import Stock, SuggestedStock
 
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -43,10 +43,3 @@ class SuggestedStockResource(SafeResource):
 
     class Meta:
         model = SuggestedStock
-
-
-class FinancialStatementResource(SafeResource):
-    """Reported figures."""
-
-    class Meta:
-        model = FinancialStatement

@@ -65,6 +65,9 @@ def _fill_market() -> None:
     market.TableTotal.objects.create(table_name="historical_data", rows=1, symbols=1, latest_date=SESSION)
     market.EveningHold.objects.create(session=SESSION, held_by="asha", reason="The file is wrong.")
     market.Heartbeat.objects.create(cluster="data", finished_at=NOW)
+    market.ImportedFile.objects.create(
+        name="a.csv", kind="market_days", content=b"x", size=1, sha256="0" * 64, uploaded_by="asha"
+    )
 
 
 def _fill_models() -> None:

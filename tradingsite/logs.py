@@ -1,6 +1,10 @@
 """Structured logs: one JSON object a line in files, readable lines on the console, secrets blotted out.
 
 Web and commands write `logs/app.log`, the cluster `data` writes `data_scheduler.log`, the cluster `ml` `scheduler.log`.
+Each file has several writers (gunicorn's processes and every command; a cluster's workers, which it forks), so it is
+put aside at a size by `concurrent-log-handler`: writing and putting aside happen under one lock file. The standard
+library's RotatingFileHandler would rename the file under the others, which then go on writing into the old one; its
+WatchedFileHandler leaves the rotation to a program that a laptop or a container does not have.
 """
 
 import logging.config
@@ -52,7 +56,9 @@ def _formatter(renderer: Any) -> dict[str, Any]:
     }
 
 
-def logging_settings(level: str, app_log: Path, *, cluster: str, to_console: bool) -> dict[str, Any]:
+def logging_settings(
+    level: str, app_log: Path, *, cluster: str, to_console: bool, megabytes: float = 20, kept: int = 5
+) -> dict[str, Any]:
     """Return the dictionary for :func:`configure`.
 
     Parameters
@@ -65,6 +71,10 @@ def logging_settings(level: str, app_log: Path, *, cluster: str, to_console: boo
         Name of the cluster this process belongs to, or empty.
     to_console : bool
         Whether lines also go to standard error.
+    megabytes : float
+        Size at which a file is put aside as ``name.1``.
+    kept : int
+        How many of those stay.
     """
     path = app_log.with_name(FILES.get(cluster, app_log.name))
     handlers = ["file", "console"] if to_console else ["file"]
@@ -77,10 +87,12 @@ def logging_settings(level: str, app_log: Path, *, cluster: str, to_console: boo
         },
         "handlers": {
             "file": {
-                "class": "logging.handlers.WatchedFileHandler",
+                "class": "concurrent_log_handler.ConcurrentRotatingFileHandler",
                 "filename": str(path),
                 "formatter": "json",
-                "delay": True,
+                "encoding": "utf-8",
+                "maxBytes": int(megabytes * 1_000_000),
+                "backupCount": kept,
             },
             "console": {"class": "logging.StreamHandler", "formatter": "plain"},
         },

@@ -149,6 +149,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "tradingsite.health.answer_health",
+    "tradingsite.latency.measure_latency",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -231,6 +232,8 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "stocks.api.error_response",
 }
 READING_NEEDS_LOGIN = PRODUCTION
+# Without it whoever may enter the admin takes any table out.
+IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "view"
 SPECTACULAR_SETTINGS = {
     "TITLE": "NSE trading system",
     "DESCRIPTION": "Daily picks for the Indian equity market, with the evidence behind them.",
@@ -283,6 +286,7 @@ X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = True
 if PRODUCTION:
     SECURE_SSL_REDIRECT = env.flag("SECURE_SSL_REDIRECT", True)
+    SECURE_REDIRECT_EXEMPT = [r"^metrics$"]  # Prometheus asks on the inner network, without TLS
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("BEHIND_PROXY") else None
     SECURE_HSTS_SECONDS = env.whole("SECURE_HSTS_SECONDS", 31536000, minimum=0)
     SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
@@ -316,13 +320,22 @@ EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _MAIL.get("EMAIL_HOST_USER") or "", _MAIL
 EMAIL_USE_TLS, EMAIL_USE_SSL = _MAIL.get("EMAIL_USE_TLS", False), _MAIL.get("EMAIL_USE_SSL", False)
 EMAIL_TIMEOUT = 10
 
+# --- metrics ------------------------------------------------------------------------------------------------------
+# Prometheus' library reads the folder's variable itself, when it is imported.
+METRICS_DIR = env.folder("PROMETHEUS_MULTIPROC_DIR")
+METRICS_SECRET_TOKEN = env.text("METRICS_TOKEN")
+
 # --- logs -----------------------------------------------------------------------------------------------------------
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
 LOG_FILE = env.folder("LOG_FILE") or BASE_DIR / "logs" / "app.log"
+LOG_MEGABYTES = env.whole("LOG_MEGABYTES", 20, minimum=1)
+LOG_FILES_KEPT = env.whole("LOG_FILES_KEPT", 5, minimum=1)
 LOGGING_CONFIG = "tradingsite.logs.configure"
 LOGGING = logging_settings(
     LOG_LEVEL,
     LOG_FILE,
     cluster=env.text("Q_CLUSTER_NAME"),
     to_console=PRODUCTION or "qcluster" in sys.argv or "runserver" in sys.argv,
+    megabytes=LOG_MEGABYTES,
+    kept=LOG_FILES_KEPT,
 )

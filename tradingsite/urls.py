@@ -10,6 +10,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from stocks.api import MayRead, SuggestedStocksView
+from tradingsite.metrics import metrics
 
 handler400 = "tradingsite.error_pages.bad_request"
 handler403 = "tradingsite.error_pages.permission_denied"
@@ -27,6 +28,7 @@ urlpatterns = [
     path("admin/", include("tradingsite.operations.urls")),
     path("", include("portfolio.urls")),
     path("favicon.ico", RedirectView.as_view(url=_ICON), name="favicon"),
+    path("metrics", metrics, name="metrics"),
     path("admin/", admin.site.urls),
     path("api/suggested-stocks/", SuggestedStocksView.as_view(), name="suggested-stocks"),
     path("api/schema/", SpectacularAPIView.as_view(**_READERS), name="api-schema"),

@@ -1,6 +1,7 @@
 """The tables of market_data; the app's other modules import them from here."""
 
 from market_data.models.evidence import Finding, RejectedRow, SourceFile
+from market_data.models.imports import ImportedFile
 from market_data.models.market import CorporateAction, DailyBar, MarketDay, Quote, TechnicalIndicator
 from market_data.models.runs import EveningHold, Heartbeat, PipelineRun, PipelineStep, RunUndo, TableTotal
 
@@ -10,6 +11,7 @@ __all__ = [
     "EveningHold",
     "Finding",
     "Heartbeat",
+    "ImportedFile",
     "MarketDay",
     "PipelineRun",
     "PipelineStep",

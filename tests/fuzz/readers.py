@@ -26,6 +26,7 @@ from stocks import statements, universe
 from stocks.filters import FiltersInvalid, load_filters
 from stocks.fundamentals_files import FundamentalsUnreadableError, Reading, read_snapshots, read_statements
 from stocks.renames import renames
+from tests.fuzz.handed_in import handed_in
 from tests.stocks import fundamentals_folder as folders
 
 DAY = date(2024, 3, 8)
@@ -75,7 +76,7 @@ def readers() -> dict[str, Reader]:
             found.append(_daily(written))
         found += _lists(folder / "full")
         found += _fundamentals(folder)
-    return {reader.name: reader for reader in [*found, _market_days(), _filters()]}
+    return {reader.name: reader for reader in [*found, _market_days(), _filters(), *handed_in(Reader)]}
 
 
 def _daily(path: Path) -> Reader:

@@ -27,7 +27,16 @@ pytestmark = pytest.mark.django_db
 
 # Tables of libraries that hold nothing to look at, or that another entry shows.
 NOT_SHOWN = {"Permission", "ContentType", "Session", "LogEntry", "Token", "Task", "AccessAttemptExpiration"}
-EDITABLE = {"User", "Group", "Strategy", "BrokerConfiguration", "MarketDay", "TokenProxy", "AccessAttempt"}
+EDITABLE = {
+    "ImportedFile",
+    "User",
+    "Group",
+    "Strategy",
+    "BrokerConfiguration",
+    "MarketDay",
+    "TokenProxy",
+    "AccessAttempt",
+}
 ADMINS = sorted(admin.site._registry.items(), key=lambda entry: entry[0].__name__)
 
 

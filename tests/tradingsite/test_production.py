@@ -116,5 +116,6 @@ def status(address: str, **headers: str) -> int:
 
 
 def test_the_images_command_serves_and_says_that_the_database_is_gone(served: str):
-    assert status(f"{served}/health") == 503
+    assert status(f"{served}/healthz") == 200
+    assert status(f"{served}/readyz") == 503
     assert status(f"{served}/", Host="trading.example") == 301  # to TLS

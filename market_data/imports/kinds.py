@@ -1,0 +1,187 @@
+"""What can be imported: one entry of KINDS each, with its columns, its checks and the writer that takes it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import pandas as pd
+
+from market_data.bars import MAX_PRICE, MAX_QUANTITY, MAX_TURNOVER_LAKH, SERIES_ORDER
+from market_data.imports import cells, records
+from market_data.imports.cells import Column
+from market_data.imports.judging import RowError
+from market_data.models import MarketDay
+from stocks.bulk import Written
+from stocks.fundamentals_files import MAX_FIGURE, MAX_NAME
+from stocks.ratios import LIMITS
+
+_TEXT, _FLOAT, _WHOLE, _DAY = "object", "float64", "Int64", "datetime64[ns]"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of file.
+
+    Attributes
+    ----------
+    title, told : str
+        Its name on the page, and what becomes of it.
+    table : str
+        Table whose rows it brings.
+    columns : tuple of Column
+        What a file may hold.
+    key : tuple of str
+        Columns of which no two rows may be equal.
+    check : callable
+        Rows and the moment to what is wrong with rows beside others and what is stored.
+    record : callable
+        Rows, the file's name and the run's id: writes them, within the caller's transaction.
+    """
+
+    title: str
+    told: str
+    table: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    check: Callable[[pd.DataFrame, datetime], list[RowError]]
+    record: Callable[[pd.DataFrame, str, str], Written]
+
+
+def _symbol() -> Column:
+    return Column("symbol", cells.symbol, _TEXT, "as the exchange writes it: RELIANCE", needed=True)
+
+
+def _name(name: str, told: str) -> Column:
+    return Column(name, cells.words(MAX_NAME), _TEXT, told)
+
+
+def _amount(name: str, told: str, low: float = -MAX_FIGURE, high: float = MAX_FIGURE, *, zero: bool = True) -> Column:
+    return Column(name, cells.number(low, high, zero=zero), _FLOAT, told)
+
+
+def _ratio(name: str, told: str) -> Column:
+    return _amount(name, told, *LIMITS[name], zero=name == "debt_to_equity")
+
+
+def _price(name: str, *, needed: bool = False) -> Column:
+    return Column(name, cells.number(0, MAX_PRICE, zero=False), _FLOAT, "₹, as published, not adjusted", needed)
+
+
+def _count(name: str, told: str, *, needed: bool = False) -> Column:
+    return Column(name, cells.whole(0, MAX_QUANTITY), _WHOLE, told, needed)
+
+
+_BARS = Kind(
+    "Historical bars",
+    "Daily prices of sessions that are missing, not later than the latest session loaded. A bar of the exchange's own"
+    " file is never replaced. Indicators of the shares are computed anew from their first imported day on; what was"
+    " published stays.",
+    "historical_data",
+    (
+        _symbol(),
+        Column("date", cells.day, _DAY, "session: 2026-04-30", needed=True),
+        Column("series", cells.one_of(*SERIES_ORDER), _TEXT, "EQ (taken when empty), BE, BZ, SM or ST"),
+        *(_price(name, needed=True) for name in ("open", "high", "low", "close")),
+        _count("volume", "shares", needed=True),
+        *(_price(name) for name in ("prev_close", "last_price", "vwap")),
+        _amount("turnover_lakh", "₹ lakh", 0, MAX_TURNOVER_LAKH),
+        _count("trades", "number of trades"),
+        _count("delivered_quantity", "shares delivered"),
+        Column("isin", cells.isin, _TEXT, "INE002A01018"),
+    ),
+    ("symbol", "date"),
+    records.check_bars,
+    records.record_bars,
+)
+_STATEMENTS = Kind(
+    "Financial statements",
+    "Reported figures of a quarter or year, usable from their publication on; without its date, 60 days after a quarter"
+    " and 75 after a year are assumed, and marked. A period that is stored is replaced.",
+    "financial_statements",
+    (
+        _symbol(),
+        Column("period_end", cells.day, _DAY, "2026-03-31", needed=True),
+        Column("kind", cells.one_of("quarter", "year"), _TEXT, "quarter or year", needed=True),
+        Column("published_on", cells.day, _DAY, "first day on which it may be used"),
+        _amount("revenue", "₹ crore", 0, zero=False),
+        _amount("operating_income", "₹ crore"),
+        _amount("net_income", "₹ crore"),
+        _amount("eps", "₹ per share, of the period", -MAX_PRICE, MAX_PRICE),
+        _amount("total_assets", "₹ crore", 0, zero=False),
+        _amount("equity", "₹ crore", zero=False),
+        _amount("debt", "₹ crore", 0),
+        _amount("current_assets", "₹ crore", 0, zero=False),
+        _amount("current_liabilities", "₹ crore", 0, zero=False),
+        _amount("inventory", "₹ crore", 0),
+        _count("shares", "issued shares at the period's end"),
+    ),
+    ("symbol", "period_end", "kind"),
+    records.check_statements,
+    records.record_statements,
+)
+_FUNDAMENTALS = Kind(
+    "Fundamentals of stocks",
+    "What a screener shows of shares on one evening; it counts from the next session on. Unknown figures are empty: a 0"
+    " that cannot be true is refused.",
+    "fundamental_snapshots",
+    (
+        _symbol(),
+        Column("snapshot", cells.day, _DAY, "the evening: 2026-04-30", needed=True),
+        _name("stock_name", "the company's name"),
+        _name("sector", "its sector"),
+        _name("industry", "its industry"),
+        _price("close"),
+        _amount("market_cap", "₹ crore", 0, zero=False),
+        *(_ratio(name, "ratio") for name in ("pe_ratio", "peg_ratio", "debt_to_equity")),
+        *(_ratio(name, "percent") for name in ("roe", "roce", "operating_margin")),
+        *(_amount(name, "₹ per share", -MAX_PRICE, MAX_PRICE, zero=False) for name in records.EPS_COLUMNS),
+        *(_amount(name, "₹ crore", zero=False) for name in records.PROFIT_COLUMNS),
+        *(_amount(name, "₹ crore", 0, zero=False) for name in records.SALES_COLUMNS),
+        _amount("circuit_limit", "percent, daily price band", 0, 100, zero=False),
+        Column("results_date", cells.day, _DAY, "latest results"),
+    ),
+    ("snapshot", "symbol"),
+    records.check_fundamentals,
+    records.record_fundamentals,
+)
+_MEMBERS = Kind(
+    "Index members",
+    "Names, industries, series and ISINs of an index's members. They are shares, and what the list says is kept in"
+    " stocks with the file as its source.",
+    "stocks",
+    (
+        _symbol(),
+        Column("index", cells.words(MAX_NAME), _TEXT, "NIFTY 500", needed=True),
+        _name("stock_name", "the company's name"),
+        _name("industry", "becomes the stock's sector"),
+        Column("series", cells.one_of(*SERIES_ORDER), _TEXT, "EQ, BE, BZ, SM or ST"),
+        Column("isin", cells.isin, _TEXT, "INE002A01018"),
+    ),
+    ("symbol",),
+    records.check_nothing,
+    records.record_members,
+)
+_MARKET_DAYS = Kind(
+    "Holidays and sessions",
+    "Days of the exchange's calendar; what is imported overrules the calendar library and the exchange's files.",
+    "market_days",
+    (
+        Column("date", cells.day, _DAY, "2027-01-26", needed=True),
+        Column("kind", cells.one_of(*MarketDay.Kind.values), _TEXT, ", ".join(MarketDay.Kind.values), needed=True),
+        Column("is_session", cells.yes_no, _TEXT, "yes or no", needed=True),
+        Column("open", cells.hour, _TEXT, "Indian time: 09:15"),
+        Column("close", cells.hour, _TEXT, "Indian time: 15:30"),
+    ),
+    ("date",),
+    records.check_market_days,
+    records.record_market_days,
+)
+
+KINDS: Final[dict[str, Kind]] = {
+    "historical_bars": _BARS,
+    "fundamentals": _FUNDAMENTALS,
+    "financial_statements": _STATEMENTS,
+    "index_members": _MEMBERS,
+    "market_days": _MARKET_DAYS,
+}

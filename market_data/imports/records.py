@@ -1,0 +1,222 @@
+"""Each kind's checks of rows against one another and against what is stored, and the table's own writer for it.
+
+The checks return what is wrong; nothing here repairs a row. All writing goes through the writer modules, so that
+before-images are kept and a run of `import_csv` can be rolled back like any other.
+"""
+
+from datetime import date, datetime
+from typing import Any, Final
+
+import pandas as pd
+from django.db.models import Max
+from django.utils import timezone
+
+from market_data import adjustments, ingest, queries, trading_calendar
+from market_data.bars import BAR_COLUMNS, as_bar_frame, checked_bars
+from market_data.imports.judging import RowError, shown
+from market_data.models import MarketDay, SourceFile
+from stocks import statements, universe
+from stocks.bulk import Written, read_frame
+from stocks.file_contents import LINE
+from stocks.fundamentals_files import QUARTER_DELAY_DAYS, YEAR_DELAY_DAYS
+from stocks.symbols import followed
+
+SOURCE: Final = "import:"
+EPS_COLUMNS: Final = ("eps_quarter", "eps_quarter_last_year", "eps_last_year")
+PROFIT_COLUMNS: Final = ("net_profit_quarter", "net_profit_quarter_last_year")
+SALES_COLUMNS: Final = ("sales_quarter", "sales_quarter_last_year")
+_PRICES = ("open", "high", "low", "close")
+_COMPARED = (*_PRICES, "volume")
+
+
+def source_of(name: str, longest: int = 60) -> str:
+    """Return what a row's source says of a file."""
+    return f"{SOURCE}{name}"[:longest]
+
+
+def check_nothing(rows: pd.DataFrame, now: datetime) -> list[RowError]:
+    """Return no error: the cells say all."""
+    return []
+
+
+# --- bars -----------------------------------------------------------------------------------------------------------
+def check_bars(rows: pd.DataFrame, now: datetime) -> list[RowError]:
+    """Return what is wrong with bars: by themselves, their days, and beside the exchange's own."""
+    errors = _beside_themselves(rows)
+    errors += _beside_the_calendar(rows, now)
+    return errors + _beside_the_exchanges(rows)
+
+
+def _beside_themselves(rows: pd.DataFrame) -> list[RowError]:
+    _, rejects = checked_bars(_bar_frame(rows))
+    wrong = rejects.merge(rows[["symbol", "date", LINE, *_COMPARED]], on=["symbol", "date"])
+    return [
+        RowError(int(row[LINE]), _named_in(row["reason"]), shown([row[name] for name in _PRICES]), row["reason"])
+        for row in wrong.to_dict("records")
+    ]
+
+
+def _named_in(reason: str) -> str:
+    """Return the column that a reason of `checked_bars` begins with; of the four prices all."""
+    word = reason.split(" ")[0]
+    return word if word in _COMPARED else ", ".join(_PRICES)
+
+
+def _beside_the_calendar(rows: pd.DataFrame, now: datetime) -> list[RowError]:
+    """A bar belongs to a session that is over; later ones than those loaded are the pipeline's."""
+    if rows.empty:
+        return []
+    latest, told = _latest_allowed(now)
+    days = {stamp.date() for stamp in rows["date"].unique()}
+    over = {day for day in days if day <= latest}
+    sessions = set(trading_calendar.sessions_between(min(over), max(over))) if over else set()
+    reasons = dict.fromkeys(days - over, f"is later than {latest}, {told}")
+    reasons |= {day: f"is no session of the exchange that the calendar knows ({day:%A})" for day in over - sessions}
+    return [
+        RowError(int(row[LINE]), "date", shown(row["date"]), reasons[row["date"].date()])
+        for row in rows[["date", LINE]].to_dict("records")
+        if row["date"].date() in reasons
+    ]
+
+
+def _latest_allowed(now: datetime) -> tuple[date, str]:
+    loaded: date | None = SourceFile.objects.aggregate(latest=Max("session"))["latest"]
+    if loaded is not None:
+        return loaded, "the latest session loaded; the job pipeline brings later ones"
+    return trading_calendar.latest_completed_session(now), "the latest session that is over"
+
+
+def _beside_the_exchanges(rows: pd.DataFrame) -> list[RowError]:
+    """A stored bar that was not imported stays; the same figures again do no harm."""
+    stored = _stored_bars(rows)
+    beside = rows.merge(stored, on=["symbol", "date"], suffixes=("", "_there"))
+    theirs = beside.loc[~beside["source"].str.startswith(SOURCE)]
+    errors = []
+    for row in theirs.to_dict("records"):
+        differing = [name for name in _COMPARED if float(row[name]) != float(row[f"{name}_there"])]
+        if differing:
+            there = f"is {shown(row[differing[0] + '_there'])} in {row['source']}, which an import does not replace"
+            errors.append(RowError(int(row[LINE]), differing[0], shown(row[differing[0]]), there))
+    return errors
+
+
+def _stored_bars(rows: pd.DataFrame) -> pd.DataFrame:
+    if rows.empty:
+        return pd.DataFrame(columns=["symbol", "date", *_COMPARED, "source"])
+    span = [rows["date"].min().date(), rows["date"].max().date()]
+    found = read_frame(
+        "SELECT symbol, date, open, high, low, close, volume, source FROM historical_data"
+        " WHERE symbol = ANY(%s) AND date BETWEEN %s AND %s",
+        [rows["symbol"].unique().tolist(), *span],
+        dates=("date",),
+    )
+    return found.astype(dict.fromkeys(_COMPARED, "float64") | {"symbol": "object", "source": "object"})
+
+
+def _bar_frame(rows: pd.DataFrame) -> pd.DataFrame:
+    filled = rows.assign(series=rows["series"].fillna("EQ"))
+    return filled.loc[:, list(BAR_COLUMNS)]
+
+
+def record_bars(rows: pd.DataFrame, name: str, run_id: str) -> Written:
+    """Store bars, each symbol's row in `stocks` before; adjusted closes as the stored events say."""
+    bars = as_bar_frame(followed(_bar_frame(rows)))
+    as_of = _latest_bar_day(bars)
+    events = queries.events_frame(as_of, only_factors=True)
+    adj_close = adjustments.adj_close(adjustments.adjusted(bars, events, as_of))
+    universe.record_seen_symbols(bars, run_id)
+    return ingest.record_imported_bars(bars.assign(adj_close=adj_close.to_numpy(), source=source_of(name)), run_id)
+
+
+def _latest_bar_day(bars: pd.DataFrame) -> date:
+    latest = queries.latest_session()
+    last: date = bars["date"].max().date()
+    return max(latest, last) if latest else last
+
+
+# --- facts ----------------------------------------------------------------------------------------------------------
+def check_statements(rows: pd.DataFrame, now: datetime) -> list[RowError]:
+    """Return statements that tell nothing, of a period to come, or published before their period ended."""
+    today = pd.Timestamp(timezone.localtime(now).date())
+    figures = [column for column in statements.COLUMNS[5:-1] if column in rows]
+    empty = rows[figures].isna().all(axis=1)
+    early = rows["published_on"] < rows["period_end"]
+    return [
+        *_errors(rows, empty, "revenue", "no figure at all is given"),
+        *_errors(rows, early, "published_on", "lies before the period's end"),
+        *_errors(rows, rows["period_end"] > today, "period_end", "lies ahead"),
+        *_errors(rows, rows["published_on"] > today, "published_on", "lies ahead"),
+    ]
+
+
+def record_statements(rows: pd.DataFrame, name: str, run_id: str) -> Written:
+    """Store statements, with the day of publication assumed where none is given."""
+    delay = rows["kind"].map({"quarter": QUARTER_DELAY_DAYS, "year": YEAR_DELAY_DAYS})
+    assumed = rows["published_on"].isna()
+    published = rows["published_on"].where(~assumed, rows["period_end"] + pd.to_timedelta(delay, unit="D"))
+    frame = rows.drop(columns=LINE).assign(
+        published_on=published, published_assumed=assumed, source=source_of(name, 100)
+    )
+    return statements.record_statements(frame, run_id)
+
+
+def check_fundamentals(rows: pd.DataFrame, now: datetime) -> list[RowError]:
+    """Return evenings to come, and rows that tell nothing."""
+    figures = [column for column in statements.SNAPSHOT_COLUMNS[5:21] if column in rows]
+    ahead = rows["snapshot"] > pd.Timestamp(timezone.localtime(now).date())
+    empty = rows[figures].isna().all(axis=1)
+    return [
+        *_errors(rows, ahead, "snapshot", "lies ahead"),
+        *_errors(rows, empty, "market_cap", "no figure at all is given"),
+    ]
+
+
+def record_fundamentals(rows: pd.DataFrame, name: str, run_id: str) -> Written:
+    """Store evenings of a screener."""
+    frame = rows.drop(columns=LINE).assign(source=source_of(name, 100))
+    return statements.record_snapshots(frame[list(statements.SNAPSHOT_COLUMNS)], run_id)
+
+
+def record_members(rows: pd.DataFrame, name: str, run_id: str) -> Written:
+    """Store what an index list says of its members."""
+    listed = rows.drop(columns=LINE).rename(columns={"industry": "sector"})
+    listed = listed.assign(kind="share", source=source_of(name) + " (" + listed["index"] + ")").drop(columns="index")
+    latest = queries.latest_session()
+    return universe.record_symbols(listed, run_id, latest or date.max)
+
+
+# --- the calendar ---------------------------------------------------------------------------------------------------
+def check_market_days(rows: pd.DataFrame, now: datetime) -> list[RowError]:
+    """Return days that cannot be: holidays with a session, hours that run backwards, sessions already traded undone."""
+    holiday = rows["kind"].eq(MarketDay.Kind.HOLIDAY) & rows["is_session"].eq(True)
+    backwards = [
+        opens is not None and closes is not None and closes <= opens
+        for opens, closes in zip(rows["open"], rows["close"], strict=True)
+    ]
+    loaded = set(SourceFile.objects.values_list("session", flat=True))
+    undone = rows["is_session"].eq(False) & rows["date"].isin([pd.Timestamp(day) for day in loaded])
+    return [
+        *_errors(rows, holiday, "is_session", "a holiday cannot be a session"),
+        *_errors(rows, pd.Series(backwards, index=rows.index, dtype=bool), "close", "is not after open"),
+        *_errors(rows, undone, "is_session", "bars of this day are stored: it was a session"),
+    ]
+
+
+def record_market_days(rows: pd.DataFrame, name: str, run_id: str) -> Written:
+    """Store days of the calendar."""
+    days = rows.drop(columns=LINE).assign(date=[stamp.date() for stamp in rows["date"]])
+    done = trading_calendar.record_imported_days(days, name, run_id)
+    return Written(done.added, done.changed)
+
+
+def _errors(rows: pd.DataFrame, wrong: "pd.Series[bool]", column: str, reason: str) -> list[RowError]:
+    found: list[dict[str, Any]] = rows.loc[wrong, [column, LINE]].to_dict("records")  # type: ignore[assignment]
+    return [
+        RowError(int(row[LINE]), column, "" if pd.isna(row[column]) else shown(row[column]), reason) for row in found
+    ]
+
+
+def first_days(rows: pd.DataFrame) -> dict[str, str]:
+    """Return each symbol's first day among bars, as ISO text, under the symbols in use."""
+    firsts = followed(_bar_frame(rows)).groupby("symbol")["date"].min()
+    return {str(symbol): day.date().isoformat() for symbol, day in firsts.items()}

@@ -1,0 +1,47 @@
+"""Each number of a stock with where it came from: the value, its unit, the source, as of when, measured or computed."""
+
+from datetime import date, datetime
+from typing import Any
+
+from django.db import models
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+_ROW = "<tr class='{}'><th scope='row'>{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>"
+_HEAD = ("Figure", "Value", "Unit", "Source", "As of", "How")
+_NOT_FIGURES = frozenset(("id", "symbol", "date", "provenance", "run_id", "created_at", "tradable", "exclusion"))
+
+
+def figures_table(row: models.Model) -> SafeString:
+    """Return a table of a row's figures, each with what its `provenance` says.
+
+    Parameters
+    ----------
+    row : Model
+        A row of `stocks` or `stock_metrics`.
+    """
+    origins: dict[str, dict[str, Any]] = getattr(row, "provenance", None) or {}
+    fields = [field for field in row._meta.concrete_fields if field.name not in _NOT_FIGURES]
+    cells = [_cells(row, field, origins.get(field.name) or {}) for field in fields]
+    head = format_html_join("", "<th scope='col'>{}</th>", ((name,) for name in _HEAD))
+    return format_html(
+        "<div class='figures' tabindex='0' role='region' aria-label='Figures and their sources'><table><thead><tr>{}"
+        "</tr></thead><tbody>{}</tbody></table></div>",
+        head,
+        format_html_join("", _ROW, cells),
+    )
+
+
+def _cells(row: models.Model, field: "models.Field[Any, Any]", origin: dict[str, Any]) -> tuple[str, ...]:
+    value = getattr(row, field.attname)
+    known = value is not None and value != ""
+    told = (str(origin.get(name) or "–") for name in ("source", "as_of", "how"))
+    name = str(field.verbose_name)
+    state = "" if known else "figures-unknown"
+    return (state, name[0].upper() + name[1:], _shown(value) if known else "not known", str(field.help_text), *told)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, float | int):
+        return f"{value:%Y-%m-%d}" if isinstance(value, date | datetime) else str(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.6g}" if abs(value) < 1e5 else f"{value:,.2f}"

@@ -1,0 +1,92 @@
+"""The files that people hand in, for the damaged-file tests: one reader a kind that can be imported."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from market_data.imports.judging import Judged, doubled, judged, without
+from market_data.imports.kinds import KINDS, Kind
+from market_data.models import MarketDay
+from market_data.trading_calendar import CalendarError
+from stocks.file_contents import FileUnreadable
+
+NOW = datetime(2027, 1, 1, tzinfo=UTC)
+VALID = {
+    "historical_bars": (
+        "symbol,date,series,open,high,low,close,volume,prev_close,turnover_lakh,trades,isin\n"
+        "AAA,2024-03-07,EQ,10,11.5,9,10.5,1000,,1.5,20,INE002A01018\nM&M,2024-03-07,,1,1,1,1,0,1,,,\n"
+    ),
+    "fundamentals": (
+        "symbol,snapshot,stock_name,sector,market_cap,pe_ratio,debt_to_equity,roe,results_date\n"
+        "AAA,2026-04-29,A Limited,Power,1200.5,18.2,0,12,2026-02-01\nBBB,2026-04-29,,,,-3.5,,,\n"
+    ),
+    "financial_statements": (
+        "symbol,period_end,kind,published_on,revenue,net_income,shares\n"
+        "AAA,2025-12-31,quarter,2026-02-10,100,-5,1000000\nAAA,2025-03-31,year,,400.5,20,\n"
+    ),
+    "index_members": "symbol,index,stock_name,industry,series,isin\nAAA,NIFTY 50,A Limited,Power,EQ,INE002A01018\n",
+    "market_days": "date,kind,is_session,open,close\n2027-01-26,holiday,no,,\n2027-10-29,muhurat,yes,18:00,19:00\n",
+}
+ERRORS = (FileUnreadable, CalendarError)
+
+
+def reading(kind: Kind) -> Callable[[Path], Judged]:
+    """Return what judges the file in a folder."""
+
+    def read(folder: Path) -> Judged:
+        found = judged((folder / "rows.csv").read_bytes(), "rows.csv", kind.columns)
+        return found._replace(errors=[*found.errors, *doubled(without(found.rows, found.bad_lines), kind.key)])
+
+    return read
+
+
+def holding(kind: Kind) -> Callable[[Any], None]:
+    """Return what asserts that the good rows are what their columns promise."""
+
+    def check(found: Judged) -> None:
+        good = without(found.rows, found.bad_lines)
+        assert not good.duplicated(list(kind.key)).any()
+        for column in kind.columns:
+            values = good[column.name]
+            assert str(values.dtype) == column.dtype
+            assert not (column.needed and values.isna().any()), column.name
+            if column.dtype == "float64":
+                assert not np.isinf(values).any(), column.name
+        assert all(error.reason and "\0" not in error.value for error in found.errors)
+
+    return check
+
+
+def storing(kind: Kind) -> Callable[[Any], None]:
+    """Return what writes the rows that are good beside what is stored, as `import_csv` does."""
+
+    def store(found: Judged) -> None:
+        for day in (date(2024, 3, 7), date(2027, 12, 31)):
+            MarketDay.objects.create(date=day, kind="normal", is_session=True, source="fuzz")
+        good = without(found.rows, found.bad_lines)
+        errors = kind.check(good, NOW) if len(good) else []
+        rows = without(good, {error.line for error in errors})
+        if len(rows):
+            assert kind.record(rows, "rows.csv", "fuzz").total == len(rows)
+
+    return store
+
+
+def handed_in(reader: Callable[..., Any]) -> list[Any]:
+    """Return one reader a kind, made by `reader`."""
+    assert set(VALID) == set(KINDS)
+    return [
+        reader(
+            f"handed_in_{name}",
+            "rows.csv",
+            VALID[name].encode(),
+            reading(kind),
+            holding(kind),
+            storing(kind),
+            ERRORS,
+        )
+        for name, kind in KINDS.items()
+    ]

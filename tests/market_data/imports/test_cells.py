@@ -1,0 +1,85 @@
+"""One cell: what it takes, and the sentence for what it does not."""
+
+from datetime import date, time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from market_data.imports import cells
+from market_data.imports.cells import CellError
+
+PRICE = cells.number(0, 1e7, zero=False)
+
+
+@pytest.mark.parametrize(
+    ("reader", "text", "value"),
+    [
+        (cells.symbol, "m&m", "M&M"),
+        (PRICE, "1,23,456.50", 123456.5),
+        (PRICE, "1e3", 1000.0),
+        (PRICE, ".5", 0.5),
+        (cells.whole(0, 10**12), "1,000", 1000),
+        (cells.day, "2026-04-30", date(2026, 4, 30)),
+        (cells.hour, "09:15", time(9, 15)),
+        (cells.yes_no, "Yes", True),
+        (cells.one_of("quarter", "year"), "year", "year"),
+        (cells.words(20), "3M India", "3M India"),
+        (cells.isin, "INE002A01018", "INE002A01018"),
+    ],
+)
+def test_it_takes(reader, text, value):
+    assert reader(text) == value
+
+
+@pytest.mark.parametrize(
+    ("reader", "text", "told"),
+    [
+        (cells.symbol, "RELI ANCE", "is not a symbol"),
+        (PRICE, "inf", "is not a number"),
+        (PRICE, "nan", "is not a number"),
+        (PRICE, "1e4000", "is not a number"),
+        (PRICE, "1e400", "is infinite"),
+        (PRICE, "e5", "is not a number"),
+        (PRICE, "E5", "is not a number"),
+        (PRICE, "9" * 300, "is longer than the 40"),
+        (PRICE, "=1+1", "is not a number"),
+        (PRICE, "+", "is not a number"),
+        (PRICE, "12 345", "is not a number"),
+        (PRICE, "1,2345", "is not a number"),
+        (PRICE, "0", "which it cannot be"),
+        (PRICE, "-1", "lies outside 0 to 1e+07"),
+        (PRICE, "٣", "is not a number"),
+        (cells.whole(0, 10), "1.5", "is not a whole number"),
+        (cells.day, "30.04.2026", "is not a date such as"),
+        (cells.day, "2026-02-30", "is not a date such as"),
+        (cells.day, "20260430", "is not a date such as"),
+        (cells.day, "1066-10-14", "lies outside 1875 to 2100"),
+        (cells.hour, "9 o'clock", "is not a time"),
+        (cells.hour, "09:15+05:30", "names a time zone"),
+        (cells.yes_no, "perhaps", "neither yes nor no"),
+        (cells.one_of("a", "b"), "c", "is none of a, b"),
+        (cells.words(20), "=HYPERLINK(1)", "begins like a formula"),
+        (cells.words(20), "'@SUM(1)", "begins like a formula"),
+        (cells.words(3), "abcd", "is longer than 3"),
+        (cells.isin, "INE002", "is not an ISIN"),
+    ],
+)
+def test_it_refuses(reader, text, told):
+    with pytest.raises(CellError, match=told.replace("+", r"\+")):
+        reader(text)
+
+
+@given(some.text(max_size=60))
+def test_any_text_is_a_finite_number_or_a_sentence(text):
+    value = told = None
+    try:
+        value = PRICE(text)
+    except CellError as error:
+        told = str(error)
+    assert told or (value is not None and 0 < value <= 1e7)
+
+
+@given(some.floats(min_value=1e-9, max_value=1e7))
+def test_a_printed_number_is_read_back_to_the_last_digit(value):
+    assert PRICE(repr(value)) == value

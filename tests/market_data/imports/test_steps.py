@@ -1,0 +1,261 @@
+"""A handed-in file from its check to its undo, through the run log and the tables' own writers."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from market_data import runs, saga_engine
+from market_data.models import (
+    DailyBar,
+    ImportedFile,
+    MarketDay,
+    PipelineRun,
+    RejectedRow,
+    SourceFile,
+    TableTotal,
+    TechnicalIndicator,
+)
+from market_data.saga import SagaError
+from market_data.state_hash import contract_hash, differences
+from stocks.models import FinancialStatement, FundamentalSnapshot, Stock
+from tests.market_data.imports.handing_in import checked, imported, report
+from tests.runs import make_run
+from tradingsite.imports import submissions
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SESSIONS = [date(2026, 4, day) for day in range(1, 31) if date(2026, 4, day).weekday() < 5]
+HEAD = "symbol,date,open,high,low,close,volume\n"
+
+
+@pytest.fixture
+def market():
+    """April's sessions, the last of them loaded from the exchange with one bar."""
+    for day in SESSIONS:
+        MarketDay.objects.create(date=day, kind="normal", is_session=True, open="09:15", close="15:30", source="test")
+    facts: dict[str, Any] = {"size": 1, "mtime_ns": 1, "sha256": "0" * 64, "rows": 1, "rejected": 0}
+    SourceFile.objects.create(session=SESSIONS[-1], name="bhav.csv", **facts)
+    Stock.objects.create(symbol="AAA", first_seen=SESSIONS[-1], last_seen=SESSIONS[-1])
+    DailyBar.objects.create(
+        symbol_id="AAA",
+        date=SESSIONS[-1],
+        series="EQ",
+        open=10,
+        high=11,
+        low=9,
+        close=10,
+        volume=5,
+        source="nse_archive",
+    )
+    TableTotal.objects.create(table_name="historical_data", rows=1, latest_date=SESSIONS[-1], updated_at=timezone.now())
+
+
+def bars(symbol: str = "AAA", days: list[date] = SESSIONS[:-1]) -> str:
+    return "".join(f"{symbol},{day},10,11,9,{10 + number / 100},{number + 1}\n" for number, day in enumerate(days))
+
+
+def test_a_file_with_bad_rows_writes_nothing_until_it_is_corrected_or_asked_for(market):
+    before = contract_hash()
+    bad = "AAA,2026-04-05,10,11,9,10,5\nBBB,2026-04-02,10,9,11,10,5\nCCC,2026-04-01,ten,11,9,inf,5\n"
+    file = checked("historical_bars", HEAD + bars() + bad)
+    told = report(file)
+    assert (told["rows"], told["good"], told["bad"], told["new"]) == (24, 21, 3, 21)
+    errors = [(error["line"], error["column"], error["value"]) for error in told["errors"]]
+    assert errors == [
+        (23, "date", "2026-04-05"),
+        (24, "high", "10.0, 9.0, 11.0, 10.0"),
+        (25, "close", "inf"),
+        (25, "open", "ten"),
+    ]
+    assert "no session" in told["errors"][0]["reason"]
+    with pytest.raises(SagaError, match="3 rows of"):
+        submissions.start_import(file, "asha", only_good=False)
+    assert differences(before, contract_hash()) == []
+
+    run = imported(file, only_good=True)
+    assert (run.status, run.triggered_by, run.summary["inserted"], run.summary["left_out"]) == (
+        "completed",
+        "asha",
+        21,
+        3,
+    )
+    assert DailyBar.objects.filter(source="import:rows.csv", run_id=run.id, status="final").count() == 21
+    assert RejectedRow.objects.filter(run_id=run.id, source="rows.csv").count() == 4
+    assert TableTotal.objects.get(table_name="historical_data").rows == 22
+    # Indicators of the share are computed anew up to the latest bar, the exchange's own.
+    assert TechnicalIndicator.objects.filter(symbol__symbol="AAA").count() == 22
+    assert TechnicalIndicator.objects.get(symbol__symbol="AAA", date=SESSIONS[-1]).sma_20 == pytest.approx(10.1045)
+    assert not Stock.objects.filter(symbol__in=("BBB", "CCC")).exists()
+
+    submissions.undo(file, "asha")
+    assert differences(before, contract_hash()) == []
+    assert PipelineRun.objects.get(pk=run.id).status == "rolled_back"
+
+
+def test_the_exchanges_bar_stays_and_the_same_file_again_changes_nothing(market):
+    file = checked("historical_bars", HEAD + "AAA,2026-04-30,10,11,9,10.5,5\n")
+    [error] = report(file)["errors"]
+    assert (error["column"], error["value"]) == ("close", "10.5")
+    assert "nse_archive, which an import does not replace" in error["reason"]
+    text = HEAD + bars() + "AAA,2026-04-30,10,11,9,10,5\n"
+    imported(checked("historical_bars", text))
+    again = report(checked("historical_bars", text))
+    assert (again["bad"], again["new"], again["changed"], again["same"]) == (0, 0, 0, 22)
+    corrected = checked("historical_bars", HEAD + "AAA,2026-04-01,10,12,9,11,7\n")
+    assert report(corrected)["changed"] == 1
+    assert imported(corrected).summary["updated"] == 1
+
+
+def test_bars_after_the_latest_session_are_the_pipelines(market):
+    MarketDay.objects.create(date="2026-05-04", kind="normal", is_session=True, source="test")
+    [error] = report(checked("historical_bars", HEAD + bars(days=[date(2026, 5, 4)])))["errors"]
+    assert error["reason"] == "is later than 2026-04-30, the latest session loaded; the job pipeline brings later ones"
+
+
+def test_statements_assume_their_publication_and_are_restored_by_an_undo(market):
+    FinancialStatement.objects.create(
+        symbol="AAA", period_end="2025-12-31", kind="quarter", published_on="2026-02-10", revenue=5, source="s"
+    )
+    before = contract_hash()
+    file = checked(
+        "financial_statements",
+        "symbol,period_end,kind,published_on,revenue,shares\nAAA,2025-12-31,quarter,,6.5,\nAAA,2025-03-31,year,2025-05-01,40,1000\n",
+        "results.csv",
+    )
+    assert (report(file)["new"], report(file)["changed"]) == (1, 1)
+    imported(file)
+    row = FinancialStatement.objects.get(kind="quarter")
+    assert (row.revenue, row.published_on, row.published_assumed) == (6.5, date(2026, 3, 1), True)
+    assert row.source == "import:results.csv"
+    assert FinancialStatement.objects.get(kind="year").shares == 1000
+    submissions.undo(file, "asha")
+    assert differences(before, contract_hash()) == []
+
+
+def test_statements_that_cannot_be_are_refused(market):
+    text = (
+        "symbol,period_end,kind,published_on,revenue\n"
+        "AAA,2025-12-31,quarter,2025-12-30,5\nBBB,2025-12-31,quarter,,\nCCC,2099-12-31,year,,5\nDDD,2025-12-31,year,,0\n"
+    )
+    reasons = [error["reason"] for error in report(checked("financial_statements", text))["errors"]]
+    assert reasons[0] == "lies before the period's end"
+    assert reasons[1] == "no figure at all is given"
+    assert reasons[2] == "lies ahead"
+    assert "is 0, which it cannot be" in reasons[3]
+
+
+def test_fundamentals_become_an_evening_of_a_screener(market):
+    text = "symbol,snapshot,stock_name,market_cap,pe_ratio,debt_to_equity\nAAA,2026-04-29,A Limited,1200.5,18.2,0\n"
+    file = checked("fundamentals", text)
+    assert report(file)["bad"] == 0
+    imported(file)
+    row = FundamentalSnapshot.objects.get()
+    assert (row.market_cap, row.pe_ratio, row.debt_to_equity, row.roe) == (1200.5, 18.2, 0, None)
+    bad = text + "BBB,2026-04-29,B Limited,0,99999,30\n"
+    columns = [error["column"] for error in report(checked("fundamentals", bad))["errors"]]
+    assert columns == ["debt_to_equity", "market_cap", "pe_ratio"]
+
+
+def test_index_members_are_shares_whose_sector_has_a_source(market):
+    before = contract_hash()
+    file = checked("index_members", "symbol,index,stock_name,industry,series,isin\nAAA,NIFTY 50,A Limited,Power,EQ,\n")
+    imported(file)
+    stock = Stock.objects.get(symbol="AAA")
+    assert (stock.kind, stock.sector, stock.stock_name) == ("share", "Power", "A Limited")
+    assert stock.provenance["sector"]["source"] == "import:rows.csv (NIFTY 50)"
+    submissions.undo(file, "asha")
+    assert differences(before, contract_hash()) == []
+
+
+def test_holidays_overrule_the_calendar_and_can_be_taken_back(market):
+    before = contract_hash()
+    text = "date,kind,is_session,open,close\n2026-04-14,holiday,no,,\n2027-01-26,holiday,no,,\n"
+    file = checked("market_days", text)
+    assert (report(file)["new"], report(file)["changed"]) == (1, 1)
+    run = imported(file)
+    assert not MarketDay.objects.get(date="2026-04-14").is_session
+    assert MarketDay.objects.get(date="2027-01-26").run_id == run.id
+    submissions.undo(file, "asha")
+    assert differences(before, contract_hash()) == []
+    wrong = "2026-04-30,holiday,no,,\n2026-04-29,holiday,yes,,\n2026-04-28,normal,yes,15:30,09:15\n"
+    wrong = f"date,kind,is_session,open,close\n{wrong}"
+    reasons = [error["reason"] for error in report(checked("market_days", wrong))["errors"]]
+    assert reasons == [
+        "bars of this day are stored: it was a session",
+        "a holiday cannot be a session",
+        "is not after open",
+    ]
+
+
+def test_a_file_that_is_none_is_refused_and_kept_from_import(market):
+    file = checked("historical_bars", "date,close\n2026-04-30,1\n")
+    assert "lacks the columns symbol" in str(report(file)["refused"])
+    with pytest.raises(SagaError, match="has no rows to import now"):
+        submissions.start_import(file, "asha", only_good=True)
+    with pytest.raises(SagaError, match="no kind 'people'"):
+        submissions.hand_in(b"x", "a.csv", "people", "asha")
+
+
+def test_what_changed_since_the_check_is_judged_again(market):
+    file = checked("historical_bars", HEAD + bars(days=SESSIONS[:1]))
+    facts = {"open": 10, "high": 11, "low": 9, "close": 9.5, "volume": 1}
+    DailyBar.objects.create(symbol_id="AAA", date=SESSIONS[0], series="EQ", source="nse_archive", **facts)
+    run = imported(file)
+    assert run.status == "failed"
+    assert "1 rows of rows.csv are bad, the first in line 2 (close '10.0'" in run.reason
+    assert not DailyBar.objects.filter(source__startswith="import:").exists()
+
+
+def test_an_import_that_stands_is_not_done_twice_and_one_is_at_work_at_a_time(market):
+    file, other = (checked("historical_bars", HEAD + bars(days=[day])) for day in SESSIONS[:2])
+    submissions.start_import(file, "asha", only_good=False)
+    with pytest.raises(SagaError, match="already running as import_csv_"):
+        submissions.start_import(other, "ravi", only_good=False)
+    file.refresh_from_db()
+    with pytest.raises(SagaError, match="has no rows to import now"):
+        submissions.start_import(file, "ravi", only_good=False)
+
+
+def test_nothing_is_written_under_a_run_that_is_at_work_on_the_same_tables(market):
+    file = checked("historical_bars", HEAD + bars(days=SESSIONS[:1]))
+    run = submissions.start_import(file, "asha", only_good=False)
+    make_run("pipeline_1")
+    assert "pipeline_1 is at work on the same tables" in saga_engine.advance(run.id).reason
+    file.refresh_from_db()
+    with pytest.raises(SagaError, match="pipeline_1 is at work on the same tables; import"):
+        submissions.start_import(file, "asha", only_good=False)
+    PipelineRun.objects.filter(pk="pipeline_1").update(status="completed")
+    assert imported(file).status == "completed"
+
+
+def test_a_later_import_is_undone_first(market):
+    first, second = (checked("historical_bars", HEAD + bars(days=[day])) for day in SESSIONS[:2])
+    imported(first)
+    later = imported(second)
+    with pytest.raises(SagaError, match=f"{later.id} built on"):
+        submissions.undo(first, "asha")
+    submissions.undo(second, "asha")
+    assert runs.planned_roll_back(first.import_run_id)["historical_data"] == (1, 0)
+    submissions.undo(first, "asha")
+    with pytest.raises(SagaError, match="No rows of"):
+        submissions.undo(first, "asha")
+
+
+def test_old_files_go_with_the_cleanup(market):
+    kept, old = checked("historical_bars", HEAD), checked("historical_bars", HEAD)
+    ImportedFile.objects.filter(pk=old.pk).update(uploaded_at=timezone.now() - timedelta(days=32))
+    run = runs.create_run("cleanup", None, triggered_by="test")
+    assert saga_engine.advance(run.id).summary["removed"]["handed-in files"] == 1
+    assert ImportedFile.objects.get() == kept
+
+
+@pytest.mark.crash  # kills nothing, but takes half a minute
+def test_a_hundred_thousand_rows_are_judged_and_written(market):
+    symbols = [f"S{number}" for number in range(4762)]
+    text = HEAD + "".join(bars(symbol) for symbol in symbols)
+    file = checked("historical_bars", text)
+    assert report(file)["good"] == 100_002
+    assert imported(file).summary["inserted"] == 100_002
+    assert submissions.undo(file, "asha")["historical_data"] == (100_002, 0)

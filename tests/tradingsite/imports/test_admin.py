@@ -1,0 +1,125 @@
+"""The pages of handed-in files: what the form refuses, what the buttons do and for whom."""
+
+import io
+import zipfile
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+
+from market_data import saga_engine
+from market_data.imports import judging
+from market_data.models import ImportedFile, MarketDay, PipelineRun
+from tests.runs import make_run
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ADD = "admin:market_data_importedfile_add"
+TEXT = b"date,kind,is_session\n2027-01-26,holiday,no\n2027-03-22,holiday,no\n"
+
+
+@pytest.fixture
+def operator(client):
+    client.force_login(get_user_model().objects.create_superuser("operator"))
+    MarketDay.objects.create(date="2026-04-30", kind="normal", is_session=True, source="test")
+    return client
+
+
+def handed(client, content: bytes = TEXT, name: str = "days.csv", kind: str = "market_days") -> Any:
+    return client.post(reverse(ADD), {"kind": kind, "file": SimpleUploadedFile(name, content)}, follow=True)
+
+
+def page_of(client, file: ImportedFile, place: str = "change") -> str:
+    names = {"args": [file.pk]} if place == "change" else {"kwargs": {"key": file.pk}}
+    return reverse(f"admin:market_data_importedfile_{place}", **names)
+
+
+def test_a_file_goes_from_its_check_to_its_import_and_back(operator):
+    assert "The file is being checked" in handed(operator).content.decode()
+    file = ImportedFile.objects.get()
+    assert operator.get(page_of(operator, file, "progress")).json()["at_work"] is True
+    assert saga_engine.advance(file.check_run_id).status == "completed"
+    assert operator.get(page_of(operator, file, "progress")).json() == {"at_work": False}
+    assert "2 rows: 2 good, 0 bad" in operator.get(page_of(operator, file)).content.decode()
+    operator.post(page_of(operator, file, "import"))
+    file.refresh_from_db()
+    run = saga_engine.advance(file.import_run_id)
+    assert (run.status, run.triggered_by) == ("completed", "operator")
+    assert MarketDay.objects.count() == 3
+    assert "market days: 2 removed, 0 restored" in operator.get(page_of(operator, file, "undo")).content.decode()
+    assert MarketDay.objects.count() == 3  # looking changes nothing
+    operator.post(page_of(operator, file, "undo"))
+    assert MarketDay.objects.count() == 1
+    assert "taken back" in operator.get(reverse("admin:market_data_importedfile_changelist")).content.decode()
+
+
+def bomb() -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.csv", b"0" * (judging.MAX_BYTES + 1))
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"\xff\xfe\x00", "is not UTF-16 text"),
+        ("date,kind,is_session\n2027-01-26,café,no\n".encode("latin-1"), "is not UTF-8 text"),
+        (b"date,open\n2027-01-26,\n", "lacks the columns kind, is_session"),
+        (b"date,kind,is_session\n2027-01-26," + b"9" * 10**7 + b",no\n", "field larger than field limit"),
+        (bomb(), "holds more than"),
+        (b"date,kind,is_session\n=1+1,holiday,no\n", "is not a date such as"),
+    ],
+    ids=["utf16", "latin", "columns", "digits", "bomb", "formula"],
+)
+def test_bad_input_is_a_sentence_on_the_page_and_nothing_is_written(operator, content, told):
+    handed(operator, content)
+    file = ImportedFile.objects.get()
+    saga_engine.advance(file.check_run_id)
+    page = operator.get(page_of(operator, file)).content.decode()
+    assert told in page
+    assert "Import 1 rows" not in page
+    operator.post(page_of(operator, file, "import"), {"only_good": "on"})
+    assert not PipelineRun.objects.filter(job="import_csv").exists()
+    assert MarketDay.objects.count() == 1
+
+
+def test_the_form_refuses_what_it_need_not_read(operator, monkeypatch):
+    assert "not one of the available choices" in handed(operator, kind="people").content.decode()
+    assert "empty" in handed(operator, b"").content.decode()
+    monkeypatch.setattr("tradingsite.imports.admin.MAX_BYTES", 10)
+    assert "import it in parts" in handed(operator).content.decode()
+    assert not ImportedFile.objects.exists()
+
+
+def test_a_name_is_no_markup_and_no_path(operator):
+    handed(operator, name="../<b>-x=1.csv")
+    assert ImportedFile.objects.get().name == "b-x1.csv"
+
+
+def test_two_operators_at_once_make_one_run_and_both_see_it(operator):
+    make_run("check_csv_1", job="check_csv", names=("CHECK_FILE",), done=0, session=None)
+    assert "already running as check_csv_1" in handed(operator).content.decode()
+
+
+def test_buttons_need_the_right_and_a_post(operator, client):
+    handed(operator)
+    file = ImportedFile.objects.get()
+    assert operator.get(page_of(operator, file, "import")).status_code == 405
+    watcher = get_user_model().objects.create_user("watcher", is_staff=True)
+    watcher.user_permissions.add(Permission.objects.get(codename="view_importedfile"))
+    client.force_login(watcher)
+    assert client.get(page_of(client, file)).status_code == 200
+    for place in ("check", "import", "undo", "progress"):
+        assert client.post(page_of(client, file, place)).status_code == 403
+    assert client.post(reverse(ADD), {}).status_code == 403
+
+
+@pytest.mark.parametrize("kind", ["historical_bars", "market_days"])
+def test_an_empty_file_names_the_columns(operator, kind):
+    answer = operator.get(reverse("admin:market_data_importedfile_columns", kwargs={"kind": kind}))
+    assert answer.content.decode().split(",")[0] in ("symbol", "date")
+    assert operator.get(reverse("admin:market_data_importedfile_columns", kwargs={"kind": "x"})).status_code == 404

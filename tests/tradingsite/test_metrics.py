@@ -1,0 +1,114 @@
+"""`/metrics`: what Prometheus reads, and who may."""
+
+import subprocess
+import sys
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from prometheus_client.parser import text_string_to_metric_families
+from pytest_django import Settings
+
+from tests.architecture.sources import ROOT
+from tests.tables import fill_every_table
+
+pytestmark = pytest.mark.django_db
+FAR = {"REMOTE_ADDR": "192.0.2.7"}
+
+
+def samples(text: str) -> dict[tuple[str, ...], float]:
+    return {
+        (sample.name, *(f"{name}={value}" for name, value in sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_the_databases_facts_are_there(client):
+    fill_every_table()
+    with CaptureQueriesContext(connection) as asked:
+        text = client.get("/metrics").content.decode()
+    found = samples(text)
+    assert found["trading_runs", "job=pipeline", "status=failed"] == 1
+    assert found["trading_table_rows", "table=historical_data"] == 1
+    assert found["trading_queue_tasks", "cluster=data"] == 1
+    assert found["trading_queue_tasks", "cluster=ml"] == 0
+    assert found["trading_step_records", "job=pipeline", "step=SYMBOL_MASTER"] == 2259
+    assert found["trading_picks", "strategy=balanced"] == 1
+    assert ("trading_heartbeat_age_seconds", "cluster=data") in found
+    assert found["trading_latest_session_timestamp_seconds",] == 1777487400  # 2026-04-30 00:00 IST
+    assert len(asked) <= 30
+    assert not any('FROM "historical_data"' in query["sql"] for query in asked.captured_queries)
+
+
+def test_latencies_are_counted_by_route_and_never_by_path(client):
+    for _ in range(2):
+        client.get("/api/suggested-stocks/?limit=1")
+    client.get("/no-such-page-4711")
+    text = client.get("/metrics").content.decode()
+    found = samples(text)
+    key = ("trading_http_request_seconds_count", "method=GET", "route=/api/suggested-stocks/", "status=2xx")
+    assert found[key] >= 2
+    assert "4711" not in text
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        FAR,
+        {"HTTP_X_FORWARDED_FOR": "192.0.2.7"},
+        {"HTTP_FORWARDED": "for=192.0.2.7"},
+        {"HTTP_AUTHORIZATION": "Bearer ", **FAR},
+    ],
+)
+def test_strangers_are_refused(client, more):
+    assert client.get("/metrics", **more).status_code == 403
+
+
+def test_behind_a_proxy_this_machine_is_everybody(client, settings: Settings):
+    settings.AXES_IPWARE_PROXY_COUNT = 1
+    assert client.get("/metrics").status_code == 403
+    settings.AXES_IPWARE_PROXY_COUNT = 0
+    assert client.get("/metrics").status_code == 200
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    assert client.get("/metrics").status_code == 403
+
+
+def test_the_token_and_staff_may(client, settings: Settings):
+    settings.METRICS_SECRET_TOKEN = "s3cret"
+    assert client.get("/metrics", HTTP_AUTHORIZATION="Bearer s3cret", **FAR).status_code == 200
+    assert client.get("/metrics", HTTP_AUTHORIZATION="Bearer other", **FAR).status_code == 403
+    client.force_login(get_user_model().objects.create_user("trader"))
+    assert client.get("/metrics", **FAR).status_code == 403
+    client.force_login(get_user_model().objects.create_user("operator", is_staff=True))
+    assert client.get("/metrics", **FAR).status_code == 200
+    assert client.post("/metrics", **FAR).status_code == 405
+
+
+SERVING = """
+import os, django
+django.setup()
+from tradingsite import latency
+if os.fork() == 0:
+    latency.SECONDS.labels("/api/x/", "GET", "2xx").observe(0.1)
+    os._exit(0)
+os.wait()
+latency.SECONDS.labels("/api/x/", "GET", "2xx").observe(0.2)
+print(sum(s.value for m in latency.collected() for s in m.samples if s.name.endswith("_count")))
+"""
+
+
+def test_processes_count_together_where_they_share_a_folder(tmp_path):
+    environment = {
+        "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics"),
+        "DATABASE_URL": "postgresql:///unused",
+        "DJANGO_SETTINGS_MODULE": "tradingsite.settings",
+        "IGNORE_DOTENV": "1",
+        "VAR_DIR": str(tmp_path / "var"),
+        "LOG_FILE": str(tmp_path / "logs" / "app.log"),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", SERVING], env=environment, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "2.0\n", done.stderr

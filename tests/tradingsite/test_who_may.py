@@ -1,0 +1,177 @@
+"""Who may open and who may change something, for every address of the project; one that is in no line here fails.
+
+A line of RULES is a pattern over the route as Django knows it, who may read it, who may send to it. Everybody below
+gets a log-in, 401 or 403. What a person with rights sends here is empty, so that it changes nothing either.
+"""
+
+import re
+from collections.abc import Iterator
+from enum import IntEnum
+from http.cookies import SimpleCookie
+from typing import NamedTuple
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.db import transaction
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from tests.tables import fill_every_table
+
+pytestmark = pytest.mark.django_db
+
+
+class Who(IntEnum):
+    """People, each of whom may do what those before may."""
+
+    VISITOR = 0  # not logged in
+    TRADER = 1  # logged in
+    STAFF = 2  # may enter the admin, and has no permission
+    OPERATOR = 3  # staff with all permissions
+    NOBODY = 4
+
+
+V, T, S, OP, N = Who
+
+
+class Rule(NamedTuple):
+    """A pattern over routes, who may open them, who may send something to them, and whether all of them may be opened.
+
+    A table that a writer owns takes nothing even from an operator: tests/tradingsite/test_admin.py
+    """
+
+    routes: str
+    reads: Who
+    changes: Who = N
+    of_some: bool = False
+
+
+KEY = r"<(\w+:)?\w+>"
+RULES = (
+    # What a visitor reads in development asks for a log-in in production.
+    Rule(r"|(picks|stocks|sectors|history|strategies|status|state)/", V),
+    Rule(rf"stocks/{KEY}/(bars\.json)?|history/{KEY}/{KEY}/", V),
+    Rule(r"login/", V, V),
+    Rule(r"logout/", V, V),
+    Rule(r"api/(suggested-stocks|schema|docs)/", V),
+    Rule(r"favicon\.ico", V, V),
+    Rule(r"metrics", S),  # and this machine itself, or a token: tests/tradingsite/test_metrics.py
+    Rule(r"admin/login/", V, V),
+    Rule(r"admin/logout/", V, V),
+    Rule(r"admin/((jsi18n|search|password_change(/done)?)/)?", S, S),
+    Rule(r"admin/autocomplete/", OP, OP, of_some=True),
+    Rule(rf"admin/r/{KEY}/{KEY}/|admin/\^?\(\?P<(app_label|url)>.*", S, S),
+    # A table: its list, its rows, its file.
+    Rule(rf"admin/(?!password)\w+/\w+/({KEY}/((change|history)/)?|export/)?", OP, OP),
+    Rule(rf"admin/\w+/\w+/(add/|{KEY}/delete/)", OP, OP, of_some=True),
+    Rule(rf"admin/portfolio/user/{KEY}/password/", OP, OP),
+    Rule(rf"admin/market_data/importedfile/{KEY}/(check|import|undo|progress)/", OP, OP),
+    Rule(rf"admin/market_data/importedfile/columns/{KEY}\.csv", OP, OP),
+)
+
+
+def addresses(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Iterator[str]:
+    for pattern in patterns:
+        whole = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from addresses(pattern.url_patterns, whole)
+        else:
+            yield whole
+
+
+def concrete(route: str) -> str:
+    """Fill a route's places: every key is 1, whatever it names."""
+    text = re.sub(r"<[^>]+>", "1", route.replace("<day:day>", "2026-04-30"))
+    text = re.sub(r"\(\?P<[^>]+>[^)]*\)", "stocks" if "app_label" in route else "1", text)
+    return "/" + re.sub(r"[\^$\\]|\(\?:.*?\)", "", text)
+
+
+ROUTES = sorted(set(addresses(get_resolver().url_patterns)))
+
+
+def rules_of(route: str) -> list[Rule]:
+    return [rule for rule in RULES if re.fullmatch(rule.routes, route)]
+
+
+def client_of(who: Who) -> Client:
+    client = Client(REMOTE_ADDR="192.0.2.7", raise_request_exception=True)
+    if who > V:
+        user = get_user_model().objects.create_user(who.name.lower(), is_staff=who >= S)
+        if who == OP:
+            user.user_permissions.set(Permission.objects.all())
+        client.force_login(user)
+    return client
+
+
+def is_refusal(answer) -> bool:
+    return answer.status_code in (401, 403) or (answer.status_code == 302 and "/login/" in answer["Location"])
+
+
+def is_elsewhere(answer, who: Who) -> bool:
+    """Whether staff are led away: what is asked for does not exist, or lies at an address where they are asked."""
+    return who == S and answer.status_code == 302 and answer["Location"].startswith("/admin/")
+
+
+def test_every_address_is_in_one_line():
+    assert len(ROUTES) > 150
+    assert [route for route in ROUTES if len(rules_of(route)) != 1] == []
+    assert [rule.routes for rule in RULES if not any(re.fullmatch(rule.routes, route) for route in ROUTES)] == []
+
+
+def fault(answer, who: Who, needed: Who, *, strict: bool) -> str:
+    """Return what is wrong with an answer to a person; empty when nothing is."""
+    told = f"{who.name} {answer.request['REQUEST_METHOD']} {answer.request['PATH_INFO']} {answer.status_code}"
+    refused = is_refusal(answer)
+    if who < needed:
+        return "" if refused or answer.status_code == 405 or is_elsewhere(answer, who) else f"{told} gets in"
+    return f"{told} is refused" if refused and strict else ""
+
+
+@pytest.mark.parametrize("who", [V, T, S, OP])
+def test_who_may(who):
+    client = client_of(who)
+    kept = {name: morsel.value for name, morsel in client.cookies.items()}
+    methods = ("get", "post", "put", "patch", "delete") if who == V else ("get", "post")
+    faults = []
+    for route in ROUTES:
+        for method in methods:
+            [rule] = rules_of(route)[:1] or [Rule("", N, N)]
+            if method not in ("get", "post") and rule.changes == V:
+                continue
+            needed = rule.reads if method == "get" else rule.changes
+            with transaction.atomic():
+                answer = getattr(client, method)(concrete(route))
+                transaction.set_rollback(True)
+            client.cookies = SimpleCookie(kept)
+            faults.append(fault(answer, who, needed, strict=method == "get" and not rule.of_some))
+    assert [one for one in faults if one] == []
+
+
+@pytest.mark.parametrize("route", [route for route in ROUTES if rules_of(route)[:1] and rules_of(route)[0].reads == V])
+def test_in_production_even_reading_asks_for_a_login(client, settings, route):
+    if route.endswith(("login/", "logout/", "favicon.ico")):
+        return
+    settings.READING_NEEDS_LOGIN = True
+    assert is_refusal(client.get(concrete(route))), route
+
+
+@pytest.mark.parametrize("address", ["/healthz", "/readyz"])
+def test_health_is_told_to_everybody_and_takes_nothing(client, address):
+    assert client.get(address).status_code in (200, 503)
+    assert client.post(address).status_code == 405
+
+
+def test_a_visitors_post_with_real_keys_changes_nothing(client):
+    fill_every_table()
+    for model in admin.site._registry:
+        row = model._default_manager.first()
+        assert row is not None
+        before = model._default_manager.count()
+        base = f"/admin/{model._meta.app_label}/{model._meta.model_name}"
+        for address in (f"{base}/", f"{base}/add/", f"{base}/{row.pk}/change/", f"{base}/{row.pk}/delete/"):
+            response = client.post(address, {"post": "yes", "action": "retry", "_selected_action": row.pk})
+            assert response.status_code == 302
+            assert "/admin/login/" in response["Location"]
+        assert model._default_manager.count() == before

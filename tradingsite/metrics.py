@@ -1,0 +1,159 @@
+"""`/metrics` for Prometheus: runs, steps, rows, queues and picks out of the database, latencies out of the processes.
+
+What the database holds is read at each scrape, by a few bounded queries, so it is the same whichever process answers.
+"""
+
+import hmac
+import ipaddress
+from collections.abc import Iterable
+from datetime import date, datetime, time
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Count, Max
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Metric, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from market_data import tasks
+from market_data.models import Finding, Heartbeat, PipelineRun, PipelineStep, SourceFile, TableTotal
+from stocks.models import Publication
+from tradingsite import latency
+from tradingsite.schedule import JOBS
+
+_FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
+
+
+class Facts(Collector):
+    """The database's facts as gauges."""
+
+    def collect(self) -> Iterable[Metric]:
+        """Read them now."""
+        yield from (_runs(), _successes(), *_steps(), *_tables(), *_clusters(timezone.now()), _findings(), _picks())
+
+
+class Latencies(Collector):
+    """The processes' latencies."""
+
+    def collect(self) -> Iterable[Metric]:
+        """Return what was measured."""
+        return latency.collected()
+
+
+REGISTRY = CollectorRegistry(auto_describe=False)
+REGISTRY.register(Facts())
+REGISTRY.register(Latencies())
+
+
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Answer a scrape of those who may."""
+    if not may_scrape(request):
+        told = "Metrics are for this machine, for staff, and for who sends METRICS_TOKEN as a bearer token.\n"
+        return HttpResponse(told, status=403, content_type="text/plain; charset=utf-8")
+    return HttpResponse(generate_latest(REGISTRY), content_type=CONTENT_TYPE_LATEST)
+
+
+def may_scrape(request: HttpRequest) -> bool:
+    """Whether a request is of staff, bears the token, or comes from this machine itself."""
+    if _bears_token(request):
+        return True
+    user = getattr(request, "user", AnonymousUser())
+    return bool(user.is_active and user.is_staff) or _is_local(request)
+
+
+def _bears_token(request: HttpRequest) -> bool:
+    said = request.headers.get("Authorization", "").removeprefix("Bearer ").encode()
+    return bool(settings.METRICS_SECRET_TOKEN) and hmac.compare_digest(said, settings.METRICS_SECRET_TOKEN.encode())
+
+
+def _is_local(request: HttpRequest) -> bool:
+    """Whether it was sent on this machine; behind a proxy here, everybody's requests come from it."""
+    if any(name in request.META for name in _FORWARDED):
+        return False
+    if settings.AXES_IPWARE_PROXY_COUNT or getattr(settings, "SECURE_PROXY_SSL_HEADER", None):
+        return False
+    try:
+        return ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
+    except ValueError:
+        return False
+
+
+def _gauge(name: str, told: str, labels: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> Metric:
+    """Return a gauge; each row holds the labels' values and, last, the number (None: left out)."""
+    family = GaugeMetricFamily(f"trading_{name}", told, labels=labels)
+    for *values, number in rows:
+        if number is not None:
+            family.add_metric([str(value) for value in values], float(str(number)))
+    return family
+
+
+def _runs() -> Metric:
+    rows = PipelineRun.objects.values_list("job", "status").annotate(count=Count("pk")).order_by("job", "status")
+    return _gauge("runs", "Runs kept, by job and status", ("job", "status"), rows)
+
+
+def _successes() -> Metric:
+    done = PipelineRun.objects.filter(status=PipelineRun.Status.COMPLETED).values_list("job")
+    rows = ((job, ended.timestamp()) for job, ended in done.annotate(ended=Max("ended_at")).order_by("job") if ended)
+    return _gauge("job_last_success_timestamp_seconds", "When a run of the job last completed", ("job",), rows)
+
+
+def _steps() -> list[Metric]:
+    latest = [PipelineRun.objects.filter(job=job.name).order_by("-sequence").values("pk")[:1] for job in JOBS]
+    ids = [run["pk"] for found in latest for run in found]
+    steps = list(PipelineStep.objects.filter(run__in=ids).select_related("run").order_by("run__job", "order"))
+    labels = ("job", "step")
+    return [
+        _gauge(
+            "step_records",
+            "Records of the step, latest run",
+            labels,
+            ((s.run.job, s.name, s.records_processed) for s in steps),
+        ),
+        _gauge("step_progress", "0-1, latest run", labels, ((s.run.job, s.name, s.progress) for s in steps)),
+        _gauge("step_attempts", "Attempts, latest run", labels, ((s.run.job, s.name, s.attempts) for s in steps)),
+        _gauge("step_seconds", "Duration, latest run", labels, ((s.run.job, s.name, _seconds(s)) for s in steps)),
+    ]
+
+
+def _seconds(step: PipelineStep) -> float | None:
+    return (step.ended_at - step.started_at).total_seconds() if step.ended_at and step.started_at else None
+
+
+def _tables() -> list[Metric]:
+    totals = list(TableTotal.objects.order_by("table_name"))
+    latest = SourceFile.objects.aggregate(latest=Max("session"))["latest"]
+    return [
+        _gauge("table_rows", "Rows, as the writers keep count", ("table",), ((t.table_name, t.rows) for t in totals)),
+        _gauge("latest_session_timestamp_seconds", "Midnight (IST) of the latest session", (), ((_midnight(latest),),)),
+    ]
+
+
+def _midnight(day: date | None) -> float | None:
+    return None if day is None else datetime.combine(day, time(), tzinfo=timezone.get_default_timezone()).timestamp()
+
+
+def _clusters(now: datetime) -> list[Metric]:
+    beats = Heartbeat.objects.values_list("cluster", "finished_at")
+    ages = ((name, (now - finished).total_seconds()) for name, finished in beats)
+    queued = ((name, tasks.queue_length(name)) for name in settings.CLUSTERS)
+    return [
+        _gauge("queue_tasks", "Tasks that wait or run", ("cluster",), queued),
+        _gauge("heartbeat_age_seconds", "Since the cluster's last heartbeat", ("cluster",), ages),
+    ]
+
+
+def _findings() -> Metric:
+    latest = SourceFile.objects.aggregate(latest=Max("session"))["latest"]
+    rows = Finding.objects.filter(session=latest).values_list("severity", "blocks").annotate(count=Count("pk"))
+    return _gauge("findings", "Findings of the latest session", ("severity", "blocks"), rows.order_by("severity"))
+
+
+def _picks() -> Metric:
+    newest = Publication.objects.filter(superseded_at=None).aggregate(latest=Max("date"))["latest"]
+    rows = Publication.objects.filter(superseded_at=None, date=newest).values_list("strategy", "count")
+    return _gauge("picks", "Picks in force, by strategy", ("strategy",), rows.order_by("strategy"))

@@ -1,0 +1,112 @@
+"""Whether the system can be relied on now: the database, the cache, the clusters, and how fresh the data are.
+
+Each part says in a sentence what is wrong and what to do; none tells an address, an account or a traceback.
+"""
+
+import logging
+import uuid
+from collections.abc import Callable, Collection
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db import DatabaseError, connection, transaction
+from django.db.models import Max
+
+from market_data import trading_calendar
+from market_data.models import Heartbeat, PipelineStep, SourceFile
+from market_data.saga import saga_of
+from market_data.trading_calendar import CalendarError
+from tradingsite.cluster_health import STUCK_AFTER_SECONDS
+
+DUE_AFTER: Final = timedelta(hours=9, minutes=30)
+"""A session's bars are asked for from 21:00 until 01:00, nine and a half hours after its close."""
+
+_PATIENCE: Final = "3s"
+
+Part = dict[str, Any]
+logger = logging.getLogger(__name__)
+
+
+def readiness(now: datetime, only: Collection[str] = ()) -> dict[str, Part]:
+    """Return the parts that were asked for (none named: all), each with `ok`, `detail` and its figures.
+
+    Parameters
+    ----------
+    now : datetime
+        The moment ages count from.
+    only : collection of str
+        Names of `PARTS`.
+    """
+    wanted = [name for name in PARTS if not only or name in only]
+    found: dict[str, Part] = {"cache": _cache()} if "cache" in wanted else {}
+    try:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET LOCAL statement_timeout = '{_PATIENCE}'")
+            found |= {name: PARTS[name](now) for name in wanted if name != "cache"}
+    except DatabaseError:
+        logger.exception("the database does not answer")
+        for name in wanted:
+            found.setdefault(name, _part(False, "It is not known while the database does not answer."))
+        found["database"] = _part(False, "The database does not answer; see that it runs and can be reached.")
+    return {name: found[name] for name in wanted}
+
+
+def _part(ok: bool, detail: str, **figures: object) -> Part:
+    return {"ok": ok, "detail": detail, **figures}
+
+
+def _database(now: datetime) -> Part:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return _part(True, "It answers.")
+
+
+def _cache() -> Part:
+    """A cache that is away raises nothing (answers are then computed anew), so it is asked for what it was given."""
+    key, value = "readiness", uuid.uuid4().hex
+    cache.set(key, value, 10)
+    # Two who ask at once overwrite each other's value; both see that it works.
+    if cache.get(key) is None:
+        return _part(False, "The cache keeps nothing; pages are slower until it runs again.")
+    return _part(True, "It answers.")
+
+
+def _clusters(now: datetime) -> Part:
+    beats = dict(Heartbeat.objects.values_list("cluster", "finished_at"))
+    held = PipelineStep.objects.filter(status=PipelineStep.Status.RUNNING, lease_until__gt=now)
+    working = {saga_of(job).cluster for job in held.values_list("run__job", flat=True)}
+    ages = {name: _age(beats.get(name), now) for name in settings.CLUSTERS}
+    silent = [name for name, age in ages.items() if name not in working and (age is None or age > STUCK_AFTER_SECONDS)]
+    if silent:
+        told = f"No sign of life from {', '.join(silent)}; where nothing starts them anew: manage.py qcluster."
+        return _part(False, told, heartbeat_age_seconds=ages)
+    return _part(True, "All are at work or wait for it.", heartbeat_age_seconds=ages)
+
+
+def _age(finished: datetime | None, now: datetime) -> int | None:
+    return None if finished is None else round((now - finished).total_seconds())
+
+
+def _data(now: datetime) -> Part:
+    latest: date | None = SourceFile.objects.aggregate(latest=Max("session"))["latest"]
+    if latest is None:
+        return _part(False, "No session was loaded yet; ./run.sh manage run_all loads the market.", latest_session=None)
+    try:
+        due = trading_calendar.latest_completed_session(now - DUE_AFTER)
+    except CalendarError as error:
+        return _part(False, str(error), latest_session=latest)
+    if latest < due:
+        told = f"The session of {due} should be there and is not; see the runs of the job pipeline."
+        return _part(False, told, latest_session=latest, due_session=due)
+    return _part(True, f"Loaded up to {latest}.", latest_session=latest, due_session=due)
+
+
+PARTS: Final[dict[str, Callable[[datetime], Part]]] = {
+    "database": _database,
+    "cache": lambda now: _cache(),
+    "clusters": _clusters,
+    "data": _data,
+}

@@ -1,0 +1,131 @@
+"""The facts of `tradingsite.status` on one screen of a terminal; the same, without colours, elsewhere."""
+
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+from typing import Any, TextIO, cast
+
+from django.core.management.base import OutputWrapper
+from django.utils import timezone
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+_COLOURS = {
+    "running": "cyan",
+    "waiting": "yellow",
+    "completed": "green",
+    "failed": "bold red",
+    "error": "bold red",
+    "warning": "yellow",
+    "cancelled": "yellow",
+    "never run": "dim",
+}
+_PLAIN_WIDTH = 120
+
+
+def print_screen(status: dict[str, Any], stream: "TextIO | OutputWrapper") -> None:
+    """Write the state of the system, as `system_status` returns it, with its `parts` of readiness.
+
+    Parameters
+    ----------
+    status : dict
+        `system_status(now) | {"parts": readiness(now)}`.
+    stream : text stream
+        A terminal gets colours and its own width.
+    """
+    width = None if stream.isatty() else _PLAIN_WIDTH
+    console = Console(file=cast("TextIO", stream), width=width, highlight=False, soft_wrap=False)
+    console.print(screen(status))
+
+
+def screen(status: dict[str, Any]) -> RenderableType:
+    """Return what is shown: the verdict, the data, the jobs, and below what is not as it should be."""
+    return Group(*_verdict(status["parts"]), Text(), _facts(status), _jobs(status["jobs"]), *_reasons(status["jobs"]))
+
+
+def _verdict(parts: dict[str, Any]) -> Iterable[Text]:
+    bad = {name: part["detail"] for name, part in parts.items() if not part["ok"]}
+    if not bad:
+        yield Text("READY  all of " + ", ".join(parts), style="bold green")
+    else:
+        yield Text("NOT READY", style="bold red")
+    for name, detail in bad.items():
+        yield Text.assemble((f"  {name:<9}", "red"), detail)
+
+
+def _facts(status: dict[str, Any]) -> Table:
+    stocks, market = status["stocks"], status["market"]
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold")
+    grid.add_column(justify="right")
+    grid.add_column()
+    day = f"latest session {_day(status['latest_session'])}"
+    grid.add_row("market", market["kind"], f"{day}, from {market['provider']}")
+    known = f"{stocks['with_price']:,} with a price, {stocks['with_market_cap']:,} with a market cap"
+    grid.add_row("stocks", f"{stocks['total']:,}", known)
+    for name, total in status["tables"].items():
+        grid.add_row(name.replace("_", " "), f"{total['records']:,}", f"to {_day(total['latest_date'])}")
+    for cluster in status["clusters"]:
+        grid.add_row(f"cluster {cluster['cluster']}", f"{cluster['queued']:,} queued", _beat(cluster))
+    grid.add_row("findings", f"{sum(status['findings'].values()):,}", _findings(status["findings"]))
+    grid.add_row("model", *_model(status["model"], status["evaluation"]))
+    grid.add_row("picks", *_picks(status["picks"]))
+    return grid
+
+
+def _beat(cluster: dict[str, Any]) -> Text:
+    age = cluster["heartbeat_age_seconds"]
+    if age is None:
+        return Text("no heartbeat yet", "red")
+    return Text(f"heartbeat {age} s ago" if age < 600 else f"last heartbeat {timedelta(seconds=age)} h ago")
+
+
+def _findings(found: dict[str, int]) -> Text:
+    parts = [Text(f"{count:,} {severity}", _COLOURS.get(severity, "")) for severity, count in found.items()]
+    return Text(", ").join(parts) if parts else Text("none for the latest session")
+
+
+def _model(model: dict[str, Any] | None, evaluation: dict[str, Any] | None) -> tuple[str, str]:
+    judged = f"judged {evaluation['first_test']} to {evaluation['last_test']}" if evaluation else "not judged yet"
+    if model is None:
+        return "none yet", f"{judged} (train_models, evaluate_models)"
+    return str(model["status"]), f"{model['id']}, {judged}"
+
+
+def _picks(picks: dict[str, Any]) -> tuple[str, str]:
+    if not picks:
+        return "none yet", "suggest_stocks publishes them"
+    lists = {name: count for name, count in picks.items() if name not in ("date", "valid_for")}
+    told = ", ".join(f"{name} {count}" for name, count in lists.items())
+    return f"{sum(lists.values()):,}", f"of {_day(picks['date'])} for {_day(picks['valid_for'])}: {told}"
+
+
+def _jobs(jobs: list[dict[str, Any]]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False)
+    for column in ("job", "last run", "session", "ended (IST)", "next (IST)", "waits for"):
+        table.add_column(column, no_wrap=column != "waits for")
+    for job in jobs:
+        table.add_row(
+            job["job"],
+            Text(job["status"], _COLOURS.get(job["status"], "")),
+            _day(job["session"]),
+            _moment(job["ended_at"]),
+            _moment(job["next"]) if job["next"] else "not scheduled (sync_schedules)",
+            ", ".join(job["waits_for"]),
+        )
+    return table
+
+
+def _reasons(jobs: list[dict[str, Any]]) -> Iterable[Text]:
+    for job in jobs:
+        if job["reason"] and job["status"] != "completed":
+            yield Text.assemble((f"{job['job']}: ", "bold"), job["reason"], (f"  ({job['last_run']})", "dim"))
+
+
+def _day(day: date | None) -> str:
+    return "–" if day is None else str(day)
+
+
+def _moment(moment: datetime | None) -> str:
+    return "–" if moment is None else f"{timezone.localtime(moment):%a %d %b %H:%M}"
