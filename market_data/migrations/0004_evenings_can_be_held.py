@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("market_data", "0002_market_days_know_their_run"),
+        ("market_data", "0003_imported_files"),
     ]
 
     operations = [
