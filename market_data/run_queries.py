@@ -1,5 +1,6 @@
 """Reads of the state of runs, for the pages and the terminal; the tracking rows are the state."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -7,6 +8,9 @@ from datetime import date, datetime
 from django.db.models import Q
 
 from market_data.models import PipelineRun, PipelineStep
+from market_data.runs import ENDED
+
+_RUN_STAMP = re.compile(r"_\d{8}_\d{6}(_\d+)?$")
 
 
 @dataclass(frozen=True)
@@ -113,13 +117,18 @@ def _state(run: PipelineRun) -> RunState:
         session=run.session,
         simulated=run.provider_kind == "simulated",
         triggered_by=run.triggered_by,
-        waits_for=tuple(run.waits_for),
+        waits_for=tuple(_jobs_named(wanted) for wanted in run.waits_for),
         reason=run.reason,
         started_at=run.started_at,
         ended_at=run.ended_at,
         progress=1.0 if run.status == PipelineRun.Status.COMPLETED else done,
         steps=steps,
     )
+
+
+def _jobs_named(wanted: str) -> str:
+    """Return a prerequisite by the names of jobs, also where it names single runs."""
+    return "|".join(_RUN_STAMP.sub("", one.removeprefix(ENDED)) for one in wanted.split("|"))
 
 
 def _step_state(step: PipelineStep) -> StepState:

@@ -50,7 +50,7 @@ class JobState:
             return f"Starts {time_text(self.next_start)}." if self.next_start else "Not planned yet."
         if self.run.status == PipelineRun.Status.WAITING:
             names = " and ".join(" or ".join(map(_job_words, one.split("|"))) for one in self.run.waits_for)
-            return f"Waits until this is done: {names}." if names else "Waits to start."
+            return f"Waits until this is done: {names}." if names else "Held until the evening is released."
         if self.run.status == PipelineRun.Status.RUNNING:
             step = f": {self.run.current.title.lower()}" if self.run.current else ""
             return f"Running{step}, {self.run.progress:.0%} done."

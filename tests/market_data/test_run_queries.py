@@ -3,6 +3,7 @@
 import pytest
 
 from market_data import run_queries
+from market_data.models import PipelineRun
 from tests.runs import make_run
 
 pytestmark = pytest.mark.django_db
@@ -65,3 +66,12 @@ def test_many_runs_are_few_queries(django_assert_max_num_queries):
         make_run(f"pipeline_{number}", status="completed", done=6)
     with django_assert_max_num_queries(2):
         run_queries.recent_runs()
+
+
+def test_what_a_run_waits_for_is_named_by_jobs_also_where_it_waits_for_single_runs():
+    waits_for = ["fill_data", "ended:pipeline_20260430_210000_2", "training_20260501_020000|recent_model"]
+    PipelineRun.objects.create(
+        id="x", sequence=1, job="selection", provider_kind="real", status="waiting", waits_for=waits_for
+    )
+    [waiting] = run_queries.active_runs()
+    assert waiting.waits_for == ("fill_data", "pipeline", "training|recent_model")
