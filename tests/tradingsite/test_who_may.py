@@ -64,7 +64,7 @@ RULES = (
     Rule(r"admin/autocomplete/", OP, OP, of_some=True),
     Rule(rf"admin/r/{KEY}/{KEY}/|admin/\^?\(\?P<(app_label|url)>.*", S, S),
     # A table: its list, its rows, its file.
-    Rule(rf"admin/(?!password)\w+/\w+/({KEY}/((change|history)/)?|export/)?", OP, OP),
+    Rule(rf"admin/(?!password|operations)\w+/\w+/({KEY}/((change|history)/)?|export/)?", OP, OP),
     Rule(rf"admin/\w+/\w+/(add/|{KEY}/delete/)", OP, OP, of_some=True),
     Rule(rf"admin/portfolio/user/{KEY}/password/", OP, OP),
     Rule(rf"admin/market_data/importedfile/{KEY}/(check|import|undo|progress)/", OP, OP),
