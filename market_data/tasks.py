@@ -14,7 +14,7 @@ from django_q.models import OrmQ
 from django_q.tasks import async_task
 
 from market_data import runs, saga_engine, trading_calendar, workers
-from market_data.models import Heartbeat, PipelineRun, PipelineStep
+from market_data.models import PipelineRun, PipelineStep
 from market_data.reconnecting import DATABASE_LOST, patiently
 from market_data.saga import AlreadyRunning, saga_of
 
@@ -143,9 +143,17 @@ def heartbeat(cluster: str) -> None:
     release_waiting()
     for run in PipelineRun.objects.filter(status=PipelineRun.Status.RUNNING):
         _without_the_others(_deliver_dropped, run, cluster)
-    Heartbeat.objects.update_or_create(
-        cluster=cluster, defaults={"finished_at": timezone.now(), "worker": workers.identity()}
-    )
+    _record_heartbeat(cluster)
+
+
+def _record_heartbeat(cluster: str) -> None:
+    """Write the cluster's row in one statement: who stopped between two would hold it against the other workers."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO heartbeats (cluster, finished_at, worker) VALUES (%s, %s, %s) ON CONFLICT (cluster)"
+            " DO UPDATE SET finished_at = excluded.finished_at, worker = excluded.worker",
+            [cluster, timezone.now(), workers.identity()],
+        )
 
 
 def _release_planned(cluster: str) -> None:

@@ -264,6 +264,8 @@ _QUEUE: dict[str, Any] = {"workers": 1, "timeout": 7200, "retry": 7500, "queue_l
 CLUSTERS = ("data", "ml")
 # How long a step's worker is waited for when nothing is heard of it, and the first pause after a passing trouble.
 STEP_LEASE_SECONDS = env.whole("STEP_LEASE_SECONDS", 60, minimum=1)
+# Who is silent for five leases within a transaction (stopped, or cut off) loses it, and what it locked is free.
+_OPTIONS["options"] += f" -c idle_in_transaction_session_timeout={5 * STEP_LEASE_SECONDS}s"
 STEP_PAUSE_SECONDS = env.whole("STEP_PAUSE_SECONDS", 20, minimum=0)
 # A heartbeat comes each minute, and the queue looks at its schedules each half: below that a healthy cluster is shot.
 CLUSTER_STUCK_SECONDS = env.whole("CLUSTER_STUCK_SECONDS", 180, minimum=30)

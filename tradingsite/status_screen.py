@@ -25,12 +25,12 @@ _PLAIN_WIDTH = 120
 
 
 def print_screen(status: dict[str, Any], stream: "TextIO | OutputWrapper") -> None:
-    """Write the state of the system, as `system_status` returns it, with its `parts` of readiness.
+    """Write the state of the system, as `system_status` returns it, with its `parts` of readiness and the verdict.
 
     Parameters
     ----------
     status : dict
-        `system_status(now) | {"parts": readiness(now)}`.
+        `system_status(now) | {"parts": readiness(now), "verdict": asdict(standing_verdict(now))}`.
     stream : text stream
         A terminal gets colours and its own width.
     """
@@ -41,10 +41,16 @@ def print_screen(status: dict[str, Any], stream: "TextIO | OutputWrapper") -> No
 
 def screen(status: dict[str, Any]) -> RenderableType:
     """Return what is shown: the verdict, the data, the jobs, and below what is not as it should be."""
-    return Group(*_verdict(status["parts"]), Text(), _facts(status), _jobs(status["jobs"]), *_reasons(status["jobs"]))
+    told = (*_readiness(status["parts"]), _verdict(status["verdict"]), Text())
+    return Group(*told, _facts(status), _jobs(status["jobs"]), *_reasons(status["jobs"]))
 
 
-def _verdict(parts: dict[str, Any]) -> Iterable[Text]:
+def _verdict(verdict: dict[str, Any]) -> Text:
+    day = f"{_day(verdict['session'])}: " if verdict["session"] else ""
+    return Text.assemble(f"{day}", (verdict["head"], "bold"), f". {verdict['why']}")
+
+
+def _readiness(parts: dict[str, Any]) -> Iterable[Text]:
     bad = {name: part["detail"] for name, part in parts.items() if not part["ok"]}
     if not bad:
         yield Text("READY  all of " + ", ".join(parts), style="bold green")

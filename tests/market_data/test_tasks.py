@@ -6,10 +6,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django_q.conf import Conf
 from django_q.models import OrmQ
 from django_q.tasks import async_task
+from pytest_django import Settings
 
 from market_data import saga, tasks
 from market_data.models import Heartbeat, MarketDay, PipelineRun, SourceFile
@@ -191,3 +194,20 @@ def test_a_run_that_nobody_understands_does_not_keep_the_others_waiting(done: li
     tasks.heartbeat("data")
     assert queued() == [run.id]
     assert Heartbeat.objects.filter(cluster="data").exists()
+
+
+def test_a_heartbeat_holds_its_row_no_longer_than_one_statement(transactional_db: None) -> None:
+    """Two workers of a cluster write the same row: one stopped in a transaction would keep the other from working."""
+    with CaptureQueriesContext(connection) as seen:
+        tasks.heartbeat("data")
+    statements = [query["sql"] for query in seen.captured_queries]
+    [place] = [place for place, text in enumerate(statements) if "heartbeats" in text]
+    assert statements[place - 1 : place] != ["BEGIN"]
+    assert statements[place].startswith("INSERT")
+
+
+def test_whoever_is_silent_within_a_transaction_for_five_leases_loses_it(settings: Settings) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW idle_in_transaction_session_timeout")
+        shown = cursor.fetchone()[0]
+    assert shown == f"{5 * settings.STEP_LEASE_SECONDS // 60}min"

@@ -25,6 +25,7 @@ def test_one_screen_says_what_is_wrong_first():
     assert max(map(len, lines)) <= 120
     assert lines[0] == "NOT READY"
     assert "No sign of life from data, ml" in text
+    assert "Published" in text or "bstain" in text  # the verdict on the picks, as on the admin's home
     assert "historical data" in text
     assert "pipeline: " in text or "Failed" in text or "failed" in text
     assert "balanced 1" in text

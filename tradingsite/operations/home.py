@@ -29,9 +29,8 @@ def home_state(now: datetime) -> dict[str, Any]:
     """Return what the piece of the page shows that is asked for again every few seconds."""
     history = History()
     evening = evening_of(now)
-    latest = SourceFile.objects.order_by("-session").values_list("session", flat=True).first()
     expected = expected_session(evening, now)
-    subject = max((day for day in (expected, latest) if day), default=None)
+    subject = _subject(expected)
     told = tonight.tonight(evening, history, now)
     is_active = any(line.status == "running" for line in (*told.lines, *told.others))
     return {
@@ -53,6 +52,17 @@ def home_state(now: datetime) -> dict[str, Any]:
         "simulated": settings.PROVIDER_KIND == "simulated",
         "again_in_seconds": _ACTIVE_SECONDS if is_active else _IDLE_SECONDS,
     }
+
+
+def standing_verdict(now: datetime) -> verdict.Verdict:
+    """Return the verdict at the top of the home, for whoever shows it elsewhere."""
+    return verdict.verdict(_subject(expected_session(evening_of(now), now)), History())
+
+
+def _subject(expected: date | None) -> date | None:
+    """Return the session that is judged: the latest loaded one, or the one that should be."""
+    latest = SourceFile.objects.order_by("-session").values_list("session", flat=True).first()
+    return max((day for day in (expected, latest) if day), default=None)
 
 
 def expected_session(evening: Evening | None, now: datetime) -> date | None:

@@ -2,12 +2,14 @@
 
 import json
 from argparse import ArgumentParser
+from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from market_data.tables import ready_tables
+from tradingsite.operations.home import standing_verdict
 from tradingsite.readiness import readiness
 from tradingsite.status import system_status
 from tradingsite.status_screen import print_screen
@@ -26,7 +28,7 @@ class Command(BaseCommand):
         """Print it."""
         ready_tables(self.stderr)
         now = timezone.now()
-        status = system_status(now) | {"parts": readiness(now)}
+        status = system_status(now) | {"parts": readiness(now), "verdict": asdict(standing_verdict(now))}
         if options["json"]:
             self.stdout.write(json.dumps(status, default=str))
         else:
