@@ -68,14 +68,14 @@ class LeaseKeeper:
 
     def _renew(self) -> None:
         try:
-            mine = PipelineStep.objects.filter(pk=self._step_id, fence=self._fence)
-            renewed = mine.filter(status=PipelineStep.Status.RUNNING).update(
+            row = PipelineStep.objects.filter(pk=self._step_id)
+            renewed = row.filter(fence=self._fence, status=PipelineStep.Status.RUNNING).update(
                 lease_until=timezone.now() + timedelta(seconds=self._lease_seconds),
                 progress=self.progress,
                 log_lines=self.take_lines(),
             )
-            # A step that this worker has completed keeps its fence.
-            self.lost = not renewed and not mine.exists()
+            # A step that this worker has completed keeps its fence; one that is not committed yet is not seen.
+            self.lost = not renewed and row.exclude(fence=self._fence).exists()
         except Error:
             # Out of reach for the moment: the lease runs out unless a later beat gets through.
             logger.warning("lease not renewed", extra={"step_id": self._step_id})
