@@ -9,7 +9,7 @@ from pkgutil import walk_packages
 
 from market_data.saga import saga_of, sagas
 from tradingsite.drill import consumer, market
-from tradingsite.drill.faults import Fault, Undisturbed, drawn, systematic
+from tradingsite.drill.faults import Fault, Undisturbed, drawn, kill, systematic
 from tradingsite.drill.rounds import Ground, Outcome, Round, played, rng_of
 from tradingsite.drill.small_disk import SmallDisk
 from tradingsite.embedded import EmbeddedPostgres
@@ -132,6 +132,12 @@ def _import_everything() -> None:
 def _in_child(work: Callable[[], None]) -> None:
     """Do something in a forked child, so that this process keeps no threads and no connection of it."""
     market.forget_connection()
-    _, status = os.waitpid(consumer.forked(work), 0)
+    pid = consumer.forked(work)
+    try:
+        _, status = os.waitpid(pid, 0)
+    except KeyboardInterrupt:
+        kill(pid)
+        os.waitpid(pid, 0)
+        raise
     if status:
         raise RuntimeError("The drill's market could not be made; see above.")
