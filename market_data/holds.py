@@ -21,11 +21,8 @@ def is_kept_back(session: date | None, intended_at: datetime | None) -> bool:
 
 
 def record_hold(session: date, held_by: str, reason: str) -> EveningHold:
-    """Hold a session's evening; one that is held already stays as it is."""
-    held, _ = EveningHold.objects.get_or_create(
-        session=session, released_at=None, defaults={"held_by": held_by, "reason": reason}
-    )
-    return held
+    """Hold a session's evening; the caller has seen, under the lock of beginnings, that nobody holds it."""
+    return EveningHold.objects.create(session=session, held_by=held_by, reason=reason)
 
 
 def record_release(session: date, released_by: str, now: datetime) -> bool:

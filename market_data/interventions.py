@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from market_data import holds, runs, saga_engine
 from market_data.models import EveningHold, PipelineRun, PipelineStep
-from market_data.saga import AlreadyRunning, NotRetryable, SagaError
+from market_data.saga import NotRetryable, SagaError
 
 _Status = PipelineRun.Status
 
@@ -85,10 +85,7 @@ def _revive(run: PipelineRun) -> None:
         with transaction.atomic():
             run.save(update_fields=["status", "reason", "ended_at", "started_at"])
     except IntegrityError as error:
-        active = PipelineRun.objects.filter(job=run.job, status__in=PipelineRun.ACTIVE).first()
-        if active is None:
-            raise
-        raise AlreadyRunning(run.job, active.id) from error
+        raise runs.already_running(run.job, error) from error
 
 
 def _refuse_when_done_since(run: PipelineRun) -> None:

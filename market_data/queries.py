@@ -41,6 +41,12 @@ def session_before(day: date) -> date | None:
     return before
 
 
+def latest_loaded_session() -> date | None:
+    """Return the latest session whose file was read, or None before the first."""
+    latest: date | None = SourceFile.objects.aggregate(latest=Max("session"))["latest"]
+    return latest
+
+
 def loaded_sessions() -> dict[date, SourceFile]:
     """Return the sessions whose bars are stored, with the file each was read from."""
     return {file.session: file for file in SourceFile.objects.order_by("session")}

@@ -81,7 +81,7 @@ def create_run(
             steps = [PipelineStep(run=run, name=step.name, order=order) for order, step in enumerate(saga.steps)]
             PipelineStep.objects.bulk_create(steps)
     except IntegrityError as error:  # a failed run of the job was retried at the same moment
-        raise _already_running(job, error) from error
+        raise already_running(job, error) from error
     return run
 
 
@@ -96,7 +96,8 @@ def _refuse_second(job: str, intended_at: datetime | None) -> None:
         raise AlreadyRunning(job, other.id)
 
 
-def _already_running(job: str, error: IntegrityError) -> AlreadyRunning | IntegrityError:
+def already_running(job: str, error: IntegrityError) -> AlreadyRunning | IntegrityError:
+    """Return what a second active run of a job is refused with; any other broken constraint as it is."""
     active = PipelineRun.objects.filter(job=job, status__in=PipelineRun.ACTIVE).first()
     return error if active is None else AlreadyRunning(job, active.id)
 
@@ -140,7 +141,7 @@ def retry_failed(run_id: str, triggered_by: str, step: str | None = None) -> tup
             with transaction.atomic():
                 run.save(update_fields=["status", "reason", "ended_at", "aliases"])
         except IntegrityError as error:  # a new run of the job was created at the same moment
-            raise _already_running(run.job, error) from error
+            raise already_running(run.job, error) from error
     logger.info("retry", extra={"run": run.id, "steps": names, "by": triggered_by})
     return run, names
 

@@ -6,8 +6,10 @@ from typing import Any, TypeVar, cast
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
+
+from stocks.error_answers import json_error
 
 View = TypeVar("View", bound=Callable[..., HttpResponse])
 
@@ -37,12 +39,7 @@ def data(view: View) -> View:
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not may_read(request):
-            return refused(401, "not_authenticated", "Log in to read this.")
+            return json_error(401, "Log in to read this.")
         return view(request, *args, **kwargs)
 
     return cast("View", require_safe(guarded))
-
-
-def refused(status: int, code: str, message: str) -> JsonResponse:
-    """Return an error answer in the one form that all of them have."""
-    return JsonResponse({"success": False, "error": {"code": code, "message": message}}, status=status)

@@ -14,12 +14,13 @@ from django.utils import timezone
 
 from market_data import run_queries
 from portfolio import breadth, evening, fundamentals_table, history_queries, market_queries, pick_reasons, stock_queries
-from portfolio.access import data, page, refused
+from portfolio.access import data, page
 from portfolio.outcomes import HELD_SESSIONS, MARKS
 from portfolio.queries import recent_closes
 from portfolio.sector_map import TALL, WIDE, flat_pct, sector_map
 from portfolio.sparkline import sparkline
 from stocks import queries, screening
+from stocks.error_answers import json_error
 from stocks.filters import FiltersInvalid
 from stocks.models import Publication
 
@@ -142,12 +143,12 @@ def stock_bars(request: HttpRequest, symbol: str) -> HttpResponse:
     """Answer a stock's bars, indicators and past picks of a range of dates, column by column."""
     known = stock_queries.profile(symbol) or stock_queries.profile(stock_queries.symbol_in_use(symbol) or "")
     if known is None:
-        return refused(404, "not_found", f"There is no stock {symbol[:50]!r}.")
+        return json_error(404, f"There is no stock {symbol[:50]!r}.")
     latest = known.stock.last_seen or timezone.localdate()
     try:
         first, last = stock_queries.checked_range(request.GET.get("from", ""), request.GET.get("to", ""), latest)
     except stock_queries.RangeRefused as error:
-        return refused(400, "bad_request", str(error))
+        return json_error(400, str(error))
     body = {
         "success": True,
         "symbol": known.stock.symbol,

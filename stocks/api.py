@@ -1,4 +1,4 @@
-"""`GET /api/suggested-stocks/` and the one form of every error answer under `/api/`."""
+"""`GET /api/suggested-stocks/`, and what becomes of whatever a view under `/api/` raises."""
 
 import hashlib
 import logging
@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_cache_control
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema, extend_schema_field
@@ -20,6 +20,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView, set_rollback
 
 from stocks import answers, queries
+from stocks.error_answers import error_body
 from stocks.queries import Pick, PickList
 
 log = logging.getLogger(__name__)
@@ -57,30 +58,8 @@ _ADDED = (
     "reason",
 )
 
-_CODES = {
-    400: "bad_request",
-    401: "not_authenticated",
-    403: "permission_denied",
-    404: "not_found",
-    405: "method_not_allowed",
-    406: "not_acceptable",
-    415: "unsupported_media_type",
-    429: "too_many_requests",
-    500: "internal_error",
-}
-
 
 # --- errors ---------------------------------------------------------------------------------------------------------
-def error_body(http_status: int, message: str, code: str | None = None) -> dict[str, Any]:
-    """Return the body of an error answer."""
-    return {"success": False, "error": {"code": code or _CODES.get(http_status, "error"), "message": message}}
-
-
-def json_error(http_status: int, message: str) -> JsonResponse:
-    """Return an error answer from outside the API's own views (unknown addresses, broken requests)."""
-    return JsonResponse(error_body(http_status, message), status=http_status)
-
-
 def error_response(error: Exception, context: dict[str, Any]) -> Response:
     """Turn whatever a view raised into the contract's error answer (`REST_FRAMEWORK["EXCEPTION_HANDLER"]`).
 

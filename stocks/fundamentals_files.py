@@ -59,6 +59,9 @@ STATEMENT_COLUMNS = (
     "shares",
     "source",
 )
+STATEMENT_FIGURES = STATEMENT_COLUMNS[5:-1]
+"""What a statement tells: a row without any of these tells nothing."""
+
 SNAPSHOT_COLUMNS = {
     "snapshot": "snapshot",
     "symbol": "symbol",
@@ -153,7 +156,7 @@ def read_statements(folder: Path) -> Reading:
     frames = [_published(frame, "quarter", QUARTER_DELAY_DAYS) for frame in quarters]
     frames += [_published(frame, "year", YEAR_DELAY_DAYS) for frame in years]
     rows = _concat(frames, STATEMENT_COLUMNS).drop_duplicates(["symbol", "period_end", "kind"], keep="last")
-    figures = list(STATEMENT_COLUMNS[5:-1])
+    figures = list(STATEMENT_FIGURES)
     empty = rows[figures].isna().all(axis=1) if len(rows) else pd.Series(dtype=bool)
     rows = rows.loc[~empty].astype({"shares": "Int64"}).reset_index(drop=True)
     return Reading(rows, _concat(rejects, REJECT_COLUMNS), int(empty.sum()))

@@ -44,6 +44,7 @@ SNAPSHOT_COLUMNS = (
     "results_date",
     "source",
 )
+SNAPSHOT_FIGURES = SNAPSHOT_COLUMNS[5:21]
 
 
 class Found(NamedTuple):
@@ -181,7 +182,7 @@ def snapshots_frame(as_of: date) -> pd.DataFrame:
 
 def typed_snapshots(frame: pd.DataFrame, as_of: date) -> pd.DataFrame:
     """Give evenings of a screener their dtypes and the symbols in use on a session."""
-    return current_symbols(frame.astype(dict.fromkeys(SNAPSHOT_COLUMNS[5:21], float)), as_of, key=("snapshot",))
+    return current_symbols(frame.astype(dict.fromkeys(SNAPSHOT_FIGURES, float)), as_of, key=("snapshot",))
 
 
 def _listed(columns: tuple[str, ...]) -> sql.Composed:

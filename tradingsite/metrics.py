@@ -19,7 +19,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from market_data import tasks
-from market_data.models import Finding, Heartbeat, PipelineRun, PipelineStep, SourceFile, TableTotal
+from market_data.models import Finding, Heartbeat, PipelineRun, PipelineStep, TableTotal
+from market_data.queries import latest_loaded_session
 from stocks.models import Publication
 from tradingsite import latency
 from tradingsite.schedule import JOBS
@@ -126,7 +127,7 @@ def _seconds(step: PipelineStep) -> float | None:
 
 def _tables() -> list[Metric]:
     totals = list(TableTotal.objects.order_by("table_name"))
-    latest = SourceFile.objects.aggregate(latest=Max("session"))["latest"]
+    latest = latest_loaded_session()
     return [
         _gauge("table_rows", "Rows, as the writers keep count", ("table",), ((t.table_name, t.rows) for t in totals)),
         _gauge("latest_session_timestamp_seconds", "Midnight (IST) of the latest session", (), ((_midnight(latest),),)),
@@ -148,7 +149,7 @@ def _clusters(now: datetime) -> list[Metric]:
 
 
 def _findings() -> Metric:
-    latest = SourceFile.objects.aggregate(latest=Max("session"))["latest"]
+    latest = latest_loaded_session()
     rows = Finding.objects.filter(session=latest).values_list("severity", "blocks").annotate(count=Count("pk"))
     return _gauge("findings", "Findings of the latest session", ("severity", "blocks"), rows.order_by("severity"))
 

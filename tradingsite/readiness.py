@@ -6,17 +6,17 @@ Each part says in a sentence what is wrong and what to do; none tells an address
 import logging
 import uuid
 from collections.abc import Callable, Collection
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.conf import settings
 from django.core.cache import cache
 from django.db import DatabaseError, connection, transaction
-from django.db.models import Max
 
 from market_data import trading_calendar
-from market_data.models import Heartbeat, PipelineStep, SourceFile
-from market_data.saga import saga_of
+from market_data.models import Heartbeat
+from market_data.queries import latest_loaded_session
+from market_data.run_queries import clusters_at_work
 from market_data.trading_calendar import CalendarError
 from tradingsite.cluster_health import STUCK_AFTER_SECONDS
 
@@ -76,8 +76,7 @@ def _cache() -> Part:
 
 def _clusters(now: datetime) -> Part:
     beats = dict(Heartbeat.objects.values_list("cluster", "finished_at"))
-    held = PipelineStep.objects.filter(status=PipelineStep.Status.RUNNING, lease_until__gt=now)
-    working = {saga_of(job).cluster for job in held.values_list("run__job", flat=True)}
+    working = clusters_at_work(now)
     ages = {name: _age(beats.get(name), now) for name in settings.CLUSTERS}
     silent = [name for name, age in ages.items() if name not in working and (age is None or age > STUCK_AFTER_SECONDS)]
     if silent:
@@ -91,7 +90,7 @@ def _age(finished: datetime | None, now: datetime) -> int | None:
 
 
 def _data(now: datetime) -> Part:
-    latest: date | None = SourceFile.objects.aggregate(latest=Max("session"))["latest"]
+    latest = latest_loaded_session()
     if latest is None:
         return _part(False, "No session was loaded yet; ./run.sh manage run_all loads the market.", latest_session=None)
     try:

@@ -33,6 +33,9 @@ class Job:
     stands_for: str = SAME_DAY
 
 
+EVENING = ("pipeline", "fill_data", "business_logic", "validation", "training", "selection", "csv_export")
+"""The jobs of a whole evening in the order in which they are done at a stretch: by `run_all`, or by one button."""
+
 JOBS = (
     Job("symbol_master", "0 6 * * 1", "data", stands_for=NO_SESSION),
     Job("quotes", "*/30 9-15 * * 1-5", "data"),

@@ -7,10 +7,10 @@ from django.conf import settings
 from django.db.models import Count, Q
 from django_q.models import Schedule
 
-from market_data import tasks
-from market_data.models import Finding, Heartbeat, PipelineRun, SourceFile, TableTotal
+from market_data.models import Finding, PipelineRun, SourceFile, TableTotal
 from ml.models import Evaluation, TrainedModel
 from stocks.models import Publication, Stock
+from tradingsite.operations.clusters import cluster_states
 from tradingsite.schedule import JOBS
 
 
@@ -29,7 +29,10 @@ def system_status(now: datetime) -> dict[str, Any]:
         "tables": _tables(),
         "latest_session": latest.session if latest else None,
         "jobs": [_job(job.name, now) for job in JOBS],
-        "clusters": [_cluster(name, now) for name in settings.CLUSTERS],
+        "clusters": [
+            {"cluster": one.name, "heartbeat_age_seconds": one.age_seconds, "queued": one.queued}
+            for one in cluster_states(now)
+        ],
         "findings": _findings(latest.session) if latest else {},
         "model": _model(),
         "evaluation": _evaluation(),
@@ -68,12 +71,6 @@ def _job(name: str, now: datetime) -> dict[str, Any]:
         "ended_at": last.ended_at if last else None,
         "reason": last.reason if last else "",
     }
-
-
-def _cluster(name: str, now: datetime) -> dict[str, Any]:
-    beat = Heartbeat.objects.filter(cluster=name).first()
-    age = round((now - beat.finished_at).total_seconds()) if beat else None
-    return {"cluster": name, "heartbeat_age_seconds": age, "queued": tasks.queue_length(name)}
 
 
 def _findings(session: date) -> dict[str, int]:

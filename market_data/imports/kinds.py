@@ -37,6 +37,8 @@ class Kind:
         Rows and the moment to what is wrong with rows beside others and what is stored.
     record : callable
         Rows, the file's name and the run's id: writes them, within the caller's transaction.
+    computed : tuple of str
+        Tables whose rows are computed anew from what it brings.
     """
 
     title: str
@@ -46,6 +48,7 @@ class Kind:
     key: tuple[str, ...]
     check: Callable[[pd.DataFrame, datetime], list[RowError]]
     record: Callable[[pd.DataFrame, str, str], Written]
+    computed: tuple[str, ...] = ()
 
 
 def _symbol() -> Column:
@@ -93,6 +96,7 @@ _BARS = Kind(
     ("symbol", "date"),
     records.check_bars,
     records.record_bars,
+    ("technical_indicators",),
 )
 _STATEMENTS = Kind(
     "Financial statements",

@@ -8,7 +8,6 @@ from datetime import date, datetime
 from typing import Any, Final
 
 import pandas as pd
-from django.db.models import Max
 from django.utils import timezone
 
 from market_data import adjustments, ingest, queries, trading_calendar
@@ -18,7 +17,7 @@ from market_data.models import MarketDay, SourceFile
 from stocks import statements, universe
 from stocks.bulk import Written, read_frame
 from stocks.file_contents import LINE
-from stocks.fundamentals_files import QUARTER_DELAY_DAYS, YEAR_DELAY_DAYS
+from stocks.fundamentals_files import QUARTER_DELAY_DAYS, STATEMENT_FIGURES, YEAR_DELAY_DAYS
 from stocks.symbols import followed
 
 SOURCE: Final = "import:"
@@ -80,7 +79,7 @@ def _beside_the_calendar(rows: pd.DataFrame, now: datetime) -> list[RowError]:
 
 
 def _latest_allowed(now: datetime) -> tuple[date, str]:
-    loaded: date | None = SourceFile.objects.aggregate(latest=Max("session"))["latest"]
+    loaded = queries.latest_loaded_session()
     if loaded is not None:
         return loaded, "the latest session loaded; the job pipeline brings later ones"
     return trading_calendar.latest_completed_session(now), "the latest session that is over"
@@ -138,7 +137,7 @@ def _latest_bar_day(bars: pd.DataFrame) -> date:
 def check_statements(rows: pd.DataFrame, now: datetime) -> list[RowError]:
     """Return statements that tell nothing, of a period to come, or published before their period ended."""
     today = pd.Timestamp(timezone.localtime(now).date())
-    figures = [column for column in statements.COLUMNS[5:-1] if column in rows]
+    figures = [column for column in STATEMENT_FIGURES if column in rows]
     empty = rows[figures].isna().all(axis=1)
     early = rows["published_on"] < rows["period_end"]
     return [
@@ -162,7 +161,7 @@ def record_statements(rows: pd.DataFrame, name: str, run_id: str) -> Written:
 
 def check_fundamentals(rows: pd.DataFrame, now: datetime) -> list[RowError]:
     """Return evenings to come, and rows that tell nothing."""
-    figures = [column for column in statements.SNAPSHOT_COLUMNS[5:21] if column in rows]
+    figures = [column for column in statements.SNAPSHOT_FIGURES if column in rows]
     ahead = rows["snapshot"] > pd.Timestamp(timezone.localtime(now).date())
     empty = rows[figures].isna().all(axis=1)
     return [

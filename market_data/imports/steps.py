@@ -60,7 +60,7 @@ def record_check(context: StepContext, report: dict[str, Any]) -> int:
 
 def run_at_work_on(kind: Kind) -> PipelineRun | None:
     """Return a run that is writing what an import of this kind would change under it."""
-    tables = {kind.table, *(("technical_indicators",) if kind is KINDS["historical_bars"] else ())}
+    tables = {kind.table, *kind.computed}
     running = PipelineRun.objects.filter(status=PipelineRun.Status.RUNNING, is_replay=False).exclude(job="import_csv")
     return next((run for run in running if not tables.isdisjoint(saga_of(run.job).tables)), None)
 
@@ -93,7 +93,7 @@ def record_rows(context: StepContext, handed: Handed) -> int:
     except CalendarError as error:
         raise StepFailed(str(error)) from error
     _keep_aside(handed, run_id)
-    if handed.kind is KINDS["historical_bars"]:
+    if handed.kind.computed:
         context.run.options |= {"recompute": first_days(rows)}
     left_out = len(handed.found.bad_lines)
     context.summarise(inserted=written.inserted, updated=written.updated, left_out=left_out, file=handed.name)

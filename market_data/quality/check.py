@@ -1,6 +1,6 @@
 """What a check is, and what it finds; pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -128,6 +128,16 @@ def symbol_faults(rows: pd.DataFrame, text: str, *columns: str) -> list[Fault]:
         Fault(str(row["symbol"]), text.format_map(row), {name: plain(row[name]) for name in columns})
         for row in rows.astype(object).to_dict("records")
     ]
+
+
+def first_reason(rows: pd.DataFrame, reasons: Mapping[str, pd.Series]) -> pd.Series:
+    """Return for each row the first of some reasons that holds, empty where none does; unknown does not hold."""
+    reason = pd.Series("", index=rows.index)
+    for words, unsure in reasons.items():
+        holds = unsure.fillna(False).astype(bool)
+        if holds.any():
+            reason = reason.mask(holds & reason.eq(""), words)
+    return reason
 
 
 def counted(symbols: Sequence[str], text: str, **sample: Any) -> list[Fault]:

@@ -6,7 +6,7 @@ The relations need no history, so a stored row that was computed from other bars
 import numpy as np
 import pandas as pd
 
-from market_data.quality.check import Blocks, Check, Fault, symbol_faults
+from market_data.quality.check import Blocks, Check, Fault, first_reason, symbol_faults
 from market_data.quality.evidence import Evidence
 
 TOLERANCE = 1e-6
@@ -80,10 +80,7 @@ def _broken_chain(rows: pd.DataFrame) -> pd.Series:
 
 
 def _reasons(rows: pd.DataFrame, reasons: dict[str, pd.Series], *columns: str) -> list[Fault]:
-    reason = pd.Series("", index=rows.index)
-    for words, holds in reasons.items():
-        if holds.any():
-            reason = reason.mask(holds & reason.eq(""), words)
+    reason = first_reason(rows, reasons)
     faults = []
     for words, wrong in rows.loc[reason.ne("")].groupby(reason, sort=True):
         kept = ("rsi_14", "sma_20", "sma_50", "sma_200", "ema_12", "ema_26", "macd", "atr_14", "bollinger_upper")

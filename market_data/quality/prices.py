@@ -1,8 +1,6 @@
 """Checks of each bar against itself and against the symbol's bars before; pure."""
 
-import pandas as pd
-
-from market_data.quality.check import Blocks, Check, Fault, symbol_faults
+from market_data.quality.check import Blocks, Check, Fault, first_reason, symbol_faults
 from market_data.quality.evidence import Evidence
 
 TURNOVER_TOLERANCE = 0.005
@@ -86,11 +84,7 @@ def impossible_figures(evidence: Evidence) -> list[Fault]:
         "an average price outside its range": ~rows["vwap"].between(low, high) & rows["vwap"].notna(),
         "a last price outside its range": ~rows["last_price"].between(low, high) & rows["last_price"].notna(),
     }
-    reason = pd.Series("", index=rows.index)
-    for words, unsure in reasons.items():
-        holds = unsure.fillna(False).astype(bool)
-        if holds.any():
-            reason = reason.mask(holds & reason.eq(""), words)
+    reason = first_reason(rows, reasons)
     wrong = rows.assign(reason=reason).loc[reason.ne("")]
     columns = ("reason", "low", "high", "vwap", "last_price", "volume", "trades", "delivered_quantity", "turnover_lakh")
     return symbol_faults(wrong, "{symbol} has {reason}", *columns)

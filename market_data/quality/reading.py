@@ -13,8 +13,21 @@ from stocks.bulk import read_frame
 
 SESSIONS_A_CHUNK = 60
 _METRICS = (
-    "current_price, market_cap, pe_ratio, pb_ratio, roe, eps, debt_to_equity, earnings_growth, operating_margin,"
-    " net_margin, profit_margin, book_value, peg_ratio, current_ratio, quick_ratio"
+    "current_price",
+    "market_cap",
+    "pe_ratio",
+    "pb_ratio",
+    "roe",
+    "eps",
+    "debt_to_equity",
+    "earnings_growth",
+    "operating_margin",
+    "net_margin",
+    "profit_margin",
+    "book_value",
+    "peg_ratio",
+    "current_ratio",
+    "quick_ratio",
 )
 _EMAS = ("ema_12", "ema_26")
 
@@ -114,9 +127,8 @@ def _counts(source: str, sessions: Sequence[date]) -> dict[date, int]:
 
 def _metrics(session: date, bars: pd.DataFrame, *, read: bool) -> pd.DataFrame:
     """Return a session's stored metrics beside what the exchange and the screener said, and the last equity known."""
-    columns = ", ".join(f"m.{name.strip()}" for name in _METRICS.split(","))
-    numbers = [name.strip() for name in _METRICS.split(",")]
-    numbers += ["issue_size", "tradable", "exchange_cap", "screener_cap", "screener_price", "equity"]
+    columns = ", ".join(f"m.{name}" for name in _METRICS)
+    numbers = [*_METRICS, "issue_size", "tradable", "exchange_cap", "screener_cap", "screener_price", "equity"]
     kinds = dict.fromkeys(numbers, "float64") | {"symbol": object, "roe_as_of": object}
     if not read:
         return pd.DataFrame(columns=[*kinds, "close", "exchange_price"])

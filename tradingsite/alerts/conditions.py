@@ -12,8 +12,8 @@ from django.db.models import Count, Min, Q
 from django.utils import timezone
 
 from market_data import backup_age, trading_calendar
-from market_data.models import Finding, Heartbeat, PipelineRun, PipelineStep
-from market_data.saga import saga_of
+from market_data.models import Finding, Heartbeat, PipelineRun
+from market_data.run_queries import clusters_at_work
 from market_data.trading_calendar import CalendarError
 from stocks.models import Publication
 from tradingsite.alerts.job_conditions import troubled_jobs
@@ -76,8 +76,7 @@ def old_backups(watch: Watch) -> Seen:
 
 def stuck_clusters(watch: Watch) -> Seen:
     """Return the clusters without a heartbeat for three minutes that hold no lease: a long step is not stuck."""
-    held = PipelineStep.objects.filter(status=PipelineStep.Status.RUNNING, lease_until__gt=watch.now)
-    working = {saga_of(job).cluster for job in held.values_list("run__job", flat=True)}
+    working = clusters_at_work(watch.now)
     beats = dict(Heartbeat.objects.values_list("cluster", "finished_at"))
     seen = Seen()
     for cluster in settings.CLUSTERS:

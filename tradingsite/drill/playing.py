@@ -11,10 +11,9 @@ from market_data.saga import saga_of, sagas
 from tradingsite.drill import consumer, market
 from tradingsite.drill.faults import Fault, Undisturbed, drawn, kill, systematic
 from tradingsite.drill.rounds import Ground, Outcome, Round, played, rng_of
-from tradingsite.drill.small_disk import SmallDisk
+from tradingsite.drill.small_disk import FOLDER, SmallDisk
 from tradingsite.embedded import EmbeddedPostgres
 
-SMALL_DISK = "small_disk"
 _WHOLE, _WITH_TRAINING = "evening", "evening_with_training"
 _EVENINGS = {_WHOLE: market.EVENING, _WITH_TRAINING: market.WITH_TRAINING}
 WHOLE_EVERY = 10
@@ -64,7 +63,7 @@ class Drill:
         return self._usual[_WHOLE]
 
     def _mount(self) -> None:
-        disk = SmallDisk(self._ground.folder / SMALL_DISK)
+        disk = SmallDisk(self._ground.folder / FOLDER)
         found = self._ground.server.execute("SELECT max(pg_database_size(datname)) FROM pg_database").fetchone()
         if found and disk.mount(self._ground.server, int(found[0])):
             self._ground.disk = disk

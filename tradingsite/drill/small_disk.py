@@ -12,7 +12,7 @@ from psycopg import sql
 
 from tradingsite.embedded_files import own, server_account
 
-TABLESPACE = "small_disk"
+TABLESPACE = FOLDER = "small_disk"
 _ROOM_BYTES = 64 * 2**20
 
 

@@ -21,8 +21,10 @@ from market_data import runs
 from market_data.imports.judging import MAX_BYTES, MAX_ROWS
 from market_data.imports.kinds import KINDS
 from market_data.models import Heartbeat, ImportedFile, PipelineRun
+from market_data.run_queries import clusters_at_work
 from market_data.saga import SagaError
 from stocks.admin import TableAdmin, coloured
+from tradingsite.cluster_health import STUCK_AFTER_SECONDS
 from tradingsite.imports import submissions
 
 _NAME = "admin:market_data_importedfile"
@@ -227,8 +229,10 @@ def _waiting(state: submissions.State) -> str:
     """Return what a run that is at work waits for, where the cluster that should do it is silent."""
     if state.at_work is None:
         return ""
+    now = timezone.now()
     beat = Heartbeat.objects.filter(cluster="data").first()
-    if beat is None or (timezone.now() - beat.finished_at).total_seconds() > 180:
+    is_silent = beat is None or (now - beat.finished_at).total_seconds() > STUCK_AFTER_SECONDS
+    if is_silent and "data" not in clusters_at_work(now):
         return "The cluster data gives no sign of life; the file waits until it runs (manage.py qcluster)."
     return ""
 

@@ -11,7 +11,7 @@ from django.contrib.auth.models import AbstractUser
 from django.contrib.contenttypes.models import ContentType
 from django.utils import timezone
 
-from market_data import interventions, runs, tasks
+from market_data import holds, interventions, runs, tasks
 from market_data.models import EveningHold, PipelineRun
 from market_data.saga import SagaError
 from tradingsite.operations import jobs
@@ -126,7 +126,7 @@ def hold(user: AbstractUser, session: date, reason: str = "") -> Done:
 
 def release(user: AbstractUser, session: date) -> Done:
     """Let a held evening go."""
-    held = EveningHold.objects.filter(session=session, released_at=None).first()
+    held = holds.hold_of(session)
     let_go = interventions.release_evening(session, user.get_username())
     tasks.release_waiting()
     if held:

@@ -17,7 +17,8 @@ from rest_framework.views import APIView
 
 from market_data.saga import AlreadyRunning, NoSuchRun, NotRetryable, OtherMarket, SagaError
 from market_data.trading_calendar import CalendarError
-from stocks.api import ErrorAnswer, error_body
+from stocks.api import ErrorAnswer
+from stocks.error_answers import error_body
 from tradingsite.operations import actions, task_states
 from tradingsite.operations.answers import RetryAnswer, StatusAnswer, TaskAnswer, TriggerAnswer
 from tradingsite.operations.jobs import MayNotStart, UnknownJob

@@ -9,8 +9,8 @@ from django.db.models import Count
 from django_q.models import Failure, OrmQ
 
 from market_data import workers
-from market_data.models import Heartbeat, PipelineStep
-from market_data.saga import saga_of
+from market_data.models import Heartbeat
+from market_data.run_queries import clusters_at_work
 
 # A heartbeat is planned each minute, and the queue looks at its schedules each half.
 SILENT_AFTER_SECONDS: Final = 60
@@ -43,8 +43,7 @@ def cluster_states(now: datetime) -> list[ClusterState]:
     """Return the state of every cluster."""
     beats = {beat.cluster: beat for beat in Heartbeat.objects.all()}
     queued = dict(OrmQ.objects.values_list("key").annotate(count=Count("pk")).order_by("key"))
-    held = PipelineStep.objects.filter(status=PipelineStep.Status.RUNNING, lease_until__gt=now)
-    working = {saga_of(job).cluster for job in held.values_list("run__job", flat=True)}
+    working = clusters_at_work(now)
     return [
         _state(name, beats.get(name), now, queued.get(name, 0), at_work=name in working) for name in settings.CLUSTERS
     ]

@@ -69,10 +69,15 @@ def evening_of(now: datetime) -> Evening | None:
     return Evening(until[-1], until[-2] if len(until) > 1 else None, following, due)
 
 
+def stored_sessions(start: date, end: date) -> list[date]:
+    """Return the sessions of the stored calendar between two days, both included, ascending."""
+    stored = MarketDay.objects.filter(date__range=(start, end), is_session=True).order_by("date")
+    return list(stored.values_list("date", flat=True))
+
+
 def _sessions(start: date, end: date) -> list[date]:
     """Return the sessions between two days; before the first seed those that the seed would hold."""
-    stored = MarketDay.objects.filter(date__range=(start, end), is_session=True).order_by("date")
-    days = list(stored.values_list("date", flat=True))
+    days = stored_sessions(start, end)
     if days or MarketDay.objects.exists():
         return days
     return trading_calendar.sessions_between(start, end)

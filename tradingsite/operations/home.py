@@ -9,9 +9,10 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from market_data.models import Finding, MarketDay, SourceFile
+from market_data.models import Finding
+from market_data.queries import latest_loaded_session
 from tradingsite.operations import clusters, nights, sources, tiles, tonight, verdict
-from tradingsite.operations.evening import EVENING_JOBS, Evening, History, evening_of
+from tradingsite.operations.evening import EVENING_JOBS, Evening, History, evening_of, stored_sessions
 
 WATCH = "market_data.view_pipelinerun"
 _ACTIVE_SECONDS, _IDLE_SECONDS = 3, 10
@@ -61,8 +62,7 @@ def standing_verdict(now: datetime) -> verdict.Verdict:
 
 def _subject(expected: date | None) -> date | None:
     """Return the session that is judged: the latest loaded one, or the one that should be."""
-    latest = SourceFile.objects.order_by("-session").values_list("session", flat=True).first()
-    return max((day for day in (expected, latest) if day), default=None)
+    return max((day for day in (expected, latest_loaded_session()) if day), default=None)
 
 
 def expected_session(evening: Evening | None, now: datetime) -> date | None:
@@ -100,10 +100,7 @@ def _blocked(lines: list[tonight.JobLine]) -> tonight.JobLine | None:
 def _ahead(subject: date | None) -> sources.Ahead | None:
     if subject is None:
         return None
-    around = MarketDay.objects.filter(
-        date__range=(subject - timedelta(days=20), subject + timedelta(days=20)), is_session=True
-    )
-    days = sorted(around.values_list("date", flat=True))
+    days = stored_sessions(subject - timedelta(days=20), subject + timedelta(days=20))
     previous = max((day for day in days if day < subject), default=None)
     following = min((day for day in days if day > subject), default=None)
     return sources.ahead(subject, previous, following)
@@ -113,8 +110,7 @@ def _behind(expected: date | None) -> Any:
     """Return how many sessions a date lies behind what is expected."""
     if expected is None:
         return lambda _: None
-    around = MarketDay.objects.filter(date__range=(expected - timedelta(days=400), expected), is_session=True)
-    days = sorted(around.values_list("date", flat=True))
+    days = stored_sessions(expected - timedelta(days=400), expected)
     return lambda day: sum(1 for one in days if one > day)
 
 

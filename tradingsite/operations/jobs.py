@@ -15,12 +15,11 @@ from market_data.models import PipelineRun
 from market_data.providers import ProviderError
 from market_data.saga import SagaError, condition_holds, sagas
 from market_data.tasks import Link
-from tradingsite.schedule import JOBS
+from tradingsite.schedule import EVENING, JOBS
 
 ALL = "all"
 _ONLY_BY_HAND = ("import_fundamentals",)
 _SLUGS = {"training": "ml-training"}
-_EVENING = ("pipeline", "fill_data", "business_logic", "validation", "training", "selection", "csv_export")
 
 
 class UnknownJob(SagaError):
@@ -78,7 +77,7 @@ def found_job(slug: str) -> StartableJob:
 def whole_evening() -> tuple[Link, ...]:
     """Return the jobs of an evening, each after the one before; without a new model the selection goes on."""
     first: tuple[str, ...] = ("import_fundamentals",) if settings.FUNDAMENTALS_DIR else ()
-    names = (*first, *_EVENING)
+    names = (*first, *EVENING)
     links = [Link(names[0])]
     for before, name in pairwise(names):
         links.append(Link(name, ended=(before,)) if before == "training" else Link(name, (before,)))

@@ -7,9 +7,9 @@ from typing import Final
 
 from django.db import connection
 
-from market_data.models import CorporateAction, DailyBar, MarketDay, RunUndo, SourceFile
+from market_data.models import CorporateAction, DailyBar, RunUndo, SourceFile
 from stocks.models import SymbolChange
-from tradingsite.operations.evening import History
+from tradingsite.operations.evening import History, stored_sessions
 
 SHOWN: Final = 6
 _COMPARED: Final = 20
@@ -46,11 +46,7 @@ class FileLine:
 
 def file_lines(until: date, history: History) -> list[FileLine]:
     """Return the files of the last sessions up to a day, newest first; a session without one is absent."""
-    wanted = list(
-        MarketDay.objects.filter(date__range=(until - _DAYS_BACK, until), is_session=True)
-        .order_by("-date")
-        .values_list("date", flat=True)[:SHOWN]
-    )
+    wanted = stored_sessions(until - _DAYS_BACK, until)[-SHOWN:]
     files = list(SourceFile.objects.filter(session__lte=until).order_by("-session")[: SHOWN + _COMPARED])
     days = sorted({*wanted, *(one.session for one in files[:SHOWN])}, reverse=True)[:SHOWN]
     # Sessions before all data are not missed.

@@ -7,7 +7,8 @@ from django.db.models import Count, Max, Sum
 from django.utils import timezone
 
 from market_data import runs
-from market_data.models import PipelineRun, PipelineStep, SourceFile, TableTotal
+from market_data.models import PipelineRun, PipelineStep, TableTotal
+from market_data.queries import latest_loaded_session
 from market_data.saga import NotRetryable, sagas
 from stocks.models import Publication
 from tradingsite.operations import clusters
@@ -20,14 +21,13 @@ _ORDER: Final = ("failed", "running", "waiting", "cancelled", "rolled_back", "sk
 def contract_status(now: datetime) -> dict[str, Any]:
     """Return the status under the contract's keys, without counting a big table."""
     totals = {total.table_name: total for total in TableTotal.objects.all()}
-    latest = SourceFile.objects.order_by("-session").values_list("session", flat=True).first()
     active = PipelineRun.objects.filter(status__in=PipelineRun.ACTIVE).order_by("sequence")
     return _said(
         stocks=_said(**(counts := stock_counts()) | {"last_updated": _local(counts["last_updated"])}),
         historical_data=_table(totals.get("historical_data")),
         technical_indicators=_table(totals.get("technical_indicators")),
         daily_snapshots=_snapshots(),
-        latest_session=latest,
+        latest_session=latest_loaded_session(),
         clusters=[
             _said(
                 cluster=one.name,

@@ -1,13 +1,13 @@
 """Tonight's jobs on a time line: what is done, what runs, what waits for what, what is next, what may be started."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Final
 
 from django.utils import timezone
 from django_q.models import Schedule
 
-from market_data import runs
+from market_data import holds, runs
 from market_data.models import EveningHold, PipelineRun
 from market_data.run_queries import RunState, active_runs
 from market_data.saga import condition_holds
@@ -89,7 +89,7 @@ def tonight(evening: Evening | None, history: History, now: datetime) -> Tonight
     at_work = {run.id: run for run in active_runs()}
     axis = _axis(evening, now) if evening else None
     lines = [_line(job, evening, history, at_work, seen, axis, now) for job in EVENING_JOBS]
-    hold = EveningHold.objects.filter(session=evening.session, released_at=None).first() if evening else None
+    hold = holds.hold_of(evening.session) if evening else None
     told = _forecast(evening, history, now) if evening else None
     return Tonight(lines, _others(history, at_work, seen), axis, told, jobs.refusal_of_all(seen), hold)
 
@@ -118,9 +118,21 @@ def _line(
     planned = evening.planned(job) if evening else None
     status = run.status if run else _unstarted(planned, now)
     left, width = _span(run, axis, now)
+    mark = axis.at(planned) if axis and planned else None
+    return replace(_job_line(job.name, run, status, planned, at_work, seen), left=left, width=width, mark=mark)
+
+
+def _job_line(
+    name: str,
+    run: PastRun | None,
+    status: str,
+    planned: datetime | None,
+    at_work: dict[str, RunState],
+    seen: jobs.Situation,
+) -> JobLine:
     return JobLine(
-        slug=jobs.slug_of(job.name),
-        title=jobs.title_of(job.name),
+        slug=jobs.slug_of(name),
+        title=jobs.title_of(name),
         status=status,
         status_words=_words(status),
         told=_told(run, at_work) if run else "",
@@ -129,10 +141,7 @@ def _line(
         started_at=run.started_at if run else None,
         ended_at=run.ended_at if run else None,
         run_id=run.id if run else "",
-        refusal=jobs.refusal(job.name, seen),
-        left=left,
-        width=width,
-        mark=axis.at(planned) if axis and planned else None,
+        refusal=jobs.refusal(name, seen),
     )
 
 
@@ -198,22 +207,7 @@ def _others(history: History, at_work: dict[str, RunState], seen: jobs.Situation
     lines = []
     for name in [*(job.name for job in OTHER_JOBS), *more]:
         run = history.last(name)
-        status = run.status if run else "never"
-        lines.append(
-            JobLine(
-                slug=jobs.slug_of(name),
-                title=jobs.title_of(name),
-                status=status,
-                status_words=_words(status),
-                told=_told(run, at_work) if run else "",
-                progress=_progress(run, at_work),
-                planned=due.get(name),
-                started_at=run.started_at if run else None,
-                ended_at=run.ended_at if run else None,
-                run_id=run.id if run else "",
-                refusal=jobs.refusal(name, seen),
-            )
-        )
+        lines.append(_job_line(name, run, run.status if run else "never", due.get(name), at_work, seen))
     return lines
 
 

@@ -1,10 +1,11 @@
 """Numbers and addresses as the console writes them."""
 
 from django import template
-from django.contrib.admin.utils import quote
-from django.urls import reverse
+
+from tradingsite.operations.views import address_of
 
 register = template.Library()
+register.filter("run_address", address_of)
 
 
 @register.filter
@@ -23,9 +24,3 @@ def percent_of(value: float) -> str:
 def change(value: float | None) -> str:
     """Return a change in percent with its sign; unknown is a dash."""
     return "–" if value is None else f"{value:+.1f} %".replace("-", "−")
-
-
-@register.filter
-def run_address(run_id: str) -> str:
-    """Return the address of a run's page."""
-    return reverse("admin:market_data_pipelinerun_change", args=[quote(run_id)])

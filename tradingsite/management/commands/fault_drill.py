@@ -24,7 +24,7 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from tradingsite.drill.small_disk import unmount
+from tradingsite.drill.small_disk import FOLDER, unmount
 from tradingsite.embedded import EmbeddedServers
 from tradingsite.embedded_files import remove
 
@@ -83,7 +83,7 @@ class Command(BaseCommand):
                 command = [sys.executable, "manage.py", "fault_drill", f"--inside={folder}", *given]
                 code = _played_inside(command, environment)
         finally:
-            unmount(folder / "small_disk")
+            unmount(folder / FOLDER)
             remove(folder)
         if code:
             raise CommandError("The drill found a difference, or could not go on; see above.", returncode=code)

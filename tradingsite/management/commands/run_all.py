@@ -14,8 +14,7 @@ from market_data.job_command import checked_session, failure, run_job, run_repor
 from market_data.models import PipelineRun
 from market_data.tables import ready_tables
 from tradingsite import evening
-
-JOBS = ("pipeline", "fill_data", "business_logic", "validation", "training", "selection", "csv_export")
+from tradingsite.schedule import EVENING
 
 
 class Command(BaseCommand):
@@ -41,7 +40,7 @@ class Command(BaseCommand):
         if settings.FUNDAMENTALS_DIR:
             call_command("import_fundamentals", stdout=self.stderr)
         finished: list[PipelineRun] = []
-        for job in JOBS:
+        for job in EVENING:
             finished.append(run_job(job, session, quiet=quiet))
             # Without a new model the selection uses a recent one, or publishes why there are no picks.
             if finished[-1].status != PipelineRun.Status.COMPLETED and job != "training":
