@@ -49,7 +49,7 @@ def forked(work: Callable[[], None]) -> int:
 
 
 def work_through(jobs: int) -> None:
-    """Do the tasks of all clusters until so many jobs have ended and nothing is queued."""
+    """Do the tasks of all clusters until so many jobs have ended (or wait for a failed one) and nothing is queued."""
     beat_at = 0.0
     while True:
         try:
@@ -68,8 +68,14 @@ def work_through(jobs: int) -> None:
 
 def _is_done(jobs: int) -> bool:
     runs = PipelineRun.objects.filter(intended_at__isnull=False)
-    active = PipelineRun.objects.filter(status__in=PipelineRun.ACTIVE)
-    return runs.count() >= jobs and not active.exists() and not OrmQ.objects.filter(lock__lte=timezone.now()).exists()
+    stands = set(PipelineRun.objects.values_list("status", flat=True).distinct())
+    if PipelineRun.Status.FAILED in stands:
+        stands.discard(PipelineRun.Status.WAITING)  # for a job that somebody must ask for again
+    return (
+        runs.count() >= jobs
+        and stands.isdisjoint(PipelineRun.ACTIVE)
+        and not OrmQ.objects.filter(lock__lte=timezone.now()).exists()
+    )
 
 
 def _one_task() -> bool:
