@@ -29,6 +29,7 @@ quick_ratio          current assets less inventory over current liabilities; NUL
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from stocks import point_in_time as pit
@@ -110,7 +111,7 @@ def dated_fundamentals(
     figures = _figures(statements, snapshots, exchange_facts, keys, events)
     result: dict[str, object] = {"symbol": keys["symbol"], "date": keys["date"]}
     for column in columns:
-        dated = figures[column]
+        dated = _dated(*figures[column])  # a loss leaves no P/E: what has no value has no source
         result[column] = dated.values
         if provenance:
             result[f"{column}_source"] = dated.source
@@ -298,7 +299,7 @@ def _fresh(on: Days, today: Days, max_age_days: int = MAX_AGE_DAYS) -> Days:
     return np.where(today - on > max_age_days, NEVER, on)
 
 
-def _dated(values: Floats, on: Days, source: int) -> Dated:
+def _dated(values: Floats, on: Days, source: int | npt.NDArray[np.int8]) -> Dated:
     """A fact; no value where the day is ``NEVER``."""
     known = (on != NEVER) & np.isfinite(values)
     return Dated(

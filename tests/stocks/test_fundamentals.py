@@ -365,6 +365,17 @@ def test_one_session_agrees_with_the_panel(world, sessions):
         pd.testing.assert_frame_equal(computed(world, alone), panel.loc[alone.index], check_exact=True)
 
 
+def test_a_loss_leaves_no_price_earnings_and_no_source_of_it():
+    shown = dict.fromkeys(("roe", "debt_to_equity", "sales_quarter", "sales_quarter_last_year"))
+    evening = {"symbol": "A", "snapshot": START, "close": 10.0, "market_cap": 1.0, "pe_ratio": -5.0}
+    world = ([], [evening | shown | {"results_date": START}], [], [])
+    row = computed(world, keys(START + pd.Timedelta(days=2), symbol="A")).iloc[0]
+    assert row["eps"] == -2.0
+    assert np.isnan(row["pe_ratio"])
+    assert row["pe_ratio_source"] == 0
+    assert pd.isna(row["pe_ratio_as_of"])
+
+
 @settings(max_examples=15, deadline=None)
 @given(worlds, days)
 def test_ratios_stay_inside_their_bounds(world, session):
