@@ -104,13 +104,16 @@ class ReadOnlyAdmin(TableAdmin):
 class DatedAdmin(ReadOnlyAdmin):
     """A table of one row a symbol and session, of any size: found by its two indexes, never by scanning texts."""
 
-    ordering = ("-date", "symbol_id")
+    ordering: tuple[str, ...] = ("-date", "symbol_id")
     search_fields = ("symbol",)
     search_help_text = "A symbol, a date such as 2026-04-30, or both"
     list_select_related = False
     date_hierarchy = "date"
-    sortable_by = ("ticker", "symbol", "date")
+    sortable_by: tuple[str, ...] = ("ticker", "symbol", "date")
+    day_column = "date"
     symbol_column = "symbol_id"
+    last_keys: tuple[str, ...] = ()
+    """What tells rows of one day and symbol apart."""
 
     def get_changelist(self, request: HttpRequest, **_: Any) -> type[KeyedChangeList]:
         """Return the list that sorts by the keys alone."""
@@ -131,7 +134,7 @@ class DatedAdmin(ReadOnlyAdmin):
         """Look each word up as a date or as a symbol."""
         for word in search_term.split():
             try:
-                queryset = queryset.filter(date=date.fromisoformat(word))
+                queryset = queryset.filter(**{self.day_column: date.fromisoformat(word)})
             except ValueError:
                 queryset = queryset.filter(**{self.symbol_column: word.upper()})
         return queryset, False
@@ -216,10 +219,15 @@ class StockMetricsAdmin(FiguresAdmin, DatedAdmin):
 
 
 @admin.register(FinancialStatement)
-class FinancialStatementAdmin(ReadOnlyAdmin):
+class FinancialStatementAdmin(DatedAdmin):
     """Reported figures, each usable from its day of publication on."""
 
     import_kind = "financial_statements"
+    day_column = date_hierarchy = "period_end"
+    symbol_column = "symbol"
+    last_keys = ("kind",)
+    ordering = ("-period_end", "symbol", "kind")
+    sortable_by = ("symbol", "period_end")
     list_display = (
         "symbol",
         "kind",
@@ -231,20 +239,19 @@ class FinancialStatementAdmin(ReadOnlyAdmin):
         "eps",
         "source",
     )
-    list_filter = ("kind", "published_assumed", "source")
-    search_fields = ("=symbol",)
-    date_hierarchy = "period_end"
+    list_filter = ("kind", "published_assumed")
 
 
 @admin.register(FundamentalSnapshot)
-class FundamentalSnapshotAdmin(ReadOnlyAdmin):
+class FundamentalSnapshotAdmin(DatedAdmin):
     """Evenings of a public screener."""
 
     import_kind = "fundamentals"
-    list_display = ("symbol", "snapshot", "stock_name", "sector", "market_cap", "pe_ratio", "roe", "results_date")
-    list_filter = ("snapshot", "sector")
-    search_fields = ("=symbol", "stock_name")
+    day_column = date_hierarchy = "snapshot"
+    symbol_column = "symbol"
     ordering = ("-snapshot", "symbol")
+    sortable_by = ("symbol", "snapshot")
+    list_display = ("symbol", "snapshot", "stock_name", "sector", "market_cap", "pe_ratio", "roe", "results_date")
 
 
 @admin.register(ExchangeFact)

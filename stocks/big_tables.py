@@ -73,12 +73,12 @@ class KeyedChangeList(ChangeList):  # type: ignore[misc]  # the theme has no typ
     """A list in the order of the table's two keys, so that an index gives a page without sorting the table."""
 
     def get_ordering(self, request: HttpRequest, queryset: "QuerySet[Any]") -> Sequence[str]:
-        """Return date and symbol, which tell every row apart; another column would mean to sort all of it."""
+        """Return day and symbol, which find every row; another column would mean to sort all of the table."""
         symbol = self.model_admin.symbol_column
         chosen: dict[str, str] = {}
         for name in super().get_ordering(request, queryset):
-            if name.lstrip("-") in ("date", symbol):
+            if name.lstrip("-") in (self.model_admin.day_column, symbol):
                 chosen.setdefault(name.lstrip("-"), name)
         direction = "-" if next(iter(chosen.values()), "").startswith("-") else ""
         chosen.setdefault(symbol, direction + symbol)
-        return list(chosen.values())
+        return [*chosen.values(), *self.model_admin.last_keys]

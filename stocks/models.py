@@ -174,6 +174,7 @@ class FinancialStatement(models.Model):
     class Meta:
         db_table = "financial_statements"
         ordering = ("symbol", "-period_end")
+        indexes = (models.Index(fields=("period_end", "symbol"), name="idx_statements_period_symbol"),)
         constraints = (
             models.UniqueConstraint(fields=("symbol", "period_end", "kind"), name="statements_symbol_period_kind"),
             models.CheckConstraint(

@@ -18,6 +18,7 @@ from django.core.cache import cache
 from django.db import connection
 
 from stocks.models import Publication, Stock, SuggestedStock
+from stocks.sectors import same_sector
 
 STRATEGIES: Final = ("growth", "value", "balanced", "momentum")
 SORT_FIELDS: Final = ("ml_prediction_score", "market_cap", "pe_ratio")
@@ -30,25 +31,6 @@ PICK_COLUMNS: Final = tuple(
     for field in SuggestedStock._meta.concrete_fields
     if field.name not in ("id", "publication", "run_id", "created_at")
 )
-
-# Names that mean the same sector: sources disagree, and people type the short one.
-_SECTOR_NAMES: Final = (
-    ("information technology", "it", "technology", "software", "infotech"),
-    ("fmcg", "fast moving consumer goods"),
-    ("automobiles", "automobile", "auto", "autos", "automobile and auto components"),
-    ("financial services", "financials", "finance", "financial"),
-    ("banks", "bank", "banking"),
-    ("healthcare", "health care", "pharma", "pharmaceuticals"),
-    ("telecom", "telecommunication", "telecommunications"),
-    ("oil and gas", "oil gas and consumable fuels", "oil"),
-    ("metals and mining", "metals", "metal", "mining"),
-    ("realty", "real estate"),
-    ("media", "media entertainment and publication", "entertainment"),
-    ("construction materials", "cement"),
-    ("consumer durables", "durables"),
-    ("aerospace and defense", "aerospace and defence", "defence", "defense"),
-)
-_SECTOR_OF: Final = {name: group[0] for group in _SECTOR_NAMES for name in group}
 
 LATEST_LISTED: Final = "greatest({})".format(
     ", ".join(f"(SELECT max(last_seen) FROM stocks WHERE kind = '{kind}')" for kind in Stock.Kind.values)
@@ -245,16 +227,10 @@ def _why_empty(publication: Publication, whole: Sequence[Pick], sector: str, sea
 
 
 def _fits(pick: Pick, sector: str, search: str) -> bool:
-    if sector and sector_name(pick["sector"] or "") != sector_name(sector):
+    if sector and not same_sector(pick["sector"] or "", sector):
         return False
     needle = search.casefold()
     return needle in pick["symbol"].casefold() or needle in (pick["stock_name"] or "").casefold()
-
-
-def sector_name(text: str) -> str:
-    """Return the one spelling that stands for a sector, so that `IT` and `Information Technology` compare equal."""
-    words = " ".join(text.casefold().replace("&", " and ").replace(",", " ").split())
-    return _SECTOR_OF.get(words, words)
 
 
 def _sorted(picks: list[Pick], column: str, descending: bool) -> list[Pick]:

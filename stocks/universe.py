@@ -18,6 +18,7 @@ from stocks import bulk
 from stocks.bulk import Written
 from stocks.metrics import METRIC_COLUMNS
 from stocks.models import Stock, StockMetrics
+from stocks.sectors import spelled
 from stocks.symbols import current_symbols, successors
 
 _LISTED = ("stock_name", "isin", "series", "kind", "face_value", "listed_on", "sector", "industry")
@@ -103,6 +104,8 @@ def _plain(value: Any) -> Any:
 def record_screened(session: date, run_id: str) -> Written:
     """Fill names, sectors and kinds that no list knows from the newest snapshot: a screener shows shares only.
 
+    Its sectors are spelled as the exchange's lists spell them, where both have the sector.
+
     Notes
     -----
     Point in time: snapshots before the session.
@@ -123,6 +126,7 @@ def record_screened(session: date, run_id: str) -> Written:
     complete = set(Stock.objects.exclude(unknown).values_list("symbol", flat=True))
     frame = current_symbols(frame, session).drop_duplicates("symbol")
     frame = frame.loc[~frame["symbol"].isin(complete)].assign(kind="share")
+    frame["sector"] = frame["sector"].map(spelled, na_action="ignore")
     return _record_listed(frame, run_id, session, only_fill=True)
 
 

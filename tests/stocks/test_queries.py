@@ -8,8 +8,6 @@ import pytest
 from django.core.cache import cache
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
-from hypothesis import given
-from hypothesis import strategies as st
 
 from stocks import queries
 from stocks.queries import pick_list
@@ -55,25 +53,6 @@ def test_a_sector_is_found_by_alias_in_any_case(asked):
         "growth", [pick("TCS", sector="Information Technology"), pick("ITC", sector="FMCG"), pick("X", sector=None)]
     )
     assert symbols(pick_list("growth", sector=asked)) == ["TCS"]
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("Oil Gas & Consumable Fuels", "Oil & Gas"),
-        ("Fast Moving Consumer Goods", "FMCG"),
-        ("Automobile and Auto Components", "Automobile & Auto Components"),
-        ("Telecommunication", "Telecom"),
-    ],
-)
-def test_two_sources_names_of_one_sector_are_equal(one, other):
-    assert queries.sector_name(one) == queries.sector_name(other)
-
-
-@given(st.text(max_size=40))
-def test_a_sectors_name_stands_for_itself(text):
-    name = queries.sector_name(text)
-    assert queries.sector_name(name) == name
 
 
 def test_search_looks_in_symbol_and_name_and_says_when_nothing_fits():

@@ -131,7 +131,7 @@ def test_a_screener_fills_what_no_list_knows():
             "symbol": ["IPO", "ETF"],
             "snapshot": pd.Timestamp(MONDAY),
             "stock_name": ["Ipo Ltd", "Etf"],
-            "sector": "Banks",
+            "sector": "Automobiles",
             "source": "s",
         }
     )
@@ -140,7 +140,7 @@ def test_a_screener_fills_what_no_list_knows():
     assert Stock.objects.get(symbol="IPO").sector is None, "an evening counts from the next session on"
     universe.record_screened(TUESDAY, "run_2")
     stock = Stock.objects.get(symbol="IPO")
-    assert (stock.kind, stock.sector, stock.stock_name) == ("share", "Banks", "Ipo Ltd")
+    assert (stock.kind, stock.sector, stock.stock_name) == ("share", "Automobile and Auto Components", "Ipo Ltd")
     assert universe.kinds().to_dict() == {"IPO": "share", "ETF": "fund", "ALONE": "unknown"}
     assert universe.record_screened(TUESDAY, "run_3") == (0, 0)
 
