@@ -20,6 +20,7 @@ from tests.benchmarks.report import as_json, show
 BENCHMARKS = {
     "load": ("loading", "bars: a whole load and an evening, against a bare COPY"),
     "picks": ("picks", "picks from the cache, against an empty page under the same server"),
+    "pages": ("pages", "every page over the filled database, against 300 ms"),
     "indicators": ("indicator_work", "indicators: all and an evening's, against reading and writing alone"),
     "training": ("training", "both models, against the contract's forest"),
     "size": ("storage", "the database on the disk, against the raw rows"),

@@ -62,7 +62,7 @@ def stored_snapshots(rng: np.random.Generator) -> None:
 
 
 def stored_facts(rng: np.random.Generator) -> None:
-    for day in sorted(set(some_days(rng, 60))):
+    for day in sorted(set(some_days(rng, 25))):
         # A pack names a company once, under the symbol of its day.
         gone = {old for old, _, since in RENAMES if date.fromisoformat(since) <= day}
         coming = {new for _, new, since in RENAMES if date.fromisoformat(since) > day}
@@ -87,7 +87,7 @@ def test_a_day_s_figures_are_those_of_all_facts(rng):
     changes = changes.assign(date=pd.to_datetime(changes["date"]), proof="isin", evidence="{}")
     bulk.upsert("symbol_changes", changes, ("from_symbol", "date"), "run_1")
     known = 0
-    for session in (date(2019, 6, 3), date(2021, 9, 1), date(2024, 5, 6), *some_days(rng, 8, date(2023, 1, 1)), LAST):
+    for session in (date(2019, 6, 3), date(2021, 9, 1), date(2024, 5, 6), *some_days(rng, 4, date(2023, 1, 1)), LAST):
         every = figures(
             session,
             statements.statements_frame(session),
@@ -102,7 +102,7 @@ def test_a_day_s_figures_are_those_of_all_facts(rng):
         )
         pd.testing.assert_frame_equal(few, every)
         known += int(every[list(ALL_COLUMNS)].notna().sum().sum())
-    assert known > 200, "there was something to compare"
+    assert known > 100, "there was something to compare"
 
 
 def test_without_any_fact_nothing_is_known():
