@@ -368,8 +368,8 @@ def test_one_session_agrees_with_the_panel(world, sessions):
 def test_a_loss_leaves_no_price_earnings_and_no_source_of_it():
     shown = dict.fromkeys(("roe", "debt_to_equity", "sales_quarter", "sales_quarter_last_year"))
     evening = {"symbol": "A", "snapshot": START, "close": 10.0, "market_cap": 1.0, "pe_ratio": -5.0}
-    world = ([], [evening | shown | {"results_date": START}], [], [])
-    row = computed(world, keys(START + pd.Timedelta(days=2), symbol="A")).iloc[0]
+    evening |= shown | {"results_date": START}
+    row = computed(([], [evening], [], []), keys(START + pd.Timedelta(days=2), symbol="A")).iloc[0]
     assert row["eps"] == -2.0
     assert np.isnan(row["pe_ratio"])
     assert row["pe_ratio_source"] == 0
