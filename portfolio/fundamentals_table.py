@@ -78,7 +78,12 @@ def _figure(stock: Stock, column: str, name: str, style: str) -> Figure:
         name,
         value,
         style,
-        _SOURCES.get(source, source),
+        _SOURCES.get(source) or _file_of(source),
         date.fromisoformat(as_of) if as_of else None,
         origin.get("how"),
     )
+
+
+def _file_of(source: str) -> str:
+    """Return the file alone: `nse_archive:EQUITY_L.csv; kind: ISIN in the lists` says more than that."""
+    return source.partition(";")[0].rpartition(":")[2].strip()

@@ -83,6 +83,15 @@ class Watched:
         width: int = self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         return width
 
+    def spilled(self) -> list[str]:
+        """Return the rows that stick out of their panel."""
+        rows: list[str] = self.page.evaluate(
+            "() => [...document.querySelectorAll('.panel tr, .card tr')]"
+            ".filter(row => !row.closest('.scroll') && row.getBoundingClientRect().right >"
+            " row.closest('.panel, .card').getBoundingClientRect().right + 0.5).map(row => row.innerText)"
+        )
+        return rows
+
 
 @pytest.fixture
 def opened(browser, live_server, transactional_db):

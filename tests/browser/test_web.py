@@ -60,9 +60,15 @@ def store_market() -> None:
 
 def _store_share(chance: random.Random, symbol: str, name: str, sector: str, cap: float) -> list[float]:
     origin = {"source": "statements", "as_of": "2026-03-12", "how": "computed"}
+    listed = {
+        "source": "nse_archive:a_list_of_the_exchange_with_a_long_name.csv",
+        "as_of": "2026-03-12",
+        "how": "measured",
+    }
     Stock.objects.create(
         symbol=symbol, stock_name=name, sector=sector, market_cap=cap, kind="share", series="EQ", last_seen=SESSION,
-        pe_ratio=24.5, roe=12.5, provenance={"pe_ratio": origin, "roe": origin, "market_cap": origin},
+        pe_ratio=24.5, roe=12.5, face_value=10.0,
+        provenance={"pe_ratio": origin, "roe": origin, "market_cap": origin, "face_value": listed},
     )  # fmt: skip
     price, closes, bars, indicators = 10 ** chance.uniform(2, 3.5), [], [], []
     for day in DAYS:
@@ -272,7 +278,8 @@ def _faults_of(watched: Watched, name: str) -> list[str]:
     page = watched.open(PAGES[name])
     if name == "stock":
         ready(page)
-    return _serious_faults(page) + (["wider than the window"] if watched.overflow() > 0 else [])
+    wide = ["wider than the window"] if watched.overflow() > 0 else []
+    return [*_serious_faults(page), *wide, *(f"sticks out of its panel: {row}" for row in watched.spilled())]
 
 
 def _serious_faults(page: Page) -> list[str]:

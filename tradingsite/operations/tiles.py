@@ -75,7 +75,7 @@ def _stocks(expected: Expected) -> Tile:
     capped = found["capped"] / found["shares"] if found["shares"] else 0.0
     lines = (f"{share:.0%} of {found['shares']:,} shares with a price", f"{capped:.0%} with a market cap")
     state, told = _by_coverage(found["traded"] / found["total"] if expected.session else 0.0, 0.7, 0.3)
-    told = f"{found['traded']:,} traded on {expected.session}" if found["traded"] else "None traded as expected"
+    told = f"{found['traded']:,} traded on {expected.session}" if expected.session else "No session is expected"
     return Tile("Stocks", f"{found['total']:,}", lines, state, told, address)
 
 
