@@ -43,6 +43,7 @@ def home_state(now: datetime) -> dict[str, Any]:
         "ready": _ready(evening, told, now),
         "blocked": _blocked(told.lines),
         "files": sources.file_lines(subject, history) if subject else [],
+        "lists": sources.list_lines(subject) if subject and history.runs else [],
         "ahead": _ahead(subject),
         "tiles": tiles.tiles(tiles.Expected(expected, _behind(expected))),
         "findings": _findings(subject),

@@ -1,4 +1,4 @@
-"""What came from outside: the file of each of the last sessions, and what the next session brings."""
+"""What came from outside: the file of each of the last sessions, the lists beside it, what the next session brings."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -8,6 +8,7 @@ from typing import Final
 from django.db import connection
 
 from market_data.models import CorporateAction, DailyBar, RunUndo, SourceFile
+from market_data.quality.facts import EVENTS_OLD_DAYS
 from stocks.models import SymbolChange
 from tradingsite.operations.evening import History, stored_sessions
 
@@ -97,6 +98,41 @@ def _published_again(history: History) -> set[date]:
     recent = [run.id for run in history.runs if run.job == "pipeline"][:20]
     images = RunUndo.objects.filter(run_id__in=recent, table_name="source_files")
     return {date.fromisoformat(day) for day in images.values_list("row_image__session", flat=True)}
+
+
+@dataclass(frozen=True)
+class ListLine:
+    """What came beside the bars: how far it reaches, and how many days that lies before the evening's session."""
+
+    name: str
+    what: str
+    latest: date | None
+    age_days: int | None
+    is_old: bool
+
+
+_LISTS: Final = (
+    # Name, what the day is, table and column (each the first of an index), condition, days after which it is old.
+    ("Corporate actions", "last ex-date", "corporate_actions", "ex_date", "status = 'official'", EVENTS_OLD_DAYS),
+    ("Report pack", "of", "exchange_facts", "date", "true", 7),
+    ("Screener", "evening of", "fundamental_snapshots", "snapshot", "true", 7),
+    ("Statements", "period to", "financial_statements", "period_end", "true", 200),
+)
+
+
+def list_lines(session: date) -> list[ListLine]:
+    """Return the exchange's lists and the fundamentals with their latest day up to a session."""
+    latest = ", ".join(
+        f"(SELECT max({column}) FROM {table} WHERE {column} <= %s AND {condition})"
+        for _, _, table, column, condition, _ in _LISTS
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {latest}", [session] * len(_LISTS))
+        days = cursor.fetchone() or ()
+    return [
+        ListLine(name, what, day, (session - day).days if day else None, day is None or (session - day).days > old)
+        for (name, what, _, _, _, old), day in zip(_LISTS, days, strict=True)
+    ]
 
 
 @dataclass(frozen=True)

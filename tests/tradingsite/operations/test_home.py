@@ -19,7 +19,7 @@ from market_data.models import (
     TableTotal,
     TechnicalIndicator,
 )
-from stocks.models import Stock, SymbolChange
+from stocks.models import ExchangeFact, Stock, SymbolChange
 from tests.published import SESSION, pick, publish
 from tests.runs import make_run
 from tests.tables import fill_every_table
@@ -175,6 +175,20 @@ def test_files_are_absent_provisional_final_or_published_again(weekdays):
     assert [found[day].state for day in days[3:]] == ["re-published", "absent", "absent"]
     assert found[days[2]].state == "final"
     assert not found[days[2]].is_unusual
+
+
+def test_lists_are_current_old_or_absent():
+    for day, status in ((date(2025, 7, 18), "official"), (SESSION, "inferred"), (date(2026, 5, 20), "official")):
+        CorporateAction.objects.create(symbol="AAA", ex_date=day, kind="split", known_on=day, status=status)
+    for day in (SESSION, date(2026, 5, 4)):
+        ExchangeFact.objects.create(symbol="AAA", date=day, source="pack")
+    found = {one.name: (one.latest, one.age_days, one.is_old) for one in sources.list_lines(SESSION)}
+    assert found == {
+        "Corporate actions": (date(2025, 7, 18), 286, True),
+        "Report pack": (SESSION, 0, False),
+        "Screener": (None, None, True),
+        "Statements": (None, None, True),
+    }
 
 
 def test_the_next_session_is_told_ahead(weekdays):
