@@ -27,6 +27,7 @@ TIERS = {
     "drill": "plays the fault drill for half an hour",
     "real": "on the real sample (needs NSE_SAMPLE_DIR)",
     "crash": "kills processes and servers",
+    "long": "takes minutes: every admin page in a browser, a whole evening by its command",
 }
 
 _PREFIX = "nse-tests-"

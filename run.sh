@@ -7,7 +7,7 @@ usage() {
     cat <<'TEXT'
 ./run.sh dev                 start everything: http://localhost:5001, the clusters, the embedded servers; Ctrl-C stops it
 ./run.sh test                check style, types, imports and run the tests
-./run.sh test ARGUMENTS      run pytest with these arguments only (also: --real, --crash)
+./run.sh test ARGUMENTS      run pytest with these arguments only (also: --real, --crash, --long)
 ./run.sh bench [NAME …]      measure speed, size and memory as ratios (also: --real, --json, --help)
 ./run.sh manage COMMAND …    manage.py inside the environment
 ./run.sh psql [ARGUMENTS]    a prompt on the database in use

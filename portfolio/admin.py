@@ -18,6 +18,11 @@ class UserAdmin(StreamedExport, DjangoUserAdmin, ModelAdmin):  # type: ignore[ty
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     list_display = ("username", "email", "first_name", "last_name", "is_active", "is_staff", "last_login")
+    # The two boxes that Django's script makes of a choice are nameless to a screen reader.
+    filter_horizontal = ()
+
+    class Media:
+        css = {"all": ("tradingsite/forms.css",)}
 
 
 @admin.register(Strategy)

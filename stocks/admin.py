@@ -22,7 +22,7 @@ from unfold.decorators import display
 
 from stocks.big_tables import EstimatingPaginator as EstimatingPaginator
 from stocks.big_tables import KeyedChangeList, ProbedDays
-from stocks.figures_shown import figures_table
+from stocks.figures_shown import figures_table, picks_table
 from stocks.models import (
     ExchangeFact,
     FinancialStatement,
@@ -263,6 +263,19 @@ class ExchangeFactAdmin(DatedAdmin):
     list_display = ("symbol", "date", "issue_size", "market_cap", "pe_ratio", "source")
 
 
+_SHOWN_OF_A_PICK = (
+    "rank",
+    "symbol",
+    "current_price",
+    "target_price",
+    "stop_loss",
+    "ml_prediction_score",
+    "ml_confidence",
+    "ml_risk_score",
+    "recommendation",
+)
+
+
 @admin.register(Publication)
 class PublicationAdmin(ReadOnlyAdmin):
     """Versions of the published lists."""
@@ -280,6 +293,16 @@ class PublicationAdmin(ReadOnlyAdmin):
     )
     list_filter = ("strategy",)
     date_hierarchy = "date"
+    exclude = ("picks",)
+    readonly_fields = ("listed",)
+
+    class Media:
+        css = {"all": ("stocks/figures.css",)}
+
+    @admin.display(description="picks, as they were published")
+    def listed(self, publication: Publication) -> SafeString:
+        """Return the main columns of the picks; also of a version that a newer one superseded."""
+        return picks_table(publication.picks, _SHOWN_OF_A_PICK)
 
     @admin.display(description="in force", boolean=True)
     def in_force(self, publication: Publication) -> bool:

@@ -1,5 +1,6 @@
 """Each number of a stock with where it came from: the value, its unit, the source, as of when, measured or computed."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -23,12 +24,23 @@ def figures_table(row: models.Model) -> SafeString:
     origins: dict[str, dict[str, Any]] = getattr(row, "provenance", None) or {}
     fields = [field for field in row._meta.concrete_fields if field.name not in _NOT_FIGURES]
     cells = [_cells(row, field, origins.get(field.name) or {}) for field in fields]
-    head = format_html_join("", "<th scope='col'>{}</th>", ((name,) for name in _HEAD))
+    return _table("Figures and their sources", _HEAD, format_html_join("", _ROW, cells))
+
+
+def picks_table(picks: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> SafeString:
+    """Return a table of some columns of a publication's picks."""
+    cells = (tuple("–" if pick.get(name) is None else _shown(pick[name]) for name in columns) for pick in picks)
+    row = f"<tr>{'<td>{}</td>' * len(columns)}</tr>"
+    return _table("Picks", [name.replace("_", " ") for name in columns], format_html_join("", row, cells))
+
+
+def _table(label: str, head: Iterable[str], rows: SafeString) -> SafeString:
     return format_html(
-        "<div class='figures' tabindex='0' role='region' aria-label='Figures and their sources'><table><thead><tr>{}"
-        "</tr></thead><tbody>{}</tbody></table></div>",
-        head,
-        format_html_join("", _ROW, cells),
+        "<div class='figures' tabindex='0' role='region' aria-label='{}'><table><thead><tr>{}</tr></thead>"
+        "<tbody>{}</tbody></table></div>",
+        label,
+        format_html_join("", "<th scope='col'>{}</th>", ((name,) for name in head)),
+        rows,
     )
 
 

@@ -32,6 +32,8 @@ TokenProxy.add_to_class("__str__", lambda token: f"token of {token.user}")
 class ThemedGroupAdmin(GroupAdmin, ModelAdmin):
     """Groups of people."""
 
+    filter_horizontal = ()
+
 
 @admin.register(Schedule)
 class ThemedScheduleAdmin(OperatedAdmin, ScheduleAdmin):
