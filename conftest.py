@@ -60,7 +60,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "tradingsite.settings"
     django.setup()
     hypothesis.settings.register_profile("tests", deadline=None, max_examples=50)
-    hypothesis.settings.register_profile("long", deadline=None, max_examples=4000)
+    hypothesis.settings.register_profile("long", deadline=None, max_examples=1000)
     hypothesis.settings.load_profile("tests")
 
 

@@ -179,11 +179,12 @@ class Round:
     def _ask_again(self) -> None:
         """What failed for want of room is asked for again once there is some, as a person does."""
         self._look_again_at = time.monotonic() + _LOOK_AGAIN_SECONDS
-        failed = list(PipelineRun.objects.filter(status=PipelineRun.Status.FAILED))
-        for run in failed:
+        for run in list(PipelineRun.objects.filter(status=PipelineRun.Status.FAILED)):
             tasks.deliver(runs.retry_failed(run.id, "drill")[0])
+        # Also of what was asked for while the last worker was about to leave.
+        is_unfinished = PipelineRun.objects.filter(status__in=PipelineRun.ACTIVE).exists()
         market.forget_connection()
-        if failed and not self._workers:
+        if is_unfinished and not self._workers:
             self.struck_at, self.ended_at = self.struck_at or time.monotonic(), 0.0
             self._start()
 
