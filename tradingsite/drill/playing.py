@@ -106,6 +106,8 @@ class Drill:
         fault = drawn(rng, self._usual[template], self._kind)
         if template in market.EVENING and (fault.copies > 1 or fault.triggers):
             template = _WHOLE  # what strikes the jobs' starts is played with all of them
+        elif template in market.EVENING and fault.file_limit:
+            template = "csv_export"  # no other job writes files
         return self.play(number, fault, template)
 
     def _template(self, rng: random.Random, number: int) -> str:
