@@ -91,6 +91,8 @@ class Command(BaseCommand):
     def _play(self, folder: Path, options: dict[str, Any]) -> None:
         from tradingsite.drill.playing import Drill
 
+        # A shell starts what runs in its background deaf to this signal, with which the drill is asked to stop.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         drill = Drill(folder, options["symbols"], options["seed"], options["training_every"], options["kind"])
         begun = time.monotonic()
         self.stderr.write(f"making a market of {options['symbols']} symbols and the evening to compare with …")
