@@ -28,7 +28,7 @@ from tests.end_to_end import evenings
 from tests.end_to_end.evenings import BASE, SESSIONS, assert_same
 from tests.stocks.fundamentals_folder import income, write_income
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.long, pytest.mark.django_db]
 Tables = dict[str, pd.DataFrame]
 
 

@@ -24,7 +24,7 @@ SESSIONS = simulated_sessions(EPOCH, date(2023, 12, 31))
 WANTED = {"correction", "late", "frozen"}
 
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.long, pytest.mark.django_db]
 
 
 class Outcome(NamedTuple):

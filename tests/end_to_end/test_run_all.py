@@ -57,6 +57,7 @@ def refusal(command: str, *arguments: str) -> str:
     return str(refused.value)
 
 
+@pytest.mark.long
 def test_from_an_empty_database_to_picks_and_files(folder: Path, tmp_path: Path) -> None:
     told = said("run_all", f"--date={LAST}")
     assert [job["job"] for job in told["jobs"]] == JOBS
