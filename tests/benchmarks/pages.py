@@ -23,7 +23,7 @@ def figures(place: Place, market: Market, rounds: int) -> list[Figure]:
     symbol = publish_largest(session)
     # As autovacuum leaves them some minutes after a load.
     execute("VACUUM ANALYZE")
-    client = Client()
+    client = Client(SERVER_NAME="localhost")
     client.force_login(get_user_model().objects.create_superuser("bench"))
     pages = addresses(symbol, session, PipelineRun.objects.latest("pk"))
     return [_page(place, client, name, address, rounds) for name, address in pages.items()]
