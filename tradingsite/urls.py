@@ -8,6 +8,7 @@ from django.urls import include, path
 from django.utils.functional import lazy
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from rest_framework.authentication import SessionAuthentication
 
 from stocks.api import MayRead, SuggestedStocksView
 from tradingsite.metrics import metrics
@@ -34,7 +35,10 @@ urlpatterns = [
     path("api/schema/", SpectacularAPIView.as_view(**_READERS), name="api-schema"),
     path(
         "api/docs/",
-        SpectacularSwaggerView.as_view(url_name="api-schema", **_READERS),
+        # A page for people: a wrong token would be refused a second time while the refusal is being drawn.
+        SpectacularSwaggerView.as_view(
+            url_name="api-schema", **_READERS | {"authentication_classes": [SessionAuthentication]}
+        ),
         name="api-docs",
     ),
 ]

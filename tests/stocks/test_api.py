@@ -202,6 +202,16 @@ def test_in_production_reading_needs_a_login_or_a_token(client, settings):
     assert client.get("/api/schema/").status_code == 200
 
 
+@pytest.mark.parametrize("query", ["", "?format=nosuch"])
+@pytest.mark.parametrize("address", [URL, "/api/schema/", "/api/docs/", "/"])
+@pytest.mark.parametrize("production", [False, True])
+def test_a_senseless_token_breaks_no_page(client, settings, address, query, production):
+    settings.READING_NEEDS_LOGIN = production
+    for told in ("Token a b", "Token \x00", "Basic !", "Token"):
+        answer = client.get(address + query, headers={"authorization": told, "accept": "text/html"})
+        assert answer.status_code < 500, told
+
+
 @pytest.mark.parametrize("address", ["/api/schema/", "/api/docs/"])
 def test_in_production_the_description_needs_it_too(client, settings, address):
     settings.READING_NEEDS_LOGIN = True
