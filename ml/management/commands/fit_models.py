@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from market_data.job_command import checked_session
+from market_data.job_command import checked_session, parsed_date
 from market_data.tables import ready_tables
 from ml import artifacts, datasets
 from ml.estimators import UnknownEstimator, estimator
@@ -44,7 +44,9 @@ class Command(BaseCommand):
         if options["lookback"] < 1:
             raise CommandError(f"--lookback {options['lookback']} is no number of days to learn from; write 1 or more.")
         ready_tables(self.stderr)
-        session, begun = checked_session(options["date"]), time.monotonic()
+        # The run that wants the models has had its session checked.
+        session = (parsed_date if options["with_parent"] else checked_session)(options["date"])
+        begun = time.monotonic()
         try:
             chosen = estimator(options["estimator"])
             self._say(5)
