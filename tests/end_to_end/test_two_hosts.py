@@ -42,7 +42,7 @@ from market_data import runs, saga_engine
 for job in ("pipeline", "fill_data", "business_logic"):
     saga_engine.advance(runs.create_run(job, date.fromisoformat({session!r}), triggered_by="test").id, wait=True)
 """
-_EVENING_JOBS = tuple(job.name for job in JOBS if job.name not in ("symbol_master", "quotes", "cleanup"))
+_EVENING_JOBS = tuple(job.name for job in JOBS if job.name not in ("symbol_master", "quotes", "cleanup", "backup"))
 _TABLES = {
     "historical_data": "symbol, date, open, high, low, close, adj_close, volume",
     "technical_indicators": "symbol, date, rsi_14, macd, sma_20, sma_50, ema_26, atr_14, bollinger_upper",
