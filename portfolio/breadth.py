@@ -83,10 +83,11 @@ def sectors(frame: pd.DataFrame, columns: Sequence[str]) -> list[Sector]:
     list of Sector
         The largest market cap first, those without one last.
     """
-    groups = frame.groupby(frame["sector"].fillna(NO_SECTOR), sort=True)
+    sector = frame["sector"].fillna(NO_SECTOR)
+    groups = frame.groupby(sector, sort=True)
     shares = groups.size()
     sums = groups[["market_cap", "turnover_lakh"]].sum(min_count=1)
-    grouped = [_moves_by(frame[column], frame["sector"].fillna(NO_SECTOR)) for column in columns]
+    grouped = [_moves_by(frame[column], sector) for column in columns]
     found = [
         Sector(
             name=str(name),
@@ -97,7 +98,7 @@ def sectors(frame: pd.DataFrame, columns: Sequence[str]) -> list[Sector]:
         )
         for name in shares.index
     ]
-    return sorted(found, key=lambda sector: -(sector.market_cap_crores or 0.0))
+    return sorted(found, key=lambda one: -(one.market_cap_crores or 0.0))
 
 
 def _moves_by(returns_pct: pd.Series, sector: pd.Series) -> dict[str, Moves]:

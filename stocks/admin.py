@@ -105,15 +105,14 @@ class DatedAdmin(ReadOnlyAdmin):
     """A table of one row a symbol and session, of any size: found by its two indexes, never by scanning texts."""
 
     ordering: tuple[str, ...] = ("-date", "symbol_id")
+    """Day, symbol, and what tells the rows of one day and symbol apart."""
+
     search_fields = ("symbol",)
     search_help_text = "A symbol, a date such as 2026-04-30, or both"
     list_select_related = False
     date_hierarchy = "date"
     sortable_by: tuple[str, ...] = ("ticker", "symbol", "date")
-    day_column = "date"
     symbol_column = "symbol_id"
-    last_keys: tuple[str, ...] = ()
-    """What tells rows of one day and symbol apart."""
 
     def get_changelist(self, request: HttpRequest, **_: Any) -> type[KeyedChangeList]:
         """Return the list that sorts by the keys alone."""
@@ -134,7 +133,7 @@ class DatedAdmin(ReadOnlyAdmin):
         """Look each word up as a date or as a symbol."""
         for word in search_term.split():
             try:
-                queryset = queryset.filter(**{self.day_column: date.fromisoformat(word)})
+                queryset = queryset.filter(**{self.date_hierarchy: date.fromisoformat(word)})
             except ValueError:
                 queryset = queryset.filter(**{self.symbol_column: word.upper()})
         return queryset, False
@@ -223,9 +222,8 @@ class FinancialStatementAdmin(DatedAdmin):
     """Reported figures, each usable from its day of publication on."""
 
     import_kind = "financial_statements"
-    day_column = date_hierarchy = "period_end"
+    date_hierarchy = "period_end"
     symbol_column = "symbol"
-    last_keys = ("kind",)
     ordering = ("-period_end", "symbol", "kind")
     sortable_by = ("symbol", "period_end")
     list_display = (
@@ -247,7 +245,7 @@ class FundamentalSnapshotAdmin(DatedAdmin):
     """Evenings of a public screener."""
 
     import_kind = "fundamentals"
-    day_column = date_hierarchy = "snapshot"
+    date_hierarchy = "snapshot"
     symbol_column = "symbol"
     ordering = ("-snapshot", "symbol")
     sortable_by = ("symbol", "snapshot")

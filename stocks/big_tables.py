@@ -77,8 +77,8 @@ class KeyedChangeList(ChangeList):  # type: ignore[misc]  # the theme has no typ
         symbol = self.model_admin.symbol_column
         chosen: dict[str, str] = {}
         for name in super().get_ordering(request, queryset):
-            if name.lstrip("-") in (self.model_admin.day_column, symbol):
+            if name.lstrip("-") in (self.model_admin.date_hierarchy, symbol):
                 chosen.setdefault(name.lstrip("-"), name)
         direction = "-" if next(iter(chosen.values()), "").startswith("-") else ""
         chosen.setdefault(symbol, direction + symbol)
-        return [*chosen.values(), *self.model_admin.last_keys]
+        return [*chosen.values(), *self.model_admin.ordering[2:]]

@@ -3,8 +3,10 @@
 from datetime import date
 
 from django.contrib import admin
+from django.core.cache import cache
 from django.db import connection
 from django.db.models import F
+from django.test import Client
 from django.urls import reverse
 
 from market_data.models import PipelineRun
@@ -77,6 +79,20 @@ def publish_largest(session: date) -> str:
     for strategy in STRATEGIES:
         publish(strategy, [pick(symbol) for symbol in symbols], session=session)
     return symbols[0]
+
+
+def asked(client: Client, name: str, address: str) -> None:
+    """Ask for a page and read it to its end, without anything kept.
+
+    Raises
+    ------
+    AssertionError
+        It was not answered; a system without clusters says that it is not ready.
+    """
+    cache.clear()
+    answer = client.get(address)
+    b"".join(answer) if answer.streaming else answer.content
+    assert answer.status_code in ((200, 503) if name == "readiness" else (200,)), f"{address}: {answer.status_code}"
 
 
 def big_tables() -> dict[str, int]:

@@ -34,7 +34,9 @@ class Command(BaseCommand):
             "--lookback", type=int, default=settings.TRAINING_LOOKBACK_DAYS, help="calendar days learnt from"
         )
         parser.add_argument(
-            "--with-parent", action="store_true", help="end when standard input does: whoever wanted the models is gone"
+            "--with-parent",
+            action="store_true",
+            help="for a run, which has checked the session: end when standard input does, it is gone then",
         )
 
     def handle(self, *_: object, **options: Any) -> None:
