@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connections
@@ -82,6 +83,16 @@ class Watched:
         """Return by how many pixels the page is wider than its window."""
         width: int = self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         return width
+
+    def serious_faults(self) -> list[str]:
+        """What axe-core holds against the page with everything on it opened, from serious on."""
+        self.page.evaluate("document.querySelectorAll('.console details').forEach(one => one.open = true)")
+        return [
+            f"{self.page.url} {fault['id']}: {node['html'][:200]} {node['failureSummary']}"
+            for fault in Axe().run(self.page).response["violations"]
+            if fault["impact"] in ("serious", "critical")
+            for node in fault["nodes"]
+        ]
 
     def spilled(self) -> list[str]:
         """Return the rows that stick out of their panel."""

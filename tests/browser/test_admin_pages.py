@@ -4,7 +4,7 @@ import pytest
 from django.contrib import admin
 from django.urls import NoReverseMatch, reverse
 
-from tests.browser.test_console import log_in, serious_faults
+from tests.browser.test_console import log_in
 from tests.tables import fill_every_table
 
 pytestmark = pytest.mark.long
@@ -35,6 +35,6 @@ def test_no_page_of_the_admin_shuts_anybody_out(opened):
             watched.faults.clear()
             continue
         seen += 1
-        faults += [f"{address} answers {answer.status}"] if answer.status != 200 else serious_faults(watched.page)
+        faults += [f"{address} answers {answer.status}"] if answer.status != 200 else watched.serious_faults()
     assert faults == []
     assert seen > 80

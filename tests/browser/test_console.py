@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth import get_user_model
 from django.db import connection
 from django.utils import timezone
@@ -251,19 +250,9 @@ def test_the_home_page_is_readable_everywhere(opened, calendar, transactional_db
     watched.picture(f"console-home-{width}-{scheme}", full=True)
     assert watched.overflow() <= 0
     run = make_run("cleanup_1", job="cleanup", status="failed", step_status="errored", names=("CLEANUP",), done=0)
-    found = serious_faults(page)
+    found = watched.serious_faults()
     for path in (address_of(run.id), f"/admin/operations/run/{run.id}/roll-back/", "/admin/operations/runbook/"):
-        found += serious_faults(watched.open(path))
+        watched.open(path)
+        found += watched.serious_faults()
         found += [f"{path} is too wide"] if watched.overflow() > 0 else []
     assert found == []
-
-
-def serious_faults(page: Page) -> list[str]:
-    """What axe-core holds against a page with everything on it opened, from serious on."""
-    page.evaluate("document.querySelectorAll('.console details').forEach(one => one.open = true)")
-    return [
-        f"{page.url} {fault['id']}: {node['html'][:200]} {node['failureSummary']}"
-        for fault in Axe().run(page).response["violations"]
-        if fault["impact"] in ("serious", "critical")
-        for node in fault["nodes"]
-    ]

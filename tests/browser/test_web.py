@@ -5,7 +5,6 @@ import random
 import re
 from datetime import date
 
-from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth import get_user_model
 from playwright.sync_api import Page, expect
 
@@ -279,17 +278,7 @@ def _faults_of(watched: Watched, name: str) -> list[str]:
     if name == "stock":
         ready(page)
     wide = ["wider than the window"] if watched.overflow() > 0 else []
-    return [*_serious_faults(page), *wide, *(f"sticks out of its panel: {row}" for row in watched.spilled())]
-
-
-def _serious_faults(page: Page) -> list[str]:
-    """What axe-core holds against a page, from serious on."""
-    return [
-        f"{fault['id']}: {node['html'][:200]} {node['failureSummary']}"
-        for fault in Axe().run(page).response["violations"]
-        if fault["impact"] in ("serious", "critical")
-        for node in fault["nodes"]
-    ]
+    return [*watched.serious_faults(), *wide, *(f"sticks out of its panel: {row}" for row in watched.spilled())]
 
 
 def test_an_empty_database_says_what_to_do_on_every_page(opened):
