@@ -28,7 +28,8 @@ def test_no_page_of_the_admin_shuts_anybody_out(opened):
     fill_every_table()
     watched = opened()
     log_in(watched.page, watched.host + "/admin/")
-    faults, seen = [], 0
+    faults: list[str] = []
+    seen = 0
     for address in addresses():
         answer = watched.page.goto(watched.host + address)
         if answer.status == 403:  # rows that only a writer makes
