@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from market_data import adjustments, ingest, queries, trading_calendar
-from market_data.bars import checked_bars
+from market_data import ingest, queries, trading_calendar
 from market_data.ingest import ReadSession
 from market_data.models import PipelineRun, SourceFile
+from market_data.prices import adjustments
+from market_data.prices.bars import checked_bars
 from market_data.providers import (
     NotOffered,
     Provider,

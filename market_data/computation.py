@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from market_data import adjustments, collection, factors, ingest, queries
-from market_data.corporate_actions import empty_events
+from market_data import collection, factors, ingest, queries
 from market_data.factors import Factors, loaded_sessions
-from market_data.indicators import WARM_UP_ROWS, indicators, indicators_on
+from market_data.prices import adjustments
+from market_data.prices.events import empty_events
+from market_data.prices.indicators import WARM_UP_ROWS, indicators, indicators_on
 from market_data.saga import StepContext
 from stocks import universe
 

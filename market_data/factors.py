@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from market_data import adjustments, collection, ingest, queries
-from market_data.corporate_actions import FACTOR_KINDS, typed_events
-from market_data.price_jumps import (
+from market_data import collection, ingest, queries
+from market_data.prices import adjustments
+from market_data.prices.events import FACTOR_KINDS, typed_events
+from market_data.prices.jumps import (
     HISTORY_ROWS,
     JUMP_CHECK,
     JUMP_COLUMNS,
@@ -21,9 +22,9 @@ from market_data.price_jumps import (
     inferred_events,
     unexplained_jumps,
 )
+from market_data.prices.share_counts import SETTLED_BY_COUNTS, settled_jumps
 from market_data.quality.check import SYMBOLS_A_CHECK
 from market_data.saga import StepContext
-from market_data.share_counts import SETTLED_BY_COUNTS, settled_jumps
 from stocks import share_counts
 
 _SESSIONS_AT_ONCE, _SYMBOLS_AT_ONCE = 250, 500

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import pandas as pd
 from django.conf import settings
 
-from market_data import adjustments, factors, ingest, quality, queries, trading_calendar, volatility
-from market_data.indicators import WARM_UP_ROWS, indicators_on
+from market_data import factors, ingest, quality, queries, trading_calendar
+from market_data.prices import adjustments, volatility
+from market_data.prices.indicators import WARM_UP_ROWS, indicators_on
 from market_data.saga import StepContext, StepFailed
 from stocks import latest_facts, universe
 from stocks.metrics import session_metrics

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from django.db.models import Max
 
-from market_data import adjustments
-from market_data.corporate_actions import typed_events
 from market_data.models import DailyBar, SourceFile
+from market_data.prices import adjustments
+from market_data.prices.events import typed_events
 from stocks.bulk import read_frame
 from stocks.symbols import followed
 

@@ -7,11 +7,11 @@ from typing import Final
 
 import pandas as pd
 
-from market_data.bars import MAX_PRICE, MAX_QUANTITY, MAX_TURNOVER_LAKH, SERIES_ORDER
 from market_data.imports import cells, records
 from market_data.imports.cells import Column
 from market_data.imports.judging import RowError
 from market_data.models import MarketDay
+from market_data.prices.bars import MAX_PRICE, MAX_QUANTITY, MAX_TURNOVER_LAKH, SERIES_ORDER
 from stocks.bulk import Written
 from stocks.fundamentals_files import MAX_FIGURE, MAX_NAME
 from stocks.ratios import LIMITS

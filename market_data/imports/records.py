@@ -10,10 +10,11 @@ from typing import Any, Final
 import pandas as pd
 from django.utils import timezone
 
-from market_data import adjustments, ingest, queries, trading_calendar
-from market_data.bars import BAR_COLUMNS, as_bar_frame, checked_bars
+from market_data import ingest, queries, trading_calendar
 from market_data.imports.judging import RowError, shown
 from market_data.models import MarketDay, SourceFile
+from market_data.prices import adjustments
+from market_data.prices.bars import BAR_COLUMNS, as_bar_frame, checked_bars
 from stocks import statements, universe
 from stocks.bulk import Written, read_frame
 from stocks.file_contents import LINE

@@ -11,12 +11,13 @@ from typing import Any, Final, NamedTuple
 import pandas as pd
 from django.db import DatabaseError, transaction
 
-from market_data import adjustments, ingest, queries
+from market_data import ingest, queries
 from market_data.imports.judging import Judged, RowError, doubled, judged, shown, without
 from market_data.imports.kinds import KINDS, Kind
 from market_data.imports.records import first_days
-from market_data.indicators import WARM_UP_ROWS, indicators
 from market_data.models import ImportedFile, PipelineRun
+from market_data.prices import adjustments
+from market_data.prices.indicators import WARM_UP_ROWS, indicators
 from market_data.reconnecting import DATABASE_LOST
 from market_data.saga import StepContext, StepFailed, saga_of
 from market_data.trading_calendar import CalendarError

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from market_data.corporate_actions import official_events
+from market_data.prices.events import official_events
 from market_data.providers import (
     CHANGE_COLUMNS,
     DAY_COLUMNS,

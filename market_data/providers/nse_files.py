@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from market_data.bars import (
+from market_data.prices.bars import (
     BAR_COLUMNS,
     MAX_QUANTITY,
     PRICE_COLUMNS,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from market_data.bars import SERIES_ORDER
+from market_data.prices.bars import SERIES_ORDER
 from market_data.providers import CHANGE_COLUMNS, FACT_COLUMNS, MEMBER_COLUMNS, SourceFinding, SourceUnreadable
 from stocks import file_contents
 from stocks.file_contents import ISIN, SYMBOL, FileUnreadable, LeftOut, file_bytes, plausible_dates, text_of

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from market_data.bars import SERIES_ORDER
+from market_data.prices.bars import SERIES_ORDER
 from market_data.providers import SourceUnreadable
 from market_data.providers.nse_files import TRADED_SCHEMA, Layout, content_of, traded_prices
 from market_data.providers.security_kinds import TICK_COUNTS, tick_counts

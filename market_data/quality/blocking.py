@@ -6,7 +6,7 @@ import pandas as pd
 
 from market_data import queries, trading_calendar
 from market_data.models import Finding
-from market_data.price_jumps import JUMP_CHECK
+from market_data.prices.jumps import JUMP_CHECK
 from market_data.quality.registry import JUMP_SESSIONS, holds
 from stocks.bulk import read_frame
 

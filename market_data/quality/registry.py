@@ -1,6 +1,6 @@
 """All checks of a session, in the order in which they run, and the one whose finding the adjustment writes."""
 
-from market_data.price_jumps import JUMP_CHECK
+from market_data.prices.jumps import JUMP_CHECK
 from market_data.quality import days, facts, figures, prices
 from market_data.quality.check import HOLDS_SESSIONS, Check
 

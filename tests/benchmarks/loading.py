@@ -8,10 +8,10 @@ import pandas as pd
 from django.db import transaction
 
 from market_data import ingest
-from market_data.bars import checked_bars
 from market_data.collection import SESSIONS_A_CHUNK
 from market_data.ingest import ReadSession
 from market_data.models import SourceFile
+from market_data.prices.bars import checked_bars
 from market_data.providers import Provider
 from stocks import universe
 from tests.benchmarks.bare_copy import Rows, copy_in, copy_out, execute

@@ -2,8 +2,8 @@
 
 from django.db import connection
 
-from market_data.indicators import INDICATOR_COLUMNS
 from market_data.models import SourceFile
+from market_data.prices.indicators import INDICATOR_COLUMNS
 from tests.benchmarks.bare_copy import copy_out, execute, scalar
 from tests.benchmarks.market import Market
 from tests.benchmarks.measuring import Figure

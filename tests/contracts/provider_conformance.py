@@ -6,8 +6,8 @@ from datetime import date, timedelta
 import pandas as pd
 import pytest
 
-from market_data.bars import BAR_DTYPES, REJECT_COLUMNS, SERIES_ORDER, checked_bars
-from market_data.corporate_actions import EVENT_COLUMNS
+from market_data.prices.bars import BAR_DTYPES, REJECT_COLUMNS, SERIES_ORDER, checked_bars
+from market_data.prices.events import EVENT_COLUMNS
 from market_data.providers import (
     CHANGE_COLUMNS,
     DAY_COLUMNS,

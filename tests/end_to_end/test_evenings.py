@@ -14,9 +14,9 @@ import pytest
 from django.db import connection, transaction
 
 from market_data import queries
-from market_data.indicators import indicators
 from market_data.metrics import session_frame
 from market_data.models import CorporateAction, DailyBar, PipelineRun, TableTotal, TechnicalIndicator
+from market_data.prices.indicators import indicators
 from market_data.providers.simulator import Incident, Simulator
 from market_data.runs import planned_roll_back, retry_failed, roll_back
 from market_data.saga import SagaError

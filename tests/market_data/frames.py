@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from market_data.corporate_actions import official_events
+from market_data.prices.events import official_events
 
 
 def records(frame: pd.DataFrame) -> list[dict[Hashable, Any]]:

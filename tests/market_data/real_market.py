@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from market_data.adjustments import adjusted, checked_events
-from market_data.corporate_actions import official_events
-from market_data.price_jumps import far_openings, inferred_events
+from market_data.prices.adjustments import adjusted, checked_events
+from market_data.prices.events import official_events
+from market_data.prices.jumps import far_openings, inferred_events
 from stocks.renames import renames
 
 COVERED_UNTIL = pd.Timestamp("2025-07-18")

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from market_data import ingest
-from market_data.corporate_actions import official_events, typed_events
 from market_data.models import CorporateAction
+from market_data.prices.events import official_events, typed_events
 
 pytestmark = pytest.mark.django_db
 LIST = pd.DataFrame(

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from market_data.adjustments import adjusted
-from market_data.bars import checked_bars
-from market_data.corporate_actions import blocked_events
+from market_data.prices.adjustments import adjusted
+from market_data.prices.bars import checked_bars
+from market_data.prices.events import blocked_events
 from market_data.providers.nse_archive import NseArchive
 from ml import evaluation
 from ml.estimators import estimator

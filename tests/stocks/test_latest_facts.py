@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from market_data.corporate_actions import empty_events
+from market_data.prices.events import empty_events
 from stocks import bulk, latest_facts, statements, universe
 from stocks.fundamentals import ALL_COLUMNS, dated_fundamentals
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from market_data import volatility
-from market_data.adjustments import adjusted, effective_events
-from market_data.indicators import indicators_on
+from market_data.prices import volatility
+from market_data.prices.adjustments import adjusted, effective_events
+from market_data.prices.indicators import indicators_on
 from stocks.fundamentals import PANEL_COLUMNS, dated_fundamentals
 from stocks.fundamentals_files import read_snapshots, read_statements
 from stocks.metrics import session_metrics

@@ -13,7 +13,7 @@ from statistics import median
 
 import pandas as pd
 
-from market_data.bars import checked_bars
+from market_data.prices.bars import checked_bars
 from market_data.providers import SourceUnreadable, nse_lists
 from market_data.providers.nse_download.addresses import REPORT_MEMBERS
 from market_data.providers.nse_files import Layout, content_of, parsed_bars

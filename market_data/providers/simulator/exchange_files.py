@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from market_data.bars import SERIES_ORDER
+from market_data.prices.bars import SERIES_ORDER
 from market_data.providers.nse_files import UDIFF
 from market_data.providers.nse_lists import ACTIONS, CHANGES, EQUITIES
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from market_data.bars import BAR_COLUMNS, as_bar_frame, empty_rejects
-from market_data.corporate_actions import official_events
+from market_data.prices.bars import BAR_COLUMNS, as_bar_frame, empty_rejects
+from market_data.prices.events import official_events
 from market_data.providers import (
     CHANGE_COLUMNS,
     DAY_COLUMNS,

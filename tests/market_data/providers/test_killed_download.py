@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from market_data.bars import checked_bars
+from market_data.prices.bars import checked_bars
 from market_data.providers import SourceUnreadable, nse_lists
 from market_data.providers.nse_archive import NseArchive
 from market_data.providers.nse_download import ArchiveDownload, Hosts, Politeness

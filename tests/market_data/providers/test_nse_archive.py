@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from market_data.bars import checked_bars
+from market_data.prices.bars import checked_bars
 from market_data.providers import ProviderError, SessionNotAvailable, SourceUnreadable
 from market_data.providers.nse_archive import NseArchive
 from market_data.providers.simulator import Incident, Simulator, write_archive

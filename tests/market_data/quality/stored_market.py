@@ -9,8 +9,8 @@ import pandas as pd
 from django.db import connection
 
 from market_data import ingest, quality, queries
-from market_data.indicators import indicators, indicators_on
 from market_data.models import CorporateAction, MarketDay, SourceFile
+from market_data.prices.indicators import indicators, indicators_on
 from stocks import bulk
 from stocks.models import Stock
 from tests.ml.markets import market

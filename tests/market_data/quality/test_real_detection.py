@@ -16,8 +16,8 @@ import pandas as pd
 import pytest
 from django.test import override_settings
 
-from market_data.bars import checked_bars
-from market_data.price_jumps import unexplained_jumps
+from market_data.prices.bars import checked_bars
+from market_data.prices.jumps import unexplained_jumps
 from market_data.providers import provider
 from market_data.quality import days, prices
 from market_data.quality.check import Blocks

@@ -5,7 +5,7 @@ from datetime import date
 import pandas as pd
 import pytest
 
-from market_data.bars import checked_bars
+from market_data.prices.bars import checked_bars
 from market_data.providers import SessionNotAvailable
 from market_data.providers.simulator import EPOCH, EVERY, Incident, Kind, Simulator, chosen_kinds, simulated_sessions
 from tests.market_data.providers.simulator.markets import DAY, NEXT, bar_of, quiet

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pandas as pd
 import pytest
 
-from market_data.bars import checked_bars
+from market_data.prices.bars import checked_bars
 from market_data.providers.simulator import EPOCH, Incident, Simulator, simulated_sessions
 from market_data.providers.simulator.incidents import factor_of, placed, purpose_of
 from tests.market_data.providers.simulator.markets import DAY, NEXT, bar_of, quiet

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from market_data.bars import checked_bars
+from market_data.prices.bars import checked_bars
 from market_data.providers import SessionNotAvailable
 from market_data.providers.simulator import EPOCH, Simulator, simulated_sessions
 from tests.contracts.provider_conformance import ProviderConformance

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market_data.bars import (
+from market_data.prices.bars import (
     BAR_COLUMNS,
     BAR_DTYPES,
     MAX_PRICE,

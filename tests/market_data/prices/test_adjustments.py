@@ -1,4 +1,4 @@
-"""Twin of market_data/adjustments.py."""
+"""Twin of market_data/prices/adjustments.py."""
 
 import numpy as np
 import pandas as pd
@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market_data.adjustments import adj_close, adjusted, checked_events, effective_events, reconciled_events
-from market_data.corporate_actions import FACTOR_KINDS, blocked_events, empty_events
+from market_data.prices.adjustments import adj_close, adjusted, checked_events, effective_events, reconciled_events
+from market_data.prices.events import FACTOR_KINDS, blocked_events, empty_events
 from tests.market_data import real_market
 from tests.market_data.frames import bars_of, events_of, records
 

@@ -1,4 +1,4 @@
-"""Twin of market_data/share_counts.py."""
+"""Twin of market_data/prices/share_counts.py."""
 
 import numpy as np
 import pandas as pd
@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market_data.adjustments import effective_events
-from market_data.share_counts import settled_jumps
+from market_data.prices.adjustments import effective_events
+from market_data.prices.share_counts import settled_jumps
 
 END = pd.Timestamp("2026-04-30")
 

@@ -1,4 +1,4 @@
-"""Twin of market_data/corporate_actions.py."""
+"""Twin of market_data/prices/events.py."""
 
 import math
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market_data.corporate_actions import (
+from market_data.prices.events import (
     EVENT_COLUMNS,
     FACTOR_KINDS,
     KINDS,

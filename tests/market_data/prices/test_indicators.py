@@ -1,4 +1,4 @@
-"""Twin of market_data/indicators.py."""
+"""Twin of market_data/prices/indicators.py."""
 
 import numpy as np
 import pandas as pd
@@ -7,9 +7,9 @@ import talib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market_data.adjustments import adjusted
-from market_data.corporate_actions import empty_events
-from market_data.indicators import INDICATOR_COLUMNS, REGISTRY, WARM_UP_ROWS, indicators, indicators_on
+from market_data.prices.adjustments import adjusted
+from market_data.prices.events import empty_events
+from market_data.prices.indicators import INDICATOR_COLUMNS, REGISTRY, WARM_UP_ROWS, indicators, indicators_on
 from tests.market_data import real_market
 from tests.market_data.frames import bars_of, events_of
 

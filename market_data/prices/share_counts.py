@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from market_data.corporate_actions import EVENT_COLUMNS, empty_events, typed_events
-from market_data.price_jumps import DEEP_FACTORS, SHALLOW_FACTORS, likelier_kind
+from market_data.prices.events import EVENT_COLUMNS, empty_events, typed_events
+from market_data.prices.jumps import DEEP_FACTORS, SHALLOW_FACTORS, likelier_kind
 
 # Two counts may lie a year apart, with small issues between them and rounding in statements. Ratios that lie close to
 # each other, and that a large issue of new shares could feign, must be met closely.

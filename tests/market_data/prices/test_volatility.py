@@ -1,4 +1,4 @@
-"""Twin of market_data/volatility.py."""
+"""Twin of market_data/prices/volatility.py."""
 
 import numpy as np
 import pandas as pd
@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market_data.adjustments import adjusted
-from market_data.corporate_actions import empty_events
-from market_data.volatility import METRIC_COLUMNS, MIN_RETURNS, daily_returns, metrics
+from market_data.prices.adjustments import adjusted
+from market_data.prices.events import empty_events
+from market_data.prices.volatility import METRIC_COLUMNS, MIN_RETURNS, daily_returns, metrics
 from tests.market_data import real_market
 from tests.market_data.frames import bars_of, events_of, number
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from market_data.corporate_actions import EVENT_COLUMNS, FACTOR_KINDS, typed_events
+from market_data.prices.events import EVENT_COLUMNS, FACTOR_KINDS, typed_events
 
 # An official event within so many calendar days of an inferred one is taken for the same event (about five sessions).
 SAME_EVENT_DAYS = 7

@@ -1,4 +1,4 @@
-"""Twin of market_data/price_jumps.py."""
+"""Twin of market_data/prices/jumps.py."""
 
 import numpy as np
 import pandas as pd
@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market_data.adjustments import checked_events
-from market_data.corporate_actions import FACTOR_KINDS, empty_events
-from market_data.price_jumps import JUMP_COLUMNS, far_openings, inferred_events, unexplained_jumps
+from market_data.prices.adjustments import checked_events
+from market_data.prices.events import FACTOR_KINDS, empty_events
+from market_data.prices.jumps import JUMP_COLUMNS, far_openings, inferred_events, unexplained_jumps
 from tests.market_data import real_market
 from tests.market_data.frames import bars_of, events_of
 

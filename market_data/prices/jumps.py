@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from market_data.corporate_actions import BLOCKING_KINDS, EVENT_COLUMNS, FACTOR_KINDS, empty_events, typed_events
+from market_data.prices.events import BLOCKING_KINDS, EVENT_COLUMNS, FACTOR_KINDS, empty_events, typed_events
 
 JUMP_CHECK = "price_jump"
 """`check_name` of the findings that keep the jumps."""
