@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from market_data import ingest, queries, trading_calendar
-from market_data.ingest import ReadSession
+from market_data import trading_calendar
 from market_data.models import PipelineRun, SourceFile
 from market_data.prices import adjustments
 from market_data.prices.bars import checked_bars
@@ -26,6 +25,9 @@ from market_data.providers import (
     provider,
 )
 from market_data.saga import NotYet, StepContext, StepFailed
+from market_data.storage import queries
+from market_data.storage import writer as market_writer
+from market_data.storage.writer import ReadSession
 from stocks import statements, universe
 from stocks.renames import renames
 from stocks.symbols import followed
@@ -133,20 +135,20 @@ def record_symbol_master(context: StepContext, master: Master) -> int:
     """Store the provider's lists."""
     run_id = context.run.id
     trading_calendar.record_market_days(master.days, source(context).calendar, run_id)
-    changed = ingest.record_official_events(master.events, run_id)
+    changed = market_writer.record_official_events(master.events, run_id)
     _take_over(context.run)
     if changed.total:
         context.run.options = _joined(context.run.options, _work_for_events(run_id, as_of(context)))
     for day, facts in master.facts.items():
         universe.record_facts(facts, day, run_id)
-    ingest.replace_findings(run_id, context.run.session, PROVIDER_CHECKS, master.findings)
+    market_writer.replace_findings(run_id, context.run.session, PROVIDER_CHECKS, master.findings)
     context.memo["listed"] = master.listed
     return universe.record_symbols(master.listed, run_id, as_of(context)).total
 
 
 def _work_for_events(run_id: str, day: date) -> dict[str, Any]:
     """Return what new and changed events ask for: openings judged from their first ex-date on."""
-    changed = ingest.first_dates_of_events(run_id)
+    changed = market_writer.first_dates_of_events(run_id)
     past = [ex_date for ex_date in changed.values() if ex_date <= day]
     first = min(past).isoformat() if past else None
     return {"events_changed": {symbol: one.isoformat() for symbol, one in changed.items()}, "judge_from": first}
@@ -223,7 +225,7 @@ def _changed(feed: Provider, stored: SourceFile) -> bool:
         return False
     if seen.sha256 != stored.sha256:
         return True
-    ingest.record_same_content(stored.session, seen.name, seen.size, seen.mtime_ns)
+    market_writer.record_same_content(stored.session, seen.name, seen.size, seen.mtime_ns)
     return False
 
 
@@ -333,10 +335,10 @@ def record_bars(context: StepContext, window: WindowOfBars) -> int:
     run = context.run
     bars = pd.concat([one.bars for one in window.read], ignore_index=True)
     universe.record_seen_symbols(bars, run.id)
-    written = ingest.record_bars(window.read, window.adj_close, run.id)
+    written = market_writer.record_bars(window.read, window.adj_close, run.id)
     for found in window.renamed:
         universe.apply_renames(found, run.id)
-        ingest.rename_corporate_actions(found, run.id)
+        market_writer.rename_corporate_actions(found, run.id)
     names = [str(name) for found in window.renamed for name in found["to_symbol"]]
     days = [*window.fresh, *window.changed.values()]
     run.options = _joined(

@@ -10,12 +10,14 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from market_data import collection, factors, ingest, queries
+from market_data import collection, factors
 from market_data.factors import Factors, loaded_sessions
 from market_data.prices import adjustments
 from market_data.prices.events import empty_events
 from market_data.prices.indicators import WARM_UP_ROWS, indicators, indicators_on
 from market_data.saga import StepContext
+from market_data.storage import queries
+from market_data.storage import writer as market_writer
 from stocks import universe
 
 EVENING_SESSIONS = 5
@@ -78,7 +80,7 @@ def _evening(session: date) -> pd.DataFrame:
 
 def record_indicators(context: StepContext, frame: pd.DataFrame) -> int:
     """Store a window of indicators."""
-    return ingest.record_indicators(frame, context.run.id).total
+    return market_writer.record_indicators(frame, context.run.id).total
 
 
 def step_of_bars(context: StepContext, label: str) -> collection.WindowOfBars | Factors:

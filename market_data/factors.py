@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from market_data import collection, ingest, queries
+from market_data import collection
 from market_data.prices import adjustments
 from market_data.prices.events import FACTOR_KINDS, typed_events
 from market_data.prices.jumps import (
@@ -25,6 +25,8 @@ from market_data.prices.jumps import (
 from market_data.prices.share_counts import SETTLED_BY_COUNTS, settled_jumps
 from market_data.quality.check import SYMBOLS_A_CHECK
 from market_data.saga import StepContext
+from market_data.storage import queries
+from market_data.storage import writer as market_writer
 from stocks import share_counts
 
 _SESSIONS_AT_ONCE, _SYMBOLS_AT_ONCE = 250, 500
@@ -220,12 +222,12 @@ def _unsettled(jumps: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
 def record_factors(context: StepContext, factors: Factors) -> int:
     """Store changed events, jumps and adjusted closes, and note which symbols' indicators must be computed again."""
     run = context.run
-    ingest.remove_corporate_actions(factors.gone, run.id)
-    ingest.record_corporate_actions(factors.events, run.id)
-    ingest.remove_findings(JUMP_CHECK, factors.judged, run.id)
+    market_writer.remove_corporate_actions(factors.gone, run.id)
+    market_writer.record_corporate_actions(factors.events, run.id)
+    market_writer.remove_findings(JUMP_CHECK, factors.judged, run.id)
     for day in sorted(factors.jumps["date"].unique()):
         rows = factors.jumps.loc[factors.jumps["date"] == day]
-        ingest.record_findings(run.id, pd.Timestamp(day).date(), _jump_findings(rows))
+        market_writer.record_findings(run.id, pd.Timestamp(day).date(), _jump_findings(rows))
     recompute = dict(run.options.get("recompute", {}))
     for symbol, day in factors.late.items():
         recompute[symbol] = min(recompute.get(symbol, "9999-12-31"), day.isoformat())
@@ -234,7 +236,7 @@ def record_factors(context: StepContext, factors: Factors) -> int:
     context.summarise(
         inferred_events={str(name): int(count) for name, count in inferred.items()}, price_jumps=len(factors.jumps)
     )
-    return ingest.record_adj_close(factors.adj_close, run.id)
+    return market_writer.record_adj_close(factors.adj_close, run.id)
 
 
 def _jump_findings(rows: pd.DataFrame) -> list[dict[str, Any]]:

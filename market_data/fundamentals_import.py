@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from market_data import ingest
 from market_data.models import RejectedRow
 from market_data.saga import StepContext, StepFailed
+from market_data.storage import writer as market_writer
 from stocks import bulk, statements
 from stocks.fundamentals_files import FundamentalsUnreadableError
 from stocks.statements import Found, Imported
@@ -51,4 +51,4 @@ def record_rejects(rejects: pd.DataFrame, run_id: str) -> None:
     if now != set(stored.values_list(*_KEY)):
         earlier = "t.run_id LIKE 'import\\_fundamentals\\_%%' AND t.source = ANY(%s)"
         bulk.delete("rejected_rows", earlier, [sources], run_id)
-        ingest.record_rejected(rejects, run_id)
+        market_writer.record_rejected(rejects, run_id)

@@ -7,10 +7,12 @@ from typing import NamedTuple
 import pandas as pd
 from django.conf import settings
 
-from market_data import factors, ingest, quality, queries, trading_calendar
+from market_data import factors, quality, trading_calendar
 from market_data.prices import adjustments, volatility
 from market_data.prices.indicators import WARM_UP_ROWS, indicators_on
 from market_data.saga import StepContext, StepFailed
+from market_data.storage import queries
+from market_data.storage import writer as market_writer
 from stocks import latest_facts, universe
 from stocks.metrics import session_metrics
 
@@ -96,7 +98,7 @@ def compute_missing(context: StepContext, _: str) -> Filled:
 
 def record_missing(context: StepContext, filled: Filled) -> int:
     """Write what was NULL or absent, and count it by column."""
-    indicators = ingest.record_indicators(filled.indicators, context.run.id).inserted
+    indicators = market_writer.record_indicators(filled.indicators, context.run.id).inserted
     by_column = universe.fill_metrics(filled.metrics, context.session, context.run.id)
     universe.refresh_stocks(context.session, context.run.id)
     context.summarise(
@@ -139,9 +141,9 @@ def record_check(context: StepContext, found: Checked) -> int:
     if not context.run.is_replay:
         names = [one.name for one in quality.CHECKS]
         for session, findings in found.sessions:
-            ingest.replace_findings(context.run.id, session, names, findings)
+            market_writer.replace_findings(context.run.id, session, names, findings)
         system = quality.system_check_names()
-        ingest.replace_findings(context.run.id, context.session, system, found.system)
+        market_writer.replace_findings(context.run.id, context.session, system, found.system)
     counts = Counter(finding["severity"] for finding in own)
     day = [finding["message"] for finding in own if finding["blocks"] and not finding["symbol"]]
     symbols = sorted({finding["symbol"] for finding in own if finding["blocks"] and finding["symbol"]})

@@ -10,7 +10,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import F, Max, Min, Q, QuerySet
 from django.utils import timezone
 
-from market_data import holds, ingest
+from market_data import holds
 from market_data.claims import wait_for_commits
 from market_data.models import PipelineRun, PipelineStep, SourceFile, TableTotal
 from market_data.saga import (
@@ -23,6 +23,7 @@ from market_data.saga import (
     condition_holds,
     saga_of,
 )
+from market_data.storage import writer as market_writer
 from stocks import bulk
 
 _BEGIN_LOCK = 5002
@@ -281,7 +282,7 @@ def roll_back(run_id: str, triggered_by: str) -> dict[str, tuple[int, int]]:
         undone = {table: _pair(bulk.roll_back(table, run.id)) for table in saga.tables}
         undone |= {undo.table: (0, undo.restore(run.id)) for undo in saga.undo}
         for counted in TableTotal.objects.filter(table_name__in=saga.tables):
-            ingest.recount(counted.table_name)
+            market_writer.recount(counted.table_name)
         run.status, run.reason = PipelineRun.Status.ROLLED_BACK, f"rolled back by {triggered_by}"
         run.save(update_fields=["status", "reason"])
     logger.info("rolled back", extra={"run": run.id, "by": triggered_by, "tables": undone})

@@ -7,10 +7,11 @@ import pandas as pd
 from django.conf import settings
 from django_q.models import Task
 
-from market_data import collection, exports, ingest, runs
+from market_data import collection, exports, runs
 from market_data.models import ImportedFile, PipelineRun, RunUndo
 from market_data.providers import NotOffered
 from market_data.saga import StepContext, StepFailed, purges
+from market_data.storage import writer as market_writer
 from stocks.models import Stock
 
 EXPORTS_KEPT_DAYS = 30
@@ -48,7 +49,7 @@ def read_quotes(context: StepContext, _: str) -> pd.DataFrame:
 
 def record_quotes(context: StepContext, quotes: pd.DataFrame) -> int:
     """Store quotes, each symbol and moment once."""
-    return ingest.record_quotes(quotes)
+    return market_writer.record_quotes(quotes)
 
 
 def old_things(context: StepContext, _: str) -> date:

@@ -4,9 +4,9 @@ from datetime import date, timedelta
 
 import pandas as pd
 
-from market_data import queries
 from market_data.prices.adjustments import effective_events
 from market_data.prices.events import blocked_events
+from market_data.storage import queries
 from market_data.trading_calendar import sessions_between
 from ml.estimators import Estimator
 from ml.features import WARM_UP_SESSIONS, contract_features, features, tradable

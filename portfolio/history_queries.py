@@ -8,7 +8,7 @@ from typing import Any, Final
 import pandas as pd
 from django.db import connection
 
-from market_data import queries as market
+from market_data.storage import queries as market
 from portfolio.outcomes import HELD_SESSIONS, MARKS, Average, Bar, Bars, Outcome, average, outcomes
 from stocks.bulk import read_frame
 from stocks.models import Publication

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from market_data import queries as market
+from market_data.storage import queries as market
 from portfolio import breadth
 from portfolio.breadth import Moves
 from stocks import queries as stocks

@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector
 
 from market_data import tasks
 from market_data.models import Finding, Heartbeat, PipelineRun, PipelineStep, TableTotal
-from market_data.queries import latest_loaded_session
+from market_data.storage.queries import latest_loaded_session
 from stocks.models import Publication
 from tradingsite import latency
 from tradingsite.schedule import JOBS

@@ -10,11 +10,13 @@ from typing import Any, Final
 import pandas as pd
 from django.utils import timezone
 
-from market_data import ingest, queries, trading_calendar
+from market_data import trading_calendar
 from market_data.imports.judging import RowError, shown
 from market_data.models import MarketDay, SourceFile
 from market_data.prices import adjustments
 from market_data.prices.bars import BAR_COLUMNS, as_bar_frame, checked_bars
+from market_data.storage import queries
+from market_data.storage import writer as market_writer
 from stocks import statements, universe
 from stocks.bulk import Written, read_frame
 from stocks.file_contents import LINE
@@ -125,7 +127,9 @@ def record_bars(rows: pd.DataFrame, name: str, run_id: str) -> Written:
     events = queries.events_frame(as_of, only_factors=True)
     adj_close = adjustments.adj_close(adjustments.adjusted(bars, events, as_of))
     universe.record_seen_symbols(bars, run_id)
-    return ingest.record_imported_bars(bars.assign(adj_close=adj_close.to_numpy(), source=source_of(name)), run_id)
+    return market_writer.record_imported_bars(
+        bars.assign(adj_close=adj_close.to_numpy(), source=source_of(name)), run_id
+    )
 
 
 def _latest_bar_day(bars: pd.DataFrame) -> date:

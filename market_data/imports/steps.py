@@ -11,7 +11,6 @@ from typing import Any, Final, NamedTuple
 import pandas as pd
 from django.db import DatabaseError, transaction
 
-from market_data import ingest, queries
 from market_data.imports.judging import Judged, RowError, doubled, judged, shown, without
 from market_data.imports.kinds import KINDS, Kind
 from market_data.imports.records import first_days
@@ -20,6 +19,8 @@ from market_data.prices import adjustments
 from market_data.prices.indicators import WARM_UP_ROWS, indicators
 from market_data.reconnecting import DATABASE_LOST
 from market_data.saga import StepContext, StepFailed, saga_of
+from market_data.storage import queries
+from market_data.storage import writer as market_writer
 from market_data.trading_calendar import CalendarError
 from stocks.bulk import Written
 from stocks.file_contents import LINE, FileUnreadable
@@ -126,7 +127,7 @@ def compute_indicators(context: StepContext, label: str) -> pd.DataFrame | None:
 
 def record_indicators(context: StepContext, frame: pd.DataFrame | None) -> int:
     """Store them."""
-    return 0 if frame is None else ingest.record_indicators(frame, context.run.id).total
+    return 0 if frame is None else market_writer.record_indicators(frame, context.run.id).total
 
 
 def _judged(context: StepContext) -> Handed:
@@ -211,4 +212,4 @@ def _keep_aside(handed: Handed, run_id: str) -> None:
             "source": handed.name,
         }
     )
-    ingest.record_rejected(rejects, run_id)
+    market_writer.record_rejected(rejects, run_id)

@@ -5,10 +5,10 @@ from datetime import date
 
 import pandas as pd
 
-from market_data import queries
 from market_data.models import MarketDay, SourceFile
 from market_data.prices import adjustments
 from market_data.quality.evidence import LOOKBACK_SESSIONS, Evidence, bars_with_past, factors_on
+from market_data.storage import queries
 from stocks import universe
 from stocks.bulk import read_frame
 

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from market_data import backup_age, queries, trading_calendar
+from market_data import backup_age, trading_calendar
+from market_data.storage import queries
 
 FindSystemTrouble = Callable[[datetime], list[dict[str, Any]]]
 

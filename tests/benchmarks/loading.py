@@ -7,12 +7,12 @@ from functools import partial
 import pandas as pd
 from django.db import transaction
 
-from market_data import ingest
 from market_data.collection import SESSIONS_A_CHUNK
-from market_data.ingest import ReadSession
 from market_data.models import SourceFile
 from market_data.prices.bars import checked_bars
 from market_data.providers import Provider
+from market_data.storage import writer as market_writer
+from market_data.storage.writer import ReadSession
 from stocks import universe
 from tests.benchmarks.bare_copy import Rows, copy_in, copy_out, execute
 from tests.benchmarks.market import Market
@@ -54,7 +54,7 @@ def load(read: Sequence[ReadSession]) -> None:
         chunk = read[start : start + SESSIONS_A_CHUNK]
         adj_close = pd.concat([one.bars["close"] for one in chunk], ignore_index=True)
         with transaction.atomic():
-            ingest.record_bars(chunk, adj_close, RUN)
+            market_writer.record_bars(chunk, adj_close, RUN)
 
 
 def _whole_load(place: Place, read: Sequence[ReadSession], rows: Rows, rounds: int) -> Figure:

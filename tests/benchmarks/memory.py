@@ -1,6 +1,6 @@
 """Peaks of memory of whole commands, against the frame of bars they work on."""
 
-from market_data import queries
+from market_data.storage import queries
 from tests.benchmarks.market import Market
 from tests.benchmarks.measuring import Figure
 from tests.benchmarks.place import Place

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 from django.core.management.base import CommandError
 
-from market_data import ingest
 from market_data.fundamentals_import import record_rejects
 from market_data.management.commands.import_market_days import imported_days
 from market_data.models import SourceFile
@@ -21,6 +20,7 @@ from market_data.prices.events import official_events
 from market_data.providers import SourceUnreadable, nse_lists
 from market_data.providers.nse_files import LAYOUTS, content_of, layout_of, parsed_bars, traded_prices
 from market_data.providers.simulator import Simulator, write_archive
+from market_data.storage import writer as market_writer
 from market_data.trading_calendar import CalendarError, record_imported_days, record_market_days
 from stocks import statements, universe
 from stocks.filters import FiltersInvalid, load_filters
@@ -123,7 +123,7 @@ def _store_bars(read: tuple[pd.DataFrame, pd.DataFrame]) -> None:
     bars, rejects = read
     file = SourceFile(session=DAY, name="fuzz.csv", size=1, mtime_ns=1, sha256="0" * 64)
     universe.record_seen_symbols(bars, RUN)
-    ingest.record_bars([ingest.ReadSession(DAY, file, bars, rejects)], bars["close"], RUN)
+    market_writer.record_bars([market_writer.ReadSession(DAY, file, bars, rejects)], bars["close"], RUN)
     kept = SourceFile.objects.get(session=DAY)
     assert (kept.rows, kept.rejected) == (len(bars), len(rejects))
 
@@ -191,7 +191,7 @@ def _store_listed(frame: pd.DataFrame) -> None:
 
 
 def _store_actions(frame: pd.DataFrame) -> None:
-    ingest.record_official_events(official_events(frame), RUN)
+    market_writer.record_official_events(official_events(frame), RUN)
 
 
 def _store_renames(frame: pd.DataFrame) -> None:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from market_data.models import Finding
-from market_data.queries import latest_loaded_session
+from market_data.storage.queries import latest_loaded_session
 from tradingsite.operations import clusters, nights, sources, tiles, tonight, verdict
 from tradingsite.operations.evening import EVENING_JOBS, Evening, History, evening_of, stored_sessions
 

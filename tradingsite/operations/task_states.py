@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from market_data import runs
 from market_data.models import PipelineRun, PipelineStep, TableTotal
-from market_data.queries import latest_loaded_session
 from market_data.saga import NotRetryable, sagas
+from market_data.storage.queries import latest_loaded_session
 from stocks.models import Publication
 from tradingsite.operations import clusters
 from tradingsite.status import stock_counts

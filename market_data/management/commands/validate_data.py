@@ -9,9 +9,10 @@ from typing import Any
 from django.core.management.base import CommandError
 from rich.progress import Progress
 
-from market_data import quality, queries
+from market_data import quality
 from market_data.job_command import JobCommand, parsed_date
 from market_data.quality import report
+from market_data.storage import queries
 from market_data.tables import ready_tables
 
 

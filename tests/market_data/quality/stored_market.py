@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 from django.db import connection
 
-from market_data import ingest, quality, queries
+from market_data import quality
 from market_data.models import CorporateAction, MarketDay, SourceFile
 from market_data.prices.indicators import indicators, indicators_on
+from market_data.storage import queries
+from market_data.storage import writer as market_writer
 from stocks import bulk
 from stocks.models import Stock
 from tests.ml.markets import market
@@ -47,7 +49,7 @@ def stored_market() -> None:
     )
     stored = frame.drop(columns=["factor"]).assign(source="test", adj_close=frame["close"])
     bulk.upsert("historical_data", stored, ("symbol", "date"), "r")
-    ingest.record_indicators(indicators(frame.assign(factor=1.0)), "r")
+    market_writer.record_indicators(indicators(frame.assign(factor=1.0)), "r")
 
 
 def stored_metrics() -> None:
@@ -72,7 +74,7 @@ def bars_are(sets: str, symbols: Sequence[str] = SYMBOLS, day: date = TODAY) -> 
     """Change bars, and compute the day's indicators from them, as an evening would."""
     change("historical_data", sets, symbols, day)
     frame = indicators_on(queries.adjusted_bars(day), day)
-    ingest.record_indicators(frame, "r")
+    market_writer.record_indicators(frame, "r")
 
 
 def copied(symbols: Sequence[str] = SYMBOLS, day: date = TODAY, source: date = YESTERDAY) -> None:

@@ -9,9 +9,10 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from market_data import ingest, quality, runs, saga_engine
+from market_data import quality, runs, saga_engine
 from market_data.models import Finding, MarketDay, PipelineRun, SourceFile
 from market_data.quality import system
+from market_data.storage import writer as market_writer
 from stocks.models import SymbolChange
 from tests.market_data.quality.stored_market import (
     DAYS,
@@ -110,14 +111,14 @@ def test_a_day_is_refused_with_its_reasons() -> None:
 def test_many_jumps_of_a_day_are_one_finding_and_every_one_of_them_counts() -> None:
     import pandas as pd
 
-    from market_data import queries
     from market_data.factors import _jump_findings
+    from market_data.storage import queries
 
     count = 30
     jumps = pd.DataFrame({"symbol": SYMBOLS[:count], "date": pd.Timestamp(TODAY), "ratio": 0.01, "reason": "no_event"})
     told = _jump_findings(jumps.assign(near_factor=float("nan")))
     assert [(one["symbol"], one["blocks"], one["sample"]["count"]) for one in told] == [("", True, count)]
-    ingest.record_findings("r", TODAY, told)
+    market_writer.record_findings("r", TODAY, told)
     assert queries.jumps_frame(TODAY)["symbol"].tolist() == sorted(SYMBOLS[:count])
     assert set(quality.kept_out(TODAY)) == set(SYMBOLS[:count])
     assert len(_jump_findings(jumps.assign(near_factor=0.01).head(25))) == 25
@@ -195,10 +196,10 @@ def test_a_range_of_an_empty_database_is_refused() -> None:
 def test_findings_of_the_provider_replace_those_of_the_run_before() -> None:
     said_before = [{"check_name": "source_files", "severity": "warning", "message": "m", "remedy": "r"}]
     for run in ("a", "b"):
-        ingest.replace_findings(run, TODAY, ("source_files",), said_before)
+        market_writer.replace_findings(run, TODAY, ("source_files",), said_before)
     assert rows() == [("source_files", "", False)]
-    ingest.replace_findings("c", TODAY, ("source_files",), [])
+    market_writer.replace_findings("c", TODAY, ("source_files",), [])
     assert rows() == []
-    ingest.replace_findings("d", None, ("source_files",), said_before)
-    ingest.replace_findings("e", None, ("source_files",), said_before)
+    market_writer.replace_findings("d", None, ("source_files",), said_before)
+    market_writer.replace_findings("e", None, ("source_files",), said_before)
     assert Finding.objects.filter(session=None).count() == 1

@@ -5,9 +5,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from market_data import ingest
 from market_data.models import CorporateAction
 from market_data.prices.events import official_events, typed_events
+from market_data.storage import writer as market_writer
 
 pytestmark = pytest.mark.django_db
 LIST = pd.DataFrame(
@@ -24,19 +24,19 @@ FOUND: Any = pd.Series([{"agrees": True}, None], dtype=object)
 
 def test_a_list_read_again_leaves_the_evidence_and_asks_for_no_work() -> None:
     events = official_events(LIST)
-    assert ingest.record_official_events(events, "run_1").inserted == 2
+    assert market_writer.record_official_events(events, "run_1").inserted == 2
     checked = typed_events(events.assign(evidence=FOUND))
-    ingest.record_corporate_actions(checked, "run_1")
-    assert ingest.record_official_events(events, "run_2").total == 0
+    market_writer.record_corporate_actions(checked, "run_1")
+    assert market_writer.record_official_events(events, "run_2").total == 0
     assert CorporateAction.objects.get(symbol="AAA").evidence == {"agrees": True}
-    assert ingest.first_dates_of_events("run_2") == {}
+    assert market_writer.first_dates_of_events("run_2") == {}
 
 
 def test_another_factor_in_the_list_is_taken_and_the_old_evidence_goes() -> None:
     events = official_events(LIST)
-    ingest.record_official_events(events, "run_1")
-    ingest.record_corporate_actions(typed_events(events.assign(evidence=FOUND)), "run_1")
+    market_writer.record_official_events(events, "run_1")
+    market_writer.record_corporate_actions(typed_events(events.assign(evidence=FOUND)), "run_1")
     corrected = events.assign(factor=events["factor"].where(events["kind"] != "bonus", 0.25))
-    assert ingest.record_official_events(corrected, "run_2").updated == 1
+    assert market_writer.record_official_events(corrected, "run_2").updated == 1
     stored = CorporateAction.objects.get(symbol="AAA")
     assert (stored.factor, stored.evidence) == (0.25, None)
