@@ -24,7 +24,7 @@ from market_data.providers import (
     TransientProviderError,
     provider,
 )
-from market_data.saga import NotYet, StepContext, StepFailed
+from market_data.runs.saga import NotYet, StepContext, StepFailed
 from market_data.storage import queries
 from market_data.storage import writer as market_writer
 from market_data.storage.writer import ReadSession

@@ -24,7 +24,7 @@ from market_data.prices.jumps import (
 )
 from market_data.prices.share_counts import SETTLED_BY_COUNTS, settled_jumps
 from market_data.quality.check import SYMBOLS_A_CHECK
-from market_data.saga import StepContext
+from market_data.runs.saga import StepContext
 from market_data.storage import queries
 from market_data.storage import writer as market_writer
 from stocks import share_counts

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from market_data.models import RejectedRow
-from market_data.saga import StepContext, StepFailed
+from market_data.runs.saga import StepContext, StepFailed
 from market_data.storage import writer as market_writer
 from stocks import bulk, statements
 from stocks.fundamentals_files import FundamentalsUnreadableError

@@ -3,7 +3,7 @@
 from market_data import collection, computation, fundamentals_import, metrics, upkeep
 from market_data.imports import steps as csv_steps
 from market_data.providers import TransientProviderError
-from market_data.saga import Saga, Step, register
+from market_data.runs.saga import Saga, Step, register
 
 _BARS = ("technical_indicators", "historical_data", "source_files")
 _FACTS = ("stock_metrics", "corporate_actions", "exchange_facts", "symbol_changes", "stocks", "market_days")

@@ -13,10 +13,11 @@ from django_q.conf import Conf
 from django_q.models import OrmQ
 from django_q.tasks import async_task
 
-from market_data import runs, saga_engine, trading_calendar, workers
+from market_data import trading_calendar
 from market_data.models import PipelineRun, PipelineStep
-from market_data.reconnecting import DATABASE_LOST, patiently
-from market_data.saga import AlreadyRunning, saga_of
+from market_data.runs import engine, lifecycle, workers
+from market_data.runs.reconnecting import DATABASE_LOST, patiently
+from market_data.runs.saga import AlreadyRunning, saga_of
 
 ADVANCE = "market_data.tasks.advance_run"
 START = "market_data.tasks.start_scheduled"
@@ -26,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 def advance_run(run_id: str) -> str:
     """Do what can be done of a run, then wake the runs that waited for it; return its status."""
-    run = saga_engine.advance(run_id)
+    run = engine.advance(run_id)
     release_waiting()
     return run.status
 
@@ -61,16 +62,16 @@ def _started(job: str, waits_for: Sequence[str], stands_for: str, intended: str)
         return known.id
     session = session_for(stands_for, planned)
     if session is None and stands_for != "none":
-        return runs.record_skipped(
+        return lifecycle.record_skipped(
             job, f"{planned:%A %d %B %Y} stands for no session of the exchange.", intended_at=planned
         ).id
-    runs.skip_older_waiting(job, session)
+    lifecycle.skip_older_waiting(job, session)
     try:
-        run = runs.create_run(job, session, triggered_by="schedule", waits_for=waits_for, intended_at=planned)
+        run = lifecycle.create_run(job, session, triggered_by="schedule", waits_for=waits_for, intended_at=planned)
     except AlreadyRunning as running:
-        if runs.find_run(running.run_id).intended_at == planned:
+        if lifecycle.find_run(running.run_id).intended_at == planned:
             return running.run_id
-        return runs.record_skipped(job, str(running), session=session, intended_at=planned).id
+        return lifecycle.record_skipped(job, str(running), session=session, intended_at=planned).id
     release_waiting()
     deliver(run)
     return run.id
@@ -88,7 +89,7 @@ def trigger(job: str, *, triggered_by: str, session: date | None = None) -> Pipe
     """
     if session is None and saga_of(job).needs_session:
         session = trading_calendar.latest_completed_session(timezone.now())
-    run = runs.create_run(job, session, triggered_by=triggered_by)
+    run = lifecycle.create_run(job, session, triggered_by=triggered_by)
     deliver(run)
     return run
 
@@ -128,9 +129,11 @@ def trigger_chain(
     made: dict[str, PipelineRun] = {}
     with transaction.atomic():
         for link in links:
-            waits = [made[name].id for name in link.completed] + [runs.ENDED + made[name].id for name in link.ended]
+            waits = [made[name].id for name in link.completed] + [
+                lifecycle.ENDED + made[name].id for name in link.ended
+            ]
             stands_for = session if saga_of(link.job).needs_session else None
-            made[link.job] = runs.create_run(link.job, stands_for, triggered_by=triggered_by, waits_for=waits)
+            made[link.job] = lifecycle.create_run(link.job, stands_for, triggered_by=triggered_by, waits_for=waits)
         PipelineRun.objects.filter(pk__in=[run.id for run in made.values()]).update(aliases=[alias])
     for run in made.values():
         deliver(run)
@@ -201,7 +204,7 @@ def release_waiting() -> None:
 
 
 def _release(run: PipelineRun) -> None:
-    if not runs.missing_prerequisites(run) and runs.release(run):
+    if not lifecycle.missing_prerequisites(run) and lifecycle.release(run):
         deliver(run)
 
 

@@ -7,10 +7,11 @@ import pandas as pd
 from django.conf import settings
 from django_q.models import Task
 
-from market_data import collection, exports, runs
+from market_data import collection, exports
 from market_data.models import ImportedFile, PipelineRun, RunUndo
 from market_data.providers import NotOffered
-from market_data.saga import StepContext, StepFailed, purges
+from market_data.runs import lifecycle
+from market_data.runs.saga import StepContext, StepFailed, purges
 from market_data.storage import writer as market_writer
 from stocks.models import Stock
 
@@ -74,5 +75,5 @@ def remove_old(context: StepContext, today: date) -> int:
 
 def purge_undo() -> int:
     """Delete the images of runs that can no longer be rolled back: of all but the last ten nights."""
-    kept = PipelineRun.objects.filter(sequence__gte=runs.oldest_undoable())
+    kept = PipelineRun.objects.filter(sequence__gte=lifecycle.oldest_undoable())
     return RunUndo.objects.exclude(run_id__in=kept.values("pk")).delete()[0]

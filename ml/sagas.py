@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from market_data import quality, trading_calendar
 from market_data.models import PipelineRun
-from market_data.saga import Saga, Step, StepContext, StepFailed, Undo, condition, purge, register
+from market_data.runs.saga import Saga, Step, StepContext, StepFailed, Undo, condition, purge, register
 from market_data.storage import queries
 from ml import artifacts, datasets, evaluation_records, prediction, selection
 from ml.estimators import estimator

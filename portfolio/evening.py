@@ -10,7 +10,7 @@ from django_q.models import Schedule
 
 from market_data import trading_calendar
 from market_data.models import Finding, PipelineRun, SourceFile
-from market_data.run_queries import RunState, newest_runs
+from market_data.runs.queries import RunState, newest_runs
 from ml.models import TrainedModel
 from portfolio.figures_text import day_text, time_text
 from stocks.queries import STRATEGIES, latest_listed_session, newest_publications

@@ -12,7 +12,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
-from market_data import run_queries
+from market_data.runs import queries as run_queries
 from portfolio import breadth, evening, fundamentals_table, history_queries, market_queries, pick_reasons, stock_queries
 from portfolio.access import data, page
 from portfolio.outcomes import HELD_SESSIONS, MARKS

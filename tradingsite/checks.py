@@ -77,7 +77,7 @@ def database_engine(app_configs: Sequence[AppConfig] | None, **_options: Any) ->
 def registries(app_configs: Sequence[AppConfig] | None, **_options: Any) -> list[CheckMessage]:
     """Refuse names that no registry knows: of the scheduled jobs and of the provider."""
     from market_data.providers import PROVIDER_NAMES
-    from market_data.saga import SagaError, saga_of
+    from market_data.runs.saga import SagaError, saga_of
 
     found: list[CheckMessage] = []
     for job in JOBS:

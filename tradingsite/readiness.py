@@ -15,7 +15,7 @@ from django.db import DatabaseError, connection, transaction
 
 from market_data import trading_calendar
 from market_data.models import Heartbeat
-from market_data.run_queries import clusters_at_work
+from market_data.runs.queries import clusters_at_work
 from market_data.storage.queries import latest_loaded_session
 from market_data.trading_calendar import CalendarError
 from tradingsite.cluster_health import STUCK_AFTER_SECONDS

@@ -5,7 +5,7 @@ from pathlib import Path
 from django.conf import settings
 from django.utils import timezone
 
-from market_data.saga import Saga, Step, StepContext, StepFailed, register
+from market_data.runs.saga import Saga, Step, StepContext, StepFailed, register
 from tradingsite.backup import creation
 from tradingsite.backup.archive import BackupError
 from tradingsite.backup.creation import Made

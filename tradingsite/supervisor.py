@@ -23,8 +23,8 @@ from django.db.models import Q
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
-from market_data import workers
 from market_data.models import Heartbeat, PipelineStep
+from market_data.runs import workers
 from tradingsite.alerts.conditions import stuck_cluster
 from tradingsite.alerts.troubles import record_symptoms
 from tradingsite.embedded import EmbeddedServers

@@ -17,8 +17,8 @@ from market_data.imports.records import first_days
 from market_data.models import ImportedFile, PipelineRun
 from market_data.prices import adjustments
 from market_data.prices.indicators import WARM_UP_ROWS, indicators
-from market_data.reconnecting import DATABASE_LOST
-from market_data.saga import StepContext, StepFailed, saga_of
+from market_data.runs.reconnecting import DATABASE_LOST
+from market_data.runs.saga import StepContext, StepFailed, saga_of
 from market_data.storage import queries
 from market_data.storage import writer as market_writer
 from market_data.trading_calendar import CalendarError

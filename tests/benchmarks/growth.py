@@ -121,12 +121,12 @@ def _child(what: str, session: str) -> None:
 
 
 def _job(job: str, session: date) -> dict[str, Any]:
-    from market_data import runs, saga_engine
-    from market_data.job_command import seconds
+    from market_data.runs import engine, lifecycle
+    from market_data.runs.command import seconds
 
     spent: dict[str, float] = {}
     _timed(job, spent)
-    run = saga_engine.advance(runs.create_run(job, session, triggered_by="benchmark").id, wait=True)
+    run = engine.advance(lifecycle.create_run(job, session, triggered_by="benchmark").id, wait=True)
     steps = {step.name: seconds(step) for step in run.steps.order_by("order")}
     peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return {"status": run.status, "reason": run.reason, "seconds": seconds(run), "steps": steps, "cpu": spent,
@@ -135,7 +135,7 @@ def _job(job: str, session: date) -> dict[str, Any]:
 
 def _timed(job: str, spent: dict[str, float]) -> None:
     """Let a job's steps add up the processor seconds that they and their database session need."""
-    from market_data.saga import Saga, register, saga_of
+    from market_data.runs.saga import Saga, register, saga_of
 
     def counting(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
         def counted(*arguments: Any) -> Any:

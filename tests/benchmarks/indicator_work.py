@@ -9,7 +9,7 @@ from django.db import transaction
 from market_data import computation
 from market_data.models import PipelineRun, PipelineStep
 from market_data.prices.indicators import INDICATOR_COLUMNS, WARM_UP_ROWS
-from market_data.saga import StepContext
+from market_data.runs.saga import StepContext
 from tests.benchmarks.bare_copy import copy_in, copy_out, execute
 from tests.benchmarks.loading import RUN
 from tests.benchmarks.market import Market

@@ -15,9 +15,10 @@ from django.utils import timezone
 from django_q.models import OrmQ
 from playwright.sync_api import Page, expect
 
-from market_data import saga, tasks
+from market_data import tasks
 from market_data.models import CorporateAction, Finding, Heartbeat, MarketDay, PipelineRun, SourceFile, TableTotal
-from market_data.saga import Saga, Step, StepContext, StepFailed
+from market_data.runs import saga
+from market_data.runs.saga import Saga, Step, StepContext, StepFailed
 from stocks.models import Stock
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.published import pick, publish

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from django.contrib.auth import get_user_model
 
-from market_data import saga_engine
 from market_data.models import DailyBar, ImportedFile, MarketDay, SourceFile
+from market_data.runs import engine
 from tests.browser.conftest import PHONE
 
 HEAD = "symbol,date,open,high,low,close,volume\n"
@@ -47,7 +47,7 @@ def test_three_bad_rows_are_read_corrected_imported_and_taken_back(opened, marke
     watched = opened()
     page = logged_in(watched, "/admin/market_data/importedfile/add/")
     file = hand_in(page, tmp_path, "bars.csv", GOOD + BAD)
-    saga_engine.advance(file.check_run_id)
+    engine.advance(file.check_run_id)
 
     page.wait_for_selector("text=7 rows: 4 good, 3 bad")  # the page shows it by itself
     errors = page.locator("#import-errors tbody tr").all_inner_texts()
@@ -63,11 +63,11 @@ def test_three_bad_rows_are_read_corrected_imported_and_taken_back(opened, marke
 
     page.click("text=hand it in again")
     file = hand_in(page, tmp_path, "corrected.csv", GOOD)
-    saga_engine.advance(file.check_run_id)
+    engine.advance(file.check_run_id)
     page.click("text=Import 4 rows")
     page.wait_for_selector("text=The rows are being written")
     file.refresh_from_db()
-    saga_engine.advance(file.import_run_id)
+    engine.advance(file.import_run_id)
     page.wait_for_selector("text=Imported: 4 rows new, 0 changed")
     assert DailyBar.objects.count() == 4
     watched.picture("import_done", full=True)
@@ -85,7 +85,7 @@ def test_the_page_is_readable_on_a_phone(opened, market, tmp_path, scheme):
     watched = opened(viewport=PHONE, color_scheme=scheme)
     page = logged_in(watched, "/admin/market_data/importedfile/add/")
     file = hand_in(page, tmp_path, "bars.csv", GOOD + BAD)
-    saga_engine.advance(file.check_run_id)
+    engine.advance(file.check_run_id)
     page.wait_for_selector("text=7 rows: 4 good, 3 bad")
     assert watched.overflow() <= 0
     watched.picture(f"import_phone_{scheme}")

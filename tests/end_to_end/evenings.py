@@ -13,10 +13,10 @@ import pandas as pd
 from django.db import connection
 from django.test import override_settings
 
-from market_data import runs, saga_engine
 from market_data.models import PipelineRun
 from market_data.providers.simulator import EPOCH, Incident, Simulator, simulated_sessions, write_archive
-from market_data.saga import StepContext, register, saga_of
+from market_data.runs import engine, lifecycle
+from market_data.runs.saga import StepContext, register, saga_of
 from stocks.bulk import read_frame
 
 SYMBOLS = 64
@@ -114,19 +114,19 @@ def actions_end(folder: Path, covered: date, *, without: Sequence[str] = ()) -> 
 
 def run(job: str, session: date | None, **options: object) -> PipelineRun:
     """Run a job to its end."""
-    created = runs.create_run(job, session, triggered_by="test", options=options)
-    return saga_engine.advance(created.id, wait=True)
+    created = lifecycle.create_run(job, session, triggered_by="test", options=options)
+    return engine.advance(created.id, wait=True)
 
 
 def broken_before(step: str, session: date) -> PipelineRun:
     """Run the pipeline until a step, and let its worker break there."""
-    created = runs.create_run("pipeline", session, triggered_by="test")
+    created = lifecycle.create_run("pipeline", session, triggered_by="test")
     definition = saga_of("pipeline").step(step)
     failing = replace(definition, compute=_break, chunks=None)
     saga = saga_of("pipeline")
     register(replace(saga, steps=tuple(failing if one is definition else one for one in saga.steps)))
     try:
-        broken = saga_engine.advance(created.id, wait=True)
+        broken = engine.advance(created.id, wait=True)
     finally:
         register(saga)
     assert broken.status == "failed", broken.reason

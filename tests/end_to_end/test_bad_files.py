@@ -10,9 +10,9 @@ from django.db import transaction
 from market_data import collection
 from market_data.models import PipelineRun, RejectedRow, SourceFile
 from market_data.providers.nse_archive import NseArchive
-from market_data.runs import retry_failed
-from market_data.saga import NotYet, StepFailed
-from market_data.saga_engine import advance
+from market_data.runs.engine import advance
+from market_data.runs.lifecycle import retry_failed
+from market_data.runs.saga import NotYet, StepFailed
 from tests.end_to_end import evenings
 from tests.end_to_end.evenings import SESSIONS
 

@@ -12,9 +12,10 @@ from django.test import override_settings
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from market_data import runs, saga_engine, tasks
+from market_data import tasks
 from market_data.models import Finding, PipelineRun, PipelineStep, SourceFile
 from market_data.providers.simulator import Simulator, write_archive
+from market_data.runs import engine, lifecycle
 from tests.end_to_end import evenings
 from tests.market_data.providers.bad_answers import says
 from tests.market_data.providers.exchange_server import Exchange, serving
@@ -61,8 +62,8 @@ def archive(exchange: Exchange, tmp_path: Path) -> Iterator[Path]:
 def scheduled(hours_ago: float) -> PipelineRun:
     """An evening planned some hours ago, after its first attempt."""
     planned = timezone.now() - timedelta(hours=hours_ago)
-    run = runs.create_run("pipeline", DAY, triggered_by="schedule", intended_at=planned)
-    return saga_engine.advance(run.id)
+    run = lifecycle.create_run("pipeline", DAY, triggered_by="schedule", intended_at=planned)
+    return engine.advance(run.id)
 
 
 def due_again(run: PipelineRun) -> PipelineRun:

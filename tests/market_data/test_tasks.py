@@ -14,9 +14,10 @@ from django_q.models import OrmQ
 from django_q.tasks import async_task
 from pytest_django import Settings
 
-from market_data import saga, tasks
+from market_data import tasks
 from market_data.models import Heartbeat, MarketDay, PipelineRun, SourceFile
-from market_data.saga import AlreadyRunning, Saga, SagaError, Step, StepContext
+from market_data.runs import saga
+from market_data.runs.saga import AlreadyRunning, Saga, SagaError, Step, StepContext
 
 pytestmark = pytest.mark.django_db
 IST = ZoneInfo("Asia/Kolkata")

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from django.test import override_settings
 
-from market_data import runs, saga_engine
 from market_data.models import DailyBar, Finding, MarketDay, PipelineRun, SourceFile
-from market_data.saga import condition_holds, sagas
+from market_data.runs import engine, lifecycle
+from market_data.runs.saga import condition_holds, sagas
 from ml.models import TrainedModel
 from stocks.models import Publication, Stock, StockMetrics, SuggestedStock
 from tests.published import pick, publish
@@ -52,8 +52,8 @@ def model(session: date, status: str = "accepted", estimator: str = "lightgbm") 
 
 
 def select(session: date = TODAY) -> PipelineRun:
-    run = runs.create_run("selection", session, triggered_by="test")
-    done = saga_engine.advance(run.id, wait=True)
+    run = lifecycle.create_run("selection", session, triggered_by="test")
+    done = engine.advance(run.id, wait=True)
     assert done.status == "completed", done.reason
     return done
 
@@ -134,7 +134,7 @@ def test_thresholds_that_cannot_be_read_fail_the_run_in_one_sentence(tmp_path: A
     broken = tmp_path / "filters.yaml"
     broken.write_text("strategies: [")
     with override_settings(STOCK_FILTERS_FILE=broken):
-        done = saga_engine.advance(runs.create_run("selection", TODAY, triggered_by="test").id, wait=True)
+        done = engine.advance(lifecycle.create_run("selection", TODAY, triggered_by="test").id, wait=True)
     assert (done.status, str(broken) in done.reason or "filters" in done.reason) == ("failed", True)
     assert not Publication.objects.exists()
 
@@ -143,15 +143,15 @@ def test_the_cleanup_removes_picks_of_more_than_ninety_days_ago() -> None:
     old, kept = date(2026, 1, 5), date(2026, 1, 6)
     for session in (old, kept):
         publish("growth", [pick("AAA")], session=session)
-    run = runs.create_run("cleanup", None, triggered_by="test")
+    run = lifecycle.create_run("cleanup", None, triggered_by="test")
     PipelineRun.objects.filter(pk=run.pk).update(created_at=datetime(2026, 4, 6, 3, tzinfo=UTC))
-    done = saga_engine.advance(run.id, wait=True)
+    done = engine.advance(run.id, wait=True)
     assert done.summary["removed"]["picks"] == 1
     assert set(Publication.objects.values_list("date", flat=True)) == {kept}
 
 
 def test_a_failed_training_lets_the_selection_say_so_instead_of_waiting() -> None:
-    run = runs.create_run("training", TODAY, triggered_by="test")
+    run = lifecycle.create_run("training", TODAY, triggered_by="test")
     assert not condition_holds("training_failed", TODAY)
     PipelineRun.objects.filter(pk=run.pk).update(status=PipelineRun.Status.FAILED)
     assert condition_holds("training_failed", TODAY)

@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from market_data.models import RejectedRow
-from market_data.runs import roll_back
+from market_data.runs.lifecycle import roll_back
 from stocks import bulk, statements
 from stocks.models import FinancialStatement, FundamentalSnapshot
 from tests.stocks.fundamentals_folder import income, write_balance, write_income, write_snapshots

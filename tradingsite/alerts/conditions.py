@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from market_data import backup_age, trading_calendar
 from market_data.models import Finding, Heartbeat, PipelineRun
-from market_data.run_queries import clusters_at_work
+from market_data.runs.queries import clusters_at_work
 from market_data.trading_calendar import CalendarError
 from stocks.models import Publication
 from tradingsite.alerts.job_conditions import troubled_jobs

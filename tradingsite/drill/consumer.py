@@ -20,7 +20,7 @@ from django_q.models import OrmQ
 
 from market_data import tasks
 from market_data.models import PipelineRun
-from market_data.reconnecting import DATABASE_LOST
+from market_data.runs.reconnecting import DATABASE_LOST
 
 _HEARTBEAT_SECONDS = 0.25
 _IDLE_SECONDS = 0.01

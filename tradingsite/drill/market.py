@@ -18,10 +18,11 @@ from django.db import connection, transaction
 from django_q.tasks import async_task
 from psycopg import sql
 
-from market_data import runs, saga_engine, tasks, trading_calendar
+from market_data import tasks, trading_calendar
 from market_data.models import PipelineRun
 from market_data.providers.simulator import EPOCH, Incident, Simulator, simulated_sessions, write_archive
-from market_data.state_hash import IDENTITIES, TIMES_OF_WRITING, contract_hash
+from market_data.runs import engine, lifecycle
+from market_data.runs.state_hash import IDENTITIES, TIMES_OF_WRITING, contract_hash
 from ml.models import TrainedModel
 from stocks import statements
 from stocks.models import Publication
@@ -83,7 +84,7 @@ def fill_template(symbols: int, seed: int) -> None:
         told = Simulator(symbols, SESSIONS, seed).statements(evening)
         statements.record_statements(told, "statements_of_the_drill")
     for job in _JOBS_OF_THE_DAY_BEFORE:
-        done = saga_engine.advance(runs.create_run(job, before, triggered_by="drill").id, wait=True)
+        done = engine.advance(lifecycle.create_run(job, before, triggered_by="drill").id, wait=True)
         if done.status != PipelineRun.Status.COMPLETED:
             raise RuntimeError(f"The drill's market could not be made: {done.id} {done.status}: {done.reason}")
         # Of a market without memory nothing can be learnt, and no such model is accepted; but there must be picks.

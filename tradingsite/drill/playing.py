@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
 
-from market_data.saga import saga_of, sagas
+from market_data.runs.saga import saga_of, sagas
 from tradingsite.drill import consumer, market
 from tradingsite.drill.faults import Fault, Undisturbed, drawn, kill, systematic
 from tradingsite.drill.rounds import Ground, Outcome, Round, played, rng_of

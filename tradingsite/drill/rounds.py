@@ -21,9 +21,10 @@ import psycopg
 from django.conf import settings
 from django_q.models import OrmQ
 
-from market_data import runs, tasks
+from market_data import tasks
 from market_data.models import PipelineRun
-from market_data.saga import AlreadyRunning
+from market_data.runs import lifecycle
+from market_data.runs.saga import AlreadyRunning
 from tradingsite.drill import consumer, market
 from tradingsite.drill.faults import Fault, kill
 from tradingsite.drill.injection import Counter, Injection
@@ -180,7 +181,7 @@ class Round:
         """What failed for want of room is asked for again once there is some, as a person does."""
         self._look_again_at = time.monotonic() + _LOOK_AGAIN_SECONDS
         for run in list(PipelineRun.objects.filter(status=PipelineRun.Status.FAILED)):
-            tasks.deliver(runs.retry_failed(run.id, "drill")[0])
+            tasks.deliver(lifecycle.retry_failed(run.id, "drill")[0])
         # Also of what was asked for while the last worker was about to leave.
         is_unfinished = PipelineRun.objects.filter(status__in=PipelineRun.ACTIVE).exists()
         market.forget_connection()
@@ -272,7 +273,8 @@ class Round:
 def _standing() -> str:
     """Return how the runs stand, for who wonders why an evening does not end."""
     found = [
-        f"{run.id} {run.status} {run.reason} {runs.missing_prerequisites(run)}" for run in PipelineRun.objects.all()
+        f"{run.id} {run.status} {run.reason} {lifecycle.missing_prerequisites(run)}"
+        for run in PipelineRun.objects.all()
     ]
     return "; ".join(found)
 

@@ -17,12 +17,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget
 
-from market_data import runs
 from market_data.imports.judging import MAX_BYTES, MAX_ROWS
 from market_data.imports.kinds import KINDS
 from market_data.models import Heartbeat, ImportedFile, PipelineRun
-from market_data.run_queries import clusters_at_work
-from market_data.saga import SagaError
+from market_data.runs import lifecycle
+from market_data.runs.queries import clusters_at_work
+from market_data.runs.saga import SagaError
 from stocks.admin import TableAdmin, coloured
 from tradingsite.cluster_health import STUCK_AFTER_SECONDS
 from tradingsite.imports import submissions
@@ -187,7 +187,7 @@ class ImportedFileAdmin(TableAdmin):
                 done = submissions.undo(file, request.user.get_username())
                 messages.success(request, f"{file.name} was taken back: {_counted(done)}.")
                 return _back(key)
-            planned = runs.planned_roll_back(file.import_run_id)
+            planned = lifecycle.planned_roll_back(file.import_run_id)
         except SagaError as error:
             messages.error(request, str(error))
             return _back(key)

@@ -3,12 +3,13 @@
 import hashlib
 from typing import Any, Final, NamedTuple
 
-from market_data import runs, tasks
+from market_data import tasks
 from market_data.imports.judging import MAX_BYTES
 from market_data.imports.kinds import KINDS
 from market_data.imports.steps import run_at_work_on
 from market_data.models import ImportedFile, PipelineRun
-from market_data.saga import SagaError
+from market_data.runs import lifecycle
+from market_data.runs.saga import SagaError
 
 CHECK: Final = "check_csv"
 IMPORT: Final = "import_csv"
@@ -89,7 +90,7 @@ def start_check(file: ImportedFile, by: str) -> PipelineRun:
     AlreadyRunning
         When another one is being judged.
     """
-    run = runs.create_run(CHECK, None, triggered_by=by, options={"file": file.pk})
+    run = lifecycle.create_run(CHECK, None, triggered_by=by, options={"file": file.pk})
     ImportedFile.objects.filter(pk=file.pk).update(check_run_id=run.id)
     tasks.deliver(run)
     return run
@@ -112,7 +113,7 @@ def start_import(file: ImportedFile, by: str, *, only_good: bool) -> PipelineRun
         raise SagaError(f"{bad} rows of {file.name} are bad: correct the file, or ask for the good rows alone.")
     if other := run_at_work_on(KINDS[file.kind]):
         raise SagaError(f"{other.id} is at work on the same tables; import {file.name} when it has ended.")
-    run = runs.create_run(IMPORT, None, triggered_by=by, options={"file": file.pk, "only_good": only_good})
+    run = lifecycle.create_run(IMPORT, None, triggered_by=by, options={"file": file.pk, "only_good": only_good})
     ImportedFile.objects.filter(pk=file.pk).update(import_run_id=run.id)
     tasks.deliver(run)
     return run
@@ -128,4 +129,4 @@ def undo(file: ImportedFile, by: str) -> dict[str, tuple[int, int]]:
     """
     if not state_of(file).may_undo:
         raise SagaError(f"No rows of {file.name} stand that could be taken back.")
-    return runs.roll_back(file.import_run_id, by)
+    return lifecycle.roll_back(file.import_run_id, by)

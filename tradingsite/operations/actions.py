@@ -11,9 +11,10 @@ from django.contrib.auth.models import AbstractUser
 from django.contrib.contenttypes.models import ContentType
 from django.utils import timezone
 
-from market_data import holds, interventions, runs, tasks
+from market_data import tasks
 from market_data.models import EveningHold, PipelineRun
-from market_data.saga import SagaError
+from market_data.runs import holds, interventions, lifecycle
+from market_data.runs.saga import SagaError
 from tradingsite.operations import jobs
 from tradingsite.operations.jobs import ALL, MayNotStart
 
@@ -84,7 +85,7 @@ def _start_all(user: AbstractUser) -> Done:
 
 def retry_failed(user: AbstractUser, run_id: str, step: str | None = None) -> Done:
     """Make the failed steps of a run (or the one named) ready again; the run goes on with its own rows."""
-    run, names = runs.retry_failed(run_id, user.get_username(), step)
+    run, names = lifecycle.retry_failed(run_id, user.get_username(), step)
     tasks.deliver(run)
     _note(user, run, f"Retried {', '.join(names)}.")
     count = f"{len(names)} failed step{'s' if len(names) > 1 else ''}"
@@ -108,8 +109,8 @@ def cancel(user: AbstractUser, run_id: str) -> Done:
 
 def roll_back(user: AbstractUser, run_id: str) -> Done:
     """Undo a run."""
-    undone = runs.roll_back(run_id, user.get_username())
-    run = runs.find_run(run_id)
+    undone = lifecycle.roll_back(run_id, user.get_username())
+    run = lifecycle.find_run(run_id)
     removed, restored = (sum(pair[place] for pair in undone.values()) for place in (0, 1))
     counts = f"{removed:,} rows removed, {restored:,} restored"
     _note(user, run, f"Rolled back: {counts}.")
@@ -154,7 +155,7 @@ def history_of(run: PipelineRun) -> list[LogEntry]:
 
 
 def _session_of(run_id: str) -> date:
-    run = runs.find_run(run_id)
+    run = lifecycle.find_run(run_id)
     if run.session is None:
         raise SagaError(f"{run.id} stands for no session: there is no evening to hold.")
     return run.session

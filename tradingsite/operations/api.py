@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from market_data.saga import AlreadyRunning, NoSuchRun, NotRetryable, OtherMarket, SagaError
+from market_data.runs.saga import AlreadyRunning, NoSuchRun, NotRetryable, OtherMarket, SagaError
 from market_data.trading_calendar import CalendarError
 from stocks.api import ErrorAnswer
 from stocks.error_answers import error_body

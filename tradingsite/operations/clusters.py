@@ -8,9 +8,9 @@ from django.conf import settings
 from django.db.models import Count
 from django_q.models import Failure, OrmQ
 
-from market_data import workers
 from market_data.models import Heartbeat
-from market_data.run_queries import clusters_at_work
+from market_data.runs import workers
+from market_data.runs.queries import clusters_at_work
 
 # A heartbeat is planned each minute, and the queue looks at its schedules each half.
 SILENT_AFTER_SECONDS: Final = 60

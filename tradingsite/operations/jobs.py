@@ -13,7 +13,7 @@ from django.conf import settings
 from market_data import trading_calendar
 from market_data.models import PipelineRun
 from market_data.providers import ProviderError
-from market_data.saga import SagaError, condition_holds, sagas
+from market_data.runs.saga import SagaError, condition_holds, sagas
 from market_data.tasks import Link
 from tradingsite.schedule import EVENING, JOBS
 

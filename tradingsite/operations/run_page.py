@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from market_data import holds, runs, saga_engine
 from market_data.models import Finding, PipelineRun, PipelineStep, RejectedRow
-from market_data.saga import SagaError
+from market_data.runs import engine, holds, lifecycle
+from market_data.runs.saga import SagaError
 from tradingsite.operations import actions, jobs, runbook
 from tradingsite.operations.tonight import duration, waits_told
 
@@ -126,7 +126,7 @@ def deeds(run: PipelineRun, steps: list[PipelineStep]) -> list[Deed]:
     failed = [step for step in steps if step.status in _BAD]
     status = _Run(run.status).label.lower()
     is_failed = run.status == _Run.FAILED and bool(failed)
-    is_resumable = run.status == _Run.CANCELLED or (run.status == _Run.RUNNING and not saga_engine.is_held(run))
+    is_resumable = run.status == _Run.CANCELLED or (run.status == _Run.RUNNING and not engine.is_held(run))
     held = holds.hold_of(run.session)
     no_evening = "" if run.session else "The run stands for no session."
     found = [
@@ -179,7 +179,7 @@ class RollBackPlan:
 def roll_back_plan(run: PipelineRun) -> RollBackPlan:
     """Return what rolling a run back would change."""
     try:
-        planned = runs.planned_roll_back(run.id)
+        planned = lifecycle.planned_roll_back(run.id)
     except SagaError as error:
         return RollBackPlan([], str(error))
     return RollBackPlan([(table, removed, restored) for table, (removed, restored) in planned.items()], "")

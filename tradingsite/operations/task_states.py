@@ -6,9 +6,9 @@ from typing import Any, Final
 from django.db.models import Count, Max, Sum
 from django.utils import timezone
 
-from market_data import runs
 from market_data.models import PipelineRun, PipelineStep, TableTotal
-from market_data.saga import NotRetryable, sagas
+from market_data.runs import lifecycle
+from market_data.runs.saga import NotRetryable, sagas
 from market_data.storage.queries import latest_loaded_session
 from stocks.models import Publication
 from tradingsite.operations import clusters
@@ -65,7 +65,7 @@ def task(task_id: str) -> dict[str, Any]:
     several = _chain(task_id)
     if len(several) > 1:
         return _evening(task_id, several)
-    run = runs.find_run(task_id)
+    run = lifecycle.find_run(task_id)
     steps = [_step(step) for step in run.steps.order_by("order")]
     return _said(task_id=task_id, **_run(run), description=_description(run), steps=steps)
 
@@ -82,7 +82,7 @@ def failed_run(task_id: str) -> PipelineRun:
     """
     several = _chain(task_id)
     if len(several) < 2:
-        return runs.find_run(task_id)
+        return lifecycle.find_run(task_id)
     for run in several:
         if run.status == PipelineRun.Status.FAILED:
             return run
@@ -117,7 +117,7 @@ def _run(run: PipelineRun) -> dict[str, Any]:
         start_time=_local(run.started_at),
         end_time=_local(run.ended_at),
         session=run.session,
-        waits_for=runs.missing_prerequisites(run) if run.status == PipelineRun.Status.WAITING else None,
+        waits_for=lifecycle.missing_prerequisites(run) if run.status == PipelineRun.Status.WAITING else None,
         reason=run.reason,
     )
 

@@ -7,10 +7,10 @@ from typing import Final
 from django.utils import timezone
 from django_q.models import Schedule
 
-from market_data import holds, runs
 from market_data.models import EveningHold, PipelineRun
-from market_data.run_queries import RunState, active_runs
-from market_data.saga import condition_holds
+from market_data.runs import holds, lifecycle
+from market_data.runs.queries import RunState, active_runs
+from market_data.runs.saga import condition_holds
 from tradingsite.operations import jobs
 from tradingsite.operations.evening import EVENING_JOBS, OTHER_JOBS, Evening, History, PastRun
 from tradingsite.operations.forecast import Forecast, Work, forecast
@@ -183,10 +183,10 @@ def _told(run: PastRun, at_work: dict[str, RunState]) -> str:
 
 def waits_told(run: PastRun | PipelineRun) -> str:
     """Return what a waiting run waits for, as a sentence."""
-    missing = runs.missing_prerequisites(PipelineRun(session=run.session, waits_for=list(run.waits_for)))
+    missing = lifecycle.missing_prerequisites(PipelineRun(session=run.session, waits_for=list(run.waits_for)))
     if not missing:
         return "Held until the evening is released." if run.intended_at else "About to begin."
-    names = [one.split("|")[0].removeprefix(runs.ENDED) for one in missing]
+    names = [one.split("|")[0].removeprefix(lifecycle.ENDED) for one in missing]
     return f"Waits for {' and '.join(names)}."
 
 

@@ -15,9 +15,9 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST, require_safe
 
-from market_data import runs
 from market_data.models import PipelineRun
-from market_data.saga import AlreadyRunning, NoSuchRun, SagaError
+from market_data.runs import lifecycle
+from market_data.runs.saga import AlreadyRunning, NoSuchRun, SagaError
 from market_data.trading_calendar import CalendarError
 from tradingsite.operations import actions, home, jobs, run_page, runbook
 from tradingsite.operations.actions import Done
@@ -48,7 +48,7 @@ def _person(request: HttpRequest, right: str = OPERATE) -> AbstractUser:
 
 def _run(run_id: str) -> PipelineRun:
     try:
-        return runs.find_run(run_id)
+        return lifecycle.find_run(run_id)
     except NoSuchRun as error:
         raise Http404(str(error)) from error
 

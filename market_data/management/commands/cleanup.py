@@ -1,6 +1,6 @@
 """`manage.py cleanup`: removes what is old."""
 
-from market_data.job_command import JobCommand
+from market_data.runs.command import JobCommand
 
 
 class Command(JobCommand):

@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from market_data import trading_calendar
-from market_data.job_command import checked_session, parsed_date
 from market_data.providers import ProviderError, archive_download
 from market_data.providers.nse_download import Outcome
-from market_data.tables import ready_tables
+from market_data.runs.command import checked_session, parsed_date
+from market_data.runs.ready_tables import ready_tables
 
 _LINE_EVERY = 25
 

@@ -1,6 +1,6 @@
 """`manage.py fill_data`: completes what is NULL and can be computed."""
 
-from market_data.job_command import JobCommand
+from market_data.runs.command import JobCommand
 
 
 class Command(JobCommand):

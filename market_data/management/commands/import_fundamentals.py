@@ -9,9 +9,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from market_data import fundamentals_import
-from market_data.job_command import failure, run_job
 from market_data.models import PipelineRun
-from market_data.tables import ready_tables
+from market_data.runs.command import failure, run_job
+from market_data.runs.ready_tables import ready_tables
 from stocks.fundamentals_files import FundamentalsUnreadableError
 from stocks.statements import read_fundamentals, record_fundamentals
 

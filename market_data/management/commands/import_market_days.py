@@ -9,9 +9,9 @@ import pandas as pd
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from market_data.job_command import parsed_date
 from market_data.models import MarketDay
-from market_data.tables import ready_tables
+from market_data.runs.command import parsed_date
+from market_data.runs.ready_tables import ready_tables
 from market_data.trading_calendar import CalendarError, record_imported_days
 from stocks.file_contents import FIRST_DAY, LAST_DAY, FileUnreadable, file_bytes, text_of, text_table
 

@@ -1,6 +1,6 @@
 """`manage.py refresh_quotes`: intraday quotes."""
 
-from market_data.job_command import JobCommand
+from market_data.runs.command import JobCommand
 
 
 class Command(JobCommand):

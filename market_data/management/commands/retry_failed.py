@@ -6,11 +6,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from market_data import runs
-from market_data.job_command import failure, finish_run, run_report, summary
 from market_data.models import PipelineRun
-from market_data.saga import SagaError
-from market_data.tables import ready_tables
+from market_data.runs import lifecycle
+from market_data.runs.command import failure, finish_run, run_report, summary
+from market_data.runs.ready_tables import ready_tables
+from market_data.runs.saga import SagaError
 
 
 class Command(BaseCommand):
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         ready_tables(self.stderr)
         run_id = options["run"] or self._latest_failed()
         try:
-            run, names = runs.retry_failed(run_id, triggered_by="command")
+            run, names = lifecycle.retry_failed(run_id, triggered_by="command")
         except SagaError as error:
             raise CommandError(str(error)) from error
         self.stderr.write(f"Retrying {', '.join(names)} of {run.id}")

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from market_data import runs
-from market_data.saga import SagaError
-from market_data.tables import ready_tables
+from market_data.runs import lifecycle
+from market_data.runs.ready_tables import ready_tables
+from market_data.runs.saga import SagaError
 
 
 class Command(BaseCommand):
@@ -29,8 +29,8 @@ class Command(BaseCommand):
         ready_tables(self.stderr)
         dry = options["dry_run"]
         try:
-            run = runs.find_run(options["run"])
-            undone = runs.planned_roll_back(run.id) if dry else runs.roll_back(run.id, triggered_by="command")
+            run = lifecycle.find_run(options["run"])
+            undone = lifecycle.planned_roll_back(run.id) if dry else lifecycle.roll_back(run.id, triggered_by="command")
         except SagaError as error:
             raise CommandError(str(error)) from error
         if options["json"]:

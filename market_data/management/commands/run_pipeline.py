@@ -1,6 +1,6 @@
 """`manage.py run_pipeline`: the data saga for one session."""
 
-from market_data.job_command import JobCommand
+from market_data.runs.command import JobCommand
 
 
 class Command(JobCommand):

@@ -10,10 +10,10 @@ from django.core.management.base import CommandError
 from rich.progress import Progress
 
 from market_data import quality
-from market_data.job_command import JobCommand, parsed_date
 from market_data.quality import report
+from market_data.runs.command import JobCommand, parsed_date
+from market_data.runs.ready_tables import ready_tables
 from market_data.storage import queries
-from market_data.tables import ready_tables
 
 
 class Command(JobCommand):

@@ -10,8 +10,8 @@ import pandas as pd
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from market_data.job_command import checked_session, parsed_date
-from market_data.tables import ready_tables
+from market_data.runs.command import checked_session, parsed_date
+from market_data.runs.ready_tables import ready_tables
 from ml import datasets, evaluation, evaluation_records
 from ml.estimators import ESTIMATORS, Estimator, UnknownEstimator, estimator
 from ml.evaluation import Entry, FoldStore

@@ -10,8 +10,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from market_data.job_command import checked_session, parsed_date
-from market_data.tables import ready_tables
+from market_data.runs.command import checked_session, parsed_date
+from market_data.runs.ready_tables import ready_tables
 from ml import artifacts, datasets
 from ml.estimators import UnknownEstimator, estimator
 from ml.training import fitted_bundle

@@ -1,6 +1,6 @@
 """`manage.py suggest_stocks`: the saga `selection` for one session."""
 
-from market_data.job_command import JobCommand
+from market_data.runs.command import JobCommand
 
 
 class Command(JobCommand):

@@ -1,6 +1,6 @@
 """`manage.py train_models`: the saga `training` for one session."""
 
-from market_data.job_command import JobCommand
+from market_data.runs.command import JobCommand
 
 
 class Command(JobCommand):

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from market_data import saga_engine
 from market_data.models import ImportedFile, PipelineRun
+from market_data.runs import engine
 from tradingsite.imports import submissions
 
 
@@ -13,7 +13,7 @@ def checked(kind: str, content: str | bytes, name: str = "rows.csv") -> Imported
     file = submissions.hand_in(raw, name, kind, "asha")
     submissions.start_check(file, "asha")
     file.refresh_from_db()
-    saga_engine.advance(file.check_run_id)
+    engine.advance(file.check_run_id)
     return file
 
 
@@ -26,4 +26,4 @@ def imported(file: ImportedFile, *, only_good: bool = False) -> PipelineRun:
     """Write a judged file's rows; return the run as it ended."""
     run = submissions.start_import(file, "asha", only_good=only_good)
     file.refresh_from_db()
-    return saga_engine.advance(run.id)
+    return engine.advance(run.id)

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from market_data import runs, saga_engine
 from market_data.models import (
     DailyBar,
     ImportedFile,
@@ -17,8 +16,9 @@ from market_data.models import (
     TableTotal,
     TechnicalIndicator,
 )
-from market_data.saga import SagaError
-from market_data.state_hash import contract_hash, differences
+from market_data.runs import engine, lifecycle
+from market_data.runs.saga import SagaError
+from market_data.runs.state_hash import contract_hash, differences
 from stocks.models import FinancialStatement, FundamentalSnapshot, Stock
 from tests.market_data.imports.handing_in import checked, imported, report
 from tests.runs import make_run
@@ -222,7 +222,7 @@ def test_nothing_is_written_under_a_run_that_is_at_work_on_the_same_tables(marke
     file = checked("historical_bars", HEAD + bars(days=SESSIONS[:1]))
     run = submissions.start_import(file, "asha", only_good=False)
     make_run("pipeline_1")
-    assert "pipeline_1 is at work on the same tables" in saga_engine.advance(run.id).reason
+    assert "pipeline_1 is at work on the same tables" in engine.advance(run.id).reason
     file.refresh_from_db()
     with pytest.raises(SagaError, match="pipeline_1 is at work on the same tables; import"):
         submissions.start_import(file, "asha", only_good=False)
@@ -237,7 +237,7 @@ def test_a_later_import_is_undone_first(market):
     with pytest.raises(SagaError, match=f"{later.id} built on"):
         submissions.undo(first, "asha")
     submissions.undo(second, "asha")
-    assert runs.planned_roll_back(first.import_run_id)["historical_data"] == (1, 0)
+    assert lifecycle.planned_roll_back(first.import_run_id)["historical_data"] == (1, 0)
     submissions.undo(first, "asha")
     with pytest.raises(SagaError, match="No rows of"):
         submissions.undo(first, "asha")
@@ -246,8 +246,8 @@ def test_a_later_import_is_undone_first(market):
 def test_old_files_go_with_the_cleanup(market):
     kept, old = checked("historical_bars", HEAD), checked("historical_bars", HEAD)
     ImportedFile.objects.filter(pk=old.pk).update(uploaded_at=timezone.now() - timedelta(days=32))
-    run = runs.create_run("cleanup", None, triggered_by="test")
-    assert saga_engine.advance(run.id).summary["removed"]["handed-in files"] == 1
+    run = lifecycle.create_run("cleanup", None, triggered_by="test")
+    assert engine.advance(run.id).summary["removed"]["handed-in files"] == 1
     assert ImportedFile.objects.get() == kept
 
 

@@ -9,9 +9,10 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from market_data import quality, runs, saga_engine
+from market_data import quality
 from market_data.models import Finding, MarketDay, PipelineRun, SourceFile
 from market_data.quality import system
+from market_data.runs import engine, lifecycle
 from market_data.storage import writer as market_writer
 from stocks.models import SymbolChange
 from tests.market_data.quality.stored_market import (
@@ -30,8 +31,8 @@ RIGHT, WRONG = "turnover_lakh = turnover_lakh / 100", "turnover_lakh = turnover_
 
 
 def validate(session: Any = TODAY) -> PipelineRun:
-    run = runs.create_run("validation", session, triggered_by="test")
-    done = saga_engine.advance(run.id, wait=True)
+    run = lifecycle.create_run("validation", session, triggered_by="test")
+    done = engine.advance(run.id, wait=True)
     assert done.status == "completed", done.reason
     return done
 
@@ -53,7 +54,7 @@ def test_a_run_replaces_the_findings_of_the_run_before_and_a_roll_back_brings_th
     bars_are(WRONG, [OTHER])
     third = validate()
     assert rows(blocks=True) == [("unit_error", OTHER, True)]
-    runs.roll_back(third.id, "test")
+    lifecycle.roll_back(third.id, "test")
     assert rows(blocks=True) == [("unit_error", ONE, True)]
 
 

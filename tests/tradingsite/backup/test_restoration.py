@@ -15,7 +15,7 @@ from django.db.migrations.executor import MigrationExecutor
 from pytest_django import DjangoDbBlocker
 
 from market_data.models import PipelineRun
-from market_data.state_hash import contract_hash
+from market_data.runs.state_hash import contract_hash
 from ml.models import TrainedModel
 from stocks.models import Stock
 from tests.tables import SECRET, fill_every_table

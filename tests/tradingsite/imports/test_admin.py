@@ -10,9 +10,9 @@ from django.contrib.auth.models import Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from market_data import saga_engine
 from market_data.imports import judging
 from market_data.models import ImportedFile, MarketDay, PipelineRun
+from market_data.runs import engine
 from tests.runs import make_run
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -41,12 +41,12 @@ def test_a_file_goes_from_its_check_to_its_import_and_back(operator):
     assert "The file is being checked" in handed(operator).content.decode()
     file = ImportedFile.objects.get()
     assert operator.get(page_of(operator, file, "progress")).json()["at_work"] is True
-    assert saga_engine.advance(file.check_run_id).status == "completed"
+    assert engine.advance(file.check_run_id).status == "completed"
     assert operator.get(page_of(operator, file, "progress")).json() == {"at_work": False}
     assert "2 rows: 2 good, 0 bad" in operator.get(page_of(operator, file)).content.decode()
     operator.post(page_of(operator, file, "import"))
     file.refresh_from_db()
-    run = saga_engine.advance(file.import_run_id)
+    run = engine.advance(file.import_run_id)
     assert (run.status, run.triggered_by) == ("completed", "operator")
     assert MarketDay.objects.count() == 3
     assert "market days: 2 removed, 0 restored" in operator.get(page_of(operator, file, "undo")).content.decode()
@@ -78,7 +78,7 @@ def bomb() -> bytes:
 def test_bad_input_is_a_sentence_on_the_page_and_nothing_is_written(operator, content, told):
     handed(operator, content)
     file = ImportedFile.objects.get()
-    saga_engine.advance(file.check_run_id)
+    engine.advance(file.check_run_id)
     page = operator.get(page_of(operator, file)).content.decode()
     assert told in page
     assert "Import 1 rows" not in page

@@ -9,8 +9,8 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
-from market_data import runs
 from market_data.models import EveningHold, PipelineRun
+from market_data.runs import lifecycle
 from stocks.models import Stock
 from tests.published import SESSION
 from tests.runs import make_run
@@ -168,7 +168,7 @@ def test_an_onlooker_sees_no_buttons_and_can_press_none(client):
         assert 'class="go' not in page
     for name, args in (("start", ["cleanup"]), ("act", [run.id, "retry"]), ("roll-back", [run.id])):
         assert client.post(reverse(f"operations:{name}", args=args)).status_code == 403
-    assert runs.find_run(run.id).status == "failed"
+    assert lifecycle.find_run(run.id).status == "failed"
 
 
 @pytest.mark.parametrize(

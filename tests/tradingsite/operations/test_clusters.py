@@ -8,8 +8,8 @@ import psutil
 import pytest
 from django.utils import timezone
 
-from market_data import workers
 from market_data.models import Heartbeat
+from market_data.runs import workers
 from tests.runs import make_run
 from tradingsite.operations.clusters import cluster_states
 

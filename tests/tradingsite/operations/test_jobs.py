@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from market_data.saga import sagas
+from market_data.runs.saga import sagas
 from market_data.tasks import Link
 from tradingsite.operations import jobs
 from tradingsite.operations.jobs import Situation

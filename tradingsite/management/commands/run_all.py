@@ -10,9 +10,9 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from market_data.job_command import checked_session, failure, run_job, run_report, seconds, summary
 from market_data.models import PipelineRun
-from market_data.tables import ready_tables
+from market_data.runs.command import checked_session, failure, run_job, run_report, seconds, summary
+from market_data.runs.ready_tables import ready_tables
 from tradingsite import evening
 from tradingsite.schedule import EVENING
 

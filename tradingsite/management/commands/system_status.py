@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from market_data.tables import ready_tables
+from market_data.runs.ready_tables import ready_tables
 from tradingsite.operations.home import standing_verdict
 from tradingsite.readiness import readiness
 from tradingsite.status import system_status

@@ -2,8 +2,8 @@
 
 import pytest
 
-from market_data import run_queries
 from market_data.models import PipelineRun
+from market_data.runs import queries as run_queries
 from tests.runs import make_run
 
 pytestmark = pytest.mark.django_db

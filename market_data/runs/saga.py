@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 from django.utils.module_loading import autodiscover_modules
 
-from market_data.leases import LeaseKeeper
 from market_data.models import PipelineRun, PipelineStep
+from market_data.runs.leases import LeaseKeeper
 
 logger = logging.getLogger(__name__)
 Built = TypeVar("Built")

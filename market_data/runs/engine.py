@@ -15,11 +15,11 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from market_data import claims, workers
-from market_data.leases import LeaseKeeper
 from market_data.models import PipelineRun, PipelineStep
-from market_data.reconnecting import DATABASE_LOST, patiently
-from market_data.saga import FenceLost, Listener, NotYet, Step, StepContext, StepFailed, saga_of
+from market_data.runs import claims, workers
+from market_data.runs.leases import LeaseKeeper
+from market_data.runs.reconnecting import DATABASE_LOST, patiently
+from market_data.runs.saga import FenceLost, Listener, NotYet, Step, StepContext, StepFailed, saga_of
 
 PAUSE_GROWTH = 3
 """Each pause between attempts is so many times the one before: 20, 60, 180 seconds."""

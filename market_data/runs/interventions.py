@@ -11,9 +11,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from market_data import holds, runs, saga_engine
 from market_data.models import EveningHold, PipelineRun, PipelineStep
-from market_data.saga import NotRetryable, SagaError
+from market_data.runs import engine, holds, lifecycle
+from market_data.runs.saga import NotRetryable, SagaError
 
 _Status = PipelineRun.Status
 
@@ -28,7 +28,7 @@ def cancel(run_id: str, triggered_by: str) -> PipelineRun:
     SagaError
         When the run is not active.
     """
-    run = runs.find_run(run_id)
+    run = lifecycle.find_run(run_id)
     now, reason = timezone.now(), f"cancelled by {triggered_by}"
     with transaction.atomic():
         # Steps first, then the run: the order in which a worker's commit takes these rows. A commit under way is waited
@@ -41,7 +41,7 @@ def cancel(run_id: str, triggered_by: str) -> PipelineRun:
             run.refresh_from_db()
             raise SagaError(f"{run.id} is {run.get_status_display().lower()}; only an active run can be cancelled.")
     logger.info("cancelled", extra={"run": run.id, "by": triggered_by})
-    return runs.find_run(run.pk)
+    return lifecycle.find_run(run.pk)
 
 
 def resume(run_id: str, triggered_by: str) -> PipelineRun:
@@ -55,8 +55,8 @@ def resume(run_id: str, triggered_by: str) -> PipelineRun:
         When there is nothing to go on with, or a later run has done the job since; the sentence says what to do.
     """
     with transaction.atomic():
-        runs.let_none_begin()
-        run = PipelineRun.objects.select_for_update().get(pk=runs.find_run(run_id).pk)
+        lifecycle.let_none_begin()
+        run = PipelineRun.objects.select_for_update().get(pk=lifecycle.find_run(run_id).pk)
         if run.status == _Status.RUNNING:
             _refuse_held(run)
         elif run.status == _Status.CANCELLED:
@@ -68,13 +68,13 @@ def resume(run_id: str, triggered_by: str) -> PipelineRun:
 
 
 def _refuse_held(run: PipelineRun) -> None:
-    if saga_engine.is_held(run):
+    if engine.is_held(run):
         raise NotRetryable(f"{run.id} is at work; there is nothing to resume.")
 
 
 def _revive(run: PipelineRun) -> None:
     _refuse_when_done_since(run)
-    waits = bool(runs.missing_prerequisites(run)) or holds.is_kept_back(run.session, run.intended_at)
+    waits = bool(lifecycle.missing_prerequisites(run)) or holds.is_kept_back(run.session, run.intended_at)
     run.status = _Status.WAITING if waits else _Status.RUNNING
     run.reason, run.ended_at = "", None
     run.started_at = run.started_at or (None if waits else timezone.now())
@@ -85,7 +85,7 @@ def _revive(run: PipelineRun) -> None:
         with transaction.atomic():
             run.save(update_fields=["status", "reason", "ended_at", "started_at"])
     except IntegrityError as error:
-        raise runs.already_running(run.job, error) from error
+        raise lifecycle.already_running(run.job, error) from error
 
 
 def _refuse_when_done_since(run: PipelineRun) -> None:
@@ -101,7 +101,7 @@ def _what_instead(run: PipelineRun) -> str:
     if run.status == _Status.FAILED:
         return f"{told}: retry its failed steps instead."
     if run.status == _Status.WAITING:
-        waits = ", ".join(runs.missing_prerequisites(run)) or "the release of its evening"
+        waits = ", ".join(lifecycle.missing_prerequisites(run)) or "the release of its evening"
         return f"{told} for {waits}; it goes on by itself then."
     return f"{told}: there is nothing to resume; start the job anew instead."
 
@@ -115,7 +115,7 @@ def hold(session: date, held_by: str, reason: str = "") -> EveningHold:
         When somebody holds it already, who is named.
     """
     with transaction.atomic():
-        runs.let_none_begin()
+        lifecycle.let_none_begin()
         held = holds.hold_of(session)
         if held:
             raise SagaError(f"The evening of {session} is held by {held.held_by} already; release it first.")
@@ -140,7 +140,7 @@ def release_evening(session: date, released_by: str) -> Release:
         When it is not held.
     """
     with transaction.atomic():
-        runs.let_none_begin()
+        lifecycle.let_none_begin()
         if not holds.record_release(session, released_by, timezone.now()):
             raise SagaError(f"The evening of {session} is not held.")
     logger.info("evening released", extra={"session": session, "by": released_by})

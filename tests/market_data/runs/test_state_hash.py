@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from market_data.models import MarketDay
-from market_data.state_hash import MARKET_TABLES, contract_hash, differences
+from market_data.runs.state_hash import MARKET_TABLES, contract_hash, differences
 from stocks.models import Publication, Stock
 
 pytestmark = pytest.mark.django_db

@@ -13,10 +13,10 @@ from django.db import connection, transaction
 from django.utils import timezone
 from pytest_django import Settings
 
-from market_data import claims, runs, workers
 from market_data.models import PipelineRun, PipelineStep
-from market_data.reconnecting import DATABASE_LOST
-from market_data.saga import FenceLost
+from market_data.runs import claims, lifecycle, workers
+from market_data.runs.reconnecting import DATABASE_LOST
+from market_data.runs.saga import FenceLost
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PAST, FUTURE = timedelta(minutes=-1), timedelta(minutes=1)
@@ -106,7 +106,7 @@ def test_a_session_that_hangs_while_it_creates_a_run_does_not_keep_others_from_i
     def hang() -> None:
         try:
             with transaction.atomic():
-                runs.let_none_begin()
+                lifecycle.let_none_begin()
                 entered.set()
                 time.sleep(3)  # beyond the lease
                 PipelineRun.objects.exists()
@@ -120,7 +120,7 @@ def test_a_session_that_hangs_while_it_creates_a_run_does_not_keep_others_from_i
     assert entered.wait(10)
     with connection.cursor() as cursor:
         cursor.execute("SET lock_timeout = '2500ms'")
-    runs.create_run("cleanup", None, triggered_by="test")
+    lifecycle.create_run("cleanup", None, triggered_by="test")
     connection.close()  # and with it that setting
     hanging.join()
     assert len(woken) == 1

@@ -10,10 +10,10 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import F, Max, Min, Q, QuerySet
 from django.utils import timezone
 
-from market_data import holds
-from market_data.claims import wait_for_commits
 from market_data.models import PipelineRun, PipelineStep, SourceFile, TableTotal
-from market_data.saga import (
+from market_data.runs import holds
+from market_data.runs.claims import wait_for_commits
+from market_data.runs.saga import (
     AlreadyRunning,
     NoSuchRun,
     NotRetryable,

@@ -9,12 +9,13 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from market_data import runs, saga_engine, trading_calendar
+from market_data import trading_calendar
 from market_data.models import PipelineRun, SourceFile
-from market_data.progress import ProgressView
 from market_data.providers import ProviderError, provider
-from market_data.saga import AlreadyRunning, SagaError, saga_of
-from market_data.tables import ready_tables
+from market_data.runs import engine, lifecycle
+from market_data.runs.progress import ProgressView
+from market_data.runs.ready_tables import ready_tables
+from market_data.runs.saga import AlreadyRunning, SagaError, saga_of
 
 
 def parsed_date(text: str) -> date:
@@ -119,10 +120,10 @@ def run_job(
         When it cannot be started.
     """
     try:
-        run = runs.create_run(job, session, triggered_by="command", options=options)
+        run = lifecycle.create_run(job, session, triggered_by="command", options=options)
     except AlreadyRunning as active:
-        run = runs.find_run(active.run_id)
-        if run.session != session or run.status != PipelineRun.Status.RUNNING or saga_engine.is_held(run):
+        run = lifecycle.find_run(active.run_id)
+        if run.session != session or run.status != PipelineRun.Status.RUNNING or engine.is_held(run):
             raise CommandError(str(active)) from active
         sys.stderr.write(f"Going on with {run.id}, which was left unfinished.\n")
     except SagaError as error:
@@ -133,7 +134,7 @@ def run_job(
 def finish_run(run: PipelineRun, *, quiet: bool = False) -> PipelineRun:
     """Do a run that was created or made ready again, with progress on standard error."""
     with ProgressView(sys.stderr, run, quiet=quiet) as view:
-        return saga_engine.advance(run.id, listener=view, wait=True)
+        return engine.advance(run.id, listener=view, wait=True)
 
 
 def run_report(run: PipelineRun) -> dict[str, Any]:

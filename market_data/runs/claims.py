@@ -16,9 +16,9 @@ from typing import Any, Final, LiteralString
 from django.conf import settings
 from django.db import connection
 
-from market_data import workers
 from market_data.models import PipelineRun, PipelineStep
-from market_data.saga import FenceLost
+from market_data.runs import workers
+from market_data.runs.saga import FenceLost
 
 _LOCK_CLASS: Final = 5001
 _END_SECONDS: Final = 2.0

@@ -11,9 +11,9 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from market_data import interventions, runs, saga, saga_engine
 from market_data.models import Finding, PipelineRun, PipelineStep
-from market_data.saga import AlreadyRunning, NotRetryable, Saga, Step, StepContext, StepFailed
+from market_data.runs import engine, interventions, lifecycle, saga
+from market_data.runs.saga import AlreadyRunning, NotRetryable, Saga, Step, StepContext, StepFailed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -59,7 +59,7 @@ def script(settings: Any) -> Iterator[Script]:
 
 
 def start() -> PipelineRun:
-    return runs.create_run("drill", None, triggered_by="test")
+    return lifecycle.create_run("drill", None, triggered_by="test")
 
 
 def written() -> list[str]:
@@ -70,7 +70,7 @@ EVERYTHING = ["FIRST:", "LONG:a", "LONG:b", "LONG:c"]
 
 
 def test_a_run_does_its_steps_in_order_and_completes(script: Script) -> None:
-    run = saga_engine.advance(start().id)
+    run = engine.advance(start().id)
     assert run.status == "completed"
     assert script.computed == EVERYTHING == written()
     assert list(run.steps.values_list("progress", "records_processed")) == [(1.0, 1), (1.0, 3)]
@@ -88,7 +88,7 @@ def test_of_eight_simultaneous_deliveries_one_works(script: Script) -> None:
 
     def deliver() -> None:
         barrier.wait()
-        saga_engine.advance(run.id)
+        engine.advance(run.id)
         connection.close()
 
     threads = [threading.Thread(target=deliver) for _ in range(8)]
@@ -102,7 +102,7 @@ def test_of_eight_simultaneous_deliveries_one_works(script: Script) -> None:
 
 def test_a_passing_trouble_is_tried_again(script: Script) -> None:
     script.trouble["FIRST"] = [Flaky("busy")]
-    run = saga_engine.advance(start().id, wait=True)
+    run = engine.advance(start().id, wait=True)
     assert run.status == "completed"
     assert run.steps.get(name="FIRST").attempts == 2
     assert written() == EVERYTHING
@@ -110,7 +110,7 @@ def test_a_passing_trouble_is_tried_again(script: Script) -> None:
 
 def test_what_a_step_says_fails_and_what_breaks_is_kept_with_its_traceback(script: Script) -> None:
     script.trouble["FIRST"] = [StepFailed("The file of 2026-04-30 is empty.")]
-    run = saga_engine.advance(start().id)
+    run = engine.advance(start().id)
     step = run.steps.get(name="FIRST")
     assert (run.status, step.status, step.reason, step.traceback) == (
         "failed",
@@ -119,8 +119,8 @@ def test_what_a_step_says_fails_and_what_breaks_is_kept_with_its_traceback(scrip
         "",
     )
     script.trouble["FIRST"] = [ZeroDivisionError("a")]
-    run, names = runs.retry_failed(run.id, "test")
-    run = saga_engine.advance(run.id)
+    run, names = lifecycle.retry_failed(run.id, "test")
+    run = engine.advance(run.id)
     step = run.steps.get(name="FIRST")
     assert names == ["FIRST"]
     assert (step.status, "ZeroDivisionError" in step.traceback) == ("errored", True)
@@ -135,17 +135,17 @@ def test_retry_goes_on_after_the_last_committed_chunk_on_the_same_rows(script: S
             raise error
 
     script.before_record = stumble
-    run = saga_engine.advance(start().id)
+    run = engine.advance(start().id)
     assert run.status == "failed"
     assert written() == ["FIRST:", "LONG:a"]
-    retried, _ = runs.retry_failed(run.id, "test")
-    done = saga_engine.advance(retried.id)
+    retried, _ = lifecycle.retry_failed(run.id, "test")
+    done = engine.advance(retried.id)
     assert (done.id, done.status) == (run.id, "completed")
-    assert runs.find_run(done.aliases[0]).id == run.id
+    assert lifecycle.find_run(done.aliases[0]).id == run.id
     assert script.computed == ["FIRST:", "LONG:a", "LONG:b", "LONG:b", "LONG:c"]
     assert written() == EVERYTHING
     with pytest.raises(NotRetryable):
-        runs.retry_failed(run.id, "test")
+        lifecycle.retry_failed(run.id, "test")
 
 
 def test_a_worker_whose_lease_was_taken_over_writes_nothing(script: Script) -> None:
@@ -159,7 +159,7 @@ def test_a_worker_whose_lease_was_taken_over_writes_nothing(script: Script) -> N
         )
 
     script.before_record = steal
-    saga_engine.advance(run.id)
+    engine.advance(run.id)
     assert written() == EVERYTHING
     assert script.computed == ["FIRST:", *EVERYTHING]
 
@@ -167,14 +167,14 @@ def test_a_worker_whose_lease_was_taken_over_writes_nothing(script: Script) -> N
 def test_a_cancelled_run_stops_at_the_next_commit(script: Script) -> None:
     run = start()
     script.before_record = lambda context: interventions.cancel(run.id, "test")
-    assert saga_engine.advance(run.id).status == "cancelled"
+    assert engine.advance(run.id).status == "cancelled"
     assert written() == []
 
 
 def test_a_step_whose_worker_dies_each_time_ends(script: Script) -> None:
     run = start()
     run.steps.filter(name="FIRST").update(status="running", attempts=3, lease_until=timezone.now() - timedelta(1))
-    run = saga_engine.advance(run.id, wait=True)
+    run = engine.advance(run.id, wait=True)
     assert run.status == "failed"
     assert "3 times" in run.steps.get(name="FIRST").reason
 
@@ -184,12 +184,12 @@ def test_nobody_claims_a_step_under_a_live_lease(script: Script) -> None:
     run.steps.filter(name="FIRST").update(
         status="running", attempts=1, lease_until=timezone.now() + timedelta(minutes=1)
     )
-    assert saga_engine.advance(run.id).status == "running"
+    assert engine.advance(run.id).status == "running"
     assert written() == []
 
 
 def test_the_other_kind_of_market_is_refused(script: Script, settings: Any) -> None:
-    saga_engine.advance(start().id)
+    engine.advance(start().id)
     settings.PROVIDER_KIND, settings.MARKET_DATA_PROVIDER = "real", "nse_archive"
     with pytest.raises(saga.OtherMarket, match="simulated market"):
         start()
@@ -198,7 +198,7 @@ def test_the_other_kind_of_market_is_refused(script: Script, settings: Any) -> N
 def test_a_command_goes_on_with_a_run_whose_process_was_killed(script: Script) -> None:
     from django.core.management.base import CommandError
 
-    from market_data.job_command import run_job
+    from market_data.runs.command import run_job
 
     run = start()
     run.steps.filter(name="FIRST").update(
@@ -214,17 +214,17 @@ def test_a_command_goes_on_with_a_run_whose_process_was_killed(script: Script) -
 
 def test_a_database_that_goes_away_costs_an_attempt_and_not_the_run(script: Script) -> None:
     script.trouble["LONG"] = [OperationalError("terminating connection"), psycopg.OperationalError("SSL error")]
-    run = saga_engine.advance(start().id, wait=True)
+    run = engine.advance(start().id, wait=True)
     assert (run.status, run.steps.get(name="LONG").attempts) == ("completed", 1)  # counted anew with each chunk
     assert written() == EVERYTHING
 
 
 def test_a_full_database_is_said_when_it_stays_full(script: Script) -> None:
     script.trouble["FIRST"] = [psycopg.errors.DiskFull("No space left on device")] * 3
-    run = saga_engine.advance(start().id, wait=True)
+    run = engine.advance(start().id, wait=True)
     assert (run.status, run.reason) == ("failed", "No space left on device (after 3 attempts)")
-    retried, _ = runs.retry_failed(run.id, "test")
-    assert saga_engine.advance(retried.id).status == "completed"
+    retried, _ = lifecycle.retry_failed(run.id, "test")
+    assert engine.advance(retried.id).status == "completed"
     assert written() == EVERYTHING
 
 
@@ -235,7 +235,7 @@ def test_a_commit_whose_answer_was_lost_is_not_done_again(script: Script) -> Non
         raise OperationalError("server closed the connection unexpectedly")
 
     script.before_record = lost
-    run = saga_engine.advance(start().id)
+    run = engine.advance(start().id)
     assert run.status == "completed"
     assert script.computed == EVERYTHING
 
@@ -249,7 +249,7 @@ def test_runs_of_several_jobs_created_at_once_all_come_to_be(script: Script) -> 
     def create(job: str) -> None:
         barrier.wait()
         try:
-            runs.create_run(job, None, triggered_by="test")
+            lifecycle.create_run(job, None, triggered_by="test")
         except Exception as error:
             failed.append(error)
         finally:

@@ -8,8 +8,8 @@ from datetime import date, datetime
 from django.db.models import Q
 
 from market_data.models import PipelineRun, PipelineStep
-from market_data.runs import ENDED
-from market_data.saga import saga_of
+from market_data.runs.lifecycle import ENDED
+from market_data.runs.saga import saga_of
 
 _RUN_STAMP = re.compile(r"_\d{8}_\d{6}(_\d+)?$")
 

@@ -11,9 +11,10 @@ from django.db import connection
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from market_data import interventions, runs, saga, saga_engine, tasks
+from market_data import tasks
 from market_data.models import EveningHold, Finding, MarketDay, PipelineRun
-from market_data.saga import AlreadyRunning, NotRetryable, Saga, SagaError, Step, StepContext, StepFailed
+from market_data.runs import engine, interventions, lifecycle, saga
+from market_data.runs.saga import AlreadyRunning, NotRetryable, Saga, SagaError, Step, StepContext, StepFailed
 from market_data.tasks import Link
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -54,7 +55,7 @@ def worker() -> Iterator[Worker]:
 
 
 def start() -> PipelineRun:
-    return runs.create_run("drill", FRIDAY, triggered_by="test")
+    return lifecycle.create_run("drill", FRIDAY, triggered_by="test")
 
 
 def planned(job: str, hour: int, waits_for: tuple[str, ...] = ()) -> PipelineRun:
@@ -75,16 +76,16 @@ def test_a_cancelled_run_keeps_whole_chunks_and_goes_on_after_them(worker: Worke
             interventions.cancel(run.id, "asha")
 
     worker.before_record = stop_at_b
-    cancelled = saga_engine.advance(run.id)
+    cancelled = engine.advance(run.id)
     step = run.steps.get(name="LONG")
     assert (cancelled.status, cancelled.reason) == ("cancelled", "cancelled by asha")
     assert (step.status, step.watermark, step.lease_until) == ("pending", "a", None)
     assert written() == ["FIRST:", "LONG:a"]
     worker.before_record = None
-    assert saga_engine.advance(run.id).status == "cancelled", "a late delivery does not revive it"
+    assert engine.advance(run.id).status == "cancelled", "a late delivery does not revive it"
     resumed = interventions.resume(run.id, "asha")
     assert (resumed.id, resumed.status) == (run.id, "running")
-    assert saga_engine.advance(run.id).status == "completed"
+    assert engine.advance(run.id).status == "completed"
     assert written() == ["FIRST:", "LONG:a", "LONG:b", "LONG:c"]
 
 
@@ -99,13 +100,13 @@ def test_work_of_a_cancelled_run_ends_before_its_commit(worker: Worker) -> None:
             threading.Event().wait(0.02)
 
     worker.before_record = work
-    assert saga_engine.advance(run.id).status == "cancelled"
+    assert engine.advance(run.id).status == "cancelled"
     assert len(reports) < 400, "the worker went on as if nothing had happened"
     assert written() == []
 
 
 def test_only_an_active_run_can_be_cancelled(worker: Worker) -> None:
-    run = saga_engine.advance(start().id)
+    run = engine.advance(start().id)
     with pytest.raises(SagaError, match="is completed; only an active run"):
         interventions.cancel(run.id, "asha")
     run.refresh_from_db()
@@ -113,7 +114,7 @@ def test_only_an_active_run_can_be_cancelled(worker: Worker) -> None:
 
 
 def test_a_waiting_run_can_be_cancelled_and_waits_again_when_resumed(worker: Worker) -> None:
-    waiting = runs.create_run("sequel", FRIDAY, triggered_by="test", waits_for=["drill"])
+    waiting = lifecycle.create_run("sequel", FRIDAY, triggered_by="test", waits_for=["drill"])
     interventions.cancel(waiting.id, "asha")
     assert interventions.resume(waiting.id, "asha").status == "waiting"
 
@@ -123,7 +124,7 @@ def test_nothing_is_resumed_beside_another_run_or_after_one_that_did_the_work(wo
     new = start()
     with pytest.raises(AlreadyRunning, match=new.id):
         interventions.resume(old.id, "asha")
-    saga_engine.advance(new.id)
+    engine.advance(new.id)
     with pytest.raises(NotRetryable, match=f"{new.id} has done drill since"):
         interventions.resume(old.id, "asha")
     with pytest.raises(NotRetryable, match="is completed: there is nothing to resume"):
@@ -145,13 +146,13 @@ def test_a_single_failed_step_is_retried_and_another_is_refused(worker: Worker) 
             raise StepFailed("a is garbled")
 
     worker.before_record = fail
-    run = saga_engine.advance(start().id)
+    run = engine.advance(start().id)
     assert run.status == "failed"
     with pytest.raises(NotRetryable, match="is completed: it has not failed"):
-        runs.retry_failed(run.id, "asha", step="FIRST")
+        lifecycle.retry_failed(run.id, "asha", step="FIRST")
     with pytest.raises(SagaError, match=r"no step 'SECOND'; its steps are FIRST, LONG\."):
-        runs.retry_failed(run.id, "asha", step="SECOND")
-    _, names = runs.retry_failed(run.id, "asha", step="LONG")
+        lifecycle.retry_failed(run.id, "asha", step="SECOND")
+    _, names = lifecycle.retry_failed(run.id, "asha", step="LONG")
     assert names == ["LONG"]
 
 
@@ -216,7 +217,7 @@ CHAIN = (Link("drill"), Link("sequel", ("drill",)), Link("last", ended=("sequel"
 
 def test_a_chain_waits_for_its_own_runs_and_not_for_earlier_ones(worker: Worker) -> None:
     for job in ("drill", "sequel"):  # completed for the session before
-        saga_engine.advance(runs.create_run(job, FRIDAY, triggered_by="test").id)
+        engine.advance(lifecycle.create_run(job, FRIDAY, triggered_by="test").id)
     first, second, third = tasks.trigger_chain(CHAIN, triggered_by="asha", alias="all_1", session=FRIDAY)
     tasks.release_waiting()
     assert [PipelineRun.objects.get(pk=run.id).status for run in (first, second, third)] == [
@@ -233,7 +234,7 @@ def test_a_chain_waits_for_its_own_runs_and_not_for_earlier_ones(worker: Worker)
 
 
 def test_a_chain_is_refused_whole_when_one_of_its_jobs_is_active(worker: Worker) -> None:
-    active = runs.create_run("last", FRIDAY, triggered_by="test")
+    active = lifecycle.create_run("last", FRIDAY, triggered_by="test")
     with pytest.raises(AlreadyRunning, match=active.id):
         tasks.trigger_chain(CHAIN, triggered_by="asha", alias="all_1", session=FRIDAY)
     assert PipelineRun.objects.count() == 1
