@@ -1,9 +1,11 @@
 """The sagas of collecting and computing: each step is one entry."""
 
-from market_data import collection, computation, fundamentals_import, metrics, upkeep
 from market_data.imports import steps as csv_steps
 from market_data.providers import TransientProviderError
 from market_data.runs.saga import Saga, Step, register
+from market_data.steps import collection, metrics, upkeep
+from market_data.steps import fundamentals as fundamentals_step
+from market_data.steps import indicators as indicator_step
 
 _BARS = ("technical_indicators", "historical_data", "source_files")
 _FACTS = ("stock_metrics", "corporate_actions", "exchange_facts", "symbol_changes", "stocks", "market_days")
@@ -25,16 +27,16 @@ register(
             Step("STOCKS", collection.read_universe, collection.record_universe, transient=_ASKS),
             Step(
                 "HISTORICAL_DATA",
-                computation.step_of_bars,
-                computation.record_step_of_bars,
+                indicator_step.step_of_bars,
+                indicator_step.record_step_of_bars,
                 chunks=collection.bar_chunks,
                 transient=_ASKS,
             ),
             Step(
                 "TECHNICAL_INDICATORS",
-                computation.compute_indicators,
-                computation.record_indicators,
-                chunks=computation.indicator_chunks,
+                indicator_step.compute_indicators,
+                indicator_step.record_indicators,
+                chunks=indicator_step.indicator_chunks,
             ),
             Step("COMPREHENSIVE_METRICS", metrics.compute_metrics, metrics.record_metrics),
             VALIDATION,
@@ -45,7 +47,7 @@ register(
     Saga(
         "import_fundamentals",
         "Import of fundamentals",
-        (Step("READ_FILES", fundamentals_import.read, fundamentals_import.record),),
+        (Step("READ_FILES", fundamentals_step.read, fundamentals_step.record),),
         tables=("financial_statements", "fundamental_snapshots", "rejected_rows"),
         needs_session=False,
     ),

@@ -6,10 +6,10 @@ from functools import partial
 
 from django.db import transaction
 
-from market_data import computation
 from market_data.models import PipelineRun, PipelineStep
 from market_data.prices.indicators import INDICATOR_COLUMNS, WARM_UP_ROWS
 from market_data.runs.saga import StepContext
+from market_data.steps import indicators as indicator_step
 from tests.benchmarks.bare_copy import copy_in, copy_out, execute
 from tests.benchmarks.loading import RUN
 from tests.benchmarks.market import Market
@@ -50,10 +50,10 @@ def compute(days: Sequence[date]) -> None:
     """Do the pipeline's step for sessions that were just loaded."""
     run = PipelineRun(id=RUN, session=days[-1], options={"loaded": [day.isoformat() for day in days]})
     context = StepContext(run, PipelineStep(name="TECHNICAL_INDICATORS"), None)
-    for label in computation.indicator_chunks(context):
-        frame = computation.compute_indicators(context, label)
+    for label in indicator_step.indicator_chunks(context):
+        frame = indicator_step.compute_indicators(context, label)
         with transaction.atomic():
-            computation.record_indicators(context, frame)
+            indicator_step.record_indicators(context, frame)
 
 
 def _figure(place: Place, rounds: int, *, name: str, days: Sequence[date], read: str, clear: Sequence[str]) -> Figure:

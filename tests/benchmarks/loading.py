@@ -7,10 +7,10 @@ from functools import partial
 import pandas as pd
 from django.db import transaction
 
-from market_data.collection import SESSIONS_A_CHUNK
 from market_data.models import SourceFile
 from market_data.prices.bars import checked_bars
 from market_data.providers import Provider
+from market_data.steps.collection import SESSIONS_A_CHUNK
 from market_data.storage import writer as market_writer
 from market_data.storage.writer import ReadSession
 from stocks import universe

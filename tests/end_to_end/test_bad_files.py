@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from django.db import transaction
 
-from market_data import collection
 from market_data.models import PipelineRun, RejectedRow, SourceFile
 from market_data.providers.nse_archive import NseArchive
 from market_data.runs.engine import advance
 from market_data.runs.lifecycle import retry_failed
 from market_data.runs.saga import NotYet, StepFailed
+from market_data.steps import collection
 from tests.end_to_end import evenings
 from tests.end_to_end.evenings import SESSIONS
 

@@ -13,13 +13,13 @@ import pandas as pd
 import pytest
 from django.db import connection, transaction
 
-from market_data.metrics import session_frame
 from market_data.models import CorporateAction, DailyBar, PipelineRun, TableTotal, TechnicalIndicator
 from market_data.prices.indicators import indicators
 from market_data.providers.simulator import Incident, Simulator
 from market_data.runs.engine import advance
 from market_data.runs.lifecycle import planned_roll_back, retry_failed, roll_back
 from market_data.runs.saga import SagaError
+from market_data.steps.metrics import session_frame
 from market_data.storage import queries
 from ml.datasets import session_features, training_samples
 from ml.estimators import estimator

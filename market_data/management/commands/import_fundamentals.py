@@ -8,10 +8,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from market_data import fundamentals_import
 from market_data.models import PipelineRun
 from market_data.runs.command import failure, run_job
 from market_data.runs.ready_tables import ready_tables
+from market_data.steps import fundamentals as fundamentals_step
 from stocks.fundamentals_files import FundamentalsUnreadableError
 from stocks.statements import read_fundamentals, record_fundamentals
 
@@ -52,7 +52,7 @@ def _tried(folder: Path) -> dict[str, Any]:
         found = read_fundamentals(folder)
     except FundamentalsUnreadableError as error:
         raise CommandError(str(error)) from error
-    return {"run_id": None, **fundamentals_import.report(record_fundamentals(found, "", dry_run=True))}
+    return {"run_id": None, **fundamentals_step.report(record_fundamentals(found, "", dry_run=True))}
 
 
 def _imported(folder: Path) -> dict[str, Any]:

@@ -112,7 +112,7 @@ def test_a_day_is_refused_with_its_reasons() -> None:
 def test_many_jumps_of_a_day_are_one_finding_and_every_one_of_them_counts() -> None:
     import pandas as pd
 
-    from market_data.factors import _jump_findings
+    from market_data.steps.factors import _jump_findings
     from market_data.storage import queries
 
     count = 30

@@ -18,12 +18,13 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
-from market_data import trading_calendar, upkeep
+from market_data import trading_calendar
 from market_data.models import MarketDay, PipelineRun, RunUndo
 from market_data.providers import DAY_COLUMNS
 from market_data.runs import lifecycle
 from market_data.runs.saga import SagaError, saga_of
 from market_data.runs.state_hash import contract_hash, differences
+from market_data.steps import upkeep
 from ml.models import TrainedModel
 from stocks import bulk
 from stocks.models import FinancialStatement

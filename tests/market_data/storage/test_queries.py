@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from django.db import connection
 
-from market_data import export_queries, metrics, quality
+from market_data import export_queries, quality
 from market_data.models import MarketDay, SourceFile
+from market_data.steps import metrics
 from market_data.storage import queries
 from portfolio.queries import recent_closes
 from stocks import latest_facts

@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from market_data import collection, factors
-from market_data.factors import Factors, loaded_sessions
 from market_data.prices import adjustments
 from market_data.prices.events import empty_events
 from market_data.prices.indicators import WARM_UP_ROWS, indicators, indicators_on
 from market_data.runs.saga import StepContext
+from market_data.steps import collection, factors
+from market_data.steps.factors import Factors, loaded_sessions
 from market_data.storage import queries
 from market_data.storage import writer as market_writer
 from stocks import universe

@@ -7,10 +7,11 @@ from typing import NamedTuple
 import pandas as pd
 from django.conf import settings
 
-from market_data import factors, quality, trading_calendar
+from market_data import quality, trading_calendar
 from market_data.prices import adjustments, volatility
 from market_data.prices.indicators import WARM_UP_ROWS, indicators_on
 from market_data.runs.saga import StepContext, StepFailed
+from market_data.steps import factors
 from market_data.storage import queries
 from market_data.storage import writer as market_writer
 from stocks import latest_facts, universe

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from market_data import collection
 from market_data.prices import adjustments
 from market_data.prices.events import FACTOR_KINDS, typed_events
 from market_data.prices.jumps import (
@@ -25,6 +24,7 @@ from market_data.prices.jumps import (
 from market_data.prices.share_counts import SETTLED_BY_COUNTS, settled_jumps
 from market_data.quality.check import SYMBOLS_A_CHECK
 from market_data.runs.saga import StepContext
+from market_data.steps import collection
 from market_data.storage import queries
 from market_data.storage import writer as market_writer
 from stocks import share_counts

@@ -7,11 +7,12 @@ import pandas as pd
 from django.conf import settings
 from django_q.models import Task
 
-from market_data import collection, exports
+from market_data import exports
 from market_data.models import ImportedFile, PipelineRun, RunUndo
 from market_data.providers import NotOffered
 from market_data.runs import lifecycle
 from market_data.runs.saga import StepContext, StepFailed, purges
+from market_data.steps import collection
 from market_data.storage import writer as market_writer
 from stocks.models import Stock
 
