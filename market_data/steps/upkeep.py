@@ -7,7 +7,7 @@ import pandas as pd
 from django.conf import settings
 from django_q.models import Task
 
-from market_data import exports
+from market_data.exports import files as export_files
 from market_data.models import ImportedFile, PipelineRun, RunUndo
 from market_data.providers import NotOffered
 from market_data.runs import lifecycle
@@ -21,19 +21,19 @@ RESULTS_KEPT_DAYS = 30
 HANDED_IN_KEPT_DAYS = 30
 
 
-def export(context: StepContext, _: str) -> exports.PreparedExport:
+def export(context: StepContext, _: str) -> export_files.PreparedExport:
     """Write the four CSV files and their manifest under temporary names."""
     try:
-        return exports.prepared_export(context.session, settings.EXPORT_DIR, context.run.id, context.report)
-    except exports.ExportError as error:
+        return export_files.prepared_export(context.session, settings.EXPORT_DIR, context.run.id, context.report)
+    except export_files.ExportError as error:
         raise StepFailed(str(error)) from error
 
 
-def record_export(context: StepContext, prepared: exports.PreparedExport) -> int:
+def record_export(context: StepContext, prepared: export_files.PreparedExport) -> int:
     """Put the files in place, while the fence is held, and keep in the run's summary what was written."""
     try:
-        exports.put_in_place(prepared)
-    except exports.ExportError as error:
+        export_files.put_in_place(prepared)
+    except export_files.ExportError as error:
         raise StepFailed(str(error)) from error
     context.summarise(files={file.name: file.rows for file in prepared.files})
     return sum(file.rows for file in prepared.files)
@@ -62,7 +62,7 @@ def old_things(context: StepContext, _: str) -> date:
 def remove_old(context: StepContext, today: date) -> int:
     """Remove exports, queue results, undo data and picks past their time; nothing else."""
     removed: dict[str, Any] = {
-        "exports": len(exports.purge_exports(settings.EXPORT_DIR, today - timedelta(days=EXPORTS_KEPT_DAYS))),
+        "exports": len(export_files.purge_exports(settings.EXPORT_DIR, today - timedelta(days=EXPORTS_KEPT_DAYS))),
         "queue results": Task.objects.filter(stopped__date__lt=today - timedelta(days=RESULTS_KEPT_DAYS)).delete()[0],
         "handed-in files": ImportedFile.objects.filter(
             uploaded_at__date__lt=today - timedelta(days=HANDED_IN_KEPT_DAYS)

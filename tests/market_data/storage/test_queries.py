@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from django.db import connection
 
-from market_data import export_queries, quality
+from market_data import quality
+from market_data.exports import queries as export_queries
 from market_data.models import MarketDay, SourceFile
 from market_data.steps import metrics
 from market_data.storage import queries

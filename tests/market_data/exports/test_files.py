@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from market_data.export_queries import BAR_COLUMNS, INDICATOR_COLUMNS, PICK_COLUMNS, STOCK_COLUMNS
-from market_data.exports import (
+from market_data.exports.files import (
     ExportError,
     ExportFolderError,
     export_csv,
@@ -19,6 +18,7 @@ from market_data.exports import (
     purge_exports,
     put_in_place,
 )
+from market_data.exports.queries import BAR_COLUMNS, INDICATOR_COLUMNS, PICK_COLUMNS, STOCK_COLUMNS
 from market_data.models import DailyBar, TechnicalIndicator
 from stocks.models import Stock, StockMetrics
 from tests.published import SESSION, pick, publish, supersede

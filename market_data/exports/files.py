@@ -25,7 +25,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.db import connection, transaction
 
-from market_data.export_queries import FileQuery, file_queries, publications_in_force
+from market_data.exports.queries import FileQuery, file_queries, publications_in_force
 
 Report = Callable[[int, int], None]
 
