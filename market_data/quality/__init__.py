@@ -14,8 +14,8 @@ from typing import Any
 
 from market_data.quality import reading
 from market_data.quality.blocking import day_refusal, jumped_symbols, kept_out
-from market_data.quality.check import HOLDS_SESSIONS, Blocks, Check
-from market_data.quality.registry import CHECKS
+from market_data.quality.checks.check import HOLDS_SESSIONS, Blocks, Check
+from market_data.quality.checks.registry import CHECKS
 from market_data.quality.system import system_check, system_check_names, system_findings
 
 __all__ = [

@@ -7,7 +7,7 @@ import pandas as pd
 from market_data import trading_calendar
 from market_data.models import Finding
 from market_data.prices.jumps import JUMP_CHECK
-from market_data.quality.registry import JUMP_SESSIONS, holds
+from market_data.quality.checks.registry import JUMP_SESSIONS, holds
 from market_data.storage import queries
 from stocks.bulk import read_frame
 

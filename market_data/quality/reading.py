@@ -7,7 +7,7 @@ import pandas as pd
 
 from market_data.models import MarketDay, SourceFile
 from market_data.prices import adjustments
-from market_data.quality.evidence import LOOKBACK_SESSIONS, Evidence, bars_with_past, factors_on
+from market_data.quality.checks.evidence import LOOKBACK_SESSIONS, Evidence, bars_with_past, factors_on
 from market_data.storage import queries
 from stocks import universe
 from stocks.bulk import read_frame

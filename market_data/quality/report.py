@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from market_data.quality.registry import CHECKS
+from market_data.quality.checks.registry import CHECKS
 
 Found = Sequence[tuple[date, list[dict[str, Any]]]]
 _EXAMPLES = 200

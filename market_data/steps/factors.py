@@ -22,7 +22,7 @@ from market_data.prices.jumps import (
     unexplained_jumps,
 )
 from market_data.prices.share_counts import SETTLED_BY_COUNTS, settled_jumps
-from market_data.quality.check import SYMBOLS_A_CHECK
+from market_data.quality.checks.check import SYMBOLS_A_CHECK
 from market_data.runs.saga import StepContext
 from market_data.steps import collection
 from market_data.storage import queries

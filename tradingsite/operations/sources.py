@@ -8,7 +8,7 @@ from typing import Final
 from django.db import connection
 
 from market_data.models import CorporateAction, DailyBar, RunUndo, SourceFile
-from market_data.quality.facts import EVENTS_OLD_DAYS
+from market_data.quality.checks.facts import EVENTS_OLD_DAYS
 from stocks.models import SymbolChange
 from tradingsite.operations.evening import History, stored_sessions
 

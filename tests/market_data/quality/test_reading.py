@@ -9,7 +9,7 @@ from django.db import connection
 from market_data import quality
 from market_data.models import CorporateAction, Finding
 from market_data.quality import reading
-from market_data.quality.evidence import LOOKBACK_SESSIONS, bars_with_past, factors_on
+from market_data.quality.checks.evidence import LOOKBACK_SESSIONS, bars_with_past, factors_on
 from tests.market_data.quality.stored_market import (
     DAYS,
     ONE,

@@ -19,9 +19,9 @@ from django.test import override_settings
 from market_data.prices.bars import checked_bars
 from market_data.prices.jumps import unexplained_jumps
 from market_data.providers import provider
-from market_data.quality import days, prices
-from market_data.quality.check import Blocks
-from market_data.quality.evidence import Evidence, bars_with_past, factors_on
+from market_data.quality.checks import days, prices
+from market_data.quality.checks.check import Blocks
+from market_data.quality.checks.evidence import Evidence, bars_with_past, factors_on
 from tests.market_data import real_market
 from tests.market_data.quality.injected import FAULTS
 

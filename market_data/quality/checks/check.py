@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from market_data.quality.evidence import Evidence
+from market_data.quality.checks.evidence import Evidence
 
 HOLDS_SESSIONS = 20
 """How long a blocking finding about a symbol keeps it out: the month whose averages its wrong bar is part of."""

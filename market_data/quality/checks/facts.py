@@ -4,8 +4,8 @@ from datetime import date
 
 import pandas as pd
 
-from market_data.quality.check import Blocks, Check, Fault, counted, day_fault, symbol_faults
-from market_data.quality.evidence import Evidence
+from market_data.quality.checks.check import Blocks, Check, Fault, counted, day_fault, symbol_faults
+from market_data.quality.checks.evidence import Evidence
 
 CRORE = 1e7
 RATIO_TOLERANCE = 0.01

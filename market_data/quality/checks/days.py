@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pandas as pd
 
-from market_data.quality.check import Blocks, Check, Fault, counted, day_fault
-from market_data.quality.evidence import REPEATS_LOOKED_FOR, Evidence
+from market_data.quality.checks.check import Blocks, Check, Fault, counted, day_fault
+from market_data.quality.checks.evidence import REPEATS_LOOKED_FOR, Evidence
 
 FEWEST_BARS, MOST_BARS = 0.90, 1.10
 LOST_SYMBOLS, FEWEST_LOST = 0.08, 5

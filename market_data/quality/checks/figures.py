@@ -6,8 +6,8 @@ The relations need no history, so a stored row that was computed from other bars
 import numpy as np
 import pandas as pd
 
-from market_data.quality.check import Blocks, Check, Fault, first_reason, symbol_faults
-from market_data.quality.evidence import Evidence
+from market_data.quality.checks.check import Blocks, Check, Fault, first_reason, symbol_faults
+from market_data.quality.checks.evidence import Evidence
 
 TOLERANCE = 1e-6
 BAND_SIGMAS, BAND_ROWS, ATR_ROWS = 2, 20, 14

@@ -1,7 +1,7 @@
 """Checks of each bar against itself and against the symbol's bars before; pure."""
 
-from market_data.quality.check import Blocks, Check, Fault, first_reason, symbol_faults
-from market_data.quality.evidence import Evidence
+from market_data.quality.checks.check import Blocks, Check, Fault, first_reason, symbol_faults
+from market_data.quality.checks.evidence import Evidence
 
 TURNOVER_TOLERANCE = 0.005
 TURNOVER_ROUNDING_LAKH = 0.0051

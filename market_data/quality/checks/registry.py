@@ -1,8 +1,8 @@
 """All checks of a session, in the order in which they run, and the one whose finding the adjustment writes."""
 
 from market_data.prices.jumps import JUMP_CHECK
-from market_data.quality import days, facts, figures, prices
-from market_data.quality.check import HOLDS_SESSIONS, Check
+from market_data.quality.checks import days, facts, figures, prices
+from market_data.quality.checks.check import HOLDS_SESSIONS, Check
 
 CHECKS: tuple[Check, ...] = (*days.CHECKS, *prices.CHECKS, *figures.CHECKS, *facts.CHECKS)
 
