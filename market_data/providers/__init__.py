@@ -17,7 +17,7 @@ import pandas as pd
 from stocks.fundamentals_files import STATEMENT_COLUMNS as STATEMENT_COLUMNS
 
 if TYPE_CHECKING:
-    from market_data.providers.nse_download import ArchiveDownload
+    from market_data.providers.nse.download import ArchiveDownload
 
 LISTED_DTYPES = {
     "symbol": "object",
@@ -226,7 +226,7 @@ def _simulator() -> Provider:
 def _nse_archive() -> Provider:
     from django.conf import settings
 
-    from market_data.providers.nse_archive import NseArchive
+    from market_data.providers.nse.archive import NseArchive
 
     if settings.NSE_ARCHIVE_DIR is None:
         raise ProviderError("NSE_ARCHIVE_DIR is not set; name the folder that holds the exchange's daily files.")
@@ -249,7 +249,7 @@ def archive_download() -> "ArchiveDownload":
     """
     from django.conf import settings
 
-    from market_data.providers.nse_download import ArchiveDownload, Hosts, Politeness
+    from market_data.providers.nse.download import ArchiveDownload, Hosts, Politeness
 
     if settings.NSE_ARCHIVE_DIR is None or not settings.NSE_ARCHIVE_URL:
         raise ProviderError(

@@ -8,7 +8,7 @@ import pytest
 from django.db import transaction
 
 from market_data.models import PipelineRun, RejectedRow, SourceFile
-from market_data.providers.nse_archive import NseArchive
+from market_data.providers.nse.archive import NseArchive
 from market_data.runs.engine import advance
 from market_data.runs.lifecycle import retry_failed
 from market_data.runs.saga import NotYet, StepFailed

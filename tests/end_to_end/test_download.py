@@ -17,8 +17,8 @@ from market_data.models import Finding, PipelineRun, PipelineStep, SourceFile
 from market_data.providers.simulator import Simulator, write_archive
 from market_data.runs import engine, lifecycle
 from tests.end_to_end import evenings
-from tests.market_data.providers.bad_answers import says
-from tests.market_data.providers.exchange_server import Exchange, serving
+from tests.market_data.providers.nse.download.bad_answers import says
+from tests.market_data.providers.nse.download.exchange_server import Exchange, serving
 
 pytestmark = pytest.mark.django_db
 # In these weeks the simulated exchange and the real one, whose calendar rules, have the same holidays.

@@ -16,8 +16,9 @@ from market_data.management.commands.import_market_days import imported_days
 from market_data.models import SourceFile
 from market_data.prices.bars import BAR_DTYPES, MAX_PRICE, MAX_QUANTITY, checked_bars
 from market_data.prices.events import official_events
-from market_data.providers import SourceUnreadable, nse_lists
-from market_data.providers.nse_files import LAYOUTS, content_of, layout_of, parsed_bars, traded_prices
+from market_data.providers import SourceUnreadable
+from market_data.providers.nse import lists as nse_lists
+from market_data.providers.nse.files import LAYOUTS, content_of, layout_of, parsed_bars, traded_prices
 from market_data.providers.simulator import Simulator, write_archive
 from market_data.steps.fundamentals import record_rejects
 from market_data.storage import writer as market_writer

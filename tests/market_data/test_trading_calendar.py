@@ -8,7 +8,7 @@ import pytest
 from market_data import trading_calendar
 from market_data.models import MarketDay
 from market_data.providers import DAY_COLUMNS
-from market_data.providers.nse_archive import NseArchive
+from market_data.providers.nse.archive import NseArchive
 from market_data.trading_calendar import CalendarError, CalendarExhausted, library_days, seeded_days
 
 NOTHING = pd.DataFrame(columns=list(DAY_COLUMNS), dtype="object")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from market_data.providers.nse_archive import NseArchive
+from market_data.providers.nse.archive import NseArchive
 from market_data.providers.simulator import Simulator, chosen_kinds
 
 UNTIL = date(2022, 3, 30)

@@ -9,7 +9,7 @@ import pytest
 from market_data.prices.adjustments import adjusted
 from market_data.prices.bars import checked_bars
 from market_data.prices.events import blocked_events
-from market_data.providers.nse_archive import NseArchive
+from market_data.providers.nse.archive import NseArchive
 from ml import evaluation
 from ml.estimators import estimator
 from ml.evaluation import Entry, FoldStore

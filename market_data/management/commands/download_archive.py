@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from market_data import trading_calendar
 from market_data.providers import ProviderError, archive_download
-from market_data.providers.nse_download import Outcome
+from market_data.providers.nse.download import Outcome
 from market_data.runs.command import checked_session, parsed_date
 from market_data.runs.ready_tables import ready_tables
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from market_data.prices.bars import SERIES_ORDER
-from market_data.providers.nse_files import UDIFF
-from market_data.providers.nse_lists import ACTIONS, CHANGES, EQUITIES
+from market_data.providers.nse.files import UDIFF
+from market_data.providers.nse.lists import ACTIONS, CHANGES, EQUITIES
 
 if TYPE_CHECKING:
     from market_data.providers.simulator.provider import Simulator

@@ -22,7 +22,7 @@ from datetime import date
 import numpy as np
 import numpy.typing as npt
 
-from market_data.providers.security_kinds import FIVE_PAISE_UNTIL
+from market_data.providers.nse.security_kinds import FIVE_PAISE_UNTIL
 from market_data.providers.simulator.companies import SECTORS, Companies, Floats, Whole
 from market_data.providers.simulator.incidents import Placed, price_effect
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from market_data.providers.security_kinds import worded_as_fund
+from market_data.providers.nse.security_kinds import worded_as_fund
 from market_data.providers.simulator import EPOCH, Simulator
 from market_data.providers.simulator.companies import companies, isin
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from market_data.providers.nse_files import CM, FULL, UDIFF, layout_of
+from market_data.providers.nse.files import CM, FULL, UDIFF, layout_of
 from market_data.providers.simulator import Incident, Simulator, write_archive
 
 DAY = date(2024, 3, 11)

@@ -12,11 +12,11 @@ import pandas as pd
 import pytest
 
 from market_data.providers import ProviderError, SessionNotAvailable
-from market_data.providers.nse_archive import NseArchive
-from market_data.providers.nse_download import ArchiveDownload, Hosts, Outcome, Politeness
+from market_data.providers.nse.archive import NseArchive
+from market_data.providers.nse.download import ArchiveDownload, Hosts, Outcome, Politeness
 from market_data.providers.simulator import Simulator, simulated_sessions, write_archive
-from tests.market_data.providers.bad_answers import broken_off, says, zipped
-from tests.market_data.providers.exchange_server import Exchange, serving
+from tests.market_data.providers.nse.download.bad_answers import broken_off, says, zipped
+from tests.market_data.providers.nse.download.exchange_server import Exchange, serving
 
 DAY = date(2024, 3, 11)
 NOW = datetime(2024, 3, 11, 15, 30, tzinfo=UTC)

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from market_data.prices.bars import checked_bars
-from market_data.providers import SourceUnreadable, nse_lists
-from market_data.providers.nse_archive import NseArchive
-from market_data.providers.nse_download import ArchiveDownload, Hosts, Politeness
+from market_data.providers import SourceUnreadable
+from market_data.providers.nse import lists
+from market_data.providers.nse.archive import NseArchive
+from market_data.providers.nse.download import ArchiveDownload, Hosts, Politeness
 from market_data.providers.simulator import Simulator, simulated_sessions, write_archive
-from tests.market_data.providers.exchange_server import Handler, serving
+from tests.market_data.providers.nse.download.exchange_server import Handler, serving
 
 pytestmark = pytest.mark.crash
 DAY = date(2024, 3, 11)
@@ -25,7 +26,7 @@ SCRIPT = """
 import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
-from market_data.providers.nse_download import ArchiveDownload, Hosts, Politeness
+from market_data.providers.nse.download import ArchiveDownload, Hosts, Politeness
 from market_data.providers.simulator import simulated_sessions
 download = ArchiveDownload(Path(sys.argv[1]), Hosts(sys.argv[2], sys.argv[2]), Politeness(wait_seconds=0.0), days=40)
 print("begun", flush=True)
@@ -53,10 +54,10 @@ def check_whole(root: Path) -> int:
         bars, rejects = checked_bars(feed.bars(session).frame, session=session)
         assert rejects.empty
         assert len(bars) > 50
-    nse_lists.listed_actions(root / "lists")
-    nse_lists.listed_equities(root / "lists")
-    for _, pack in nse_lists.report_packs(root / "reports"):
-        assert len(nse_lists.daily_facts(pack)) > 50
+    lists.listed_actions(root / "lists")
+    lists.listed_equities(root / "lists")
+    for _, pack in lists.report_packs(root / "reports"):
+        assert len(lists.daily_facts(pack)) > 50
     return len(feed.sessions(None, DAY))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
-from tests.market_data.providers.exchange_server import LAST_MODIFIED, Fault, Handler
+from tests.market_data.providers.nse.download.exchange_server import LAST_MODIFIED, Fault, Handler
 
 HTML = b"<!DOCTYPE html><html><body>Service is busy</body></html>"
 ETAG = {"ETag": '"abc"', "Last-Modified": LAST_MODIFIED}

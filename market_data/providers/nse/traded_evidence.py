@@ -22,8 +22,8 @@ import pyarrow.parquet as pq
 
 from market_data.prices.bars import SERIES_ORDER
 from market_data.providers import SourceUnreadable
-from market_data.providers.nse_files import TRADED_SCHEMA, Layout, content_of, traded_prices
-from market_data.providers.security_kinds import TICK_COUNTS, tick_counts
+from market_data.providers.nse.files import TRADED_SCHEMA, Layout, content_of, traded_prices
+from market_data.providers.nse.security_kinds import TICK_COUNTS, tick_counts
 
 _FILES = b"daily files"
 _WORDS = ("symbol", "series", "isin")

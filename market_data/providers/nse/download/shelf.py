@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from market_data.providers import ProviderError, TransientProviderError
-from market_data.providers.nse_download.transfer import Validators
-from market_data.providers.nse_files import LAYOUTS, Layout, layout_of
+from market_data.providers.nse.download.transfer import Validators
+from market_data.providers.nse.files import LAYOUTS, Layout, layout_of
 
 BARS, LISTS, REPORTS = "bhavcopy", "lists", "reports"
 _WORK, _LOCK, _MEMORY = ".download", ".download.lock", ".download.json"

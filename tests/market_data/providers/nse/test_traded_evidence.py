@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from market_data.providers.nse_archive import NseArchive
+from market_data.providers.nse.archive import NseArchive
 from market_data.providers.simulator import Incident, Simulator, simulated_sessions, write_archive
 
 DAYS = simulated_sessions(date(2022, 12, 12), date(2023, 1, 20))

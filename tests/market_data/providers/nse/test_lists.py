@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from market_data.providers import SourceUnreadable, nse_lists
+from market_data.providers import SourceUnreadable
+from market_data.providers.nse import lists
 
 
 def write(folder: Path, name: str, text: str, *, encoding: str = "utf-8") -> Path:
@@ -25,7 +26,7 @@ def test_equities_have_blanks_in_their_header(tmp_path):
         "1AAA,1 Aaa Limited,EQ,06-OCT-2008,5,1,INEZ00101018,5\n"
         'AAA,"Comma, Limited",BE,-,5,1,INE000A01010,-\n',
     )
-    first, second = nse_lists.listed_equities(tmp_path).to_dict("records")
+    first, second = lists.listed_equities(tmp_path).to_dict("records")
     assert first["listed_on"] == pd.Timestamp("2008-10-06")
     assert (first["face_value"], first["isin"], first["series"]) == (5.0, "INEZ00101018", "EQ")
     assert second["stock_name"] == "Comma, Limited"
@@ -41,7 +42,7 @@ def test_actions_carry_a_byte_order_mark_and_blanks(tmp_path):
         '"AAA","Aaa Limited","EQ"," Bonus 1:2","10","05-Jan-2016","06-Jan-2016"\n',
         encoding="utf-8-sig",
     )
-    (action,) = nse_lists.listed_actions(tmp_path).to_dict("records")
+    (action,) = lists.listed_actions(tmp_path).to_dict("records")
     assert action["purpose"] == "Bonus 1:2"
     assert action["ex_date"] == action["known_on"] == pd.Timestamp("2016-01-05")
 
@@ -49,7 +50,7 @@ def test_actions_carry_a_byte_order_mark_and_blanks(tmp_path):
 def test_renames_come_without_a_header(tmp_path):
     text = "Aaa Limited,AAA,BBB,09-APR-2025\nA, Limited,OLD,NEW,01-JAN-2024\nbroken line\n"
     write(tmp_path, "symbolchange.csv", text)
-    assert nse_lists.symbol_changes(tmp_path)[["from_symbol", "to_symbol"]].to_numpy().tolist() == [
+    assert lists.symbol_changes(tmp_path)[["from_symbol", "to_symbol"]].to_numpy().tolist() == [
         ["AAA", "BBB"],
         ["OLD", "NEW"],
     ]
@@ -67,7 +68,7 @@ def test_reports_give_capital_in_crores_and_no_ratio_of_zero(tmp_path):
         "17 DEC 2025,BBB,SM,BBB LTD           ,Listed    ,17 DEC 2025,   0.00,      0,  191.20,   0.00 \n",
     )
     write(pack, "PE_171225.csv", "SYMBOL,SYMBOL P/E,ADJUSTED P/E\nAAA,51.40,51.40\nBBB,0,0\nCCC,-,-\n")
-    facts = nse_lists.daily_facts(pack).set_index("symbol")
+    facts = lists.daily_facts(pack).set_index("symbol")
     assert facts.at["AAA", "market_cap_crores"] == pytest.approx(600.00000005)
     assert (facts.at["AAA", "issue_size"], facts.at["AAA", "pe_ratio"]) == (1000, 51.40)
     assert facts.loc["BBB", ["issue_size", "market_cap_crores", "pe_ratio"]].isna().all()
@@ -82,14 +83,14 @@ def test_changes_of_series_concern_shares(tmp_path):
         "Symbol,Security,From Series,To Series,Change Date,Remarks\n"
         'AAA,AAA LTD,EQ,BE,16-DEC-2025,"GSM STAGE - 0"\nBOND,BOND,N1,N2,16-DEC-2025,"-"\n',
     )
-    assert nse_lists.changed_series(tmp_path) == {"AAA"}
+    assert lists.changed_series(tmp_path) == {"AAA"}
 
 
 def test_report_packs_are_dated_folders_only(tmp_path):
     for name in ("2025-12-17", "2025-12-16", "2025-13-40", "notes"):
         (tmp_path / name).mkdir()
-    assert [day for day, _ in nse_lists.report_packs(tmp_path)] == [date(2025, 12, 16), date(2025, 12, 17)]
-    assert list(nse_lists.report_packs(tmp_path / "nowhere")) == []
+    assert [day for day, _ in lists.report_packs(tmp_path)] == [date(2025, 12, 16), date(2025, 12, 17)]
+    assert list(lists.report_packs(tmp_path / "nowhere")) == []
 
 
 def test_holidays_are_those_of_the_cash_market(tmp_path):
@@ -98,19 +99,19 @@ def test_holidays_are_those_of_the_cash_market(tmp_path):
         "FO": [{"tradingDate": "19-Feb-2024", "description": "Elsewhere"}],
     }
     write(tmp_path, "nse-holidays-2024-api.json", json.dumps(answer))
-    assert nse_lists.holidays(tmp_path)["date"].tolist() == [pd.Timestamp("2024-01-26")]
+    assert lists.holidays(tmp_path)["date"].tolist() == [pd.Timestamp("2024-01-26")]
     write(tmp_path, "nse-holidays-2025-api.json", "<html>")
     with pytest.raises(SourceUnreadable, match="nse-holidays-2025"):
-        nse_lists.holidays(tmp_path)
+        lists.holidays(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["", "<html>busy</html>", "A,B\n1,2\n"])
 def test_what_is_no_list_is_refused_by_name(tmp_path, text):
     write(tmp_path, "EQUITY_L.csv", text)
     with pytest.raises(SourceUnreadable, match=r"EQUITY_L\.csv"):
-        nse_lists.listed_equities(tmp_path)
+        lists.listed_equities(tmp_path)
 
 
 def test_a_list_in_an_older_encoding_is_read(tmp_path):
     path = write(tmp_path, "x.csv", "SYMBOL,NAME\nA,Café\n", encoding="latin-1")
-    assert nse_lists.text_table(path, ("SYMBOL",))["NAME"].tolist() == ["Café"]
+    assert lists.text_table(path, ("SYMBOL",))["NAME"].tolist() == ["Café"]

@@ -14,9 +14,10 @@ from statistics import median
 import pandas as pd
 
 from market_data.prices.bars import checked_bars
-from market_data.providers import SourceUnreadable, nse_lists
-from market_data.providers.nse_download.addresses import REPORT_MEMBERS
-from market_data.providers.nse_files import Layout, content_of, parsed_bars
+from market_data.providers import SourceUnreadable
+from market_data.providers.nse import lists
+from market_data.providers.nse.download.addresses import REPORT_MEMBERS
+from market_data.providers.nse.files import Layout, content_of, parsed_bars
 from stocks.file_contents import MAX_BYTES
 
 FEWEST, MOST = 0.7, 1.5
@@ -83,21 +84,21 @@ def check_list(path: Path, current: Path) -> None:
 
 
 def _lines(path: Path) -> int:
-    if path.name in nse_lists.INDEX_LISTS:
-        members = nse_lists.index_members(path.parent)
-        return int((members["index"] == nse_lists.INDEX_LISTS[path.name]).sum())
+    if path.name in lists.INDEX_LISTS:
+        members = lists.index_members(path.parent)
+        return int((members["index"] == lists.INDEX_LISTS[path.name]).sum())
     return len(_READERS[path.name](path.parent))
 
 
 _READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
-    nse_lists.EQUITIES: nse_lists.listed_equities,
-    nse_lists.CHANGES: nse_lists.symbol_changes,
+    lists.EQUITIES: lists.listed_equities,
+    lists.CHANGES: lists.symbol_changes,
 }
 
 
 def year_of_holidays(path: Path) -> int:
     """Return the year that an answer of the holiday service is for; the answer must be alone in its folder."""
-    days = nse_lists.holidays(path.parent)["date"]
+    days = lists.holidays(path.parent)["date"]
     if days.empty:
         raise SourceUnreadable(f"{path.name} names no holiday. {_AGAIN}")
     return int(pd.to_datetime(days).dt.year.mode().iloc[0])
@@ -143,11 +144,11 @@ def merged_actions(current: Path, parts: Sequence[Path], first: date, last: date
 def _actions(path: Path) -> pd.DataFrame:
     # Days without any action are an answer too.
     wanted = ("SYMBOL", "SERIES", "PURPOSE", "FACE VALUE", "EX-DATE")
-    return nse_lists.text_table(path, wanted, may_be_empty=True)
+    return lists.text_table(path, wanted, may_be_empty=True)
 
 
 def _ex_dates(table: pd.DataFrame) -> "pd.Series":
-    return nse_lists.published_dates(table["EX-DATE"].astype("object"), "%d-%b-%Y")
+    return lists.published_dates(table["EX-DATE"].astype("object"), "%d-%b-%Y")
 
 
 def unpacked_reports(packed: Path, day: date, into: Path) -> None:
@@ -180,16 +181,16 @@ def unpacked_reports(packed: Path, day: date, into: Path) -> None:
 
 def _check_reports(name: str, folder: Path, day: date) -> None:
     caps = sorted(folder.glob("mcap*.csv"))
-    if not caps or nse_lists.issued_capital(folder).empty:
+    if not caps or lists.issued_capital(folder).empty:
         raise SourceUnreadable(f"{name} holds no market caps. {_AGAIN}")
-    said = set(nse_lists.text_table(caps[0], ("TRADE DATE",))["TRADE DATE"].str.upper())
+    said = set(lists.text_table(caps[0], ("TRADE DATE",))["TRADE DATE"].str.upper())
     if f"{day:%d %b %Y}".upper() not in said:
         raise SourceUnreadable(f"{name} holds market caps of {', '.join(sorted(said)[:3])} instead of {day}. {_AGAIN}")
 
 
 def check_earnings_ratios(path: Path, previous: Sequence[Path]) -> None:
     """Check the P/E of a session; it bears no date inside, so it must at least differ from the ones before."""
-    table = nse_lists.text_table(path, ("SYMBOL", "SYMBOL P/E"))
+    table = lists.text_table(path, ("SYMBOL", "SYMBOL P/E"))
     if pd.to_numeric(table["SYMBOL P/E"], errors="coerce").notna().sum() == 0:
         raise SourceUnreadable(f"{path.name} holds no ratio. {_AGAIN}")
     if any(older.read_bytes() == path.read_bytes() for older in previous):

@@ -23,8 +23,8 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from market_data.providers import ProviderError, SourceUnreadable, TransientProviderError
-from market_data.providers.nse_download.transfer import Answer, Transfer, Validators, tells_end
-from market_data.providers.nse_download.watchdog import Watchdog, WatchedAdapter
+from market_data.providers.nse.download.transfer import Answer, Transfer, Validators, tells_end
+from market_data.providers.nse.download.watchdog import Watchdog, WatchedAdapter
 
 MAX_REDIRECTS = 3
 LONGEST_BACK_OFF_SECONDS = 60.0

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from market_data.providers import RawBars, SourceUnreadable
-from market_data.providers.nse_files import (
+from market_data.providers.nse.files import (
     CM,
     FULL,
     UDIFF,

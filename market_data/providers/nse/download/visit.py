@@ -9,12 +9,12 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from market_data.providers import SourceUnreadable
-from market_data.providers.nse_download import addresses, checks
-from market_data.providers.nse_download.addresses import Hosts, Remote
-from market_data.providers.nse_download.polite_client import Absent, PoliteClient, Refused, Unreachable
-from market_data.providers.nse_download.shelf import BARS, LISTS, REPORTS, Memory, Shelf
-from market_data.providers.nse_download.transfer import Answer, Validators
-from market_data.providers.nse_files import LAYOUTS, Layout
+from market_data.providers.nse.download import addresses, checks
+from market_data.providers.nse.download.addresses import Hosts, Remote
+from market_data.providers.nse.download.polite_client import Absent, PoliteClient, Refused, Unreachable
+from market_data.providers.nse.download.shelf import BARS, LISTS, REPORTS, Memory, Shelf
+from market_data.providers.nse.download.transfer import Answer, Validators
+from market_data.providers.nse.files import LAYOUTS, Layout
 
 NEAREST = 3
 """Stored sessions that a new one's length is held against."""

@@ -11,10 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from market_data.providers import SessionNotAvailable, SourceFinding, SourceUnreadable, nse_lists
-from market_data.providers.nse_download import addresses
-from market_data.providers.nse_download.addresses import Hosts
-from market_data.providers.nse_download.polite_client import (
+from market_data.providers import SessionNotAvailable, SourceFinding, SourceUnreadable
+from market_data.providers.nse import lists as nse_lists
+from market_data.providers.nse.download import addresses
+from market_data.providers.nse.download.addresses import Hosts
+from market_data.providers.nse.download.polite_client import (
     Absent,
     OutOfTime,
     PoliteClient,
@@ -22,9 +23,9 @@ from market_data.providers.nse_download.polite_client import (
     Refused,
     Unreachable,
 )
-from market_data.providers.nse_download.shelf import BARS, LISTS, REPORTS, Busy, Memory, Shelf
-from market_data.providers.nse_download.visit import OVERLAP, Outcome, Visit
-from market_data.providers.nse_files import FULL
+from market_data.providers.nse.download.shelf import BARS, LISTS, REPORTS, Busy, Memory, Shelf
+from market_data.providers.nse.download.visit import OVERLAP, Outcome, Visit
+from market_data.providers.nse.files import FULL
 
 RECENT_SESSIONS = 5
 """So many last sessions are looked at for revised files, better layouts and reports."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import date
 from urllib.parse import urlencode
 
-from market_data.providers import nse_lists
-from market_data.providers.nse_files import CM, FULL, UDIFF, Layout
+from market_data.providers.nse import lists as nse_lists
+from market_data.providers.nse.files import CM, FULL, UDIFF, Layout
 
 ARCHIVE, SITE = "archive", "site"
 FULL_SINCE = date(2020, 1, 1)

@@ -11,7 +11,7 @@ import pytest
 
 from market_data.prices.bars import checked_bars
 from market_data.providers import ProviderError, SessionNotAvailable, SourceUnreadable
-from market_data.providers.nse_archive import NseArchive
+from market_data.providers.nse.archive import NseArchive
 from market_data.providers.simulator import Incident, Simulator, write_archive
 from tests.contracts.provider_conformance import ProviderConformance
 

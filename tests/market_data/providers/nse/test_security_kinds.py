@@ -3,7 +3,14 @@
 import pandas as pd
 import pytest
 
-from market_data.providers.security_kinds import Claim, decided, isin_claims, tick_claims, tick_counts, worded_as_fund
+from market_data.providers.nse.security_kinds import (
+    Claim,
+    decided,
+    isin_claims,
+    tick_claims,
+    tick_counts,
+    worded_as_fund,
+)
 
 
 def traded(symbol: str, start: str, sessions: int, price: float) -> pd.DataFrame:

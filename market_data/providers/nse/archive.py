@@ -25,19 +25,19 @@ from market_data.providers import (
     SourceFinding,
     SourceFingerprint,
     listed_frame,
-    nse_lists,
 )
-from market_data.providers.nse_download import ArchiveDownload
-from market_data.providers.nse_download.shelf import daily_files
-from market_data.providers.nse_files import Layout, content_of, parsed_bars
-from market_data.providers.security_kinds import (
+from market_data.providers.nse import lists
+from market_data.providers.nse.download import ArchiveDownload
+from market_data.providers.nse.download.shelf import daily_files
+from market_data.providers.nse.files import Layout, content_of, parsed_bars
+from market_data.providers.nse.security_kinds import (
     Claim,
     decided,
     isin_claims,
     tick_claims,
     worded_as_fund,
 )
-from market_data.providers.traded_evidence import DailyFile, traded_evidence
+from market_data.providers.nse.traded_evidence import DailyFile, traded_evidence
 
 AHEAD_DAYS = 30
 """Official events with an ex-date up to so many days ahead are told."""
@@ -144,7 +144,7 @@ class NseArchive:
 
     def symbol_changes(self, as_of: date) -> pd.DataFrame:
         """Return the renames of ``lists/symbolchange.csv`` up to a day; empty without the list."""
-        changes = nse_lists.symbol_changes(self._lists)
+        changes = lists.symbol_changes(self._lists)
         return changes.loc[pd.to_datetime(changes["date"]) <= pd.Timestamp(as_of), list(CHANGE_COLUMNS)]
 
     def corporate_actions(self, as_of: date) -> pd.DataFrame:
@@ -155,7 +155,7 @@ class NseArchive:
         Point in time: the list does not say when an action was announced, so its rows are known from the ex-date on;
         a ``bc`` row is known from the day of its report on. Nothing known after ``as_of`` is returned.
         """
-        published = [nse_lists.listed_actions(self._lists), nse_lists.announced_actions(self._reports)]
+        published = [lists.listed_actions(self._lists), lists.announced_actions(self._reports)]
         raw = pd.concat([part for part in published if not part.empty] or published[:1], ignore_index=True)
         known = pd.to_datetime(raw["known_on"]) <= pd.Timestamp(as_of)
         ahead = pd.to_datetime(raw["ex_date"]) <= pd.Timestamp(as_of) + pd.Timedelta(days=AHEAD_DAYS)
@@ -163,14 +163,14 @@ class NseArchive:
 
     def official_coverage(self) -> date | None:
         """Return the last ex-date of the official list; the few later ones of single reports prove no completeness."""
-        last = nse_lists.listed_actions(self._lists)["ex_date"].max()
+        last = lists.listed_actions(self._lists)["ex_date"].max()
         return None if pd.isna(last) else pd.Timestamp(last).date()
 
     def daily_facts(self, session: date) -> pd.DataFrame:
         """Return issued shares, market cap (₹ crore) and P/E of the session's report pack; empty without one."""
-        for day, pack in nse_lists.report_packs(self._reports):
+        for day, pack in lists.report_packs(self._reports):
             if day == session:
-                return nse_lists.daily_facts(pack)
+                return lists.daily_facts(pack)
         return pd.DataFrame(columns=list(FACT_COLUMNS), dtype="object")
 
     def quotes(self, symbols: Sequence[str]) -> pd.DataFrame:
@@ -179,7 +179,7 @@ class NseArchive:
 
     def index_members(self) -> pd.DataFrame:
         """Return ``MEMBER_COLUMNS`` of the index lists in ``lists/``."""
-        return nse_lists.index_members(self._lists).loc[:, list(MEMBER_COLUMNS)]
+        return lists.index_members(self._lists).loc[:, list(MEMBER_COLUMNS)]
 
     def market_days(self, as_of: date) -> pd.DataFrame:
         """Return what the files prove: each daily file is a session, each listed holiday without one is none.
@@ -201,7 +201,7 @@ class NseArchive:
             else (day, "special", True, None, None, "nse_archive:daily file")
             for day in self.sessions(None, as_of)
         ]
-        closed = nse_lists.holidays(self._lists)
+        closed = lists.holidays(self._lists)
         records += [
             (stamp.date(), "holiday", False, None, None, f"nse_archive:holiday list, {description}"[:60])
             for stamp, description in closed.itertuples(index=False)
@@ -216,8 +216,8 @@ class NseArchive:
     def findings(self) -> list[SourceFinding]:
         """Name the optional files that are missing, lines of lists left out, and where the official events end."""
         wanted = {
-            nse_lists.EQUITIES: ("names, ISIN and listing dates stay empty", "the list of equities"),
-            nse_lists.ACTIONS: ("splits and bonuses are inferred from prices", "the list of corporate actions"),
+            lists.EQUITIES: ("names, ISIN and listing dates stay empty", "the list of equities"),
+            lists.ACTIONS: ("splits and bonuses are inferred from prices", "the list of corporate actions"),
             "ind_nifty500list.csv": ("sectors and index members stay empty", "the list of the NIFTY 500"),
         }
         found = [
@@ -225,7 +225,7 @@ class NseArchive:
             for name, (effect, what) in wanted.items()
             if not (self._lists / name).is_file()
         ]
-        if not any(nse_lists.report_packs(self._reports)):
+        if not any(lists.report_packs(self._reports)):
             found.append(
                 SourceFinding(
                     "source_files",
@@ -241,8 +241,8 @@ class NseArchive:
             message = (
                 f"Official corporate actions end on {covered}, bars on {newest}: later ones are inferred from prices."
             )
-            found.append(SourceFinding("official_coverage", "warning", message, f"Renew lists/{nse_lists.ACTIONS}."))
-        return found + nse_lists.findings(self._lists, self._reports)
+            found.append(SourceFinding("official_coverage", "warning", message, f"Renew lists/{lists.ACTIONS}."))
+        return found + lists.findings(self._lists, self._reports)
 
     @property
     def _lists(self) -> Path:
@@ -281,34 +281,32 @@ class NseArchive:
 
     def _listing_facts(self, as_of: date) -> pd.DataFrame:
         """Join the lists, the one with the fullest names first; index symbol, columns of ``LISTED_COLUMNS``."""
-        equities = nse_lists.listed_equities(self._lists)
+        equities = lists.listed_equities(self._lists)
         equities = equities.loc[~(equities["listed_on"] > pd.Timestamp(as_of))]
-        members = nse_lists.index_members(self._lists).drop_duplicates("symbol").drop(columns=["index"])
+        members = lists.index_members(self._lists).drop_duplicates("symbol").drop(columns=["index"])
         parts = [
-            equities.assign(source=f"nse_archive:{nse_lists.EQUITIES}"),
+            equities.assign(source=f"nse_archive:{lists.EQUITIES}"),
             members.rename(columns={"industry": "sector"}).assign(source="nse_archive:index list"),
         ]
         # The newest report speaks first.
-        for day, pack in reversed(list(nse_lists.report_packs(self._reports))):
+        for day, pack in reversed(list(lists.report_packs(self._reports))):
             if day <= as_of:
                 source = f"nse_archive:reports/{pack.name}"
                 parts.append(
-                    nse_lists.issued_capital(pack)
-                    .drop(columns=["issue_size", "market_cap_crores"])
-                    .assign(source=source)
+                    lists.issued_capital(pack).drop(columns=["issue_size", "market_cap_crores"]).assign(source=source)
                 )
-                parts.append(nse_lists.traded_as_equity(pack).assign(series="EQ", source=source))
+                parts.append(lists.traded_as_equity(pack).assign(series="EQ", source=source))
         return _first_known(parts)
 
     def _claims(self, facts: pd.DataFrame, traded: pd.DataFrame) -> list[Claim]:
         """Collect what each source says about kinds, the strongest first (see ``security_kinds``)."""
         claims = isin_claims(traded["isin"], "the daily file")
         claims += isin_claims(facts["isin"], "the lists")
-        claims.append(Claim("share", frozenset(nse_lists.listed_equities(self._lists)["symbol"]), "list of equities"))
-        packs = [pack for _, pack in nse_lists.report_packs(self._reports)]
+        claims.append(Claim("share", frozenset(lists.listed_equities(self._lists)["symbol"]), "list of equities"))
+        packs = [pack for _, pack in lists.report_packs(self._reports)]
         claims += [claim for pack in packs for claim in _report_claims(pack)]
-        claims.append(Claim("share", frozenset(nse_lists.index_members(self._lists)["symbol"]), "index list"))
-        actions = nse_lists.listed_actions(self._lists)
+        claims.append(Claim("share", frozenset(lists.index_members(self._lists)["symbol"]), "index list"))
+        actions = lists.listed_actions(self._lists)
         claims.append(Claim("share", frozenset(actions["symbol"]), "list of corporate actions in equities"))
         surveilled = frozenset(traded.index[traded["surveilled"]])
         claims.append(Claim("share", surveilled, "trades in a series of shares only"))
@@ -321,12 +319,12 @@ class NseArchive:
 
 def _report_claims(pack: Path) -> list[Claim]:
     """What one report pack says: ``mcap`` lists every company, so the rest of series EQ are funds."""
-    companies = frozenset(nse_lists.issued_capital(pack)["symbol"])
+    companies = frozenset(lists.issued_capital(pack)["symbol"])
     if not companies:
         return []
-    others = frozenset(nse_lists.traded_as_equity(pack)["symbol"]) - companies
+    others = frozenset(lists.traded_as_equity(pack)["symbol"]) - companies
     return [
-        Claim("share", companies | nse_lists.changed_series(pack), f"issued capital in reports/{pack.name}"),
+        Claim("share", companies | lists.changed_series(pack), f"issued capital in reports/{pack.name}"),
         Claim("fund", others, f"traded in EQ without issued capital in reports/{pack.name}"),
     ]
 
