@@ -17,7 +17,7 @@ from django.conf import settings
 
 from market_data.models import MarketDay, RunUndo
 from market_data.providers import DAY_COLUMNS, provider
-from stocks import bulk
+from stocks.storage import bulk
 
 IST = ZoneInfo("Asia/Kolkata")
 OPEN, CLOSE = time(9, 15), time(15, 30)

@@ -12,9 +12,10 @@ from ml.estimators import Estimator
 from ml.features import WARM_UP_SESSIONS, contract_features, features, tradable
 from ml.labels import labels
 from ml.samples import Samples, samples
-from stocks import statements, universe
-from stocks.fundamentals import dated_fundamentals
-from stocks.selection_queries import share_symbols
+from stocks.fundamentals import writer as fundamentals_writer
+from stocks.fundamentals.formulas import dated_fundamentals
+from stocks.picks.selection_queries import share_symbols
+from stocks.universe import writer as universe_writer
 
 PROGRESS = "progress "
 """Begins the lines with which a fitting process says how many percent are done."""
@@ -91,9 +92,9 @@ def _features(
 def _dated_facts(rows: pd.DataFrame, as_of: date) -> pd.DataFrame:
     """Return what was known of each share on each row's date, from statements, snapshots and report packs."""
     return dated_fundamentals(
-        statements.statements_frame(as_of),
-        statements.snapshots_frame(as_of),
-        universe.facts_frame(as_of),
+        fundamentals_writer.statements_frame(as_of),
+        fundamentals_writer.snapshots_frame(as_of),
+        universe_writer.facts_frame(as_of),
         rows[["symbol", "date", "close"]],
         effective_events(queries.events_frame(as_of), as_of),
     )

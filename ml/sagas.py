@@ -19,8 +19,8 @@ from ml import artifacts, datasets, evaluation_records, prediction, selection
 from ml.estimators import estimator
 from ml.models import TrainedModel
 from ml.training import Bundle
-from stocks import screening, selection_queries
-from stocks.filters import Filters, FiltersInvalid
+from stocks.picks import screening, selection_queries
+from stocks.picks.filters import Filters, FiltersInvalid
 
 MODEL_AGE_LIMIT_SESSIONS = 7
 PICKS_A_STRATEGY = 50

@@ -12,8 +12,8 @@ import pandas as pd
 from django.db.models import Max
 
 from market_data.models import PipelineRun
-from stocks import bulk
 from stocks.models import Publication
+from stocks.storage import bulk
 
 PICK_COLUMNS = (
     "symbol",

@@ -10,10 +10,10 @@ from django.db import connection
 
 from market_data.storage import queries as market
 from portfolio.outcomes import HELD_SESSIONS, MARKS, Average, Bar, Bars, Outcome, average, outcomes
-from stocks.bulk import read_frame
 from stocks.models import Publication
-from stocks.queries import STRATEGIES, stored_picks
-from stocks.symbols import successors
+from stocks.picks.queries import STRATEGIES, stored_picks
+from stocks.storage.bulk import read_frame
+from stocks.universe.symbols import successors
 
 DATES_A_PAGE: Final = 10
 # Ten sessions lie within three weeks; the longest row of holidays is covered.

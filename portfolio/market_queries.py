@@ -10,8 +10,8 @@ import pandas as pd
 from market_data.storage import queries as market
 from portfolio import breadth
 from portfolio.breadth import Moves
-from stocks import queries as stocks
-from stocks.bulk import read_frame
+from stocks.picks import queries as stocks
+from stocks.storage.bulk import read_frame
 
 HIGHS_SESSIONS: Final = 20
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from django.conf import settings
 
-from stocks import screening
-from stocks.filters import Filters
 from stocks.models import StockMetrics
+from stocks.picks import screening
+from stocks.picks.filters import Filters
 
 
 @dataclass(frozen=True)

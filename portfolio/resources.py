@@ -1,7 +1,7 @@
 """What the admin can hand out as CSV of strategies, orders, trades and positions."""
 
 from portfolio.models import Order, Position, Strategy, Trade
-from stocks.resources import SafeResource
+from stocks.storage.resources import SafeResource
 
 
 class StrategyResource(SafeResource):

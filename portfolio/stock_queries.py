@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from django.db.models import Q
 
-from stocks.bulk import read_frame
 from stocks.models import Stock, SuggestedStock, SymbolChange
-from stocks.symbols import successors
+from stocks.storage.bulk import read_frame
+from stocks.universe.symbols import successors
 
 LONGEST_YEARS: Final = 5
 FOUND_AT_MOST: Final = 50

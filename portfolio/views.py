@@ -19,10 +19,11 @@ from portfolio.outcomes import HELD_SESSIONS, MARKS
 from portfolio.queries import recent_closes
 from portfolio.sector_map import TALL, WIDE, flat_pct, sector_map
 from portfolio.sparkline import sparkline
-from stocks import queries, screening
 from stocks.error_answers import json_error
-from stocks.filters import FiltersInvalid
 from stocks.models import Publication
+from stocks.picks import queries as pick_queries
+from stocks.picks import screening
+from stocks.picks.filters import FiltersInvalid
 
 DEFAULT_STRATEGY: Final = "balanced"
 # Name in the address → (column, descending, words); rank is the order of publication.
@@ -42,9 +43,9 @@ _ACTIVE_SECONDS, _IDLE_SECONDS = 2, 20
 @page
 def dashboard(request: HttpRequest) -> HttpResponse:
     """Show the market of the latest session, the four lists in short, and the state of the run."""
-    newest = queries.newest_publications()
+    newest = pick_queries.newest_publications()
     market = market_queries.latest_market()
-    lists = [_short_list(name, newest.get(name)) for name in queries.STRATEGIES]
+    lists = [_short_list(name, newest.get(name)) for name in pick_queries.STRATEGIES]
     picked = sorted({pick["symbol"] for one in lists for pick in one["whole"]})
     first = next(iter(newest.values()), None)
     state = _state(newest)
@@ -53,7 +54,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "lists": lists,
         "movers": market_queries.movers(market.frame, picked, market.horizons[0].column) if market else None,
         "highs_sessions": market_queries.HIGHS_SESSIONS,
-        "notice": queries.outdated_notice(first, queries.latest_listed_session()),
+        "notice": pick_queries.outdated_notice(first, pick_queries.latest_listed_session()),
         "picks_shown": len(picked),
     }
     return _shown(request, "portfolio/dashboard.html", context)
@@ -66,15 +67,15 @@ def picks(request: HttpRequest) -> HttpResponse:
     sort = request.GET.get("sort", "rank")
     column, descending, _ = SORTS.get(sort, SORTS["rank"])
     sector, search = request.GET.get("sector", "")[:100], request.GET.get("search", "")[:100].strip()
-    newest = queries.newest_publications()
+    newest = pick_queries.newest_publications()
     publication = newest.get(strategy)
-    whole = queries.published_picks(publication) if publication else []
-    found = queries.pick_list(strategy, sector=sector, search=search, sort_by=column, descending=descending)
+    whole = pick_queries.published_picks(publication) if publication else []
+    found = pick_queries.pick_list(strategy, sector=sector, search=search, sort_by=column, descending=descending)
     state = _state(newest)
     context = state | {
         "strategy": strategy,
         "label": screening.STRATEGIES[strategy].label,
-        "tabs": [{"name": name, "publication": newest.get(name)} for name in queries.STRATEGIES],
+        "tabs": [{"name": name, "publication": newest.get(name)} for name in pick_queries.STRATEGIES],
         "publication": publication,
         "picks": _explained(publication, found.picks),
         "found": found,
@@ -82,7 +83,7 @@ def picks(request: HttpRequest) -> HttpResponse:
         "sectors": sorted({pick["sector"] for pick in whole if pick["sector"]}),
         "sorts": [(name, words) for name, (_, _, words) in SORTS.items()],
         "asked": {"sector": sector, "search": search, "sort": sort},
-        "notice": queries.outdated_notice(publication, queries.latest_listed_session()),
+        "notice": pick_queries.outdated_notice(publication, pick_queries.latest_listed_session()),
         "picks_shown": len(whole),
     }
     return _shown(request, "portfolio/picks.html", context)
@@ -91,7 +92,7 @@ def picks(request: HttpRequest) -> HttpResponse:
 @data
 def run_state(request: HttpRequest) -> HttpResponse:
     """Answer the state of the run as JSON, with the piece of the page that shows it."""
-    state = _state(queries.newest_publications())
+    state = _state(pick_queries.newest_publications())
     body = {
         "success": True,
         "active": state["active"],
@@ -194,7 +195,7 @@ def history(request: HttpRequest) -> HttpResponse:
     )
     context = {
         "strategy": strategy,
-        "strategies": queries.STRATEGIES,
+        "strategies": pick_queries.STRATEGIES,
         "shown": shown,
         "lists": history_queries.past_lists(list(shown), strategy),
         "marks": MARKS,
@@ -205,7 +206,7 @@ def history(request: HttpRequest) -> HttpResponse:
 @page
 def past_list(request: HttpRequest, day: date, strategy: str) -> HttpResponse:
     """Show one past list pick by pick."""
-    publication = queries.publication_in_force(_strategy(strategy), day)
+    publication = pick_queries.publication_in_force(_strategy(strategy), day)
     if publication is None:
         raise Http404(f"No {strategy} list was published for the session of {day}.")
     followed = history_queries.followed_list(publication)
@@ -244,7 +245,7 @@ def strategies(request: HttpRequest) -> HttpResponse:
 @page
 def status(request: HttpRequest) -> HttpResponse:
     """Say in sentences where the evening stands."""
-    newest = queries.newest_publications()
+    newest = pick_queries.newest_publications()
     context = _state(newest) | {"evening": evening.evening(timezone.now())}
     return _shown(request, "portfolio/status.html", context)
 
@@ -254,8 +255,8 @@ def _shown(request: HttpRequest, template: str, context: dict[str, Any]) -> Http
 
 
 def _strategy(name: str) -> str:
-    if name not in queries.STRATEGIES:
-        raise Http404(f"There is no strategy {name[:50]!r}. Strategies: {', '.join(queries.STRATEGIES)}.")
+    if name not in pick_queries.STRATEGIES:
+        raise Http404(f"There is no strategy {name[:50]!r}. Strategies: {', '.join(pick_queries.STRATEGIES)}.")
     return name
 
 
@@ -284,12 +285,12 @@ def _state(newest: dict[str, Publication]) -> dict[str, Any]:
         "has_failed": bool(failures),
         "failures": [run for run in failures if run.id not in {other.id for other in shown}],
         "again_in_seconds": _ACTIVE_SECONDS if is_active else _IDLE_SECONDS,
-        "published": "-".join(queries.publication_key(newest[name])[:8] for name in sorted(newest)),
+        "published": "-".join(pick_queries.publication_key(newest[name])[:8] for name in sorted(newest)),
     }
 
 
 def _short_list(name: str, publication: Publication | None) -> dict[str, Any]:
-    whole = queries.published_picks(publication) if publication else []
+    whole = pick_queries.published_picks(publication) if publication else []
     return {
         "name": name,
         "label": screening.STRATEGIES[name].label,
@@ -299,7 +300,7 @@ def _short_list(name: str, publication: Publication | None) -> dict[str, Any]:
     }
 
 
-def _explained(publication: Publication | None, listed: list[queries.Pick]) -> list[dict[str, Any]]:
+def _explained(publication: Publication | None, listed: list[pick_queries.Pick]) -> list[dict[str, Any]]:
     """Return picks in their order, each with its picture, the parts of its score and its thresholds."""
     if publication is None or not listed:
         return []

@@ -20,9 +20,6 @@ from unfold.admin import ModelAdmin
 from unfold.contrib.import_export.forms import ExportForm
 from unfold.decorators import display
 
-from stocks.big_tables import EstimatingPaginator as EstimatingPaginator
-from stocks.big_tables import KeyedChangeList, ProbedDays
-from stocks.figures_shown import figures_table, picks_table
 from stocks.models import (
     ExchangeFact,
     FinancialStatement,
@@ -33,8 +30,11 @@ from stocks.models import (
     SuggestedStock,
     SymbolChange,
 )
-from stocks.resources import StockResource, SuggestedStockResource
-from stocks.table_export import csv_blocks
+from stocks.storage.admin_lists import EstimatingPaginator as EstimatingPaginator
+from stocks.storage.admin_lists import KeyedChangeList, ProbedDays
+from stocks.storage.export import csv_blocks
+from stocks.storage.figures_shown import figures_table, picks_table
+from stocks.storage.resources import StockResource, SuggestedStockResource
 
 logger = logging.getLogger(__name__)
 Method = TypeVar("Method", bound=Callable[..., Any])

@@ -19,9 +19,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView, set_rollback
 
-from stocks import answers, queries
 from stocks.error_answers import error_body
-from stocks.queries import Pick, PickList
+from stocks.picks import answers
+from stocks.picks import queries as pick_queries
+from stocks.picks.queries import Pick, PickList
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +126,7 @@ class _TextField(serializers.CharField):
 class SuggestedStocksQuery(serializers.Serializer[dict[str, Any]]):
     """The parameters of the list of picks, with their bounds."""
 
-    strategy = _ChoiceField(choices=queries.STRATEGIES, default="balanced", help_text="Which list.")
+    strategy = _ChoiceField(choices=pick_queries.STRATEGIES, default="balanced", help_text="Which list.")
     limit = serializers.IntegerField(
         min_value=1,
         max_value=100,
@@ -145,7 +146,7 @@ class SuggestedStocksQuery(serializers.Serializer[dict[str, Any]]):
         max_length=100, default="", allow_blank=True, help_text="Part of the symbol or the name, in any case."
     )
     sort_by = _ChoiceField(
-        choices=queries.SORT_FIELDS, default="ml_prediction_score", help_text="Missing values come last."
+        choices=pick_queries.SORT_FIELDS, default="ml_prediction_score", help_text="Missing values come last."
     )
     order = _ChoiceField(choices=("asc", "desc"), default="desc")
     date = serializers.DateField(
@@ -182,7 +183,7 @@ def answer(strategy: str, found: PickList, latest: date | None) -> dict[str, Any
         "model_id": publication.model_id if publication else None,
         "simulated": settings.PROVIDER_KIND == "simulated",
         "reason": found.reason or None,
-        "notice": queries.outdated_notice(publication, latest),
+        "notice": pick_queries.outdated_notice(publication, latest),
     }
 
 
@@ -336,7 +337,7 @@ class SuggestedStocksView(APIView):
                 raise ValidationError({name: "It is given more than once; give one value."})
         asked.is_valid(raise_exception=True)
         facts = asked.validated_data
-        found = queries.pick_list(
+        found = pick_queries.pick_list(
             facts["strategy"],
             session=facts.get("date"),
             sector=facts["sector"],
@@ -345,7 +346,7 @@ class SuggestedStocksView(APIView):
             descending=facts["order"] == "desc",
             limit=facts["limit"],
         )
-        latest = queries.latest_listed_session() if "date" not in facts else None
+        latest = pick_queries.latest_listed_session() if "date" not in facts else None
         # A list that was superseded while it was read may be short of rows; such an answer is not kept.
         if found.publication and found.total == found.publication.count:
             self.basis = answers.basis_of(found.publication, latest)

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from stocks.models import Publication, SuggestedStock
-from stocks.queries import PICK_COLUMNS
+from stocks.picks.queries import PICK_COLUMNS
 
 SESSION = date(2026, 4, 30)
 NEXT_SESSION = date(2026, 5, 4)

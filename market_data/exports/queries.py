@@ -8,7 +8,7 @@ from django.db import connection, models
 
 from market_data.models import DailyBar, TechnicalIndicator
 from stocks.models import Fundamentals, Stock, SuggestedStock
-from stocks.table_export import cell
+from stocks.storage.export import cell
 
 
 def _names(text: str) -> tuple[str, ...]:

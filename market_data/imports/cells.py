@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, time
 from typing import Any, Final
 
-from stocks.file_contents import FIRST_DAY, ISIN, LAST_DAY, SYMBOL
+from stocks.storage.file_contents import FIRST_DAY, ISIN, LAST_DAY, SYMBOL
 
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "'=", "'+", "'-", "'@")
 MAX_DIGITS: Final = 40

@@ -10,7 +10,16 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from market_data.imports.cells import CellError, Column
-from stocks.file_contents import LINE, FileUnreadable, LeftOut, storable, text_of, text_table, ungzipped, unzipped
+from stocks.storage.file_contents import (
+    LINE,
+    FileUnreadable,
+    LeftOut,
+    storable,
+    text_of,
+    text_table,
+    ungzipped,
+    unzipped,
+)
 
 MAX_BYTES = 32 * 1024 * 1024
 """Handed in, and unpacked; 100,000 bars with all columns have 12 MB."""

@@ -12,9 +12,9 @@ from market_data.imports.cells import Column
 from market_data.imports.judging import RowError
 from market_data.models import MarketDay
 from market_data.prices.bars import MAX_PRICE, MAX_QUANTITY, MAX_TURNOVER_LAKH, SERIES_ORDER
-from stocks.bulk import Written
-from stocks.fundamentals_files import MAX_FIGURE, MAX_NAME
-from stocks.ratios import LIMITS
+from stocks.fundamentals.files import MAX_FIGURE, MAX_NAME
+from stocks.fundamentals.ratios import LIMITS
+from stocks.storage.bulk import Written
 
 _TEXT, _FLOAT, _WHOLE, _DAY = "object", "float64", "Int64", "datetime64[ns]"
 

@@ -17,11 +17,12 @@ from market_data.prices import adjustments
 from market_data.prices.bars import BAR_COLUMNS, as_bar_frame, checked_bars
 from market_data.storage import queries
 from market_data.storage import writer as market_writer
-from stocks import statements, universe
-from stocks.bulk import Written, read_frame
-from stocks.file_contents import LINE
-from stocks.fundamentals_files import QUARTER_DELAY_DAYS, STATEMENT_FIGURES, YEAR_DELAY_DAYS
-from stocks.symbols import followed
+from stocks.fundamentals import writer as fundamentals_writer
+from stocks.fundamentals.files import QUARTER_DELAY_DAYS, STATEMENT_FIGURES, YEAR_DELAY_DAYS
+from stocks.storage.bulk import Written, read_frame
+from stocks.storage.file_contents import LINE
+from stocks.universe import writer as universe_writer
+from stocks.universe.symbols import followed
 
 SOURCE: Final = "import:"
 EPS_COLUMNS: Final = ("eps_quarter", "eps_quarter_last_year", "eps_last_year")
@@ -126,7 +127,7 @@ def record_bars(rows: pd.DataFrame, name: str, run_id: str) -> Written:
     as_of = _latest_bar_day(bars)
     events = queries.events_frame(as_of, only_factors=True)
     adj_close = adjustments.adj_close(adjustments.adjusted(bars, events, as_of))
-    universe.record_seen_symbols(bars, run_id)
+    universe_writer.record_seen_symbols(bars, run_id)
     return market_writer.record_imported_bars(
         bars.assign(adj_close=adj_close.to_numpy(), source=source_of(name)), run_id
     )
@@ -161,12 +162,12 @@ def record_statements(rows: pd.DataFrame, name: str, run_id: str) -> Written:
     frame = rows.drop(columns=LINE).assign(
         published_on=published, published_assumed=assumed, source=source_of(name, 100)
     )
-    return statements.record_statements(frame, run_id)
+    return fundamentals_writer.record_statements(frame, run_id)
 
 
 def check_fundamentals(rows: pd.DataFrame, now: datetime) -> list[RowError]:
     """Return evenings to come, and rows that tell nothing."""
-    figures = [column for column in statements.SNAPSHOT_FIGURES if column in rows]
+    figures = [column for column in fundamentals_writer.SNAPSHOT_FIGURES if column in rows]
     ahead = rows["snapshot"] > pd.Timestamp(timezone.localtime(now).date())
     empty = rows[figures].isna().all(axis=1)
     return [
@@ -178,7 +179,7 @@ def check_fundamentals(rows: pd.DataFrame, now: datetime) -> list[RowError]:
 def record_fundamentals(rows: pd.DataFrame, name: str, run_id: str) -> Written:
     """Store evenings of a screener."""
     frame = rows.drop(columns=LINE).assign(source=source_of(name, 100))
-    return statements.record_snapshots(frame[list(statements.SNAPSHOT_COLUMNS)], run_id)
+    return fundamentals_writer.record_snapshots(frame[list(fundamentals_writer.SNAPSHOT_COLUMNS)], run_id)
 
 
 def record_members(rows: pd.DataFrame, name: str, run_id: str) -> Written:
@@ -186,7 +187,7 @@ def record_members(rows: pd.DataFrame, name: str, run_id: str) -> Written:
     listed = rows.drop(columns=LINE).rename(columns={"industry": "sector"})
     listed = listed.assign(kind="share", source=source_of(name) + " (" + listed["index"] + ")").drop(columns="index")
     latest = queries.latest_session()
-    return universe.record_symbols(listed, run_id, latest or date.max)
+    return universe_writer.record_symbols(listed, run_id, latest or date.max)
 
 
 # --- the calendar ---------------------------------------------------------------------------------------------------

@@ -22,8 +22,8 @@ from market_data.runs.saga import StepContext, StepFailed, saga_of
 from market_data.storage import queries
 from market_data.storage import writer as market_writer
 from market_data.trading_calendar import CalendarError
-from stocks.bulk import Written
-from stocks.file_contents import LINE, FileUnreadable
+from stocks.storage.bulk import Written
+from stocks.storage.file_contents import LINE, FileUnreadable
 
 ERRORS_KEPT: Final = 500
 ROWS_SHOWN: Final = 50

@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from stocks.file_contents import ISIN, SYMBOL, storable
+from stocks.storage.file_contents import ISIN, SYMBOL, storable
 
 SERIES_ORDER = ("EQ", "BE", "BZ", "SM", "ST")
 """Series in which shares trade; on one (symbol, date) the first of them is kept."""

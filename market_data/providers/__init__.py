@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import pandas as pd
 
-from stocks.fundamentals_files import STATEMENT_COLUMNS as STATEMENT_COLUMNS
+from stocks.fundamentals.files import STATEMENT_COLUMNS as STATEMENT_COLUMNS
 
 if TYPE_CHECKING:
     from market_data.providers.nse.download import ArchiveDownload

@@ -9,7 +9,7 @@ from market_data.models import Finding
 from market_data.prices.jumps import JUMP_CHECK
 from market_data.quality.checks.registry import JUMP_SESSIONS, holds
 from market_data.storage import queries
-from stocks.bulk import read_frame
+from stocks.storage.bulk import read_frame
 
 _DAYS_LOOKED_BACK = 400
 

@@ -9,8 +9,8 @@ from market_data.models import MarketDay, SourceFile
 from market_data.prices import adjustments
 from market_data.quality.checks.evidence import LOOKBACK_SESSIONS, Evidence, bars_with_past, factors_on
 from market_data.storage import queries
-from stocks import universe
-from stocks.bulk import read_frame
+from stocks.storage.bulk import read_frame
+from stocks.universe import writer as universe_writer
 
 SESSIONS_A_CHUNK = 60
 _METRICS = (
@@ -54,7 +54,7 @@ class Known:
         self.calendar = dict(MarketDay.objects.filter(is_session=True).order_by("date").values_list("date", "kind"))
         files = SourceFile.objects.filter(session__lte=last).order_by("session")
         self.loaded = list(files.values_list("session", flat=True))
-        self.kinds, self.first_seen = universe.kinds(), universe.first_sessions()
+        self.kinds, self.first_seen = universe_writer.kinds(), universe_writer.first_sessions()
         self.events = queries.events_frame(last)
         self.jumps = queries.jumps_frame(last)
         self.provisional = _counts("historical_data WHERE status <> 'final' AND", self.sessions)

@@ -24,7 +24,7 @@ from market_data.runs.saga import (
     saga_of,
 )
 from market_data.storage import writer as market_writer
-from stocks import bulk
+from stocks.storage import bulk
 
 _BEGIN_LOCK = 5002
 ENDED = "ended:"

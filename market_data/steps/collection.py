@@ -28,9 +28,10 @@ from market_data.runs.saga import NotYet, StepContext, StepFailed
 from market_data.storage import queries
 from market_data.storage import writer as market_writer
 from market_data.storage.writer import ReadSession
-from stocks import statements, universe
-from stocks.renames import renames
-from stocks.symbols import followed
+from stocks.fundamentals import writer as fundamentals_writer
+from stocks.universe import writer as universe_writer
+from stocks.universe.renames import renames
+from stocks.universe.symbols import followed
 
 SESSIONS_A_CHUNK = 40
 LATE_FACTS_SESSIONS = 5
@@ -140,10 +141,10 @@ def record_symbol_master(context: StepContext, master: Master) -> int:
     if changed.total:
         context.run.options = _joined(context.run.options, _work_for_events(run_id, as_of(context)))
     for day, facts in master.facts.items():
-        universe.record_facts(facts, day, run_id)
+        universe_writer.record_facts(facts, day, run_id)
     market_writer.replace_findings(run_id, context.run.session, PROVIDER_CHECKS, master.findings)
     context.memo["listed"] = master.listed
-    return universe.record_symbols(master.listed, run_id, as_of(context)).total
+    return universe_writer.record_symbols(master.listed, run_id, as_of(context)).total
 
 
 def _work_for_events(run_id: str, day: date) -> dict[str, Any]:
@@ -186,9 +187,9 @@ def read_universe(context: StepContext, _: str) -> pd.DataFrame | None:
 
 def record_universe(context: StepContext, found: pd.DataFrame | None) -> int:
     """Store the provider's statements and count the universe by kind."""
-    written = 0 if found is None else statements.record_statements(found, context.run.id).total
-    universe.record_screened(context.session, context.run.id)
-    kinds = {str(kind): int(count) for kind, count in universe.kinds().value_counts().items()}
+    written = 0 if found is None else fundamentals_writer.record_statements(found, context.run.id).total
+    universe_writer.record_screened(context.session, context.run.id)
+    kinds = {str(kind): int(count) for kind, count in universe_writer.kinds().value_counts().items()}
     context.summarise(universe=kinds, **({"statements": written} if found is not None else {}))
     return sum(kinds.values())
 
@@ -283,8 +284,8 @@ class RenameChain:
     def __init__(self, context: StepContext) -> None:
         feed = source(context)
         self._official = feed.symbol_changes(context.session)
-        self._isins = universe.isins()
-        self._known = set(universe.symbols_with_history())
+        self._isins = universe_writer.isins()
+        self._known = set(universe_writer.symbols_with_history())
         self._latest: ReadSession | None = None
 
     def step(self, one: ReadSession) -> pd.DataFrame:
@@ -334,10 +335,10 @@ def record_bars(context: StepContext, window: WindowOfBars) -> int:
     """Store a window of bars and apply its renames, session by session."""
     run = context.run
     bars = pd.concat([one.bars for one in window.read], ignore_index=True)
-    universe.record_seen_symbols(bars, run.id)
+    universe_writer.record_seen_symbols(bars, run.id)
     written = market_writer.record_bars(window.read, window.adj_close, run.id)
     for found in window.renamed:
-        universe.apply_renames(found, run.id)
+        universe_writer.apply_renames(found, run.id)
         market_writer.rename_corporate_actions(found, run.id)
     names = [str(name) for found in window.renamed for name in found["to_symbol"]]
     days = [*window.fresh, *window.changed.values()]

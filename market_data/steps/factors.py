@@ -27,7 +27,7 @@ from market_data.runs.saga import StepContext
 from market_data.steps import collection
 from market_data.storage import queries
 from market_data.storage import writer as market_writer
-from stocks import share_counts
+from stocks.fundamentals import share_counts
 
 _SESSIONS_AT_ONCE, _SYMBOLS_AT_ONCE = 250, 500
 """Of a long load, so that what it needs of memory does not depend on how long it is."""

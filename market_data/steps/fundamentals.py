@@ -7,9 +7,10 @@ import pandas as pd
 from market_data.models import RejectedRow
 from market_data.runs.saga import StepContext, StepFailed
 from market_data.storage import writer as market_writer
-from stocks import bulk, statements
-from stocks.fundamentals_files import FundamentalsUnreadableError
-from stocks.statements import Found, Imported
+from stocks.fundamentals import writer as fundamentals_writer
+from stocks.fundamentals.files import FundamentalsUnreadableError
+from stocks.fundamentals.writer import Found, Imported
+from stocks.storage import bulk
 
 _KEY = ["symbol", "session", "source", "reason"]
 
@@ -17,14 +18,14 @@ _KEY = ["symbol", "session", "source", "reason"]
 def read(context: StepContext, _: str) -> Found:
     """Read the folder named in the run's options."""
     try:
-        return statements.read_fundamentals(Path(context.run.options["folder"]))
+        return fundamentals_writer.read_fundamentals(Path(context.run.options["folder"]))
     except FundamentalsUnreadableError as error:
         raise StepFailed(str(error)) from error
 
 
 def record(context: StepContext, found: Found) -> int:
     """Store statements, snapshots and the refused figures."""
-    done = statements.record_fundamentals(found, context.run.id)
+    done = fundamentals_writer.record_fundamentals(found, context.run.id)
     record_rejects(done.rejects, context.run.id)
     context.summarise(**report(done))
     return done.statements.total + done.snapshots.total

@@ -18,7 +18,7 @@ from market_data.steps import collection, factors
 from market_data.steps.factors import Factors, loaded_sessions
 from market_data.storage import queries
 from market_data.storage import writer as market_writer
-from stocks import universe
+from stocks.universe import writer as universe_writer
 
 EVENING_SESSIONS = 5
 """Up to so many new sessions are computed one by one; more of them by groups of symbols."""
@@ -36,7 +36,7 @@ def indicator_chunks(context: StepContext) -> Sequence[str]:
     if 0 < len(fresh) <= EVENING_SESSIONS:
         pieces[f"{fresh[0]}..{fresh[-1]}"] = Piece([], fresh)
     elif fresh:
-        pieces |= _by_symbols("", universe.symbols_seen_since(fresh[0]), fresh)
+        pieces |= _by_symbols("", universe_writer.symbols_seen_since(fresh[0]), fresh)
     if changed:
         since = date.fromisoformat(min(changed.values()))
         pieces |= _by_symbols(_AGAIN, sorted(changed), queries.sessions_between(since, context.session))

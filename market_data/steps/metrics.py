@@ -14,8 +14,9 @@ from market_data.runs.saga import StepContext, StepFailed
 from market_data.steps import factors
 from market_data.storage import queries
 from market_data.storage import writer as market_writer
-from stocks import latest_facts, universe
-from stocks.metrics import session_metrics
+from stocks.fundamentals import latest_facts
+from stocks.fundamentals.metrics import session_metrics
+from stocks.universe import writer as universe_writer
 
 TURNOVER_SESSIONS = 20
 
@@ -30,7 +31,7 @@ def session_frame(session: date) -> pd.DataFrame:
     """
     events = queries.events_frame(session, only_factors=True)
     recent = adjustments.adjusted(queries.window_bars(session, _METRIC_SESSIONS), events, session)
-    kinds, jumps = universe.kinds(), queries.unsettled_jumps(session, events)
+    kinds, jumps = universe_writer.kinds(), queries.unsettled_jumps(session, events)
     return session_metrics(
         session,
         recent.loc[recent["date"] == pd.Timestamp(session)].reset_index(drop=True),
@@ -64,8 +65,8 @@ def compute_metrics(context: StepContext, _: str) -> pd.DataFrame:
 
 def record_metrics(context: StepContext, frame: pd.DataFrame) -> int:
     """Store the metrics, and make `stocks` their latest row."""
-    written = universe.record_metrics(frame, context.session, context.run.id)
-    universe.refresh_stocks(context.session, context.run.id)
+    written = universe_writer.record_metrics(frame, context.session, context.run.id)
+    universe_writer.refresh_stocks(context.session, context.run.id)
     context.summarise(tradable=int(frame["tradable"].sum()), coverage=_coverage(frame))
     return written.total
 
@@ -100,8 +101,8 @@ def compute_missing(context: StepContext, _: str) -> Filled:
 def record_missing(context: StepContext, filled: Filled) -> int:
     """Write what was NULL or absent, and count it by column."""
     indicators = market_writer.record_indicators(filled.indicators, context.run.id).inserted
-    by_column = universe.fill_metrics(filled.metrics, context.session, context.run.id)
-    universe.refresh_stocks(context.session, context.run.id)
+    by_column = universe_writer.fill_metrics(filled.metrics, context.session, context.run.id)
+    universe_writer.refresh_stocks(context.session, context.run.id)
     context.summarise(
         filled={"indicators": indicators, **by_column} if indicators or by_column else "nothing was missing"
     )
@@ -115,8 +116,8 @@ def compute_ratios(context: StepContext, _: str) -> pd.DataFrame:
 
 def record_ratios(context: StepContext, frame: pd.DataFrame) -> int:
     """Store the ratios where they changed."""
-    changed = universe.record_metrics(frame, context.session, context.run.id).total
-    universe.refresh_stocks(context.session, context.run.id)
+    changed = universe_writer.record_metrics(frame, context.session, context.run.id).total
+    universe_writer.refresh_stocks(context.session, context.run.id)
     context.summarise(rows_changed=changed, coverage=_coverage(frame))
     return changed
 

@@ -16,8 +16,8 @@ from django.db.models import Max
 from market_data.models import DailyBar, SourceFile
 from market_data.prices import adjustments
 from market_data.prices.events import typed_events
-from stocks.bulk import read_frame
-from stocks.symbols import followed
+from stocks.storage.bulk import read_frame
+from stocks.universe.symbols import followed
 
 _BAR_COLUMNS = (
     "symbol, date, series, open, high, low, close, prev_close, last_price, vwap, volume, turnover_lakh, trades,"

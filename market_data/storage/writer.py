@@ -14,8 +14,8 @@ from django.db import connection
 from psycopg import sql
 
 from market_data.models import Finding, Quote, RejectedRow, SourceFile
-from stocks import bulk
-from stocks.symbols import followed
+from stocks.storage import bulk
+from stocks.universe.symbols import followed
 
 BAR_KEY = ("symbol", "date")
 _STORED = (

@@ -13,7 +13,7 @@ from market_data.providers import Provider
 from market_data.steps.collection import SESSIONS_A_CHUNK
 from market_data.storage import writer as market_writer
 from market_data.storage.writer import ReadSession
-from stocks import universe
+from stocks.universe import writer as universe_writer
 from tests.benchmarks.bare_copy import Rows, copy_in, copy_out, execute
 from tests.benchmarks.market import Market
 from tests.benchmarks.measuring import Figure, alternated
@@ -33,7 +33,7 @@ def figures(place: Place, market: Market, rounds: int) -> list[Figure]:
     place.say(f"reading {len(days)} sessions of the {feed.name}")
     read = [_read(feed, day) for day in days]
     with transaction.atomic():
-        universe.record_seen_symbols(pd.concat([one.bars for one in read], ignore_index=True), RUN)
+        universe_writer.record_seen_symbols(pd.concat([one.bars for one in read], ignore_index=True), RUN)
     load(read)
     whole = copy_out(f"SELECT {_STORED} FROM historical_data ORDER BY id")
     evening = copy_out(f"SELECT {_STORED} FROM historical_data WHERE date = '{read[-1].session}' ORDER BY id")

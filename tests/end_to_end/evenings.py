@@ -17,7 +17,7 @@ from market_data.models import PipelineRun
 from market_data.providers.simulator import EPOCH, Incident, Simulator, simulated_sessions, write_archive
 from market_data.runs import engine, lifecycle
 from market_data.runs.saga import StepContext, register, saga_of
-from stocks.bulk import read_frame
+from stocks.storage.bulk import read_frame
 
 SYMBOLS = 64
 SESSIONS = simulated_sessions(EPOCH, date(2024, 6, 30))

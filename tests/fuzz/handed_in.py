@@ -11,7 +11,7 @@ from market_data.imports.judging import Judged, doubled, judged, without
 from market_data.imports.kinds import KINDS, Kind
 from market_data.models import MarketDay
 from market_data.trading_calendar import CalendarError
-from stocks.file_contents import FileUnreadable
+from stocks.storage.file_contents import FileUnreadable
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
 VALID = {

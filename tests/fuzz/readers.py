@@ -23,10 +23,11 @@ from market_data.providers.simulator import Simulator, write_archive
 from market_data.steps.fundamentals import record_rejects
 from market_data.storage import writer as market_writer
 from market_data.trading_calendar import CalendarError, record_imported_days, record_market_days
-from stocks import statements, universe
-from stocks.filters import FiltersInvalid, load_filters
-from stocks.fundamentals_files import FundamentalsUnreadableError, Reading, read_snapshots, read_statements
-from stocks.renames import renames
+from stocks.fundamentals import writer as fundamentals_writer
+from stocks.fundamentals.files import FundamentalsUnreadableError, Reading, read_snapshots, read_statements
+from stocks.picks.filters import FiltersInvalid, load_filters
+from stocks.universe import writer as universe_writer
+from stocks.universe.renames import renames
 from tests.fuzz.handed_in import handed_in
 from tests.stocks import fundamentals_folder as folders
 
@@ -123,7 +124,7 @@ def _bars_hold(read: tuple[pd.DataFrame, pd.DataFrame]) -> None:
 def _store_bars(read: tuple[pd.DataFrame, pd.DataFrame]) -> None:
     bars, rejects = read
     file = SourceFile(session=DAY, name="fuzz.csv", size=1, mtime_ns=1, sha256="0" * 64)
-    universe.record_seen_symbols(bars, RUN)
+    universe_writer.record_seen_symbols(bars, RUN)
     market_writer.record_bars([market_writer.ReadSession(DAY, file, bars, rejects)], bars["close"], RUN)
     kept = SourceFile.objects.get(session=DAY)
     assert (kept.rows, kept.rejected) == (len(bars), len(rejects))
@@ -159,7 +160,7 @@ def _lists(folder: Path) -> list[Reader]:
         return lambda at: read(at / "lists")
 
     def store_facts(frame: pd.DataFrame) -> None:
-        universe.record_facts(frame, DAY, RUN)
+        universe_writer.record_facts(frame, DAY, RUN)
 
     closed = next(lists.glob(nse_lists.HOLIDAYS))
     (lists / "symbolchange.csv").write_text("Simulated,OLD,NEW,01-Mar-2024\nA, Limited,AAA,BBB,05-MAR-2024\n")
@@ -188,7 +189,7 @@ def _moved(pack: Path) -> pd.DataFrame:
 
 def _store_listed(frame: pd.DataFrame) -> None:
     listed = frame.rename(columns={"industry": "sector"}) if "index" in frame else frame
-    universe.record_symbols(listed.assign(source="fuzz", kind="unknown"), RUN, DAY)
+    universe_writer.record_symbols(listed.assign(source="fuzz", kind="unknown"), RUN, DAY)
 
 
 def _store_actions(frame: pd.DataFrame) -> None:
@@ -200,7 +201,7 @@ def _store_renames(frame: pd.DataFrame) -> None:
     bars = pd.DataFrame({column: [1.0] * len(frame) for column in ("open", "close", "prev_close")})
     today = bars.assign(symbol=frame["to_symbol"], date=pd.Timestamp("2100-12-31"))
     before = bars.assign(symbol=frame["from_symbol"], date=pd.Timestamp("2100-12-30"))
-    universe.apply_renames(renames(today, before, set(before["symbol"]), {}, frame), RUN)
+    universe_writer.apply_renames(renames(today, before, set(before["symbol"]), {}, frame), RUN)
 
 
 def _store_holidays(frame: pd.DataFrame) -> None:
@@ -256,12 +257,12 @@ def _fundamentals(folder: Path) -> list[Reader]:
 
 
 def _store_statements(reading: Reading) -> None:
-    statements.record_statements(reading.rows, RUN)
+    fundamentals_writer.record_statements(reading.rows, RUN)
     record_rejects(reading.rejects, RUN)
 
 
 def _store_snapshots(reading: Reading) -> None:
-    statements.record_snapshots(reading.rows, RUN)
+    fundamentals_writer.record_snapshots(reading.rows, RUN)
     record_rejects(reading.rejects, RUN)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from market_data.prices.adjustments import adjusted, checked_events
 from market_data.prices.events import official_events
 from market_data.prices.jumps import far_openings, inferred_events
-from stocks.renames import renames
+from stocks.universe.renames import renames
 
 COVERED_UNTIL = pd.Timestamp("2025-07-18")
 LAST_SESSION = pd.Timestamp("2026-04-30")

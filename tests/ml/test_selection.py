@@ -11,8 +11,8 @@ from django.db import IntegrityError, connection, transaction
 from market_data.models import PipelineRun
 from ml import selection
 from ml.selection import PICK_COLUMNS, DayOfPicks
-from stocks import bulk
 from stocks.models import Publication, SuggestedStock
+from stocks.storage import bulk
 from tests.published import PICK
 
 pytestmark = pytest.mark.django_db

@@ -10,10 +10,10 @@ import pytest
 from market_data.prices import volatility
 from market_data.prices.adjustments import adjusted, effective_events
 from market_data.prices.indicators import indicators_on
-from stocks.fundamentals import PANEL_COLUMNS, dated_fundamentals
-from stocks.fundamentals_files import read_snapshots, read_statements
-from stocks.metrics import session_metrics
-from stocks.screening import LIMIT, STRATEGIES, load_filters, ranked
+from stocks.fundamentals.files import read_snapshots, read_statements
+from stocks.fundamentals.formulas import PANEL_COLUMNS, dated_fundamentals
+from stocks.fundamentals.metrics import session_metrics
+from stocks.picks.screening import LIMIT, STRATEGIES, load_filters, ranked
 from tests.market_data import real_market
 from tests.stocks.dated_frames import facts
 

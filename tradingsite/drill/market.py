@@ -24,7 +24,7 @@ from market_data.providers.simulator import EPOCH, Incident, Simulator, simulate
 from market_data.runs import engine, lifecycle
 from market_data.runs.state_hash import IDENTITIES, TIMES_OF_WRITING, contract_hash
 from ml.models import TrainedModel
-from stocks import statements
+from stocks.fundamentals import writer as fundamentals_writer
 from stocks.models import Publication
 
 DATABASE = "drill"
@@ -82,7 +82,7 @@ def fill_template(symbols: int, seed: int) -> None:
     before, evening = sessions_of_market()
     with transaction.atomic():
         told = Simulator(symbols, SESSIONS, seed).statements(evening)
-        statements.record_statements(told, "statements_of_the_drill")
+        fundamentals_writer.record_statements(told, "statements_of_the_drill")
     for job in _JOBS_OF_THE_DAY_BEFORE:
         done = engine.advance(lifecycle.create_run(job, before, triggered_by="drill").id, wait=True)
         if done.status != PipelineRun.Status.COMPLETED:

@@ -12,8 +12,8 @@ from market_data.models import PipelineRun
 from market_data.runs.command import failure, run_job
 from market_data.runs.ready_tables import ready_tables
 from market_data.steps import fundamentals as fundamentals_step
-from stocks.fundamentals_files import FundamentalsUnreadableError
-from stocks.statements import read_fundamentals, record_fundamentals
+from stocks.fundamentals.files import FundamentalsUnreadableError
+from stocks.fundamentals.writer import read_fundamentals, record_fundamentals
 
 
 class Command(BaseCommand):

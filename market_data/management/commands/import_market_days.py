@@ -13,7 +13,7 @@ from market_data.models import MarketDay
 from market_data.runs.command import parsed_date
 from market_data.runs.ready_tables import ready_tables
 from market_data.trading_calendar import CalendarError, record_imported_days
-from stocks.file_contents import FIRST_DAY, LAST_DAY, FileUnreadable, file_bytes, text_of, text_table
+from stocks.storage.file_contents import FIRST_DAY, LAST_DAY, FileUnreadable, file_bytes, text_of, text_table
 
 _NEEDED = ("date", "kind", "is_session")
 _YES, _NO = {"1", "true", "yes"}, {"0", "false", "no"}

@@ -36,7 +36,7 @@ from market_data.prices.bars import (
     rejects_of,
 )
 from market_data.providers import RawBars, SourceUnreadable
-from stocks.file_contents import FileUnreadable, file_bytes, plausible_dates, text_of, unzipped
+from stocks.storage.file_contents import FileUnreadable, file_bytes, plausible_dates, text_of, unzipped
 
 _UNKNOWN = ["", "-", " ", " -", "- ", "NA", "nan"]
 _NUMBERS = (*PRICE_COLUMNS, "volume", "turnover", "trades", "delivered_quantity")

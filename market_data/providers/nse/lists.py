@@ -16,8 +16,8 @@ import pandas as pd
 
 from market_data.prices.bars import SERIES_ORDER
 from market_data.providers import CHANGE_COLUMNS, FACT_COLUMNS, MEMBER_COLUMNS, SourceFinding, SourceUnreadable
-from stocks import file_contents
-from stocks.file_contents import ISIN, SYMBOL, FileUnreadable, LeftOut, file_bytes, plausible_dates, text_of
+from stocks.storage import file_contents
+from stocks.storage.file_contents import ISIN, SYMBOL, FileUnreadable, LeftOut, file_bytes, plausible_dates, text_of
 
 EQUITIES = "EQUITY_L.csv"
 ACTIONS = "CF-CA-equities.csv"

@@ -9,7 +9,7 @@ import pytest
 from market_data.imports import judging
 from market_data.imports.judging import doubled, judged, unpacked, without
 from market_data.imports.kinds import KINDS
-from stocks.file_contents import LINE, FileUnreadable
+from stocks.storage.file_contents import LINE, FileUnreadable
 
 DAYS = KINDS["market_days"].columns
 GOOD = "date,kind,is_session,open,close\n2027-01-26,holiday,no,,\n"

@@ -13,8 +13,8 @@ from market_data.models import CorporateAction, MarketDay, SourceFile
 from market_data.prices.indicators import indicators, indicators_on
 from market_data.storage import queries
 from market_data.storage import writer as market_writer
-from stocks import bulk
 from stocks.models import Stock
+from stocks.storage import bulk
 from tests.ml.markets import market
 
 SHARES, SESSIONS, COMING = 40, 30, 40

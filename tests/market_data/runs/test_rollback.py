@@ -26,8 +26,8 @@ from market_data.runs.saga import SagaError, saga_of
 from market_data.runs.state_hash import contract_hash, differences
 from market_data.steps import upkeep
 from ml.models import TrainedModel
-from stocks import bulk
 from stocks.models import FinancialStatement
+from stocks.storage import bulk
 from tests.runs import make_run
 
 DAY = date(2026, 4, 30)

@@ -13,7 +13,7 @@ from market_data.models import MarketDay, SourceFile
 from market_data.steps import metrics
 from market_data.storage import queries
 from portfolio.queries import recent_closes
-from stocks import latest_facts
+from stocks.fundamentals import latest_facts
 
 pytestmark = pytest.mark.django_db
 

@@ -18,7 +18,7 @@ from market_data.providers import SourceUnreadable
 from market_data.providers.nse import lists
 from market_data.providers.nse.download.addresses import REPORT_MEMBERS
 from market_data.providers.nse.files import Layout, content_of, parsed_bars
-from stocks.file_contents import MAX_BYTES
+from stocks.storage.file_contents import MAX_BYTES
 
 FEWEST, MOST = 0.7, 1.5
 """Shares in series EQ against the sessions stored nearest; from one session to the next the real ones differ by 2 %."""

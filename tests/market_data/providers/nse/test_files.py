@@ -19,7 +19,7 @@ from market_data.providers.nse.files import (
     parsed_bars,
     traded_prices,
 )
-from stocks.file_contents import MAX_BYTES
+from stocks.storage.file_contents import MAX_BYTES
 
 DAY = date(2025, 1, 1)
 HEAD = (

@@ -1,0 +1,103 @@
+"""Of dated facts only what one session's ratios can use, so that an evening does not read the years before it.
+
+`statements_frame`, `snapshots_frame` and `facts_frame` return all that was known by a session, as a panel of many days
+needs it. A single day needs the newest of each: these readers return the few rows a symbol that can still decide
+anything, in the same columns, and `fundamentals.dated_fundamentals` gives the same figures from them.
+"""
+
+from datetime import date
+from typing import LiteralString
+
+import pandas as pd
+from psycopg import sql
+
+from stocks.fundamentals import writer as fundamentals_writer
+from stocks.fundamentals.formulas import MAX_AGE_DAYS
+from stocks.storage import bulk
+from stocks.universe import writer as universe_writer
+
+# One probe of the index a symbol, however many rows each has.
+_NAMES: LiteralString = """
+    WITH RECURSIVE names(symbol) AS (
+        (SELECT symbol FROM {table} ORDER BY symbol LIMIT 1)
+        UNION ALL
+        SELECT (SELECT t.symbol FROM {table} t WHERE t.symbol > n.symbol ORDER BY t.symbol LIMIT 1)
+        FROM names n WHERE n.symbol IS NOT NULL
+    )
+    """
+
+# Two years of quarters, and back to the newest balance and the newest count of shares, which may be older.
+_STATEMENTS: LiteralString = (
+    _NAMES
+    + """
+    SELECT {columns} FROM names n CROSS JOIN LATERAL (SELECT least(
+        (SELECT max(period_end) FROM {table} q
+         WHERE q.symbol = n.symbol AND q.kind = 'quarter' AND q.published_on <= %(as_of)s) - interval '24 months',
+        (SELECT max(period_end) FROM {table} b WHERE b.symbol = n.symbol
+         AND (b.equity IS NOT NULL OR b.total_assets IS NOT NULL) AND b.published_on <= %(as_of)s),
+        (SELECT max(period_end) FROM {table} c
+         WHERE c.symbol = n.symbol AND c.shares > 0 AND c.published_on <= %(as_of)s)) AS day) since
+    JOIN {table} t ON t.symbol = n.symbol AND t.period_end >= since.day
+    WHERE t.published_on <= %(as_of)s ORDER BY t.symbol, t.period_end, t.kind"""
+)
+
+_SNAPSHOTS: LiteralString = (
+    _NAMES
+    + """
+    SELECT {columns} FROM names n CROSS JOIN LATERAL (SELECT least(
+        (SELECT max(snapshot) FROM {table} s WHERE s.symbol = n.symbol AND s.snapshot < %(as_of)s),
+        (SELECT max(snapshot) FROM {table} c WHERE c.symbol = n.symbol AND c.snapshot < %(as_of)s
+         AND c.market_cap > 0 AND c.close > 0)) AS day) since
+    JOIN {table} t ON t.symbol = n.symbol AND t.snapshot >= since.day
+    WHERE t.snapshot < %(as_of)s ORDER BY t.symbol, t.snapshot"""
+)
+
+# The newest count of shares, the newest price with a P/E beside it, the newest P/E.
+_FACTS: LiteralString = (
+    _NAMES
+    + """
+    SELECT DISTINCT {columns} FROM names n CROSS JOIN LATERAL (
+        (SELECT * FROM {table} c WHERE c.symbol = n.symbol AND c.date <= %(as_of)s AND c.issue_size > 0
+         ORDER BY c.date DESC LIMIT 1)
+        UNION ALL
+        (SELECT * FROM {table} p WHERE p.symbol = n.symbol AND p.date BETWEEN %(oldest)s AND %(as_of)s
+         AND p.pe_ratio > 0 AND p.issue_size > 0 AND p.market_cap > 0 ORDER BY p.date DESC LIMIT 1)
+        UNION ALL
+        (SELECT * FROM {table} r WHERE r.symbol = n.symbol AND r.date BETWEEN %(oldest)s AND %(as_of)s
+         AND r.pe_ratio > 0 ORDER BY r.date DESC LIMIT 1)
+    ) t ORDER BY t.symbol, t.date"""
+)
+
+
+def latest_statements(as_of: date) -> pd.DataFrame:
+    """Return the statements that a session's ratios can use, as `statements_frame` does."""
+    return fundamentals_writer.typed_statements(
+        _rows(_STATEMENTS, "financial_statements", fundamentals_writer.COLUMNS, as_of), as_of
+    )
+
+
+def latest_snapshots(as_of: date) -> pd.DataFrame:
+    """Return the screener's evenings that a session's ratios can use, as `snapshots_frame` does."""
+    return fundamentals_writer.typed_snapshots(
+        _rows(_SNAPSHOTS, "fundamental_snapshots", fundamentals_writer.SNAPSHOT_COLUMNS, as_of), as_of
+    )
+
+
+def latest_facts(as_of: date) -> pd.DataFrame:
+    """Return the facts of report packs that a session's ratios can use, as `facts_frame` does."""
+    return universe_writer.typed_facts(_rows(_FACTS, "exchange_facts", universe_writer.FACT_COLUMNS, as_of), as_of)
+
+
+def _rows(query: LiteralString, table: LiteralString, columns: tuple[str, ...], as_of: date) -> pd.DataFrame:
+    known = {"as_of": as_of, "oldest": (pd.Timestamp(as_of) - pd.Timedelta(days=MAX_AGE_DAYS)).date()}
+    dates = [name for name in columns if name in _DATES]
+    return bulk.read_frame(
+        sql.SQL(query).format(
+            table=sql.Identifier(table), columns=sql.SQL(", ").join(sql.Identifier("t", name) for name in columns)
+        ),
+        known,
+        dates=dates,
+    )
+
+
+_DATES = frozenset({"period_end", "published_on", "snapshot", "results_date", "date"})

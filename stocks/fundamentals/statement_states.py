@@ -1,0 +1,91 @@
+"""What a company's statements said on each day on which something was published; pure.
+
+Revenue and income are sums of four quarters that follow each other; balance figures are those of the newest row,
+quarter or year, that has any. A missing line leaves what is computed from it missing.
+"""
+
+import pandas as pd
+
+from stocks.fundamentals.ratios import over
+
+_BALANCE = ("total_assets", "equity", "debt", "current_assets", "current_liabilities", "inventory")
+
+
+def statement_states(statements: pd.DataFrame, keys: pd.DataFrame) -> pd.DataFrame:
+    """What the statements of each symbol said from each day on which something was published.
+
+    Returns
+    -------
+    DataFrame
+        One row per (symbol, known_on), sorted: figures of four quarters, of the latest balance, ratios of each alone,
+        and `quarter_on`, `balance_on`: when the newest quarter and balance they stand on were published.
+
+    Notes
+    -----
+    A state uses only what was published by its `known_on`; four quarters must follow each other without a gap.
+    """
+    moments = _moments(statements, keys)
+    known = moments.merge(statements, on="symbol")
+    known = known.loc[known["published_on"] <= known["known_on"]]
+    known = known.sort_values(["symbol", "known_on", "period_end", "published_on"], kind="stable")
+    known = known.drop_duplicates(["symbol", "known_on", "period_end", "kind"], keep="last")
+    index = pd.MultiIndex.from_frame(moments)
+    states = pd.concat([_four_quarters(known).reindex(index), _latest_balance(known).reindex(index)], axis=1)
+    states["operating_margin"] = 100 * over(states["operating_income"], states["revenue"])
+    states["net_margin"] = 100 * over(states["net_income"], states["revenue"])
+    states["profit_margin"] = 100 * over(states["net_income_quarter"], states["revenue_quarter"])
+    states["revenue_growth"] = 100 * (over(states["revenue"], states["revenue_before"]) - 1)
+    states["earnings_growth"] = 100 * (over(states["net_income"], states["net_income_before"]) - 1)
+    states["debt_to_equity"] = over(states["debt"], states["equity"])
+    states["current_ratio"] = over(states["current_assets"], states["current_liabilities"])
+    liquid = states["current_assets"] - states["inventory"]
+    states["quick_ratio"] = over(liquid, states["current_liabilities"])
+    table: pd.DataFrame = states.reset_index()
+    return table
+
+
+def _moments(statements: pd.DataFrame, keys: pd.DataFrame) -> pd.DataFrame:
+    """Days on which something was published, from the last one before the first key to the last key."""
+    first, last = keys["date"].min(), keys["date"].max()
+    moments = statements.loc[
+        (statements["published_on"] <= last) & statements["symbol"].isin(keys["symbol"].unique()),
+        ["symbol", "published_on"],
+    ]
+    moments = moments.drop_duplicates().sort_values(["symbol", "published_on"], ignore_index=True)
+    next_one = moments.groupby("symbol")["published_on"].shift(-1)
+    needed = next_one.isna() | (next_one > first)
+    kept: pd.DataFrame = moments.loc[needed].rename(columns={"published_on": "known_on"})
+    return kept.reset_index(drop=True)
+
+
+def _four_quarters(known: pd.DataFrame) -> pd.DataFrame:
+    quarters = known.loc[known["kind"] == "quarter"]
+    months = quarters["period_end"].dt.year * 12 + quarters["period_end"].dt.month
+    by_state = [quarters["symbol"], quarters["known_on"]]
+    behind = months.groupby(by_state).transform("max") - months
+    quarters = quarters.assign(lag=behind // 3).loc[(behind % 3 == 0) & (behind < 24)]
+    group, lines = ["symbol", "known_on"], ["revenue", "operating_income", "net_income"]
+    quarters = quarters.drop_duplicates([*group, "lag"], keep="last")
+    newest = quarters.loc[quarters["lag"] == 0].set_index(group)
+    states = pd.DataFrame(
+        {
+            "quarter_on": newest["published_on"],
+            "revenue_quarter": newest["revenue"],
+            "net_income_quarter": newest["net_income"],
+        }
+    )
+    by_lag = [quarters.loc[quarters["lag"] == lag].set_index(group)[lines].reindex(states.index) for lag in range(8)]
+    # Added one by one, always in this order: the last bit must not hang on how many other companies are summed.
+    recent = by_lag[0] + by_lag[1] + by_lag[2] + by_lag[3]
+    before = by_lag[4] + by_lag[5] + by_lag[6] + by_lag[7]
+    return states.join(recent).join(before.add_suffix("_before"))
+
+
+def _latest_balance(known: pd.DataFrame) -> pd.DataFrame:
+    balances = known.loc[known[["equity", "total_assets"]].notna().any(axis=1)]
+    latest = balances.drop_duplicates(["symbol", "known_on"], keep="last").set_index(["symbol", "known_on"])
+    return (
+        latest[["published_on", *_BALANCE]]
+        .rename(columns={"published_on": "balance_on"})
+        .astype(dict.fromkeys(_BALANCE, float))
+    )

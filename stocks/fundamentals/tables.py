@@ -1,0 +1,59 @@
+"""The tables of the fundamentals folder, csv or parquet, before anything is made of their values; pure."""
+
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stocks.storage.file_contents import FileUnreadable, file_bytes, text_of, text_table, ungzipped
+
+REJECT_COLUMNS = ("symbol", "date", "reason", "raw", "source")
+MAX_CELLS = 20_000_000
+"""Cells of a parquet file; three months of a screener have 4 million."""
+
+
+class FundamentalsUnreadableError(Exception):
+    """A folder or file of fundamentals cannot be used; the sentence says which, why, and what to do."""
+
+
+def table_of(path: Path, needed: list[str], rejects: list[pd.DataFrame]) -> pd.DataFrame:
+    """Read the columns needed, of a csv as texts; lines that are no rows go to the rejects."""
+    try:
+        frame = _parquet(path) if path.suffix == ".parquet" else _csv(path, rejects)
+    except FileUnreadable as error:
+        raise FundamentalsUnreadableError(f"{error} Fetch the file again or save it as UTF-8, or remove it.") from error
+    frame.columns = frame.columns.astype(str).str.strip()
+    missing = [column for column in needed if column not in frame.columns]
+    if missing:
+        raise FundamentalsUnreadableError(
+            f"{path.name} lacks the columns {', '.join(missing)}: not the layout expected. Remove or correct it."
+        )
+    return frame.loc[:, ~frame.columns.duplicated()][needed].reset_index(drop=True)
+
+
+def _csv(path: Path, rejects: list[pd.DataFrame]) -> pd.DataFrame:
+    content = file_bytes(path)
+    if path.suffix == ".gz":
+        content = ungzipped(content, path.name)
+    rows, left_out = text_table(text_of(content, path.name, only_unicode=True), path.name)
+    if left_out:
+        aside = pd.DataFrame({"raw": [line.raw for line in left_out], "reason": [line.reason for line in left_out]})
+        aside["date"] = pd.NaT
+        rejects.append(aside.assign(symbol="", source=path.name)[list(REJECT_COLUMNS)])
+    return rows
+
+
+def _parquet(path: Path) -> pd.DataFrame:
+    """Read a parquet file; its footer tells how large it will be, whatever it is packed to."""
+    content = file_bytes(path)
+    try:
+        packed = pq.ParquetFile(pa.BufferReader(content))
+        cells = packed.metadata.num_rows * packed.metadata.num_columns
+        if cells > MAX_CELLS:
+            raise FileUnreadable(f"{path.name} holds {cells:,} cells, far more than evenings of a screener have.")
+        frame: pd.DataFrame = packed.read().to_pandas()
+    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
+        told = str(error)[:200]
+        raise FileUnreadable(f"{path.name} cannot be read: it is no whole parquet file ({told!r}).") from error
+    return frame

@@ -1,0 +1,189 @@
+"""The only writer of `financial_statements` and `fundamental_snapshots`, and their readers as of a session."""
+
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+from psycopg import sql
+
+from stocks.fundamentals.files import (
+    STATEMENT_COLUMNS,
+    FundamentalsUnreadableError,
+    Reading,
+    read_snapshots,
+    read_statements,
+)
+from stocks.storage import bulk
+from stocks.storage.bulk import Written
+from stocks.universe.symbols import current_symbols
+
+COLUMNS = tuple(STATEMENT_COLUMNS)
+SNAPSHOT_COLUMNS = (
+    "symbol",
+    "snapshot",
+    "stock_name",
+    "sector",
+    "industry",
+    "close",
+    "market_cap",
+    "pe_ratio",
+    "peg_ratio",
+    "debt_to_equity",
+    "roe",
+    "roce",
+    "operating_margin",
+    "eps_quarter",
+    "eps_quarter_last_year",
+    "eps_last_year",
+    "net_profit_quarter",
+    "net_profit_quarter_last_year",
+    "sales_quarter",
+    "sales_quarter_last_year",
+    "circuit_limit",
+    "results_date",
+    "source",
+)
+SNAPSHOT_FIGURES = SNAPSHOT_COLUMNS[5:21]
+
+
+class Found(NamedTuple):
+    """What the files of a fundamentals folder hold."""
+
+    statements: Reading
+    snapshots: Reading
+
+
+class Imported(NamedTuple):
+    """What an import of the fundamentals folder did, and what it refused."""
+
+    statements: Written
+    snapshots: Written
+    statement_rows: int
+    snapshot_rows: int
+    empty: int
+    rejects: pd.DataFrame
+
+
+def read_fundamentals(folder: Path) -> Found:
+    """Read and judge the files of a fundamentals folder, as `fundamentals_files` reads them.
+
+    Raises
+    ------
+    FundamentalsUnreadableError
+        Nothing usable is in the folder, or one of its files is damaged.
+    """
+    found = Found(read_statements(folder), read_snapshots(folder))
+    if found.statements.rows.empty and found.snapshots.rows.empty:
+        raise FundamentalsUnreadableError(
+            f"{folder} holds no statements_*.csv(.gz), snapshots_*.parquet or fundamentals_*.csv with a usable row."
+        )
+    return found
+
+
+def record_fundamentals(found: Found, run_id: str, *, dry_run: bool = False) -> Imported:
+    """Record what a folder holds; a second import of the same files changes nothing.
+
+    Parameters
+    ----------
+    found
+        As `read_fundamentals` returns it.
+    run_id
+        Kept on inserted rows.
+    dry_run
+        Write nothing.
+
+    Returns
+    -------
+    Imported
+        Rows written, rows read, rows without any figure, and the refused ones (symbol, date, reason, raw, source),
+        which the caller stores.
+    """
+    written = (
+        (Written(0, 0), Written(0, 0))
+        if dry_run
+        else (record_statements(found.statements.rows, run_id), record_snapshots(found.snapshots.rows, run_id))
+    )
+    rejects = pd.concat([reading.rejects for reading in found], ignore_index=True)
+    empty = found.statements.empty + found.snapshots.empty
+    return Imported(*written, len(found.statements.rows), len(found.snapshots.rows), empty, rejects)
+
+
+def record_statements(frame: pd.DataFrame, run_id: str) -> Written:
+    """Write statements, one row per (symbol, period_end, kind); a restated period replaces the stored one.
+
+    Parameters
+    ----------
+    frame
+        Columns of ``STATEMENT_COLUMNS`` (₹ crore, EPS ₹, shares); figures that a source lacks may be absent.
+    run_id
+        Kept on inserted rows; images of changed rows are kept for it.
+    """
+    rows = frame.reindex(columns=list(STATEMENT_COLUMNS))
+    rows = rows.assign(published_assumed=rows["published_assumed"].fillna(False).astype(bool))
+    rows["shares"] = pd.to_numeric(rows["shares"]).round().astype("Int64")
+    return bulk.upsert("financial_statements", rows, ("symbol", "period_end", "kind"), run_id)
+
+
+def record_snapshots(frame: pd.DataFrame, run_id: str) -> Written:
+    """Write evenings of a screener, one row per (snapshot, symbol), columns as those of the table."""
+    return bulk.upsert("fundamental_snapshots", frame, ("snapshot", "symbol"), run_id)
+
+
+def statements_frame(as_of: date) -> pd.DataFrame:
+    """Statements usable on a session, under the symbols in use on it.
+
+    Returns
+    -------
+    DataFrame
+        ``STATEMENT_COLUMNS``, sorted by symbol, period_end; dates as ``datetime64[ns]``.
+
+    Notes
+    -----
+    Point in time: ``published_on`` at or before ``as_of``; renames up to ``as_of``.
+    """
+    frame = bulk.read_frame(
+        sql.SQL(
+            "SELECT {} FROM financial_statements WHERE published_on <= %s ORDER BY symbol, period_end, kind"
+        ).format(_listed(COLUMNS)),
+        [as_of],
+        dates=("period_end", "published_on"),
+    )
+    return typed_statements(frame, as_of)
+
+
+def typed_statements(frame: pd.DataFrame, as_of: date) -> pd.DataFrame:
+    """Give statements their dtypes and the symbols in use on a session."""
+    figures = dict.fromkeys(COLUMNS[5:15], float) | {"shares": "Int64"}
+    return current_symbols(frame.astype(figures), as_of, key=("period_end", "kind"))
+
+
+def snapshots_frame(as_of: date) -> pd.DataFrame:
+    """Evenings of a screener usable on a session, under the symbols in use on it.
+
+    Returns
+    -------
+    DataFrame
+        Columns of the table without its bookkeeping, sorted by symbol, snapshot; dates as ``datetime64[ns]``.
+
+    Notes
+    -----
+    Point in time: ``snapshot`` before ``as_of``: an evening counts from the next session on; renames up to ``as_of``.
+    """
+    frame = bulk.read_frame(
+        sql.SQL("SELECT {} FROM fundamental_snapshots WHERE snapshot < %s ORDER BY symbol, snapshot").format(
+            _listed(SNAPSHOT_COLUMNS)
+        ),
+        [as_of],
+        dates=("snapshot", "results_date"),
+    )
+    return typed_snapshots(frame, as_of)
+
+
+def typed_snapshots(frame: pd.DataFrame, as_of: date) -> pd.DataFrame:
+    """Give evenings of a screener their dtypes and the symbols in use on a session."""
+    return current_symbols(frame.astype(dict.fromkeys(SNAPSHOT_FIGURES, float)), as_of, key=("snapshot",))
+
+
+def _listed(columns: tuple[str, ...]) -> sql.Composed:
+    return sql.SQL(", ").join(map(sql.Identifier, columns))

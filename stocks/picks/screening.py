@@ -1,0 +1,308 @@
+"""The four strategies: who passes, how those are scored and ranked, and what is said of them; pure.
+
+Order: tradable shares → thresholds (`config/stock_filters.yaml`) and the strategy's required inputs → score → rank →
+the first fifty. The score of a share is a weighted mean of its parts, each 0-1; a part marked ``rank`` is the share's
+percentile among all tradable shares of the day, so that a score does not hang on who else passed:
+
+=========  =============================================================================================================
+growth     .40 prediction + .25 rank(earnings growth) + .20 rank(revenue growth) + .15 rank(ROE)
+value      .35 prediction + .30 rank(low P/E) + .20 rank(ROE) + .15 rank(low debt)
+balanced   .45 prediction + .25 safety (1 − risk) + .15 confidence + .15 rank(low volatility)
+momentum   .40 prediction + .25 rank(price over SMA 200) + .20 rank(price over SMA 50) + .15 rank(MACD histogram over
+price)
+=========  =============================================================================================================
+
+Growth and value require their own inputs: a share without one fails with that reason. Balanced and momentum skip what
+is missing, a threshold as well as a part of the score (the other weights then share its weight), and the reason lists
+it. A share picked the session before stays until it falls below rank 100: less turnover for a difference that is mostly
+noise.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Set
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from stocks.picks import filters as thresholds
+from stocks.picks import signals
+from stocks.picks.filters import Filters
+
+LIMIT = 50
+# A held share leaves the list when it falls below this rank.
+HOLD_RANK = 100
+_ALWAYS_REQUIRED = ("current_price", "ml_prediction_score", "ml_risk_score")
+
+Part = Callable[[pd.DataFrame], pd.Series]
+
+
+def _column(name: str) -> Part:
+    return lambda frame: frame[name].astype(float)
+
+
+def _rank(name: str, *, low_is_good: bool = False) -> Part:
+    return lambda frame: frame[name].astype(float).rank(pct=True, ascending=not low_is_good)
+
+
+def _rank_over(above: str, below: str) -> Part:
+    return lambda frame: (frame[above].astype(float) / frame[below].astype(float)).rank(pct=True)
+
+
+@dataclass(frozen=True)
+class StrategyRule:
+    """How one strategy judges.
+
+    Attributes
+    ----------
+    label : str
+        What it looks for, in a few words.
+    parts : mapping of str to (weight, function)
+        Parts of the score; weights sum to 1; each function maps the day's tradable shares to 0-1.
+    required : tuple of str
+        Columns without which a share fails; those not named are skipped where missing.
+    """
+
+    label: str
+    parts: Mapping[str, tuple[float, Part]]
+    required: tuple[str, ...] = field(default=())
+
+
+_PREDICTION = _column("ml_prediction_score")
+STRATEGIES: Mapping[str, StrategyRule] = {
+    "growth": StrategyRule(
+        "companies whose sales and profits grow",
+        {
+            "prediction": (0.40, _PREDICTION),
+            "earnings growth": (0.25, _rank("earnings_growth")),
+            "revenue growth": (0.20, _rank("revenue_growth")),
+            "return on equity": (0.15, _rank("roe")),
+        },
+        required=("earnings_growth", "revenue_growth", "roe"),
+    ),
+    "value": StrategyRule(
+        "profitable companies at a low price with little debt",
+        {
+            "prediction": (0.35, _PREDICTION),
+            "low P/E": (0.30, _rank("pe_ratio", low_is_good=True)),
+            "return on equity": (0.20, _rank("roe")),
+            "low debt": (0.15, _rank("debt_to_equity", low_is_good=True)),
+        },
+        required=("pe_ratio", "roe", "debt_to_equity"),
+    ),
+    "balanced": StrategyRule(
+        "a good prediction at a low risk",
+        {
+            "prediction": (0.45, _PREDICTION),
+            "safety": (0.25, lambda frame: 1 - frame["ml_risk_score"].astype(float)),
+            "confidence": (0.15, _column("ml_confidence")),
+            "low volatility": (0.15, _rank("historical_volatility_1y", low_is_good=True)),
+        },
+    ),
+    "momentum": StrategyRule(
+        "shares that have risen and still rise",
+        {
+            "prediction": (0.40, _PREDICTION),
+            "price over SMA 200": (0.25, _rank_over("current_price", "sma_200")),
+            "price over SMA 50": (0.20, _rank_over("current_price", "sma_50")),
+            "MACD histogram over price": (0.15, _rank_over("macd_histogram", "current_price")),
+        },
+    ),
+}
+_NAMES = {
+    "current_price": "price",
+    "market_cap": "market cap",
+    "volume": "volume",
+    "rsi_14": "RSI",
+    "macd": "MACD",
+    "pe_ratio": "P/E",
+    "roe": "return on equity",
+    "debt_to_equity": "debt to equity",
+    "earnings_growth": "earnings growth",
+    "revenue_growth": "revenue growth",
+    "ml_prediction_score": "prediction",
+    "ml_risk_score": "risk score",
+}
+
+
+class Screened(NamedTuple):
+    """Who passes a strategy's thresholds, who fails at what, what could not be judged (all on the frame's index)."""
+
+    passes: "pd.Series[bool]"
+    failures: pd.Series
+    """Comma-separated thresholds at which a share failed, empty where it passes."""
+    skipped: pd.Series
+    """Comma-separated figures that were missing and passed over."""
+    counts: dict[str, int]
+    """Threshold, or ``no <figure>`` → how many shares failed at it (a share may fail at several)."""
+
+
+class Ranking(NamedTuple):
+    """A strategy's list, and why it is no longer."""
+
+    picks: pd.DataFrame
+    considered: int
+    passed: int
+    rejected: dict[str, int]
+
+    @property
+    def summary(self) -> str:
+        """One sentence for a publication that is short or empty; empty text for a full list."""
+        if len(self.picks) >= LIMIT:
+            return ""
+        most = sorted(self.rejected.items(), key=lambda item: (-item[1], item[0]))[:5]
+        at = "; ".join(f"{count} at {key}" for key, count in most)
+        return f"{self.passed} of {self.considered} tradable shares passed" + (f" (failed: {at})." if at else ".")
+
+
+def load_filters(path: Path, overrides: Mapping[str, float | None]) -> Filters:
+    """Read `config/stock_filters.yaml` for the strategies that exist; see `filters.load_filters`."""
+    return thresholds.load_filters(path, overrides, STRATEGIES)
+
+
+def passing(frame: pd.DataFrame, filters: Filters, strategy: str) -> Screened:
+    """Judge shares by a strategy's thresholds and required inputs.
+
+    Parameters
+    ----------
+    frame
+        One row a tradable share: current_price, market_cap (₹ crore), volume, rsi_14, macd, pe_ratio, roe,
+        debt_to_equity, ml_prediction_score, ml_risk_score, and what the strategy requires; NaN where unknown.
+    filters
+        From `load_filters`.
+    strategy
+        One of ``STRATEGIES``.
+
+    Returns
+    -------
+    Screened
+        On the index of `frame`.
+    """
+    rule = STRATEGIES[strategy]
+    required = [*_ALWAYS_REQUIRED, *rule.required]
+    failed = {f"no {figure_name(column)}": frame[column].isna() for column in required}
+    skipped: dict[str, pd.Series] = {}
+    for threshold in filters.of(strategy):
+        value = frame[threshold.column].astype(float)
+        beyond = value < threshold.value if threshold.is_minimum else value > threshold.value
+        failed[f"{threshold.key} {threshold.value:g}"] = beyond
+        if threshold.column not in required:
+            skipped[figure_name(threshold.column)] = value.isna()
+    failures = _listed(frame.index, failed)
+    counts = {key: int(where.sum()) for key, where in failed.items() if where.any()}
+    return Screened(failures == "", failures, _listed(frame.index, skipped), counts)
+
+
+def scores(frame: pd.DataFrame, strategy: str) -> tuple[pd.Series, pd.DataFrame]:
+    """Score of each share, 0-1, and its parts (columns named as in the rule, NaN where an input is missing)."""
+    rule = STRATEGIES[strategy]
+    parts = pd.DataFrame({name: part(frame) for name, (_, part) in rule.parts.items()}, index=frame.index)
+    weights = pd.Series({name: weight for name, (weight, _) in rule.parts.items()})
+    present = parts.notna().mul(weights, axis=1).sum(axis=1)
+    return (parts.mul(weights, axis=1).sum(axis=1) / present.where(present > 0)).clip(0, 1), parts
+
+
+def ranked(
+    frame: pd.DataFrame, strategy: str, filters: Filters, held: Set[str] = frozenset(), limit: int = LIMIT
+) -> Ranking:
+    """Choose a strategy's picks among the tradable shares of one session.
+
+    Parameters
+    ----------
+    frame
+        One row a tradable share, all of one session: symbol, metrics, indicators, and predictions as the picks keep
+        them: predicted_return in percent over ten sessions, predicted_drawdown in percent below the entry (0 or more),
+        ml_prediction_score, ml_confidence, ml_risk_score 0-1.
+    strategy
+        One of ``STRATEGIES``.
+    filters
+        From `load_filters`.
+    held
+        Symbols of the strategy's list of the session before.
+    limit
+        How many picks at most.
+
+    Returns
+    -------
+    Ranking
+        `picks`: the frame's columns and selection_score, rank (1 …), target_price, stop_loss, recommendation, reason,
+        best first, RangeIndex. Ties go to the higher prediction, then by symbol.
+
+    Raises
+    ------
+    ValueError
+        predicted_drawdown is negative somewhere: it is not in the unit above.
+
+    Notes
+    -----
+    Point in time: uses the frame alone; `held` is of an earlier session.
+    """
+    if (frame["predicted_drawdown"] < 0).any():
+        worst = frame["predicted_drawdown"].min()
+        raise ValueError(f"predicted_drawdown must be percent below the entry, 0 or more; found {worst:g}.")
+    screened = passing(frame, filters, strategy)
+    score, parts = scores(frame, strategy)
+    passed = frame.assign(selection_score=score, skipped=screened.skipped).loc[screened.passes]
+    order = ["selection_score", "ml_prediction_score", "symbol"]
+    passed = passed.sort_values(order, ascending=[False, False, True], kind="stable")
+    passed["place"] = range(1, len(passed) + 1)
+    # Held shares down to rank 100 keep their place on the list; the best others fill what is left.
+    kept = passed["symbol"].isin(held) & (passed["place"] <= max(HOLD_RANK, limit))
+    others = passed.loc[~kept].head(max(limit - int(kept.sum()), 0))
+    picks = passed.loc[kept].head(limit)
+    picks = pd.concat([picks, others]).sort_values("place")
+    picks = picks.assign(rank=range(1, len(picks) + 1), was_held=picks["symbol"].isin(held))
+    picks = picks.assign(
+        target_price=signals.target_price(picks),
+        stop_loss=signals.stop_loss(picks),
+        recommendation=signals.recommendation(picks),
+    )
+    picks["reason"] = _reasons(picks, parts.loc[picks.index], strategy, len(passed), limit)
+    picks = picks.drop(columns=["skipped", "place", "was_held"]).reset_index(drop=True)
+    return Ranking(picks, len(frame), len(passed), screened.counts)
+
+
+def _reasons(picks: pd.DataFrame, parts: pd.DataFrame, strategy: str, passed: int, limit: int) -> list[str]:
+    rule = STRATEGIES[strategy]
+    texts = []
+    for row, values in zip(picks.to_dict("records"), parts.to_dict("records"), strict=True):
+        known = [f"{name} {value:.2f}" for name, value in values.items() if pd.notna(value)]
+        missing = [str(name) for name, value in values.items() if pd.isna(value)]
+        text = f"{strategy.capitalize()} ({rule.label}): place {row['place']} of {passed} that passed, score "
+        text += f"{row['selection_score']:.2f} from {', '.join(known)}."
+        if pd.notna(row["predicted_return"]):
+            verdict = "above" if row["predicted_return"] > signals.ROUND_TRIP_COST_PCT else "not above"
+            text += f" Expected {row['predicted_return']:+.1f}% in ten sessions, {verdict} the costs"
+            text += f" of {signals.ROUND_TRIP_COST_PCT:g}%."
+        if row["was_held"]:
+            beyond = f", stays until it falls below {HOLD_RANK}" if row["place"] > limit else ""
+            text += f" Picked the session before{beyond}."
+        skipped = list(dict.fromkeys([*filter(None, str(row["skipped"]).split(", ")), *missing]))
+        if skipped:
+            text += f" Not known and passed over: {', '.join(skipped)}."
+        texts.append(text)
+    return texts
+
+
+def stated_parts(reason: str, strategy: str) -> dict[str, float]:
+    """Read the parts of a pick's score, 0-1, back out of its reason; what the reason does not state is left out."""
+    found: dict[str, float] = {}
+    for name in STRATEGIES[strategy].parts:
+        stated = re.search(rf"(?:score [01]\.\d\d from|,) {re.escape(name)} ([01]\.\d\d)(?=[,.])", reason)
+        if stated:
+            found[name] = float(stated[1])
+    return found
+
+
+def _listed(index: pd.Index, marks: Mapping[str, pd.Series]) -> pd.Series:
+    """For each row the names whose mark is set, comma-separated."""
+    text = pd.Series("", index=index, dtype=object)
+    for name, where in marks.items():
+        text = text.mask(where, text + name + ", ")
+    return text.str.removesuffix(", ")
+
+
+def figure_name(column: str) -> str:
+    """Return a column as readers know it."""
+    return _NAMES.get(column, column)

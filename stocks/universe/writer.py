@@ -1,0 +1,360 @@
+"""The only writer of `stocks`, `symbol_changes`, `stock_metrics` and `exchange_facts`.
+
+Each `record_*` runs inside the caller's transaction and may run twice with the same result. A known value is never
+replaced by an unknown one. Renames move rows by changing their symbol, so that the images of those rows move them back
+when the run is rolled back.
+"""
+
+import json
+from datetime import date
+from typing import Any
+
+import pandas as pd
+from django.db import connection
+from django.db.models import Max, Q
+from psycopg import sql
+
+from stocks.fundamentals.metrics import METRIC_COLUMNS
+from stocks.models import Stock, StockMetrics
+from stocks.storage import bulk
+from stocks.storage.bulk import Written
+from stocks.universe.sectors import spelled
+from stocks.universe.symbols import current_symbols, successors
+
+_LISTED = ("stock_name", "isin", "series", "kind", "face_value", "listed_on", "sector", "industry")
+_TRACED = ("stock_name", "isin", "face_value", "listed_on", "sector", "industry")
+# Tables whose rows follow a renamed share; bars and indicators belong to an app that this one must not import.
+_HISTORY = ("historical_data", "technical_indicators", "stock_metrics")
+_KEY = ("symbol", "date")
+FACT_COLUMNS = ("symbol", "date", "issue_size", "market_cap", "pe_ratio", "source")
+_SEEN = ("symbol", "first_seen", "last_seen", "series", "isin", "provenance")
+_NOT_OF_STOCKS = ("symbol", "date", "provenance", "turnover_median_20", "atr_percentage", "tradable", "exclusion")
+_OF_STOCKS = tuple(column for column in METRIC_COLUMNS if column not in _NOT_OF_STOCKS)
+
+
+def record_symbols(listed: pd.DataFrame, run_id: str, as_of: date) -> Written:
+    """Record what a list says of symbols: names, ISIN, sector, and whether they are shares or funds.
+
+    Parameters
+    ----------
+    listed
+        symbol, source, and any of stock_name, series, isin, face_value, listed_on, kind, sector, industry; one row a
+        symbol.
+    run_id
+        Kept on inserted rows.
+    as_of
+        Day the list stands for. A list older than the latest session in the database only fills what is unknown. A
+        symbol that was renamed away is passed over: lists go on naming it for a while.
+
+    Returns
+    -------
+    Written
+        Symbols inserted and changed.
+    """
+    latest = Stock.objects.exclude(last_seen=None).aggregate(latest=Max("last_seen"))["latest"]
+    in_use = listed.loc[~listed["symbol"].isin(successors(date.max))]
+    return _record_listed(in_use, run_id, as_of, only_fill=latest is not None and as_of < latest)
+
+
+def _record_listed(listed: pd.DataFrame, run_id: str, as_of: date, *, only_fill: bool) -> Written:
+    if listed.empty:
+        return Written(0, 0)
+    news = listed.drop_duplicates("symbol").set_index("symbol").reindex(columns=[*_LISTED, "source"])
+    news = news.astype(object).where(news.notna(), None)
+    stored = pd.DataFrame(
+        Stock.objects.filter(symbol__in=list(news.index)).values(
+            "symbol", *_LISTED, "kind_source", "provenance", "last_seen"
+        )
+    )
+    stored = stored.reindex(columns=["symbol", *_LISTED, "kind_source", "provenance", "last_seen"]).set_index("symbol")
+    known = stored.astype(object).where(stored.notna(), None).to_dict("index")
+    rows = [
+        _listed_row(str(symbol), said, known.get(symbol, {}), as_of, only_fill)
+        for symbol, said in news.to_dict("index").items()
+    ]
+    frame = pd.DataFrame(rows).astype({"face_value": float})
+    frame["listed_on"] = pd.to_datetime(frame["listed_on"])
+    return bulk.upsert("stocks", frame, ("symbol",), run_id)
+
+
+def _listed_row(
+    symbol: str, said: dict[Any, Any], known: dict[Any, Any], as_of: date, only_fill: bool
+) -> dict[str, Any]:
+    row: dict[str, Any] = {"symbol": symbol}
+    provenance = dict(known.get("provenance") or {})
+    for column in _LISTED:
+        old, new = known.get(column), said[column]
+        # The series of a traded symbol comes from its bars.
+        keep = new is None or (old is not None and (only_fill or (column == "series" and known.get("last_seen"))))
+        row[column] = old if keep else new
+        if column in _TRACED and not keep and (old != _plain(new) or column not in provenance):
+            provenance[column] = {"source": said["source"], "as_of": as_of.isoformat(), "how": "measured"}
+    unsure = said["kind"] in (None, "unknown")
+    keep = unsure or (only_fill and known.get("kind") not in (None, "unknown"))
+    row["kind"] = (known.get("kind") or "unknown") if keep else said["kind"]
+    row["kind_source"] = known.get("kind_source") if keep else str(said["source"])[:60]
+    return row | {"provenance": json.dumps(provenance, sort_keys=True)}
+
+
+def _plain(value: Any) -> Any:
+    """The value as the database gives it back."""
+    return value.date() if isinstance(value, pd.Timestamp) else value
+
+
+def record_screened(session: date, run_id: str) -> Written:
+    """Fill names, sectors and kinds that no list knows from the newest snapshot: a screener shows shares only.
+
+    Its sectors are spelled as the exchange's lists spell them, where both have the sector.
+
+    Notes
+    -----
+    Point in time: snapshots before the session.
+    """
+    frame = bulk.read_frame(
+        # One probe of the index a symbol: the evenings of years are not read for it.
+        "WITH RECURSIVE names(symbol) AS ((SELECT symbol FROM fundamental_snapshots ORDER BY symbol LIMIT 1) UNION ALL"
+        " SELECT (SELECT f.symbol FROM fundamental_snapshots f WHERE f.symbol > n.symbol ORDER BY f.symbol LIMIT 1)"
+        " FROM names n WHERE n.symbol IS NOT NULL)"
+        " SELECT f.* FROM names n CROSS JOIN LATERAL (SELECT symbol, stock_name, sector, industry, source, snapshot"
+        " FROM fundamental_snapshots WHERE symbol = n.symbol AND snapshot < %s ORDER BY snapshot DESC LIMIT 1) f"
+        " ORDER BY f.symbol",
+        [session],
+    )
+    if frame.empty:
+        return Written(0, 0)
+    unknown = Q(stock_name=None) | Q(sector=None) | Q(industry=None) | Q(kind=Stock.Kind.UNKNOWN)
+    complete = set(Stock.objects.exclude(unknown).values_list("symbol", flat=True))
+    frame = current_symbols(frame, session).drop_duplicates("symbol")
+    frame = frame.loc[~frame["symbol"].isin(complete)].assign(kind="share")
+    frame["sector"] = frame["sector"].map(spelled, na_action="ignore")
+    return _record_listed(frame, run_id, session, only_fill=True)
+
+
+def record_seen_symbols(bars: pd.DataFrame, run_id: str) -> Written:
+    """Give each symbol of a bar frame a row, with its first and last session and the series of the last one.
+
+    Parameters
+    ----------
+    bars
+        Bar frame of one or more sessions.
+    run_id
+        Kept on inserted rows.
+    """
+    ordered = bars.sort_values("date", kind="stable")
+    groups = ordered.groupby("symbol", sort=True)
+    seen = pd.DataFrame(
+        {"first_seen": groups["date"].min(), "last_seen": groups["date"].max(), "series": groups["series"].last()}
+    )
+    seen["isin"] = groups["isin"].last() if "isin" in ordered else None
+    stored = pd.DataFrame(Stock.objects.filter(symbol__in=list(seen.index)).values(*_SEEN), columns=list(_SEEN))
+    stored = stored.set_index("symbol").reindex(seen.index)
+    for column in ("first_seen", "last_seen"):
+        stored[column] = pd.to_datetime(stored[column]).astype(seen[column].dtype)
+    newer = ~(stored["last_seen"] > seen["last_seen"])
+    for column in ("series", "isin"):
+        seen[column] = seen[column].where(newer & seen[column].notna(), stored[column]).fillna(seen[column])
+    seen["provenance"] = [
+        json.dumps(value, sort_keys=True) if isinstance(value, dict) else "{}" for value in stored["provenance"]
+    ]
+    seen["first_seen"] = seen["first_seen"].where(~(stored["first_seen"] < seen["first_seen"]), stored["first_seen"])
+    seen["last_seen"] = seen["last_seen"].where(newer, stored["last_seen"])
+    return bulk.upsert("stocks", seen.reset_index(), ("symbol",), run_id)
+
+
+def record_facts(facts: pd.DataFrame, session: date, run_id: str) -> Written:
+    """Record what a session's report pack says: symbol, issue_size, market_cap_crores, pe_ratio, source."""
+    rows = facts.rename(columns={"market_cap_crores": "market_cap"}).assign(date=pd.Timestamp(session))
+    for column in ("issue_size", "market_cap", "pe_ratio"):
+        values = pd.to_numeric(rows[column], errors="coerce").astype("Float64")
+        # Neither a share count nor a price can be 0: the pack leaves out what it does not know.
+        rows[column] = values.where(values != 0)
+    rows["issue_size"] = rows["issue_size"].round().astype("Int64")
+    rows = rows[["symbol", "date", "issue_size", "market_cap", "pe_ratio", "source"]].drop_duplicates("symbol")
+    return bulk.upsert("exchange_facts", rows, ("symbol", "date"), run_id)
+
+
+def facts_frame(as_of: date) -> pd.DataFrame:
+    """Facts of report packs up to a session: symbol, date, issue_size (shares), market_cap (₹ crore), pe_ratio, source.
+
+    Notes
+    -----
+    Point in time: packs of the session or before, under the symbols in use on it.
+    """
+    frame = bulk.read_frame(
+        "SELECT symbol, date, issue_size, market_cap, pe_ratio, source FROM exchange_facts WHERE date <= %s"
+        " ORDER BY symbol, date",
+        [as_of],
+        dates=("date",),
+    )
+    return typed_facts(frame, as_of)
+
+
+def typed_facts(frame: pd.DataFrame, as_of: date) -> pd.DataFrame:
+    """Give facts of report packs their dtypes and the symbols in use on a session."""
+    typed = frame.astype({"issue_size": "Int64", "market_cap": float, "pe_ratio": float})
+    return current_symbols(typed, as_of, key=("date",))
+
+
+def isins() -> dict[str, str]:
+    """ISIN of each symbol where one is known."""
+    known = Stock.objects.exclude(isin=None).values_list("symbol", "isin")
+    return {symbol: isin for symbol, isin in known if isin}
+
+
+def symbols_with_history() -> list[str]:
+    """Symbols that own bars; a symbol renamed away owns none."""
+    return list(Stock.objects.exclude(first_seen=None).order_by("symbol").values_list("symbol", flat=True))
+
+
+def symbols_seen_since(day: date) -> list[str]:
+    """Symbols that own bars of a day or later."""
+    return list(Stock.objects.filter(last_seen__gte=day).order_by("symbol").values_list("symbol", flat=True))
+
+
+def first_sessions() -> "pd.Series[pd.Timestamp]":
+    """First session of each symbol that has traded, indexed by symbol."""
+    known = Stock.objects.exclude(first_seen=None).values_list("symbol", "first_seen")
+    return pd.Series(dict(known), dtype=object)
+
+
+def kinds() -> "pd.Series[str]":
+    """Share, fund or unknown, indexed by symbol."""
+    return pd.Series(dict(Stock.objects.values_list("symbol", "kind")), dtype=object)
+
+
+def apply_renames(renames: pd.DataFrame, run_id: str) -> int:
+    """Let the history of renamed shares follow to their new symbols, and keep the record of it.
+
+    Parameters
+    ----------
+    renames
+        from_symbol, to_symbol, date (first session under the new symbol), proof.
+    run_id
+        Images of moved rows are kept for it, except of those it inserted itself.
+
+    Returns
+    -------
+    int
+        Rows of bars, indicators and metrics that moved.
+
+    Notes
+    -----
+    Rows of the old symbol before the date move: what trades under it afterwards is another company. Its row in `stocks`
+    goes, unless such rows stay behind; what it knew fills what the new row does not know.
+    """
+    ordered = renames.sort_values(["date", "from_symbol"], kind="stable")
+    record = ordered[["from_symbol", "to_symbol", "date", "proof"]].assign(evidence="{}")
+    bulk.upsert("symbol_changes", record, ("from_symbol", "date"), run_id)
+    moved = 0
+    for row in record.to_dict("records"):
+        moved += _rename(str(row["from_symbol"]), str(row["to_symbol"]), pd.Timestamp(row["date"]).date(), run_id)
+    return moved
+
+
+def _rename(old: str, new: str, day: date, run_id: str) -> int:
+    moved = 0
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO stocks (symbol, run_id, provenance) VALUES (%s, %s, '{}') ON CONFLICT (symbol) DO NOTHING",
+            [new, run_id],
+        )
+        for table in _HISTORY:
+            bulk.keep(table, "t.symbol = %s AND t.date < %s", [old, day], run_id)
+            move = sql.SQL("UPDATE {} SET symbol = %s WHERE symbol = %s AND date < %s").format(sql.Identifier(table))
+            cursor.execute(move, [new, old, day])
+            moved += cursor.rowcount
+        bulk.keep("stocks", "t.symbol = %s", [new], run_id)
+        cursor.execute(
+            "UPDATE stocks n SET first_seen = least(n.first_seen, o.first_seen),"
+            " last_seen = greatest(n.last_seen, o.last_seen),"
+            " kind = CASE WHEN n.kind = 'unknown' THEN o.kind ELSE n.kind END,"
+            " kind_source = CASE WHEN n.kind = 'unknown' THEN o.kind_source ELSE n.kind_source END,"
+            " provenance = o.provenance || n.provenance, stock_name = coalesce(n.stock_name, o.stock_name),"
+            " isin = coalesce(n.isin, o.isin), series = coalesce(n.series, o.series),"
+            " face_value = coalesce(n.face_value, o.face_value), listed_on = coalesce(n.listed_on, o.listed_on),"
+            " sector = coalesce(n.sector, o.sector), industry = coalesce(n.industry, o.industry)"
+            " FROM stocks o WHERE n.symbol = %s AND o.symbol = %s",
+            [new, old],
+        )
+    _remove_if_empty(old, run_id)
+    return moved
+
+
+def _remove_if_empty(symbol: str, run_id: str) -> None:
+    """Delete a symbol's row in `stocks` when no history is left under it."""
+    bulk.delete(
+        "stocks",
+        "t.symbol = %s AND NOT EXISTS (SELECT 1 FROM historical_data h WHERE h.symbol = t.symbol)"
+        " AND NOT EXISTS (SELECT 1 FROM technical_indicators i WHERE i.symbol = t.symbol)"
+        " AND NOT EXISTS (SELECT 1 FROM stock_metrics m WHERE m.symbol = t.symbol)",
+        [symbol],
+        run_id,
+    )
+
+
+def record_metrics(frame: pd.DataFrame, session: date, run_id: str) -> Written:
+    """Write the metrics of a session (columns of `session_metrics`); symbols it no longer names lose their row.
+
+    Parameters
+    ----------
+    frame
+        As `session_metrics` returns it.
+    session
+        The session that all rows are of.
+    run_id
+        Kept on inserted rows.
+    """
+    removed = bulk.delete(
+        "stock_metrics",
+        "t.date = %s AND NOT t.symbol = ANY(%s)",
+        [session, frame["symbol"].astype(str).tolist()],
+        run_id,
+    )
+    written = bulk.upsert("stock_metrics", frame[list(METRIC_COLUMNS)], ("symbol", "date"), run_id)
+    return Written(written.inserted, written.updated + removed)
+
+
+def fill_metrics(frame: pd.DataFrame, session: date, run_id: str) -> dict[str, int]:
+    """Write metrics of a session only where none are stored; return how many values were filled, by column.
+
+    Parameters
+    ----------
+    frame
+        As `session_metrics` returns it.
+    session
+        The session that all rows are of.
+    run_id
+        Kept on inserted rows; images of completed ones are kept for it.
+    """
+    wanted = frame.set_index("symbol")
+    stored = pd.DataFrame.from_records(
+        list(StockMetrics.objects.filter(date=session).values(*METRIC_COLUMNS)), columns=list(METRIC_COLUMNS)
+    ).set_index("symbol")
+    lacking = wanted.notna() & stored.isna().reindex(wanted.index).fillna(True).astype(bool)
+    columns = [column for column in METRIC_COLUMNS if column not in (*_KEY, "provenance", "tradable", "exclusion")]
+    counts = {column: int(lacking[column].sum()) for column in columns if lacking[column].any()}
+    touched = lacking[columns].any(axis=1) | ~wanted.index.isin(stored.index)
+    rows = wanted.loc[touched].copy()
+    for column in columns:
+        rows[column] = rows[column].where(lacking.loc[touched, column], stored[column].reindex(rows.index))
+    bulk.upsert("stock_metrics", rows.reset_index()[list(METRIC_COLUMNS)], _KEY, run_id)
+    return counts
+
+
+def refresh_stocks(session: date, run_id: str) -> int:
+    """Give `stocks` the metrics of a session where they are the symbol's latest; return how many rows changed."""
+    columns = [sql.Identifier(column) for column in _OF_STOCKS]
+    changed = bulk.read_frame(
+        sql.SQL(
+            "SELECT t.symbol, {theirs}, now()::text AS last_updated, merged::text AS provenance FROM stocks t"
+            " JOIN stock_metrics m USING (symbol)"
+            " CROSS JOIN LATERAL (SELECT (t.provenance - %s::text[]) || m.provenance) p(merged) WHERE m.date = %s"
+            " AND NOT EXISTS (SELECT 1 FROM stock_metrics l WHERE l.symbol = m.symbol AND l.date > m.date)"
+            " AND ROW(t.provenance, {mine}) IS DISTINCT FROM ROW(merged, {theirs}) ORDER BY t.symbol"
+        ).format(
+            mine=sql.SQL(", ").join(sql.SQL("t.{}").format(column) for column in columns),
+            theirs=sql.SQL(", ").join(sql.SQL("m.{}").format(column) for column in columns),
+        ),
+        [list(METRIC_COLUMNS), session],
+    )
+    return bulk.update("stocks", changed, ("symbol",), run_id)

@@ -1,0 +1,168 @@
+"""Reading published picks: filters, order, the cache, and whose list it is."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+
+import pytest
+from django.core.cache import cache
+from django.db import connections
+from django.test.utils import CaptureQueriesContext
+
+from stocks.picks import queries as pick_queries
+from stocks.picks.queries import pick_list
+from tests.published import SESSION, pick, publish, supersede
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache():
+    cache.clear()
+
+
+def symbols(found):
+    return [entry["symbol"] for entry in found.picks]
+
+
+def test_missing_values_come_last_in_both_directions_and_ties_keep_the_rank():
+    publish(
+        "value",
+        [
+            pick("NONE", pe_ratio=None),
+            pick("HIGH", pe_ratio=30.0),
+            pick("TIE1", pe_ratio=10.0),
+            pick("TIE2", pe_ratio=10.0),
+            pick("NAN", pe_ratio=float("nan")),
+        ],
+    )
+    assert symbols(pick_list("value", sort_by="pe_ratio", descending=True)) == ["HIGH", "TIE1", "TIE2", "NONE", "NAN"]
+    assert symbols(pick_list("value", sort_by="pe_ratio", descending=False)) == ["TIE1", "TIE2", "HIGH", "NONE", "NAN"]
+
+
+def test_a_float_that_json_cannot_say_is_none():
+    publish("value", [pick("A", pe_ratio=float("nan"), beta=float("inf"))])
+    [only] = pick_list("value").picks
+    assert only["pe_ratio"] is None
+    assert only["beta"] is None
+
+
+@pytest.mark.parametrize("asked", ["IT", "it", "information technology", "Information  Technology", "Technology"])
+def test_a_sector_is_found_by_alias_in_any_case(asked):
+    publish(
+        "growth", [pick("TCS", sector="Information Technology"), pick("ITC", sector="FMCG"), pick("X", sector=None)]
+    )
+    assert symbols(pick_list("growth", sector=asked)) == ["TCS"]
+
+
+def test_search_looks_in_symbol_and_name_and_says_when_nothing_fits():
+    publish("growth", [pick("TCS", stock_name="Tata Consultancy Services"), pick("INFY", stock_name=None)])
+    assert symbols(pick_list("growth", search="tata")) == ["TCS"]
+    assert symbols(pick_list("growth", search="inf")) == ["INFY"]
+    nothing = pick_list("growth", search="zzz")
+    assert nothing.picks == []
+    assert "'zzz'" in nothing.reason
+
+
+def test_an_absent_sector_names_those_that_are_there():
+    publish("growth", [pick("TCS", sector="Information Technology")])
+    assert "Information Technology" in pick_list("growth", sector="Realty").reason
+
+
+def test_total_counts_before_the_cut():
+    publish("growth", [pick(f"S{n}") for n in range(12)])
+    found = pick_list("growth", limit=5)
+    assert (len(found.picks), found.total) == (5, 12)
+
+
+def test_without_a_date_the_newest_answers_and_a_date_gets_only_its_own():
+    publish("growth", [pick("OLD")], session=date(2026, 4, 29))
+    publish("growth", [pick("NEW")])
+    assert symbols(pick_list("growth")) == ["NEW"]
+    assert symbols(pick_list("growth", session=date(2026, 4, 29))) == ["OLD"]
+    missing = pick_list("growth", session=date(2026, 5, 4))
+    assert missing.publication is None
+    assert "2026-05-04" in missing.reason
+
+
+def test_an_abstention_hides_the_list_before_it():
+    publish("growth", [pick("OLD")], session=date(2026, 4, 29))
+    publish("growth", [], reason="No trustworthy model.")
+    found = pick_list("growth")
+    assert found.picks == []
+    assert found.reason == "No trustworthy model."
+    assert found.publication is not None
+    assert found.publication.date == SESSION
+
+
+def test_a_new_version_is_visible_at_once_and_the_old_one_never_again():
+    first = publish("growth", [pick("FIRST")])
+    assert symbols(pick_list("growth")) == ["FIRST"]
+    supersede(first)
+    publish("growth", [pick("SECOND")], version=2)
+    assert symbols(pick_list("growth")) == ["SECOND"]
+
+
+def test_the_list_is_read_once_per_publication_whatever_is_asked_of_it(django_assert_num_queries):
+    publish("growth", [pick("TCS"), pick("INFY")])
+    pick_list("growth")
+    with django_assert_num_queries(1):
+        pick_list("growth", search="tcs", sort_by="market_cap")
+
+
+def test_a_list_whose_rows_are_cleaned_away_comes_from_its_copy():
+    publication = publish("growth", [pick("TCS"), pick("INFY")])
+    publication.picks_in_force.all().delete()
+    assert symbols(pick_list("growth")) == ["TCS", "INFY"]
+
+
+def test_a_list_that_was_superseded_while_it_was_read_is_not_remembered():
+    publication = publish("growth", [pick("TCS")])
+    publication.picks_in_force.all().delete()
+    publication.picks = []
+    publication.save()
+    assert pick_queries.published_picks(publication) == []
+    publication.picks = [pick("TCS")]
+    publication.save()
+    assert [entry["symbol"] for entry in pick_queries.published_picks(publication)] == ["TCS"]
+
+
+def test_it_works_with_the_cache_server_down(settings):
+    settings.CACHES = {
+        "default": {
+            "BACKEND": "django_redis.cache.RedisCache",
+            "LOCATION": "redis://127.0.0.1:1/0",
+            "OPTIONS": {"IGNORE_EXCEPTIONS": True, "SOCKET_CONNECT_TIMEOUT": 1},
+        }
+    }
+    publish("growth", [pick("TCS")])
+    assert symbols(pick_list("growth")) == ["TCS"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_twenty_readers_of_a_cold_list_read_it_once():
+    publication = publish("growth", [pick(f"S{n}") for n in range(50)])
+    cache.clear()
+    start = threading.Barrier(20)
+
+    def read() -> tuple[int, int]:
+        start.wait()
+        try:
+            with CaptureQueriesContext(connections["default"]) as asked:
+                count = len(pick_queries.published_picks(publication))
+            return count, sum("daily_suggested_stocks" in query["sql"] for query in asked.captured_queries)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(20) as pool:
+        results = [future.result() for future in [pool.submit(read) for _ in range(20)]]
+    assert {count for count, _ in results} == {50}
+    assert sum(reads for _, reads in results) == 1
+    assert cache.get(f"picks:1:{pick_queries.publication_key(publication)}:lock") is None
+
+
+def test_a_process_waits_for_another_that_reads_and_takes_over_when_that_one_died(monkeypatch):
+    publication = publish("growth", [pick("TCS")])
+    monkeypatch.setattr(pick_queries, "_WAIT_SECONDS", 0.1)
+    cache.set(f"picks:1:{pick_queries.publication_key(publication)}:lock", 1, 60)
+    assert [entry["symbol"] for entry in pick_queries.published_picks(publication)] == ["TCS"]

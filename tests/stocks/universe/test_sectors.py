@@ -1,0 +1,35 @@
+"""Sectors under the names that sources and people give them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stocks.universe.sectors import same_sector, spelled
+
+
+@pytest.mark.parametrize(
+    ("screener", "exchange"),
+    [
+        ("Oil & Gas", "Oil Gas & Consumable Fuels"),
+        ("FMCG", "Fast Moving Consumer Goods"),
+        ("Automobiles", "Automobile and Auto Components"),
+        ("Automobile & Auto Components", "Automobile and Auto Components"),
+        ("Telecom", "Telecommunication"),
+        ("Media", "Media Entertainment & Publication"),
+        ("Chemicals", "Chemicals"),
+    ],
+)
+def test_another_source_s_name_becomes_the_exchange_s(screener, exchange):
+    assert spelled(screener) == exchange
+    assert same_sector(screener, exchange)
+
+
+@pytest.mark.parametrize("name", ["Healthcare Services", "Construction", "Food Products", "Petroleum Products"])
+def test_a_part_of_a_sector_is_not_taken_for_it(name):
+    assert spelled(name) == name
+
+
+@given(st.text(max_size=40))
+def test_a_spelling_stands_for_itself(text):
+    assert spelled(spelled(text)) == spelled(text)
+    assert same_sector(text, spelled(text))
