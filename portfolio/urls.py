@@ -5,7 +5,7 @@ from datetime import date
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path, register_converter
 
-from portfolio import views
+from portfolio.pages import views
 
 app_name = "portfolio"
 

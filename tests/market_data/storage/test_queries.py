@@ -12,7 +12,7 @@ from market_data.exports import queries as export_queries
 from market_data.models import MarketDay, SourceFile
 from market_data.steps import metrics
 from market_data.storage import queries
-from portfolio.queries import recent_closes
+from portfolio.pages.closes import recent_closes
 from stocks.fundamentals import latest_facts
 
 pytestmark = pytest.mark.django_db

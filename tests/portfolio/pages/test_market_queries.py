@@ -2,7 +2,7 @@
 
 import pytest
 
-from portfolio.market_queries import extremes, horizons, latest_market, market_frame, movers
+from portfolio.pages.market_queries import extremes, horizons, latest_market, market_frame, movers
 from tests.plans import scanned
 from tests.portfolio.market import sessions, store_indicators, store_market, store_sessions, store_share
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from portfolio.history_queries import followed_list, past_lists, publication_dates
+from portfolio.pages.history_queries import followed_list, past_lists, publication_dates
 from stocks.models import SymbolChange
 from tests.plans import scanned
 from tests.portfolio.market import sessions, store_sessions, store_share

@@ -8,7 +8,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from stocks.models import Stock
-from tests.portfolio.test_queries import store
+from tests.portfolio.pages.test_closes import store
 from tests.published import SESSION, pick, publish
 from tests.runs import make_run
 

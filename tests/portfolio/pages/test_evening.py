@@ -6,7 +6,7 @@ import pytest
 from django_q.models import Schedule
 
 from market_data.models import Finding, MarketDay
-from portfolio.evening import evening
+from portfolio.pages.evening import evening
 from stocks.models import Stock
 from tests.published import NEXT_SESSION, SESSION, pick, publish
 from tests.runs import make_run

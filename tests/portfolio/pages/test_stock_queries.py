@@ -4,8 +4,15 @@ from datetime import date, timedelta
 
 import pytest
 
-from portfolio import stock_queries
-from portfolio.stock_queries import RangeRefused, as_columns, bars_with_indicators, checked_range, found_stocks, profile
+from portfolio.pages import stock_queries
+from portfolio.pages.stock_queries import (
+    RangeRefused,
+    as_columns,
+    bars_with_indicators,
+    checked_range,
+    found_stocks,
+    profile,
+)
 from stocks.models import Stock, SymbolChange
 from tests.plans import scanned
 from tests.portfolio.market import sessions, store_indicators, store_share
@@ -114,7 +121,7 @@ def test_each_figure_has_its_source_and_day(client):
 
 
 def figures_of_the_only_stock():
-    from portfolio.fundamentals_table import groups
+    from portfolio.pages.fundamentals_table import groups
 
     return groups(Stock.objects.get())
 

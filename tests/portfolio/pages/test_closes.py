@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from market_data.models import DailyBar
-from portfolio.queries import recent_closes
+from portfolio.pages.closes import recent_closes
 from stocks.models import Stock
 
 pytestmark = pytest.mark.django_db

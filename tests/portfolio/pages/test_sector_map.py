@@ -2,8 +2,8 @@
 
 import pytest
 
-from portfolio.breadth import Moves, Sector
-from portfolio.sector_map import sector_map, shade
+from portfolio.pages.breadth import Moves, Sector
+from portfolio.pages.sector_map import sector_map, shade
 
 
 def sector(name, cap, move):

@@ -12,7 +12,7 @@ from market_data import trading_calendar
 from market_data.models import Finding, PipelineRun, SourceFile
 from market_data.runs.queries import RunState, newest_runs
 from ml.models import TrainedModel
-from portfolio.figures_text import day_text, time_text
+from portfolio.pages.figures_text import day_text, time_text
 from stocks.picks.queries import STRATEGIES, latest_listed_session, newest_publications
 
 JOBS: Final = {

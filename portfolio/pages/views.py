@@ -13,12 +13,20 @@ from django.urls import reverse
 from django.utils import timezone
 
 from market_data.runs import queries as run_queries
-from portfolio import breadth, evening, fundamentals_table, history_queries, market_queries, pick_reasons, stock_queries
-from portfolio.access import data, page
-from portfolio.outcomes import HELD_SESSIONS, MARKS
-from portfolio.queries import recent_closes
-from portfolio.sector_map import TALL, WIDE, flat_pct, sector_map
-from portfolio.sparkline import sparkline
+from portfolio.pages import (
+    breadth,
+    evening,
+    fundamentals_table,
+    history_queries,
+    market_queries,
+    pick_reasons,
+    stock_queries,
+)
+from portfolio.pages.access import data, page
+from portfolio.pages.closes import recent_closes
+from portfolio.pages.outcomes import HELD_SESSIONS, MARKS
+from portfolio.pages.sector_map import TALL, WIDE, flat_pct, sector_map
+from portfolio.pages.sparkline import sparkline
 from stocks.error_answers import json_error
 from stocks.models import Publication
 from stocks.picks import queries as pick_queries

@@ -2,8 +2,8 @@
 
 import pytest
 
-from portfolio import pick_reasons
-from portfolio.pick_reasons import bounds, score_parts, with_dated_figures
+from portfolio.pages import pick_reasons
+from portfolio.pages.pick_reasons import bounds, score_parts, with_dated_figures
 from stocks.models import Stock, StockMetrics
 from tests.published import SESSION, pick
 
