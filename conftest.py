@@ -20,8 +20,8 @@ import pytest
 import pytest_django
 from django.db import connection
 
-from tradingsite.embedded import EmbeddedServers
-from tradingsite.embedded_files import remove
+from tradingsite.embedded.files import remove
+from tradingsite.embedded.servers import EmbeddedServers
 
 TIERS = {
     "drill": "plays the fault drill for half an hour",

@@ -18,7 +18,7 @@ from market_data.models import Heartbeat
 from market_data.runs.queries import clusters_at_work
 from market_data.storage.queries import latest_loaded_session
 from market_data.trading_calendar import CalendarError
-from tradingsite.cluster_health import STUCK_AFTER_SECONDS
+from tradingsite.clusters.health import STUCK_AFTER_SECONDS
 
 DUE_AFTER: Final = timedelta(hours=9, minutes=30)
 """A session's bars are asked for from 21:00 until 01:00, nine and a half hours after its close."""

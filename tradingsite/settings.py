@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 from django.core.exceptions import ImproperlyConfigured
 
-from tradingsite import embedded, env
+from tradingsite import env
+from tradingsite.embedded import servers
 from tradingsite.logs import logging_settings
 
 BASE_DIR = env.BASE_DIR
@@ -95,7 +96,7 @@ def _database_url() -> str:
         password = quote(env.text("POSTGRES_PASSWORD"), safe="")
         name = env.text("POSTGRES_DB", "trading_system")
         return f"postgresql://{user}:{password}@{host}:{env.whole('POSTGRES_PORT', 5432)}/{name}"
-    return embedded.database_url(PROVIDER_KIND)
+    return servers.database_url(PROVIDER_KIND)
 
 
 def _cache() -> dict[str, Any]:
@@ -105,7 +106,7 @@ def _cache() -> dict[str, Any]:
         password = quote(env.text("REDIS_PASSWORD"), safe="")
         login = f"default:{password}@" if password else ""
         url = f"redis://{login}{env.text('REDIS_HOST')}:{env.whole('REDIS_PORT', 6379)}/0"
-    url = url or embedded.cache_url() or ""
+    url = url or servers.cache_url() or ""
     if not url:
         return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
     options = {"IGNORE_EXCEPTIONS": True, "SOCKET_CONNECT_TIMEOUT": 1, "SOCKET_TIMEOUT": 2}

@@ -10,7 +10,7 @@ from django_q.models import Schedule
 from market_data.models import Finding, PipelineRun, SourceFile, TableTotal
 from ml.models import Evaluation, TrainedModel
 from stocks.models import Publication, Stock
-from tradingsite.operations.clusters import cluster_states
+from tradingsite.clusters.states import cluster_states
 from tradingsite.schedule import JOBS
 
 

@@ -89,7 +89,7 @@ def test_the_five_are_looked_after():
         assert service["logging"]["options"].keys() >= {"max-size", "max-file"}
     assert "/readyz?only=database,cache" in SERVICES["trading_system"]["healthcheck"]["test"][-1]
     for name, cluster in CLUSTERS.items():
-        assert SERVICES[name]["healthcheck"]["test"][1:5] == ["python", "-m", "tradingsite.cluster_health", cluster]
+        assert SERVICES[name]["healthcheck"]["test"][1:5] == ["python", "-m", "tradingsite.clusters.health", cluster]
 
 
 def test_nothing_starts_before_what_it_needs():

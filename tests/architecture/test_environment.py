@@ -51,8 +51,8 @@ def test_the_example_lists_every_variable_once():
 def test_the_environment_is_read_in_two_places_only():
     # These hand their own environment on to what they start.
     starters = {
-        "tradingsite/single_start.py",
-        "tradingsite/supervisor.py",
+        "tradingsite/dev/single_start.py",
+        "tradingsite/dev/supervisor.py",
         "tradingsite/management/commands/psql.py",
     }
     found = {

@@ -61,7 +61,7 @@ def _options() -> argparse.Namespace:
 @contextmanager
 def _servers(directory: Path, symbols: int, sessions: int) -> Iterator[None]:
     """Hold the embedded database of a directory, with the settings of this market in the environment."""
-    from tradingsite.embedded import EmbeddedPostgres
+    from tradingsite.embedded.servers import EmbeddedPostgres
 
     os.environ |= {
         "IGNORE_DOTENV": "1",

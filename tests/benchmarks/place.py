@@ -17,8 +17,8 @@ from django.core.management import call_command
 from django.db import connection
 
 from tests.benchmarks.measuring import peak_memory
-from tradingsite.embedded import EmbeddedServers
-from tradingsite.embedded_files import remove
+from tradingsite.embedded.files import remove
+from tradingsite.embedded.servers import EmbeddedServers
 
 ROOT = Path(__file__).parent.parent.parent
 _PREFIX = "nse-bench-"

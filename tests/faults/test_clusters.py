@@ -12,9 +12,9 @@ import psutil
 import psycopg
 import pytest
 
-from tests.tradingsite.test_supervisor import Dev
-from tradingsite.embedded import DATABASE_NAMES, EmbeddedPostgres
-from tradingsite.embedded_files import remove
+from tests.tradingsite.dev.test_supervisor import Dev
+from tradingsite.embedded.files import remove
+from tradingsite.embedded.servers import DATABASE_NAMES, EmbeddedPostgres
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(1500)]
 STUCK_SECONDS = 45

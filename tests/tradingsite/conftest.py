@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tradingsite.embedded_files import remove
+from tradingsite.embedded.files import remove
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from market_data.trading_calendar import CalendarError
 from stocks.models import Publication
 from tradingsite.alerts.job_conditions import troubled_jobs
 from tradingsite.alerts.symptoms import Seen, Symptom, Watch
-from tradingsite.cluster_health import STUCK_AFTER_SECONDS
+from tradingsite.clusters.health import STUCK_AFTER_SECONDS
 
 STUCK_AFTER = timedelta(seconds=STUCK_AFTER_SECONDS)
 PICKS_DUE = time(9, 0)  # India Standard Time, a quarter of an hour before trading

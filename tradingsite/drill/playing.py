@@ -12,7 +12,7 @@ from tradingsite.drill import consumer, market
 from tradingsite.drill.faults import Fault, Undisturbed, drawn, kill, systematic
 from tradingsite.drill.rounds import Ground, Outcome, Round, played, rng_of
 from tradingsite.drill.small_disk import FOLDER, SmallDisk
-from tradingsite.embedded import EmbeddedPostgres
+from tradingsite.embedded.servers import EmbeddedPostgres
 
 _WHOLE, _WITH_TRAINING = "evening", "evening_with_training"
 _EVENINGS = {_WHOLE: market.EVENING, _WITH_TRAINING: market.WITH_TRAINING}

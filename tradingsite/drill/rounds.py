@@ -29,7 +29,7 @@ from tradingsite.drill import consumer, market
 from tradingsite.drill.faults import Fault, kill
 from tradingsite.drill.injection import Counter, Injection
 from tradingsite.drill.small_disk import TABLESPACE, SmallDisk
-from tradingsite.embedded import EmbeddedPostgres
+from tradingsite.embedded.servers import EmbeddedPostgres
 
 PATIENCE_SECONDS = 300.0
 _LOOK_AGAIN_SECONDS = 0.25

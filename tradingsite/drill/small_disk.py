@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from tradingsite.embedded_files import own, server_account
+from tradingsite.embedded.files import own, server_account
 
 TABLESPACE = FOLDER = "small_disk"
 _ROOM_BYTES = 64 * 2**20

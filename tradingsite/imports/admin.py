@@ -24,7 +24,7 @@ from market_data.runs import lifecycle
 from market_data.runs.queries import clusters_at_work
 from market_data.runs.saga import SagaError
 from stocks.admin import TableAdmin, coloured
-from tradingsite.cluster_health import STUCK_AFTER_SECONDS
+from tradingsite.clusters.health import STUCK_AFTER_SECONDS
 from tradingsite.imports import submissions
 
 _NAME = "admin:market_data_importedfile"

@@ -11,7 +11,8 @@ from django_q.models import OrmQ
 
 from market_data.models import Finding
 from market_data.storage.queries import latest_loaded_session
-from tradingsite.operations import clusters, nights, sources, tiles, tonight, verdict
+from tradingsite.clusters import states
+from tradingsite.operations import nights, sources, tiles, tonight, verdict
 from tradingsite.operations.evening import EVENING_JOBS, Evening, History, evening_of, stored_sessions
 
 WATCH = "market_data.view_pipelinerun"
@@ -48,8 +49,8 @@ def home_state(now: datetime) -> dict[str, Any]:
         "tiles": tiles.tiles(tiles.Expected(expected, _behind(expected))),
         "findings": _findings(subject),
         "charts": nights.charts(nights.nights(history)),
-        "clusters": clusters.cluster_states(now),
-        "queue": {"waiting": OrmQ.objects.count(), "failures": clusters.failures_of_a_day(now)},
+        "clusters": states.cluster_states(now),
+        "queue": {"waiting": OrmQ.objects.count(), "failures": states.failures_of_a_day(now)},
         "is_empty": not history.runs,
         "simulated": settings.PROVIDER_KIND == "simulated",
         "again_in_seconds": _ACTIVE_SECONDS if is_active else _IDLE_SECONDS,

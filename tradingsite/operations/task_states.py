@@ -11,7 +11,7 @@ from market_data.runs import lifecycle
 from market_data.runs.saga import NotRetryable, sagas
 from market_data.storage.queries import latest_loaded_session
 from stocks.models import Publication
-from tradingsite.operations import clusters
+from tradingsite.clusters import states
 from tradingsite.status import stock_counts
 
 # Of the runs of an evening the first of these decides what the whole is.
@@ -35,7 +35,7 @@ def contract_status(now: datetime) -> dict[str, Any]:
                 queued=one.queued,
                 alive=one.state in ("alive", "busy"),
             )
-            for one in clusters.cluster_states(now)
+            for one in states.cluster_states(now)
         ],
         active_tasks=list(active.values_list("id", flat=True)),
     )

@@ -23,7 +23,7 @@ from market_data.runs.state_hash import MARKET_TABLES, contract_hash
 from ml.models import TrainedModel
 from tests.tables import fill_every_table
 from tradingsite.backup.archive import ArchiveReader
-from tradingsite.embedded_files import own, programs, server_account
+from tradingsite.embedded.files import own, programs, server_account
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.crash]
 PRINT_HASH = f"""

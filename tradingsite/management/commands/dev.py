@@ -16,9 +16,9 @@ from django.utils import timezone
 
 from stocks.models import Publication
 from tradingsite import env
-from tradingsite.embedded import VAR_DIR, EmbeddedServers
-from tradingsite.single_start import AlreadySupervisedError, only_one
-from tradingsite.supervisor import Service, Supervisor
+from tradingsite.dev.single_start import AlreadySupervisedError, only_one
+from tradingsite.dev.supervisor import Service, Supervisor
+from tradingsite.embedded.servers import VAR_DIR, EmbeddedServers
 
 
 class Command(BaseCommand):

@@ -25,8 +25,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from tradingsite.drill.small_disk import FOLDER, unmount
-from tradingsite.embedded import EmbeddedServers
-from tradingsite.embedded_files import remove
+from tradingsite.embedded.files import remove
+from tradingsite.embedded.servers import EmbeddedServers
 
 if TYPE_CHECKING:
     # Imported where it plays: the module's server and settings are those of the process inside.

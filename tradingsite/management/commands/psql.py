@@ -10,8 +10,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
-from tradingsite.embedded import VAR_DIR
-from tradingsite.embedded_files import EmbeddedServerError, programs
+from tradingsite.embedded.files import EmbeddedServerError, programs
+from tradingsite.embedded.servers import VAR_DIR
 
 _VARIABLES = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
 

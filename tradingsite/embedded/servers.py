@@ -32,7 +32,7 @@ import psycopg
 from psycopg import sql
 
 from tradingsite import env
-from tradingsite.embedded_files import (
+from tradingsite.embedded.files import (
     EmbeddedServerError,
     forget_pid,
     let_through,

@@ -13,7 +13,8 @@ import pytest
 
 from market_data.models import Heartbeat, PipelineStep
 from tests.runs import make_run
-from tradingsite import cluster_health, settings
+from tradingsite import settings
+from tradingsite.clusters import health
 
 HOST = socket.gethostname()
 
@@ -46,7 +47,7 @@ def cluster(tmp_path: Path):
 @pytest.mark.django_db(transaction=True)
 def test_a_young_heartbeat_is_health(capsys: pytest.CaptureFixture[str]):
     beat(timedelta(seconds=30))
-    assert cluster_health.main(["data"]) == 0
+    assert health.main(["data"]) == 0
     assert "last heartbeat 3" in capsys.readouterr().out
 
 
@@ -54,7 +55,7 @@ def test_a_young_heartbeat_is_health(capsys: pytest.CaptureFixture[str]):
 def test_a_step_under_a_living_lease_is_health():
     beat(timedelta(hours=1))
     hold_step(f"{HOST}:77", timedelta(seconds=50))
-    assert cluster_health.progress("data", HOST) == (True, "cluster data: at work on a step")
+    assert health.progress("data", HOST) == (True, "cluster data: at work on a step")
 
 
 @pytest.mark.django_db(transaction=True)
@@ -62,7 +63,7 @@ def test_a_step_under_a_living_lease_is_health():
 def test_a_lease_that_ended_or_is_another_hosts_is_none(worker: str, left: int):
     beat(timedelta(hours=1))
     hold_step(worker, timedelta(seconds=left))
-    assert cluster_health.progress("data", HOST) == (
+    assert health.progress("data", HOST) == (
         False,
         "cluster data: last heartbeat 3600 s ago, and it holds no step",
     )
@@ -72,7 +73,7 @@ def test_a_lease_that_ended_or_is_another_hosts_is_none(worker: str, left: int):
 def test_a_stuck_cluster_is_killed_with_its_children(cluster, capsys: pytest.CaptureFixture[str]):
     file, family = cluster
     beat(timedelta(minutes=10))
-    assert cluster_health.main(["data", "--end", str(file)]) == 1
+    assert health.main(["data", "--end", str(file)]) == 1
     assert "Killed process" in capsys.readouterr().out
     assert psutil.wait_procs(family, timeout=10)[1] == []
 
@@ -81,10 +82,10 @@ def test_a_stuck_cluster_is_killed_with_its_children(cluster, capsys: pytest.Cap
 def test_a_cluster_that_works_or_has_just_started_is_left_alone(cluster, capsys: pytest.CaptureFixture[str]):
     file, family = cluster
     beat(timedelta(seconds=10))
-    assert cluster_health.main(["data", "--end", str(file)]) == 0
+    assert health.main(["data", "--end", str(file)]) == 0
     Heartbeat.objects.all().delete()
     os.utime(file)
-    assert cluster_health.main(["data", "--end", str(file)]) == 1
+    assert health.main(["data", "--end", str(file)]) == 1
     assert "no heartbeat yet" in capsys.readouterr().out
     assert all(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in family)
 
@@ -96,7 +97,7 @@ def test_without_a_database_nothing_is_killed(
     secret = "long-and-secret"
     gone = {"NAME": "trading_system", "HOST": "127.0.0.1", "PORT": 1, "PASSWORD": secret}
     monkeypatch.setitem(settings.DATABASES, "default", gone)
-    assert cluster_health.main(["data", "--end", str(file)]) == 1
+    assert health.main(["data", "--end", str(file)]) == 1
     said = capsys.readouterr().out
     assert "cannot be asked" in said
     assert secret not in said
@@ -104,4 +105,4 @@ def test_without_a_database_nothing_is_killed(
 
 
 def test_a_file_that_names_nothing_ends_nothing(tmp_path: Path):
-    assert "names no process" in cluster_health.end(tmp_path / "missing")
+    assert "names no process" in health.end(tmp_path / "missing")

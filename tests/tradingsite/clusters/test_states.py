@@ -11,7 +11,7 @@ from django.utils import timezone
 from market_data.models import Heartbeat
 from market_data.runs import workers
 from tests.runs import make_run
-from tradingsite.operations.clusters import cluster_states
+from tradingsite.clusters.states import cluster_states
 
 pytestmark = pytest.mark.django_db
 

@@ -19,8 +19,8 @@ from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
 from market_data.models import Heartbeat, PipelineRun, PipelineStep
-from tradingsite.embedded_files import remove
-from tradingsite.supervisor import STUCK_AFTER, Child, Service, progress_age, release_prefetched
+from tradingsite.dev.supervisor import STUCK_AFTER, Child, Service, progress_age, release_prefetched
+from tradingsite.embedded.files import remove
 
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE_SECONDS = 300

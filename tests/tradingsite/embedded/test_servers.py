@@ -12,14 +12,15 @@ import psycopg
 import pytest
 import redis
 
-from tradingsite import embedded, embedded_files
-from tradingsite.embedded import EmbeddedPostgres, EmbeddedServers, EmbeddedValkey
-from tradingsite.embedded_files import EmbeddedServerError, made_directory, remove, socket_directory
+from tradingsite.embedded import files as embedded_files
+from tradingsite.embedded import servers as embedded
+from tradingsite.embedded.files import EmbeddedServerError, made_directory, remove, socket_directory
+from tradingsite.embedded.servers import EmbeddedPostgres, EmbeddedServers, EmbeddedValkey
 
 HOLD = """
 import sys
 from pathlib import Path
-from tradingsite.embedded import EmbeddedPostgres
+from tradingsite.embedded.servers import EmbeddedPostgres
 server = EmbeddedPostgres(Path(sys.argv[1]), durable=False)
 server.hold()
 print(server.url("shared"), flush=True)
@@ -209,7 +210,7 @@ def test_a_server_that_does_not_start_shows_its_log(place: Path):
 OTHER_ACCOUNT = """
 import os, sys
 from pathlib import Path
-from tradingsite.embedded import EmbeddedPostgres, EmbeddedServerError
+from tradingsite.embedded.servers import EmbeddedPostgres, EmbeddedServerError
 os.setuid(65534)
 try:
     EmbeddedPostgres(Path(sys.argv[1])).hold()

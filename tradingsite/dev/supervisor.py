@@ -27,9 +27,9 @@ from market_data.models import Heartbeat, PipelineStep
 from market_data.runs import workers
 from tradingsite.alerts.conditions import stuck_cluster
 from tradingsite.alerts.troubles import record_symptoms
-from tradingsite.embedded import EmbeddedServers
-from tradingsite.embedded_files import EmbeddedServerError
-from tradingsite.single_start import await_end
+from tradingsite.dev.single_start import await_end
+from tradingsite.embedded.files import EmbeddedServerError
+from tradingsite.embedded.servers import EmbeddedServers
 
 STUCK_AFTER = timedelta(seconds=settings.CLUSTER_STUCK_SECONDS)
 _CHECK_PROGRESS_SECONDS = min(15.0, settings.CLUSTER_STUCK_SECONDS / 4)

@@ -1,4 +1,4 @@
-"""`python -m tradingsite.cluster_health CLUSTER`: whether a queue cluster works; the container's health check.
+"""`python -m tradingsite.clusters.health CLUSTER`: whether a queue cluster works; the container's health check.
 
 It reads two facts over a connection of its own and leaves Django's applications out: with them it would take several
 seconds of a processor each minute. `--end FILE` kills the cluster whose main process wrote its number into the file
@@ -83,7 +83,7 @@ def end(pid_file: Path) -> str:
 
 def main(arguments: list[str]) -> int:
     """Print one line and return the exit code: 0 working, 1 stuck or unknown."""
-    parser = argparse.ArgumentParser(prog="tradingsite.cluster_health", description=__doc__)
+    parser = argparse.ArgumentParser(prog="tradingsite.clusters.health", description=__doc__)
     parser.add_argument("cluster", choices=settings.CLUSTERS)
     parser.add_argument("--end", type=Path, metavar="FILE", help="kill the stuck cluster whose number is in FILE")
     options = parser.parse_args(arguments)
