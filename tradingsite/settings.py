@@ -149,12 +149,12 @@ INSTALLED_APPS = [
     "tradingsite",
 ]
 MIDDLEWARE = [
-    "tradingsite.health.answer_health",
-    "tradingsite.latency.measure_latency",
+    "tradingsite.monitoring.health.answer_health",
+    "tradingsite.monitoring.latency.measure_latency",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
-    "tradingsite.requests_refused.without_nul",
+    "tradingsite.web.requests_refused.without_nul",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -209,7 +209,7 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 STATICFILES_FINDERS = [
     "django.contrib.staticfiles.finders.FileSystemFinder",
     "django.contrib.staticfiles.finders.AppDirectoriesFinder",
-    "tradingsite.package_files.PackageFileFinder",
+    "tradingsite.web.package_files.PackageFileFinder",
 ]
 # In development static files come straight out of the packages and `static/`; production collects them beforehand.
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = not PRODUCTION

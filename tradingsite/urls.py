@@ -11,12 +11,12 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.authentication import SessionAuthentication
 
 from stocks.api import MayRead, SuggestedStocksView
-from tradingsite.metrics import metrics
+from tradingsite.monitoring.metrics import metrics
 
-handler400 = "tradingsite.error_pages.bad_request"
-handler403 = "tradingsite.error_pages.permission_denied"
-handler404 = "tradingsite.error_pages.page_not_found"
-handler500 = "tradingsite.error_pages.server_error"
+handler400 = "tradingsite.web.error_pages.bad_request"
+handler403 = "tradingsite.web.error_pages.permission_denied"
+handler404 = "tradingsite.web.error_pages.page_not_found"
+handler500 = "tradingsite.web.error_pages.server_error"
 
 # Where the icon lies is known only once static files were collected.
 _ICON = lazy(static, str)("portfolio/icon.svg")

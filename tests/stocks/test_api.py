@@ -316,7 +316,7 @@ def test_a_host_that_is_not_ours_is_refused_in_the_same_form(client):
 
 
 def test_the_page_of_a_break_outside_the_views_is_json_too(rf):
-    from tradingsite.error_pages import server_error
+    from tradingsite.web.error_pages import server_error
 
     assert json.loads(server_error(rf.get(URL)).content)["error"]["code"] == "internal_error"
     assert server_error(rf.get("/")).status_code == 500

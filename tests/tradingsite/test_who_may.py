@@ -57,7 +57,7 @@ RULES = (
     Rule(r"logout/", V, V),
     Rule(r"api/(suggested-stocks|schema|docs)/", V),
     Rule(r"favicon\.ico", V, V),
-    Rule(r"metrics", S),  # and this machine itself, or a token: tests/tradingsite/test_metrics.py
+    Rule(r"metrics", S),  # and this machine itself, or a token: tests/tradingsite/monitoring/test_metrics.py
     Rule(r"admin/login/", V, V),
     Rule(r"admin/logout/", V, V),
     Rule(r"admin/((jsi18n|search|password_change(/done)?)/)?", S, S),

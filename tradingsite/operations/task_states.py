@@ -12,7 +12,7 @@ from market_data.runs.saga import NotRetryable, sagas
 from market_data.storage.queries import latest_loaded_session
 from stocks.models import Publication
 from tradingsite.clusters import states
-from tradingsite.status import stock_counts
+from tradingsite.monitoring.status import stock_counts
 
 # Of the runs of an evening the first of these decides what the whole is.
 _ORDER: Final = ("failed", "running", "waiting", "cancelled", "rolled_back", "skipped", "completed")

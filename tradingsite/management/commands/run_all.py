@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from market_data.models import PipelineRun
 from market_data.runs.command import checked_session, failure, run_job, run_report, seconds, summary
 from market_data.runs.ready_tables import ready_tables
-from tradingsite import evening
+from tradingsite.monitoring import evening_report
 from tradingsite.schedule import EVENING
 
 
@@ -59,5 +59,5 @@ class Command(BaseCommand):
             self.stdout.write(f"{run.job:<15} {run.status:<10} {seconds(run) or 0:>7.1f} s   {run.reason}")
         self.stdout.write("")
         self.stdout.write(summary(finished[0]))
-        self.stdout.write(evening.report(session))
+        self.stdout.write(evening_report.report(session))
         self.stdout.write(f"In all {took:.0f} s.")

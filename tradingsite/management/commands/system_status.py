@@ -9,10 +9,10 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from market_data.runs.ready_tables import ready_tables
+from tradingsite.monitoring.readiness import readiness
+from tradingsite.monitoring.status import system_status
+from tradingsite.monitoring.status_screen import print_screen
 from tradingsite.operations.home import standing_verdict
-from tradingsite.readiness import readiness
-from tradingsite.status import system_status
-from tradingsite.status_screen import print_screen
 
 
 class Command(BaseCommand):

@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from market_data.models import Heartbeat, MarketDay, SourceFile
 from tests.runs import make_run
-from tradingsite.readiness import PARTS, readiness
+from tradingsite.monitoring.readiness import PARTS, readiness
 
 IST = ZoneInfo("Asia/Kolkata")
 FRIDAY, MONDAY = date(2026, 4, 24), date(2026, 4, 27)

@@ -22,7 +22,7 @@ from market_data import tasks
 from market_data.models import Finding, Heartbeat, PipelineRun, PipelineStep, TableTotal
 from market_data.storage.queries import latest_loaded_session
 from stocks.models import Publication
-from tradingsite import latency
+from tradingsite.monitoring import latency
 from tradingsite.schedule import JOBS
 
 _FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")

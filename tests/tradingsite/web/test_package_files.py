@@ -5,7 +5,7 @@ import sys
 import pytest
 from django.contrib.staticfiles import finders
 
-from tradingsite.package_files import PACKAGES, PackageFileFinder
+from tradingsite.web.package_files import PACKAGES, PackageFileFinder
 
 
 @pytest.mark.parametrize("name", [f"{files.prefix}/{name}" for files in PACKAGES for name in files.names])
@@ -35,7 +35,7 @@ def test_the_desktop_half_is_not_imported():
 
 
 def test_a_missing_package_is_named_with_the_remedy(monkeypatch):
-    monkeypatch.setattr("tradingsite.package_files.find_spec", lambda name: None)
+    monkeypatch.setattr("tradingsite.web.package_files.find_spec", lambda name: None)
     (found,) = PackageFileFinder().check()
     assert "bootstrap/bootstrap.min.css" in found.msg
     assert "./run.sh install" in found.msg

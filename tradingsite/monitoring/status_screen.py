@@ -1,4 +1,4 @@
-"""The facts of `tradingsite.status` on one screen of a terminal; the same, without colours, elsewhere."""
+"""The facts of `tradingsite.monitoring.status` on one screen of a terminal; the same, without colours, elsewhere."""
 
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
