@@ -6,7 +6,7 @@ import pytest
 
 from stocks.picks.filters import DEFAULTS, FiltersInvalid, load_filters
 
-OURS = Path(__file__).parents[2] / "config" / "stock_filters.yaml"
+OURS = Path(__file__).parents[3] / "config" / "stock_filters.yaml"
 NAMES = ("growth", "value", "balanced", "momentum")
 
 

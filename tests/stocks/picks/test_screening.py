@@ -9,7 +9,7 @@ import pytest
 
 from stocks.picks.screening import HOLD_RANK, LIMIT, STRATEGIES, load_filters, passing, ranked, scores, stated_parts
 
-FILTERS = load_filters(Path(__file__).parents[2] / "config" / "stock_filters.yaml", {})
+FILTERS = load_filters(Path(__file__).parents[3] / "config" / "stock_filters.yaml", {})
 GOOD = {
     "current_price": 200.0,
     "market_cap": 5000.0,

@@ -22,7 +22,7 @@ from market_data.models import Heartbeat, PipelineRun, PipelineStep
 from tradingsite.dev.supervisor import STUCK_AFTER, Child, Service, progress_age, release_prefetched
 from tradingsite.embedded.files import remove
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 PATIENCE_SECONDS = 300
 
 
