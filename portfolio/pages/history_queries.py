@@ -9,7 +9,7 @@ import pandas as pd
 from django.db import connection
 
 from market_data.storage import queries as market
-from portfolio.pages.outcomes import HELD_SESSIONS, MARKS, Average, Bar, Bars, Outcome, average, outcomes
+from portfolio.pages.figures.outcomes import HELD_SESSIONS, MARKS, Average, Bar, Bars, Outcome, average, outcomes
 from stocks.models import Publication
 from stocks.picks.queries import STRATEGIES, stored_picks
 from stocks.storage.bulk import read_frame

@@ -8,8 +8,8 @@ from typing import Any, Final
 import pandas as pd
 
 from market_data.storage import queries as market
-from portfolio.pages import breadth
-from portfolio.pages.breadth import Moves
+from portfolio.pages.figures import breadth
+from portfolio.pages.figures.breadth import Moves
 from stocks.picks import queries as stocks
 from stocks.storage.bulk import read_frame
 

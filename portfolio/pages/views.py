@@ -14,8 +14,7 @@ from django.utils import timezone
 
 from market_data.runs import queries as run_queries
 from portfolio.pages import (
-    breadth,
-    evening,
+    evening_status,
     fundamentals_table,
     history_queries,
     market_queries,
@@ -24,9 +23,10 @@ from portfolio.pages import (
 )
 from portfolio.pages.access import data, page
 from portfolio.pages.closes import recent_closes
-from portfolio.pages.outcomes import HELD_SESSIONS, MARKS
-from portfolio.pages.sector_map import TALL, WIDE, flat_pct, sector_map
-from portfolio.pages.sparkline import sparkline
+from portfolio.pages.figures import breadth
+from portfolio.pages.figures.outcomes import HELD_SESSIONS, MARKS
+from portfolio.pages.figures.sector_map import TALL, WIDE, flat_pct, sector_map
+from portfolio.pages.figures.sparkline import sparkline
 from stocks.error_answers import json_error
 from stocks.models import Publication
 from stocks.picks import queries as pick_queries
@@ -254,7 +254,7 @@ def strategies(request: HttpRequest) -> HttpResponse:
 def status(request: HttpRequest) -> HttpResponse:
     """Say in sentences where the evening stands."""
     newest = pick_queries.newest_publications()
-    context = _state(newest) | {"evening": evening.evening(timezone.now())}
+    context = _state(newest) | {"evening": evening_status.evening_status(timezone.now())}
     return _shown(request, "portfolio/status.html", context)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from portfolio.pages import breadth
+from portfolio.pages.figures import breadth
 
 
 def test_moves_leave_out_what_is_not_known():

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from portfolio.pages.breadth import Sector
-from portfolio.pages.tree_map import Rectangle, rectangles
+from portfolio.pages.figures.breadth import Sector
+from portfolio.pages.figures.tree_map import Rectangle, rectangles
 
 WIDE: Final = (960.0, 440.0)
 TALL: Final = (340.0, 520.0)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from portfolio.pages.breadth import Moves, Sector
-from portfolio.pages.sector_map import sector_map, shade
+from portfolio.pages.figures.breadth import Moves, Sector
+from portfolio.pages.figures.sector_map import sector_map, shade
 
 
 def sector(name, cap, move):

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portfolio.pages.sparkline import HEIGHT, WIDTH, sparkline
+from portfolio.pages.figures.sparkline import HEIGHT, WIDTH, sparkline
 
 prices = st.floats(0.05, 1e6)
 levels = st.none() | prices

@@ -12,7 +12,7 @@ from market_data import trading_calendar
 from market_data.models import Finding, PipelineRun, SourceFile
 from market_data.runs.queries import RunState, newest_runs
 from ml.models import TrainedModel
-from portfolio.pages.figures_text import day_text, time_text
+from portfolio.pages.date_text import day_text, time_text
 from stocks.picks.queries import STRATEGIES, latest_listed_session, newest_publications
 
 JOBS: Final = {
@@ -64,7 +64,7 @@ def _job_words(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Evening:
+class EveningStatus:
     """What the page of the system's state shows."""
 
     expected: date | None
@@ -72,7 +72,7 @@ class Evening:
     jobs: list[JobState]
 
 
-def evening(now: datetime) -> Evening:
+def evening_status(now: datetime) -> EveningStatus:
     """Return the state of the latest completed session's evening.
 
     Parameters
@@ -83,13 +83,13 @@ def evening(now: datetime) -> Evening:
     try:
         expected = trading_calendar.latest_completed_session(now)
     except trading_calendar.CalendarError as error:
-        return Evening(None, [Sentence("bad", str(error))], [])
+        return EveningStatus(None, [Sentence("bad", str(error))], [])
     runs = newest_runs(expected, tuple(JOBS))
     starts = dict(Schedule.objects.filter(name__in=JOBS).values_list("name", "next_run"))
     jobs = [JobState(name, title, runs.get(name), starts.get(name)) for name, title in JOBS.items()]
     by_name = {job.name: job for job in jobs}
     sentences = [_data(expected, by_name), *_checks(expected), _model(), _picks(expected, by_name)]
-    return Evening(expected, sentences, jobs)
+    return EveningStatus(expected, sentences, jobs)
 
 
 def _data(expected: date, jobs: Mapping[str, JobState]) -> Sentence:

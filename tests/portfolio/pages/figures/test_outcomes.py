@@ -2,7 +2,7 @@
 
 import pytest
 
-from portfolio.pages.outcomes import Bar, average, outcomes
+from portfolio.pages.figures.outcomes import Bar, average, outcomes
 from tests.portfolio.market import sessions
 
 DAYS = sessions(12)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portfolio.pages.tree_map import rectangles
+from portfolio.pages.figures.tree_map import rectangles
 
 SEEN = 1e-3
 """Of a unit of the drawing: what rounding may shift."""

@@ -6,7 +6,7 @@ import pytest
 from django_q.models import Schedule
 
 from market_data.models import Finding, MarketDay
-from portfolio.pages.evening import evening
+from portfolio.pages.evening_status import evening_status
 from stocks.models import Stock
 from tests.published import NEXT_SESSION, SESSION, pick, publish
 from tests.runs import make_run
@@ -28,7 +28,7 @@ def _calendar():
 
 
 def said(now=NOW):
-    return " ".join(f"[{one.tone}] {one.text}" for one in evening(now).sentences)
+    return " ".join(f"[{one.tone}] {one.text}" for one in evening_status(now).sentences)
 
 
 def test_before_anything_it_says_how_to_begin():
@@ -65,7 +65,7 @@ def test_a_failure_is_bad_and_gives_its_reason():
 
 def test_what_waits_names_what_it_waits_for():
     make_run("s", job="selection", status="waiting", waits_for=["validation", "training|recent_model"], done=0)
-    job = {job.name: job for job in evening(NOW).jobs}["selection"]
+    job = {job.name: job for job in evening_status(NOW).jobs}["selection"]
     assert job.words == "Waits until this is done: check the data and train the models or recent model."
 
 
@@ -92,7 +92,7 @@ def test_an_abstention_is_bad_with_its_reason():
 
 
 def test_beyond_the_calendar_it_refuses_to_guess(client):
-    found = evening(NOW + timedelta(days=400))
+    found = evening_status(NOW + timedelta(days=400))
     assert found.expected is None
     assert found.sentences[0].tone == "bad"
 
