@@ -27,7 +27,7 @@ class ArtifactUnreadable(ValueError):
     """A stored model is missing, changed, or holds something that may not be loaded."""
 
 
-def saved(bundle: Bundle, models_dir: Path) -> dict[str, Any]:
+def save_bundle(bundle: Bundle, models_dir: Path) -> dict[str, Any]:
     """Write a bundle into a folder of its own.
 
     Parameters
@@ -83,7 +83,7 @@ def _whole(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def loaded(folder: Path, files: Mapping[str, str]) -> Bundle:
+def load_bundle(folder: Path, files: Mapping[str, str]) -> Bundle:
     """Read a bundle back.
 
     Parameters

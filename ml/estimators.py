@@ -144,7 +144,7 @@ def is_booster(model: Fitted) -> "TypeGuard[lightgbm.Booster]":
     return isinstance(model, lightgbm.Booster)
 
 
-def votes(model: Fitted, values: Values) -> Target:
+def part_predictions(model: Fitted, values: Values) -> Target:
     """Predictions of a fitted model's independent parts, bitwise repeatable.
 
     Parameters

@@ -23,7 +23,7 @@ import pandas as pd
 from ml.estimators import ESTIMATORS, Estimator
 from ml.samples import Samples
 from ml.statistics import daily_figures, newey_west, summary
-from ml.walk_forward import Fold, TooLittleHistory, folds, predicted_fold
+from ml.walk_forward import Fold, TooLittleHistory, folds, predict_fold
 
 # Raised when the procedure changes in a way that the parameters do not show: cached folds are then computed again.
 PROCEDURE = 1
@@ -160,7 +160,7 @@ def fold_starts(sessions: pd.DatetimeIndex, first_test: pd.Timestamp | None = No
     return starts
 
 
-def shuffled(data: Samples, seed: int) -> Samples:
+def with_shuffled_outcomes(data: Samples, seed: int) -> Samples:
     """Exchange the outcomes of the shares of each day at random, so that no feature can be worth anything.
 
     Parameters
@@ -184,7 +184,7 @@ def shuffled(data: Samples, seed: int) -> Samples:
     return Samples(keys, data.position, data.values, data.features, data.sessions)
 
 
-def evaluated(data: Samples, entry: Entry, layout: Sequence[Fold], store: FoldStore) -> pd.DataFrame:
+def entry_figures(data: Samples, entry: Entry, layout: Sequence[Fold], store: FoldStore) -> pd.DataFrame:
     """Daily figures of one estimator over all folds.
 
     Parameters
@@ -216,8 +216,8 @@ def evaluated(data: Samples, entry: Entry, layout: Sequence[Fold], store: FoldSt
 
 
 def _fold_figures(past: Samples, tested: Samples, entry: Entry) -> pd.DataFrame:
-    taught = past if entry.shuffle is None else shuffled(past, entry.shuffle)
-    return daily_figures(predicted_fold(taught, tested, entry.estimator, published=entry.published, risk=entry.risk))
+    taught = past if entry.shuffle is None else with_shuffled_outcomes(past, entry.shuffle)
+    return daily_figures(predict_fold(taught, tested, entry.estimator, published=entry.published, risk=entry.risk))
 
 
 def baseline(data: Samples, name: str, layout: Sequence[Fold]) -> pd.DataFrame:
@@ -268,14 +268,14 @@ def _control_means(data: Samples, default: Estimator, layout: Sequence[Fold], st
 
     def mean(seed: int) -> float:
         control = Entry(f"shuffled {seed}", default, every=5, shuffle=seed, published=False, risk=False)
-        daily = evaluated(data, control, layout, store)
+        daily = entry_figures(data, control, layout, store)
         return newey_west(daily["rank_ic"].to_numpy(dtype=np.float64)).value
 
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         return list(pool.map(mean, range(CONTROLS)))
 
 
-def layout_of(data: Samples, first_test: pd.Timestamp | None = None) -> list[Fold]:
+def fold_layout(data: Samples, first_test: pd.Timestamp | None = None) -> list[Fold]:
     """The report's folds: quarterly, expanding, up to the last session that has an outcome.
 
     Raises
@@ -330,7 +330,7 @@ def report(
         rows[entry.name] = {
             "kind": "model",
             "note": entry.note,
-            **row(evaluated(samples_of, entry, layout, store), data.sessions),
+            **row(entry_figures(samples_of, entry, layout, store), data.sessions),
         }
         told(f"{entry.name} evaluated")
     for name, (feature, sign) in BASELINES.items():

@@ -20,7 +20,7 @@ Matrix = npt.NDArray[np.float64]
 STALE_AFTER_SESSIONS = 20
 
 # After a longer hole a share begins anew: its first return would hang on history beyond what an evening reads.
-LONGEST_HOLE_SESSIONS = 150
+LONGEST_GAP_SESSIONS = 150
 
 
 class UnknownSession(ValueError):
@@ -88,7 +88,7 @@ def window_min(values: Matrix, window: int, known: int) -> Matrix:
     return -window_max(-values, window, known)
 
 
-def carried(values: Matrix, limit: int = STALE_AFTER_SESSIONS) -> Matrix:
+def forward_filled(values: Matrix, limit: int = STALE_AFTER_SESSIONS) -> Matrix:
     """Fill holes with the last known value, at most ``limit`` sessions old."""
     row = np.arange(len(values))[:, None]
     last = np.maximum.accumulate(np.where(np.isfinite(values), row, -1), axis=0)
@@ -184,7 +184,7 @@ class Panel:
     @cached_property
     def last_close(self) -> Matrix:
         """Adjusted close, carried over holes of at most ``STALE_AFTER_SESSIONS``."""
-        return carried(self.close)
+        return forward_filled(self.close)
 
     @cached_property
     def volume(self) -> Matrix:
@@ -202,11 +202,11 @@ class Panel:
 
         After a hole the exchange's own PREV_CLOSE is taken, which knows what happened in another series; not where
         an event falls into the hole (it is not adjusted for that), and never on a first row or after a hole of more
-        than ``LONGEST_HOLE_SESSIONS`` (it may be years old).
+        than ``LONGEST_GAP_SESSIONS`` (it may be years old).
         """
         before = lagged(self.close, 1)
         factor = self.raw("factor")
-        seen = carried(factor, limit=LONGEST_HOLE_SESSIONS)
+        seen = forward_filled(factor, limit=LONGEST_GAP_SESSIONS)
         same_scale = lagged(seen, 1) == factor
         published = np.where(same_scale, self.price("prev_close"), np.nan)
         return np.where(np.isfinite(before), before, published)

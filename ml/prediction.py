@@ -6,7 +6,7 @@ import pandas as pd
 from ml.calibration import confidence, risk_score
 from ml.samples import day_percentiles
 from ml.training import Bundle
-from ml.walk_forward import member_votes
+from ml.walk_forward import member_predictions
 
 PREDICTION_COLUMNS = (
     "symbol",
@@ -64,11 +64,11 @@ def predict(bundle: Bundle, features: pd.DataFrame) -> pd.DataFrame:
         return result.reindex(columns=list(PREDICTION_COLUMNS))
     values = features[list(bundle.features)].to_numpy(dtype=np.float32)
     day = np.zeros(len(values), dtype=np.int64)
-    said = member_votes(bundle.price, values)
+    said = member_predictions(bundle.price, values)
     score = said.mean(axis=1)
     percentile = day_percentiles(day, score)
     curves = bundle.calibration
-    drawdown = curves.drawdown(day_percentiles(day, member_votes(bundle.risk, values).mean(axis=1)))
+    drawdown = curves.drawdown(day_percentiles(day, member_predictions(bundle.risk, values).mean(axis=1)))
     result["score"] = score
     result["ml_prediction_score"] = percentile
     result["predicted_return"] = curves.excess_return(percentile)

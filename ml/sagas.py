@@ -144,7 +144,7 @@ def _predicted(context: StepContext) -> Predicted:
     if model is None:
         reason = f"No accepted model is at most {MODEL_AGE_LIMIT_SESSIONS} sessions old on {context.session}."
         return Predicted(pd.DataFrame(columns=list(prediction.PREDICTION_COLUMNS)), None, reason)
-    bundle: Bundle = artifacts.loaded(settings.MODELS_DIR / model.path, model.files)
+    bundle: Bundle = artifacts.load_bundle(settings.MODELS_DIR / model.path, model.files)
     rows = datasets.session_features(context.session, estimator(bundle.estimator))
     rows = rows.loc[rows["symbol"].isin(discover(context).frame["symbol"])]
     return Predicted(prediction.predict(bundle, rows), model.pk, "")

@@ -1,6 +1,6 @@
 """Fitting a bundle: price and risk ensembles, and their calibration on walk-forward folds of the same window.
 
-``fitted_bundle`` is pure. What it publishes is judged by its own folds: each session of the last year is predicted by
+``fit_bundle`` is pure. What it publishes is judged by its own folds: each session of the last year is predicted by
 a small model that saw only what came a purge and an embargo before, and the calibration and the figures beside the
 model come from those predictions, never from sessions it was fitted on.
 """
@@ -16,7 +16,7 @@ from ml.estimators import Estimator, Fitted
 from ml.labels import EXIT_DELAY
 from ml.samples import Samples
 from ml.statistics import daily_figures, summary
-from ml.walk_forward import TooLittleHistory, ensembles, fitted_ensembles, folds, predicted_fold
+from ml.walk_forward import TooLittleHistory, ensembles, fit_ensembles, folds, predict_fold
 
 # Folds of the nightly fit: so many, each of so many sessions, ending with the last session that has an outcome.
 CALIBRATION_FOLDS = 6
@@ -51,7 +51,7 @@ class Bundle:
     metadata: dict[str, Any]
 
 
-def fitted_bundle(data: Samples, estimator: Estimator, session: date, lookback_days: int) -> Bundle:
+def fit_bundle(data: Samples, estimator: Estimator, session: date, lookback_days: int) -> Bundle:
     """Fit the models of one session and calibrate them.
 
     Parameters
@@ -88,7 +88,7 @@ def fitted_bundle(data: Samples, estimator: Estimator, session: date, lookback_d
     first = int(data.sessions.searchsorted(today - pd.Timedelta(days=lookback_days)))
     past = calibration_predictions(data, estimator, last_known, lookback=last_known - first + 1)
     window = data.between(first, last_known)
-    price, risk = fitted_ensembles(window, estimator, ensembles(estimator, published=True))
+    price, risk = fit_ensembles(window, estimator, ensembles(estimator, published=True))
     known = window.keys.loc[window.keys["forward_return"].notna(), "date"]
     metadata = {
         "session": session.isoformat(),
@@ -124,7 +124,7 @@ def calibration_predictions(data: Samples, estimator: Estimator, last_known: int
             "are needed to calibrate one. Load more history."
         )
     tested = [
-        predicted_fold(
+        predict_fold(
             data.between(fold.train_first, fold.train_last),
             data.between(fold.test_first, fold.test_last),
             estimator,

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ml.estimators import Estimator, Fitted, Member, Target, limited_drawdown, votes
+from ml.estimators import Estimator, Fitted, Member, Target, limited_drawdown, part_predictions
 from ml.labels import last_training_position
 from ml.samples import Samples, day_percentiles
 
@@ -92,7 +92,7 @@ def ensembles(estimator: Estimator, *, published: bool, risk: bool = True) -> li
     return [price, Ensemble(risk_members, limited_drawdown, "drawdown", size)] if risk else [price]
 
 
-def fitted_ensembles(data: Samples, estimator: Estimator, wanted: Sequence[Ensemble]) -> list[tuple[Fitted, ...]]:
+def fit_ensembles(data: Samples, estimator: Estimator, wanted: Sequence[Ensemble]) -> list[tuple[Fitted, ...]]:
     """Fit ensembles on the samples whose outcome is known, their members side by side.
 
     Parameters
@@ -137,12 +137,12 @@ def _part(known: Samples, member: Member) -> Samples:
     return known
 
 
-def member_votes(models: Sequence[Fitted], values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+def member_predictions(models: Sequence[Fitted], values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """Predictions of all parts of all members, rows × parts."""
-    return np.hstack([votes(model, values) for model in models])
+    return np.hstack([part_predictions(model, values) for model in models])
 
 
-def predicted_fold(
+def predict_fold(
     past: Samples, tested: Samples, estimator: Estimator, *, published: bool, risk: bool = True
 ) -> pd.DataFrame:
     """Predict the tested sessions by a model fitted on past ones.
@@ -173,9 +173,9 @@ def predicted_fold(
     """
     if len(past) and len(tested) and past.position[-1] > last_training_position(int(tested.position[0])):
         raise ValueError("The training samples reach into the purge or embargo before the tested sessions.")
-    price, *others = fitted_ensembles(past, estimator, ensembles(estimator, published=published, risk=risk))
-    score = member_votes(price, tested.values).mean(axis=1)
-    drawdown = member_votes(others[0], tested.values).mean(axis=1) if others else np.full(len(tested), np.nan)
+    price, *others = fit_ensembles(past, estimator, ensembles(estimator, published=published, risk=risk))
+    score = member_predictions(price, tested.values).mean(axis=1)
+    drawdown = member_predictions(others[0], tested.values).mean(axis=1) if others else np.full(len(tested), np.nan)
     return tested.keys.assign(
         position=tested.position,
         score=score,

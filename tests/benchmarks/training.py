@@ -8,8 +8,8 @@ from ml.datasets import training_samples
 from ml.estimators import ESTIMATORS, FOREST_PARAMETERS, limited_drawdown
 from ml.labels import EXIT_DELAY
 from ml.samples import Samples
-from ml.training import fitted_bundle
-from ml.walk_forward import ensembles, fitted_ensembles
+from ml.training import fit_bundle
+from ml.walk_forward import ensembles, fit_ensembles
 from tests.benchmarks.market import Market
 from tests.benchmarks.measuring import Figure, Pair, alternated
 from tests.benchmarks.place import Place
@@ -39,10 +39,10 @@ def figures(place: Place, market: Market, rounds: int) -> list[Figure]:
 
     place.say(f"training: {len(mine):,} rows")
     both = alternated(
-        lambda: fitted_ensembles(mine, ours, ensembles(ours, published=True)), both_forests, rounds, say=place.say
+        lambda: fit_ensembles(mine, ours, ensembles(ours, published=True)), both_forests, rounds, say=place.say
     )
     nightly = alternated(
-        partial(fitted_bundle, whole, ours, market.last, LOOKBACK_DAYS), both_forests, rounds, say=place.say
+        partial(fit_bundle, whole, ours, market.last, LOOKBACK_DAYS), both_forests, rounds, say=place.say
     )
     rows = f"{len(mine):,} rows; ours {len(ours.price_members)} + {len(ours.risk_members)} boosted models"
     said = (

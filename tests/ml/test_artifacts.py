@@ -9,9 +9,9 @@ import pytest
 import skops.io
 from sklearn.linear_model import LinearRegression
 
-from ml.artifacts import CARD_FILE, ArtifactUnreadable, loaded, saved
+from ml.artifacts import CARD_FILE, ArtifactUnreadable, load_bundle, save_bundle
 from ml.prediction import predict
-from ml.training import fitted_bundle
+from ml.training import fit_bundle
 from tests.ml.markets import market_samples, tiny
 
 
@@ -22,12 +22,12 @@ def data():
 
 @pytest.fixture(scope="module", params=["lightgbm", "random_forest"])
 def bundle(request, data):
-    return fitted_bundle(data, tiny(request.param, rounds=0.05), data.sessions[-1].date(), lookback_days=150)
+    return fit_bundle(data, tiny(request.param, rounds=0.05), data.sessions[-1].date(), lookback_days=150)
 
 
 @pytest.fixture
 def stored(bundle, tmp_path):
-    return saved(bundle, tmp_path), tmp_path
+    return save_bundle(bundle, tmp_path), tmp_path
 
 
 def today(data):
@@ -38,7 +38,7 @@ def today(data):
 
 def test_a_bundle_comes_back_bit_by_bit(data, bundle, stored):
     card, folder = stored
-    again = loaded(folder / card["path"], card["files"])
+    again = load_bundle(folder / card["path"], card["files"])
     assert again.metadata == json.loads(json.dumps(bundle.metadata))
     assert again.calibration == bundle.calibration
     pd.testing.assert_frame_equal(predict(again, today(data)), predict(bundle, today(data)), check_exact=True)
@@ -58,7 +58,7 @@ def test_the_row_to_store(bundle, stored):
 
 def test_writing_twice_changes_nothing(bundle, stored):
     card, folder = stored
-    assert saved(bundle, folder)["id"] == card["id"]
+    assert save_bundle(bundle, folder)["id"] == card["id"]
 
 
 def test_a_changed_file_is_refused(stored):
@@ -68,9 +68,9 @@ def test_a_changed_file_is_refused(stored):
         content = path.read_bytes()
         path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
         with pytest.raises(ArtifactUnreadable, match=f"{name} has changed since the model was stored"):
-            loaded(folder / card["path"], card["files"])
+            load_bundle(folder / card["path"], card["files"])
         path.write_bytes(content)
-    loaded(folder / card["path"], card["files"])
+    load_bundle(folder / card["path"], card["files"])
 
 
 def test_a_missing_file_is_refused(stored):
@@ -78,15 +78,15 @@ def test_a_missing_file_is_refused(stored):
     name = next(name for name in card["files"] if name != CARD_FILE)
     (folder / card["path"] / name).unlink()
     with pytest.raises(ArtifactUnreadable, match=f"{name} is missing: train again"):
-        loaded(folder / card["path"], card["files"])
+        load_bundle(folder / card["path"], card["files"])
 
 
 def test_files_nobody_vouches_for_are_refused(stored):
     card, folder = stored
     with pytest.raises(ArtifactUnreadable, match="names files without a hash"):
-        loaded(folder / card["path"], {CARD_FILE: card["files"][CARD_FILE]})
+        load_bundle(folder / card["path"], {CARD_FILE: card["files"][CARD_FILE]})
     with pytest.raises(ArtifactUnreadable, match=r"has no hash for bundle\.json"):
-        loaded(folder / card["path"], {})
+        load_bundle(folder / card["path"], {})
 
 
 def planted(stored, name: str, content: bytes):
@@ -104,7 +104,7 @@ def planted(stored, name: str, content: bytes):
 def test_other_types_are_not_loaded(stored):
     content = skops.io.dumps(LinearRegression())
     harmless = planted(stored, "planted.skops", content)
-    assert isinstance(loaded(*harmless).price[0], LinearRegression)  # skops' own list: runs nothing of its own
+    assert isinstance(load_bundle(*harmless).price[0], LinearRegression)  # skops' own list: runs nothing of its own
 
 
 class Foreign:
@@ -114,22 +114,22 @@ class Foreign:
 def test_foreign_types_are_refused(stored):
     content = skops.io.dumps(Foreign())
     with pytest.raises(ArtifactUnreadable, match=r"types that are not allowed: .*Foreign"):
-        loaded(*planted(stored, "planted.skops", content))
+        load_bundle(*planted(stored, "planted.skops", content))
 
 
 def test_a_pickle_is_refused(stored):
     with pytest.raises(ArtifactUnreadable, match="is no stored forest"):
-        loaded(*planted(stored, "planted.skops", pickle.dumps([1])))
+        load_bundle(*planted(stored, "planted.skops", pickle.dumps([1])))
 
 
 def test_broken_text_is_refused(stored):
     with pytest.raises(ArtifactUnreadable, match="is no LightGBM model"):
-        loaded(*planted(stored, "planted.txt", b"tree\nnothing"))
+        load_bundle(*planted(stored, "planted.txt", b"tree\nnothing"))
 
 
 def test_a_forest_is_a_zip_without_pickles(data, tmp_path):
     chosen = tiny("random_forest", rounds=0.02)
-    bundle = fitted_bundle(data, chosen, data.sessions[-1].date(), lookback_days=150)
-    card = saved(replace(bundle, price=bundle.price[:1]), tmp_path)
+    bundle = fit_bundle(data, chosen, data.sessions[-1].date(), lookback_days=150)
+    card = save_bundle(replace(bundle, price=bundle.price[:1]), tmp_path)
     with zipfile.ZipFile(tmp_path / card["path"] / "price_0.skops") as archive:
         assert not any(name.endswith((".pkl", ".pickle")) for name in archive.namelist())

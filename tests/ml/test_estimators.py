@@ -10,8 +10,8 @@ from ml.estimators import (
     estimator,
     limited_drawdown,
     normal_score,
+    part_predictions,
     plain_return,
-    votes,
 )
 from tests.ml.markets import market_samples
 
@@ -59,23 +59,23 @@ def test_fits_and_predictions_repeat_bit_by_bit(data, name):
     chosen = estimator(name)
     target = chosen.price_target(data)
     first, second = (chosen.fit(data.values, target, 3, 0.08) for _ in range(2))
-    assert votes(first, data.values).tobytes() == votes(second, data.values).tobytes()
-    assert votes(first, data.values).tobytes() == votes(first, data.values).tobytes()
-    assert votes(first, data.values[:7]).tobytes() == votes(first, data.values)[:7].tobytes()
+    assert part_predictions(first, data.values).tobytes() == part_predictions(second, data.values).tobytes()
+    assert part_predictions(first, data.values).tobytes() == part_predictions(first, data.values).tobytes()
+    assert part_predictions(first, data.values[:7]).tobytes() == part_predictions(first, data.values)[:7].tobytes()
 
 
 def test_another_seed_is_another_model(data):
     chosen = estimator("lightgbm")
     target = chosen.price_target(data)
     first, second = (chosen.fit(data.values, target, seed, 0.1) for seed in (1, 2))
-    assert not np.array_equal(votes(first, data.values), votes(second, data.values))
+    assert not np.array_equal(part_predictions(first, data.values), part_predictions(second, data.values))
 
 
 def test_a_forests_parts_average_to_the_forest(data):
     model = estimator("random_forest").fit(data.values, plain_return(data), 1, 0.08)
     assert isinstance(model, RandomForestRegressor)
     assert len(model.estimators_) == 8
-    parts = votes(model, data.values)
+    parts = part_predictions(model, data.values)
     assert parts.shape == (len(data), 4)
     model.n_jobs = 1
     np.testing.assert_allclose(parts.mean(axis=1), model.predict(data.values), rtol=1e-12)
@@ -86,4 +86,4 @@ def test_missing_values_are_allowed(data):
     values[:, 0] = np.nan
     for chosen in ESTIMATORS.values():
         model = chosen.fit(values, plain_return(data), 1, 0.04)
-        assert np.isfinite(votes(model, values)).all()
+        assert np.isfinite(part_predictions(model, values)).all()

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from ml import evaluation
-from ml.evaluation import Entry, FoldStore, fold_starts, layout_of, report, shuffled, table
+from ml.evaluation import Entry, FoldStore, fold_layout, fold_starts, report, table, with_shuffled_outcomes
 from ml.walk_forward import TooLittleHistory
 from tests.ml.markets import market_samples, sessions, tiny
 
@@ -17,7 +17,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def layout(data):
-    return layout_of(data)
+    return fold_layout(data)
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +58,9 @@ def test_what_is_there_is_found_and_shuffles_find_nothing(content):
 
 def test_shuffled_controls_are_near_zero_where_nothing_is_to_be_found():
     data = market_samples(shares=40, days=420)
-    layout = layout_of(data)[:1]
+    layout = fold_layout(data)[:1]
     controls = [Entry("shuffled", tiny(rounds=0.05), every=3, shuffle=seed, published=False) for seed in range(6)]
-    means = [evaluation.evaluated(data, each, layout, FoldStore(None))["rank_ic"].mean() for each in controls]
+    means = [evaluation.entry_figures(data, each, layout, FoldStore(None))["rank_ic"].mean() for each in controls]
     assert abs(np.mean(means)) < 0.03
 
 
@@ -73,7 +73,7 @@ def test_baselines_stand_beside_it(content):
 
 
 def test_shuffling_stays_within_the_day(data):
-    mixed = shuffled(data, seed=1)
+    mixed = with_shuffled_outcomes(data, seed=1)
     assert mixed.values is data.values
     before, after = (
         part.keys.groupby(part.position)["forward_return"].apply(lambda day: sorted(day.dropna()))
@@ -91,14 +91,14 @@ def test_shuffling_stays_within_the_day(data):
 def test_folds_are_computed_once(data, layout, tmp_path):
     store = FoldStore(tmp_path)
     entry = Entry("lightgbm", tiny(rounds=0.02))
-    first = evaluation.evaluated(data, entry, layout, store)
-    again = evaluation.evaluated(data, entry, layout, store)
+    first = evaluation.entry_figures(data, entry, layout, store)
+    again = evaluation.entry_figures(data, entry, layout, store)
     assert (store.computed, store.reused) == (len(layout), len(layout))
     pd.testing.assert_frame_equal(first, again, check_exact=True)
     other = data.where(data.keys["symbol"].ne("S007").to_numpy())
-    evaluation.evaluated(other, entry, layout, store)
+    evaluation.entry_figures(other, entry, layout, store)
     assert store.computed == 2 * len(layout)  # other data, other folds
-    evaluation.evaluated(data, Entry("lightgbm", tiny(rounds=0.02), every=2), layout, store)
+    evaluation.entry_figures(data, Entry("lightgbm", tiny(rounds=0.02), every=2), layout, store)
     assert store.computed == 3 * len(layout)  # other parameters too
 
 
@@ -106,16 +106,16 @@ def test_a_new_session_costs_only_the_last_fold(data, tmp_path):
     store = FoldStore(tmp_path)
     entry = Entry("lightgbm", tiny(rounds=0.02))
     shorter = data.between(0, len(data.sessions) - 2)
-    before = layout_of(shorter.where(shorter.keys["forward_return"].notna().to_numpy()).between(0, 407))
-    evaluation.evaluated(data, entry, before, store)
-    evaluation.evaluated(data, entry, layout_of(data), store)
+    before = fold_layout(shorter.where(shorter.keys["forward_return"].notna().to_numpy()).between(0, 407))
+    evaluation.entry_figures(data, entry, before, store)
+    evaluation.entry_figures(data, entry, fold_layout(data), store)
     assert store.reused == len(before) - 1
 
 
 def test_nothing_is_kept_without_a_folder(data, layout):
     store = FoldStore(None)
-    evaluation.evaluated(data, Entry("lightgbm", tiny(rounds=0.02)), layout[:1], store)
-    evaluation.evaluated(data, Entry("lightgbm", tiny(rounds=0.02)), layout[:1], store)
+    evaluation.entry_figures(data, Entry("lightgbm", tiny(rounds=0.02)), layout[:1], store)
+    evaluation.entry_figures(data, Entry("lightgbm", tiny(rounds=0.02)), layout[:1], store)
     assert (store.computed, store.reused) == (2, 0)
 
 

@@ -65,7 +65,7 @@ def test_ranks_within_a_day_average_ties_and_leave_unknown_out():
 def test_carried_prices_grow_stale():
     values = np.full((30, 1), np.nan)
     values[2] = 7.0
-    filled = panel.carried(values, limit=20)[:, 0]
+    filled = panel.forward_filled(values, limit=20)[:, 0]
     assert np.isnan(filled[1])
     assert (filled[2:23] == 7.0).all()
     assert np.isnan(filled[23])

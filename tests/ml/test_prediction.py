@@ -8,7 +8,7 @@ from ml.features import WARM_UP_SESSIONS, features, tradable
 from ml.labels import labels
 from ml.prediction import PREDICTION_COLUMNS, FeaturesDiffer, predict
 from ml.samples import samples
-from ml.training import fitted_bundle
+from ml.training import fit_bundle
 from tests.ml.markets import garbled_after, market, no_events, sessions, tiny
 
 DAYS = 300
@@ -19,7 +19,7 @@ def evening(bars, calendar):
     outcomes = labels(bars, calendar, no_events())
     liquid = tradable(bars, calendar)
     seen = features(bars, calendar)
-    bundle = fitted_bundle(samples(seen, outcomes, liquid, calendar), tiny(rounds=0.05), calendar[-1].date(), 200)
+    bundle = fit_bundle(samples(seen, outcomes, liquid, calendar), tiny(rounds=0.05), calendar[-1].date(), 200)
     today = seen.loc[(seen["date"] == calendar[-1]) & liquid].reset_index(drop=True)
     return bundle, today
 

@@ -17,7 +17,7 @@ from ml.features import FEATURES, WARM_UP_SESSIONS, features, tradable
 from ml.labels import labels
 from ml.prediction import predict
 from ml.samples import samples
-from ml.training import fitted_bundle
+from ml.training import fit_bundle
 from ml.walk_forward import folds
 from tests.ml.markets import garbled_after
 
@@ -83,7 +83,7 @@ def test_a_year_is_foretold_better_than_chance(data, calendar):
     first, last = (int(calendar.searchsorted(pd.Timestamp(day))) for day in ("2024-07-01", "2025-06-30"))
     layout = folds([first], last, history_first=evaluation.SESSIONS_BEFORE_LEARNING)
     means = [
-        evaluation.evaluated(data, entry, layout, FoldStore(None))["rank_ic"].mean()
+        evaluation.entry_figures(data, entry, layout, FoldStore(None))["rank_ic"].mean()
         for entry in (
             Entry("lightgbm", estimator("lightgbm"), published=False),
             Entry("shuffled", estimator("lightgbm"), every=5, shuffle=1, published=False),
@@ -94,7 +94,7 @@ def test_a_year_is_foretold_better_than_chance(data, calendar):
 
 
 def test_an_evening_is_fitted_calibrated_and_predicted(data, bars, calendar):
-    bundle = fitted_bundle(data, estimator("lightgbm"), AS_OF, lookback_days=365)
+    bundle = fit_bundle(data, estimator("lightgbm"), AS_OF, lookback_days=365)
     metrics = bundle.metadata["metrics"]
     assert metrics["rank_ic"]["mean"] > 0
     assert metrics["risk_rank_ic"]["mean"] > 0.1

@@ -7,7 +7,7 @@ import pytest
 from ml.calibration import RETURN_LIMIT
 from ml.estimators import Member
 from ml.labels import EXIT_DELAY
-from ml.training import acceptance, calibration_predictions, fitted_bundle
+from ml.training import acceptance, calibration_predictions, fit_bundle
 from ml.walk_forward import TooLittleHistory
 from tests.ml.markets import market_samples, tiny
 
@@ -26,7 +26,7 @@ def session(data):
 
 @pytest.fixture(scope="module")
 def bundle(data, session):
-    return fitted_bundle(data, tiny(), session, lookback_days=200)
+    return fit_bundle(data, tiny(), session, lookback_days=200)
 
 
 def test_a_bundle_says_what_it_was_fitted_on(data, bundle, session):
@@ -74,18 +74,18 @@ def test_each_session_is_calibrated_once_and_by_models_from_before_it(data):
 def test_the_future_is_refused(data):
     day = data.sessions[-2].date()
     with pytest.raises(ValueError, match="past the session"):
-        fitted_bundle(data, tiny(), day, lookback_days=200)
+        fit_bundle(data, tiny(), day, lookback_days=200)
 
 
 def test_too_little_history_is_said(data):
     early = data.between(0, 110)
     with pytest.raises(TooLittleHistory, match=r"Only \d+ sessions can be predicted"):
-        fitted_bundle(early, tiny(), data.sessions[110].date(), lookback_days=365)
+        fit_bundle(early, tiny(), data.sessions[110].date(), lookback_days=365)
 
 
 def test_nothing_at_all_is_too_little(data):
     with pytest.raises(TooLittleHistory, match="no samples"):
-        fitted_bundle(data.between(5, 4), tiny(), date(2024, 1, 1), lookback_days=365)
+        fit_bundle(data.between(5, 4), tiny(), date(2024, 1, 1), lookback_days=365)
 
 
 @pytest.mark.parametrize(("mean", "accepted"), [(0.001, True), (0.0, False), (-0.02, False), (None, False)])

@@ -8,10 +8,10 @@ from ml.walk_forward import (
     Fold,
     TooLittleHistory,
     ensembles,
-    fitted_ensembles,
+    fit_ensembles,
     folds,
-    member_votes,
-    predicted_fold,
+    member_predictions,
+    predict_fold,
 )
 from tests.ml.markets import market_samples, tiny
 
@@ -37,9 +37,9 @@ def test_a_fold_with_too_little_before_it_is_left_out():
 
 def test_a_fold_learns_from_nothing_that_reaches_into_it(data):
     tested = data.between(120, 130)
-    predicted_fold(data.between(20, 103), tested, tiny(), published=False, risk=False)
+    predict_fold(data.between(20, 103), tested, tiny(), published=False, risk=False)
     with pytest.raises(ValueError, match="reach into the purge or embargo"):
-        predicted_fold(data.between(20, 104), tested, tiny(), published=False, risk=False)
+        predict_fold(data.between(20, 104), tested, tiny(), published=False, risk=False)
 
 
 def test_what_happens_in_the_test_changes_no_prediction(data):
@@ -47,14 +47,14 @@ def test_what_happens_in_the_test_changes_no_prediction(data):
     keys.loc[data.position >= 104, ["forward_return", "drawdown"]] = -0.5
     other = Samples(keys, data.position, data.values, data.features, data.sessions)
     said = [
-        predicted_fold(part.between(20, 103), part.between(120, 130), tiny(), published=False) for part in (data, other)
+        predict_fold(part.between(20, 103), part.between(120, 130), tiny(), published=False) for part in (data, other)
     ]
     for name in ("score", "percentile", "predicted_drawdown", "risk_percentile"):
         assert said[0][name].to_numpy().tobytes() == said[1][name].to_numpy().tobytes()
 
 
 def test_without_a_risk_model_no_drawdown_is_predicted(data):
-    found = predicted_fold(data.between(20, 103), data.between(120, 121), tiny(), published=False, risk=False)
+    found = predict_fold(data.between(20, 103), data.between(120, 121), tiny(), published=False, risk=False)
     assert found["predicted_drawdown"].isna().all()
     assert found["score"].notna().all()
     assert len(found) == 40
@@ -78,11 +78,11 @@ def test_members_are_fitted_in_their_own_window(data):
     members = (Member(1), Member(2, first=0.5), Member(3, last=0.25))
     past = data.between(100, 139)
     wanted = [Ensemble(members, lambda window: np.zeros(len(window)), "forward_return")]
-    (models,) = fitted_ensembles(past, chosen, wanted)
+    (models,) = fit_ensembles(past, chosen, wanted)
     assert dict(seen) == {1: 800, 2: 400, 3: 220}  # 40, 20 and 11 sessions of 20 shares
-    assert member_votes(models, past.values).shape == (800, 3)
+    assert member_predictions(models, past.values).shape == (800, 3)
 
 
 def test_nothing_known_is_too_little(data):
     with pytest.raises(TooLittleHistory, match="holds no known outcome yet"):
-        fitted_ensembles(data.between(215, 219), tiny(), ensembles(tiny(), published=False))
+        fit_ensembles(data.between(215, 219), tiny(), ensembles(tiny(), published=False))

@@ -74,7 +74,7 @@ class Command(BaseCommand):
         if not options["without_forest"] and chosen.name != "random_forest":
             forest = evaluation.FOREST_ENTRY
             entries.append((forest, self._samples(session, forest.estimator, plain)))
-        layout = evaluation.layout_of(plain, None if first is None else pd.Timestamp(first))
+        layout = evaluation.fold_layout(plain, None if first is None else pd.Timestamp(first))
         store = FoldStore(None if options["afresh"] else settings.VAR_DIR / "folds")
         content = evaluation.report(plain, entries, layout, store, told)
         return content, {entry.name: entry.as_json() for entry, _ in entries}

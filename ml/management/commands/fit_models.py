@@ -14,7 +14,7 @@ from market_data.runs.command import checked_session, parsed_date
 from market_data.runs.ready_tables import ready_tables
 from ml import artifacts, datasets
 from ml.estimators import UnknownEstimator, estimator
-from ml.training import fitted_bundle
+from ml.training import fit_bundle
 from ml.walk_forward import TooLittleHistory
 
 
@@ -54,11 +54,11 @@ class Command(BaseCommand):
             self._say(5)
             data = datasets.training_samples(session, options["lookback"], chosen)
             self._say(40)
-            bundle = fitted_bundle(data, chosen, session, options["lookback"])
+            bundle = fit_bundle(data, chosen, session, options["lookback"])
         except (UnknownEstimator, TooLittleHistory) as error:
             raise CommandError(str(error)) from error
         self._say(95)
-        card = artifacts.saved(bundle, settings.MODELS_DIR)
+        card = artifacts.save_bundle(bundle, settings.MODELS_DIR)
         self.stdout.write(json.dumps(card | {"seconds": round(time.monotonic() - begun, 1)}, default=str))
 
     def _say(self, percent: int) -> None:
