@@ -2,7 +2,7 @@
 
 from market_data.imports import steps as csv_steps
 from market_data.providers import TransientProviderError
-from market_data.runs.saga import Saga, Step, register
+from market_data.runs.saga import Saga, Step, register_sagas
 from market_data.steps import collection, metrics, upkeep
 from market_data.steps import fundamentals as fundamentals_step
 from market_data.steps import indicators as indicator_step
@@ -17,7 +17,7 @@ _ASKS = (TransientProviderError,)
 SYMBOL_MASTER = Step("SYMBOL_MASTER", collection.read_symbol_master, collection.record_symbol_master, transient=_ASKS)
 VALIDATION = Step("PIPELINE_VALIDATION", metrics.check, metrics.record_check)
 
-register(
+register_sagas(
     Saga("symbol_master", "Symbol master", (SYMBOL_MASTER,), tables=(*_FACTS, "findings"), needs_session=False),
     Saga(
         "pipeline",

@@ -16,7 +16,7 @@ from django_q.tasks import async_task
 from market_data import trading_calendar
 from market_data.models import PipelineRun, PipelineStep
 from market_data.runs import engine, lifecycle, workers
-from market_data.runs.reconnecting import DATABASE_LOST, patiently
+from market_data.runs.reconnecting import DATABASE_LOST, retry_while_database_is_down
 from market_data.runs.saga import AlreadyRunning, saga_of
 
 ADVANCE = "market_data.tasks.advance_run"
@@ -51,7 +51,7 @@ def start_scheduled(job: str, waits_for: Sequence[str], stands_for: str, intende
     A second delivery of the same planned time changes nothing. The queue forgets a task that failed, and with it the
     evening's job: a restart of the database is waited for.
     """
-    return patiently(_started, job, waits_for, stands_for, intended)
+    return retry_while_database_is_down(_started, job, waits_for, stands_for, intended)
 
 
 def _started(job: str, waits_for: Sequence[str], stands_for: str, intended: str) -> str:
@@ -204,7 +204,7 @@ def release_waiting() -> None:
 
 
 def _release(run: PipelineRun) -> None:
-    if not lifecycle.missing_prerequisites(run) and lifecycle.release(run):
+    if not lifecycle.missing_prerequisites(run) and lifecycle.start_waiting_run(run):
         deliver(run)
 
 

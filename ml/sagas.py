@@ -13,7 +13,16 @@ from django.utils import timezone
 
 from market_data import quality, trading_calendar
 from market_data.models import PipelineRun
-from market_data.runs.saga import Saga, Step, StepContext, StepFailed, Undo, condition, purge, register
+from market_data.runs.saga import (
+    Saga,
+    Step,
+    StepContext,
+    StepFailed,
+    Undo,
+    register_condition,
+    register_purge,
+    register_sagas,
+)
 from market_data.storage import queries
 from ml import artifacts, datasets, evaluation_records, prediction, selection
 from ml.estimators import estimator
@@ -229,7 +238,7 @@ def _undo_publications(run_id: str) -> int:
     return selection.restore_publications(run_id, timezone.now())
 
 
-purge("picks", lambda today: selection.purge_picks(today - timedelta(days=PICKS_KEPT_DAYS)))
+register_purge("picks", lambda today: selection.purge_picks(today - timedelta(days=PICKS_KEPT_DAYS)))
 
 
 def training_failed(session: date) -> bool:
@@ -248,9 +257,9 @@ _FACTS = (
     "market_days",
 )
 
-condition("recent_model", lambda session: model_in_force(session) is not None)
-condition("training_failed", training_failed)
-register(
+register_condition("recent_model", lambda session: model_in_force(session) is not None)
+register_condition("training_failed", training_failed)
+register_sagas(
     Saga(
         "training",
         "Model training",

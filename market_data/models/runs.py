@@ -78,6 +78,9 @@ class PipelineStep(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     reason = models.TextField(blank=True, help_text="what went wrong and what to do")
+    runbook = models.TextField(
+        blank=True, default="", db_default="", help_text="key of the entry in docs/RUNBOOK.md that helps"
+    )
     traceback = models.TextField(blank=True)
     log_lines = models.JSONField(default=list, blank=True)
 

@@ -33,7 +33,7 @@ _FREE: Final = (
 _CLAIM: Final = (
     "UPDATE pipeline_execution_tracking SET status = 'running', attempts = attempts + 1, fence = fence + 1,"
     " worker = %(worker)s, lease_until = now() + make_interval(secs => %(lease)s), not_before = NULL,"
-    " started_at = coalesce(started_at, now()), ended_at = NULL, reason = ''"
+    " started_at = coalesce(started_at, now()), ended_at = NULL, reason = '', runbook = ''"
     + _FREE.replace("{attempts}", "<")
     + " RETURNING fence, attempts"
 )
@@ -79,8 +79,8 @@ def give_up(step: PipelineStep, max_attempts: int) -> bool:
     return step.attempts >= max_attempts and _taken(step, _GIVE_UP, max_attempts, reason=reason)
 
 
-def hold(step: PipelineStep) -> None:
-    """Take the step's lock for the transaction at hand.
+def verify_fence(step: PipelineStep) -> None:
+    """Take the step's lock for this transaction and check that the step is still this worker's.
 
     Raises
     ------

@@ -13,8 +13,8 @@ from market_data import trading_calendar
 from market_data.models import PipelineRun, SourceFile
 from market_data.providers import ProviderError, provider
 from market_data.runs import engine, lifecycle
+from market_data.runs.pending_migrations import apply_pending_migrations
 from market_data.runs.progress import ProgressView
-from market_data.runs.ready_tables import ready_tables
 from market_data.runs.saga import AlreadyRunning, SagaError, saga_of
 
 
@@ -32,7 +32,7 @@ def parsed_date(text: str) -> date:
         raise CommandError(f"{text[:40]!r} is not a date; write it as YYYY-MM-DD, for example 2026-04-30.") from error
 
 
-def checked_session(text: str | None) -> date:
+def requested_session(text: str | None) -> date:
     """Return the session a command is for: `--date`, or the latest completed one.
 
     Raises
@@ -95,8 +95,8 @@ class JobCommand(BaseCommand):
         CommandError
             When it did not complete; the reason is in the sentence.
         """
-        ready_tables(self.stderr)
-        session = checked_session(options["date"]) if saga_of(self.job).needs_session else None
+        apply_pending_migrations(self.stderr)
+        session = requested_session(options["date"]) if saga_of(self.job).needs_session else None
         run = run_job(self.job, session, quiet=options["json"], options=self.run_options(options))
         self.stdout.write(json.dumps(run_report(run), default=str) if options["json"] else summary(run))
         if run.status != PipelineRun.Status.COMPLETED:
@@ -123,7 +123,7 @@ def run_job(
         run = lifecycle.create_run(job, session, triggered_by="command", options=options)
     except AlreadyRunning as active:
         run = lifecycle.find_run(active.run_id)
-        if run.session != session or run.status != PipelineRun.Status.RUNNING or engine.is_held(run):
+        if run.session != session or run.status != PipelineRun.Status.RUNNING or engine.is_leased(run):
             raise CommandError(str(active)) from active
         sys.stderr.write(f"Going on with {run.id}, which was left unfinished.\n")
     except SagaError as error:

@@ -18,7 +18,7 @@ from django.utils import timezone
 from market_data.models import PipelineRun, PipelineStep
 from market_data.runs import claims, workers
 from market_data.runs.leases import LeaseKeeper
-from market_data.runs.reconnecting import DATABASE_LOST, patiently
+from market_data.runs.reconnecting import DATABASE_LOST, retry_while_database_is_down
 from market_data.runs.saga import FenceLost, Listener, NotYet, Step, StepContext, StepFailed, saga_of
 
 PAUSE_GROWTH = 3
@@ -45,22 +45,22 @@ def advance(run_id: str, *, listener: Listener | None = None, wait: bool = False
     """
     memo: dict[str, Any] = {}
     while True:
-        run, step = patiently(_state, run_id)
+        run, step = retry_while_database_is_down(_state, run_id)
         if run.status != PipelineRun.Status.RUNNING:
             return run
         if run.is_replay and not saga_of(run.job).replays:
             return _passed_over(run)
         if step is None:
-            return _finished(run, PipelineRun.Status.COMPLETED)
+            return _finish_run(run, PipelineRun.Status.COMPLETED)
         if step.status in (PipelineStep.Status.FAILED, PipelineStep.Status.ERRORED):
-            return _finished(run, PipelineRun.Status.FAILED, step.reason)
+            return _finish_run(run, PipelineRun.Status.FAILED, step.reason)
         definition = saga_of(run.job).step(step.name)
-        if patiently(claims.claim, step, definition.max_attempts):
+        if retry_while_database_is_down(claims.claim, step, definition.max_attempts):
             _execute(StepContext(run, step, listener, memo=memo, began=timezone.now()), definition)
-        elif not patiently(claims.give_up, step, definition.max_attempts):
-            pause = patiently(_pause, step)
+        elif not retry_while_database_is_down(claims.give_up, step, definition.max_attempts):
+            pause = retry_while_database_is_down(_pause, step)
             if not wait or pause is None:
-                return patiently(_state, run_id)[0]
+                return retry_while_database_is_down(_state, run_id)[0]
             time.sleep(pause)
 
 
@@ -76,10 +76,10 @@ def _passed_over(run: PipelineRun) -> PipelineRun:
     done = PipelineStep.Status.COMPLETED
     run.steps.update(status=done, progress=1.0, reason="replay", ended_at=timezone.now())
     PipelineRun.objects.filter(pk=run.pk).update(summary={"replay": said})
-    return _finished(run, PipelineRun.Status.COMPLETED, said)
+    return _finish_run(run, PipelineRun.Status.COMPLETED, said)
 
 
-def is_held(run: PipelineRun) -> bool:
+def is_leased(run: PipelineRun) -> bool:
     """Whether a worker that may be alive holds a lease on one of the run's steps."""
     held = run.steps.filter(status=PipelineStep.Status.RUNNING, lease_until__gt=timezone.now())
     return any(not workers.has_ended(worker) for worker in held.values_list("worker", flat=True))
@@ -107,27 +107,23 @@ def _execute(context: StepContext, definition: Step) -> None:
             context.memo.clear()
             logger.warning("step taken over", extra={"run": run.id, "step": step.name})
         except definition.transient as error:
-            _postponed(context, definition, error)
+            _postpone(context, definition, error)
         except DATABASE_LOST as error:
             context.memo.clear()
             connection.close()
-            _postponed(context, definition, error)
+            _postpone(context, definition, error)
         except NotYet as error:
-            _asked_again(run, step, error)
-        except StepFailed as error:
-            _ended(step, PipelineStep.Status.FAILED, str(error), "")
-        except KeyboardInterrupt:
-            _ended(
-                step,
-                PipelineStep.Status.FAILED,
-                "Interrupted; what was committed stays. `retry_failed` goes on from there.",
-                "",
-            )
-            _finished(run, PipelineRun.Status.FAILED, "interrupted")
+            _poll_later(run, step, error)
+        except (StepFailed, *definition.refusals) as error:
+            _fail(step, str(error), error)
+        except KeyboardInterrupt as interrupt:
+            _fail(step, "Interrupted; what was committed stays. `retry_failed` goes on from there.", interrupt)
+            _finish_run(run, PipelineRun.Status.FAILED, "interrupted")
             raise
         except Exception as error:
             logger.exception("step broke", extra={"run": run.id, "step": step.name})
-            _ended(step, PipelineStep.Status.ERRORED, f"{type(error).__name__}: {error}", traceback.format_exc())
+            reason, trace = f"{type(error).__name__}: {error}", traceback.format_exc()
+            _end_step(step, PipelineStep.Status.ERRORED, reason=reason, traceback=trace)
 
 
 def _work(context: StepContext, definition: Step) -> None:
@@ -139,7 +135,7 @@ def _work(context: StepContext, definition: Step) -> None:
         context.base, context.share = position / len(labels), 1 / len(labels)
         payload = definition.compute(context, label)
         with transaction.atomic():
-            claims.hold(step)
+            claims.verify_fence(step)
             step.records_processed += definition.record(context, payload)
             _committed(context, label, last=position == len(labels) - 1)
         context.report(1, 1)
@@ -163,14 +159,14 @@ def _committed(context: StepContext, label: str, *, last: bool) -> None:
     PipelineRun.objects.filter(pk=context.run.pk).update(summary=context.run.summary, options=context.run.options)
 
 
-def _postponed(context: StepContext, definition: Step, error: Exception) -> None:
+def _postpone(context: StepContext, definition: Step, error: Exception) -> None:
     step = context.step
     if step.attempts >= definition.max_attempts:
-        _ended(step, PipelineStep.Status.FAILED, f"{str(error).strip()} (after {step.attempts} attempts)", "")
+        _fail(step, f"{str(error).strip()} (after {step.attempts} attempts)", error)
         return
     pause = settings.STEP_PAUSE_SECONDS * PAUSE_GROWTH ** (step.attempts - 1)
     context.log("postponed", reason=str(error).strip(), seconds=pause)
-    _update_held(
+    _update_owned(
         step,
         status=PipelineStep.Status.PENDING,
         lease_until=None,
@@ -179,15 +175,15 @@ def _postponed(context: StepContext, definition: Step, error: Exception) -> None
     )
 
 
-def _asked_again(run: PipelineRun, step: PipelineStep, error: NotYet) -> None:
+def _poll_later(run: PipelineRun, step: PipelineStep, error: NotYet) -> None:
     now = timezone.now()
     deadline = run.intended_at + ASK_AGAIN_FOR if run.intended_at else None
     if deadline is None or now > deadline:
         until = f" It was asked for until {timezone.localtime(deadline):%Y-%m-%d %H:%M}." if deadline else ""
-        _ended(step, PipelineStep.Status.FAILED, f"{error}{until}", "")
+        _fail(step, f"{error}{until}", error)
         return
     logger.info("asked again later", extra={"run": run.id, "step": step.name, "seconds": ASK_AGAIN_SECONDS})
-    _update_held(
+    _update_owned(
         step,
         status=PipelineStep.Status.PENDING,
         attempts=step.attempts - 1,
@@ -197,23 +193,26 @@ def _asked_again(run: PipelineRun, step: PipelineStep, error: NotYet) -> None:
     )
 
 
-def _ended(step: PipelineStep, status: str, reason: str, trace: str) -> None:
-    _update_held(
-        step, status=status, reason=reason, traceback=trace, ended_at=timezone.now(), lease_until=None, worker=""
-    )
+def _fail(step: PipelineStep, reason: str, error: BaseException) -> None:
+    runbook = getattr(error, "runbook", "")
+    _end_step(step, PipelineStep.Status.FAILED, reason=reason, runbook=runbook, traceback="")
 
 
-def _update_held(step: PipelineStep, **change: Any) -> None:
+def _end_step(step: PipelineStep, status: PipelineStep.Status, **facts: str) -> None:
+    _update_owned(step, status=status, ended_at=timezone.now(), lease_until=None, worker="", **facts)
+
+
+def _update_owned(step: PipelineStep, **change: Any) -> None:
     """Change the row only while this worker holds it; a commit whose answer was lost may have completed it."""
     held = PipelineStep.objects.filter(pk=step.pk, fence=step.fence, status=PipelineStep.Status.RUNNING)
     try:
-        patiently(held.update, **change)
+        retry_while_database_is_down(held.update, **change)
     except DATABASE_LOST:
         # It stays away: the lease runs out, and another delivery takes the step over.
         logger.exception("state not saved", extra={"step": step.name})
 
 
-def _finished(run: PipelineRun, status: PipelineRun.Status, reason: str = "") -> PipelineRun:
+def _finish_run(run: PipelineRun, status: PipelineRun.Status, reason: str = "") -> PipelineRun:
     running = PipelineRun.objects.filter(pk=run.pk, status=PipelineRun.Status.RUNNING)
-    patiently(running.update, status=status, reason=reason, ended_at=timezone.now())
-    return patiently(PipelineRun.objects.get, pk=run.pk)
+    retry_while_database_is_down(running.update, status=status, reason=reason, ended_at=timezone.now())
+    return retry_while_database_is_down(PipelineRun.objects.get, pk=run.pk)

@@ -15,13 +15,13 @@ def hold_of(session: date | None) -> EveningHold | None:
     return EveningHold.objects.filter(session=session, released_at=None).first()
 
 
-def is_kept_back(session: date | None, intended_at: datetime | None) -> bool:
-    """Whether a run of that session and planned time has to wait for a release; asked under the lock of beginnings."""
+def is_held(session: date | None, intended_at: datetime | None) -> bool:
+    """Whether a planned run of that session has to wait for a release; call with the run-creation lock held."""
     return intended_at is not None and hold_of(session) is not None
 
 
 def record_hold(session: date, held_by: str, reason: str) -> EveningHold:
-    """Hold a session's evening; the caller has seen, under the lock of beginnings, that nobody holds it."""
+    """Hold a session's evening; call with the run-creation lock held and no hold in force."""
     return EveningHold.objects.create(session=session, held_by=held_by, reason=reason)
 
 

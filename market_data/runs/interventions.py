@@ -55,7 +55,7 @@ def resume(run_id: str, triggered_by: str) -> PipelineRun:
         When there is nothing to go on with, or a later run has done the job since; the sentence says what to do.
     """
     with transaction.atomic():
-        lifecycle.let_none_begin()
+        lifecycle.lock_run_creation()
         run = PipelineRun.objects.select_for_update().get(pk=lifecycle.find_run(run_id).pk)
         if run.status == _Status.RUNNING:
             _refuse_held(run)
@@ -68,18 +68,24 @@ def resume(run_id: str, triggered_by: str) -> PipelineRun:
 
 
 def _refuse_held(run: PipelineRun) -> None:
-    if engine.is_held(run):
+    if engine.is_leased(run):
         raise NotRetryable(f"{run.id} is at work; there is nothing to resume.")
 
 
 def _revive(run: PipelineRun) -> None:
     _refuse_when_done_since(run)
-    waits = bool(lifecycle.missing_prerequisites(run)) or holds.is_kept_back(run.session, run.intended_at)
+    waits = bool(lifecycle.missing_prerequisites(run)) or holds.is_held(run.session, run.intended_at)
     run.status = _Status.WAITING if waits else _Status.RUNNING
     run.reason, run.ended_at = "", None
     run.started_at = run.started_at or (None if waits else timezone.now())
     run.steps.exclude(status=PipelineStep.Status.COMPLETED).update(
-        status=PipelineStep.Status.PENDING, attempts=0, not_before=None, reason="", traceback="", ended_at=None
+        status=PipelineStep.Status.PENDING,
+        attempts=0,
+        not_before=None,
+        reason="",
+        runbook="",
+        traceback="",
+        ended_at=None,
     )
     try:
         with transaction.atomic():
@@ -106,8 +112,8 @@ def _what_instead(run: PipelineRun) -> str:
     return f"{told}: there is nothing to resume; start the job anew instead."
 
 
-def hold(session: date, held_by: str, reason: str = "") -> EveningHold:
-    """Keep what is planned for a session from beginning; what runs already goes on.
+def hold_evening(session: date, held_by: str, reason: str = "") -> EveningHold:
+    """Keep the planned runs of a session waiting; those already running go on.
 
     Raises
     ------
@@ -115,7 +121,7 @@ def hold(session: date, held_by: str, reason: str = "") -> EveningHold:
         When somebody holds it already, who is named.
     """
     with transaction.atomic():
-        lifecycle.let_none_begin()
+        lifecycle.lock_run_creation()
         held = holds.hold_of(session)
         if held:
             raise SagaError(f"The evening of {session} is held by {held.held_by} already; release it first.")
@@ -140,7 +146,7 @@ def release_evening(session: date, released_by: str) -> Release:
         When it is not held.
     """
     with transaction.atomic():
-        lifecycle.let_none_begin()
+        lifecycle.lock_run_creation()
         if not holds.record_release(session, released_by, timezone.now()):
             raise SagaError(f"The evening of {session} is not held.")
     logger.info("evening released", extra={"session": session, "by": released_by})

@@ -20,13 +20,13 @@ from market_data.runs.saga import (
     OtherMarket,
     Saga,
     SagaError,
-    condition_holds,
+    is_condition_met,
     saga_of,
 )
 from market_data.storage import writer as market_writer
 from stocks.storage import bulk
 
-_BEGIN_LOCK = 5002
+_CREATION_LOCK = 5002
 ENDED = "ended:"
 """Before a run's id among what a run waits for: whether it completed or failed, it has to have ended."""
 
@@ -63,7 +63,7 @@ def create_run(
         with transaction.atomic():
             sequence, now = _next_sequence(), timezone.now()
             _refuse_second(job, intended_at)
-            waits = bool(waits_for) or holds.is_kept_back(session, intended_at)
+            waits = bool(waits_for) or holds.is_held(session, intended_at)
             run = PipelineRun.objects.create(
                 id=_free_id(job, now),
                 sequence=sequence,
@@ -115,7 +115,7 @@ def retry_failed(run_id: str, triggered_by: str, step: str | None = None) -> tup
     """
     run = find_run(run_id)
     with transaction.atomic():
-        let_none_begin()
+        lock_run_creation()
         run = PipelineRun.objects.select_for_update().get(pk=run.pk)
         steps = run.steps.filter(status__in=(PipelineStep.Status.FAILED, PipelineStep.Status.ERRORED))
         if step is not None:
@@ -133,6 +133,7 @@ def retry_failed(run_id: str, triggered_by: str, step: str | None = None) -> tup
             not_before=None,
             lease_until=None,
             reason="",
+            runbook="",
             traceback="",
             ended_at=None,
         )
@@ -196,7 +197,7 @@ def _free_id(job: str, now: datetime) -> str:
 
 def _next_sequence() -> int:
     """Return the next number, under a lock until the transaction ends, so that runs are created one after the other."""
-    let_none_begin()
+    lock_run_creation()
     return int(PipelineRun.objects.aggregate(latest=Max("sequence"))["latest"] or 0) + 1
 
 
@@ -213,15 +214,15 @@ def _is_met(name: str, session: date) -> bool:
         return PipelineRun.objects.filter(pk=name.removeprefix(ENDED), status__in=over).exists()
     wanted = Q(job=name, session=session) | Q(pk=name)
     done = PipelineRun.objects.filter(wanted, status=PipelineRun.Status.COMPLETED)
-    return done.exists() or condition_holds(name, session)
+    return done.exists() or is_condition_met(name, session)
 
 
-def release(run: PipelineRun) -> bool:
-    """Turn a waiting run into a running one, unless its evening is held; True for the one caller that did it."""
+def start_waiting_run(run: PipelineRun) -> bool:
+    """Turn a waiting run into a running one unless its evening is held; True for the single caller that did it."""
     waiting = PipelineRun.objects.filter(pk=run.pk, status=PipelineRun.Status.WAITING)
     with transaction.atomic():
-        let_none_begin()
-        if holds.is_kept_back(run.session, run.intended_at):
+        lock_run_creation()
+        if holds.is_held(run.session, run.intended_at):
             return False
         changed = waiting.update(status=PipelineRun.Status.RUNNING, started_at=timezone.now(), reason="")
     run.refresh_from_db()
@@ -275,7 +276,7 @@ def roll_back(run_id: str, triggered_by: str) -> dict[str, tuple[int, int]]:
     No run begins while a roll back is at work: what a step read before it would be written after it.
     """
     with transaction.atomic():
-        let_none_begin()
+        lock_run_creation()
         wait_for_commits(find_run(run_id))
         run = PipelineRun.objects.select_for_update().get(pk=find_run(run_id).pk)
         saga = _undoable_saga(run)
@@ -289,7 +290,7 @@ def roll_back(run_id: str, triggered_by: str) -> dict[str, tuple[int, int]]:
     return undone
 
 
-def planned_roll_back(run_id: str) -> dict[str, tuple[int, int]]:
+def planned_rollback(run_id: str) -> dict[str, tuple[int, int]]:
     """Return what `roll_back` would do, table → rows removed and rows restored, without doing it.
 
     Raises
@@ -307,7 +308,7 @@ def _pair(written: bulk.Written) -> tuple[int, int]:
     return written.inserted, written.updated
 
 
-def oldest_undoable() -> int:
+def oldest_undoable_sequence() -> int:
     """Return the sequence of the first run of the last ten nights: images of older runs are no longer kept.
 
     A night counts once, however often its pipeline ran, and goes on counting when it was rolled back: so this never
@@ -330,7 +331,7 @@ def _undoable_saga(run: PipelineRun) -> Saga:
         )
     if not saga.tables or run.is_replay:
         raise SagaError(f"{run.id} writes nothing that can be rolled back.")
-    if run.sequence < oldest_undoable():
+    if run.sequence < oldest_undoable_sequence():
         raise SagaError(
             f"{run.id} is older than the last {UNDO_KEPT_NIGHTS} nights: what it overwrote is no longer kept, and so it"
             " cannot be rolled back any more. Restore a back-up of the evening before instead."
@@ -369,10 +370,10 @@ def _has_written(run: PipelineRun) -> bool:
     return done.exists() or run.steps.exclude(watermark="").exists()
 
 
-def let_none_begin() -> None:
-    """Keep runs from beginning until the end of the transaction; roll backs wait for one another here too."""
+def lock_run_creation() -> None:
+    """Block run creation until this transaction ends; rollbacks serialize on the same lock."""
     with connection.cursor() as cursor:
-        # Whoever hangs here (stopped, or cut off) beyond a lease must not keep all others from creating runs.
-        patience = f"{settings.STEP_LEASE_SECONDS}s"
-        cursor.execute("SELECT set_config('idle_in_transaction_session_timeout', %s, true)", [patience])
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_BEGIN_LOCK])
+        # A holder that hangs (stopped, or cut off) for longer than a lease must not block everybody else.
+        timeout = f"{settings.STEP_LEASE_SECONDS}s"
+        cursor.execute("SELECT set_config('idle_in_transaction_session_timeout', %s, true)", [timeout])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CREATION_LOCK])

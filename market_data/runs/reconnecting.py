@@ -28,7 +28,7 @@ Result = TypeVar("Result")
 Given = ParamSpec("Given")
 
 
-def patiently(action: Callable[Given, Result], *given: Given.args, **named: Given.kwargs) -> Result:
+def retry_while_database_is_down(action: Callable[Given, Result], *given: Given.args, **named: Given.kwargs) -> Result:
     """Return what `action` returns; while the database is away try again, on a new connection, for half a minute.
 
     `action` may be carried out twice: its first commit may have come through although its answer did not.

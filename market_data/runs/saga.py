@@ -41,7 +41,14 @@ class NoSuchRun(SagaError):
 
 
 class StepFailed(Exception):
-    """A step says that it cannot do its work; the sentence names the value and what to do."""
+    """A step says that it cannot do its work; the sentence names the value and what to do.
+
+    `runbook` is the key of the entry in docs/RUNBOOK.md that helps with it, or empty.
+    """
+
+    def __init__(self, sentence: str, *, runbook: str = "") -> None:
+        super().__init__(sentence)
+        self.runbook = runbook
 
 
 class NotYet(StepFailed):
@@ -75,6 +82,9 @@ class Step:
         Labels of the parts of a long load, each committed on its own; the last one committed is the watermark.
     transient : tuple of exceptions
         Worth another attempt after a pause.
+    refusals : tuple of exceptions
+        Fail the step with their sentence, and with their `runbook` if they have that attribute; anything else that is
+        raised and not declared here breaks it.
     """
 
     name: str
@@ -82,6 +92,7 @@ class Step:
     record: Callable[["StepContext", Any], int]
     chunks: Callable[["StepContext"], Sequence[str]] | None = None
     transient: tuple[type[Exception], ...] = ()
+    refusals: tuple[type[Exception], ...] = ()
     max_attempts: int = 3
 
 
@@ -208,8 +219,8 @@ _conditions: dict[str, Callable[[date], bool]] = {}
 _purges: dict[str, Callable[[date], int]] = {}
 
 
-def register(*sagas: Saga) -> None:
-    """Make sagas known; called by each app's `sagas.py`."""
+def register_sagas(*sagas: Saga) -> None:
+    """Add sagas to the registry; called by each app's `sagas.py`."""
     for saga in sagas:
         _sagas[saga.job] = saga
 
@@ -226,24 +237,24 @@ def _discover() -> None:
     autodiscover_modules("sagas")
 
 
-def condition(name: str, holds: Callable[[date], bool]) -> None:
-    """Make a condition known that a run may wait for beside jobs (an alternative after `|`)."""
-    _conditions[name] = holds
+def register_condition(name: str, is_met: Callable[[date], bool]) -> None:
+    """Add a condition that a run may wait for instead of a job (an alternative after `|`)."""
+    _conditions[name] = is_met
 
 
-def condition_holds(name: str, session: date) -> bool:
-    """Whether a named condition holds for a session; an unknown name never does."""
+def is_condition_met(name: str, session: date) -> bool:
+    """Whether a condition is met for a session; one of an unknown name never is."""
     return name in _conditions and _conditions[name](session)
 
 
-def purge(name: str, remove: Callable[[date], int]) -> None:
-    """Make known what the cleanup removes in an app above: `remove` gets today and returns how many rows went."""
+def register_purge(name: str, remove: Callable[[date], int]) -> None:
+    """Add what the cleanup purges in an app above: `remove` gets today and returns the number of rows deleted."""
     _purges[name] = remove
 
 
 def purges() -> dict[str, Callable[[date], int]]:
-    """Return what the apps' `sagas.py` want removed by the cleanup."""
-    sagas()
+    """Return the purges of all apps by name, discovering each app's `sagas.py` first."""
+    _discover()
     return _purges
 
 

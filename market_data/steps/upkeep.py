@@ -76,5 +76,5 @@ def remove_old(context: StepContext, today: date) -> int:
 
 def purge_undo() -> int:
     """Delete the images of runs that can no longer be rolled back: of all but the last ten nights."""
-    kept = PipelineRun.objects.filter(sequence__gte=lifecycle.oldest_undoable())
+    kept = PipelineRun.objects.filter(sequence__gte=lifecycle.oldest_undoable_sequence())
     return RunUndo.objects.exclude(run_id__in=kept.values("pk")).delete()[0]

@@ -135,7 +135,7 @@ def _job(job: str, session: date) -> dict[str, Any]:
 
 def _timed(job: str, spent: dict[str, float]) -> None:
     """Let a job's steps add up the processor seconds that they and their database session need."""
-    from market_data.runs.saga import Saga, register, saga_of
+    from market_data.runs.saga import Saga, register_sagas, saga_of
 
     def counting(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
         def counted(*arguments: Any) -> Any:
@@ -157,7 +157,7 @@ def _timed(job: str, spent: dict[str, float]) -> None:
         )
         for step in saga.steps
     ]
-    register(replace(saga, steps=tuple(steps)))
+    register_sagas(replace(saga, steps=tuple(steps)))
 
 
 def _processor_seconds() -> float:

@@ -77,13 +77,13 @@ def worker(transactional_db) -> Iterator[ScriptedWorker]:
         Step("HISTORICAL_DATA", made.long, record),
         Step("PIPELINE_VALIDATION", made.fragile, record),
     )
-    saga.register(Saga("pipeline", pipeline.description, steps))
+    saga.register_sagas(Saga("pipeline", pipeline.description, steps))
     made.thread.start()
     yield made
     made.go_on.set()
     made.over.set()
     made.thread.join(30)
-    saga.register(pipeline)
+    saga.register_sagas(pipeline)
 
 
 @pytest.fixture

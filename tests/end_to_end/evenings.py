@@ -16,7 +16,7 @@ from django.test import override_settings
 from market_data.models import PipelineRun
 from market_data.providers.simulator import EPOCH, Incident, Simulator, simulated_sessions, write_archive
 from market_data.runs import engine, lifecycle
-from market_data.runs.saga import StepContext, register, saga_of
+from market_data.runs.saga import StepContext, register_sagas, saga_of
 from stocks.storage.bulk import read_frame
 
 SYMBOLS = 64
@@ -124,11 +124,11 @@ def broken_before(step: str, session: date) -> PipelineRun:
     definition = saga_of("pipeline").step(step)
     failing = replace(definition, compute=_break, chunks=None)
     saga = saga_of("pipeline")
-    register(replace(saga, steps=tuple(failing if one is definition else one for one in saga.steps)))
+    register_sagas(replace(saga, steps=tuple(failing if one is definition else one for one in saga.steps)))
     try:
         broken = engine.advance(created.id, wait=True)
     finally:
-        register(saga)
+        register_sagas(saga)
     assert broken.status == "failed", broken.reason
     return broken
 

@@ -17,7 +17,7 @@ from market_data.models import CorporateAction, DailyBar, PipelineRun, TableTota
 from market_data.prices.indicators import indicators
 from market_data.providers.simulator import Incident, Simulator
 from market_data.runs.engine import advance
-from market_data.runs.lifecycle import planned_roll_back, retry_failed, roll_back
+from market_data.runs.lifecycle import planned_rollback, retry_failed, roll_back
 from market_data.runs.saga import SagaError
 from market_data.steps.metrics import session_frame
 from market_data.storage import queries
@@ -229,7 +229,7 @@ def test_a_week_with_everything_in_it_goes_back_run_by_run(archive: Path, tmp_pa
     assert SymbolChange.objects.exists()
     assert "official" in split.values_list("status", flat=True)
     for run, before in zip(reversed(done), reversed(states), strict=True):
-        planned = planned_roll_back(run.id)
+        planned = planned_rollback(run.id)
         assert roll_back(run.id, "test") == planned
         assert _restorable() == before, run.id
     connection.check_constraints()

@@ -46,7 +46,7 @@ def done() -> Iterator[list[str]]:
         return 1
 
     for job in ("collect", "train"):
-        saga.register(Saga(job, job, (Step("ONLY", compute, record),)))
+        saga.register_sagas(Saga(job, job, (Step("ONLY", compute, record),)))
     yield noted
     for job in ("collect", "train"):
         del saga._sagas[job]

@@ -8,7 +8,7 @@ from django.test import override_settings
 
 from market_data.models import DailyBar, Finding, MarketDay, PipelineRun, SourceFile
 from market_data.runs import engine, lifecycle
-from market_data.runs.saga import condition_holds, sagas
+from market_data.runs.saga import is_condition_met, sagas
 from ml.models import TrainedModel
 from stocks.models import Publication, Stock, StockMetrics, SuggestedStock
 from tests.published import pick, publish
@@ -87,13 +87,13 @@ def test_a_model_that_is_old_rejected_another_or_of_tomorrow_does_not_count(
     model(session, status, estimator)
     select()
     assert reasons() == {(0, NO_MODEL)}
-    assert not condition_holds("recent_model", TODAY)
+    assert not is_condition_met("recent_model", TODAY)
 
 
 def test_a_model_of_seven_sessions_ago_is_recent() -> None:
     sagas()
     model(DAYS[8])
-    assert condition_holds("recent_model", TODAY)
+    assert is_condition_met("recent_model", TODAY)
 
 
 def test_a_day_that_failed_a_check_has_no_picks() -> None:
@@ -152,6 +152,6 @@ def test_the_cleanup_removes_picks_of_more_than_ninety_days_ago() -> None:
 
 def test_a_failed_training_lets_the_selection_say_so_instead_of_waiting() -> None:
     run = lifecycle.create_run("training", TODAY, triggered_by="test")
-    assert not condition_holds("training_failed", TODAY)
+    assert not is_condition_met("training_failed", TODAY)
     PipelineRun.objects.filter(pk=run.pk).update(status=PipelineRun.Status.FAILED)
-    assert condition_holds("training_failed", TODAY)
+    assert is_condition_met("training_failed", TODAY)

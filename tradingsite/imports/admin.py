@@ -187,7 +187,7 @@ class ImportedFileAdmin(TableAdmin):
                 done = submissions.undo(file, request.user.get_username())
                 messages.success(request, f"{file.name} was taken back: {_counted(done)}.")
                 return _back(key)
-            planned = lifecycle.planned_roll_back(file.import_run_id)
+            planned = lifecycle.planned_rollback(file.import_run_id)
         except SagaError as error:
             messages.error(request, str(error))
             return _back(key)

@@ -119,7 +119,7 @@ def roll_back(user: AbstractUser, run_id: str) -> Done:
 
 def hold(user: AbstractUser, session: date, reason: str = "") -> Done:
     """Keep what is planned for a session from beginning."""
-    held = interventions.hold(session, user.get_username(), reason)
+    held = interventions.hold_evening(session, user.get_username(), reason)
     _note(user, held, f"Held the evening of {session}. {reason}".strip(), flag=ADDITION)
     told = f"The evening of {session} is held: what is planned for it waits. Jobs started by hand still run."
     return Done("Held", told)

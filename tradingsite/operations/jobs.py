@@ -13,7 +13,7 @@ from django.conf import settings
 from market_data import trading_calendar
 from market_data.models import PipelineRun
 from market_data.providers import ProviderError
-from market_data.runs.saga import SagaError, condition_holds, sagas
+from market_data.runs.saga import SagaError, is_condition_met, sagas
 from market_data.tasks import Link
 from tradingsite.schedule import EVENING, JOBS
 
@@ -149,4 +149,4 @@ def _is_met(wanted: str, seen: Situation) -> bool:
     names = wanted.split("|")
     if any(name in seen.completed for name in names):
         return True
-    return seen.session is not None and any(condition_holds(name, seen.session) for name in names[1:])
+    return seen.session is not None and any(is_condition_met(name, seen.session) for name in names[1:])

@@ -126,7 +126,7 @@ def deeds(run: PipelineRun, steps: list[PipelineStep]) -> list[Deed]:
     failed = [step for step in steps if step.status in _BAD]
     status = _Run(run.status).label.lower()
     is_failed = run.status == _Run.FAILED and bool(failed)
-    is_resumable = run.status == _Run.CANCELLED or (run.status == _Run.RUNNING and not engine.is_held(run))
+    is_resumable = run.status == _Run.CANCELLED or (run.status == _Run.RUNNING and not engine.is_leased(run))
     held = holds.hold_of(run.session)
     no_evening = "" if run.session else "The run stands for no session."
     found = [
@@ -179,7 +179,7 @@ class RollBackPlan:
 def roll_back_plan(run: PipelineRun) -> RollBackPlan:
     """Return what rolling a run back would change."""
     try:
-        planned = lifecycle.planned_roll_back(run.id)
+        planned = lifecycle.planned_rollback(run.id)
     except SagaError as error:
         return RollBackPlan([], str(error))
     return RollBackPlan([(table, removed, restored) for table, (removed, restored) in planned.items()], "")

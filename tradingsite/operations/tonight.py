@@ -10,7 +10,7 @@ from django_q.models import Schedule
 from market_data.models import EveningHold, PipelineRun
 from market_data.runs import holds, lifecycle
 from market_data.runs.queries import RunState, active_runs
-from market_data.runs.saga import condition_holds
+from market_data.runs.saga import is_condition_met
 from tradingsite.operations import jobs
 from tradingsite.operations.evening import EVENING_JOBS, OTHER_JOBS, Evening, History, PastRun
 from tradingsite.operations.forecast import Forecast, Work, forecast
@@ -233,6 +233,6 @@ def _after(job: Job, session: date) -> tuple[str, ...]:
     names = []
     for wanted in job.waits_for:
         first, *conditions = wanted.split("|")
-        if not any(condition_holds(one, session) for one in conditions):
+        if not any(is_condition_met(one, session) for one in conditions):
             names.append(first)
     return tuple(names)

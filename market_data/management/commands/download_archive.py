@@ -13,8 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from market_data import trading_calendar
 from market_data.providers import ProviderError, archive_download
 from market_data.providers.nse.download import Outcome
-from market_data.runs.command import checked_session, parsed_date
-from market_data.runs.ready_tables import ready_tables
+from market_data.runs.command import parsed_date, requested_session
+from market_data.runs.pending_migrations import apply_pending_migrations
 
 _LINE_EVERY = 25
 
@@ -42,13 +42,13 @@ class Command(BaseCommand):
         CommandError
             When a setting or a date is wrong, or something could not be had; what came stays.
         """
-        ready_tables(self.stderr)
+        apply_pending_migrations(self.stderr)
         if settings.MARKET_DATA_PROVIDER != "nse_archive":
             raise CommandError(
                 f"MARKET_DATA_PROVIDER is {settings.MARKET_DATA_PROVIDER}, not nse_archive: its sessions are not "
                 "the exchange's."
             )
-        last = parsed_date(options["last"]) if options["last"] else checked_session(None)
+        last = parsed_date(options["last"]) if options["last"] else requested_session(None)
         first = parsed_date(options["first"]) if options["first"] else last - timedelta(days=settings.NSE_ARCHIVE_DAYS)
         if first > last:
             raise CommandError(f"--from {first} lies after --to {last}.")

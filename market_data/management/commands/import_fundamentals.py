@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from market_data.models import PipelineRun
 from market_data.runs.command import failure, run_job
-from market_data.runs.ready_tables import ready_tables
+from market_data.runs.pending_migrations import apply_pending_migrations
 from market_data.steps import fundamentals as fundamentals_step
 from stocks.fundamentals.files import FundamentalsUnreadableError
 from stocks.fundamentals.writer import read_fundamentals, record_fundamentals
@@ -37,7 +37,7 @@ class Command(BaseCommand):
         CommandError
             No folder is named, nothing usable is in it, or a file is damaged; nothing is written then.
         """
-        ready_tables(self.stderr)
+        apply_pending_migrations(self.stderr)
         folder = options["dir"] or settings.FUNDAMENTALS_DIR
         if folder is None:
             raise CommandError("No folder is named: set FUNDAMENTALS_DIR, or pass --dir.")

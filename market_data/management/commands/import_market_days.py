@@ -11,7 +11,7 @@ from django.db import transaction
 
 from market_data.models import MarketDay
 from market_data.runs.command import parsed_date
-from market_data.runs.ready_tables import ready_tables
+from market_data.runs.pending_migrations import apply_pending_migrations
 from market_data.trading_calendar import CalendarError, record_imported_days
 from stocks.storage.file_contents import FIRST_DAY, LAST_DAY, FileUnreadable, file_bytes, text_of, text_table
 
@@ -34,7 +34,7 @@ class Command(BaseCommand):
     def handle(self, *_: object, **options: Any) -> None:
         """Read the whole file, then write it; nothing is written when a line is bad."""
         path: Path = options["file"]
-        ready_tables(self.stderr)
+        apply_pending_migrations(self.stderr)
         days = imported_days(path)
         try:
             with transaction.atomic():

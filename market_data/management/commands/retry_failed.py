@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from market_data.models import PipelineRun
 from market_data.runs import lifecycle
 from market_data.runs.command import failure, finish_run, run_report, summary
-from market_data.runs.ready_tables import ready_tables
+from market_data.runs.pending_migrations import apply_pending_migrations
 from market_data.runs.saga import SagaError
 
 
@@ -27,7 +27,7 @@ class Command(BaseCommand):
 
     def handle(self, *_: object, **options: Any) -> None:
         """Retry, wait for the end, print the summary."""
-        ready_tables(self.stderr)
+        apply_pending_migrations(self.stderr)
         run_id = options["run"] or self._latest_failed()
         try:
             run, names = lifecycle.retry_failed(run_id, triggered_by="command")

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from market_data.runs import lifecycle
-from market_data.runs.ready_tables import ready_tables
+from market_data.runs.pending_migrations import apply_pending_migrations
 from market_data.runs.saga import SagaError
 
 
@@ -26,11 +26,11 @@ class Command(BaseCommand):
 
     def handle(self, *_: object, **options: Any) -> None:
         """Roll back, or only count, and say how many rows changed."""
-        ready_tables(self.stderr)
+        apply_pending_migrations(self.stderr)
         dry = options["dry_run"]
         try:
             run = lifecycle.find_run(options["run"])
-            undone = lifecycle.planned_roll_back(run.id) if dry else lifecycle.roll_back(run.id, triggered_by="command")
+            undone = lifecycle.planned_rollback(run.id) if dry else lifecycle.roll_back(run.id, triggered_by="command")
         except SagaError as error:
             raise CommandError(str(error)) from error
         if options["json"]:

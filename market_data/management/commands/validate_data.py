@@ -12,7 +12,7 @@ from rich.progress import Progress
 from market_data import quality
 from market_data.quality import report
 from market_data.runs.command import JobCommand, parsed_date
-from market_data.runs.ready_tables import ready_tables
+from market_data.runs.pending_migrations import apply_pending_migrations
 from market_data.storage import queries
 
 
@@ -41,7 +41,7 @@ class Command(JobCommand):
                 raise CommandError("--to needs --from: the first session of the report.")
             super().handle(**options)
             return
-        ready_tables(self.stderr)
+        apply_pending_migrations(self.stderr)
         sessions = _sessions(options)
         with Progress(disable=options["json"] or not sys.stderr.isatty()) as progress:
             task = progress.add_task("sessions", total=len(sessions))

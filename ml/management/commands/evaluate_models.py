@@ -10,8 +10,8 @@ import pandas as pd
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from market_data.runs.command import checked_session, parsed_date
-from market_data.runs.ready_tables import ready_tables
+from market_data.runs.command import parsed_date, requested_session
+from market_data.runs.pending_migrations import apply_pending_migrations
 from ml import datasets, evaluation, evaluation_records
 from ml.estimators import ESTIMATORS, Estimator, UnknownEstimator, estimator
 from ml.evaluation import Entry, FoldStore
@@ -42,8 +42,8 @@ class Command(BaseCommand):
 
     def handle(self, *_: object, **options: Any) -> None:
         """Compute, store, show."""
-        ready_tables(self.stderr)
-        session, begun = checked_session(options["date"]), time.monotonic()
+        apply_pending_migrations(self.stderr)
+        session, begun = requested_session(options["date"]), time.monotonic()
         first = parsed_date(options["first_test"]) if options["first_test"] else None
         if first is not None and first > session:
             raise CommandError(f"--first-test {first} lies after the last session of the data, {session}.")

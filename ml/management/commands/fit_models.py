@@ -10,8 +10,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from market_data.runs.command import checked_session, parsed_date
-from market_data.runs.ready_tables import ready_tables
+from market_data.runs.command import parsed_date, requested_session
+from market_data.runs.pending_migrations import apply_pending_migrations
 from ml import artifacts, datasets
 from ml.estimators import UnknownEstimator, estimator
 from ml.training import fit_bundle
@@ -45,9 +45,9 @@ class Command(BaseCommand):
             threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
         if options["lookback"] < 1:
             raise CommandError(f"--lookback {options['lookback']} is no number of days to learn from; write 1 or more.")
-        ready_tables(self.stderr)
+        apply_pending_migrations(self.stderr)
         # The run that wants the models has had its session checked.
-        session = (parsed_date if options["with_parent"] else checked_session)(options["date"])
+        session = (parsed_date if options["with_parent"] else requested_session)(options["date"])
         begun = time.monotonic()
         try:
             chosen = estimator(options["estimator"])

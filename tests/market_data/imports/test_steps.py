@@ -237,7 +237,7 @@ def test_a_later_import_is_undone_first(market):
     with pytest.raises(SagaError, match=f"{later.id} built on"):
         submissions.undo(first, "asha")
     submissions.undo(second, "asha")
-    assert lifecycle.planned_roll_back(first.import_run_id)["historical_data"] == (1, 0)
+    assert lifecycle.planned_rollback(first.import_run_id)["historical_data"] == (1, 0)
     submissions.undo(first, "asha")
     with pytest.raises(SagaError, match="No rows of"):
         submissions.undo(first, "asha")

@@ -106,7 +106,7 @@ def test_a_session_that_hangs_while_it_creates_a_run_does_not_keep_others_from_i
     def hang() -> None:
         try:
             with transaction.atomic():
-                lifecycle.let_none_begin()
+                lifecycle.lock_run_creation()
                 entered.set()
                 time.sleep(3)  # beyond the lease
                 PipelineRun.objects.exists()
@@ -134,7 +134,7 @@ def test_who_was_given_up_is_refused(step: PipelineStep) -> None:
     assert theirs.status == "errored"
     assert "3 times" in theirs.reason
     with pytest.raises(FenceLost):
-        claims.hold(mine)
+        claims.verify_fence(mine)
 
 
 def test_nobody_gives_up_a_step_under_a_living_lease(step: PipelineStep) -> None:

@@ -19,7 +19,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Flaky(Exception):
-    """A passing trouble."""
+    """Declared as transient."""
+
+
+class Unusable(Exception):
+    """Declared as a refusal."""
+
+    runbook = "file-missing"
 
 
 class Script:
@@ -49,10 +55,10 @@ class Script:
 def script(settings: Any) -> Iterator[Script]:
     made = Script()
     steps = (
-        Step("FIRST", made.compute, made.record, transient=(Flaky,)),
+        Step("FIRST", made.compute, made.record, transient=(Flaky,), refusals=(Unusable,)),
         Step("LONG", made.compute, made.record, chunks=lambda _: ["a", "b", "c"]),
     )
-    saga.register(Saga("drill", "Drill", steps))
+    saga.register_sagas(Saga("drill", "Drill", steps))
     settings.STEP_PAUSE_SECONDS = 0
     yield made
     del saga._sagas["drill"]
@@ -124,6 +130,18 @@ def test_what_a_step_says_fails_and_what_breaks_is_kept_with_its_traceback(scrip
     step = run.steps.get(name="FIRST")
     assert names == ["FIRST"]
     assert (step.status, "ZeroDivisionError" in step.traceback) == ("errored", True)
+
+
+def test_a_declared_refusal_fails_the_step_with_its_sentence_and_runbook_entry(script: Script) -> None:
+    script.trouble["FIRST"] = [Unusable("There is no file of 2026-04-30."), StepFailed("No.", runbook="no-space")]
+    run = engine.advance(start().id)
+    assert list(run.steps.filter(name="FIRST").values_list("status", "reason", "runbook", "traceback")) == [
+        ("failed", "There is no file of 2026-04-30.", "file-missing", "")
+    ]
+    run, _ = lifecycle.retry_failed(run.id, "test")
+    assert run.steps.get(name="FIRST").runbook == ""
+    run = engine.advance(run.id)
+    assert run.steps.get(name="FIRST").runbook == "no-space"
 
 
 def test_retry_goes_on_after_the_last_committed_chunk_on_the_same_rows(script: Script) -> None:
@@ -243,7 +261,7 @@ def test_a_commit_whose_answer_was_lost_is_not_done_again(script: Script) -> Non
 def test_runs_of_several_jobs_created_at_once_all_come_to_be(script: Script) -> None:
     jobs = [f"drill_{number}" for number in range(8)]
     for job in jobs:
-        saga.register(replace(saga.saga_of("drill"), job=job))
+        saga.register_sagas(replace(saga.saga_of("drill"), job=job))
     barrier, failed = threading.Barrier(8), []
 
     def create(job: str) -> None:

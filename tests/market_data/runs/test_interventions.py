@@ -46,7 +46,7 @@ def worker() -> Iterator[Worker]:
     steps = (Step("FIRST", made.compute, made.record), Step("LONG", made.compute, made.record, chunks=lambda _: "abc"))
     jobs = ("drill", "sequel", "last")
     for job in jobs:
-        saga.register(Saga(job, job, steps))
+        saga.register_sagas(Saga(job, job, steps))
     days = [FRIDAY + timedelta(days=number) for number in range(7)]
     MarketDay.objects.bulk_create(MarketDay(date=day, kind="normal", is_session=True, source="test") for day in days)
     yield made
@@ -158,7 +158,7 @@ def test_a_single_failed_step_is_retried_and_another_is_refused(worker: Worker) 
 
 # --- held evenings --------------------------------------------------------------------------------------------------
 def test_a_held_evening_keeps_planned_runs_and_lets_them_go(worker: Worker) -> None:
-    interventions.hold(FRIDAY, "asha", "The file is wrong.")
+    interventions.hold_evening(FRIDAY, "asha", "The file is wrong.")
     held = planned("drill", 21)
     follower = planned("sequel", 22, ("drill",))
     tasks.heartbeat("data")
@@ -174,18 +174,18 @@ def test_a_held_evening_keeps_planned_runs_and_lets_them_go(worker: Worker) -> N
 
 
 def test_who_holds_an_evening_may_start_by_hand(worker: Worker) -> None:
-    interventions.hold(FRIDAY, "asha")
+    interventions.hold_evening(FRIDAY, "asha")
     assert tasks.trigger("drill", triggered_by="asha", session=FRIDAY).status == "running"
 
 
 def test_an_evening_is_held_once_and_released_once(worker: Worker) -> None:
-    interventions.hold(FRIDAY, "asha")
+    interventions.hold_evening(FRIDAY, "asha")
     with pytest.raises(SagaError, match="is held by asha already"):
-        interventions.hold(FRIDAY, "ravi")
+        interventions.hold_evening(FRIDAY, "ravi")
     interventions.release_evening(FRIDAY, "ravi")
     with pytest.raises(SagaError, match="is not held"):
         interventions.release_evening(FRIDAY, "ravi")
-    interventions.hold(FRIDAY, "ravi")
+    interventions.hold_evening(FRIDAY, "ravi")
     assert EveningHold.objects.count() == 2
 
 
@@ -195,7 +195,7 @@ def test_of_two_who_hold_at_once_one_does(worker: Worker) -> None:
     def press(name: str) -> None:
         barrier.wait()
         try:
-            interventions.hold(FRIDAY, name)
+            interventions.hold_evening(FRIDAY, name)
         except SagaError as error:
             refused.append(str(error))
         finally:

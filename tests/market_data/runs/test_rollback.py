@@ -56,7 +56,7 @@ def revenues() -> dict[str, float | None]:
 
 def refusal(run_id: str) -> str:
     with pytest.raises(SagaError) as planned:
-        lifecycle.planned_roll_back(run_id)
+        lifecycle.planned_rollback(run_id)
     with pytest.raises(SagaError) as refused:
         lifecycle.roll_back(run_id, "test")
     assert str(planned.value) == str(refused.value), "a dry run refuses for the same reason"
@@ -80,7 +80,7 @@ def test_a_later_run_that_wrote_nothing_is_no_obstacle_and_a_cancelled_one_that_
     make_run("r2", status="failed", step_status="failed", done=0)
     ended("export", "csv_export")
     ended("replay", "validation", is_replay=True)
-    assert lifecycle.planned_roll_back("r1")
+    assert lifecycle.planned_rollback("r1")
     make_run("r3", status="cancelled", done=3)
     assert refusal("r1").startswith("r3 built on r1")
     lifecycle.roll_back("r3", "test")
@@ -143,7 +143,7 @@ def test_a_run_older_than_ten_nights_is_refused_even_when_all_later_ones_were_ro
 def test_with_less_than_ten_nights_everything_is_kept() -> None:
     nights(9)
     assert upkeep.purge_undo() == 0
-    assert lifecycle.planned_roll_back("n09a")["financial_statements"] == (0, 1)
+    assert lifecycle.planned_rollback("n09a")["financial_statements"] == (0, 1)
 
 
 # --- what it does ---------------------------------------------------------------------------------------------------
@@ -156,7 +156,7 @@ def test_the_plan_is_what_is_done_and_changes_nothing() -> None:
     record("r2", ACME=6.0)
     bulk.delete("financial_statements", "t.symbol = %s", ["BETA"], "r2")
     before = revenues()
-    planned = lifecycle.planned_roll_back("r2")
+    planned = lifecycle.planned_rollback("r2")
     assert planned["financial_statements"] == (1, 2)
     assert revenues() == before == {"ACME": 6.0, "GAMMA": 3.0}
     assert lifecycle.roll_back("r2", "test") == planned

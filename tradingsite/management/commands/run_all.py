@@ -11,8 +11,8 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from market_data.models import PipelineRun
-from market_data.runs.command import checked_session, failure, run_job, run_report, seconds, summary
-from market_data.runs.ready_tables import ready_tables
+from market_data.runs.command import failure, requested_session, run_job, run_report, seconds, summary
+from market_data.runs.pending_migrations import apply_pending_migrations
 from tradingsite.monitoring import evening_report
 from tradingsite.schedule import EVENING
 
@@ -34,8 +34,8 @@ class Command(BaseCommand):
     def handle(self, *_: object, **options: Any) -> None:
         """Run the jobs in order; stop at the first that does not complete."""
         quiet = options["json"]
-        ready_tables(self.stderr)
-        session = checked_session(options["date"])
+        apply_pending_migrations(self.stderr)
+        session = requested_session(options["date"])
         begun = time.monotonic()
         if settings.FUNDAMENTALS_DIR:
             call_command("import_fundamentals", stdout=self.stderr)

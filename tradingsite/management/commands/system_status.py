@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from market_data.runs.ready_tables import ready_tables
+from market_data.runs.pending_migrations import apply_pending_migrations
 from tradingsite.monitoring.readiness import readiness
 from tradingsite.monitoring.status import system_status
 from tradingsite.monitoring.status_screen import print_screen
@@ -26,7 +26,7 @@ class Command(BaseCommand):
 
     def handle(self, *_: object, **options: Any) -> None:
         """Print it."""
-        ready_tables(self.stderr)
+        apply_pending_migrations(self.stderr)
         now = timezone.now()
         status = system_status(now) | {"parts": readiness(now), "verdict": asdict(standing_verdict(now))}
         if options["json"]:
