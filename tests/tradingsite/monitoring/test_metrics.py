@@ -89,7 +89,7 @@ def test_the_token_and_staff_may(client, settings: Settings):
 SERVING = """
 import os, django
 django.setup()
-from tradingsite import latency
+from tradingsite.monitoring import latency
 if os.fork() == 0:
     latency.SECONDS.labels("/api/x/", "GET", "2xx").observe(0.1)
     os._exit(0)
