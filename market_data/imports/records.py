@@ -221,7 +221,7 @@ def _errors(rows: pd.DataFrame, wrong: "pd.Series[bool]", column: str, reason: s
     ]
 
 
-def first_days(rows: pd.DataFrame) -> dict[str, str]:
-    """Return each symbol's first day among bars, as ISO text, under the symbols in use."""
+def first_days(rows: pd.DataFrame) -> dict[str, date]:
+    """Return each symbol's first day among bars, under the symbols in use."""
     firsts = followed(_bar_frame(rows)).groupby("symbol")["date"].min()
-    return {str(symbol): day.date().isoformat() for symbol, day in firsts.items()}
+    return {str(symbol): day.date() for symbol, day in firsts.items()}

@@ -5,7 +5,7 @@ database refuses shows before anybody decides.
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 import pandas as pd
@@ -19,6 +19,7 @@ from market_data.prices import adjustments
 from market_data.prices.indicators import WARM_UP_ROWS, indicators
 from market_data.runs.reconnecting import DATABASE_LOST
 from market_data.runs.saga import StepContext, StepFailed, saga_of
+from market_data.steps.pending import PendingWork, add_pending_work, pending_work
 from market_data.storage import queries
 from market_data.storage import writer as market_writer
 from market_data.trading_calendar import CalendarError
@@ -96,7 +97,7 @@ def record_rows(context: StepContext, handed: Handed) -> int:
         raise StepFailed(str(error)) from error
     _keep_aside(handed, run_id)
     if handed.kind.computed:
-        context.run.options |= {"recompute": first_days(rows)}
+        add_pending_work(context.run, PendingWork(recompute=first_days(rows)))
     left_out = len(handed.found.bad_lines)
     context.summarise(inserted=written.inserted, updated=written.updated, left_out=left_out, file=handed.name)
     return written.total
@@ -104,19 +105,19 @@ def record_rows(context: StepContext, handed: Handed) -> int:
 
 def indicator_chunks(context: StepContext) -> Sequence[str]:
     """Return groups of the shares whose bars were imported, by their first ones."""
-    symbols = sorted(context.run.options.get("recompute", {}))
+    symbols = sorted(pending_work(context.run).recompute)
     return symbols[::_SYMBOLS_AT_ONCE] or [""]
 
 
 def compute_indicators(context: StepContext, label: str) -> pd.DataFrame | None:
     """Compute the indicators of a group of shares anew, from each one's first imported day on."""
-    firsts: dict[str, str] = context.run.options.get("recompute", {})
+    firsts = pending_work(context.run).recompute
     latest = queries.latest_session()
     if not firsts or latest is None:
         return None
     symbols = sorted(firsts)
     group = symbols[symbols.index(label) :][:_SYMBOLS_AT_ONCE]
-    since = date.fromisoformat(min(firsts[symbol] for symbol in group))
+    since = min(firsts[symbol] for symbol in group)
     later = len(queries.bars_frame(since, None, group)["date"].unique())
     prices = queries.last_prices(group, later + WARM_UP_ROWS, before=latest + timedelta(days=1))
     events = queries.events_frame(latest, only_factors=True)

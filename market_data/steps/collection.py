@@ -1,9 +1,7 @@
 """Steps that collect: the symbol master, the universe, and the daily bars with their renames.
 
 Each step computes outside any transaction and records inside one. What later steps must do because of what was read is
-kept in the run's options, committed together with the change itself: `loaded` (sessions read for the first time),
-`judge_from` (first session whose openings are judged again), `recompute` (symbol → first day of its indicators),
-`events_changed` (symbol → first ex-date), `renamed` (symbols). What earlier runs left there is taken over.
+pending work (`pending.py`).
 """
 
 from collections.abc import Container, Sequence
@@ -13,7 +11,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from market_data import trading_calendar
-from market_data.models import PipelineRun, SourceFile
+from market_data.models import SourceFile
 from market_data.prices import adjustments
 from market_data.prices.bars import checked_bars
 from market_data.providers import (
@@ -25,6 +23,7 @@ from market_data.providers import (
     provider,
 )
 from market_data.runs.saga import NotYet, StepContext, StepFailed
+from market_data.steps.pending import PendingWork, add_pending_work, take_over_pending_work
 from market_data.storage import queries
 from market_data.storage import writer as market_writer
 from market_data.storage.writer import ReadSession
@@ -137,9 +136,9 @@ def record_symbol_master(context: StepContext, master: Master) -> int:
     run_id = context.run.id
     trading_calendar.record_market_days(master.days, source(context).calendar, run_id)
     changed = market_writer.record_official_events(master.events, run_id)
-    _take_over(context.run)
+    take_over_pending_work(context.run)
     if changed.total:
-        context.run.options = _joined(context.run.options, _work_for_events(run_id, as_of(context)))
+        add_pending_work(context.run, _work_for_events(run_id, as_of(context)))
     for day, facts in master.facts.items():
         universe_writer.record_facts(facts, day, run_id)
     market_writer.replace_findings(run_id, context.run.session, PROVIDER_CHECKS, master.findings)
@@ -147,34 +146,11 @@ def record_symbol_master(context: StepContext, master: Master) -> int:
     return universe_writer.record_symbols(master.listed, run_id, as_of(context)).total
 
 
-def _work_for_events(run_id: str, day: date) -> dict[str, Any]:
+def _work_for_events(run_id: str, day: date) -> PendingWork:
     """Return what new and changed events ask for: openings judged from their first ex-date on."""
     changed = market_writer.first_dates_of_events(run_id)
     past = [ex_date for ex_date in changed.values() if ex_date <= day]
-    first = min(past).isoformat() if past else None
-    return {"events_changed": {symbol: one.isoformat() for symbol, one in changed.items()}, "judge_from": first}
-
-
-def _take_over(run: PipelineRun) -> None:
-    """Add to a run's options what earlier runs left to do: those that broke, and symbol masters read in between."""
-    earlier = PipelineRun.objects.filter(sequence__lt=run.sequence, is_replay=False)
-    whole = earlier.filter(job="pipeline", status=PipelineRun.Status.COMPLETED).order_by("-sequence").first()
-    left = earlier.filter(job__in=("pipeline", "symbol_master"), sequence__gt=whole.sequence if whole else 0)
-    for one in left.exclude(status=PipelineRun.Status.ROLLED_BACK).order_by("sequence"):
-        run.options = _joined(run.options, one.options)
-
-
-def _joined(options: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
-    """Return two runs' work in one: lists united, the earlier day of each symbol."""
-    joined = dict(options)
-    for name in ("loaded", "renamed"):
-        joined[name] = sorted({*options.get(name, []), *more.get(name, [])})
-    for name in ("recompute", "events_changed"):
-        joined[name] = dict(options.get(name, {}))
-        for symbol, day in more.get(name, {}).items():
-            joined[name][symbol] = min(joined[name].get(symbol, day), day)
-    days = [one["judge_from"] for one in (options, more) if one.get("judge_from")]
-    return joined | {"judge_from": min(days, default=None)}
+    return PendingWork(events_changed=changed, judge_from=min(past, default=None))
 
 
 def read_universe(context: StepContext, _: str) -> pd.DataFrame | None:
@@ -340,16 +316,14 @@ def record_bars(context: StepContext, window: WindowOfBars) -> int:
     for found in window.renamed:
         universe_writer.apply_renames(found, run.id)
         market_writer.rename_corporate_actions(found, run.id)
-    names = [str(name) for found in window.renamed for name in found["to_symbol"]]
-    days = [*window.fresh, *window.changed.values()]
-    run.options = _joined(
-        run.options,
-        {
-            "loaded": [day.isoformat() for day in window.fresh],
-            "renamed": names,
-            "recompute": {symbol: day.isoformat() for symbol, day in window.changed.items()},
-            "judge_from": min(days).isoformat() if days else None,
-        },
+    add_pending_work(
+        run,
+        PendingWork(
+            loaded=frozenset(window.fresh),
+            renamed=frozenset(str(name) for found in window.renamed for name in found["to_symbol"]),
+            recompute=window.changed,
+            judge_from=min([*window.fresh, *window.changed.values()], default=None),
+        ),
     )
     figures = run.summary
     context.summarise(

@@ -25,6 +25,7 @@ from market_data.prices.share_counts import SETTLED_BY_COUNTS, settled_jumps
 from market_data.quality.checks.check import SYMBOLS_A_CHECK
 from market_data.runs.saga import StepContext
 from market_data.steps import collection
+from market_data.steps.pending import PendingWork, add_pending_work, earliest_dates, pending_work
 from market_data.storage import queries
 from market_data.storage import writer as market_writer
 from stocks.fundamentals import share_counts
@@ -106,8 +107,8 @@ def _changed_closes(symbols: Sequence[str], events: pd.DataFrame, session: date)
 
 def judged_sessions(context: StepContext) -> list[date]:
     """Return the sessions whose openings this run judges: from the first one that is new or was revised, on."""
-    since = context.run.options.get("judge_from")
-    return queries.sessions_between(date.fromisoformat(since), context.session) if since else []
+    since = pending_work(context.run).judge_from
+    return queries.sessions_between(since, context.session) if since else []
 
 
 def _inferred_on(events: pd.DataFrame, sessions: Sequence[date], covered: date | None) -> pd.Series:
@@ -125,7 +126,7 @@ def _missing_from(events: pd.DataFrame, inferred: pd.DataFrame) -> pd.DataFrame:
 
 def loaded_sessions(context: StepContext) -> list[date]:
     """Return the sessions this run has loaded for the first time."""
-    return sorted(date.fromisoformat(text) for text in context.run.options.get("loaded", []))
+    return sorted(pending_work(context.run).loaded)
 
 
 def _suspect_days(sessions: Sequence[date], events: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
@@ -183,15 +184,15 @@ def _changed(events: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFrame:
 
 def _concerned(context: StepContext, events: pd.DataFrame, changed: pd.DataFrame, fresh: Sequence[date]) -> list[str]:
     """Return the symbols whose adjusted closes may change: events due or changed, a rename, a revision."""
-    options = context.run.options
+    pending = pending_work(context.run)
     priced = events.loc[events["kind"].isin(FACTOR_KINDS)]
     due = priced.iloc[:0]
     if fresh:
         # An ex-date on a day without a session acts on the next one; one that is only announced does not act yet.
         before = queries.session_before(fresh[0]) or date.min
         due = priced.loc[priced["ex_date"].dt.date.gt(before) & priced["ex_date"].le(pd.Timestamp(context.session))]
-    arrived = priced.loc[priced["symbol"].isin(options.get("events_changed", {}))]
-    moved = {*options.get("renamed", []), *options.get("recompute", {})}
+    arrived = priced.loc[priced["symbol"].isin(pending.events_changed)]
+    moved = pending.renamed.union(pending.recompute)
     return sorted({*due["symbol"], *changed["symbol"], *arrived["symbol"], *moved})
 
 
@@ -203,14 +204,9 @@ def _late(context: StepContext, changed: pd.DataFrame) -> dict[str, date]:
     if computed is None:
         return {}
     priced = changed.loc[changed["kind"].isin(FACTOR_KINDS) & changed["factor"].notna(), ["symbol", "ex_date"]]
-    arrived = context.run.options.get("events_changed", {})
-    concerned = [(symbol, date.fromisoformat(day)) for symbol, day in arrived.items()]
+    concerned = list(pending_work(context.run).events_changed.items())
     concerned += [(str(row["symbol"]), row["ex_date"].date()) for row in priced.to_dict("records")]
-    late: dict[str, date] = {}
-    for symbol, ex_date in concerned:
-        if ex_date <= computed:
-            late[symbol] = min(late.get(symbol, ex_date), ex_date)
-    return late
+    return earliest_dates((symbol, ex_date) for symbol, ex_date in concerned if ex_date <= computed)
 
 
 def _unsettled(jumps: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
@@ -228,10 +224,7 @@ def record_factors(context: StepContext, factors: Factors) -> int:
     for day in sorted(factors.jumps["date"].unique()):
         rows = factors.jumps.loc[factors.jumps["date"] == day]
         market_writer.record_findings(run.id, pd.Timestamp(day).date(), _jump_findings(rows))
-    recompute = dict(run.options.get("recompute", {}))
-    for symbol, day in factors.late.items():
-        recompute[symbol] = min(recompute.get(symbol, "9999-12-31"), day.isoformat())
-    run.options["recompute"] = recompute
+    add_pending_work(run, PendingWork(recompute=factors.late))
     inferred = factors.events.loc[factors.events["status"].eq("inferred"), "source"].value_counts()
     context.summarise(
         inferred_events={str(name): int(count) for name, count in inferred.items()}, price_jumps=len(factors.jumps)

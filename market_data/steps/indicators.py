@@ -16,6 +16,7 @@ from market_data.prices.indicators import WARM_UP_ROWS, indicators, indicators_o
 from market_data.runs.saga import StepContext
 from market_data.steps import collection, factors
 from market_data.steps.factors import Factors, loaded_sessions
+from market_data.steps.pending import pending_work
 from market_data.storage import queries
 from market_data.storage import writer as market_writer
 from stocks.universe import writer as universe_writer
@@ -31,14 +32,14 @@ _AGAIN = "again "
 
 def indicator_chunks(context: StepContext) -> Sequence[str]:
     """Return what to write piece by piece: an evening's sessions at once, a long load by symbols, then what changed."""
-    fresh, changed = loaded_sessions(context), context.run.options.get("recompute", {})
+    fresh, changed = loaded_sessions(context), pending_work(context.run).recompute
     context.memo["pieces"] = pieces = {}
     if 0 < len(fresh) <= EVENING_SESSIONS:
         pieces[f"{fresh[0]}..{fresh[-1]}"] = Piece([], fresh)
     elif fresh:
         pieces |= _by_symbols("", universe_writer.symbols_seen_since(fresh[0]), fresh)
     if changed:
-        since = date.fromisoformat(min(changed.values()))
+        since = min(changed.values())
         pieces |= _by_symbols(_AGAIN, sorted(changed), queries.sessions_between(since, context.session))
     return list(pieces) or [_AGAIN]
 
@@ -69,7 +70,7 @@ def compute_indicators(context: StepContext, label: str) -> pd.DataFrame:
     frame = indicators(adjustments.adjusted(prices, events, context.session))
     wanted = frame["date"].isin(pd.to_datetime(piece.sessions))
     if label.startswith(_AGAIN):
-        wanted &= frame["date"] >= pd.to_datetime(frame["symbol"].map(context.run.options["recompute"]))
+        wanted &= frame["date"] >= pd.to_datetime(frame["symbol"].map(pending_work(context.run).recompute))
     return frame.loc[wanted]
 
 
