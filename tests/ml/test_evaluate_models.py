@@ -38,7 +38,7 @@ def stored_market(settings, tmp_path, monkeypatch):
     monkeypatch.setattr(evaluate_models, "ESTIMATORS", few)
 
 
-def evaluate_models(*arguments: str) -> tuple[str, str]:
+def run_evaluation(*arguments: str) -> tuple[str, str]:
     output, errors = StringIO(), StringIO()
     call_command("evaluate_models", f"--date={SESSION}", *arguments, stdout=output, stderr=errors)
     return output.getvalue(), errors.getvalue()
@@ -46,21 +46,21 @@ def evaluate_models(*arguments: str) -> tuple[str, str]:
 
 @pytest.mark.usefixtures("stored_market")
 def test_the_report_is_shown_stored_and_reused():
-    output, errors = evaluate_models("--without-forest")
+    output, errors = run_evaluation("--without-forest")
     assert output.startswith("Walk-forward 2024-01-01")
     assert "10 controls evaluated" in errors
     row = Evaluation.objects.get()
     assert (row.as_of, row.estimator) == (SESSION, "lightgbm")
     assert row.report["rows"]["lightgbm"]["rank_ic"]["mean"] > 0.1
     assert row.parameters["lightgbm"]["estimator"] == "lightgbm"
-    output, _ = evaluate_models("--without-forest")
+    output, _ = run_evaluation("--without-forest")
     assert "0 folds computed" in output
     assert Evaluation.objects.count() == 1
 
 
 @pytest.mark.usefixtures("stored_market")
 def test_json_is_one_object_and_nothing_else():
-    output, errors = evaluate_models("--without-forest", "--json", "--afresh")
+    output, errors = run_evaluation("--without-forest", "--json", "--afresh")
     content = json.loads(output)
     assert errors == ""
     assert content["as_of"] == SESSION.isoformat()
@@ -77,9 +77,9 @@ def test_funds_are_left_out():
 @pytest.mark.usefixtures("stored_market")
 def test_what_cannot_be_evaluated_is_said():
     with pytest.raises(CommandError, match="'xgboost'; there are"):
-        evaluate_models("--estimator=xgboost")
+        run_evaluation("--estimator=xgboost")
     with pytest.raises(CommandError, match="2024-12-02 lies after the last session of the data"):
-        evaluate_models("--first-test=2024-12-02", "--without-forest")
+        run_evaluation("--first-test=2024-12-02", "--without-forest")
 
 
 def stored(as_of: date, mean: float) -> Evaluation:
