@@ -1,4 +1,4 @@
-"""The life of a run outside its steps: created, found, released, retried, rolled back."""
+"""The life of a run outside its steps: it is created, started, skipped or retried."""
 
 import logging
 from collections.abc import Sequence
@@ -7,31 +7,24 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
-from django.db.models import F, Max, Min, Q, QuerySet
+from django.db.models import F, Max, Q, QuerySet
 from django.utils import timezone
 
-from market_data.models import PipelineRun, PipelineStep, SourceFile, TableTotal
+from market_data.models import PipelineRun, PipelineStep, SourceFile
 from market_data.runs import holds
-from market_data.runs.claims import wait_for_commits
 from market_data.runs.saga import (
     AlreadyRunning,
     NoSuchRun,
     NotRetryable,
     OtherMarket,
-    Saga,
     SagaError,
     is_condition_met,
     saga_of,
 )
-from market_data.storage import writer as market_writer
-from stocks.storage import bulk
 
 _CREATION_LOCK = 5002
 ENDED = "ended:"
 """Before a run's id among what a run waits for: whether it completed or failed, it has to have ended."""
-
-UNDO_KEPT_NIGHTS = 10
-"""A night is a session whose pipeline completed."""
 
 logger = logging.getLogger(__name__)
 
@@ -255,119 +248,6 @@ def skip_older_waiting(job: str, session: date | None) -> int:
     waiting = PipelineRun.objects.filter(job=job, status=PipelineRun.Status.WAITING).exclude(session=session)
     reason = f"It still waited, for its prerequisites or to be released; the run for {session} takes its place."
     return waiting.update(status=PipelineRun.Status.SKIPPED, reason=reason, ended_at=timezone.now())
-
-
-def roll_back(run_id: str, triggered_by: str) -> dict[str, tuple[int, int]]:
-    """Undo a run: remove what it inserted, put back what it changed or deleted; all of it, or nothing.
-
-    Returns
-    -------
-    dict
-        Table → rows removed, rows restored.
-
-    Raises
-    ------
-    SagaError
-        When the run is active, wrote nothing that can be undone or too long ago, another run is at work on the same
-        tables, or a later run built on it (which is named).
-
-    Notes
-    -----
-    No run begins while a roll back is at work: what a step read before it would be written after it.
-    """
-    with transaction.atomic():
-        lock_run_creation()
-        wait_for_commits(find_run(run_id))
-        run = PipelineRun.objects.select_for_update().get(pk=find_run(run_id).pk)
-        saga = _undoable_saga(run)
-        undone = {table: _pair(bulk.roll_back(table, run.id)) for table in saga.tables}
-        undone |= {undo.table: (0, undo.restore(run.id)) for undo in saga.undo}
-        for counted in TableTotal.objects.filter(table_name__in=saga.tables):
-            market_writer.recount(counted.table_name)
-        run.status, run.reason = PipelineRun.Status.ROLLED_BACK, f"rolled back by {triggered_by}"
-        run.save(update_fields=["status", "reason"])
-    logger.info("rolled back", extra={"run": run.id, "by": triggered_by, "tables": undone})
-    return undone
-
-
-def planned_rollback(run_id: str) -> dict[str, tuple[int, int]]:
-    """Return what `roll_back` would do, table → rows removed and rows restored, without doing it.
-
-    Raises
-    ------
-    SagaError
-        For the same reasons as `roll_back`.
-    """
-    run = find_run(run_id)
-    saga = _undoable_saga(run)
-    planned = {table: _pair(bulk.undoable(table, run.id)) for table in saga.tables}
-    return planned | {undo.table: (0, undo.count(run.id)) for undo in saga.undo}
-
-
-def _pair(written: bulk.Written) -> tuple[int, int]:
-    return written.inserted, written.updated
-
-
-def oldest_undoable_sequence() -> int:
-    """Return the sequence of the first run of the last ten nights: images of older runs are no longer kept.
-
-    A night counts once, however often its pipeline ran, and goes on counting when it was rolled back: so this never
-    moves back to runs whose images are gone.
-    """
-    nights = PipelineRun.objects.filter(job="pipeline", is_replay=False)
-    done = nights.filter(status__in=(PipelineRun.Status.COMPLETED, PipelineRun.Status.ROLLED_BACK))
-    kept = list(done.values_list("session", flat=True).distinct().order_by("-session")[:UNDO_KEPT_NIGHTS])
-    if len(kept) < UNDO_KEPT_NIGHTS:
-        return 0
-    return int(nights.filter(session__gte=kept[-1]).aggregate(first=Min("sequence"))["first"])
-
-
-def _undoable_saga(run: PipelineRun) -> Saga:
-    """Return the saga of a run that can be rolled back now; a sentence says why another one cannot."""
-    saga = saga_of(run.job)
-    if run.status not in (PipelineRun.Status.COMPLETED, PipelineRun.Status.FAILED, PipelineRun.Status.CANCELLED):
-        raise SagaError(
-            f"{run.id} is {run.get_status_display().lower()}: only a run that has ended can be rolled back."
-        )
-    if not saga.tables or run.is_replay:
-        raise SagaError(f"{run.id} writes nothing that can be rolled back.")
-    if run.sequence < oldest_undoable_sequence():
-        raise SagaError(
-            f"{run.id} is older than the last {UNDO_KEPT_NIGHTS} nights: what it overwrote is no longer kept, and so it"
-            " cannot be rolled back any more. Restore a back-up of the evening before instead."
-        )
-    _refuse_while_at_work(run, saga)
-    _refuse_when_built_on(run, saga)
-    return saga
-
-
-def _refuse_while_at_work(run: PipelineRun, saga: Saga) -> None:
-    for other in PipelineRun.objects.filter(status=PipelineRun.Status.RUNNING, is_replay=False):
-        if _touches(other, saga):
-            raise SagaError(
-                f"{other.id} is at work on tables of {run.id}: wait until it has ended, or cancel it, then roll back."
-            )
-
-
-def _refuse_when_built_on(run: PipelineRun, saga: Saga) -> None:
-    later = PipelineRun.objects.filter(sequence__gt=run.sequence, is_replay=False).exclude(
-        status__in=(PipelineRun.Status.ROLLED_BACK, PipelineRun.Status.SKIPPED, PipelineRun.Status.WAITING)
-    )
-    built = [other.id for other in later.order_by("-sequence") if _touches(other, saga) and _has_written(other)]
-    if built:
-        before = "it" if len(built) == 1 else "these, in this order,"
-        raise SagaError(f"{', '.join(built)} built on {run.id}: roll {before} back first.")
-
-
-def _touches(other: PipelineRun, saga: Saga) -> bool:
-    """Whether a run may have written or used what a saga writes, and can itself be rolled back."""
-    theirs = saga_of(other.job)
-    return bool(theirs.tables) and not {*theirs.tables, *theirs.reads}.isdisjoint(saga.tables)
-
-
-def _has_written(run: PipelineRun) -> bool:
-    done = run.steps.filter(status=PipelineStep.Status.COMPLETED)
-    return done.exists() or run.steps.exclude(watermark="").exists()
 
 
 def lock_run_creation() -> None:

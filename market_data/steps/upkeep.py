@@ -10,7 +10,7 @@ from django_q.models import Task
 from market_data.exports import files as export_files
 from market_data.models import ImportedFile, PipelineRun, RunUndo
 from market_data.providers import NotOffered
-from market_data.runs import lifecycle
+from market_data.runs import rollback
 from market_data.runs.saga import StepContext, StepFailed, purges
 from market_data.steps import collection
 from market_data.storage import writer as market_writer
@@ -76,5 +76,5 @@ def remove_old(context: StepContext, today: date) -> int:
 
 def purge_undo() -> int:
     """Delete the images of runs that can no longer be rolled back: of all but the last ten nights."""
-    kept = PipelineRun.objects.filter(sequence__gte=lifecycle.oldest_undoable_sequence())
+    kept = PipelineRun.objects.filter(sequence__gte=rollback.oldest_undoable_sequence())
     return RunUndo.objects.exclude(run_id__in=kept.values("pk")).delete()[0]

@@ -17,7 +17,8 @@ from market_data.models import CorporateAction, DailyBar, PipelineRun, TableTota
 from market_data.prices.indicators import indicators
 from market_data.providers.simulator import Incident, Simulator
 from market_data.runs.engine import advance
-from market_data.runs.lifecycle import planned_rollback, retry_failed, roll_back
+from market_data.runs.lifecycle import retry_failed
+from market_data.runs.rollback import planned_rollback, roll_back
 from market_data.runs.saga import SagaError
 from market_data.steps.metrics import session_frame
 from market_data.storage import queries

@@ -15,7 +15,7 @@ from django.test import override_settings
 
 from market_data.models import DailyBar, Finding, PipelineRun
 from market_data.providers import provider
-from market_data.runs.lifecycle import roll_back
+from market_data.runs.rollback import roll_back
 from market_data.trading_calendar import record_market_days
 from ml.models import TrainedModel
 from stocks.models import Publication, SuggestedStock

@@ -20,7 +20,7 @@ from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget
 from market_data.imports.judging import MAX_BYTES, MAX_ROWS
 from market_data.imports.kinds import KINDS
 from market_data.models import Heartbeat, ImportedFile, PipelineRun
-from market_data.runs import lifecycle
+from market_data.runs import rollback
 from market_data.runs.queries import clusters_at_work
 from market_data.runs.saga import SagaError
 from stocks.admin import TableAdmin, coloured
@@ -187,7 +187,7 @@ class ImportedFileAdmin(TableAdmin):
                 done = submissions.undo(file, request.user.get_username())
                 messages.success(request, f"{file.name} was taken back: {_counted(done)}.")
                 return _back(key)
-            planned = lifecycle.planned_rollback(file.import_run_id)
+            planned = rollback.planned_rollback(file.import_run_id)
         except SagaError as error:
             messages.error(request, str(error))
             return _back(key)

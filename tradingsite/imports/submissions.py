@@ -8,7 +8,7 @@ from market_data.imports.judging import MAX_BYTES
 from market_data.imports.kinds import KINDS
 from market_data.imports.steps import run_at_work_on
 from market_data.models import ImportedFile, PipelineRun
-from market_data.runs import lifecycle
+from market_data.runs import lifecycle, rollback
 from market_data.runs.saga import SagaError
 
 CHECK: Final = "check_csv"
@@ -129,4 +129,4 @@ def undo(file: ImportedFile, by: str) -> dict[str, tuple[int, int]]:
     """
     if not state_of(file).may_undo:
         raise SagaError(f"No rows of {file.name} stand that could be taken back.")
-    return lifecycle.roll_back(file.import_run_id, by)
+    return rollback.roll_back(file.import_run_id, by)

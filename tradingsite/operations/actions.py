@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from market_data import tasks
 from market_data.models import EveningHold, PipelineRun
-from market_data.runs import holds, interventions, lifecycle
+from market_data.runs import holds, interventions, lifecycle, rollback
 from market_data.runs.saga import SagaError
 from tradingsite.operations import jobs
 from tradingsite.operations.jobs import ALL, MayNotStart
@@ -109,7 +109,7 @@ def cancel(user: AbstractUser, run_id: str) -> Done:
 
 def roll_back(user: AbstractUser, run_id: str) -> Done:
     """Undo a run."""
-    undone = lifecycle.roll_back(run_id, user.get_username())
+    undone = rollback.roll_back(run_id, user.get_username())
     run = lifecycle.find_run(run_id)
     removed, restored = (sum(pair[place] for pair in undone.values()) for place in (0, 1))
     counts = f"{removed:,} rows removed, {restored:,} restored"

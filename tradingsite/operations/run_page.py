@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from market_data.models import Finding, PipelineRun, PipelineStep, RejectedRow
-from market_data.runs import engine, holds, lifecycle
+from market_data.runs import engine, holds, rollback
 from market_data.runs.saga import SagaError
 from tradingsite.operations import actions, jobs, runbook
 from tradingsite.operations.tonight import duration, waits_told
@@ -179,7 +179,7 @@ class RollBackPlan:
 def roll_back_plan(run: PipelineRun) -> RollBackPlan:
     """Return what rolling a run back would change."""
     try:
-        planned = lifecycle.planned_rollback(run.id)
+        planned = rollback.planned_rollback(run.id)
     except SagaError as error:
         return RollBackPlan([], str(error))
     return RollBackPlan([(table, removed, restored) for table, (removed, restored) in planned.items()], "")

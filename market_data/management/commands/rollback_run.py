@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from market_data.runs import lifecycle
+from market_data.runs import lifecycle, rollback
 from market_data.runs.pending_migrations import apply_pending_migrations
 from market_data.runs.saga import SagaError
 
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         dry = options["dry_run"]
         try:
             run = lifecycle.find_run(options["run"])
-            undone = lifecycle.planned_rollback(run.id) if dry else lifecycle.roll_back(run.id, triggered_by="command")
+            undone = rollback.planned_rollback(run.id) if dry else rollback.roll_back(run.id, triggered_by="command")
         except SagaError as error:
             raise CommandError(str(error)) from error
         if options["json"]:

@@ -16,7 +16,7 @@ from market_data.models import (
     TableTotal,
     TechnicalIndicator,
 )
-from market_data.runs import engine, lifecycle
+from market_data.runs import engine, lifecycle, rollback
 from market_data.runs.saga import SagaError
 from market_data.runs.state_hash import contract_hash, differences
 from stocks.models import FinancialStatement, FundamentalSnapshot, Stock
@@ -237,7 +237,7 @@ def test_a_later_import_is_undone_first(market):
     with pytest.raises(SagaError, match=f"{later.id} built on"):
         submissions.undo(first, "asha")
     submissions.undo(second, "asha")
-    assert lifecycle.planned_rollback(first.import_run_id)["historical_data"] == (1, 0)
+    assert rollback.planned_rollback(first.import_run_id)["historical_data"] == (1, 0)
     submissions.undo(first, "asha")
     with pytest.raises(SagaError, match="No rows of"):
         submissions.undo(first, "asha")

@@ -12,7 +12,7 @@ from django.core.management.base import CommandError
 from market_data import quality
 from market_data.models import Finding, MarketDay, PipelineRun, SourceFile
 from market_data.quality import system
-from market_data.runs import engine, lifecycle
+from market_data.runs import engine, lifecycle, rollback
 from market_data.storage import writer as market_writer
 from stocks.models import SymbolChange
 from tests.market_data.quality.stored_market import (
@@ -54,7 +54,7 @@ def test_a_run_replaces_the_findings_of_the_run_before_and_a_roll_back_brings_th
     bars_are(WRONG, [OTHER])
     third = validate()
     assert rows(blocks=True) == [("unit_error", OTHER, True)]
-    lifecycle.roll_back(third.id, "test")
+    rollback.roll_back(third.id, "test")
     assert rows(blocks=True) == [("unit_error", ONE, True)]
 
 

@@ -21,7 +21,7 @@ from django.db import connection, transaction
 from market_data import trading_calendar
 from market_data.models import MarketDay, PipelineRun, RunUndo
 from market_data.providers import DAY_COLUMNS
-from market_data.runs import lifecycle
+from market_data.runs import lifecycle, rollback
 from market_data.runs.saga import SagaError, saga_of
 from market_data.runs.state_hash import contract_hash, differences
 from market_data.steps import upkeep
@@ -56,9 +56,9 @@ def revenues() -> dict[str, float | None]:
 
 def refusal(run_id: str) -> str:
     with pytest.raises(SagaError) as planned:
-        lifecycle.planned_rollback(run_id)
+        rollback.planned_rollback(run_id)
     with pytest.raises(SagaError) as refused:
-        lifecycle.roll_back(run_id, "test")
+        rollback.roll_back(run_id, "test")
     assert str(planned.value) == str(refused.value), "a dry run refuses for the same reason"
     return str(refused.value)
 
@@ -69,7 +69,7 @@ def test_the_chain_is_named_newest_first_and_can_be_done_in_that_order() -> None
     chain = [ended(f"r{number}", job) for number, job in enumerate(("pipeline", "fill_data", "validation"), 1)]
     assert refusal("r1") == "r3, r2 built on r1: roll these, in this order, back first."
     for run in reversed(chain):
-        lifecycle.roll_back(run.id, "asha")
+        rollback.roll_back(run.id, "asha")
     assert set(PipelineRun.objects.values_list("status", "reason")) == {("rolled_back", "rolled back by asha")}
     assert refusal("r1") == "r1 is rolled back: only a run that has ended can be rolled back."
 
@@ -80,11 +80,11 @@ def test_a_later_run_that_wrote_nothing_is_no_obstacle_and_a_cancelled_one_that_
     make_run("r2", status="failed", step_status="failed", done=0)
     ended("export", "csv_export")
     ended("replay", "validation", is_replay=True)
-    assert lifecycle.planned_rollback("r1")
+    assert rollback.planned_rollback("r1")
     make_run("r3", status="cancelled", done=3)
     assert refusal("r1").startswith("r3 built on r1")
-    lifecycle.roll_back("r3", "test")
-    lifecycle.roll_back("r1", "test")
+    rollback.roll_back("r3", "test")
+    rollback.roll_back("r1", "test")
 
 
 @one_database
@@ -95,7 +95,7 @@ def test_a_run_at_work_on_the_same_tables_keeps_any_other_from_being_rolled_back
     assert refusal("newer").startswith("older is at work on tables of newer: wait until it has ended, or cancel it")
     assert "is running: only a run that has ended" in refusal("older")
     PipelineRun.objects.filter(pk="older").update(status="completed")
-    assert lifecycle.roll_back("newer", "test")
+    assert rollback.roll_back("newer", "test")
 
 
 @one_database
@@ -132,7 +132,7 @@ def test_a_run_older_than_ten_nights_is_refused_even_when_all_later_ones_were_ro
     made = nights(11)
     upkeep.purge_undo()
     for run in reversed(made[1:]):
-        lifecycle.roll_back(run.id, "test")
+        rollback.roll_back(run.id, "test")
     assert revenues() == {"ACME": 1.0}
     before = contract_hash(["financial_statements"])
     assert "n01a is older than the last 10 nights" in refusal("n01a")
@@ -143,7 +143,7 @@ def test_a_run_older_than_ten_nights_is_refused_even_when_all_later_ones_were_ro
 def test_with_less_than_ten_nights_everything_is_kept() -> None:
     nights(9)
     assert upkeep.purge_undo() == 0
-    assert lifecycle.planned_rollback("n09a")["financial_statements"] == (0, 1)
+    assert rollback.planned_rollback("n09a")["financial_statements"] == (0, 1)
 
 
 # --- what it does ---------------------------------------------------------------------------------------------------
@@ -156,10 +156,10 @@ def test_the_plan_is_what_is_done_and_changes_nothing() -> None:
     record("r2", ACME=6.0)
     bulk.delete("financial_statements", "t.symbol = %s", ["BETA"], "r2")
     before = revenues()
-    planned = lifecycle.planned_rollback("r2")
+    planned = rollback.planned_rollback("r2")
     assert planned["financial_statements"] == (1, 2)
     assert revenues() == before == {"ACME": 6.0, "GAMMA": 3.0}
-    assert lifecycle.roll_back("r2", "test") == planned
+    assert rollback.roll_back("r2", "test") == planned
     assert revenues() == {"ACME": 1.0, "BETA": 2.0}
     assert not RunUndo.objects.exists()
 
@@ -193,7 +193,7 @@ def test_a_training_takes_its_model_back() -> None:
     ended("t1", "training")
     facts: dict[str, Any] = {"estimator": "lightgbm", "session": DAY, "train_from": DAY, "train_until": DAY}
     TrainedModel.objects.create(id="m", samples=1, data_hash="", path="m", status="accepted", run_id="t1", **facts)
-    assert lifecycle.roll_back("t1", "test") == {"trained_models": (1, 0)}
+    assert rollback.roll_back("t1", "test") == {"trained_models": (1, 0)}
     assert not TrainedModel.objects.exists()
 
 
@@ -272,9 +272,9 @@ def test_of_two_roll_backs_at_once_one_does_it_and_a_run_begins_only_afterwards(
     record("r1", ACME=1.0)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("LOCK TABLE financial_statements IN SHARE MODE")
-        first, told_first = in_thread(lambda: lifecycle.roll_back("r1", "one"))
+        first, told_first = in_thread(lambda: rollback.roll_back("r1", "one"))
         until_waiting(1)
-        second, told_second = in_thread(lambda: lifecycle.roll_back("r1", "two"))
+        second, told_second = in_thread(lambda: rollback.roll_back("r1", "two"))
         begun, told_begun = in_thread(lambda: lifecycle.create_run("import_fundamentals", None, triggered_by="test"))
         until_waiting(3)
         assert not told_second
@@ -295,7 +295,7 @@ def test_a_worker_past_its_lease_that_still_commits_is_waited_for() -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(5001, %s::int)", [step.pk])
         record("r1", ACME=1.0)
-        thread, told = in_thread(lambda: lifecycle.roll_back("r1", "test"))
+        thread, told = in_thread(lambda: rollback.roll_back("r1", "test"))
         until_waiting(1)
         PipelineRun.objects.filter(pk="r1").update(summary={"late": True})
     thread.join(30)
@@ -326,5 +326,5 @@ def test_a_roll_back_that_is_killed_in_the_middle_has_done_nothing() -> None:
             child.wait()
     assert differences(contract_hash(), before) == []
     assert PipelineRun.objects.get(pk="r2").status == "completed"
-    lifecycle.roll_back("r2", "test")
+    rollback.roll_back("r2", "test")
     assert revenues() == {"ACME": 1.0, "BETA": 2.0}

@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from market_data.models import RejectedRow
-from market_data.runs.lifecycle import roll_back
+from market_data.runs.rollback import roll_back
 from stocks.fundamentals import writer as fundamentals_writer
 from stocks.models import FinancialStatement, FundamentalSnapshot
 from stocks.storage import bulk

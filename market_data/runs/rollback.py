@@ -1,0 +1,131 @@
+"""Rollback of a run: rows it inserted go, before-images return; newest run first, within the last ten nights."""
+
+import logging
+
+from django.db import transaction
+from django.db.models import Min
+
+from market_data.models import PipelineRun, PipelineStep, TableTotal
+from market_data.runs import lifecycle
+from market_data.runs.claims import wait_for_commits
+from market_data.runs.saga import Saga, SagaError, saga_of
+from market_data.storage import writer as market_writer
+from stocks.storage import bulk
+
+UNDO_KEPT_NIGHTS = 10
+"""A night is a session whose pipeline completed."""
+
+logger = logging.getLogger(__name__)
+
+
+def roll_back(run_id: str, triggered_by: str) -> dict[str, tuple[int, int]]:
+    """Roll a run back: remove the rows it inserted, restore those it changed or deleted; all of it, or nothing.
+
+    Returns
+    -------
+    dict
+        Table → rows removed, rows restored.
+
+    Raises
+    ------
+    SagaError
+        When the run is active, wrote nothing that can be rolled back or did so too long ago, another run is at work on
+        the same tables, or a later run built on it (which is named).
+
+    Notes
+    -----
+    No run starts during a rollback: what its steps read before would be written after it.
+    """
+    with transaction.atomic():
+        lifecycle.lock_run_creation()
+        wait_for_commits(lifecycle.find_run(run_id))
+        run = PipelineRun.objects.select_for_update().get(pk=lifecycle.find_run(run_id).pk)
+        saga = _rollback_saga(run)
+        undone = {table: _pair(bulk.roll_back(table, run.id)) for table in saga.tables}
+        undone |= {undo.table: (0, undo.restore(run.id)) for undo in saga.undo}
+        for counted in TableTotal.objects.filter(table_name__in=saga.tables):
+            market_writer.recount(counted.table_name)
+        run.status, run.reason = PipelineRun.Status.ROLLED_BACK, f"rolled back by {triggered_by}"
+        run.save(update_fields=["status", "reason"])
+    logger.info("rolled back", extra={"run": run.id, "by": triggered_by, "tables": undone})
+    return undone
+
+
+def planned_rollback(run_id: str) -> dict[str, tuple[int, int]]:
+    """Return what `roll_back` would do: table → rows removed, rows restored.
+
+    Raises
+    ------
+    SagaError
+        For the same reasons as `roll_back`.
+    """
+    run = lifecycle.find_run(run_id)
+    saga = _rollback_saga(run)
+    planned = {table: _pair(bulk.undoable(table, run.id)) for table in saga.tables}
+    return planned | {undo.table: (0, undo.count(run.id)) for undo in saga.undo}
+
+
+def _pair(written: bulk.Written) -> tuple[int, int]:
+    return written.inserted, written.updated
+
+
+def oldest_undoable_sequence() -> int:
+    """Return the sequence of the first run of the last ten nights; before-images of older runs are not kept.
+
+    A night counts once, however often its pipeline ran, and still counts after its rollback: so this never moves back
+    to runs whose before-images are gone.
+    """
+    nights = PipelineRun.objects.filter(job="pipeline", is_replay=False)
+    done = nights.filter(status__in=(PipelineRun.Status.COMPLETED, PipelineRun.Status.ROLLED_BACK))
+    kept = list(done.values_list("session", flat=True).distinct().order_by("-session")[:UNDO_KEPT_NIGHTS])
+    if len(kept) < UNDO_KEPT_NIGHTS:
+        return 0
+    return int(nights.filter(session__gte=kept[-1]).aggregate(first=Min("sequence"))["first"])
+
+
+def _rollback_saga(run: PipelineRun) -> Saga:
+    """Return the saga of a run that can be rolled back now, or raise the reason why it cannot."""
+    saga = saga_of(run.job)
+    if run.status not in (PipelineRun.Status.COMPLETED, PipelineRun.Status.FAILED, PipelineRun.Status.CANCELLED):
+        raise SagaError(
+            f"{run.id} is {run.get_status_display().lower()}: only a run that has ended can be rolled back."
+        )
+    if not saga.tables or run.is_replay:
+        raise SagaError(f"{run.id} writes nothing that can be rolled back.")
+    if run.sequence < oldest_undoable_sequence():
+        raise SagaError(
+            f"{run.id} is older than the last {UNDO_KEPT_NIGHTS} nights: what it overwrote is no longer kept, and so it"
+            " can no longer be rolled back. Restore a back-up of the evening before instead."
+        )
+    _refuse_while_at_work(run, saga)
+    _refuse_when_built_on(run, saga)
+    return saga
+
+
+def _refuse_while_at_work(run: PipelineRun, saga: Saga) -> None:
+    for other in PipelineRun.objects.filter(status=PipelineRun.Status.RUNNING, is_replay=False):
+        if _touches(other, saga):
+            raise SagaError(
+                f"{other.id} is at work on tables of {run.id}: wait until it has ended, or cancel it, then roll back."
+            )
+
+
+def _refuse_when_built_on(run: PipelineRun, saga: Saga) -> None:
+    later = PipelineRun.objects.filter(sequence__gt=run.sequence, is_replay=False).exclude(
+        status__in=(PipelineRun.Status.ROLLED_BACK, PipelineRun.Status.SKIPPED, PipelineRun.Status.WAITING)
+    )
+    built = [other.id for other in later.order_by("-sequence") if _touches(other, saga) and _has_written(other)]
+    if built:
+        before = "it" if len(built) == 1 else "these, in this order,"
+        raise SagaError(f"{', '.join(built)} built on {run.id}: roll {before} back first.")
+
+
+def _touches(other: PipelineRun, saga: Saga) -> bool:
+    """Whether a run that can itself be rolled back may have written or read what the saga writes."""
+    others = saga_of(other.job)
+    return bool(others.tables) and not {*others.tables, *others.reads}.isdisjoint(saga.tables)
+
+
+def _has_written(run: PipelineRun) -> bool:
+    done = run.steps.filter(status=PipelineStep.Status.COMPLETED)
+    return done.exists() or run.steps.exclude(watermark="").exists()
