@@ -5,14 +5,18 @@ cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 
 usage() {
     cat <<'TEXT'
-./run.sh dev                 start everything: http://localhost:5001, the clusters, the embedded servers; Ctrl-C stops it
-./run.sh test                check style, types, imports and run the tests
-./run.sh test ARGUMENTS      run pytest with these arguments only (also: --real, --crash, --long)
-./run.sh bench [NAME …]      measure speed, size and memory as ratios (also: --real, --json, --help)
-./run.sh manage COMMAND …    manage.py inside the environment
-./run.sh psql [ARGUMENTS]    a prompt on the database in use
-./run.sh prod [ARGUMENTS]    docker compose up (more arguments go to docker compose instead)
-./run.sh install             only install
+Two commands to begin with:
+  ./run.sh dev                 start everything: http://localhost:5001, the clusters, the embedded servers; Ctrl-C stops it
+  ./run.sh test                check style, types and imports, and run the tests
+
+The others:
+  ./run.sh test ARGUMENTS      run pytest alone with these arguments (also: --real, --crash, --long, --drill)
+  ./run.sh bench [NAME …]      measure speed, size and memory as ratios (also: --real, --json, --help)
+  ./run.sh drill [ARGUMENTS]   rehearse faults at random points of simulated evenings (also: --rounds, --seed, --help)
+  ./run.sh manage COMMAND …    manage.py inside the environment
+  ./run.sh psql [ARGUMENTS]    a prompt on the database in use
+  ./run.sh prod [ARGUMENTS]    docker compose up (with arguments: docker compose with these)
+  ./run.sh install             only install
 TEXT
 }
 
@@ -139,6 +143,10 @@ test)
 bench)
     install_once
     exec .venv/bin/python -m tests.benchmarks "$@"
+    ;;
+drill)
+    install_once
+    exec .venv/bin/python -m tests.faults "$@"
     ;;
 manage)
     install_once

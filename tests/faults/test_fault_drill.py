@@ -1,6 +1,6 @@
-"""Faults in every step of both sagas, and some at random: each run ends by itself, and the tables are as in peace.
+"""Faults in every step of both sagas, and some at random: each run ends by itself with the tables of an undisturbed one.
 
-The command plays on a server of its own; here its report is read.
+The drill plays on a server of its own; these tests read its report.
 """
 
 import json
@@ -21,17 +21,17 @@ pytestmark = [pytest.mark.drill, pytest.mark.timeout(3000)]
 @pytest.fixture(scope="module")
 def rounds() -> list[dict[str, Any]]:
     """Every step struck in turn, training too, and a few rounds at random."""
-    command = [sys.executable, "manage.py", "fault_drill", "--each-step", f"--rounds={ROUNDS}", "--seed=7", "--json"]
+    command = [sys.executable, "-m", "tests.faults", "--each-step", f"--rounds={ROUNDS}", "--seed=7", "--json"]
     done = subprocess.run(
         command, cwd=ROOT, env=os.environ | {"IGNORE_DOTENV": "1"}, capture_output=True, text=True, check=False
     )
     assert done.stdout, done.stderr
-    found: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[0])["rounds"]
-    return found
+    rounds: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[0])["rounds"]
+    return rounds
 
 
 def of_kind(rounds: list[dict[str, Any]], words: str) -> list[dict[str, Any]]:
-    return [one for one in rounds if words in one["kind"]]
+    return [outcome for outcome in rounds if words in outcome["kind"]]
 
 
 @pytest.mark.parametrize(
@@ -46,8 +46,8 @@ def of_kind(rounds: list[dict[str, Any]], words: str) -> list[dict[str, Any]]:
 def test_every_step_survives(rounds: list[dict[str, Any]], words: str, fewest: int) -> None:
     struck = of_kind(rounds, words)
     assert len(struck) >= fewest
-    assert {one["kind"]: one["differences"] for one in struck if one["differences"]} == {}
-    assert all(one["struck"] for one in struck)
+    assert {outcome["kind"]: outcome["differences"] for outcome in struck if outcome["differences"]} == {}
+    assert all(outcome["struck"] for outcome in struck)
 
 
 @pytest.mark.parametrize("step", ["PUBLISH", "TRAIN", "HISTORICAL_DATA", "CSV_EXPORT"])
@@ -56,6 +56,6 @@ def test_the_steps_that_matter_most_are_among_them(rounds: list[dict[str, Any]],
 
 
 def test_rounds_at_random_leave_no_difference(rounds: list[dict[str, Any]]) -> None:
-    at_random = [one for one in rounds if one["number"] > 0]
+    at_random = [outcome for outcome in rounds if outcome["number"] > 0]
     assert len(at_random) == ROUNDS
-    assert {one["number"]: one["differences"] for one in at_random if one["differences"]} == {}
+    assert {outcome["number"]: outcome["differences"] for outcome in at_random if outcome["differences"]} == {}

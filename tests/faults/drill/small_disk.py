@@ -1,6 +1,6 @@
-"""A small disk of its own for a round's database, which a fault fills to the last byte.
+"""A small disk for a round's database, which a fault fills to the last byte.
 
-It is a file system in memory, mounted in the drill's folder; mounting needs root, so elsewhere there is none.
+It is a tmpfs mounted in the drill's folder. Mounting needs root; without it the fault does not strike.
 """
 
 import os
@@ -13,7 +13,7 @@ from psycopg import sql
 from tradingsite.embedded.files import own, server_account
 
 TABLESPACE = FOLDER = "small_disk"
-_ROOM_BYTES = 64 * 2**20
+_SPARE_BYTES = 64 * 2**20
 
 
 class SmallDisk:
@@ -22,7 +22,7 @@ class SmallDisk:
     Parameters
     ----------
     folder : Path
-        Where it is mounted; made when missing.
+        Mount point; created when missing.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -30,11 +30,11 @@ class SmallDisk:
         self._ballast = folder / "ballast"
 
     def mount(self, server: "psycopg.Connection[tuple[object, ...]]", databases_bytes: int) -> bool:
-        """Make room for so many bytes of a database and a bit; False where mounting is not allowed."""
+        """Mount a disk for databases of this size and create a tablespace on it; False where mounting is not allowed."""
         if os.geteuid() != 0:
             return False
         self._folder.mkdir(parents=True)
-        size = databases_bytes + _ROOM_BYTES
+        size = databases_bytes + _SPARE_BYTES
         command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(self._folder)]
         if subprocess.run(command, check=False, capture_output=True).returncode:
             return False
@@ -45,25 +45,23 @@ class SmallDisk:
         return True
 
     def fill(self) -> None:
-        """Leave no room at all."""
         with self._ballast.open("ab") as ballast:
             while free := _free_bytes(self._folder):
                 try:
                     os.posix_fallocate(ballast.fileno(), ballast.seek(0, os.SEEK_END), free)
-                except OSError:  # the server was faster: there is less than was asked for
+                except OSError:  # the server took space in between: less is free now
                     continue
 
-    def make_room(self) -> None:
-        """Take out again what filled it."""
+    def free_space(self) -> None:
         self._ballast.unlink(missing_ok=True)
 
 
 def unmount(folder: Path) -> None:
-    """Take the disk away, if there is one; the server has stopped."""
+    """Unmount the disk, if there is one; call after the server has stopped."""
     if folder.is_mount():
         subprocess.run(["umount", str(folder)], check=True)
 
 
 def _free_bytes(folder: Path) -> int:
-    there = os.statvfs(folder)
-    return there.f_bavail * there.f_frsize
+    status = os.statvfs(folder)
+    return status.f_bavail * status.f_frsize
