@@ -1,4 +1,4 @@
-"""Faults in every step of both sagas, and some at random: each run ends by itself with the tables of an undisturbed one.
+"""Faults in every step of both sagas, and some at random: each run ends by itself, leaving the usual tables.
 
 The drill plays on a server of its own; these tests read its report.
 """

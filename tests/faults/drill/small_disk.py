@@ -30,7 +30,7 @@ class SmallDisk:
         self._ballast = folder / "ballast"
 
     def mount(self, server: "psycopg.Connection[tuple[object, ...]]", databases_bytes: int) -> bool:
-        """Mount a disk for databases of this size and create a tablespace on it; False where mounting is not allowed."""
+        """Mount a disk for databases of this size with a tablespace on it; False where mounting is not allowed."""
         if os.geteuid() != 0:
             return False
         self._folder.mkdir(parents=True)
