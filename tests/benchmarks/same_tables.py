@@ -1,0 +1,79 @@
+"""Compare the market of two databases, table by table and column by column.
+
+`python -m tests.benchmarks.same_tables URL URL` prints each column whose values differ, and the columns that only one
+side has. Rows are compared as multisets of texts, so that neither their order nor their identity numbers matter: two
+versions of the product that compute the same figures give the same hashes.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+
+import psycopg
+from psycopg import sql
+
+from market_data.runs.state_hash import IDENTITIES, MARKET_TABLES, TIMES_OF_WRITING
+
+PROSE = {
+    "daily_suggested_stocks": {"reason"},
+    "publications": {"reason"},
+    "findings": {"message"},
+    "rejected_rows": {"reason"},
+    "corporate_actions": {"evidence"},
+}
+"""Columns whose sentences may change between versions; compared only with `--prose`."""
+
+
+def columns(connection: psycopg.Connection, table: str) -> set[str]:
+    """Return the columns of a table that say something about the market."""
+    rows = connection.execute(
+        "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped", [table]
+    )
+    return {name for (name,) in rows} - {*IDENTITIES, *TIMES_OF_WRITING}
+
+
+def fingerprint(connection: psycopg.Connection, table: str, names: list[str]) -> tuple[int, str]:
+    """Return the number of rows and one hash over the given columns."""
+    query = sql.SQL(
+        "SELECT count(*), md5(coalesce(string_agg(line, '' ORDER BY line COLLATE \"C\"), '')) FROM"
+        " (SELECT md5(ROW({columns})::text) AS line FROM {table}) lines"
+    ).format(columns=sql.SQL(", ").join(map(sql.Identifier, names)), table=sql.Identifier(table))
+    row = connection.execute(query).fetchone()
+    assert row is not None
+    return row[0], row[1]
+
+
+def differences(old: psycopg.Connection, new: psycopg.Connection, *, prose: bool) -> Iterator[tuple[bool, str]]:
+    """Yield for each table whether it differs, and a line about it."""
+    for table in MARKET_TABLES:
+        before, after = columns(old, table), columns(new, table)
+        left_out = set() if prose else PROSE.get(table, set())
+        shared = sorted((before & after) - left_out)
+        apart = f"; only on one side: {', '.join(sorted(before ^ after))}" if before ^ after else ""
+        apart += f"; prose not compared: {', '.join(sorted(left_out))}" if left_out else ""
+        mine, other = fingerprint(old, table, shared), fingerprint(new, table, shared)
+        if mine == other:
+            yield False, f"{table}: {mine[0]:,} rows equal in {len(shared)} columns{apart}"
+            continue
+        unequal = [name for name in shared if fingerprint(old, table, [name]) != fingerprint(new, table, [name])]
+        yield True, f"{table}: {mine[0]:,} and {other[0]:,} rows DIFFER in {', '.join(unequal) or 'pairs'}{apart}"
+
+
+def main() -> int:
+    """Print the comparison; exit with 1 when something differs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("old", help="postgresql:// address of the one database")
+    parser.add_argument("new", help="postgresql:// address of the other")
+    parser.add_argument("--prose", action="store_true", help="compare sentences too")
+    options = parser.parse_args()
+    unequal = False
+    with psycopg.connect(options.old) as old, psycopg.connect(options.new) as new:
+        for differs, line in differences(old, new, prose=options.prose):
+            unequal |= differs
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+    return int(unequal)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
