@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard, cast
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri
 
 from ml.samples import Samples, day_percentiles
 
@@ -103,6 +102,8 @@ class Estimator:
 
 def normal_score(data: Samples) -> Target:
     """Normal score of each share's forward return within its day, limited to what 1 in 500 exceeds."""
+    from scipy.special import ndtri
+
     percentile = day_percentiles(data.position, data.keys["forward_return"].to_numpy())
     score: Target = ndtri(np.clip(percentile, 0.002, 0.998))
     return score

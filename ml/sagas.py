@@ -1,11 +1,13 @@
-"""The sagas of training and of the suggested stocks."""
+"""The jobs of this app: model training, and the suggested stocks of a session."""
 
 import json
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from datetime import date, timedelta
-from typing import Any, NamedTuple
+from functools import wraps
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import pandas as pd
 from django.conf import settings
@@ -24,21 +26,35 @@ from market_data.runs.saga import (
     register_sagas,
 )
 from market_data.storage import queries
-from ml import artifacts, datasets, evaluation_records, prediction, selection
-from ml.estimators import estimator
+from ml import evaluation_records, selection
 from ml.models import TrainedModel
-from ml.training import Bundle
 from stocks.picks import screening, selection_queries
 from stocks.picks.filters import Filters, FiltersInvalid
+
+if TYPE_CHECKING:
+    # Every command and worker imports this module; what reads features and models is imported where it is used.
+    from ml.training import Bundle
 
 MODEL_AGE_LIMIT_SESSIONS = 7
 PICKS_A_STRATEGY = 50
 PICKS_KEPT_DAYS = 90
 
+Result = TypeVar("Result")
+
+
+def _once_per_run(compute: Callable[[StepContext], Result]) -> Callable[..., Result]:
+    """Keep a step's result for the steps after it; a worker that takes the run over computes it again."""
+
+    @wraps(compute)
+    def result(context: StepContext, _: str = "") -> Result:
+        return context.once(compute.__name__, lambda: compute(context))
+
+    return result
+
 
 # --- training -------------------------------------------------------------------------------------------------------
-def train(context: StepContext, _: str) -> dict[str, Any]:
-    """Fit the models in a process of their own (OpenMP and fork do not mix; memory goes back to the system)."""
+def fit_in_child(context: StepContext, _: str) -> dict[str, Any]:
+    """Fit the models in a process of its own: OpenMP does not survive a fork, and its memory returns to the system."""
     command = [
         sys.executable,
         "manage.py",
@@ -50,34 +66,40 @@ def train(context: StepContext, _: str) -> dict[str, Any]:
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=settings.BASE_DIR, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as child:
         try:
-            last = _followed(context, child)
+            last_line = _forward_progress(context, child)
             output = child.stdout.read() if child.stdout else ""
         except BaseException:
             child.terminate()
             raise
     if child.returncode:
-        raise StepFailed(f"The fit ended with {child.returncode}: {last or 'no message'}")
+        raise StepFailed(f"The fit exited with code {child.returncode}: {last_line or 'no message'}")
     fitted: dict[str, Any] = json.loads(output.strip().splitlines()[-1])
     context.log("fitted", model=fitted["id"], samples=fitted["samples"], seconds=fitted["seconds"])
     return fitted
 
 
-def _followed(context: StepContext, child: "subprocess.Popen[str]") -> str:
-    """Pass the child's progress on until it ends, and return the last other line it wrote."""
-    last = ""
+def _forward_progress(context: StepContext, child: "subprocess.Popen[str]") -> str:
+    """Report the child's progress until it exits; return the last other line of its standard error."""
+    from ml.datasets import PROGRESS
+
+    last_line = ""
     for line in child.stderr or ():
-        if line.startswith(datasets.PROGRESS):
-            context.report(int(line.removeprefix(datasets.PROGRESS)), 100)
+        if line.startswith(PROGRESS):
+            context.report(int(line.removeprefix(PROGRESS)), 100)
         elif line.strip():
-            last = line.strip()
-    return last
+            last_line = line.strip()
+    return last_line
 
 
-def record_training(context: StepContext, fitted: dict[str, Any]) -> int:
-    """Store the fitted model's row; the same model fitted again leaves it, and a replay only reports."""
-    judged = evaluation_records.headline(fitted["estimator"], context.session)
-    walk_forward = judged or "none stored; evaluate_models makes one"
-    context.summarise(model=fitted["id"], status=fitted["status"], metrics=fitted["metrics"], walk_forward=walk_forward)
+def record_model(context: StepContext, fitted: dict[str, Any]) -> int:
+    """Store the fitted model's row unless the same model is stored already; a replay only reports."""
+    walk_forward = evaluation_records.headline(fitted["estimator"], context.session)
+    context.summarise(
+        model=fitted["id"],
+        status=fitted["status"],
+        metrics=fitted["metrics"],
+        walk_forward=walk_forward or "none stored; evaluate_models makes one",
+    )
     if context.run.is_replay:
         return 0
     facts = {name: value for name, value in fitted.items() if name not in ("id", "seconds")}
@@ -87,18 +109,15 @@ def record_training(context: StepContext, fitted: dict[str, Any]) -> int:
 
 # --- selection ------------------------------------------------------------------------------------------------------
 class Candidates(NamedTuple):
-    """The session's shares with their facts, and why none may be picked (empty where some may)."""
+    """The session's tradable shares with their figures; `refusal` says why none may be picked, or is empty."""
 
     frame: pd.DataFrame
     refusal: str
 
 
-def discover(context: StepContext, _: str = "") -> Candidates:
-    """Collect the session's tradable shares with metrics and indicators; say so when the day cannot be trusted."""
-    return context.once("candidates", lambda: _candidates(context))
-
-
-def _candidates(context: StepContext) -> Candidates:
+@_once_per_run
+def candidates(context: StepContext) -> Candidates:
+    """Tradable shares with metrics and indicators, less those that findings keep out."""
     session = context.session
     frame = selection_queries.metrics_frame(session)
     kept_out = quality.kept_out(session)
@@ -115,18 +134,15 @@ def _refusal(session: date, shares: int) -> str:
     return quality.day_refusal(session) or ("" if shares else f"No share was tradable on {session}.")
 
 
-def filtered(context: StepContext, _: str = "") -> dict[str, screening.Screened]:
-    """Apply each strategy's thresholds and required inputs, but for the model's scores, which are not known yet."""
-    return context.once("filtered", lambda: _filtered(context))
-
-
-def _filtered(context: StepContext) -> dict[str, screening.Screened]:
-    before_the_model = discover(context).frame.assign(ml_prediction_score=1.0, ml_risk_score=0.0)
+@_once_per_run
+def screened_candidates(context: StepContext) -> dict[str, screening.Screened]:
+    """Candidates by each strategy's thresholds and required inputs, apart from the model's scores (not known yet)."""
+    before_the_model = candidates(context).frame.assign(ml_prediction_score=1.0, ml_risk_score=0.0)
     return {name: screening.passing(before_the_model, filters(context), name) for name in screening.STRATEGIES}
 
 
 def filters(context: StepContext) -> Filters:
-    """Return the thresholds of `config/stock_filters.yaml` with the environment's overrides."""
+    """Thresholds of `config/stock_filters.yaml` with the environment's overrides."""
     try:
         return context.once(
             "filters", lambda: screening.load_filters(settings.STOCK_FILTERS_FILE, settings.SCREENING_OVERRIDES)
@@ -135,7 +151,7 @@ def filters(context: StepContext) -> Filters:
         raise StepFailed(str(error)) from error
 
 
-class Predicted(NamedTuple):
+class Predictions(NamedTuple):
     """Predictions of the tradable universe and the model they come from; no model, no predictions."""
 
     frame: pd.DataFrame
@@ -143,24 +159,24 @@ class Predicted(NamedTuple):
     refusal: str
 
 
-def predicted(context: StepContext, _: str = "") -> Predicted:
-    """Predict every tradable share with the model in force."""
-    return context.once("predicted", lambda: _predicted(context))
+@_once_per_run
+def predictions(context: StepContext) -> Predictions:
+    """Predictions for the candidates by the model in force."""
+    from ml import artifacts, datasets, prediction
+    from ml.estimators import estimator
 
-
-def _predicted(context: StepContext) -> Predicted:
     model = model_in_force(context.session)
     if model is None:
         reason = f"No accepted model is at most {MODEL_AGE_LIMIT_SESSIONS} sessions old on {context.session}."
-        return Predicted(pd.DataFrame(columns=list(prediction.PREDICTION_COLUMNS)), None, reason)
+        return Predictions(pd.DataFrame(columns=list(prediction.PREDICTION_COLUMNS)), None, reason)
     bundle: Bundle = artifacts.load_bundle(settings.MODELS_DIR / model.path, model.files)
-    rows = datasets.session_features(context.session, estimator(bundle.estimator))
-    rows = rows.loc[rows["symbol"].isin(discover(context).frame["symbol"])]
-    return Predicted(prediction.predict(bundle, rows), model.pk, "")
+    features = datasets.session_features(context.session, estimator(bundle.estimator))
+    features = features.loc[features["symbol"].isin(candidates(context).frame["symbol"])]
+    return Predictions(prediction.predict(bundle, features), model.pk, "")
 
 
 def model_in_force(session: date) -> TrainedModel | None:
-    """Return the newest accepted model of the estimator in use that is at most seven sessions old."""
+    """Newest accepted model of the estimator in use, at most ``MODEL_AGE_LIMIT_SESSIONS`` sessions old."""
     accepted = TrainedModel.objects.filter(
         estimator=settings.ESTIMATOR, status=TrainedModel.Status.ACCEPTED, session__lte=session
     )
@@ -171,38 +187,34 @@ def model_in_force(session: date) -> TrainedModel | None:
     return model if age <= MODEL_AGE_LIMIT_SESSIONS else None
 
 
-def scored(context: StepContext, _: str = "") -> pd.DataFrame:
-    """Join candidates with predictions: one row a share that both know; returns and drawdowns in percent."""
-    frame = discover(context).frame.merge(predicted(context).frame.drop(columns=["date"]), on="symbol", how="inner")
-    target = frame["current_price"] * (1 + frame["predicted_return"].astype(float))
+def candidates_with_predictions(context: StepContext, _: str = "") -> pd.DataFrame:
+    """Candidates that have a prediction, one row a share; returns and drawdowns in percent."""
+    predicted = predictions(context).frame.drop(columns=["date"])
+    frame = candidates(context).frame.merge(predicted, on="symbol", how="inner")
     return frame.assign(
-        ml_price_target=target,
+        ml_price_target=frame["current_price"] * (1 + frame["predicted_return"].astype(float)),
         predicted_return=frame["predicted_return"].astype(float) * 100,
         predicted_drawdown=frame["predicted_drawdown"].astype(float) * -100,
     )
 
 
-def ranked(context: StepContext, _: str = "") -> selection.DayOfPicks:
-    """Rank each strategy's shares and keep the first fifty, or none with the reason."""
-    return context.once("ranked", lambda: _ranked(context))
-
-
-def _ranked(context: StepContext) -> selection.DayOfPicks:
+@_once_per_run
+def ranked_picks(context: StepContext) -> selection.DayOfPicks:
+    """Each strategy's best shares in order, or none with the reason."""
     session = context.session
-    refusal = discover(context).refusal or predicted(context).refusal
+    refusal = candidates(context).refusal or predictions(context).refusal
     picks, reasons = {}, {}
     for name in screening.STRATEGIES:
         if refusal:
             picks[name], reasons[name] = pd.DataFrame(columns=list(selection.PICK_COLUMNS)), refusal
             continue
         held = selection_queries.picked_before(name, session)
-        chosen = screening.ranked(scored(context), name, filters(context), held, PICKS_A_STRATEGY)
-        picks[name], reasons[name] = chosen.picks, chosen.summary
-    return selection.DayOfPicks(session, _next_session(session), predicted(context).model_id, picks, reasons)
+        ranking = screening.ranked(candidates_with_predictions(context), name, filters(context), held, PICKS_A_STRATEGY)
+        picks[name], reasons[name] = ranking.picks, ranking.summary
+    return selection.DayOfPicks(session, _next_session(session), predictions(context).model_id, picks, reasons)
 
 
 def _next_session(session: date) -> date | None:
-    """Return the session after, or None where the known market days end."""
     try:
         return trading_calendar.next_session(session)
     except trading_calendar.CalendarExhausted:
@@ -218,19 +230,18 @@ def publish(context: StepContext, day: selection.DayOfPicks) -> int:
     return selection.publish_picks(day, context.run.id, timezone.now())
 
 
-def _counted(context: StepContext, payload: Any) -> int:
-    """Count what a step prepared; only PUBLISH writes."""
-    frame = payload.frame if isinstance(payload, Candidates | Predicted) else payload
-    return len(frame)
+# Only PUBLISH writes; the steps before it record how many shares they hand on.
+def _share_count(context: StepContext, payload: Candidates | Predictions | pd.DataFrame) -> int:
+    return len(payload if isinstance(payload, pd.DataFrame) else payload.frame)
 
 
-def _count_passing(context: StepContext, screened: dict[str, screening.Screened]) -> int:
-    passing = {name: int(one.passes.sum()) for name, one in screened.items()}
+def _passing_count(context: StepContext, screened: dict[str, screening.Screened]) -> int:
+    passing = {name: int(strategy.passes.sum()) for name, strategy in screened.items()}
     context.summarise(passing_before_the_model=passing)
     return sum(passing.values())
 
 
-def _count_ranked(context: StepContext, day: selection.DayOfPicks) -> int:
+def _pick_count(context: StepContext, day: selection.DayOfPicks) -> int:
     return sum(len(rows) for rows in day.picks.values())
 
 
@@ -242,7 +253,7 @@ register_purge("picks", lambda today: selection.purge_picks(today - timedelta(da
 
 
 def training_failed(session: date) -> bool:
-    """Whether a session's training ended without a model: the selection then says so instead of waiting for ever."""
+    """Whether a session's training failed: the selection then publishes that and does not wait any longer."""
     last = PipelineRun.objects.filter(job="training", session=session).order_by("-sequence").first()
     return last is not None and last.status == PipelineRun.Status.FAILED
 
@@ -263,7 +274,7 @@ register_sagas(
     Saga(
         "training",
         "Model training",
-        (Step("TRAIN", train, record_training),),
+        (Step("TRAIN", fit_in_child, record_model),),
         tables=("trained_models",),
         cluster="ml",
         reads=("historical_data", "stocks", "corporate_actions", *_FACTS),
@@ -273,12 +284,12 @@ register_sagas(
         "selection",
         "Suggested stocks (6-step saga)",
         (
-            Step("DISCOVER", discover, _counted),
-            Step("FILTER", filtered, _count_passing),
-            Step("PREDICT", predicted, _counted),
-            Step("SCORE", scored, _counted),
-            Step("RANK", ranked, _count_ranked),
-            Step("PUBLISH", ranked, publish),
+            Step("DISCOVER", candidates, _share_count),
+            Step("FILTER", screened_candidates, _passing_count),
+            Step("PREDICT", predictions, _share_count),
+            Step("SCORE", candidates_with_predictions, _share_count),
+            Step("RANK", ranked_picks, _pick_count),
+            Step("PUBLISH", ranked_picks, publish),
         ),
         tables=("daily_suggested_stocks",),
         cluster="ml",
