@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from ml.training import Bundle
 
 MODEL_AGE_LIMIT_SESSIONS = 7
-PICKS_A_STRATEGY = 50
 PICKS_KEPT_DAYS = 90
 
 Result = TypeVar("Result")
@@ -209,7 +208,7 @@ def ranked_picks(context: StepContext) -> selection.DayOfPicks:
             picks[name], reasons[name] = pd.DataFrame(columns=list(selection.PICK_COLUMNS)), refusal
             continue
         held = selection_queries.picked_before(name, session)
-        ranking = screening.ranked(candidates_with_predictions(context), name, filters(context), held, PICKS_A_STRATEGY)
+        ranking = screening.ranked(candidates_with_predictions(context), name, filters(context), held)
         picks[name], reasons[name] = ranking.picks, ranking.summary
     return selection.DayOfPicks(session, _next_session(session), predictions(context).model_id, picks, reasons)
 

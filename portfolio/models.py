@@ -9,10 +9,12 @@ from django.db import models
 from django.db.models.functions import Now
 from jsonschema import Draft202012Validator
 
+from stocks.picks import screening
+
 PARAMETERS_SCHEMA = {
     "type": "object",
     "properties": {
-        "limit": {"type": "integer", "minimum": 1, "maximum": 50},
+        "limit": {"type": "integer", "minimum": 1, "maximum": screening.MAX_PICKS},
         "thresholds": {"type": "object", "additionalProperties": {"type": "number"}},
     },
     "additionalProperties": False,
@@ -37,6 +39,11 @@ def money(help_text: str, *, null: bool = False) -> "models.DecimalField[object,
     return models.DecimalField(max_digits=18, decimal_places=4, null=null, blank=null, help_text=help_text)
 
 
+def strategy_kinds() -> list[tuple[str, str]]:
+    """Choices of `Strategy.kind`: a callable, so that a new entry of the registry needs no migration."""
+    return [(name, name.capitalize()) for name in screening.STRATEGIES]
+
+
 class User(AbstractUser):
     """A person who may log in."""
 
@@ -47,12 +54,6 @@ class User(AbstractUser):
 class Strategy(models.Model):
     """A way of choosing shares: a system row of the screening registry, or a person's own variation of one."""
 
-    class Kind(models.TextChoices):
-        GROWTH = "growth", "Growth"
-        VALUE = "value", "Value"
-        BALANCED = "balanced", "Balanced"
-        MOMENTUM = "momentum", "Momentum"
-
     class Mode(models.TextChoices):
         PAPER = "paper", "Paper"
         LIVE = "live", "Live"
@@ -61,7 +62,7 @@ class Strategy(models.Model):
         settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, help_text="empty: a system row"
     )
     name = models.CharField(max_length=100)
-    kind = models.CharField(max_length=50, choices=Kind)
+    kind = models.CharField(max_length=50, choices=strategy_kinds)
     parameters = models.JSONField(default=dict, blank=True, validators=[validate_parameters])
     capital = money("₹", null=True)
     is_active = models.BooleanField(default=True)

@@ -20,7 +20,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView, set_rollback
 
 from stocks.error_answers import error_body
-from stocks.picks import answers
+from stocks.picks import answers, screening
 from stocks.picks import queries as pick_queries
 from stocks.picks.queries import Pick, PickList
 
@@ -118,6 +118,13 @@ class _ChoiceField(serializers.ChoiceField):
         raise ValidationError(f"{str(facts.get('input', ''))[:50]!r} is not allowed. Allowed: {allowed}.")
 
 
+class _StrategyField(_ChoiceField):
+    """The strategies of the registry, read when a serializer is made."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(choices=list(screening.STRATEGIES), **options)
+
+
 @extend_schema_field({"type": "string", "maxLength": 100, "pattern": "^[^\\u0000]*$"})
 class _TextField(serializers.CharField):
     """Words to look for; NUL is in no text, which the API's description must say too."""
@@ -126,12 +133,12 @@ class _TextField(serializers.CharField):
 class SuggestedStocksQuery(serializers.Serializer[dict[str, Any]]):
     """The parameters of the list of picks, with their bounds."""
 
-    strategy = _ChoiceField(choices=pick_queries.STRATEGIES, default="balanced", help_text="Which list.")
+    strategy = _StrategyField(default=screening.DEFAULT_STRATEGY, help_text="Which list.")
     limit = serializers.IntegerField(
         min_value=1,
         max_value=100,
-        default=50,
-        help_text="At most so many stocks. A list holds up to 50.",
+        default=screening.MAX_PICKS,
+        help_text=f"At most so many stocks. A list holds up to {screening.MAX_PICKS}.",
         error_messages=dict.fromkeys(
             ("invalid", "min_value", "max_value", "max_string_length"), "Allowed: a whole number from 1 to 100."
         ),

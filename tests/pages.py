@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from market_data.models import PipelineRun
 from stocks.models import Stock
-from stocks.picks.queries import STRATEGIES
+from stocks.picks.screening import STRATEGIES
 from tests.published import pick, publish
 
 BIG_ROWS = 50_000

@@ -13,7 +13,8 @@ from market_data.models import Finding, PipelineRun, SourceFile
 from market_data.runs.queries import RunState, newest_runs
 from ml.models import TrainedModel
 from portfolio.pages.date_text import day_text, time_text
-from stocks.picks.queries import STRATEGIES, latest_listed_session, newest_publications
+from stocks.picks.queries import latest_listed_session, newest_publications
+from stocks.picks.screening import STRATEGIES
 
 JOBS: Final = {
     "pipeline": "Collect the market",

@@ -11,7 +11,8 @@ from django.db import connection
 from market_data.storage import queries as market
 from portfolio.pages.figures.outcomes import HELD_SESSIONS, MARKS, Average, Bar, Bars, Outcome, average, outcomes
 from stocks.models import Publication
-from stocks.picks.queries import STRATEGIES, stored_picks
+from stocks.picks.queries import stored_picks
+from stocks.picks.screening import STRATEGIES
 from stocks.storage.bulk import read_frame
 from stocks.universe.symbols import successors
 

@@ -33,7 +33,6 @@ from stocks.picks import queries as pick_queries
 from stocks.picks import screening
 from stocks.picks.filters import FiltersInvalid
 
-DEFAULT_STRATEGY: Final = "balanced"
 # Name in the address → (column, descending, words); rank is the order of publication.
 SORTS: Final = {
     "rank": ("rank", False, "Rank"),
@@ -53,7 +52,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     """Show the market of the latest session, the four lists in short, and the state of the run."""
     newest = pick_queries.newest_publications()
     market = market_queries.latest_market()
-    lists = [_short_list(name, newest.get(name)) for name in pick_queries.STRATEGIES]
+    lists = [_short_list(name, newest.get(name)) for name in screening.STRATEGIES]
     picked = sorted({pick["symbol"] for one in lists for pick in one["whole"]})
     first = next(iter(newest.values()), None)
     state = _state(newest)
@@ -71,7 +70,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 @page
 def picks(request: HttpRequest) -> HttpResponse:
     """Show the newest list of a strategy, filtered and sorted, with why each share was picked."""
-    strategy = _strategy(request.GET.get("strategy", DEFAULT_STRATEGY))
+    strategy = _strategy(request.GET.get("strategy", screening.DEFAULT_STRATEGY))
     sort = request.GET.get("sort", "rank")
     column, descending, _ = SORTS.get(sort, SORTS["rank"])
     sector, search = request.GET.get("sector", "")[:100], request.GET.get("search", "")[:100].strip()
@@ -83,7 +82,7 @@ def picks(request: HttpRequest) -> HttpResponse:
     context = state | {
         "strategy": strategy,
         "label": screening.STRATEGIES[strategy].label,
-        "tabs": [{"name": name, "publication": newest.get(name)} for name in pick_queries.STRATEGIES],
+        "tabs": [{"name": name, "publication": newest.get(name)} for name in screening.STRATEGIES],
         "publication": publication,
         "picks": _explained(publication, found.picks),
         "found": found,
@@ -203,7 +202,7 @@ def history(request: HttpRequest) -> HttpResponse:
     )
     context = {
         "strategy": strategy,
-        "strategies": pick_queries.STRATEGIES,
+        "strategies": screening.STRATEGIES,
         "shown": shown,
         "lists": history_queries.past_lists(list(shown), strategy),
         "marks": MARKS,
@@ -246,7 +245,7 @@ def strategies(request: HttpRequest) -> HttpResponse:
         }
         for name, rule in screening.STRATEGIES.items()
     ]
-    context = {"rules": rules, "error": error, "limit": screening.LIMIT, "hold_rank": screening.HOLD_RANK}
+    context = {"rules": rules, "error": error, "limit": screening.MAX_PICKS, "hold_rank": screening.HOLD_RANK}
     return _shown(request, "portfolio/strategies.html", context)
 
 
@@ -263,8 +262,8 @@ def _shown(request: HttpRequest, template: str, context: dict[str, Any]) -> Http
 
 
 def _strategy(name: str) -> str:
-    if name not in pick_queries.STRATEGIES:
-        raise Http404(f"There is no strategy {name[:50]!r}. Strategies: {', '.join(pick_queries.STRATEGIES)}.")
+    if name not in screening.STRATEGIES:
+        raise Http404(f"There is no strategy {name[:50]!r}. Strategies: {', '.join(screening.STRATEGIES)}.")
     return name
 
 

@@ -21,8 +21,8 @@ from django.utils.cache import get_conditional_response
 
 from stocks.models import Publication
 from stocks.picks.queries import LATEST_LISTED
+from stocks.picks.screening import DEFAULT_STRATEGY
 
-DEFAULT_STRATEGY: Final = "balanced"
 PARAMETERS: Final[Set[str]] = frozenset({"strategy", "limit", "sort_by", "order"})
 """Requests with these alone are kept: they have few values. Free texts would only push the others out."""
 

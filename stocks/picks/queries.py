@@ -18,9 +18,9 @@ from django.core.cache import cache
 from django.db import connection
 
 from stocks.models import Publication, Stock, SuggestedStock
+from stocks.picks import screening
 from stocks.universe.sectors import same_sector
 
-STRATEGIES: Final = ("growth", "value", "balanced", "momentum")
 SORT_FIELDS: Final = ("ml_prediction_score", "market_cap", "pe_ratio")
 
 Pick = dict[str, Any]
@@ -71,7 +71,7 @@ def publication_in_force(strategy: str, session: date | None = None) -> Publicat
     Parameters
     ----------
     strategy : str
-        One of STRATEGIES.
+        One of `screening.STRATEGIES`.
     session : date, optional
         The session whose close was used; without it, the newest.
     """
@@ -83,7 +83,7 @@ def publication_in_force(strategy: str, session: date | None = None) -> Publicat
 
 def newest_publications() -> dict[str, Publication]:
     """Return the newest version in force of each strategy that ever published, without the stored copies."""
-    found = Publication.objects.filter(superseded_at=None, strategy__in=STRATEGIES).defer("picks")
+    found = Publication.objects.filter(superseded_at=None, strategy__in=screening.STRATEGIES).defer("picks")
     newest = found.order_by("strategy", "-date").distinct("strategy")
     return {publication.strategy: publication for publication in newest}
 
@@ -173,14 +173,14 @@ def pick_list(
     search: str = "",
     sort_by: str = "ml_prediction_score",
     descending: bool = True,
-    limit: int = 50,
+    limit: int = screening.MAX_PICKS,
 ) -> PickList:
     """Return a strategy's published picks as asked.
 
     Parameters
     ----------
     strategy : str
-        One of STRATEGIES.
+        One of `screening.STRATEGIES`.
     session : date, optional
         Session whose close was used; without it the newest publication answers, whatever its date.
     sector : str

@@ -30,7 +30,8 @@ from stocks.picks import filters as thresholds
 from stocks.picks import signals
 from stocks.picks.filters import Filters
 
-LIMIT = 50
+MAX_PICKS = 50
+DEFAULT_STRATEGY = "balanced"
 # A held share leaves the list when it falls below this rank.
 HOLD_RANK = 100
 _ALWAYS_REQUIRED = ("current_price", "ml_prediction_score", "ml_risk_score")
@@ -70,7 +71,7 @@ class StrategyRule:
 
 
 _PREDICTION = _column("ml_prediction_score")
-STRATEGIES: Mapping[str, StrategyRule] = {
+STRATEGIES: dict[str, StrategyRule] = {
     "growth": StrategyRule(
         "companies whose sales and profits grow",
         {
@@ -149,7 +150,7 @@ class Ranking(NamedTuple):
     @property
     def summary(self) -> str:
         """One sentence for a publication that is short or empty; empty text for a full list."""
-        if len(self.picks) >= LIMIT:
+        if len(self.picks) >= MAX_PICKS:
             return ""
         most = sorted(self.rejected.items(), key=lambda item: (-item[1], item[0]))[:5]
         at = "; ".join(f"{count} at {key}" for key, count in most)
@@ -204,7 +205,7 @@ def scores(frame: pd.DataFrame, strategy: str) -> tuple[pd.Series, pd.DataFrame]
 
 
 def ranked(
-    frame: pd.DataFrame, strategy: str, filters: Filters, held: Set[str] = frozenset(), limit: int = LIMIT
+    frame: pd.DataFrame, strategy: str, filters: Filters, held: Set[str] = frozenset(), limit: int = MAX_PICKS
 ) -> Ranking:
     """Choose a strategy's picks among the tradable shares of one session.
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stocks.models import Stock
-from stocks.picks.queries import STRATEGIES
+from stocks.picks.screening import STRATEGIES
 from tests.benchmarks.market import Market
 from tests.benchmarks.measuring import Figure
 from tests.benchmarks.place import ROOT, Place

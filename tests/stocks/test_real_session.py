@@ -13,7 +13,7 @@ from market_data.prices.indicators import indicators_on
 from stocks.fundamentals.files import read_snapshots, read_statements
 from stocks.fundamentals.formulas import PANEL_COLUMNS, dated_fundamentals
 from stocks.fundamentals.metrics import session_metrics
-from stocks.picks.screening import LIMIT, STRATEGIES, load_filters, ranked
+from stocks.picks.screening import MAX_PICKS, STRATEGIES, load_filters, ranked
 from tests.market_data import real_market
 from tests.stocks.dated_frames import facts
 
@@ -98,7 +98,7 @@ def test_no_two_lists_share_three_fifths(metrics, likes):
     filters = load_filters(Path(__file__).parents[2] / "config" / "stock_filters.yaml", {})
     lists = {name: ranked(frame, name, filters).picks for name in STRATEGIES}
     for picks in lists.values():
-        assert 20 <= len(picks) <= LIMIT
+        assert 20 <= len(picks) <= MAX_PICKS
         assert (picks["stop_loss"] < picks["current_price"]).all()
     for one, other in combinations(lists.values(), 2):
         shared = set(one["symbol"]) & set(other["symbol"])

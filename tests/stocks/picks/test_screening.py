@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stocks.picks.screening import HOLD_RANK, LIMIT, STRATEGIES, load_filters, passing, ranked, scores, stated_parts
+from stocks.picks.screening import HOLD_RANK, MAX_PICKS, STRATEGIES, load_filters, passing, ranked, scores, stated_parts
 
 FILTERS = load_filters(Path(__file__).parents[3] / "config" / "stock_filters.yaml", {})
 GOOD = {
@@ -140,13 +140,13 @@ def test_scores_by_hand():
 def test_the_best_come_first_and_no_more_than_asked():
     ranking = ranked(market(2000), "balanced", FILTERS)
     picks = ranking.picks
-    assert len(picks) == LIMIT
-    assert picks["rank"].tolist() == list(range(1, LIMIT + 1))
+    assert len(picks) == MAX_PICKS
+    assert picks["rank"].tolist() == list(range(1, MAX_PICKS + 1))
     assert picks["selection_score"].is_monotonic_decreasing
     assert (picks["stop_loss"] < picks["current_price"]).all()
     assert ranking.summary == ""
     assert ranking.considered == 2000
-    assert ranking.passed > LIMIT
+    assert ranking.passed > MAX_PICKS
 
 
 def test_ties_go_by_prediction_then_symbol():
@@ -157,7 +157,7 @@ def test_ties_go_by_prediction_then_symbol():
 def test_lists_of_two_strategies_share_less_than_three_fifths():
     lists = {name: set(ranked(market(2000), name, FILTERS).picks["symbol"]) for name in STRATEGIES}
     for one, other in combinations(lists, 2):
-        assert len(lists[one] & lists[other]) < 0.6 * LIMIT, (one, other)
+        assert len(lists[one] & lists[other]) < 0.6 * MAX_PICKS, (one, other)
 
 
 def test_a_held_share_stays_until_it_falls_below_rank_100():
@@ -165,10 +165,10 @@ def test_a_held_share_stays_until_it_falls_below_rank_100():
     everyone = ranked(frame, "balanced", FILTERS, limit=10_000).picks["symbol"].tolist()
     held = {everyone[HOLD_RANK - 1], everyone[HOLD_RANK], everyone[0]}
     picks = ranked(frame, "balanced", FILTERS, held).picks
-    assert len(picks) == LIMIT
+    assert len(picks) == MAX_PICKS
     assert picks["symbol"].iloc[-1] == everyone[HOLD_RANK - 1]
     assert everyone[HOLD_RANK] not in set(picks["symbol"])
-    assert set(picks["symbol"].iloc[:-1]) == set(everyone[: LIMIT - 1])
+    assert set(picks["symbol"].iloc[:-1]) == set(everyone[: MAX_PICKS - 1])
     reasons = picks.set_index("symbol")["reason"]
     assert "Picked the session before, stays until it falls below 100." in reasons[everyone[HOLD_RANK - 1]]
     assert "Picked the session before." in reasons[everyone[0]]
