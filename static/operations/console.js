@@ -1,5 +1,5 @@
-// Keeps a page of the console fresh: asks for its changing piece and puts in the parts that differ.
-// Focus and opened details stay where they are; a page in the background does not ask.
+// Keeps a console page up to date: polls its fragment and replaces the parts that differ.
+// Focus and opened details are preserved; a page in the background does not poll.
 (function () {
   "use strict";
   const live = document.getElementById("live");
@@ -9,8 +9,8 @@
 
   function keepOpen(from, to) {
     for (const details of from.querySelectorAll("details[open][id]")) {
-      const same = to.querySelector("#" + CSS.escape(details.id));
-      if (same) same.open = true;
+      const counterpart = to.querySelector("#" + CSS.escape(details.id));
+      if (counterpart) counterpart.open = true;
     }
   }
 
@@ -32,26 +32,26 @@
     if (again && again !== document.activeElement) again.focus({ preventScroll: true });
   }
 
-  async function ask() {
+  async function poll() {
     if (!document.hidden) {
       try {
-        const answer = await fetch(live.dataset.url, { cache: "no-store", redirect: "manual" });
-        if (answer.type === "opaqueredirect") return window.location.reload();
-        if (!answer.ok) throw new Error(String(answer.status));
-        seconds = Number(answer.headers.get("X-Again-In")) || seconds;
-        show(await answer.text());
+        const response = await fetch(live.dataset.url, { cache: "no-store", redirect: "manual" });
+        if (response.type === "opaqueredirect") return window.location.reload();
+        if (!response.ok) throw new Error(String(response.status));
+        seconds = Number(response.headers.get("X-Again-In")) || seconds;
+        show(await response.text());
         unreachable.hidden = true;
       } catch (error) {
         unreachable.hidden = false;
         seconds = Math.min(seconds * 2, 60);
       }
     }
-    window.setTimeout(ask, seconds * 1000);
+    window.setTimeout(poll, seconds * 1000);
   }
 
-  window.setTimeout(ask, seconds * 1000);
+  window.setTimeout(poll, seconds * 1000);
   window.addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent));
-  // The first press counts: a second one of an impatient hand is not sent.
+  // A double click submits a form only once.
   document.addEventListener("submit", (event) => {
     if (event.target.dataset.sent) event.preventDefault();
     event.target.dataset.sent = "1";

@@ -23,8 +23,8 @@ from stocks.models import Stock
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.published import pick, publish
 from tests.runs import make_run
-from tradingsite.operations.evening import EVENING_JOBS, Evening, evening_of
-from tradingsite.operations.views import address_of
+from tradingsite.operations.current_evening import EVENING_JOBS, Evening, current_evening
+from tradingsite.operations.views import run_url
 
 PATIENCE = 20_000
 REASON = "The file of the session is truncated: 40 of 60 rows could not be taken. Fetch it anew, then retry."
@@ -148,7 +148,7 @@ def test_a_run_is_cancelled_and_resumed_from_its_page(opened, worker, calendar):
     page.locator("#do-pipeline").click()
     expect(page.locator("#do-pipeline")).to_be_disabled(timeout=PATIENCE)
     run = PipelineRun.objects.get()
-    watched.open(address_of(run.id))
+    watched.open(run_url(run.id))
     expect(page.locator(".step.running")).to_be_visible(timeout=PATIENCE)
     page.locator("#do-cancel").click()
     expect(page.locator(".runhead .chip")).to_have_text("Cancelled", timeout=PATIENCE)
@@ -205,7 +205,7 @@ def night(evening: Evening, back: int, day: date) -> None:
 
 def filled_market() -> None:
     """Nights, files, findings and lists, so that every part of the home page has something to show."""
-    evening = evening_of(timezone.now())
+    evening = current_evening(timezone.now())
     assert evening is not None
     assert evening.following is not None
     days = list(MarketDay.objects.filter(date__lte=evening.session).order_by("-date").values_list("date", flat=True))
@@ -252,7 +252,7 @@ def test_the_home_page_is_readable_everywhere(opened, calendar, transactional_db
     assert watched.overflow() <= 0
     run = make_run("cleanup_1", job="cleanup", status="failed", step_status="errored", names=("CLEANUP",), done=0)
     found = watched.serious_faults()
-    for path in (address_of(run.id), f"/admin/operations/run/{run.id}/roll-back/", "/admin/operations/runbook/"):
+    for path in (run_url(run.id), f"/admin/operations/run/{run.id}/roll-back/", "/admin/operations/runbook/"):
         watched.open(path)
         found += watched.serious_faults()
         found += [f"{path} is too wide"] if watched.overflow() > 0 else []

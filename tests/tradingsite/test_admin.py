@@ -109,7 +109,7 @@ def act(client, model, action, *rows):
 def test_a_failed_run_goes_on_from_its_list_and_from_its_steps(operator):
     run = make_run(status="failed", step_status="failed", done=1)
     said = act(operator, PipelineRun, "retry", run)
-    assert said == [f"{run.id} goes on with STOCKS."]
+    assert said == [f"{run.id} continues with STOCKS."]
     run.refresh_from_db()
     assert run.status == "running"
     assert OrmQ.objects.filter(key="data").count() == 1

@@ -69,7 +69,7 @@ RULES = (
     Rule(r"admin/operations/runbook/(<slug:slug>/)?", S),
     Rule(r"admin/operations/run/<str:run_id>/roll-back/", OP, OP),
     Rule(r"admin/operations/(start/<str:slug>|evening/(hold|release))/", N, OP),
-    Rule(r"admin/operations/run/<str:run_id>/(do/<str:deed>|step/<str:step>/retry)/", N, OP),
+    Rule(r"admin/operations/run/<str:run_id>/(do/<str:action>|step/<str:step>/retry)/", N, OP),
     # A table: its list, its rows, its file.
     Rule(rf"admin/(?!password|operations)\w+/\w+/({KEY}/((change|history)/)?|export/)?", OP, OP),
     Rule(rf"admin/\w+/\w+/(add/|{KEY}/delete/)", OP, OP, of_some=True),

@@ -1,6 +1,6 @@
-"""What an operator can do, once for the buttons and for the JSON endpoints; each is written into the admin's history.
+"""Everything an operator can do, shared by the console's buttons and the JSON API; recorded in the admin's history.
 
-Everything refused is a `SagaError` whose sentence says what to do instead.
+A refusal is a `SagaError` whose sentence says what to do instead.
 """
 
 from dataclasses import dataclass, field
@@ -20,31 +20,31 @@ from tradingsite.operations.jobs import ALL, MayNotStart
 
 
 @dataclass(frozen=True)
-class Done:
+class ActionResult:
     """What an action did.
 
     Attributes
     ----------
     message : str
-        The contract's words.
-    told : str
-        A sentence for the person who pressed the button.
+        The contract's wording, for the API.
+    detail : str
+        A sentence for the operator who pressed the button.
     task_id : str
-        The id to follow it by.
+        The id by which the API follows it.
     run : PipelineRun or None
-        The run it touched.
+        The run it concerned.
     steps : list of str
-        The steps it made ready.
+        The steps made ready again.
     """
 
     message: str
-    told: str
+    detail: str
     task_id: str = ""
     run: PipelineRun | None = None
     steps: list[str] = field(default_factory=list)
 
 
-def start(user: AbstractUser, slug: str) -> Done:
+def start_job(user: AbstractUser, slug: str) -> ActionResult:
     """Start a job, or the whole evening, for the latest completed session.
 
     Raises
@@ -54,104 +54,107 @@ def start(user: AbstractUser, slug: str) -> Done:
     AlreadyRunning
         When it is active; the error names the run.
     MayNotStart
-        When what it waits for has not completed.
+        When its prerequisites have not completed.
     """
     if slug == ALL:
-        return _start_all(user)
-    job = jobs.found_job(slug)
-    seen = jobs.situation(timezone.now())
-    # An active run is left to the engine: it refuses the second of two who press at once, and names the run.
-    why_not = "" if job.name in seen.active else jobs.refusal(job.name, seen)
-    if why_not:
-        raise MayNotStart(f"{job.title} was not started. {why_not}")
+        return _start_evening(user)
+    job = jobs.startable_job(slug)
+    situation = jobs.current_situation(timezone.now())
+    # The engine refuses an active job itself: under its lock, so that of two simultaneous presses one starts a run.
+    refusal = "" if job.name in situation.active else jobs.refusal(job.name, situation)
+    if refusal:
+        raise MayNotStart(f"{job.title} was not started. {refusal}")
     run = tasks.trigger(job.name, triggered_by=user.get_username())
-    _note(user, run, "Started.", flag=ADDITION)
-    return Done(f"{job.title} started", f"{job.name} started as {run.id}.", run.id, run)
+    _record_action(user, run, "Started.", flag=ADDITION)
+    return ActionResult(f"{job.title} started", f"{job.name} started as {run.id}.", run.id, run)
 
 
-def _start_all(user: AbstractUser) -> Done:
-    seen = jobs.situation(timezone.now())
-    if seen.session is None:
-        raise MayNotStart(f"The evening was not started. {seen.why_none}")
+def _start_evening(user: AbstractUser) -> ActionResult:
+    situation = jobs.current_situation(timezone.now())
+    if situation.session is None:
+        raise MayNotStart(f"The evening was not started. {situation.no_session_reason}")
     alias = f"{ALL}_{timezone.localtime():%Y%m%d_%H%M%S}"
-    made = tasks.trigger_chain(
-        jobs.whole_evening(), triggered_by=user.get_username(), alias=alias, session=seen.session
+    runs = tasks.trigger_chain(
+        jobs.whole_evening(), triggered_by=user.get_username(), alias=alias, session=situation.session
     )
-    for run in made:
-        _note(user, run, f"Started as part of {alias}.", flag=ADDITION)
-    told = f"All {len(made)} jobs of {seen.session} started, one after the other."
-    return Done("All tasks started", told, alias, made[0])
+    for run in runs:
+        _record_action(user, run, f"Started as part of {alias}.", flag=ADDITION)
+    detail = f"All {len(runs)} jobs of {situation.session} started, one after the other."
+    return ActionResult("All tasks started", detail, alias, runs[0])
 
 
-def retry_failed(user: AbstractUser, run_id: str, step: str | None = None) -> Done:
-    """Make the failed steps of a run (or the one named) ready again; the run goes on with its own rows."""
+def retry_failed(user: AbstractUser, run_id: str, step: str | None = None) -> ActionResult:
+    """Make the failed steps of a run (or only `step`) ready again; the same run continues."""
     run, names = lifecycle.retry_failed(run_id, user.get_username(), step)
     tasks.deliver(run)
-    _note(user, run, f"Retried {', '.join(names)}.")
+    _record_action(user, run, f"Retried {', '.join(names)}.")
     count = f"{len(names)} failed step{'s' if len(names) > 1 else ''}"
-    return Done(f"Retrying {count}", f"{run.id} goes on with {', '.join(names)}.", run.aliases[-1], run, names)
+    detail = f"{run.id} continues with {', '.join(names)}."
+    return ActionResult(f"Retrying {count}", detail, run.aliases[-1], run, names)
 
 
-def resume(user: AbstractUser, run_id: str) -> Done:
-    """Go on with a run that was cancelled or whose worker was lost."""
+def resume(user: AbstractUser, run_id: str) -> ActionResult:
+    """Continue a run that was cancelled or whose worker was lost."""
     run = interventions.resume(run_id, user.get_username())
     tasks.deliver(run)
-    _note(user, run, "Resumed.")
-    return Done("Resumed", f"{run.id} goes on where it stopped.", run.id, run)
+    _record_action(user, run, "Resumed.")
+    return ActionResult("Resumed", f"{run.id} continues where it stopped.", run.id, run)
 
 
-def cancel(user: AbstractUser, run_id: str) -> Done:
+def cancel(user: AbstractUser, run_id: str) -> ActionResult:
     """End an active run."""
     run = interventions.cancel(run_id, user.get_username())
-    _note(user, run, "Cancelled.")
-    return Done("Cancelled", f"{run.id} is cancelled; what it had committed stays.", run.id, run)
+    _record_action(user, run, "Cancelled.")
+    return ActionResult("Cancelled", f"{run.id} is cancelled; what it had committed stays.", run.id, run)
 
 
-def roll_back(user: AbstractUser, run_id: str) -> Done:
-    """Undo a run."""
+def roll_back(user: AbstractUser, run_id: str) -> ActionResult:
+    """Undo everything a run wrote."""
     undone = rollback.roll_back(run_id, user.get_username())
     run = lifecycle.find_run(run_id)
-    removed, restored = (sum(pair[place] for pair in undone.values()) for place in (0, 1))
+    removed = sum(rows for rows, _ in undone.values())
+    restored = sum(rows for _, rows in undone.values())
     counts = f"{removed:,} rows removed, {restored:,} restored"
-    _note(user, run, f"Rolled back: {counts}.")
-    return Done("Rolled back", f"{run.id} is rolled back: {counts}.", run.id, run)
+    _record_action(user, run, f"Rolled back: {counts}.")
+    return ActionResult("Rolled back", f"{run.id} is rolled back: {counts}.", run.id, run)
 
 
-def hold(user: AbstractUser, session: date, reason: str = "") -> Done:
-    """Keep what is planned for a session from beginning."""
-    held = interventions.hold_evening(session, user.get_username(), reason)
-    _note(user, held, f"Held the evening of {session}. {reason}".strip(), flag=ADDITION)
-    told = f"The evening of {session} is held: what is planned for it waits. Jobs started by hand still run."
-    return Done("Held", told)
+def hold_evening(user: AbstractUser, session: date, reason: str = "") -> ActionResult:
+    """Keep a session's planned runs from starting."""
+    hold = interventions.hold_evening(session, user.get_username(), reason)
+    _record_action(user, hold, f"Held the evening of {session}. {reason}".strip(), flag=ADDITION)
+    return ActionResult(
+        "Held", f"The evening of {session} is held: its planned runs wait. Jobs started by hand still run."
+    )
 
 
-def release(user: AbstractUser, session: date) -> Done:
-    """Let a held evening go."""
-    held = holds.hold_of(session)
-    let_go = interventions.release_evening(session, user.get_username())
+def unhold_evening(user: AbstractUser, session: date) -> ActionResult:
+    """Let a held evening's planned runs start."""
+    hold = holds.hold_of(session)
+    release = interventions.release_evening(session, user.get_username())
     tasks.release_waiting()
-    if held:
-        _note(user, held, f"Released the evening of {session}.")
-    waiting = len(let_go.waiting)
-    told = f"The evening of {session} goes on; {waiting} run{'' if waiting == 1 else 's'} waited for it."
-    return Done("Released", told)
+    if hold:
+        _record_action(user, hold, f"Released the evening of {session}.")
+    waiting = len(release.waiting)
+    detail = f"The evening of {session} is released; {waiting} run{' was' if waiting == 1 else 's were'} waiting."
+    return ActionResult("Released", detail)
 
 
-def hold_for_run(user: AbstractUser, run_id: str) -> Done:
+def hold_evening_of_run(user: AbstractUser, run_id: str) -> ActionResult:
     """Hold the evening a run belongs to."""
-    return hold(user, _session_of(run_id))
+    return hold_evening(user, _session_of(run_id))
 
 
-def release_for_run(user: AbstractUser, run_id: str) -> Done:
-    """Let the evening go that a run belongs to."""
-    return release(user, _session_of(run_id))
+def unhold_evening_of_run(user: AbstractUser, run_id: str) -> ActionResult:
+    """Release the evening a run belongs to."""
+    return unhold_evening(user, _session_of(run_id))
 
 
-def history_of(run: PipelineRun) -> list[LogEntry]:
-    """Return who did what to a run, newest first."""
+def action_log(run: PipelineRun) -> list[LogEntry]:
+    """Who did what to a run, newest first."""
     kind = ContentType.objects.get_for_model(PipelineRun)
-    noted = LogEntry.objects.filter(content_type=kind, object_id=run.pk).select_related("user")
-    return list(noted.order_by("-action_time")[:50])
+    entries = LogEntry.objects.filter(content_type=kind, object_id=run.pk).select_related("user")
+    return list(entries.order_by("-action_time")[:50])
 
 
 def _session_of(run_id: str) -> date:
@@ -161,7 +164,7 @@ def _session_of(run_id: str) -> date:
     return run.session
 
 
-def _note(user: AbstractUser, row: PipelineRun | EveningHold, message: str, *, flag: int = CHANGE) -> None:
+def _record_action(user: AbstractUser, row: PipelineRun | EveningHold, message: str, *, flag: int = CHANGE) -> None:
     LogEntry.objects.create(
         user_id=user.pk,
         content_type=ContentType.objects.get_for_model(type(row)),

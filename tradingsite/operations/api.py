@@ -1,7 +1,7 @@
-"""The contract's JSON for operators: the system's status, triggers, the status of a task, its retry.
+"""The contract's JSON API for operators: system status, triggers, the status of a task, its retry.
 
-The buttons of the console call the same functions (`actions`). Staff only, by session with CSRF or by token; keys
-without a value are left out.
+The console's buttons call the same functions (`actions`). Staff only, by session with CSRF or by token; keys without
+a value are omitted.
 """
 
 from typing import cast
@@ -20,8 +20,8 @@ from market_data.trading_calendar import CalendarError
 from stocks.api import ErrorAnswer
 from stocks.error_answers import error_body
 from tradingsite.operations import actions, task_states
-from tradingsite.operations.answers import RetryAnswer, StatusAnswer, TaskAnswer, TriggerAnswer
 from tradingsite.operations.jobs import MayNotStart, UnknownJob
+from tradingsite.operations.serializers import RetryResponse, StatusResponse, TaskResponse, TriggerResponse
 
 OPERATE = "market_data.change_pipelinerun"
 _CODES: dict[type[Exception], tuple[int, str]] = {
@@ -34,22 +34,23 @@ _CODES: dict[type[Exception], tuple[int, str]] = {
     CalendarError: (409, "calendar"),
 }
 _ERRORS = {
-    401: OpenApiResponse(ErrorAnswer, "Neither a session nor a token."),
+    401: OpenApiResponse(ErrorAnswer, "Neither a session nor a token was sent."),
     403: OpenApiResponse(ErrorAnswer, "Not an operator, or the CSRF token is missing."),
     404: OpenApiResponse(ErrorAnswer, "No such job or task, or a `format` that is not offered."),
     405: OpenApiResponse(ErrorAnswer, "Another method."),
-    406: OpenApiResponse(ErrorAnswer, "A form asked for by `Accept` that is not offered."),
+    406: OpenApiResponse(ErrorAnswer, "The `Accept` header names no format that is offered."),
 }
 _CHANGES = _ERRORS | {
-    400: OpenApiResponse(ErrorAnswer, "A body that cannot be read."),
-    409: OpenApiResponse(ErrorAnswer, "Refused as things stand; `task_id` names the run that is active."),
-    415: OpenApiResponse(ErrorAnswer, "A body of another type."),
+    400: OpenApiResponse(ErrorAnswer, "The request body cannot be parsed."),
+    409: OpenApiResponse(ErrorAnswer, "Refused in the current state; `task_id` names the active run, if there is one."),
+    415: OpenApiResponse(ErrorAnswer, "The request body is of an unsupported media type."),
 }
 
 
-def refused(error: SagaError | CalendarError) -> Response:
-    """Return the answer to something refused; of an active run it names the id."""
-    status, code = next((told for kind, told in _CODES.items() if isinstance(error, kind)), (409, "refused"))
+def error_response(error: SagaError | CalendarError) -> Response:
+    """Translate a refusal; of an active run it names the id."""
+    known = (answer for kind, answer in _CODES.items() if isinstance(error, kind))
+    status, code = next(known, (409, "refused"))
     body = error_body(status, str(error), code)
     if isinstance(error, AlreadyRunning):
         body["task_id"] = error.run_id
@@ -57,12 +58,11 @@ def refused(error: SagaError | CalendarError) -> Response:
 
 
 class IsOperator(BasePermission):
-    """Staff may look; staff with the right to change runs may act."""
+    """Staff may read; staff who may change runs may also act."""
 
-    message = "Only staff may see this, and only staff who may change runs may start and retry them."
+    message = "Only staff may read this, and only staff who may change runs may start and retry them."
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        """Return whether the person may do what is asked."""
         user = request.user
         if not (user.is_authenticated and user.is_active and user.is_staff):
             return False
@@ -70,62 +70,55 @@ class IsOperator(BasePermission):
 
 
 class _OperatorView(APIView):
-    # The first one decides between 401 and 403 for the unknown: a token can be asked for.
+    # The first class decides whether anonymous requests get 401 or 403: only the token has a challenge to send.
     authentication_classes = (TokenAuthentication, SessionAuthentication)
     permission_classes = (IsOperator,)
 
-    def person(self) -> AbstractUser:
-        """Return who asks."""
+    @property
+    def operator(self) -> AbstractUser:
         return cast("AbstractUser", self.request.user)
 
 
 class SystemStatusView(_OperatorView):
-    """How things stand."""
-
-    @extend_schema(operation_id="admin_system_status", responses={200: StatusAnswer, **_ERRORS})
+    @extend_schema(operation_id="admin_system_status", responses={200: StatusResponse, **_ERRORS})
     def get(self, request: Request) -> Response:
-        """Return the state of tables, jobs, clusters, models and picks; totals are what the writers keep."""
+        """State of tables, jobs, clusters, models and picks; totals are maintained by the writers, not counted."""
         return Response({"success": True, "status": task_states.contract_status(timezone.now())})
 
 
 class TriggerView(_OperatorView):
-    """Starts a job."""
-
     @extend_schema(
         operation_id="admin_trigger",
         request=None,
         parameters=[OpenApiParameter("job", str, OpenApiParameter.PATH, description="`all`, or a job: see a 404.")],
-        responses={200: TriggerAnswer, **_CHANGES},
+        responses={200: TriggerResponse, **_CHANGES},
     )
     def post(self, request: Request, job: str) -> Response:
-        """Start a job, or `all` of an evening, for the latest completed session; one that is active answers 409."""
+        """Start a job, or `all` jobs of an evening, for the latest completed session; 409 when it is already active."""
         try:
-            done = actions.start(self.person(), job)
+            result = actions.start_job(self.operator, job)
         except (SagaError, CalendarError) as error:
-            return refused(error)
-        return Response({"success": True, "task_id": done.task_id, "message": done.message})
+            return error_response(error)
+        return Response({"success": True, "task_id": result.task_id, "message": result.message})
 
 
 class TaskStatusView(_OperatorView):
-    """A run and its steps."""
-
-    @extend_schema(operation_id="admin_task_status", responses={200: TaskAnswer, **_ERRORS})
+    @extend_schema(operation_id="admin_task_status", responses={200: TaskResponse, **_ERRORS})
     def get(self, request: Request, task_id: str) -> Response:
-        """Return a run with its steps; of a whole evening, the runs of its jobs."""
+        """A run with its steps; of a whole evening, the runs of its jobs."""
         try:
-            return Response({"success": True, "task": task_states.task(task_id)})
+            return Response({"success": True, "task": task_states.task_status(task_id)})
         except SagaError as error:
-            return refused(error)
+            return error_response(error)
 
 
 class RetryFailedView(_OperatorView):
-    """Retries what failed of a run."""
-
-    @extend_schema(operation_id="admin_task_retry_failed", request=None, responses={200: RetryAnswer, **_CHANGES})
+    @extend_schema(operation_id="admin_task_retry_failed", request=None, responses={200: RetryResponse, **_CHANGES})
     def post(self, request: Request, task_id: str) -> Response:
-        """Make the failed steps ready again; the run goes on with its own rows under a further id."""
+        """Make the failed steps ready again; the same run continues under an additional id."""
         try:
-            done = actions.retry_failed(self.person(), task_states.failed_run(task_id).id)
+            result = actions.retry_failed(self.operator, task_states.failed_run(task_id).id)
         except SagaError as error:
-            return refused(error)
-        return Response({"success": True, "task_id": done.task_id, "message": done.message, "failed_steps": done.steps})
+            return error_response(error)
+        body = {"success": True, "task_id": result.task_id, "message": result.message, "failed_steps": result.steps}
+        return Response(body)

@@ -1,7 +1,7 @@
-"""When tonight's picks will be there, and how late the work may still begin to make it by 09:00.
+"""When tonight's picks will be ready, and how late the remaining work may start to be done by 09:00.
 
-Plain arithmetic over planned times, what has ended, and how long each job usually takes. What was never measured is not
-guessed: then there is no forecast, and it says for want of what.
+Plain arithmetic over planned times, jobs that have ended, and how long each job usually takes. A job that was never
+measured is not guessed at: then there is no forecast, and the unmeasured jobs are named.
 """
 
 from collections.abc import Mapping
@@ -10,19 +10,19 @@ from datetime import datetime, timedelta
 
 
 @dataclass(frozen=True)
-class Work:
+class PlannedJob:
     """One job of the evening.
 
     Attributes
     ----------
     after : tuple of str
-        Jobs that must have ended before it.
+        Jobs that must have ended before it starts.
     planned : datetime
-        Before that it does not begin.
+        The earliest start.
     usual_seconds : float or None
-        How long it takes; None: never measured.
+        Its usual duration; None: never measured.
     started_at, ended_at : datetime or None
-        What has happened; `ended_at` only of what completed.
+        `ended_at` only of a completed job.
     """
 
     name: str
@@ -35,16 +35,16 @@ class Work:
 
 @dataclass(frozen=True)
 class Forecast:
-    """When it will be done.
+    """When the last job will end.
 
     Attributes
     ----------
     ready_at : datetime or None
-        When the last job ends; in the past where it has.
+        When the last job ends, or ended.
     latest_start : datetime or None
-        The last moment at which what is left can begin and still be done when it is due.
+        The last moment at which the remaining work can start and still be done when it is due.
     unmeasured : tuple of str
-        Jobs still to do that have never been measured: nothing is forecast then.
+        Remaining jobs that were never measured: with any of them nothing is forecast.
     """
 
     ready_at: datetime | None
@@ -52,56 +52,56 @@ class Forecast:
     unmeasured: tuple[str, ...]
 
 
-def forecast(works: Mapping[str, Work], last: str, now: datetime, due: datetime | None) -> Forecast:
-    """Return when the job `last` will have ended.
+def forecast(jobs: Mapping[str, PlannedJob], last: str, now: datetime, due: datetime | None) -> Forecast:
+    """Forecast the end of the job `last`.
 
     Parameters
     ----------
-    works : mapping of str to Work
-        The jobs by name; what is waited for and is not among them counts as done.
+    jobs : mapping of str to PlannedJob
+        The evening's jobs by name; a prerequisite that is not among them counts as done.
     last : str
-        The job whose end is asked for.
+        The job whose end is forecast.
     now, due : datetime
-        The moment, and when it has to be done.
+        The moment, and when the job has to be done.
     """
-    done_at = works[last].ended_at
-    if done_at is not None:
-        return Forecast(done_at, None, ())
-    open_jobs = _open(works, last)
-    unmeasured = tuple(name for name in open_jobs if works[name].usual_seconds is None)
+    ended_at = jobs[last].ended_at
+    if ended_at is not None:
+        return Forecast(ended_at, None, ())
+    unmeasured = tuple(name for name in _remaining(jobs, last) if jobs[name].usual_seconds is None)
     if unmeasured:
         return Forecast(None, None, unmeasured)
-    left = _longest(works, last, now)
-    return Forecast(_end(works, last, now), due - left if due else None, ())
+    work_left = _longest_chain(jobs, last, now)
+    return Forecast(_end(jobs, last, now), due - work_left if due else None, ())
 
 
-def _open(works: Mapping[str, Work], name: str) -> list[str]:
-    """Return the jobs that have still to end, those that come first first."""
-    work = works.get(name)
-    if work is None or work.ended_at is not None:
+def _remaining(jobs: Mapping[str, PlannedJob], name: str) -> list[str]:
+    """Jobs that have yet to end, prerequisites first."""
+    job = jobs.get(name)
+    if job is None or job.ended_at is not None:
         return []
-    before = [other for one in work.after for other in _open(works, one)]
+    before = [other for prerequisite in job.after for other in _remaining(jobs, prerequisite)]
     return [*dict.fromkeys([*before, name])]
 
 
-def _end(works: Mapping[str, Work], name: str, now: datetime) -> datetime:
-    work = works.get(name)
-    if work is None:
+def _end(jobs: Mapping[str, PlannedJob], name: str, now: datetime) -> datetime:
+    job = jobs.get(name)
+    if job is None:
         return now
-    if work.ended_at is not None:
-        return work.ended_at
-    usual = timedelta(seconds=work.usual_seconds or 0)
-    if work.started_at is not None:
-        return max(now, work.started_at + usual)
-    return max([now, work.planned, *(_end(works, one, now) for one in work.after)]) + usual
+    if job.ended_at is not None:
+        return job.ended_at
+    usual = timedelta(seconds=job.usual_seconds or 0)
+    if job.started_at is not None:
+        # One that takes longer than usual is expected to end any moment.
+        return max(now, job.started_at + usual)
+    return max([now, job.planned, *(_end(jobs, prerequisite, now) for prerequisite in job.after)]) + usual
 
 
-def _longest(works: Mapping[str, Work], name: str, now: datetime) -> timedelta:
-    """Return the longest chain of work that is left, planned times aside."""
-    work = works.get(name)
-    if work is None or work.ended_at is not None:
+def _longest_chain(jobs: Mapping[str, PlannedJob], name: str, now: datetime) -> timedelta:
+    """Duration of the longest chain of remaining work, whatever its planned times."""
+    job = jobs.get(name)
+    if job is None or job.ended_at is not None:
         return timedelta(0)
-    usual = timedelta(seconds=work.usual_seconds or 0)
-    if work.started_at is not None:
-        return max(timedelta(0), work.started_at + usual - now)
-    return max([timedelta(0), *(_longest(works, one, now) for one in work.after)]) + usual
+    usual = timedelta(seconds=job.usual_seconds or 0)
+    if job.started_at is not None:
+        return max(timedelta(0), job.started_at + usual - now)
+    return max([timedelta(0), *(_longest_chain(jobs, prerequisite, now) for prerequisite in job.after)]) + usual

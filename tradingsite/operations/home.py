@@ -1,5 +1,6 @@
-"""The admin's home: everything an operator asks first, gathered in some thirty small reads."""
+"""The admin's home page: what an operator wants to know first, gathered in some thirty small queries."""
 
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -13,127 +14,127 @@ from market_data.models import Finding
 from market_data.storage.queries import latest_loaded_session
 from tradingsite.clusters import states
 from tradingsite.operations import nights, sources, tiles, tonight, verdict
-from tradingsite.operations.evening import EVENING_JOBS, Evening, History, evening_of, stored_sessions
+from tradingsite.operations.current_evening import EVENING_JOBS, Evening, current_evening, stored_sessions
+from tradingsite.operations.recent_runs import RunHistory
 
-WATCH = "market_data.view_pipelinerun"
+VIEW = "market_data.view_pipelinerun"
 _ACTIVE_SECONDS, _IDLE_SECONDS = 3, 10
 _SEVERITIES = {"error": "error", "warning": "warning", "info": "for information"}
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Add the console to the admin's home, for those who may see runs (`UNFOLD["DASHBOARD_CALLBACK"]`)."""
-    if request.user.has_perm(WATCH):
-        context |= {"console": home_state(timezone.now()), "title": "Operations"}
+    """Add the console to the admin's home for users who may view runs (`UNFOLD["DASHBOARD_CALLBACK"]`)."""
+    if request.user.has_perm(VIEW):
+        context |= {"console": home_context(timezone.now()), "title": "Operations"}
     return context
 
 
-def home_state(now: datetime) -> dict[str, Any]:
-    """Return what the piece of the page shows that is asked for again every few seconds."""
-    history = History()
-    evening = evening_of(now)
+def home_context(now: datetime) -> dict[str, Any]:
+    """Context of the auto-refreshing part of the home page."""
+    history = RunHistory()
+    evening = current_evening(now)
     expected = expected_session(evening, now)
-    subject = _subject(expected)
-    told = tonight.tonight(evening, history, now)
-    is_active = any(line.status == "running" for line in (*told.lines, *told.others))
+    session = _judged_session(expected)
+    jobs = tonight.tonight(evening, history, now)
+    is_active = any(line.status == "running" for line in (*jobs.lines, *jobs.others))
     return {
         "now": now,
         "evening": evening,
         "expected": expected,
-        "verdict": verdict.verdict(subject, history),
-        "tonight": told,
-        "ready": _ready(evening, told, now),
-        "blocked": _blocked(told.lines),
-        "files": sources.file_lines(subject, history) if subject else [],
-        "lists": sources.list_lines(subject) if subject and history.runs else [],
-        "ahead": _ahead(subject),
-        "tiles": tiles.tiles(tiles.Expected(expected, _behind(expected))),
-        "findings": _findings(subject),
+        "verdict": verdict.session_verdict(session, history),
+        "tonight": jobs,
+        "ready": _picks_ready(evening, jobs, now),
+        "blocked": _blocking_job(jobs.lines),
+        "files": sources.file_lines(session, history) if session else [],
+        "lists": sources.list_lines(session) if session and history.runs else [],
+        "ahead": _ahead(session),
+        "tiles": tiles.tiles(tiles.Expectation(expected, _sessions_behind(expected))),
+        "findings": _findings(session),
         "charts": nights.charts(nights.nights(history)),
         "clusters": states.cluster_states(now),
         "queue": {"waiting": OrmQ.objects.count(), "failures": states.failures_of_a_day(now)},
         "is_empty": not history.runs,
         "simulated": settings.PROVIDER_KIND == "simulated",
-        "again_in_seconds": _ACTIVE_SECONDS if is_active else _IDLE_SECONDS,
+        "refresh_seconds": _ACTIVE_SECONDS if is_active else _IDLE_SECONDS,
     }
 
 
-def standing_verdict(now: datetime) -> verdict.Verdict:
-    """Return the verdict at the top of the home, for whoever shows it elsewhere."""
-    return verdict.verdict(_subject(expected_session(evening_of(now), now)), History())
+def current_verdict(now: datetime) -> verdict.Verdict:
+    """The verdict at the top of the home page, for other views of the system's state."""
+    return verdict.session_verdict(_judged_session(expected_session(current_evening(now), now)), RunHistory())
 
 
-def _subject(expected: date | None) -> date | None:
-    """Return the session that is judged: the latest loaded one, or the one that should be."""
+def _judged_session(expected: date | None) -> date | None:
+    """The latest session that is loaded or should be."""
     return max((day for day in (expected, latest_loaded_session()) if day), default=None)
 
 
 def expected_session(evening: Evening | None, now: datetime) -> date | None:
-    """Return the session whose data should be there: the evening's once its pipeline is due, else the one before."""
+    """The session whose data should be loaded: the evening's once its pipeline is due, else the previous one."""
     if evening is None:
         return None
     pipeline = next(job for job in EVENING_JOBS if job.name == "pipeline")
     return evening.session if now >= evening.planned(pipeline) else evening.previous
 
 
-def _ready(evening: Evening | None, told: tonight.Tonight, now: datetime) -> dict[str, Any]:
-    """Return when the picks will be there, and whether that is in time."""
-    found = told.forecast
-    if evening is None or found is None:
+def _picks_ready(evening: Evening | None, jobs: tonight.Tonight, now: datetime) -> dict[str, Any]:
+    """When the picks will be ready, and whether that is in time."""
+    forecast = jobs.forecast
+    if evening is None or forecast is None:
         return {}
-    is_done = any(line.slug == "selection" and line.status == "completed" for line in told.lines)
-    margin = (found.latest_start - now).total_seconds() if found.latest_start else None
+    is_done = any(line.slug == "selection" and line.status == "completed" for line in jobs.lines)
     return {
-        "at": found.ready_at,
+        "at": forecast.ready_at,
         "is_done": is_done,
-        "is_late": bool(found.ready_at and evening.due and found.ready_at > evening.due),
-        "latest_start": found.latest_start,
-        "is_too_late": margin is not None and margin < 0,
-        "unmeasured": [name.replace("_", " ") for name in found.unmeasured],
+        "is_late": bool(forecast.ready_at and evening.due and forecast.ready_at > evening.due),
+        "latest_start": forecast.latest_start,
+        "is_too_late": forecast.latest_start is not None and forecast.latest_start < now,
+        "unmeasured": [name.replace("_", " ") for name in forecast.unmeasured],
         "due": evening.due,
     }
 
 
-def _blocked(lines: list[tonight.JobLine]) -> tonight.JobLine | None:
-    """Return the first job that has failed and that the picks wait for; without a new model the selection goes on."""
+def _blocking_job(lines: list[tonight.JobLine]) -> tonight.JobLine | None:
+    """The first failed job that the picks depend on; the selection also runs without a new model."""
     stopped = (line for line in lines if line.status in ("failed", "cancelled"))
     return next((line for line in stopped if line.slug not in ("ml-training", "csv-export")), None)
 
 
-def _ahead(subject: date | None) -> sources.Ahead | None:
-    if subject is None:
+def _ahead(session: date | None) -> sources.Ahead | None:
+    if session is None:
         return None
-    days = stored_sessions(subject - timedelta(days=20), subject + timedelta(days=20))
-    previous = max((day for day in days if day < subject), default=None)
-    following = min((day for day in days if day > subject), default=None)
-    return sources.ahead(subject, previous, following)
+    days = stored_sessions(session - timedelta(days=20), session + timedelta(days=20))
+    previous = max((day for day in days if day < session), default=None)
+    following = min((day for day in days if day > session), default=None)
+    return sources.ahead(session, previous, following)
 
 
-def _behind(expected: date | None) -> Any:
-    """Return how many sessions a date lies behind what is expected."""
+def _sessions_behind(expected: date | None) -> Callable[[date], int | None]:
+    """A function that counts how many sessions a date lies behind the expected one."""
     if expected is None:
         return lambda _: None
     days = stored_sessions(expected - timedelta(days=400), expected)
-    return lambda day: sum(1 for one in days if one > day)
+    return lambda day: sum(1 for session in days if session > day)
 
 
 def _findings(session: date | None) -> list[dict[str, Any]]:
-    """Return the findings of a session by severity, each with its largest checks."""
+    """Findings of a session by severity, each with its largest checks."""
     if session is None:
         return []
     groups = Finding.objects.filter(session=session).values("severity", "check_name", "blocks")
     counted = list(groups.annotate(count=Count("pk")).order_by("-count", "check_name"))
-    shown = []
-    for severity in _SEVERITIES:
-        checks = [one for one in counted if one["severity"] == severity]
-        count = sum(one["count"] for one in checks)
-        shown.append(
+    lines = []
+    for severity, label in _SEVERITIES.items():
+        checks = [group for group in counted if group["severity"] == severity]
+        count = sum(group["count"] for group in checks)
+        lines.append(
             {
                 "severity": severity,
-                "words": _SEVERITIES[severity] if count == 1 or severity == "info" else f"{_SEVERITIES[severity]}s",
+                "label": label if count == 1 or severity == "info" else f"{label}s",
                 "count": count,
-                "blocking": sum(one["count"] for one in checks if one["blocks"]),
-                "checks": [(one["check_name"].replace("_", " "), one["count"]) for one in checks[:4]],
+                "blocking": sum(group["count"] for group in checks if group["blocks"]),
+                "checks": [(group["check_name"].replace("_", " "), group["count"]) for group in checks[:4]],
                 "session": session,
             }
         )
-    return shown
+    return lines

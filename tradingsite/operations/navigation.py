@@ -1,4 +1,4 @@
-"""The admin's sidebar: the console first, then every table the person may see, by app."""
+"""The admin's sidebar: the console first, then the tables that the user may see, by app."""
 
 from typing import Any
 
@@ -18,11 +18,11 @@ _CONSOLE = (
 
 
 def groups(request: HttpRequest) -> list[dict[str, Any]]:
-    """Return the groups of the sidebar (`UNFOLD["SIDEBAR"]["navigation"]`)."""
-    own = [{"title": title, "icon": icon, "link": reverse(name)} for title, icon, name in _CONSOLE]
-    return [{"title": "Operations", "items": own}, *(_of_app(app) for app in admin.site.get_app_list(request))]
+    """Groups of the sidebar (`UNFOLD["SIDEBAR"]["navigation"]`)."""
+    console = [{"title": title, "icon": icon, "link": reverse(name)} for title, icon, name in _CONSOLE]
+    return [{"title": "Operations", "items": console}, *(_app_group(app) for app in admin.site.get_app_list(request))]
 
 
-def _of_app(app: dict[str, Any]) -> dict[str, Any]:
+def _app_group(app: dict[str, Any]) -> dict[str, Any]:
     models = [{"title": model["name"], "link": model["admin_url"]} for model in app["models"] if model["admin_url"]]
     return {"title": app["name"], "collapsible": True, "items": models}

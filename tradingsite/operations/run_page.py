@@ -1,4 +1,4 @@
-"""The page of one run: its steps as a time line, what went wrong and what to do, who did what, what may be done now."""
+"""The page of one run: its steps on a timeline, what went wrong and what to do, who did what, available actions."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from market_data.models import Finding, PipelineRun, PipelineStep, RejectedRow
 from market_data.runs import engine, holds, rollback
 from market_data.runs.saga import SagaError
 from tradingsite.operations import actions, jobs, runbook
-from tradingsite.operations.tonight import duration, waits_told
+from tradingsite.operations.tonight import duration, waiting_reason
 
 _Run, _Step = PipelineRun.Status, PipelineStep.Status
 _BAD: Final = (_Step.FAILED, _Step.ERRORED)
@@ -17,12 +17,12 @@ _ACTIVE_SECONDS, _IDLE_SECONDS = 2, 15
 
 @dataclass(frozen=True)
 class StepLine:
-    """A step on the time line; `left` and `width` in percent of the run's time."""
+    """A step on the timeline; `left` and `width` in percent of the run's duration."""
 
     name: str
     title: str
     status: str
-    status_words: str
+    status_label: str
     progress: float
     records: int
     attempts: int
@@ -41,39 +41,40 @@ class StepLine:
 
 
 @dataclass(frozen=True)
-class Deed:
-    """One action: its address, its words, and why it cannot be done now (empty where it can)."""
+class RunAction:
+    """A button: its name in the URL, its label, and why it is not available now (empty when it is)."""
 
     name: str
-    words: str
+    label: str
     refusal: str
-    is_grave: bool = False
+    is_destructive: bool = False
 
 
-def run_state(run: PipelineRun, now: datetime) -> dict[str, Any]:
-    """Return what the piece of the page shows that is asked for again."""
+def run_context(run: PipelineRun, now: datetime) -> dict[str, Any]:
+    """Context of the auto-refreshing part of a run's page."""
     steps = list(run.steps.order_by("order"))
     lines = [_line(step, run, now) for step in steps]
     failed = next((line for line in lines if line.status in _BAD), None)
     is_active = run.status in PipelineRun.ACTIVE
+    log = actions.action_log(run)
     return {
         "run": run,
         "now": now,
-        "title_of_job": jobs.title_of(run.job),
-        "status_words": _Run(run.status).label,
+        "job_title": jobs.title_of(run.job),
+        "status_label": _Run(run.status).label,
         "steps": lines,
         "progress": 1.0 if run.status == _Run.COMPLETED else _mean([line.progress for line in lines]),
-        "took": _took(run.started_at, run.ended_at or (now if is_active else None)),
+        "took": _duration(run.started_at, run.ended_at or (now if is_active else None)),
         "failed": failed,
-        "waits": waits_told(run) if run.status == _Run.WAITING else "",
-        "deeds": deeds(run, steps),
-        "history": (noted := actions.history_of(run)),
-        "is_start_noted": any(one.is_addition() for one in noted),
+        "waits": waiting_reason(run) if run.status == _Run.WAITING else "",
+        "actions": run_actions(run, steps),
+        "history": log,
+        "is_start_logged": any(entry.is_addition() for entry in log),
         "hold": holds.hold_of(run.session),
         "summary": _summary(run),
         "rejected": RejectedRow.objects.filter(run_id=run.id)[:1000].count() if run.ended_at else 0,
-        "findings": _findings(run),
-        "again_in_seconds": _ACTIVE_SECONDS if is_active else _IDLE_SECONDS,
+        "findings": _finding_count(run),
+        "refresh_seconds": _ACTIVE_SECONDS if is_active else _IDLE_SECONDS,
     }
 
 
@@ -84,11 +85,11 @@ def _line(step: PipelineStep, run: PipelineRun, now: datetime) -> StepLine:
         name=step.name,
         title=step.name.replace("_", " ").capitalize(),
         status=step.status,
-        status_words=step.get_status_display(),
+        status_label=step.get_status_display(),
         progress=1.0 if step.status == _Step.COMPLETED else step.progress,
         records=step.records_processed,
         attempts=step.attempts,
-        took=_took(step.started_at, step.ended_at or (now if step.status == _Step.RUNNING else None)),
+        took=_duration(step.started_at, step.ended_at or (now if step.status == _Step.RUNNING else None)),
         left=left,
         width=width,
         started_at=step.started_at,
@@ -107,79 +108,81 @@ def _span(step: PipelineStep, run: PipelineRun, now: datetime) -> tuple[float, f
     if step.started_at is None or run.started_at is None:
         return 0.0, 0.0
     whole = ((run.ended_at or now) - run.started_at).total_seconds() or 1.0
-    begun = (step.started_at - run.started_at).total_seconds()
-    ended = ((step.ended_at or run.ended_at or now) - run.started_at).total_seconds()
-    left = min(max(100 * begun / whole, 0.0), 99.0)
-    return round(left, 2), round(max(min(100 * ended / whole, 100.0) - left, 0.8), 2)
+    start = (step.started_at - run.started_at).total_seconds()
+    end = ((step.ended_at or run.ended_at or now) - run.started_at).total_seconds()
+    left = min(max(100 * start / whole, 0.0), 99.0)
+    return round(left, 2), round(max(min(100 * end / whole, 100.0) - left, 0.8), 2)
 
 
-def _took(begun: datetime | None, ended: datetime | None) -> str:
-    return duration((ended - begun).total_seconds()) if begun and ended else ""
+def _duration(started: datetime | None, ended: datetime | None) -> str:
+    return duration((ended - started).total_seconds()) if started and ended else ""
 
 
 def _mean(values: list[float]) -> float:
     return sum(values) / len(values) if values else 0.0
 
 
-def deeds(run: PipelineRun, steps: list[PipelineStep]) -> list[Deed]:
-    """Return the actions on a run, each with why it cannot be done now."""
+def run_actions(run: PipelineRun, steps: list[PipelineStep]) -> list[RunAction]:
+    """The buttons of a run, each with why it is not available now."""
     failed = [step for step in steps if step.status in _BAD]
     status = _Run(run.status).label.lower()
     is_failed = run.status == _Run.FAILED and bool(failed)
     is_resumable = run.status == _Run.CANCELLED or (run.status == _Run.RUNNING and not engine.is_leased(run))
-    held = holds.hold_of(run.session)
+    hold = holds.hold_of(run.session)
     no_evening = "" if run.session else "The run stands for no session."
-    found = [
-        Deed("retry", "Retry failed steps", "" if is_failed else f"The run is {status}; nothing to retry."),
-        Deed("resume", "Resume", "" if is_resumable else f"The run is {status}; there is nothing to resume."),
-        Deed("release", "Release the evening", no_evening) if held else Deed("hold", "Hold the evening", no_evening),
-        Deed(
+    buttons = [
+        RunAction("retry", "Retry failed steps", "" if is_failed else f"The run is {status}; nothing to retry."),
+        RunAction("resume", "Resume", "" if is_resumable else f"The run is {status}; there is nothing to resume."),
+        RunAction("release", "Release the evening", no_evening)
+        if hold
+        else RunAction("hold", "Hold the evening", no_evening),
+        RunAction(
             "cancel",
             "Cancel",
-            "" if run.status in PipelineRun.ACTIVE else f"The run is {status}; only an active one can be cancelled.",
-            is_grave=True,
+            "" if run.status in PipelineRun.ACTIVE else f"The run is {status}; only an active run can be cancelled.",
+            is_destructive=True,
         ),
     ]
     ended = run.status in (_Run.COMPLETED, _Run.FAILED, _Run.CANCELLED)
-    why_not = "" if ended else f"The run is {status}; only one that has ended can be rolled back."
-    return [*found, Deed("roll-back", "Roll back…", why_not, is_grave=True)]
+    refusal = "" if ended else f"The run is {status}; only a run that has ended can be rolled back."
+    return [*buttons, RunAction("roll-back", "Roll back…", refusal, is_destructive=True)]
 
 
 def _summary(run: PipelineRun) -> list[tuple[str, str]]:
-    return [(name.replace("_", " "), _words(value)) for name, value in run.summary.items()]
+    return [(name.replace("_", " "), _text(value)) for name, value in run.summary.items()]
 
 
-def _words(value: Any) -> str:
+def _text(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{name} {_words(one)}" for name, one in list(value.items())[:20])
+        return ", ".join(f"{name} {_text(item)}" for name, item in list(value.items())[:20])
     if isinstance(value, list):
-        return ", ".join(map(_words, value[:20]))
+        return ", ".join(map(_text, value[:20]))
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: "–"}[value]
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _findings(run: PipelineRun) -> int:
+def _finding_count(run: PipelineRun) -> int:
     return Finding.objects.filter(session=run.session, run_id=run.id).count() if run.session else 0
 
 
 @dataclass(frozen=True)
-class RollBackPlan:
-    """What a roll back would change: (table, rows removed, rows restored), or why it is refused."""
+class RollbackPlan:
+    """What a rollback would change: (table, rows removed, rows restored), or why it is refused."""
 
     rows: list[tuple[str, int, int]]
     refusal: str
 
     @property
     def total(self) -> int:
-        """Return how many rows would change."""
+        """Number of rows that would change."""
         return sum(removed + restored for _, removed, restored in self.rows)
 
 
-def roll_back_plan(run: PipelineRun) -> RollBackPlan:
-    """Return what rolling a run back would change."""
+def rollback_plan(run: PipelineRun) -> RollbackPlan:
+    """What rolling a run back would change."""
     try:
         planned = rollback.planned_rollback(run.id)
     except SagaError as error:
-        return RollBackPlan([], str(error))
-    return RollBackPlan([(table, removed, restored) for table, (removed, restored) in planned.items()], "")
+        return RollbackPlan([], str(error))
+    return RollbackPlan([(table, removed, restored) for table, (removed, restored) in planned.items()], "")

@@ -1,4 +1,4 @@
-"""Runs and the system's status as the contract's plain values; keys without a value are left out."""
+"""Runs and the system's status in the contract's JSON form; keys without a value are omitted."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -14,28 +14,28 @@ from stocks.models import Publication
 from tradingsite.clusters import states
 from tradingsite.monitoring.status import stock_counts
 
-# Of the runs of an evening the first of these decides what the whole is.
-_ORDER: Final = ("failed", "running", "waiting", "cancelled", "rolled_back", "skipped", "completed")
+# The status of an evening is the first of these that one of its runs has.
+_PRECEDENCE: Final = ("failed", "running", "waiting", "cancelled", "rolled_back", "skipped", "completed")
 
 
 def contract_status(now: datetime) -> dict[str, Any]:
-    """Return the status under the contract's keys, without counting a big table."""
+    """The system's status under the contract's keys, without counting a big table."""
     totals = {total.table_name: total for total in TableTotal.objects.all()}
     active = PipelineRun.objects.filter(status__in=PipelineRun.ACTIVE).order_by("sequence")
-    return _said(
-        stocks=_said(**(counts := stock_counts()) | {"last_updated": _local(counts["last_updated"])}),
+    return _without_blanks(
+        stocks=_without_blanks(**(counts := stock_counts()) | {"last_updated": _local(counts["last_updated"])}),
         historical_data=_table(totals.get("historical_data")),
         technical_indicators=_table(totals.get("technical_indicators")),
         daily_snapshots=_snapshots(),
         latest_session=latest_loaded_session(),
         clusters=[
-            _said(
-                cluster=one.name,
-                heartbeat_age_seconds=one.age_seconds,
-                queued=one.queued,
-                alive=one.state in ("alive", "busy"),
+            _without_blanks(
+                cluster=cluster.name,
+                heartbeat_age_seconds=cluster.age_seconds,
+                queued=cluster.queued,
+                alive=cluster.state in ("alive", "busy"),
             )
-            for one in states.cluster_states(now)
+            for cluster in states.cluster_states(now)
         ],
         active_tasks=list(active.values_list("id", flat=True)),
     )
@@ -44,46 +44,46 @@ def contract_status(now: datetime) -> dict[str, Any]:
 def _table(total: TableTotal | None) -> dict[str, Any]:
     if total is None:
         return {"symbols": 0, "records": 0}
-    return _said(symbols=total.symbols, records=total.rows, latest_date=total.latest_date)
+    return _without_blanks(symbols=total.symbols, records=total.rows, latest_date=total.latest_date)
 
 
 def _snapshots() -> dict[str, Any]:
-    found = Publication.objects.filter(superseded_at=None).aggregate(
+    totals = Publication.objects.filter(superseded_at=None).aggregate(
         total=Sum("count"), unique_dates=Count("date", distinct=True), latest_date=Max("date")
     )
-    return _said(**found | {"total": found["total"] or 0})
+    return _without_blanks(**totals | {"total": totals["total"] or 0})
 
 
-def task(task_id: str) -> dict[str, Any]:
-    """Return a run by its id or alias; an alias of several runs is an evening, whose steps are their jobs.
+def task_status(task_id: str) -> dict[str, Any]:
+    """A run by its id or alias; an alias of several runs is an evening, whose steps are their jobs.
 
     Raises
     ------
     NoSuchRun
-        When there is none.
+        When no run has that id or alias.
     """
-    several = _chain(task_id)
-    if len(several) > 1:
-        return _evening(task_id, several)
+    runs = _chain(task_id)
+    if len(runs) > 1:
+        return _evening(task_id, runs)
     run = lifecycle.find_run(task_id)
     steps = [_step(step) for step in run.steps.order_by("order")]
-    return _said(task_id=task_id, **_run(run), description=_description(run), steps=steps)
+    return _without_blanks(task_id=task_id, **_run(run), description=_description(run), steps=steps)
 
 
 def failed_run(task_id: str) -> PipelineRun:
-    """Return the run that a retry of the id means: itself, or the one of an evening that failed.
+    """The run that a retry of the id means: the run itself, or the failed one of an evening.
 
     Raises
     ------
     NoSuchRun
-        When there is none.
+        When no run has that id or alias.
     NotRetryable
         When no run of the evening has failed.
     """
-    several = _chain(task_id)
-    if len(several) < 2:
+    runs = _chain(task_id)
+    if len(runs) < 2:
         return lifecycle.find_run(task_id)
-    for run in several:
+    for run in runs:
         if run.status == PipelineRun.Status.FAILED:
             return run
     raise NotRetryable(f"No job of {task_id} has failed: there is nothing to retry.")
@@ -93,26 +93,26 @@ def _chain(task_id: str) -> list[PipelineRun]:
     return list(PipelineRun.objects.filter(aliases__contains=[task_id]).order_by("sequence"))
 
 
-def _evening(task_id: str, several: list[PipelineRun]) -> dict[str, Any]:
-    started = [run.started_at for run in several if run.started_at]
-    statuses = {run.status for run in several}
-    status = next(one for one in _ORDER if one in statuses)
+def _evening(task_id: str, runs: list[PipelineRun]) -> dict[str, Any]:
+    started = [run.started_at for run in runs if run.started_at]
+    statuses = {run.status for run in runs}
+    status = next(candidate for candidate in _PRECEDENCE if candidate in statuses)
     if status in ("waiting", "failed") and PipelineRun.Status.RUNNING in statuses:
         status = "running"
-    ended = [run.ended_at for run in several if run.ended_at]
-    return _said(
+    ended = [run.ended_at for run in runs if run.ended_at]
+    return _without_blanks(
         task_id=task_id,
         status=status,
         description="The whole evening, job after job",
         start_time=_local(min(started, default=None)),
-        end_time=_local(max(ended)) if len(ended) == len(several) else None,
-        session=next((run.session for run in several if run.session), None),
-        steps=[_said(name=run.job, **_run(run)) for run in several],
+        end_time=_local(max(ended)) if len(ended) == len(runs) else None,
+        session=next((run.session for run in runs if run.session), None),
+        steps=[_without_blanks(name=run.job, **_run(run)) for run in runs],
     )
 
 
 def _run(run: PipelineRun) -> dict[str, Any]:
-    return _said(
+    return _without_blanks(
         status=run.status,
         start_time=_local(run.started_at),
         end_time=_local(run.ended_at),
@@ -123,13 +123,13 @@ def _run(run: PipelineRun) -> dict[str, Any]:
 
 
 def _description(run: PipelineRun) -> str:
-    known = sagas().get(run.job)
-    return known.description if known else run.job
+    saga = sagas().get(run.job)
+    return saga.description if saga else run.job
 
 
 def _step(step: PipelineStep) -> dict[str, Any]:
     running = step.status == PipelineStep.Status.RUNNING
-    return _said(
+    return _without_blanks(
         name=step.name,
         status=step.status,
         start_time=_local(step.started_at),
@@ -145,6 +145,6 @@ def _local(moment: datetime | None) -> str | None:
     return timezone.localtime(moment).isoformat() if moment else None
 
 
-def _said(**facts: Any) -> dict[str, Any]:
-    """Return the facts that have a value; zero, False and empty lists of what was asked for are values."""
+def _without_blanks(**facts: Any) -> dict[str, Any]:
+    """Drop None and empty strings; zero, False and empty lists are values."""
     return {name: value for name, value in facts.items() if value is not None and value != ""}

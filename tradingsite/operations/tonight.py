@@ -1,4 +1,4 @@
-"""Tonight's jobs on a time line: what is done, what runs, what waits for what, what is next, what may be started."""
+"""Tonight's jobs on a timeline: done, running, waiting for what, planned, and which may be started by hand."""
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
@@ -12,39 +12,42 @@ from market_data.runs import holds, lifecycle
 from market_data.runs.queries import RunState, active_runs
 from market_data.runs.saga import is_condition_met
 from tradingsite.operations import jobs
-from tradingsite.operations.evening import EVENING_JOBS, OTHER_JOBS, Evening, History, PastRun
-from tradingsite.operations.forecast import Forecast, Work, forecast
+from tradingsite.operations.current_evening import EVENING_JOBS, OTHER_JOBS, Evening
+from tradingsite.operations.forecast import Forecast, PlannedJob, forecast
+from tradingsite.operations.recent_runs import PastRun, RunHistory
 from tradingsite.schedule import Job
 
 _Status = PipelineRun.Status
 LAST_JOB: Final = "selection"
-_WORDS: Final = {"planned": "Planned", "never": "Never run", "overdue": "Not started"}
+_LABELS: Final = {"planned": "Planned", "never": "Never run", "overdue": "Not started"}
 _GRACE: Final = timedelta(minutes=2)
 
 
 @dataclass(frozen=True)
 class JobLine:
-    """One line of the time line.
+    """One job on the timeline.
 
     Attributes
     ----------
     status : str
-        A run's status, or ``planned``, ``overdue`` (its time has passed without it), ``never``.
-    told : str
-        What it waits for, how far it is, why it failed, how long it took.
+        A run's status, or ``planned``, ``overdue`` (did not start when it was planned), ``never``.
+    detail : str
+        What it waits for, how far it is, why it failed, or how long it took.
     progress : float
         0-1.
     left, width : float
-        Percent of the time line, where it has begun.
+        Percent of the timeline; 0 before it has started.
     refusal : str
-        Why it may not be started by hand now; empty where it may.
+        Why it may not be started by hand now; empty when it may.
+    mark : float or None
+        Where on the timeline it is planned, in percent.
     """
 
     slug: str
     title: str
     status: str
-    status_words: str
-    told: str
+    status_label: str
+    detail: str
     progress: float
     planned: datetime | None
     started_at: datetime | None
@@ -58,7 +61,7 @@ class JobLine:
 
 @dataclass(frozen=True)
 class Axis:
-    """The hours the time line spans, with a mark for each third one and for now, in percent."""
+    """The hours the timeline spans, with a label for every third one and a mark for now, in percent."""
 
     begins: datetime
     ends: datetime
@@ -66,14 +69,14 @@ class Axis:
     now: float | None
 
     def at(self, moment: datetime) -> float:
-        """Return where a moment lies, 0-100."""
+        """Position of a moment, 0-100."""
         share = (moment - self.begins) / (self.ends - self.begins)
         return round(100 * min(max(share, 0.0), 1.0), 2)
 
 
 @dataclass(frozen=True)
 class Tonight:
-    """Everything about the evening's jobs."""
+    """The jobs part of the home page."""
 
     lines: list[JobLine]
     others: list[JobLine]
@@ -83,15 +86,16 @@ class Tonight:
     hold: EveningHold | None
 
 
-def tonight(evening: Evening | None, history: History, now: datetime) -> Tonight:
-    """Return the evening's jobs, the others, and when the picks will be there."""
-    seen = jobs.situation(now)
-    at_work = {run.id: run for run in active_runs()}
+def tonight(evening: Evening | None, history: RunHistory, now: datetime) -> Tonight:
+    """The evening's jobs, the other jobs, and when the picks will be ready."""
+    situation = jobs.current_situation(now)
+    active = {run.id: run for run in active_runs()}
     axis = _axis(evening, now) if evening else None
-    lines = [_line(job, evening, history, at_work, seen, axis, now) for job in EVENING_JOBS]
+    lines = [_line(job, evening, history, active, situation, axis, now) for job in EVENING_JOBS]
     hold = holds.hold_of(evening.session) if evening else None
-    told = _forecast(evening, history, now) if evening else None
-    return Tonight(lines, _others(history, at_work, seen), axis, told, jobs.refusal_of_all(seen), hold)
+    picks_ready = _forecast(evening, history, now) if evening else None
+    others = _other_lines(history, active, situation)
+    return Tonight(lines, others, axis, picks_ready, jobs.refusal_of_all(situation), hold)
 
 
 def _axis(evening: Evening, now: datetime) -> Axis:
@@ -101,25 +105,25 @@ def _axis(evening: Evening, now: datetime) -> Axis:
         (f"{timezone.localtime(begins + timedelta(hours=number)):%H:%M}", round(100 * number / 13, 2))
         for number in range(1, 13, 3)
     )
-    bare = Axis(begins, ends, hours, None)
-    return Axis(begins, ends, hours, bare.at(now) if begins <= now <= ends else None)
+    axis = Axis(begins, ends, hours, None)
+    return replace(axis, now=axis.at(now)) if begins <= now <= ends else axis
 
 
 def _line(
     job: Job,
     evening: Evening | None,
-    history: History,
-    at_work: dict[str, RunState],
-    seen: jobs.Situation,
+    history: RunHistory,
+    active: dict[str, RunState],
+    situation: jobs.Situation,
     axis: Axis | None,
     now: datetime,
 ) -> JobLine:
-    run = history.standing(job.name, evening.session) if evening else history.last(job.name)
+    run = history.of_session(job.name, evening.session) if evening else history.latest(job.name)
     planned = evening.planned(job) if evening else None
-    status = run.status if run else _unstarted(planned, now)
+    status = run.status if run else _status_without_run(planned, now)
     left, width = _span(run, axis, now)
     mark = axis.at(planned) if axis and planned else None
-    return replace(_job_line(job.name, run, status, planned, at_work, seen), left=left, width=width, mark=mark)
+    return replace(_job_line(job.name, run, status, planned, active, situation), left=left, width=width, mark=mark)
 
 
 def _job_line(
@@ -127,25 +131,25 @@ def _job_line(
     run: PastRun | None,
     status: str,
     planned: datetime | None,
-    at_work: dict[str, RunState],
-    seen: jobs.Situation,
+    active: dict[str, RunState],
+    situation: jobs.Situation,
 ) -> JobLine:
     return JobLine(
         slug=jobs.slug_of(name),
         title=jobs.title_of(name),
         status=status,
-        status_words=_words(status),
-        told=_told(run, at_work) if run else "",
-        progress=_progress(run, at_work),
+        status_label=_LABELS.get(status) or str(_Status(status).label),
+        detail=_detail(run, active) if run else "",
+        progress=_progress(run, active),
         planned=planned,
         started_at=run.started_at if run else None,
         ended_at=run.ended_at if run else None,
         run_id=run.id if run else "",
-        refusal=jobs.refusal(name, seen),
+        refusal=jobs.refusal(name, situation),
     )
 
 
-def _unstarted(planned: datetime | None, now: datetime) -> str:
+def _status_without_run(planned: datetime | None, now: datetime) -> str:
     if planned is None:
         return "never"
     return "overdue" if now > planned + _GRACE else "planned"
@@ -158,40 +162,36 @@ def _span(run: PastRun | None, axis: Axis | None, now: datetime) -> tuple[float,
     return left, round(max(axis.at(run.ended_at or now) - left, 0.6), 2)
 
 
-def _words(status: str) -> str:
-    return _WORDS.get(status) or str(_Status(status).label)
-
-
-def _progress(run: PastRun | None, at_work: dict[str, RunState]) -> float:
+def _progress(run: PastRun | None, active: dict[str, RunState]) -> float:
     if run is None:
         return 0.0
     if run.status == _Status.COMPLETED:
         return 1.0
-    return at_work[run.id].progress if run.id in at_work else 0.0
+    return active[run.id].progress if run.id in active else 0.0
 
 
-def _told(run: PastRun, at_work: dict[str, RunState]) -> str:
+def _detail(run: PastRun, active: dict[str, RunState]) -> str:
     if run.status == _Status.WAITING:
-        return waits_told(run)
-    if run.status == _Status.RUNNING and run.id in at_work:
-        current = at_work[run.id].current
+        return waiting_reason(run)
+    if run.status == _Status.RUNNING and run.id in active:
+        current = active[run.id].current
         return f"{current.title}: {current.last_line}".removesuffix(": ") if current else ""
     if run.status == _Status.COMPLETED and run.seconds is not None:
         return f"took {duration(run.seconds)}"
     return run.reason
 
 
-def waits_told(run: PastRun | PipelineRun) -> str:
-    """Return what a waiting run waits for, as a sentence."""
+def waiting_reason(run: PastRun | PipelineRun) -> str:
+    """What a waiting run waits for, as a sentence."""
     missing = lifecycle.missing_prerequisites(PipelineRun(session=run.session, waits_for=list(run.waits_for)))
     if not missing:
-        return "Held until the evening is released." if run.intended_at else "About to begin."
-    names = [one.split("|")[0].removeprefix(lifecycle.ENDED) for one in missing]
+        return "Held until the evening is released." if run.intended_at else "About to start."
+    names = [prerequisite.split("|")[0].removeprefix(lifecycle.ENDED) for prerequisite in missing]
     return f"Waits for {' and '.join(names)}."
 
 
 def duration(seconds: float) -> str:
-    """Return a span in the words of a console: 42 s, 3 min 10 s, 2 h 05 min."""
+    """A duration as text: 42 s, 3 min 10 s, 2 h 05 min."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -200,24 +200,24 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02} min"
 
 
-def _others(history: History, at_work: dict[str, RunState], seen: jobs.Situation) -> list[JobLine]:
-    due = dict(Schedule.objects.values_list("name", "next_run"))
-    planned = {job.name for job in (*EVENING_JOBS, *OTHER_JOBS)}
-    more = [job.name for job in jobs.startable_jobs().values() if job.name not in planned]
+def _other_lines(history: RunHistory, active: dict[str, RunState], situation: jobs.Situation) -> list[JobLine]:
+    next_runs = dict(Schedule.objects.values_list("name", "next_run"))
+    scheduled = {job.name for job in (*EVENING_JOBS, *OTHER_JOBS)}
+    unscheduled = [job.name for job in jobs.startable_jobs().values() if job.name not in scheduled]
     lines = []
-    for name in [*(job.name for job in OTHER_JOBS), *more]:
-        run = history.last(name)
-        lines.append(_job_line(name, run, run.status if run else "never", due.get(name), at_work, seen))
+    for name in [*(job.name for job in OTHER_JOBS), *unscheduled]:
+        run = history.latest(name)
+        lines.append(_job_line(name, run, run.status if run else "never", next_runs.get(name), active, situation))
     return lines
 
 
-def _forecast(evening: Evening, history: History, now: datetime) -> Forecast:
-    works = {}
+def _forecast(evening: Evening, history: RunHistory, now: datetime) -> Forecast:
+    planned = {}
     for job in EVENING_JOBS:
-        run = history.standing(job.name, evening.session)
+        run = history.of_session(job.name, evening.session)
         completed = run is not None and run.status == _Status.COMPLETED
         running = run is not None and run.status == _Status.RUNNING
-        works[job.name] = Work(
+        planned[job.name] = PlannedJob(
             name=job.name,
             after=_after(job, evening.session),
             planned=evening.planned(job),
@@ -225,14 +225,14 @@ def _forecast(evening: Evening, history: History, now: datetime) -> Forecast:
             started_at=run.started_at if run and running else None,
             ended_at=run.ended_at if run and completed else None,
         )
-    return forecast(works, LAST_JOB, now, evening.due)
+    return forecast(planned, LAST_JOB, now, evening.due)
 
 
 def _after(job: Job, session: date) -> tuple[str, ...]:
-    """Return the jobs that it waits for; where another condition holds already, it waits for none."""
+    """The jobs that it waits for; one whose alternative condition is already met does not count."""
     names = []
-    for wanted in job.waits_for:
-        first, *conditions = wanted.split("|")
-        if not any(is_condition_met(one, session) for one in conditions):
+    for prerequisite in job.waits_for:
+        first, *conditions = prerequisite.split("|")
+        if not any(is_condition_met(condition, session) for condition in conditions):
             names.append(first)
     return tuple(names)

@@ -1,4 +1,4 @@
-"""Addresses of the console, all below `/admin/` and before the admin's own."""
+"""URLs of the console, all below `/admin/` and matched before the admin's own."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from tradingsite.operations import api, views
 
 
 def _page(route: str, view: Callable[..., HttpResponseBase], name: str) -> URLPattern:
-    """Return an address of the console: staff only, with CSRF."""
+    # `admin_view` admits staff only and protects against CSRF.
     return path(f"operations/{route}", admin.site.admin_view(view), name=name)
 
 
@@ -21,14 +21,14 @@ urlpatterns = [
     path("trigger/<str:job>", api.TriggerView.as_view(), name="trigger"),
     path("task/<str:task_id>/status", api.TaskStatusView.as_view(), name="task-status"),
     path("task/<str:task_id>/retry-failed", api.RetryFailedView.as_view(), name="task-retry"),
-    _page("state/", views.home_piece, "home-piece"),
+    _page("state/", views.home_fragment, "home-fragment"),
     _page("start/<str:slug>/", views.start, "start"),
     _page("evening/hold/", views.hold_evening, "hold"),
     _page("evening/release/", views.release_evening, "release"),
-    _page("run/<str:run_id>/state/", views.run_piece, "run-piece"),
+    _page("run/<str:run_id>/state/", views.run_fragment, "run-fragment"),
     _page("run/<str:run_id>/roll-back/", views.roll_back, "roll-back"),
     _page("run/<str:run_id>/step/<str:step>/retry/", views.retry_step, "retry-step"),
-    _page("run/<str:run_id>/do/<str:deed>/", views.act_on_run, "act"),
+    _page("run/<str:run_id>/do/<str:action>/", views.act_on_run, "act"),
     _page("runbook/", views.runbook_page, "runbook"),
     _page("runbook/<slug:slug>/", views.runbook_page, "runbook-entry"),
 ]

@@ -1,6 +1,7 @@
-"""One line: can the session's data be trusted, and what becomes of its picks: publish, with exclusions, abstain.
+"""The verdict on a session: can its data be trusted, and will its picks be published, with exclusions, or not at all.
 
-What is published counts; before that, what the selection would do now: it asks the same findings and the same model.
+After a publication it states what was published; before, what the selection would do now, from the same findings and
+the same model.
 """
 
 from collections import Counter
@@ -16,25 +17,25 @@ from market_data import quality
 from market_data.models import Finding, PipelineRun, SourceFile
 from ml.sagas import MODEL_AGE_LIMIT_SESSIONS, model_in_force
 from stocks.models import Publication
-from tradingsite.operations.evening import History, PastRun
+from tradingsite.operations.recent_runs import PastRun, RunHistory
 
 PUBLISH, EXCLUSIONS, ABSTAIN, UNDECIDED = "publish", "exclusions", "abstain", "undecided"
-_KEPT_SECONDS: Final = 300
+_CACHE_SECONDS: Final = 300
 _NAMED_CHECKS: Final = 3
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The line.
+    """The outcome in a few words and its reason.
 
     Attributes
     ----------
     kind : str
         ``publish``, ``exclusions``, ``abstain`` or ``undecided``.
     head : str
-        In two or three words.
+        Two or three words.
     why : str
-        The reason, a sentence.
+        The reason as a sentence.
     """
 
     kind: str
@@ -45,24 +46,24 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the verdict follows from.
+    """The facts that decide the verdict.
 
     Attributes
     ----------
     lists : mapping of str to int
         Published picks of each strategy; empty before a publication.
     reason : str
-        Why the lists are empty, where they are.
+        Why the lists are empty, if they are.
     loaded : bool
-        Whether the session's bars are there.
+        Whether the session's bars are loaded.
     refusal : str
-        Why the day's data cannot be trusted; empty where they can.
+        Why the day's data cannot be trusted; empty when they can.
     has_model : bool
-        Whether an accepted model is young enough.
+        Whether an accepted model is recent enough.
     kept_out : mapping of str to int
-        Shares that findings keep out, by check.
+        Shares that findings keep out of the picks, by check.
     pipeline, training : PastRun or None
-        Where these jobs stand.
+        The runs that decide where these jobs stand.
     """
 
     session: date
@@ -76,66 +77,68 @@ class Evidence:
     training: PastRun | None
 
 
-def judged(seen: Evidence) -> Verdict:
-    """Return the verdict that follows from the evidence."""
-    day = seen.session
-    if seen.lists:
-        return _of_published(seen)
-    if not seen.loaded:
-        return _without_bars(seen)
-    if seen.refusal:
-        return Verdict(ABSTAIN, "Will abstain", seen.refusal, day)
-    if not seen.has_model:
+def verdict_on(evidence: Evidence) -> Verdict:
+    """The verdict that follows from the evidence."""
+    day = evidence.session
+    if evidence.lists:
+        return _verdict_after_publication(evidence)
+    if not evidence.loaded:
+        return _verdict_without_bars(evidence)
+    if evidence.refusal:
+        return Verdict(ABSTAIN, "Will abstain", evidence.refusal, day)
+    if not evidence.has_model:
         why = f"No accepted model is at most {MODEL_AGE_LIMIT_SESSIONS} sessions old on {day}"
-        if seen.training is not None and seen.training.status == PipelineRun.Status.FAILED:
+        if evidence.training is not None and evidence.training.status == PipelineRun.Status.FAILED:
             return Verdict(ABSTAIN, "Will abstain", f"{why}, and tonight's training failed.", day)
-        return Verdict(UNDECIDED, "Not decided yet", f"{why}; tonight's training has to bring one.", day)
-    if seen.kept_out:
-        return Verdict(EXCLUSIONS, "Will publish with exclusions", _exclusions(seen.kept_out), day)
-    return Verdict(PUBLISH, "Will publish", f"No finding blocks the data of {day}, and a model is in force.", day)
+        return Verdict(UNDECIDED, "Not decided yet", f"{why}; tonight's training has to produce one.", day)
+    if evidence.kept_out:
+        return Verdict(EXCLUSIONS, "Will publish with exclusions", _exclusions(evidence.kept_out), day)
+    return Verdict(
+        PUBLISH, "Will publish", f"No finding blocks the data of {day}, and a recent model is accepted.", day
+    )
 
 
-def _of_published(seen: Evidence) -> Verdict:
-    total = sum(seen.lists.values())
+def _verdict_after_publication(evidence: Evidence) -> Verdict:
+    total = sum(evidence.lists.values())
     if not total:
-        return Verdict(ABSTAIN, "Abstained", seen.reason or "No share passed the conditions.", seen.session)
-    said = f"{total} picks in {len(seen.lists)} lists"
-    if seen.refusal:
-        why = f"{said} stand, but since then: {seen.refusal} Run the selection again: it will abstain."
-        return Verdict(ABSTAIN, "Published, no longer trusted", why, seen.session)
-    if seen.kept_out:
-        why = f"{said}. {_exclusions(seen.kept_out)}"
-        return Verdict(EXCLUSIONS, "Published with exclusions", why, seen.session)
-    return Verdict(PUBLISH, "Published", f"{said}; no finding keeps a share out.", seen.session)
+        return Verdict(ABSTAIN, "Abstained", evidence.reason or "No share passed the conditions.", evidence.session)
+    lists = f"{total} picks in {len(evidence.lists)} list{'' if len(evidence.lists) == 1 else 's'}"
+    if evidence.refusal:
+        why = f"{lists} are published, but since then: {evidence.refusal} Run the selection again: it will abstain."
+        return Verdict(ABSTAIN, "Published, no longer trusted", why, evidence.session)
+    if evidence.kept_out:
+        why = f"{lists}. {_exclusions(evidence.kept_out)}"
+        return Verdict(EXCLUSIONS, "Published with exclusions", why, evidence.session)
+    return Verdict(PUBLISH, "Published", f"{lists}; no finding keeps a share out.", evidence.session)
 
 
-def _without_bars(seen: Evidence) -> Verdict:
-    run, day = seen.pipeline, seen.session
+def _verdict_without_bars(evidence: Evidence) -> Verdict:
+    run, day = evidence.pipeline, evidence.session
     if run is None:
         return Verdict(UNDECIDED, "Not decided yet", f"The bars of {day} have not been collected yet.", day)
     if run.status in PipelineRun.ACTIVE:
-        return Verdict(UNDECIDED, "Not decided yet", f"The pipeline collects the bars of {day} ({run.id}).", day)
+        return Verdict(UNDECIDED, "Not decided yet", f"The pipeline is collecting the bars of {day} ({run.id}).", day)
     why = f"There are no bars of {day}: {run.id} is {run.status}. {run.reason}".strip()
     return Verdict(ABSTAIN, "Will abstain", why, day)
 
 
 def _exclusions(kept_out: Mapping[str, int]) -> str:
     count = sum(kept_out.values())
-    largest = sorted(kept_out.items(), key=lambda one: -one[1])
-    named = ", ".join(f"{check.replace('_', ' ')} {number}" for check, number in largest[:_NAMED_CHECKS])
+    largest = sorted(kept_out.items(), key=lambda entry: -entry[1])
+    details = ", ".join(f"{check.replace('_', ' ')} {shares}" for check, shares in largest[:_NAMED_CHECKS])
     more = f" and {len(largest) - _NAMED_CHECKS} more checks" if len(largest) > _NAMED_CHECKS else ""
-    return f"{count} share{' is' if count == 1 else 's are'} kept out ({named}{more})."
+    return f"{count} share{' is' if count == 1 else 's are'} kept out ({details}{more})."
 
 
-def verdict(session: date | None, history: History) -> Verdict:
-    """Return the verdict on a session; without a session, what to do first."""
+def session_verdict(session: date | None, history: RunHistory) -> Verdict:
+    """The verdict on a session; without a session, what to do first."""
     if session is None:
         why = "The calendar knows no session. Run ./run.sh manage run_all, or import market days."
-        return Verdict(UNDECIDED, "Nothing to judge", why, None)
-    return judged(_evidence(session, history))
+        return Verdict(UNDECIDED, "No session yet", why, None)
+    return verdict_on(_evidence(session, history))
 
 
-def _evidence(session: date, history: History) -> Evidence:
+def _evidence(session: date, history: RunHistory) -> Evidence:
     lists = Publication.objects.filter(date=session, superseded_at=None).values_list("strategy", "count", "reason")
     published = {strategy: count for strategy, count, _ in lists}
     loaded = SourceFile.objects.filter(session=session).exists()
@@ -147,18 +150,21 @@ def _evidence(session: date, history: History) -> Evidence:
         refusal=quality.day_refusal(session) if loaded else "",
         has_model=bool(published) or (loaded and model_in_force(session) is not None),
         kept_out=kept_out_by_check(session, history) if loaded else {},
-        pipeline=history.standing("pipeline", session),
-        training=history.standing("training", session),
+        pipeline=history.of_session("pipeline", session),
+        training=history.of_session("training", session),
     )
 
 
-def kept_out_by_check(session: date, history: History) -> dict[str, int]:
-    """Return how many shares each check keeps out; kept until findings or runs change, because it reads all jumps."""
+def kept_out_by_check(session: date, history: RunHistory) -> dict[str, int]:
+    """Number of shares each check keeps out of the picks.
+
+    Cached until findings or runs change, because it reads all price jumps of the last year.
+    """
     newest = Finding.objects.aggregate(newest=Max("id"))["newest"]
     latest = next((f"{run.id} {run.status}" for run in history.runs if run.ended_at), "")
     key = f"operations kept out {session} {newest} {latest}".replace(" ", "-")
-    counted: dict[str, int] | None = cache.get(key)
-    if counted is None:
-        counted = dict(Counter(quality.kept_out(session).values()))
-        cache.set(key, counted, _KEPT_SECONDS)
-    return counted
+    counts: dict[str, int] | None = cache.get(key)
+    if counts is None:
+        counts = dict(Counter(quality.kept_out(session).values()))
+        cache.set(key, counts, _CACHE_SECONDS)
+    return counts

@@ -1,7 +1,8 @@
-"""The console's own addresses: pieces of pages that are asked for again, buttons (POST), the roll back, the runbook."""
+"""The console's views: auto-refreshing page fragments, buttons (POST), the rollback page, the runbook."""
 
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from typing import Any, cast
 
 from django.contrib import admin, messages
@@ -20,29 +21,21 @@ from market_data.runs import lifecycle
 from market_data.runs.saga import AlreadyRunning, NoSuchRun, SagaError
 from market_data.trading_calendar import CalendarError
 from tradingsite.operations import actions, home, jobs, run_page, runbook
-from tradingsite.operations.actions import Done
+from tradingsite.operations.actions import ActionResult
 from tradingsite.operations.api import OPERATE
 
-_Deed = Callable[[AbstractUser, str], Done]
-_DEEDS: dict[str, _Deed] = {
+RUN_ACTIONS: dict[str, Callable[[AbstractUser, str], ActionResult]] = {
     "retry": actions.retry_failed,
     "resume": actions.resume,
     "cancel": actions.cancel,
-    "hold": actions.hold_for_run,
-    "release": actions.release_for_run,
+    "hold": actions.hold_evening_of_run,
+    "release": actions.unhold_evening_of_run,
 }
 
 
-def _person(request: HttpRequest, right: str = OPERATE) -> AbstractUser:
-    """Return who asks.
-
-    Raises
-    ------
-    PermissionDenied
-        Without the right.
-    """
-    if not request.user.has_perm(right):
-        raise PermissionDenied("You may not do this: it needs the right to change runs.")
+def _permitted_user(request: HttpRequest, permission: str = OPERATE) -> AbstractUser:
+    if not request.user.has_perm(permission):
+        raise PermissionDenied("You need the permission to change runs.")
     return cast("AbstractUser", request.user)
 
 
@@ -53,125 +46,118 @@ def _run(run_id: str) -> PipelineRun:
         raise Http404(str(error)) from error
 
 
-def address_of(run_id: str) -> str:
-    """Return the address of a run's page."""
+def run_url(run_id: str) -> str:
+    """URL of a run's page in the admin."""
     return reverse("admin:market_data_pipelinerun_change", args=[quote(run_id)])
 
 
-def say(request: HttpRequest, act: Callable[[], Done]) -> Done | None:
-    """Do something and tell the person what became of it, with a link to the run."""
+def perform(request: HttpRequest, action: Callable[[], ActionResult]) -> None:
+    """Perform an action and show its outcome as a message; of a run that is already active, with a link to it."""
     try:
-        done = act()
+        result = action()
     except AlreadyRunning as error:
-        text = "{} <a href='{}'>Open it</a>."
-        messages.warning(request, format_html(text, str(error), address_of(error.run_id)))
+        link = format_html("{} <a href='{}'>Open it</a>.", str(error), run_url(error.run_id))
+        messages.warning(request, link)
     except (SagaError, CalendarError) as error:
         messages.error(request, str(error))
     else:
-        messages.success(request, done.told)
-        return done
-    return None
+        messages.success(request, result.detail)
 
 
-def _piece(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
+def _fragment(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
     response = render(request, template, context)
-    again = context.get("again_in_seconds") or context["console"]["again_in_seconds"]
-    response["Cache-Control"], response["X-Again-In"] = "no-store", str(again)
+    seconds = context.get("refresh_seconds") or context["console"]["refresh_seconds"]
+    response["Cache-Control"], response["X-Again-In"] = "no-store", str(seconds)
     return response
 
 
 @require_safe
-def home_piece(request: HttpRequest) -> HttpResponse:
-    """Answer the piece of the home page that changes."""
-    person = _person(request, home.WATCH)
-    state = home.home_state(timezone.now())
-    return _piece(request, "operations/home_state.html", {"console": state, "may_operate": person.has_perm(OPERATE)})
+def home_fragment(request: HttpRequest) -> HttpResponse:
+    """The auto-refreshing part of the home page."""
+    user = _permitted_user(request, home.VIEW)
+    state = home.home_context(timezone.now())
+    return _fragment(request, "operations/home_state.html", {"console": state, "may_operate": user.has_perm(OPERATE)})
 
 
 @require_safe
-def run_piece(request: HttpRequest, run_id: str) -> HttpResponse:
-    """Answer the piece of a run's page that changes."""
-    person = _person(request, home.WATCH)
-    state = run_page.run_state(_run(run_id), timezone.now())
-    return _piece(request, "operations/run_state.html", state | {"may_operate": person.has_perm(OPERATE)})
+def run_fragment(request: HttpRequest, run_id: str) -> HttpResponse:
+    """The auto-refreshing part of a run's page."""
+    user = _permitted_user(request, home.VIEW)
+    state = run_page.run_context(_run(run_id), timezone.now())
+    return _fragment(request, "operations/run_state.html", state | {"may_operate": user.has_perm(OPERATE)})
 
 
 @require_POST
 def start(request: HttpRequest, slug: str) -> HttpResponse:
-    """Start a job."""
-    person = _person(request)
+    user = _permitted_user(request)
     if slug not in (jobs.ALL, *jobs.startable_jobs()):
         raise Http404(f"There is no job {slug[:50]!r}.")
-    say(request, lambda: actions.start(person, slug))
+    perform(request, partial(actions.start_job, user, slug))
     return redirect("admin:index")
 
 
 @require_POST
 def hold_evening(request: HttpRequest) -> HttpResponse:
-    """Hold the evening of the session named."""
-    person, session = _person(request), _session(request)
-    say(request, lambda: actions.hold(person, session))
+    user, session = _permitted_user(request), _posted_session(request)
+    perform(request, partial(actions.hold_evening, user, session))
     return redirect("admin:index")
 
 
 @require_POST
 def release_evening(request: HttpRequest) -> HttpResponse:
-    """Let the evening of the session named go."""
-    person, session = _person(request), _session(request)
-    say(request, lambda: actions.release(person, session))
+    user, session = _permitted_user(request), _posted_session(request)
+    perform(request, partial(actions.unhold_evening, user, session))
     return redirect("admin:index")
 
 
-def _session(request: HttpRequest) -> date:
+def _posted_session(request: HttpRequest) -> date:
     try:
         return date.fromisoformat(request.POST.get("session", ""))
     except ValueError as error:
-        raise Http404("The button names no session.") from error
+        raise Http404("The form names no session; send session=YYYY-MM-DD.") from error
 
 
 @require_POST
-def act_on_run(request: HttpRequest, run_id: str, deed: str) -> HttpResponseRedirect:
-    """Retry, resume, cancel a run, hold or release its evening."""
-    person, run = _person(request), _run(run_id)
-    if deed not in _DEEDS:
-        raise Http404(f"There is no action {deed[:50]!r}; there are {', '.join(_DEEDS)}.")
-    say(request, lambda: _DEEDS[deed](person, run.id))
-    return redirect(address_of(run.id))
+def act_on_run(request: HttpRequest, run_id: str, action: str) -> HttpResponseRedirect:
+    """Perform one of `RUN_ACTIONS`."""
+    user, run = _permitted_user(request), _run(run_id)
+    if action not in RUN_ACTIONS:
+        raise Http404(f"There is no action {action[:50]!r}; the actions are {', '.join(RUN_ACTIONS)}.")
+    perform(request, partial(RUN_ACTIONS[action], user, run.id))
+    return redirect(run_url(run.id))
 
 
 @require_POST
 def retry_step(request: HttpRequest, run_id: str, step: str) -> HttpResponseRedirect:
-    """Retry one failed step."""
-    person, run = _person(request), _run(run_id)
-    say(request, lambda: actions.retry_failed(person, run.id, step))
-    return redirect(address_of(run.id))
+    user, run = _permitted_user(request), _run(run_id)
+    perform(request, partial(actions.retry_failed, user, run.id, step))
+    return redirect(run_url(run.id))
 
 
 def roll_back(request: HttpRequest, run_id: str) -> HttpResponse:
-    """Say exactly what rolling a run back would change; do it when that is confirmed."""
-    person, run = _person(request), _run(run_id)
+    """Show exactly what rolling a run back would change; a POST does it."""
+    user, run = _permitted_user(request), _run(run_id)
     if request.method == "POST":
-        say(request, lambda: actions.roll_back(person, run.id))
-        return redirect(address_of(run.id))
+        perform(request, partial(actions.roll_back, user, run.id))
+        return redirect(run_url(run.id))
     context = admin.site.each_context(request) | {
         "title": f"Roll {run.id} back?",
         "run": run,
-        "plan": run_page.roll_back_plan(run),
-        "address": address_of(run.id),
+        "plan": run_page.rollback_plan(run),
+        "run_url": run_url(run.id),
     }
     return render(request, "operations/roll_back.html", context)
 
 
 @require_safe
 def runbook_page(request: HttpRequest, slug: str = "") -> HttpResponse:
-    """Show the runbook, or one entry of it."""
-    known = runbook.entries()
-    if slug and slug not in known:
-        raise Http404(f"The runbook has no entry {slug[:50]!r}; it has {', '.join(known)}.")
-    shown = [known[slug]] if slug else list(known.values())
+    """The whole runbook, or one entry of it."""
+    entries = runbook.entries()
+    if slug and slug not in entries:
+        raise Http404(f"The runbook has no entry {slug[:50]!r}; the entries are {', '.join(entries)}.")
     context = admin.site.each_context(request) | {
-        "title": known[slug].title if slug else "Runbook",
-        "entries": shown,
+        "title": entries[slug].title if slug else "Runbook",
+        "entries": [entries[slug]] if slug else list(entries.values()),
         "is_whole": not slug,
     }
     return render(request, "operations/runbook.html", context)

@@ -1,1 +1,1 @@
-"""Filters of the console's pages."""
+"""Template tags and filters of the console."""

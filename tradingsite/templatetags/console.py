@@ -1,26 +1,26 @@
-"""Numbers and addresses as the console writes them."""
+"""Template filters of the console: numbers as text, URLs of runs."""
 
 from django import template
 
-from tradingsite.operations.views import address_of
+from tradingsite.operations.views import run_url
 
 register = template.Library()
-register.filter("run_address", address_of)
+register.filter("run_url", run_url)
 
 
 @register.filter
 def plain(value: float | None) -> str:
-    """Return a number for a style or an attribute: a decimal point whatever the language."""
+    """A number for a style or an attribute: with a decimal point in every locale."""
     return f"{value or 0.0:.2f}"
 
 
 @register.filter
 def percent_of(value: float) -> str:
-    """Return a share 0-1 as whole percent."""
+    """A share 0-1 as whole percent."""
     return f"{value:.0%}"
 
 
 @register.filter
 def change(value: float | None) -> str:
-    """Return a change in percent with its sign; unknown is a dash."""
+    """A change in percent with its sign; a dash when unknown."""
     return "–" if value is None else f"{value:+.1f} %".replace("-", "−")

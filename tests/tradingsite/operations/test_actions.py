@@ -14,7 +14,7 @@ from market_data.runs import lifecycle
 from stocks.models import Stock
 from tests.published import SESSION
 from tests.runs import make_run
-from tradingsite.operations.views import address_of
+from tradingsite.operations.views import run_url
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("weekdays")]
 
@@ -67,7 +67,7 @@ def test_cancel_and_resume(press):
     run.refresh_from_db()
     assert (run.status, run.steps.get(order=2).status) == ("cancelled", "pending")
     assert press("act", run.id, "cancel") == [f"{run.id} is cancelled; only an active run can be cancelled."]
-    assert press("act", run.id, "resume") == [f"{run.id} goes on where it stopped."]
+    assert press("act", run.id, "resume") == [f"{run.id} continues where it stopped."]
     run.refresh_from_db()
     assert run.status == "running"
     history = LogEntry.objects.order_by("action_time").values_list("user__username", "change_message")
@@ -78,7 +78,7 @@ def test_one_step_is_retried(press):
     run = make_run(status="failed", step_status="errored")
     [said] = press("retry-step", run.id, "STOCKS")
     assert "has not failed" in said
-    assert press("retry-step", run.id, "HISTORICAL_DATA") == [f"{run.id} goes on with HISTORICAL_DATA."]
+    assert press("retry-step", run.id, "HISTORICAL_DATA") == [f"{run.id} continues with HISTORICAL_DATA."]
 
 
 def test_an_evening_is_held_and_released(press):
@@ -88,7 +88,7 @@ def test_an_evening_is_held_and_released(press):
     [said] = press("hold", session=str(SESSION))
     assert "is held by operator already" in said
     [said] = press("release", session=str(SESSION))
-    assert "goes on; 0 runs waited" in said
+    assert "is released; 0 runs were waiting" in said
     assert EveningHold.objects.get().released_by == "operator"
 
 
@@ -148,7 +148,7 @@ def test_the_list_of_runs_leads_to_the_same_actions(client, operator):
         return client.post(address, {"action": action, "_selected_action": [run.pk]}, follow=True)
 
     assert "is cancelled; what it had" in act("cancel").content.decode()
-    assert "goes on where it stopped" in act("resume").content.decode()
+    assert "continues where it stopped" in act("resume").content.decode()
     assert "is held" in act("hold").content.decode()
     answer = act("roll_back")
     assert answer.redirect_chain[-1][0] == reverse("operations:roll-back", args=[run.id])
@@ -162,7 +162,7 @@ def test_an_onlooker_sees_no_buttons_and_can_press_none(client):
     onlooker = get_user_model().objects.create_user("onlooker", is_staff=True)
     onlooker.user_permissions.add(Permission.objects.get(codename="view_pipelinerun"))
     client.force_login(onlooker)
-    for address in (reverse("admin:index"), address_of(run.id)):
+    for address in (reverse("admin:index"), run_url(run.id)):
         page = client.get(address).content.decode()
         assert 'id="live"' in page
         assert 'class="go' not in page
@@ -174,8 +174,8 @@ def test_an_onlooker_sees_no_buttons_and_can_press_none(client):
 @pytest.mark.parametrize(
     ("name", "args", "reads"),
     [
-        ("home-piece", [], True),
-        ("run-piece", ["RUN"], True),
+        ("home-fragment", [], True),
+        ("run-fragment", ["RUN"], True),
         ("roll-back", ["RUN"], True),
         ("roll-back", ["RUN"], False),
         ("start", ["cleanup"], False),

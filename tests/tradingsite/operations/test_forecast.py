@@ -1,12 +1,13 @@
 """When the picks will be there, and how late the work may begin."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradingsite.operations.forecast import Work, forecast
+from tradingsite.operations.forecast import PlannedJob, forecast
 
 EVENING = datetime(2026, 4, 30, 21, tzinfo=UTC)
 DUE = EVENING + timedelta(hours=12)
@@ -16,32 +17,32 @@ def minutes(count: float) -> timedelta:
     return timedelta(minutes=count)
 
 
-def works(**changes):
+def planned_jobs(**changes):
     chain = {
-        "pipeline": Work("pipeline", (), EVENING, usual_seconds=600),
-        "training": Work("training", ("pipeline",), EVENING + timedelta(hours=5), usual_seconds=1200),
-        "selection": Work("selection", ("pipeline", "training"), EVENING + minutes(315), usual_seconds=60),
+        "pipeline": PlannedJob("pipeline", (), EVENING, usual_seconds=600),
+        "training": PlannedJob("training", ("pipeline",), EVENING + timedelta(hours=5), usual_seconds=1200),
+        "selection": PlannedJob("selection", ("pipeline", "training"), EVENING + minutes(315), usual_seconds=60),
     }
     for name, facts in changes.items():
-        chain[name] = Work(**{**chain[name].__dict__, **facts})
+        chain[name] = replace(chain[name], **facts)
     return chain
 
 
 def test_before_the_evening_planned_times_decide():
-    found = forecast(works(), "selection", EVENING - timedelta(hours=3), DUE)
+    found = forecast(planned_jobs(), "selection", EVENING - timedelta(hours=3), DUE)
     assert found.ready_at == EVENING + timedelta(hours=5) + minutes(20 + 1)
     assert found.latest_start == DUE - minutes(10 + 20 + 1)
 
 
 def test_what_has_ended_is_not_done_again():
-    chain = works(pipeline={"started_at": EVENING, "ended_at": EVENING + minutes(8)})
+    chain = planned_jobs(pipeline={"started_at": EVENING, "ended_at": EVENING + minutes(8)})
     found = forecast(chain, "selection", EVENING + minutes(9), DUE)
     assert found.latest_start == DUE - minutes(21)
 
 
 def test_work_that_runs_has_only_its_rest_left_and_never_less_than_none():
     now = EVENING + timedelta(hours=5) + minutes(5)
-    chain = works(
+    chain = planned_jobs(
         pipeline={"started_at": EVENING, "ended_at": EVENING + minutes(8)},
         training={"started_at": EVENING + timedelta(hours=5)},
     )
@@ -52,7 +53,7 @@ def test_work_that_runs_has_only_its_rest_left_and_never_less_than_none():
 
 def test_late_work_is_seen_to_be_late():
     now = DUE - minutes(5)
-    found = forecast(works(), "selection", now, DUE)
+    found = forecast(planned_jobs(), "selection", now, DUE)
     assert found.ready_at == now + minutes(31)
     assert found.ready_at is not None
     assert found.ready_at > DUE
@@ -60,20 +61,24 @@ def test_late_work_is_seen_to_be_late():
 
 
 def test_what_was_never_measured_is_not_guessed():
-    found = forecast(works(training={"usual_seconds": None}), "selection", EVENING, DUE)
+    found = forecast(planned_jobs(training={"usual_seconds": None}), "selection", EVENING, DUE)
     assert (found.ready_at, found.latest_start, found.unmeasured) == (None, None, ("training",))
 
 
 def test_a_finished_evening_says_when_it_was_done():
     done = EVENING + timedelta(hours=6)
-    found = forecast(works(selection={"ended_at": done}, training={"usual_seconds": None}), "selection", done, DUE)
+    found = forecast(
+        planned_jobs(selection={"ended_at": done}, training={"usual_seconds": None}), "selection", done, DUE
+    )
     assert (found.ready_at, found.unmeasured) == (done, ())
 
 
 @given(st.floats(0, 10_000), st.floats(0, 10_000), st.floats(-600, 600))
 def test_who_begins_by_the_latest_start_is_done_when_it_is_due(pipeline, training, ahead):
-    chain = works(pipeline={"usual_seconds": pipeline}, training={"usual_seconds": training})
-    chain = {name: Work(**{**one.__dict__, "planned": EVENING - timedelta(days=1)}) for name, one in chain.items()}
+    chain = planned_jobs(pipeline={"usual_seconds": pipeline}, training={"usual_seconds": training})
+    chain = {
+        name: PlannedJob(**{**one.__dict__, "planned": EVENING - timedelta(days=1)}) for name, one in chain.items()
+    }
     latest = forecast(chain, "selection", EVENING, DUE).latest_start
     assert latest is not None
     now = latest - minutes(ahead)
@@ -84,4 +89,4 @@ def test_who_begins_by_the_latest_start_is_done_when_it_is_due(pipeline, trainin
 
 @pytest.mark.parametrize("due", [None, DUE])
 def test_without_a_due_time_there_is_no_latest_start(due):
-    assert (forecast(works(), "selection", EVENING, due).latest_start is None) == (due is None)
+    assert (forecast(planned_jobs(), "selection", EVENING, due).latest_start is None) == (due is None)

@@ -24,7 +24,8 @@ from tests.published import SESSION, pick, publish
 from tests.runs import make_run
 from tests.tables import fill_every_table
 from tradingsite.operations import home, sources, tonight
-from tradingsite.operations.evening import EVENING_JOBS, Evening, History, evening_of
+from tradingsite.operations.current_evening import EVENING_JOBS, Evening, current_evening
+from tradingsite.operations.recent_runs import RunHistory
 
 pytestmark = pytest.mark.django_db
 IST = ZoneInfo("Asia/Kolkata")
@@ -43,7 +44,7 @@ def file(session: date, rows: int = 2000, size: int = 400_000) -> SourceFile:
 
 
 def tonights(now: datetime) -> Evening:
-    evening = evening_of(now)
+    evening = current_evening(now)
     assert evening is not None
     return evening
 
@@ -77,7 +78,7 @@ def test_its_jobs_are_planned_over_midnight(weekdays):
 
 def test_what_is_expected_changes_when_the_pipeline_is_due(weekdays):
     for hour, expected in ((20, SESSION - timedelta(days=1)), (21, SESSION)):
-        assert home.expected_session(evening_of(at(hour)), at(hour)) == expected
+        assert home.expected_session(current_evening(at(hour)), at(hour)) == expected
 
 
 # --- tonight --------------------------------------------------------------------------------------------------------
@@ -94,15 +95,15 @@ def test_jobs_are_done_at_work_waiting_and_next(weekdays):
         waits_for=["fill_data"],
         started_at=None,
     )
-    state = home.home_state(at(21, 46))
+    state = home.home_context(at(21, 46))
     done, running, waiting = (line(state, slug) for slug in ("pipeline", "fill-data", "business-logic"))
-    assert (done.status, done.told) == ("completed", "took 4 min 00 s")
-    assert (running.status, running.progress, running.told) == ("running", 0.5, "Fill data: Read 300 of 500 sessions")
-    assert (waiting.status, waiting.told) == ("waiting", "Waits for fill_data.")
+    assert (done.status, done.detail) == ("completed", "took 4 min 00 s")
+    assert (running.status, running.progress, running.detail) == ("running", 0.5, "Fill data: Read 300 of 500 sessions")
+    assert (waiting.status, waiting.detail) == ("waiting", "Waits for fill_data.")
     assert line(state, "csv-export").status == "planned"
     assert line(state, "csv-export").planned == at(22)
     assert done.left == pytest.approx(100 / 13, abs=0.1)
-    late = home.home_state(at(22, 10))
+    late = home.home_context(at(22, 10))
     assert line(late, "csv-export").status == "overdue"
 
 
@@ -143,17 +144,17 @@ def test_the_forecast_rests_on_earlier_nights_and_says_what_blocks_it(weekdays):
             started_at=begun,
             ended_at=begun + timedelta(minutes=10),
         )
-    ready = home.home_state(at(20))["ready"]
+    ready = home.home_context(at(20))["ready"]
     assert ready["at"] == at(2, 25, day=SESSION + timedelta(days=1))
     assert ready["latest_start"] == at(9, day=SESSION + timedelta(days=1)) - timedelta(minutes=60)
     assert ready["is_late"] is False
     make_run(status="failed", step_status="failed", done=1)
-    assert home.home_state(at(22))["blocked"].title == "Data pipeline"
+    assert home.home_context(at(22))["blocked"].title == "Data pipeline"
 
 
 def test_before_the_first_night_nothing_is_forecast(weekdays):
     make_run()
-    assert home.home_state(at(21))["ready"]["unmeasured"][0] == "pipeline"
+    assert home.home_context(at(21))["ready"]["unmeasured"][0] == "pipeline"
 
 
 # --- files and what lies ahead --------------------------------------------------------------------------------------
@@ -168,7 +169,7 @@ def test_files_are_absent_provisional_final_or_published_again(weekdays):
     )
     run = make_run(status="completed", done=6)
     RunUndo.objects.create(run_id=run.id, table_name="source_files", row_image={"session": str(days[3])})
-    found = {one.session: one for one in sources.file_lines(SESSION, History())}
+    found = {one.session: one for one in sources.file_lines(SESSION, RunHistory())}
     assert found[SESSION].state == "provisional"
     assert found[SESSION].rows_change == pytest.approx(-25)
     assert found[SESSION].is_unusual
@@ -219,13 +220,13 @@ def test_tiles_compare_with_what_is_expected(weekdays):
         TableTotal.objects.create(table_name=table, rows=1_500_000, symbols=2259, latest_date=SESSION)
     TechnicalIndicator.objects.create(symbol_id="AAA", date=SESSION)
     publish("growth", [pick("AAA")], session=yesterday)
-    tiles = {one.title: one for one in home.home_state(at(22))["tiles"]}
+    tiles = {one.title: one for one in home.home_context(at(22))["tiles"]}
     assert (tiles["Bars"].figure, tiles["Bars"].state) == ("1,500,000", "good")
-    assert (tiles["Indicators"].verdict, tiles["Picks"].verdict) == ("100% complete", "1 session behind")
-    assert tiles["Models"].verdict == "Nothing yet"
+    assert (tiles["Indicators"].label, tiles["Picks"].label) == ("100% complete", "1 session behind")
+    assert tiles["Models"].label == "Nothing yet"
     TechnicalIndicator.objects.all().delete()
-    again = {one.title: one for one in home.home_state(at(22))["tiles"]}
-    assert (again["Indicators"].state, again["Indicators"].verdict) == ("bad", "only 0% complete")
+    again = {one.title: one for one in home.home_context(at(22))["tiles"]}
+    assert (again["Indicators"].state, again["Indicators"].label) == ("bad", "only 0% complete")
 
 
 def test_nights_are_drawn_with_time_rows_and_failures(weekdays):
@@ -242,8 +243,8 @@ def test_nights_are_drawn_with_time_rows_and_failures(weekdays):
             ended_at=begun + timedelta(minutes=back),
         )
     make_run("pipeline_r", status="completed", done=6, is_replay=True, session=date(2026, 4, 1), ended_at=at(23))
-    time, rows, failures = home.home_state(at(20))["charts"]
-    assert [bar.told for bar in time.bars] == [
+    time, rows, failures = home.home_context(at(20))["charts"]
+    assert [bar.label for bar in time.bars] == [
         "Mon 27 Apr 2026: 3 min 00 s",
         "Tue 28 Apr 2026: 2 min 00 s, 1 failed",
         "Wed 29 Apr 2026: 1 min 00 s",
@@ -304,6 +305,6 @@ def test_the_pages_reads_are_bounded_and_leave_big_tables_alone(
     assert big
     assert all("date" in sql for sql in big), "a big table is only read by date"
     with django_assert_max_num_queries(PIECE_QUERIES):
-        piece = client.get(reverse("operations:home-piece"))
+        piece = client.get(reverse("operations:home-fragment"))
     assert (piece.status_code, piece["X-Again-In"]) == (200, "3")
     assert "no-store" in piece["Cache-Control"]

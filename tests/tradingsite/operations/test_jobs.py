@@ -26,7 +26,7 @@ def test_every_scheduled_job_has_an_address_and_the_contracts_are_as_it_says():
 
 def test_an_unknown_one_is_answered_with_those_there_are():
     with pytest.raises(jobs.UnknownJob, match=r"no job 'moon'; the jobs are .*ml-training.*, all\."):
-        jobs.found_job("moon")
+        jobs.startable_job("moon")
 
 
 def test_an_evening_is_a_chain_in_which_only_the_training_may_fail(settings, tmp_path):

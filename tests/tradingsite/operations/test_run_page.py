@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from tests.runs import STARTED, make_run
 from tradingsite.operations import actions, run_page
-from tradingsite.operations.views import address_of
+from tradingsite.operations.views import run_url
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("weekdays")]
 RUN_QUERIES = 25
@@ -18,7 +18,7 @@ RUN_QUERIES = 25
 @pytest.fixture
 def page(client, operator):
     client.force_login(operator)
-    return lambda run: client.get(address_of(run.id)).content.decode()
+    return lambda run: client.get(run_url(run.id)).content.decode()
 
 
 def test_a_failure_is_a_sentence_with_what_to_do_and_its_entry(page):
@@ -63,17 +63,17 @@ def test_who_pressed_what_is_kept(page, operator):
 def test_actions_that_cannot_be_done_say_why(status, step, possible):
     run = make_run(status=status, step_status=step)
     run.steps.filter(status="running").update(lease_until=timezone.now() + timedelta(minutes=1))
-    found = run_page.deeds(run, list(run.steps.all()))
-    assert {deed.name for deed in found if not deed.refusal} == possible
+    found = run_page.run_actions(run, list(run.steps.all()))
+    assert {action.name for action in found if not action.refusal} == possible
     run.steps.filter(status="running").update(lease_until=None)
-    lost = {deed.name for deed in run_page.deeds(run, list(run.steps.all())) if not deed.refusal}
+    lost = {action.name for action in run_page.run_actions(run, list(run.steps.all())) if not action.refusal}
     assert ("resume" in lost) == (status in ("running", "cancelled")), "a run whose worker is lost can be resumed"
 
 
 def test_steps_lie_on_the_time_line():
     run = make_run(status="completed", done=6, ended_at=STARTED + timedelta(minutes=10))
     run.steps.filter(order=1).update(started_at=STARTED + timedelta(minutes=5), ended_at=STARTED + timedelta(minutes=7))
-    line = run_page.run_state(run, timezone.now())["steps"][1]
+    line = run_page.run_context(run, timezone.now())["steps"][1]
     assert (line.left, line.width, line.took) == (50.0, 20.0, "2 min 00 s")
 
 
@@ -87,10 +87,10 @@ def test_a_waiting_run_says_for_what(page):
 def test_the_page_and_its_piece_take_few_reads(client, operator, django_assert_max_num_queries):
     run = make_run(status="failed", step_status="failed")
     client.force_login(operator)
-    client.get(address_of(run.id))
+    client.get(run_url(run.id))
     with django_assert_max_num_queries(RUN_QUERIES):
-        client.get(address_of(run.id))
+        client.get(run_url(run.id))
     with django_assert_max_num_queries(RUN_QUERIES):
-        piece = client.get(reverse("operations:run-piece", args=[run.id]))
+        piece = client.get(reverse("operations:run-fragment", args=[run.id]))
     assert "<html" not in piece.content.decode()
     assert piece["X-Again-In"] == "15"

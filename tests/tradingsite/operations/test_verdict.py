@@ -8,8 +8,8 @@ import pytest
 from market_data.models import Finding, SourceFile
 from tests.published import SESSION, pick, publish
 from tests.runs import make_run
-from tradingsite.operations.evening import History, PastRun
-from tradingsite.operations.verdict import Evidence, judged, verdict
+from tradingsite.operations.recent_runs import PastRun, RunHistory
+from tradingsite.operations.verdict import Evidence, session_verdict, verdict_on
 
 BARE = Evidence(SESSION, {}, "", False, "", False, {}, None, None)
 READY = replace(BARE, loaded=True, has_model=True)
@@ -23,11 +23,11 @@ def run(status: str, reason: str = "") -> PastRun:
     ("evidence", "kind", "words"),
     [
         (BARE, "undecided", "have not been collected"),
-        (replace(BARE, pipeline=run("running")), "undecided", "collects the bars"),
-        (replace(BARE, pipeline=run("waiting")), "undecided", "collects the bars"),
+        (replace(BARE, pipeline=run("running")), "undecided", "collecting the bars"),
+        (replace(BARE, pipeline=run("waiting")), "undecided", "collecting the bars"),
         (replace(BARE, pipeline=run("failed", "The disk is full.")), "abstain", "The disk is full."),
         (replace(READY, refusal="The data failed a check: half the bars are missing."), "abstain", "half the bars"),
-        (replace(READY, has_model=False), "undecided", "training has to bring one"),
+        (replace(READY, has_model=False), "undecided", "training has to produce one"),
         (replace(READY, has_model=False, training=run("failed")), "abstain", "training failed"),
         (READY, "publish", "No finding blocks"),
         (
@@ -40,33 +40,33 @@ def run(status: str, reason: str = "") -> PastRun:
         (
             replace(READY, lists={"growth": 50}, kept_out={"price_jump": 2}),
             "exclusions",
-            "50 picks in 1 lists. 2 shares",
+            "50 picks in 1 list. 2 shares",
         ),
         (replace(READY, lists={"growth": 0}, reason="No model."), "abstain", "No model."),
         (replace(READY, lists={"growth": 50}, refusal="The file is old."), "abstain", "since then: The file is old."),
     ],
 )
 def test_the_verdict_follows_from_the_evidence(evidence, kind, words):
-    found = judged(evidence)
+    found = verdict_on(evidence)
     assert found.kind == kind
     assert words in found.why
 
 
 @pytest.mark.django_db
 def test_the_database_gives_the_evidence(weekdays):
-    assert verdict(None, History()).kind == "undecided"
-    assert verdict(SESSION, History()).why.endswith("have not been collected yet.")
+    assert session_verdict(None, RunHistory()).kind == "undecided"
+    assert session_verdict(SESSION, RunHistory()).why.endswith("have not been collected yet.")
     make_run(status="failed", step_status="failed", reason="The file is truncated.")
-    assert verdict(SESSION, History()).kind == "abstain"
+    assert session_verdict(SESSION, RunHistory()).kind == "abstain"
     SourceFile.objects.create(session=SESSION, name="a", size=1, mtime_ns=1, sha256="0" * 64, rows=1, rejected=0)
-    assert "training has to bring one" in verdict(SESSION, History()).why
+    assert "training has to produce one" in session_verdict(SESSION, RunHistory()).why
     publish("growth", [pick("AAA"), pick("BBB")])
-    assert verdict(SESSION, History()).kind == "publish"
+    assert session_verdict(SESSION, RunHistory()).kind == "publish"
     facts = {"run_id": "r", "session": SESSION, "blocks": True, "severity": "error", "message": "m"}
     finding = Finding.objects.create(check_name="unit_error", symbol="AAA", **facts)
-    assert verdict(SESSION, History()).why == "2 picks in 1 lists. 1 share is kept out (unit error 1)."
+    assert session_verdict(SESSION, RunHistory()).why == "2 picks in 1 list. 1 share is kept out (unit error 1)."
     finding.delete()
     Finding.objects.create(check_name="bar_count", **facts | {"message": "Half the bars are missing."})
-    found = verdict(SESSION, History())
+    found = session_verdict(SESSION, RunHistory())
     assert (found.kind, "Half the bars are missing" in found.why) == ("abstain", True)
-    assert verdict(date(2026, 4, 29), History()).kind == "undecided"
+    assert session_verdict(date(2026, 4, 29), RunHistory()).kind == "undecided"

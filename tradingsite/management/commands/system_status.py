@@ -12,7 +12,7 @@ from market_data.runs.pending_migrations import apply_pending_migrations
 from tradingsite.monitoring.readiness import readiness
 from tradingsite.monitoring.status import system_status
 from tradingsite.monitoring.status_screen import print_screen
-from tradingsite.operations.home import standing_verdict
+from tradingsite.operations.home import current_verdict
 
 
 class Command(BaseCommand):
@@ -28,7 +28,7 @@ class Command(BaseCommand):
         """Print it."""
         apply_pending_migrations(self.stderr)
         now = timezone.now()
-        status = system_status(now) | {"parts": readiness(now), "verdict": asdict(standing_verdict(now))}
+        status = system_status(now) | {"parts": readiness(now), "verdict": asdict(current_verdict(now))}
         if options["json"]:
             self.stdout.write(json.dumps(status, default=str))
         else:

@@ -1,4 +1,4 @@
-"""The shape of the JSON answers, for the API's description; keys without a value are left out of the answers."""
+"""Response shapes of the operators' API, for its OpenAPI description; keys without a value are omitted."""
 
 from typing import Any
 
@@ -6,8 +6,6 @@ from rest_framework import serializers
 
 
 class StocksStatus(serializers.Serializer[Any]):
-    """The universe."""
-
     total = serializers.IntegerField()
     with_price = serializers.IntegerField()
     with_market_cap = serializers.IntegerField()
@@ -15,7 +13,7 @@ class StocksStatus(serializers.Serializer[Any]):
 
 
 class TableStatus(serializers.Serializer[Any]):
-    """A table of one row a symbol and session."""
+    """A table with one row per symbol and session."""
 
     symbols = serializers.IntegerField()
     records = serializers.IntegerField()
@@ -23,7 +21,7 @@ class TableStatus(serializers.Serializer[Any]):
 
 
 class SnapshotsStatus(serializers.Serializer[Any]):
-    """The published picks."""
+    """Published picks."""
 
     total = serializers.IntegerField()
     unique_dates = serializers.IntegerField()
@@ -31,8 +29,6 @@ class SnapshotsStatus(serializers.Serializer[Any]):
 
 
 class ClusterStatus(serializers.Serializer[Any]):
-    """A queue cluster."""
-
     cluster = serializers.CharField()
     heartbeat_age_seconds = serializers.IntegerField(required=False)
     queued = serializers.IntegerField()
@@ -40,7 +36,7 @@ class ClusterStatus(serializers.Serializer[Any]):
 
 
 class SystemStatus(serializers.Serializer[Any]):
-    """How things stand."""
+    """The state of the system."""
 
     stocks = StocksStatus()
     historical_data = TableStatus()
@@ -51,26 +47,22 @@ class SystemStatus(serializers.Serializer[Any]):
     active_tasks = serializers.ListField(child=serializers.CharField())
 
 
-class StatusAnswer(serializers.Serializer[Any]):
-    """Answer of the status."""
-
+class StatusResponse(serializers.Serializer[Any]):
     success = serializers.BooleanField()
     status = SystemStatus()
 
 
-class TriggerAnswer(serializers.Serializer[Any]):
-    """Answer of a trigger."""
-
+class TriggerResponse(serializers.Serializer[Any]):
     success = serializers.BooleanField()
     task_id = serializers.CharField()
     message = serializers.CharField()
 
 
 class TaskStep(serializers.Serializer[Any]):
-    """A step of a task."""
-
     name = serializers.CharField()
-    status = serializers.CharField(help_text="pending, running, completed, failed (it said so) or errored (it broke)")
+    status = serializers.CharField(
+        help_text="pending, running, completed, failed (a refusal) or errored (an exception)"
+    )
     start_time = serializers.DateTimeField(required=False)
     end_time = serializers.DateTimeField(required=False)
     progress = serializers.FloatField(required=False, help_text="0-1, while it runs")
@@ -80,7 +72,7 @@ class TaskStep(serializers.Serializer[Any]):
 
 
 class Task(serializers.Serializer[Any]):
-    """A run, or the runs of an evening."""
+    """A run, or an evening whose steps are its runs."""
 
     task_id = serializers.CharField()
     status = serializers.CharField(
@@ -95,16 +87,12 @@ class Task(serializers.Serializer[Any]):
     steps = TaskStep(many=True)
 
 
-class TaskAnswer(serializers.Serializer[Any]):
-    """Answer of a task's status."""
-
+class TaskResponse(serializers.Serializer[Any]):
     success = serializers.BooleanField()
     task = Task()
 
 
-class RetryAnswer(serializers.Serializer[Any]):
-    """Answer of a retry."""
-
+class RetryResponse(serializers.Serializer[Any]):
     success = serializers.BooleanField()
     task_id = serializers.CharField()
     message = serializers.CharField()

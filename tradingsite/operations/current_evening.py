@@ -1,0 +1,77 @@
+"""Which session's evening the console shows, and when each of its jobs is planned.
+
+An evening belongs to a session and lasts until its picks are used: until 09:00 India Standard Time of the following
+day. From then on the console shows the next one.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Final
+
+from croniter import croniter
+from django.utils import timezone
+
+from market_data import trading_calendar
+from market_data.models import MarketDay
+from market_data.providers import ProviderError
+from tradingsite.alerts.conditions import PICKS_DUE
+from tradingsite.schedule import EVENING_BEFORE, JOBS, NO_SESSION, Job
+
+EVENING_JOBS: Final = tuple(job for job in JOBS if job.waits_for or job.name == "pipeline")
+OTHER_JOBS: Final = tuple(job for job in JOBS if job.stands_for == NO_SESSION or job.name == "quotes")
+_WINDOW: Final = timedelta(days=20)
+
+
+@dataclass(frozen=True)
+class Evening:
+    """A session's evening.
+
+    Attributes
+    ----------
+    previous, following : date or None
+        The neighbouring sessions, where the calendar knows them.
+    due : datetime or None
+        When the picks are used: 09:00 of the following session.
+    """
+
+    session: date
+    previous: date | None
+    following: date | None
+    due: datetime | None
+
+    def planned(self, job: Job) -> datetime:
+        """When a job of this evening may start."""
+        day = self.session + timedelta(days=1 if job.stands_for == EVENING_BEFORE else 0)
+        # croniter looks for times after its start, and midnight itself may be planned.
+        just_before = timezone.make_aware(datetime.combine(day, time(0))) - timedelta(minutes=1)
+        start: datetime = croniter(job.cron, just_before).get_next(datetime)
+        return start
+
+
+def current_evening(now: datetime) -> Evening | None:
+    """The evening a moment belongs to; None where the calendar knows no session."""
+    day = (timezone.localtime(now) - timedelta(hours=PICKS_DUE.hour, minutes=PICKS_DUE.minute)).date()
+    try:
+        sessions = _sessions(day - _WINDOW, day + _WINDOW)
+    except (trading_calendar.CalendarError, ProviderError):
+        return None
+    past = [session for session in sessions if session <= day]
+    if not past:
+        return None
+    following = next((session for session in sessions if session > past[-1]), None)
+    due = timezone.make_aware(datetime.combine(following, PICKS_DUE)) if following else None
+    return Evening(past[-1], past[-2] if len(past) > 1 else None, following, due)
+
+
+def stored_sessions(start: date, end: date) -> list[date]:
+    """Sessions of the stored calendar between two days, both included, ascending."""
+    stored = MarketDay.objects.filter(date__range=(start, end), is_session=True).order_by("date")
+    return list(stored.values_list("date", flat=True))
+
+
+def _sessions(start: date, end: date) -> list[date]:
+    days = stored_sessions(start, end)
+    if days or MarketDay.objects.exists():
+        return days
+    # An empty calendar is seeded by the first run: until then show what the seed would hold.
+    return trading_calendar.sessions_between(start, end)

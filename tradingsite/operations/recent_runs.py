@@ -1,0 +1,68 @@
+"""The recent runs of all jobs, read once and shared by every part of the home page."""
+
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from statistics import median
+from typing import Final
+
+from market_data.models import PipelineRun
+
+_RUNS_READ: Final = 400
+_RUNS_MEASURED: Final = 20
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """A run without its steps; the fields are columns of `PipelineRun`."""
+
+    id: str
+    job: str
+    session: date | None
+    status: str
+    triggered_by: str
+    waits_for: tuple[str, ...]
+    reason: str
+    intended_at: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    is_replay: bool
+
+    @property
+    def seconds(self) -> float | None:
+        """Duration; None while the run has not ended."""
+        if self.started_at is None or self.ended_at is None:
+            return None
+        return (self.ended_at - self.started_at).total_seconds()
+
+
+class RunHistory:
+    """The newest runs of every job but `quotes`, newest first."""
+
+    def __init__(self) -> None:
+        columns = [field.name for field in fields(PastRun)]
+        # Quotes run every half hour: they would crowd out the nights.
+        rows = PipelineRun.objects.exclude(job="quotes").order_by("-sequence").values(*columns)[:_RUNS_READ]
+        self.runs = [PastRun(**row | {"waits_for": tuple(row["waits_for"])}) for row in rows]
+
+    def latest(self, job: str) -> PastRun | None:
+        """Newest run of a job, whatever its session; replays do not count."""
+        return next((run for run in self.runs if run.job == job and not run.is_replay), None)
+
+    def of_session(self, job: str, session: date) -> PastRun | None:
+        """The run that decides where a job stands for a session.
+
+        An active run comes first; otherwise a completed one counts even if a later attempt failed.
+        """
+        runs = [run for run in self.runs if run.job == job and run.session == session and not run.is_replay]
+        completed = [run for run in runs if run.status == PipelineRun.Status.COMPLETED]
+        active = [run for run in runs if run.status in PipelineRun.ACTIVE]
+        return next(iter(active + completed + runs), None)
+
+    def usual_seconds(self, job: str) -> float | None:
+        """Median duration of the job's last completed runs; None before the first."""
+        durations = [
+            run.seconds
+            for run in self.runs
+            if run.job == job and run.status == PipelineRun.Status.COMPLETED and not run.is_replay and run.seconds
+        ]
+        return median(durations[:_RUNS_MEASURED]) if durations else None
