@@ -273,7 +273,7 @@ def _record(days: pd.DataFrame, run_id: str | None, *, keep_imported: bool) -> R
     for row in added:
         row.run_id = run_id
     if run_id:
-        bulk.keep("market_days", "t.date = ANY(%s)", [[row.date for row in changed]], run_id)
+        bulk.keep_before_images("market_days", "t.date = ANY(%s)", [[row.date for row in changed]], run_id)
     MarketDay.objects.bulk_create(added, batch_size=2000)
     MarketDay.objects.bulk_update(changed, ["kind", "is_session", "open", "close", "source"], batch_size=500)
     return RecordedDays(len(added), len(changed))

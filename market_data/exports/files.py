@@ -26,6 +26,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from market_data.exports.queries import FileQuery, file_queries, publications_in_force
+from stocks.storage.copy import CopyOut
 
 Report = Callable[[int, int], None]
 
@@ -239,18 +240,15 @@ def _written(query: FileQuery, session: date, folder: Path, suffix: str) -> Expo
     """Write one file under its temporary name."""
     name = f"{query.name}_{session}.csv"
     digest, size = hashlib.sha256(), 0
-    with (folder / (name + suffix)).open("wb") as file, connection.cursor() as cursor:
-        with cursor.copy(
-            f"COPY ({query.sql}) TO STDOUT WITH (FORMAT csv, HEADER, ENCODING 'UTF8')", query.parameters
-        ) as copy:
-            for block in copy:
-                file.write(block)
-                digest.update(block)
-                size += len(block)
-        rows = cursor.rowcount
+    copy = CopyOut(connection.connection, query.sql, query.parameters)
+    with (folder / (name + suffix)).open("wb") as file:
+        for block in copy:
+            file.write(block)
+            digest.update(block)
+            size += len(block)
         file.flush()
         os.fsync(file.fileno())
-    return ExportedFile(name, query.contents, rows, size, digest.hexdigest(), query.columns)
+    return ExportedFile(name, query.contents, copy.rows, size, digest.hexdigest(), query.columns)
 
 
 def _manifest(

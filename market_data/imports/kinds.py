@@ -14,7 +14,7 @@ from market_data.models import MarketDay
 from market_data.prices.bars import MAX_PRICE, MAX_QUANTITY, MAX_TURNOVER_LAKH, SERIES_ORDER
 from stocks.fundamentals.files import MAX_FIGURE, MAX_NAME
 from stocks.fundamentals.ratios import LIMITS
-from stocks.storage.bulk import Written
+from stocks.storage.bulk import WriteCounts
 
 _TEXT, _FLOAT, _WHOLE, _DAY = "object", "float64", "Int64", "datetime64[ns]"
 
@@ -47,7 +47,7 @@ class Kind:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     check: Callable[[pd.DataFrame, datetime], list[RowError]]
-    record: Callable[[pd.DataFrame, str, str], Written]
+    record: Callable[[pd.DataFrame, str, str], WriteCounts]
     computed: tuple[str, ...] = ()
 
 

@@ -19,8 +19,9 @@ from market_data.storage import queries
 from market_data.storage import writer as market_writer
 from stocks.fundamentals import writer as fundamentals_writer
 from stocks.fundamentals.files import QUARTER_DELAY_DAYS, STATEMENT_FIGURES, YEAR_DELAY_DAYS
-from stocks.storage.bulk import Written, read_frame
+from stocks.storage.bulk import WriteCounts
 from stocks.storage.file_contents import LINE
+from stocks.storage.frames import query_frame
 from stocks.universe import writer as universe_writer
 from stocks.universe.symbols import followed
 
@@ -107,7 +108,7 @@ def _stored_bars(rows: pd.DataFrame) -> pd.DataFrame:
     if rows.empty:
         return pd.DataFrame(columns=["symbol", "date", *_COMPARED, "source"])
     span = [rows["date"].min().date(), rows["date"].max().date()]
-    found = read_frame(
+    found = query_frame(
         "SELECT symbol, date, open, high, low, close, volume, source FROM historical_data"
         " WHERE symbol = ANY(%s) AND date BETWEEN %s AND %s",
         [rows["symbol"].unique().tolist(), *span],
@@ -121,7 +122,7 @@ def _bar_frame(rows: pd.DataFrame) -> pd.DataFrame:
     return filled.loc[:, list(BAR_COLUMNS)]
 
 
-def record_bars(rows: pd.DataFrame, name: str, run_id: str) -> Written:
+def record_bars(rows: pd.DataFrame, name: str, run_id: str) -> WriteCounts:
     """Store bars, each symbol's row in `stocks` before; adjusted closes as the stored events say."""
     bars = as_bar_frame(followed(_bar_frame(rows)))
     as_of = _latest_bar_day(bars)
@@ -154,7 +155,7 @@ def check_statements(rows: pd.DataFrame, now: datetime) -> list[RowError]:
     ]
 
 
-def record_statements(rows: pd.DataFrame, name: str, run_id: str) -> Written:
+def record_statements(rows: pd.DataFrame, name: str, run_id: str) -> WriteCounts:
     """Store statements, with the day of publication assumed where none is given."""
     delay = rows["kind"].map({"quarter": QUARTER_DELAY_DAYS, "year": YEAR_DELAY_DAYS})
     assumed = rows["published_on"].isna()
@@ -176,13 +177,13 @@ def check_fundamentals(rows: pd.DataFrame, now: datetime) -> list[RowError]:
     ]
 
 
-def record_fundamentals(rows: pd.DataFrame, name: str, run_id: str) -> Written:
+def record_fundamentals(rows: pd.DataFrame, name: str, run_id: str) -> WriteCounts:
     """Store evenings of a screener."""
     frame = rows.drop(columns=LINE).assign(source=source_of(name, 100))
     return fundamentals_writer.record_snapshots(frame[list(fundamentals_writer.SNAPSHOT_COLUMNS)], run_id)
 
 
-def record_members(rows: pd.DataFrame, name: str, run_id: str) -> Written:
+def record_members(rows: pd.DataFrame, name: str, run_id: str) -> WriteCounts:
     """Store what an index list says of its members."""
     listed = rows.drop(columns=LINE).rename(columns={"industry": "sector"})
     listed = listed.assign(kind="share", source=source_of(name) + " (" + listed["index"] + ")").drop(columns="index")
@@ -207,11 +208,11 @@ def check_market_days(rows: pd.DataFrame, now: datetime) -> list[RowError]:
     ]
 
 
-def record_market_days(rows: pd.DataFrame, name: str, run_id: str) -> Written:
+def record_market_days(rows: pd.DataFrame, name: str, run_id: str) -> WriteCounts:
     """Store days of the calendar."""
     days = rows.drop(columns=LINE).assign(date=[stamp.date() for stamp in rows["date"]])
     done = trading_calendar.record_imported_days(days, name, run_id)
-    return Written(done.added, done.changed)
+    return WriteCounts(done.added, done.changed)
 
 
 def _errors(rows: pd.DataFrame, wrong: "pd.Series[bool]", column: str, reason: str) -> list[RowError]:

@@ -23,7 +23,7 @@ from market_data.steps.pending import PendingWork, add_pending_work, pending_wor
 from market_data.storage import queries
 from market_data.storage import writer as market_writer
 from market_data.trading_calendar import CalendarError
-from stocks.storage.bulk import Written
+from stocks.storage.bulk import WriteCounts
 from stocks.storage.file_contents import LINE, FileUnreadable
 
 ERRORS_KEPT: Final = 500
@@ -146,25 +146,25 @@ def _with_row_checks(kind: Kind, found: Judged, now: datetime) -> Judged:
     return found._replace(errors=[*errors, *(kind.check(good, now) if len(good) else [])])
 
 
-def _tried(handed: Handed) -> tuple[Written, str]:
+def _tried(handed: Handed) -> tuple[WriteCounts, str]:
     """Write the good rows and undo it; return what it did, and why the database or the writer refuses them."""
     if handed.good.empty:
-        return Written(0, 0), ""
+        return WriteCounts(0, 0), ""
     try:
         with transaction.atomic():
             written = handed.kind.record(handed.good, handed.name, "check")
             transaction.set_rollback(True)
     except CalendarError as error:
-        return Written(0, 0), str(error)
+        return WriteCounts(0, 0), str(error)
     except DATABASE_LOST:
         raise
     except DatabaseError as error:
         told = str(error).splitlines()[0]
-        return Written(0, 0), f"The database refuses these rows: {shown(told)}"
+        return WriteCounts(0, 0), f"The database refuses these rows: {shown(told)}"
     return written, ""
 
 
-def _report(handed: Handed, written: Written) -> dict[str, Any]:
+def _report(handed: Handed, written: WriteCounts) -> dict[str, Any]:
     found, good = handed.found, handed.good
     errors = sorted(found.errors)
     total = len(found.rows) + len({error.line for error in errors} - set(found.rows[LINE]))

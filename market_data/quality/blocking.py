@@ -9,7 +9,7 @@ from market_data.models import Finding
 from market_data.prices.jumps import JUMP_CHECK
 from market_data.quality.checks.registry import JUMP_SESSIONS, holds
 from market_data.storage import queries
-from stocks.storage.bulk import read_frame
+from stocks.storage.frames import query_frame
 
 _DAYS_LOOKED_BACK = 400
 
@@ -54,7 +54,7 @@ def _sessions(session: date) -> list[date]:
 
 def _symbol_findings(session: date) -> pd.DataFrame:
     """Return the blocking findings about symbols, but jumps, under the symbols that own the history now."""
-    return read_frame(
+    return query_frame(
         "SELECT coalesce(c.to_symbol, f.symbol) AS symbol, f.session, f.check_name FROM findings f"
         " LEFT JOIN symbol_changes c ON c.from_symbol = f.symbol AND c.date > f.session"
         " WHERE f.blocks AND f.symbol <> '' AND f.check_name <> %s AND f.session BETWEEN %s AND %s ORDER BY f.id",

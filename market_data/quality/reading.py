@@ -9,7 +9,7 @@ from market_data.models import MarketDay, SourceFile
 from market_data.prices import adjustments
 from market_data.quality.checks.evidence import LOOKBACK_SESSIONS, Evidence, bars_with_past, factors_on
 from market_data.storage import queries
-from stocks.storage.bulk import read_frame
+from stocks.storage.frames import query_frame
 from stocks.universe import writer as universe_writer
 
 SESSIONS_A_CHUNK = 60
@@ -120,7 +120,7 @@ def _beside_the_day_before(
 
 def _counts(source: str, sessions: Sequence[date]) -> dict[date, int]:
     """Return the number of rows a session of a table, `source` being its name and the beginning of a condition."""
-    frame = read_frame(
+    frame = query_frame(
         f"SELECT date, count(*) AS rows FROM {source} date = ANY(%s) GROUP BY 1", [list(sessions)], dates=("date",)
     )
     return {row["date"].date(): int(row["rows"]) for row in frame.to_dict("records")}
@@ -133,7 +133,7 @@ def _metrics(session: date, bars: pd.DataFrame, *, read: bool) -> pd.DataFrame:
     kinds = dict.fromkeys(numbers, "float64") | {"symbol": object, "roe_as_of": object}
     if not read:
         return pd.DataFrame(columns=[*kinds, "close", "exchange_price"])
-    frame = read_frame(
+    frame = query_frame(
         f"SELECT m.symbol, {columns}, m.issue_size::float8 AS issue_size, m.tradable::int AS tradable,"
         " m.provenance->'roe'->>'as_of' AS roe_as_of, x.market_cap AS exchange_cap,"
         " s.market_cap AS screener_cap, s.close AS screener_price, f.equity FROM stock_metrics m"

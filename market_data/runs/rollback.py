@@ -61,11 +61,11 @@ def planned_rollback(run_id: str) -> dict[str, tuple[int, int]]:
     """
     run = lifecycle.find_run(run_id)
     saga = _rollback_saga(run)
-    planned = {table: _pair(bulk.undoable(table, run.id)) for table in saga.tables}
+    planned = {table: _pair(bulk.rollback_counts(table, run.id)) for table in saga.tables}
     return planned | {undo.table: (0, undo.count(run.id)) for undo in saga.undo}
 
 
-def _pair(written: bulk.Written) -> tuple[int, int]:
+def _pair(written: bulk.WriteCounts) -> tuple[int, int]:
     return written.inserted, written.updated
 
 

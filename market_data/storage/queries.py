@@ -16,7 +16,7 @@ from django.db.models import Max
 from market_data.models import DailyBar, SourceFile
 from market_data.prices import adjustments
 from market_data.prices.events import typed_events
-from stocks.storage.bulk import read_frame
+from stocks.storage.frames import query_frame
 from stocks.universe.symbols import followed
 
 _BAR_COLUMNS = (
@@ -93,7 +93,7 @@ def bars_frame(
     if symbols is not None:
         query += " AND symbol = ANY(%s)"
         asked.append(list(symbols))
-    return _in_order(_typed(read_frame(query, asked, dates=("date",))))
+    return _in_order(_typed(query_frame(query, asked, dates=("date",))))
 
 
 def window_bars(session: date, sessions: int) -> pd.DataFrame:
@@ -143,7 +143,7 @@ def last_prices(symbols: Sequence[str], rows: int, *, before: date = _LATEST) ->
         " (SELECT symbol, date, high, low, close FROM historical_data b WHERE b.symbol = n.symbol AND b.date < %s"
         " AND b.status = 'final' ORDER BY b.date DESC LIMIT %s) h"
     )
-    found = read_frame(query, [list(symbols), before, rows], dates=("date",))
+    found = query_frame(query, [list(symbols), before, rows], dates=("date",))
     return _in_order(found.astype({"high": "float64", "low": "float64", "close": "float64"}))
 
 
@@ -153,7 +153,7 @@ def closes_frame(symbols: Sequence[str], end: date) -> pd.DataFrame:
         "SELECT symbol, date, close, adj_close FROM historical_data"
         " WHERE symbol = ANY(%s) AND date <= %s AND status = 'final'"
     )
-    found = read_frame(query, [list(symbols), end], dates=("date",))
+    found = query_frame(query, [list(symbols), end], dates=("date",))
     return _in_order(found.astype({"close": "float64", "adj_close": "float64"}))
 
 
@@ -164,7 +164,7 @@ def last_bars_before(session: date) -> pd.DataFrame:
         " WHERE h.symbol = s.symbol AND h.date < %s AND h.status = 'final' ORDER BY h.date DESC LIMIT 1) h"
         " ORDER BY h.date"
     )
-    return _typed(read_frame(query, [session], dates=("date",)))
+    return _typed(query_frame(query, [session], dates=("date",)))
 
 
 def events_frame(as_of: date, *, only_factors: bool = False) -> pd.DataFrame:
@@ -177,7 +177,7 @@ def events_frame(as_of: date, *, only_factors: bool = False) -> pd.DataFrame:
         "SELECT symbol, ex_date, kind, factor, known_on, status, purpose, source, evidence::text AS evidence"
         " FROM corporate_actions WHERE known_on <= %s AND (NOT %s OR factor IS NOT NULL) ORDER BY id"
     )
-    events = read_frame(query, [as_of, only_factors], dates=("ex_date", "known_on"))
+    events = query_frame(query, [as_of, only_factors], dates=("ex_date", "known_on"))
     events["evidence"] = [json.loads(text) if isinstance(text, str) else None for text in events["evidence"]]
     return typed_events(followed(events, date_column="ex_date"))
 
@@ -199,7 +199,7 @@ def indicators_between(start: date, end: date) -> pd.DataFrame:
         " atr_14, atr_percentage, bollinger_upper, bollinger_middle, bollinger_lower FROM technical_indicators"
         ' WHERE date BETWEEN %s AND %s ORDER BY symbol COLLATE "C", date'
     )
-    return read_frame(query, [start, end], dates=("date",))
+    return query_frame(query, [start, end], dates=("date",))
 
 
 def jumps_frame(as_of: date) -> pd.DataFrame:
@@ -218,7 +218,7 @@ def jumps_frame(as_of: date) -> pd.DataFrame:
         " WHERE session <= %s ORDER BY id DESC"
     )
     kinds: dict[str, Any] = {"symbol": object, "ratio": "float64", "reason": object, "near_factor": "float64"}
-    found = followed(read_frame(query, [as_of], dates=("date",)).astype(kinds)).drop_duplicates(["symbol", "date"])
+    found = followed(query_frame(query, [as_of], dates=("date",)).astype(kinds)).drop_duplicates(["symbol", "date"])
     return found.sort_values(["symbol", "date"], ignore_index=True)
 
 
@@ -236,7 +236,7 @@ def symbols_without_indicators(session: date) -> list[str]:
         "SELECT h.symbol FROM historical_data h LEFT JOIN technical_indicators t USING (symbol, date)"
         " WHERE h.date = %s AND t.id IS NULL ORDER BY h.symbol"
     )
-    return read_frame(query, [session])["symbol"].astype(str).tolist()
+    return query_frame(query, [session])["symbol"].astype(str).tolist()
 
 
 def _columns_of(alias: str) -> str:
@@ -245,7 +245,7 @@ def _columns_of(alias: str) -> str:
 
 def _range(start: date, end: date, columns: LiteralString) -> pd.DataFrame:
     query = "SELECT " + columns + " FROM historical_data WHERE date BETWEEN %s AND %s AND status = 'final'"
-    return read_frame(query, [start, end], dates=("date",))
+    return query_frame(query, [start, end], dates=("date",))
 
 
 def _of_traded(bars: pd.DataFrame, session: date) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from psycopg import sql
 
 from market_data.models import Finding, Quote, RejectedRow, SourceFile
 from stocks.storage import bulk
+from stocks.storage.frames import query_frame
 from stocks.universe.symbols import followed
 
 BAR_KEY = ("symbol", "date")
@@ -51,7 +52,7 @@ class ReadSession:
     rejects: pd.DataFrame
 
 
-def record_bars(read: Sequence[ReadSession], adj_close: pd.Series, run_id: str) -> bulk.Written:
+def record_bars(read: Sequence[ReadSession], adj_close: pd.Series, run_id: str) -> bulk.WriteCounts:
     """Store sessions as they were read; bars that a revised file no longer holds are deleted, with an image.
 
     Parameters
@@ -74,10 +75,10 @@ def record_bars(read: Sequence[ReadSession], adj_close: pd.Series, run_id: str) 
     record_total("historical_data", written.inserted - removed, max(one.session for one in read))
     _record_files(read, run_id, first_time=not stored)
     record_rejected(pd.concat([one.rejects.assign(source=one.file.name) for one in read], ignore_index=True), run_id)
-    return bulk.Written(written.inserted, written.updated + removed)
+    return bulk.WriteCounts(written.inserted, written.updated + removed)
 
 
-def record_imported_bars(bars: pd.DataFrame, run_id: str) -> bulk.Written:
+def record_imported_bars(bars: pd.DataFrame, run_id: str) -> bulk.WriteCounts:
     """Store bars that a person handed in (bar frame with adj_close and source); other bars of their days stay.
 
     No source file is noted for their sessions: the exchange's own file of such a day is still read when it comes.
@@ -92,14 +93,14 @@ def record_adj_close(frame: pd.DataFrame, run_id: str) -> int:
     return bulk.update("historical_data", frame[["symbol", "date", "adj_close"]], BAR_KEY, run_id)
 
 
-def record_indicators(frame: pd.DataFrame, run_id: str) -> bulk.Written:
+def record_indicators(frame: pd.DataFrame, run_id: str) -> bulk.WriteCounts:
     """Store an indicator frame."""
     written = bulk.upsert("technical_indicators", frame, BAR_KEY, run_id)
     record_total("technical_indicators", written.inserted, None if frame.empty else frame["date"].max().date())
     return written
 
 
-def record_corporate_actions(events: pd.DataFrame, run_id: str) -> bulk.Written:
+def record_corporate_actions(events: pd.DataFrame, run_id: str) -> bulk.WriteCounts:
     """Store an event frame under the symbols in use; an event there with other figures is changed, with an image."""
     rows = _under_new_names(events).assign(purpose=events["purpose"].fillna("").str.slice(0, 300))
     rows["evidence"] = [
@@ -108,12 +109,12 @@ def record_corporate_actions(events: pd.DataFrame, run_id: str) -> bulk.Written:
     return bulk.upsert("corporate_actions", rows, ("symbol", "ex_date", "kind", "purpose"), run_id)
 
 
-def record_official_events(events: pd.DataFrame, run_id: str) -> bulk.Written:
+def record_official_events(events: pd.DataFrame, run_id: str) -> bulk.WriteCounts:
     """Store what a list says of events; the evidence found since stays while the factor does."""
     key = ["symbol", "ex_date", "kind", "purpose"]
     named = _under_new_names(events)
     said = named.assign(purpose=named["purpose"].fillna("").str.slice(0, 300))
-    stored = bulk.read_frame(
+    stored = query_frame(
         "SELECT symbol, ex_date, kind, purpose, factor AS factor_there, known_on AS known_there FROM corporate_actions"
         " WHERE status = 'official'",
         dates=("ex_date", "known_there"),
@@ -143,7 +144,7 @@ def rename_corporate_actions(renames: pd.DataFrame, run_id: str) -> int:
             " AND (n.ex_date, n.kind, n.purpose) = (t.ex_date, t.kind, t.purpose))"
         )
         bulk.delete("corporate_actions", past[0] + there, [*past[1], new], run_id)
-        bulk.keep("corporate_actions", *past, run_id)
+        bulk.keep_before_images("corporate_actions", *past, run_id)
         with connection.cursor() as cursor:
             cursor.execute("UPDATE corporate_actions t SET symbol = %s WHERE " + past[0], [new, *past[1]])
             moved += cursor.rowcount

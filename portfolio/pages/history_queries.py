@@ -13,7 +13,7 @@ from portfolio.pages.figures.outcomes import HELD_SESSIONS, MARKS, Average, Bar,
 from stocks.models import Publication
 from stocks.picks.queries import stored_picks
 from stocks.picks.screening import STRATEGIES
-from stocks.storage.bulk import read_frame
+from stocks.storage.frames import query_frame
 from stocks.universe.symbols import successors
 
 DATES_A_PAGE: Final = 10
@@ -127,7 +127,7 @@ def _market_median(sessions: Sequence[date], mark: int) -> float | None:
     """Return the median of all shares' returns in percent from the first session's open to the close of a later one."""
     if mark >= len(sessions):
         return None
-    median = read_frame(
+    median = query_frame(
         "SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY (b.close * coalesce(b.adj_close / b.close, 1))"
         " / (a.open * coalesce(a.adj_close / a.close, 1)) - 1) * 100 AS median"
         " FROM historical_data a JOIN historical_data b ON b.symbol = a.symbol AND b.date = %s"

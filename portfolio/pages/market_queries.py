@@ -11,7 +11,7 @@ from market_data.storage import queries as market
 from portfolio.pages.figures import breadth
 from portfolio.pages.figures.breadth import Moves
 from stocks.picks import queries as stocks
-from stocks.storage.bulk import read_frame
+from stocks.storage.frames import query_frame
 
 HIGHS_SESSIONS: Final = 20
 
@@ -66,13 +66,13 @@ def market_frame(session: date, asked: Sequence[Horizon]) -> pd.DataFrame:
         not trade on the session where the horizon starts.
     """
     days = sorted({session, *(one.base for one in asked if one.base)})
-    bars = read_frame(
+    bars = query_frame(
         "SELECT symbol, date, close, coalesce(adj_close, close) AS adjusted, turnover_lakh FROM historical_data"
         " WHERE date = ANY(%s) AND close > 0",
         [days],
         dates=("date",),
     )
-    named = read_frame("SELECT symbol, stock_name, sector, market_cap FROM stocks WHERE kind = 'share'")
+    named = query_frame("SELECT symbol, stock_name, sector, market_cap FROM stocks WHERE kind = 'share'")
     adjusted = bars.pivot(index="symbol", columns="date", values="adjusted")
     today = bars.loc[bars["date"] == pd.Timestamp(session), ["symbol", "close", "turnover_lakh"]]
     frame = named.merge(today, on="symbol").astype({"market_cap": "float64", "turnover_lakh": "float64"})
@@ -114,7 +114,7 @@ def extremes(session: date) -> Extremes:
     each of them.
     """
     before = market.sessions_before(session, HIGHS_SESSIONS)
-    row = read_frame(
+    row = query_frame(
         "WITH today AS MATERIALIZED (SELECT h.symbol, h.close, coalesce(h.adj_close, h.close) AS adjusted"
         "  FROM historical_data h JOIN stocks s ON s.symbol = h.symbol AND s.kind = 'share' WHERE h.date = %s),"
         " earlier AS MATERIALIZED (SELECT symbol, max(coalesce(adj_close, close)) AS highest,"

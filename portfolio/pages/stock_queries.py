@@ -9,7 +9,7 @@ import pandas as pd
 from django.db.models import Q
 
 from stocks.models import Stock, SuggestedStock, SymbolChange
-from stocks.storage.bulk import read_frame
+from stocks.storage.frames import query_frame
 from stocks.universe.symbols import successors
 
 LONGEST_YEARS: Final = 5
@@ -105,7 +105,7 @@ def bars_with_indicators(symbol: str, first: date, last: date) -> pd.DataFrame:
         Ascending: date, open, high, low, close, volume, rsi_14 and the levels of `_LEVELS`; NaN where not known.
     """
     columns = ", ".join(f"t.{name}" for name in ("rsi_14", *_LEVELS))
-    frame = read_frame(
+    frame = query_frame(
         "SELECT h.date, h.open, h.high, h.low, h.close, coalesce(h.adj_close / h.close, 1) AS factor, h.volume, "
         + columns
         + " FROM historical_data h LEFT JOIN technical_indicators t ON t.symbol = h.symbol AND t.date = h.date"

@@ -13,7 +13,7 @@ from psycopg import sql
 
 from stocks.fundamentals import writer as fundamentals_writer
 from stocks.fundamentals.formulas import MAX_AGE_DAYS
-from stocks.storage import bulk
+from stocks.storage.frames import query_frame
 from stocks.universe import writer as universe_writer
 
 # One probe of the index a symbol, however many rows each has.
@@ -91,7 +91,7 @@ def latest_facts(as_of: date) -> pd.DataFrame:
 def _rows(query: LiteralString, table: LiteralString, columns: tuple[str, ...], as_of: date) -> pd.DataFrame:
     known = {"as_of": as_of, "oldest": (pd.Timestamp(as_of) - pd.Timedelta(days=MAX_AGE_DAYS)).date()}
     dates = [name for name in columns if name in _DATES]
-    return bulk.read_frame(
+    return query_frame(
         sql.SQL(query).format(
             table=sql.Identifier(table), columns=sql.SQL(", ").join(sql.Identifier("t", name) for name in columns)
         ),

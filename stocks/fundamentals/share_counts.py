@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from stocks.storage.bulk import read_frame
+from stocks.storage.frames import query_frame
 from stocks.universe.symbols import current_symbols, successors
 
 _COUNTS = """
@@ -41,14 +41,14 @@ def share_counts(as_of: date, symbols: Sequence[str]) -> pd.DataFrame:
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in _KINDS.items()})
     wanted = set(symbols)
     names = sorted(wanted | {old for old, new in successors(as_of).items() if new in wanted})
-    found = read_frame(_COUNTS, {"names": names, "as_of": as_of}, dates=("date", "known_on"))
+    found = query_frame(_COUNTS, {"names": names, "as_of": as_of}, dates=("date", "known_on"))
     frame = current_symbols(found, as_of).astype(_KINDS)
     return frame.loc[frame["symbol"].isin(wanted)].sort_values(["symbol", "date"], kind="stable", ignore_index=True)
 
 
 def issue_sizes_around(session: date) -> pd.DataFrame:
     """Return symbol, its issued shares before (last report pack of the week before) and today; often empty."""
-    return read_frame(
+    return query_frame(
         "SELECT t.symbol, b.issue_size AS before, t.issue_size AS today FROM exchange_facts t"
         " CROSS JOIN LATERAL (SELECT issue_size FROM exchange_facts b"
         " WHERE b.symbol = t.symbol AND b.issue_size IS NOT NULL"

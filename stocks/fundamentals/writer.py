@@ -15,7 +15,8 @@ from stocks.fundamentals.files import (
     read_statements,
 )
 from stocks.storage import bulk
-from stocks.storage.bulk import Written
+from stocks.storage.bulk import WriteCounts
+from stocks.storage.frames import query_frame
 from stocks.universe.symbols import current_symbols
 
 COLUMNS = tuple(STATEMENT_COLUMNS)
@@ -57,8 +58,8 @@ class Found(NamedTuple):
 class Imported(NamedTuple):
     """What an import of the fundamentals folder did, and what it refused."""
 
-    statements: Written
-    snapshots: Written
+    statements: WriteCounts
+    snapshots: WriteCounts
     statement_rows: int
     snapshot_rows: int
     empty: int
@@ -100,7 +101,7 @@ def record_fundamentals(found: Found, run_id: str, *, dry_run: bool = False) -> 
         which the caller stores.
     """
     written = (
-        (Written(0, 0), Written(0, 0))
+        (WriteCounts(0, 0), WriteCounts(0, 0))
         if dry_run
         else (record_statements(found.statements.rows, run_id), record_snapshots(found.snapshots.rows, run_id))
     )
@@ -109,7 +110,7 @@ def record_fundamentals(found: Found, run_id: str, *, dry_run: bool = False) -> 
     return Imported(*written, len(found.statements.rows), len(found.snapshots.rows), empty, rejects)
 
 
-def record_statements(frame: pd.DataFrame, run_id: str) -> Written:
+def record_statements(frame: pd.DataFrame, run_id: str) -> WriteCounts:
     """Write statements, one row per (symbol, period_end, kind); a restated period replaces the stored one.
 
     Parameters
@@ -125,7 +126,7 @@ def record_statements(frame: pd.DataFrame, run_id: str) -> Written:
     return bulk.upsert("financial_statements", rows, ("symbol", "period_end", "kind"), run_id)
 
 
-def record_snapshots(frame: pd.DataFrame, run_id: str) -> Written:
+def record_snapshots(frame: pd.DataFrame, run_id: str) -> WriteCounts:
     """Write evenings of a screener, one row per (snapshot, symbol), columns as those of the table."""
     return bulk.upsert("fundamental_snapshots", frame, ("snapshot", "symbol"), run_id)
 
@@ -142,7 +143,7 @@ def statements_frame(as_of: date) -> pd.DataFrame:
     -----
     Point in time: ``published_on`` at or before ``as_of``; renames up to ``as_of``.
     """
-    frame = bulk.read_frame(
+    frame = query_frame(
         sql.SQL(
             "SELECT {} FROM financial_statements WHERE published_on <= %s ORDER BY symbol, period_end, kind"
         ).format(_listed(COLUMNS)),
@@ -170,7 +171,7 @@ def snapshots_frame(as_of: date) -> pd.DataFrame:
     -----
     Point in time: ``snapshot`` before ``as_of``: an evening counts from the next session on; renames up to ``as_of``.
     """
-    frame = bulk.read_frame(
+    frame = query_frame(
         sql.SQL("SELECT {} FROM fundamental_snapshots WHERE snapshot < %s ORDER BY symbol, snapshot").format(
             _listed(SNAPSHOT_COLUMNS)
         ),

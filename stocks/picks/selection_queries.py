@@ -5,7 +5,7 @@ from datetime import date
 import pandas as pd
 
 from stocks.models import Publication, Stock, SuggestedStock
-from stocks.storage.bulk import read_frame
+from stocks.storage.frames import query_frame
 
 _FIGURES = (
     "current_price, market_cap, pe_ratio, pb_ratio, roe, eps, beta, debt_to_equity, revenue_growth, earnings_growth,"
@@ -25,7 +25,7 @@ def metrics_frame(session: date) -> pd.DataFrame:
     Point in time: figures of the session's own row, never of the latest one.
     """
     columns = ", ".join(f"m.{name.strip()}" for name in _FIGURES.split(","))
-    frame = read_frame(
+    frame = query_frame(
         "SELECT m.symbol, s.stock_name, s.sector, s.industry, m.volume, m.avg_volume_30d, m.market_cap_category,"
         f" m.tradable::int AS tradable, m.exclusion, {columns} FROM stock_metrics m JOIN stocks s USING (symbol)"
         ' WHERE m.date = %s ORDER BY m.symbol COLLATE "C"',

@@ -6,24 +6,24 @@ rows that a run overwrites or deletes, an image is kept in `run_undo`, so that r
 exactly.
 """
 
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, LiteralString, NamedTuple
 
 import pandas as pd
-import psycopg
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
-_ROWS_A_BUFFER = 200_000
+from stocks.storage.copy import copy_in
+
+_ROWS_A_BLOCK = 200_000
 _FEW_SYMBOLS = 2_000
 """Up to so many symbols it pays to ask whether they have rows at all: a load of years comes by groups of symbols."""
 
 
-class Written(NamedTuple):
+class WriteCounts(NamedTuple):
     """Rows that a write inserted and changed."""
 
     inserted: int
@@ -35,7 +35,7 @@ class Written(NamedTuple):
         return self.inserted + self.updated
 
 
-def upsert(table: str, frame: pd.DataFrame, key: Sequence[str], run_id: str, *, undo: bool = True) -> Written:
+def upsert(table: str, frame: pd.DataFrame, key: Sequence[str], run_id: str, *, undo: bool = True) -> WriteCounts:
     """Insert the frame's rows, or change those whose `key` exists and whose values differ.
 
     Parameters
@@ -53,16 +53,16 @@ def upsert(table: str, frame: pd.DataFrame, key: Sequence[str], run_id: str, *, 
 
     Returns
     -------
-    Written
+    WriteCounts
         Rows inserted and rows changed; rows that were equal count as neither.
     """
     if frame.empty:
-        return Written(0, 0)
+        return WriteCounts(0, 0)
     rows = frame.assign(run_id=run_id)
     with connection.cursor() as cursor:
         if "date" in key and _none_stored(cursor, table, rows):
-            _copy(cursor, table, rows)
-            return Written(len(rows), 0)
+            _copy(table, rows)
+            return WriteCounts(len(rows), 0)
         _stage(cursor, table, rows)
         values = [column for column in frame.columns if column not in key]
         if undo:
@@ -92,7 +92,7 @@ def update(table: str, frame: pd.DataFrame, key: Sequence[str], run_id: str) -> 
         return int(cursor.rowcount)
 
 
-def keep(table: str, where: LiteralString, parameters: Sequence[Any], run_id: str) -> int:
+def keep_before_images(table: str, where: LiteralString, parameters: Sequence[Any], run_id: str) -> int:
     """Keep images of the rows that `where` names (alias `t`), except those the run itself inserted; return how many."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -107,7 +107,7 @@ def keep(table: str, where: LiteralString, parameters: Sequence[Any], run_id: st
 
 def delete(table: str, where: LiteralString, parameters: Sequence[Any], run_id: str) -> int:
     """Delete the rows that `where` names (alias `t`), keeping images; return how many."""
-    keep(table, where, parameters, run_id)
+    keep_before_images(table, where, parameters, run_id)
     with connection.cursor() as cursor:
         statement = sql.SQL("DELETE FROM {table} t WHERE {where}").format(
             table=sql.Identifier(table), where=sql.SQL(where)
@@ -116,12 +116,12 @@ def delete(table: str, where: LiteralString, parameters: Sequence[Any], run_id: 
         return int(cursor.rowcount)
 
 
-def roll_back(table: str, run_id: str) -> Written:
+def roll_back(table: str, run_id: str) -> WriteCounts:
     """Remove what a run inserted into a table and put back what it changed or deleted.
 
     Returns
     -------
-    Written
+    WriteCounts
         Rows deleted (as `inserted`) and rows restored (as `updated`).
 
     Notes
@@ -153,10 +153,10 @@ def roll_back(table: str, run_id: str) -> Written:
         cursor.execute(sql.SQL("INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT * FROM restored").format(table=name))
         restored = cursor.rowcount
         cursor.execute("DELETE FROM run_undo WHERE run_id = %s AND table_name = %s", [run_id, table])
-        return Written(removed, restored)
+        return WriteCounts(removed, restored)
 
 
-def undoable(table: str, run_id: str) -> Written:
+def rollback_counts(table: str, run_id: str) -> WriteCounts:
     """Return what `roll_back` would do to a table, without doing it: rows it would delete and rows it would restore."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -166,52 +166,7 @@ def undoable(table: str, run_id: str) -> Written:
             ).format(table=sql.Identifier(table), key=sql.Literal(_primary_key(table)[0])),
             [run_id, run_id, table],
         )
-        return Written(*cursor.fetchone())
-
-
-def read_frame(
-    query: "sql.Composable | LiteralString",
-    parameters: Sequence[object] | Mapping[str, object] = (),
-    *,
-    dates: Sequence[str] = (),
-) -> pd.DataFrame:
-    """Return a query's rows as a frame, by COPY (about twice as fast as fetching rows).
-
-    Parameters
-    ----------
-    query : composable or literal
-        A SELECT with `%s` for parameters.
-    parameters : sequence or mapping
-        Values, quoted by the driver; a mapping for named ones.
-    dates : sequence of str
-        Columns returned as midnight ``datetime64[ns]``.
-    """
-    statement = sql.SQL("COPY ({query}) TO STDOUT WITH (FORMAT csv, HEADER)").format(
-        query=sql.SQL(query) if isinstance(query, str) else query
-    )
-    connection.ensure_connection()
-    # COPY takes no parameters from the server: a client cursor fills them in, quoted.
-    with (
-        psycopg.ClientCursor(connection.connection) as cursor,
-        cursor.copy(statement, parameters or None) as copy,
-    ):
-        buffer = _copied_out(copy)
-    options = pa_csv.ConvertOptions(
-        strings_can_be_null=True, quoted_strings_can_be_null=False, timestamp_parsers=[pa_csv.ISO8601]
-    )
-    table = pa_csv.read_csv(pa.py_buffer(buffer.getbuffer()), convert_options=options)
-    for index, field in enumerate(table.schema):
-        if field.name in dates and pa.types.is_date(field.type):
-            # Days as Python objects would take longer than all the rest.
-            table = table.set_column(index, field.name, table.column(index).cast(pa.timestamp("ns")))
-    frame: pd.DataFrame = table.to_pandas()
-    for name, column in zip(table.column_names, table.columns, strict=True):
-        # Whole numbers with NULLs among them would come as floats, which lose digits and are no whole numbers any more.
-        if pa.types.is_integer(column.type) and column.null_count:
-            frame[name] = column.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
-    for column in dates:
-        frame[column] = pd.to_datetime(frame[column]).astype("datetime64[ns]")
-    return frame
+        return WriteCounts(*cursor.fetchone())
 
 
 def _primary_key(table: str) -> tuple[str, LiteralString]:
@@ -225,27 +180,6 @@ def _primary_key(table: str) -> tuple[str, LiteralString]:
         )
         name, kind = cursor.fetchone()
         return name, kind
-
-
-def _copied_out(copy: psycopg.Copy) -> io.BytesIO:
-    """Return all that a COPY hands out.
-
-    The driver hands out one row at a time and waits for each; rows that have arrived already are taken without, which
-    is ten times as fast.
-    """
-    buffer, server = io.BytesIO(), copy.connection.pgconn
-    while row := copy.read():
-        buffer.write(row)
-        size, row = server.get_copy_data(1)
-        while size > 0:
-            buffer.write(row)
-            size, row = server.get_copy_data(1)
-        if size < 0:  # the end; the server then says how it ended
-            ends = list(iter(server.get_result, None))
-            if ends[0].status != psycopg.pq.ExecStatus.COMMAND_OK:
-                raise psycopg.errors.error_from_result(ends[0])
-            break
-    return buffer
 
 
 def _none_stored(cursor: CursorWrapper, table: str, rows: pd.DataFrame) -> bool:
@@ -270,19 +204,15 @@ def _stage(cursor: CursorWrapper, table: str, frame: pd.DataFrame) -> None:
             columns=sql.SQL(", ").join(map(sql.Identifier, frame.columns)), table=sql.Identifier(table)
         )
     )
-    _copy(cursor, "staging", frame)
+    _copy("staging", frame)
     cursor.execute("ANALYZE staging")
 
 
-def _copy(cursor: CursorWrapper, table: str, frame: pd.DataFrame) -> None:
-    columns = sql.SQL(", ").join(map(sql.Identifier, frame.columns))
-    statement = sql.SQL("COPY {table} ({columns}) FROM STDIN WITH (FORMAT csv)").format(
-        table=sql.Identifier(table), columns=columns
-    )
+def _copy(table: str, frame: pd.DataFrame) -> None:
+    blocks = (_csv(frame.iloc[start : start + _ROWS_A_BLOCK]) for start in range(0, len(frame), _ROWS_A_BLOCK))
     # What the database refuses is Django's error here too, as in every other write.
-    with connection.wrap_database_errors, cursor.copy(statement) as copy:
-        for start in range(0, len(frame), _ROWS_A_BUFFER):
-            copy.write(_csv(frame.iloc[start : start + _ROWS_A_BUFFER]))
+    with connection.wrap_database_errors:
+        copy_in(connection.connection, table, frame.columns, blocks)
 
 
 def _csv(frame: pd.DataFrame) -> memoryview:
@@ -311,7 +241,7 @@ def _keep_changing(cursor: CursorWrapper, table: str, key: Sequence[str], values
 
 def _merge(
     cursor: CursorWrapper, table: str, columns: Sequence[str], key: Sequence[str], values: Sequence[str]
-) -> Written:
+) -> WriteCounts:
     cursor.execute(
         sql.SQL(
             "WITH written AS (INSERT INTO {table} AS t ({columns}) SELECT {columns} FROM staging s"
@@ -327,7 +257,7 @@ def _merge(
         )
     )
     inserted, updated = cursor.fetchone()
-    return Written(inserted, updated)
+    return WriteCounts(inserted, updated)
 
 
 def _differ(values: Sequence[str], other: LiteralString = "s") -> sql.Composed:

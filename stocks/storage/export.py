@@ -7,10 +7,10 @@ time. A million and a half rows need a few megabytes of this process's memory.
 from collections.abc import Collection, Iterator
 from typing import Any, Final
 
-import psycopg
 from django.db import connection, models
 from django.db.models import QuerySet
-from psycopg import sql
+
+from stocks.storage.copy import CopyOut
 
 SECRET_COLUMNS: Final = frozenset(
     ("password", "api_secret", "access_token", "payload", "content", "get_data", "post_data")
@@ -18,7 +18,6 @@ SECRET_COLUMNS: Final = frozenset(
 """Columns that no file may hold."""
 
 _FORMULA: Final = "^[-=+@\\t\\r\\n]"
-_BLOCK: Final = 1 << 16
 
 
 def cell(model: type[models.Model], column: str, table: str) -> str:
@@ -52,20 +51,5 @@ def csv_blocks(rows: "QuerySet[Any]", left_out: Collection[str] = ()) -> Iterato
     if rows.query.where:
         chosen, parameters = rows.order_by().values("pk").query.sql_with_params()
         statement = f'{statement.replace("%", "%%")} WHERE t."{key}" IN ({chosen})'
-    return _blocks(f'COPY ({statement} ORDER BY t."{key}") TO STDOUT WITH (FORMAT csv, HEADER)', parameters)
-
-
-def _blocks(statement: str, parameters: tuple[Any, ...]) -> Iterator[bytes]:
     connection.ensure_connection()
-    buffer = bytearray()
-    # COPY takes no parameters from the server: a client cursor fills them in, quoted.
-    with (
-        psycopg.ClientCursor(connection.connection) as cursor,
-        cursor.copy(sql.SQL(statement), parameters or None) as copy,
-    ):
-        for row in copy:
-            buffer += row
-            if len(buffer) >= _BLOCK:
-                yield bytes(buffer)
-                buffer.clear()
-    yield bytes(buffer)
+    return iter(CopyOut(connection.connection, f'{statement} ORDER BY t."{key}"', parameters))

@@ -17,7 +17,8 @@ from psycopg import sql
 from stocks.fundamentals.metrics import METRIC_COLUMNS
 from stocks.models import Stock, StockMetrics
 from stocks.storage import bulk
-from stocks.storage.bulk import Written
+from stocks.storage.bulk import WriteCounts
+from stocks.storage.frames import query_frame
 from stocks.universe.sectors import spelled
 from stocks.universe.symbols import current_symbols, successors
 
@@ -32,7 +33,7 @@ _NOT_OF_STOCKS = ("symbol", "date", "provenance", "turnover_median_20", "atr_per
 _OF_STOCKS = tuple(column for column in METRIC_COLUMNS if column not in _NOT_OF_STOCKS)
 
 
-def record_symbols(listed: pd.DataFrame, run_id: str, as_of: date) -> Written:
+def record_symbols(listed: pd.DataFrame, run_id: str, as_of: date) -> WriteCounts:
     """Record what a list says of symbols: names, ISIN, sector, and whether they are shares or funds.
 
     Parameters
@@ -48,7 +49,7 @@ def record_symbols(listed: pd.DataFrame, run_id: str, as_of: date) -> Written:
 
     Returns
     -------
-    Written
+    WriteCounts
         Symbols inserted and changed.
     """
     latest = Stock.objects.exclude(last_seen=None).aggregate(latest=Max("last_seen"))["latest"]
@@ -56,9 +57,9 @@ def record_symbols(listed: pd.DataFrame, run_id: str, as_of: date) -> Written:
     return _record_listed(in_use, run_id, as_of, only_fill=latest is not None and as_of < latest)
 
 
-def _record_listed(listed: pd.DataFrame, run_id: str, as_of: date, *, only_fill: bool) -> Written:
+def _record_listed(listed: pd.DataFrame, run_id: str, as_of: date, *, only_fill: bool) -> WriteCounts:
     if listed.empty:
-        return Written(0, 0)
+        return WriteCounts(0, 0)
     news = listed.drop_duplicates("symbol").set_index("symbol").reindex(columns=[*_LISTED, "source"])
     news = news.astype(object).where(news.notna(), None)
     stored = pd.DataFrame(
@@ -101,7 +102,7 @@ def _plain(value: Any) -> Any:
     return value.date() if isinstance(value, pd.Timestamp) else value
 
 
-def record_screened(session: date, run_id: str) -> Written:
+def record_screened(session: date, run_id: str) -> WriteCounts:
     """Fill names, sectors and kinds that no list knows from the newest snapshot: a screener shows shares only.
 
     Its sectors are spelled as the exchange's lists spell them, where both have the sector.
@@ -110,7 +111,7 @@ def record_screened(session: date, run_id: str) -> Written:
     -----
     Point in time: snapshots before the session.
     """
-    frame = bulk.read_frame(
+    frame = query_frame(
         # One probe of the index a symbol: the evenings of years are not read for it.
         "WITH RECURSIVE names(symbol) AS ((SELECT symbol FROM fundamental_snapshots ORDER BY symbol LIMIT 1) UNION ALL"
         " SELECT (SELECT f.symbol FROM fundamental_snapshots f WHERE f.symbol > n.symbol ORDER BY f.symbol LIMIT 1)"
@@ -121,7 +122,7 @@ def record_screened(session: date, run_id: str) -> Written:
         [session],
     )
     if frame.empty:
-        return Written(0, 0)
+        return WriteCounts(0, 0)
     unknown = Q(stock_name=None) | Q(sector=None) | Q(industry=None) | Q(kind=Stock.Kind.UNKNOWN)
     complete = set(Stock.objects.exclude(unknown).values_list("symbol", flat=True))
     frame = current_symbols(frame, session).drop_duplicates("symbol")
@@ -130,7 +131,7 @@ def record_screened(session: date, run_id: str) -> Written:
     return _record_listed(frame, run_id, session, only_fill=True)
 
 
-def record_seen_symbols(bars: pd.DataFrame, run_id: str) -> Written:
+def record_seen_symbols(bars: pd.DataFrame, run_id: str) -> WriteCounts:
     """Give each symbol of a bar frame a row, with its first and last session and the series of the last one.
 
     Parameters
@@ -161,7 +162,7 @@ def record_seen_symbols(bars: pd.DataFrame, run_id: str) -> Written:
     return bulk.upsert("stocks", seen.reset_index(), ("symbol",), run_id)
 
 
-def record_facts(facts: pd.DataFrame, session: date, run_id: str) -> Written:
+def record_facts(facts: pd.DataFrame, session: date, run_id: str) -> WriteCounts:
     """Record what a session's report pack says: symbol, issue_size, market_cap_crores, pe_ratio, source."""
     rows = facts.rename(columns={"market_cap_crores": "market_cap"}).assign(date=pd.Timestamp(session))
     for column in ("issue_size", "market_cap", "pe_ratio"):
@@ -180,7 +181,7 @@ def facts_frame(as_of: date) -> pd.DataFrame:
     -----
     Point in time: packs of the session or before, under the symbols in use on it.
     """
-    frame = bulk.read_frame(
+    frame = query_frame(
         "SELECT symbol, date, issue_size, market_cap, pe_ratio, source FROM exchange_facts WHERE date <= %s"
         " ORDER BY symbol, date",
         [as_of],
@@ -259,11 +260,11 @@ def _rename(old: str, new: str, day: date, run_id: str) -> int:
             [new, run_id],
         )
         for table in _HISTORY:
-            bulk.keep(table, "t.symbol = %s AND t.date < %s", [old, day], run_id)
+            bulk.keep_before_images(table, "t.symbol = %s AND t.date < %s", [old, day], run_id)
             move = sql.SQL("UPDATE {} SET symbol = %s WHERE symbol = %s AND date < %s").format(sql.Identifier(table))
             cursor.execute(move, [new, old, day])
             moved += cursor.rowcount
-        bulk.keep("stocks", "t.symbol = %s", [new], run_id)
+        bulk.keep_before_images("stocks", "t.symbol = %s", [new], run_id)
         cursor.execute(
             "UPDATE stocks n SET first_seen = least(n.first_seen, o.first_seen),"
             " last_seen = greatest(n.last_seen, o.last_seen),"
@@ -292,7 +293,7 @@ def _remove_if_empty(symbol: str, run_id: str) -> None:
     )
 
 
-def record_metrics(frame: pd.DataFrame, session: date, run_id: str) -> Written:
+def record_metrics(frame: pd.DataFrame, session: date, run_id: str) -> WriteCounts:
     """Write the metrics of a session (columns of `session_metrics`); symbols it no longer names lose their row.
 
     Parameters
@@ -311,7 +312,7 @@ def record_metrics(frame: pd.DataFrame, session: date, run_id: str) -> Written:
         run_id,
     )
     written = bulk.upsert("stock_metrics", frame[list(METRIC_COLUMNS)], ("symbol", "date"), run_id)
-    return Written(written.inserted, written.updated + removed)
+    return WriteCounts(written.inserted, written.updated + removed)
 
 
 def fill_metrics(frame: pd.DataFrame, session: date, run_id: str) -> dict[str, int]:
@@ -344,7 +345,7 @@ def fill_metrics(frame: pd.DataFrame, session: date, run_id: str) -> dict[str, i
 def refresh_stocks(session: date, run_id: str) -> int:
     """Give `stocks` the metrics of a session where they are the symbol's latest; return how many rows changed."""
     columns = [sql.Identifier(column) for column in _OF_STOCKS]
-    changed = bulk.read_frame(
+    changed = query_frame(
         sql.SQL(
             "SELECT t.symbol, {theirs}, now()::text AS last_updated, merged::text AS provenance FROM stocks t"
             " JOIN stock_metrics m USING (symbol)"

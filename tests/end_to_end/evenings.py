@@ -17,7 +17,7 @@ from market_data.models import PipelineRun
 from market_data.providers.simulator import EPOCH, Incident, Simulator, simulated_sessions, write_archive
 from market_data.runs import engine, lifecycle
 from market_data.runs.saga import StepContext, register_sagas, saga_of
-from stocks.storage.bulk import read_frame
+from stocks.storage.frames import query_frame
 
 SYMBOLS = 64
 SESSIONS = simulated_sessions(EPOCH, date(2024, 6, 30))
@@ -175,7 +175,7 @@ def stored(*tables: str, where: str = "true") -> dict[str, pd.DataFrame]:
     frames = {}
     for table in tables or tuple(KEYS):
         key = list(KEYS[table])
-        frame = read_frame(f"SELECT * FROM {table} WHERE {where}")
+        frame = query_frame(f"SELECT * FROM {table} WHERE {where}")
         frame = frame.drop(columns=[name for name in frame.columns if name in _LEFT_OUT])
         frames[table] = frame.sort_values(key).set_index(key)
     return frames

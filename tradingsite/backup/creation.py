@@ -100,13 +100,13 @@ def _member(table: tables.Table) -> str:
 
 def _write_table(writer: ArchiveWriter, plain: "psycopg.Connection[Any]", table: tables.Table) -> Iterator[int]:
     """Write a table's rows, yielding the bytes written so far."""
-    rows = length = 0
+    copy, length = tables.dump(plain, table), 0
     with writer.member(_member(table)) as sink:
-        for block in tables.dumped(plain, table):
+        for block in copy:
             sink.write(block)
-            rows, length = rows + block.count(b"\n"), length + len(block)
+            length += len(block)
             yield length
-    facts = {"table": table.name, "columns": table.columns, "key": table.key, "rows": rows}
+    facts = {"table": table.name, "columns": table.columns, "key": table.key, "rows": copy.rows}
     writer.members[_member(table)] |= facts
 
 

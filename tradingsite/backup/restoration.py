@@ -8,6 +8,7 @@ from django.core.management import call_command
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
 
+from stocks.storage.copy import TEXT, copy_in
 from tradingsite.backup import tables
 from tradingsite.backup.archive import ArchiveReader, BackupError
 
@@ -111,7 +112,7 @@ def _filled(
         plain.execute(rule.drop.encode())
     for name, facts in wanted.items():
         say(f"{name}: {facts['rows']:,} rows")
-        tables.load(plain, name, facts["columns"], reader.blocks(f"tables/{name}"))
+        copy_in(plain, name, facts["columns"], reader.blocks(f"tables/{name}"), form=TEXT)
     for name, last in reader.manifest["sequences"].items():
         tables.set_sequence(plain, name, wanted[name]["key"], last)
     say("Making keys and indexes …")

@@ -2,12 +2,14 @@
 
 import graphlib
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, LiteralString, NamedTuple
 
 import psycopg
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg import sql
+
+from stocks.storage.copy import TEXT, CopyOut
 
 TRANSIENT = ("django_session", "django_q_ormq", "heartbeats")
 """Not in a back-up: sign-ins, tasks in the queue, and signs of life mean nothing elsewhere and later."""
@@ -72,46 +74,29 @@ def _in_order(plain: "psycopg.Connection[Any]", names: Iterable[str]) -> list[st
     return list(graphlib.TopologicalSorter(graph).static_order())
 
 
-def dumped(plain: "psycopg.Connection[Any]", table: Table) -> Iterator[bytes]:
-    """Yield a table's rows in order of its key, as the lines of COPY's text format."""
+def dump(plain: "psycopg.Connection[Any]", table: Table) -> CopyOut:
+    """Return a table's rows in order of its key, as the lines of COPY's text format."""
     kind = plain.execute(
         "SELECT format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid = %s::regclass AND attname = %s",
         [table.name, table.key],
     ).fetchone()
     # Texts by their bytes: two servers may sort them by different rules.
     order = sql.SQL(' COLLATE "C"') if kind and kind[0] in ("text", "character varying") else sql.SQL("")
-    statement = sql.SQL("COPY (SELECT {columns} FROM {table} ORDER BY {key}{order}) TO STDOUT").format(
-        columns=_names(table.columns), table=sql.Identifier(table.name), key=sql.Identifier(table.key), order=order
+    query = sql.SQL("SELECT {columns} FROM {table} ORDER BY {key}{order}").format(
+        columns=sql.SQL(", ").join(map(sql.Identifier, table.columns)),
+        table=sql.Identifier(table.name),
+        key=sql.Identifier(table.key),
+        order=order,
     )
-    with plain.cursor() as cursor, cursor.copy(statement) as copy:
-        gathered: list[bytes] = []
-        size = 0
-        for row in copy:
-            gathered.append(bytes(row))
-            size += len(row)
-            if size >= _BLOCK:
-                yield b"".join(gathered)
-                gathered, size = [], 0
-        yield b"".join(gathered)
-
-
-def load(plain: "psycopg.Connection[Any]", table: str, columns: list[str], blocks: Iterable[bytes]) -> None:
-    """Write rows into an emptied table."""
-    statement = sql.SQL("COPY {table} ({columns}) FROM STDIN").format(
-        table=sql.Identifier(table), columns=_names(columns)
-    )
-    with plain.cursor() as cursor, cursor.copy(statement) as copy:
-        for block in blocks:
-            copy.write(block)
+    return CopyOut(plain, query, form=TEXT, block_bytes=_BLOCK)
 
 
 def fingerprint(plain: "psycopg.Connection[Any]", table: Table) -> tuple[int, str]:
     """Return the number of a table's rows and the hash of its dump."""
-    digest, rows = hashlib.sha256(), 0
-    for block in dumped(plain, table):
+    digest, copy = hashlib.sha256(), dump(plain, table)
+    for block in copy:
         digest.update(block)
-        rows += block.count(b"\n")
-    return rows, digest.hexdigest()
+    return copy.rows, digest.hexdigest()
 
 
 def sequences(plain: "psycopg.Connection[Any]", names: Iterable[str]) -> dict[str, int]:
@@ -159,7 +144,3 @@ def costly_rules(plain: "psycopg.Connection[Any]", names: Iterable[str]) -> list
         {"names": list(names)},
     ).fetchall()
     return [Rule(drop, make) for drop, make, _ in rows]
-
-
-def _names(columns: Iterable[str]) -> sql.Composed:
-    return sql.SQL(", ").join(map(sql.Identifier, columns))

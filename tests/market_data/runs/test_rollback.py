@@ -169,7 +169,7 @@ def test_rows_that_exchanged_their_keys_come_back() -> None:
     """A → B and B → C in one evening: put back one by one, A's row would meet B's."""
     record("r1", A=1.0, B=2.0)
     before = list(FinancialStatement.objects.order_by("pk").values())
-    bulk.keep("financial_statements", "true", [], "r2")
+    bulk.keep_before_images("financial_statements", "true", [], "r2")
     for old, new in (("B", "C"), ("A", "B"), ("C", "A")):
         FinancialStatement.objects.filter(symbol=old).update(symbol=new)
     assert revenues() == {"A": 2.0, "B": 1.0}
@@ -204,7 +204,7 @@ def test_market_days_of_a_run_go_back_and_those_of_people_stay() -> None:
     MarketDay.objects.filter(date=DAY).update(kind="special", is_session=True)
     before = list(MarketDay.objects.values())
     trading_calendar.record_market_days(seed, "XBOM", "r2")
-    assert bulk.undoable("market_days", "r2") == (0, 1)
+    assert bulk.rollback_counts("market_days", "r2") == (0, 1)
     bulk.roll_back("market_days", "r2")
     assert list(MarketDay.objects.values()) == before
     trading_calendar.record_market_days(seed, "XBOM", "r3")

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-import psycopg
 import pytest
 from django.db import connection
 
@@ -69,32 +68,3 @@ def test_update_touches_only_what_exists_and_differs() -> None:
     assert bulk.update("financial_statements", frame, KEY, "run_2") == 0
     bulk.roll_back("financial_statements", "run_2")
     assert FinancialStatement.objects.get(symbol="A").revenue == 0.1 + 0.2
-
-
-def test_frames_come_back_as_they_went_in() -> None:
-    bulk.upsert("financial_statements", statements(), KEY, "run_1")
-    frame = bulk.read_frame(
-        "SELECT symbol, period_end, revenue FROM financial_statements WHERE symbol = ANY(%s) ORDER BY symbol",
-        [["A", "B"]],
-        dates=("period_end",),
-    )
-    assert frame["revenue"].iloc[0] == 0.1 + 0.2
-    assert np.isnan(frame["revenue"].iloc[1])
-    assert frame["period_end"].dtype == "datetime64[ns]"
-
-
-def test_a_long_read_is_whole_and_an_empty_one_empty() -> None:
-    numbers = "SELECT n, n * 0.1::float8 AS tenth, 'text ' || n AS word FROM generate_series(1, %s) n ORDER BY n"
-    frame = bulk.read_frame(numbers, [20_000])
-    assert frame["n"].tolist() == list(range(1, 20_001))
-    assert frame["tenth"].tolist() == [n * 0.1 for n in range(1, 20_001)]
-    assert frame["word"].iloc[-1] == "text 20000"
-    assert list(bulk.read_frame(numbers, [0]).columns) == ["n", "tenth", "word"]
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("bad_row", [1, 15_000])
-def test_a_read_that_breaks_on_its_way_says_so_and_leaves_the_connection_fit(bad_row: int) -> None:
-    with pytest.raises(psycopg.errors.DivisionByZero):
-        bulk.read_frame("SELECT 1 / (n - %s) AS x FROM generate_series(1, 20000) n", [bad_row])
-    assert bulk.read_frame("SELECT 1 AS one")["one"].tolist() == [1]
