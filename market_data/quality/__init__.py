@@ -1,11 +1,11 @@
-"""Checks of the market's data: what is wrong, how serious it is, what it keeps out of the picks, and what to do.
+"""Data quality: what is wrong with the market's data, how severe it is, what it blocks, and the remedy.
 
-* `days`, `prices`, `figures`, `facts`: the checks, pure functions of a session's evidence, an entry of ``CHECKS`` each;
-* `evidence`, `reading`: what they look at, and how it is read;
-* `system`: findings that are not about a session's data (a back-up's age, a full disk): others register theirs;
-* `registry`: all of them; `blocking`: what the stored findings keep out.
+* `checks/`: pure functions over a session's evidence, each an entry of its module's ``CHECKS``;
+* `reading`: reads the evidence from the database;
+* `blocking`: what the stored findings keep out of the picks;
+* `system`: findings about the system rather than a session (age of the back-up, late session), registered by others.
 
-A new check is one function and one entry of its module's ``CHECKS``.
+To add a check, write one function and one entry of ``CHECKS``.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -38,9 +38,9 @@ Findings = list[dict[str, Any]]
 
 
 def findings_of(session: date, report: Callable[[int, int], None] | None = None) -> Findings:
-    """Run every check on a session and return what they found, as fields of a finding.
+    """Run every check on a session and return the findings as model fields; nothing is written.
 
-    Point in time: looks at the session and at those before.
+    Point in time: reads the session and those before it.
     """
     return next(findings_between([session], report))[1]
 
@@ -48,17 +48,17 @@ def findings_of(session: date, report: Callable[[int, int], None] | None = None)
 def findings_between(
     sessions: Sequence[date], report: Callable[[int, int], None] | None = None
 ) -> Iterator[tuple[date, Findings]]:
-    """Yield each session, ascending, with what the checks found on it; nothing is written.
+    """Yield each session in ascending order with its findings; nothing is written.
 
     Parameters
     ----------
     sessions
-        Sessions to check; a day of the calendar without bars is one too.
+        Sessions to check; a session without bars counts too.
     report
-        Told how many of them are done.
+        Called with the number of sessions done and their total.
     """
     for done, evidence in enumerate(reading.evidence_between(sessions), start=1):
-        found = [finding for check in CHECKS for finding in check.findings(evidence)]
+        findings = [finding for check in CHECKS for finding in check.findings(evidence)]
         if report:
             report(done, len(sessions))
-        yield evidence.session, found
+        yield evidence.session, findings

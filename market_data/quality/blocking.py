@@ -1,4 +1,4 @@
-"""What the stored findings keep out of the picks: the day, or symbols, each with its reason."""
+"""What stored findings block: a whole session, or single symbols, each with its reason."""
 
 from datetime import date, timedelta
 
@@ -11,53 +11,53 @@ from market_data.quality.checks.registry import JUMP_SESSIONS, holds
 from market_data.storage import queries
 from stocks.storage.frames import query_frame
 
-_DAYS_LOOKED_BACK = 400
+_LOOKBACK_DAYS = 400
 
 
 def day_refusal(session: date) -> str:
-    """Return why a session's data cannot be trusted; empty where it can."""
+    """Return why no picks may be published from a session's data; empty when they may."""
     blocking = Finding.objects.filter(session=session, blocks=True, symbol="").order_by("check_name", "id")
     reasons = list(blocking.values_list("message", flat=True))
     return f"The data of {session} failed a check: {'; '.join(reasons[:3])}." if reasons else ""
 
 
 def kept_out(session: date) -> dict[str, str]:
-    """Return the symbols that a finding keeps out of a session's picks, each with the check that does.
+    """Return the symbols that findings keep out of a session's picks, each with the name of the check.
 
-    A finding counts from its session on for as long as its check holds it; one that is gone (the bar was corrected and
-    checked again) counts no more. A jump that an event has explained since does not count either.
+    A finding blocks from its session on for as many sessions as its check says. One that was removed (the bar was
+    corrected and checked again) no longer blocks, nor does a jump that a later event explains.
 
     Notes
     -----
-    Point in time: findings of the session and before, events known by it.
+    Point in time: findings of the session and earlier, events known by then.
     """
     recent = _sessions(session)
-    found = _symbol_findings(session)
+    findings = _symbol_findings(session)
     position = {pd.Timestamp(day): place for place, day in enumerate(reversed(recent), start=1)}
-    age = found["session"].map(position)
-    alive = age <= found["check_name"].map(holds)
+    age = findings["session"].map(position)
+    still_blocking = age <= findings["check_name"].map(holds)
     jumped = dict.fromkeys(
         jumped_symbols(session, queries.unsettled_jumps(session, queries.events_frame(session))), JUMP_CHECK
     )
-    return jumped | dict(found.loc[alive, ["symbol", "check_name"]].itertuples(index=False, name=None))
+    return jumped | dict(findings.loc[still_blocking, ["symbol", "check_name"]].itertuples(index=False, name=None))
 
 
 def jumped_symbols(session: date, jumps: pd.DataFrame) -> set[str]:
-    """Return the symbols with an unexplained jump of the year; `jumps` as `queries.unsettled_jumps` gives them."""
+    """Return the symbols with an unexplained jump within a year; `jumps` as `queries.unsettled_jumps` returns them."""
     since = _sessions(session)[-JUMP_SESSIONS:][0]
     return set(jumps.loc[jumps["date"] >= pd.Timestamp(since), "symbol"].astype(str))
 
 
 def _sessions(session: date) -> list[date]:
-    return trading_calendar.sessions_between(session - timedelta(days=_DAYS_LOOKED_BACK), session)
+    return trading_calendar.sessions_between(session - timedelta(days=_LOOKBACK_DAYS), session)
 
 
 def _symbol_findings(session: date) -> pd.DataFrame:
-    """Return the blocking findings about symbols, but jumps, under the symbols that own the history now."""
+    """Return blocking findings about symbols other than jumps, under the symbols that own the history today."""
     return query_frame(
         "SELECT coalesce(c.to_symbol, f.symbol) AS symbol, f.session, f.check_name FROM findings f"
         " LEFT JOIN symbol_changes c ON c.from_symbol = f.symbol AND c.date > f.session"
         " WHERE f.blocks AND f.symbol <> '' AND f.check_name <> %s AND f.session BETWEEN %s AND %s ORDER BY f.id",
-        [JUMP_CHECK, session - timedelta(days=_DAYS_LOOKED_BACK), session],
+        [JUMP_CHECK, session - timedelta(days=_LOOKBACK_DAYS), session],
         dates=("session",),
     )

@@ -1,4 +1,4 @@
-"""Reads the evidence of one session or of many from the database; the same code for both, so they find the same."""
+"""Reads the evidence of sessions from the database: one code path for an evening and for years."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -12,7 +12,7 @@ from market_data.storage import queries
 from stocks.storage.frames import query_frame
 from stocks.universe import writer as universe_writer
 
-SESSIONS_A_CHUNK = 60
+CHUNK_SESSIONS = 60
 _METRICS = (
     "current_price",
     "market_cap",
@@ -34,19 +34,19 @@ _EMAS = ("ema_12", "ema_26")
 
 
 def evidence_between(sessions: Sequence[date]) -> Iterator[Evidence]:
-    """Yield the evidence of some sessions, ascending; memory holds sixty of them at a time.
+    """Yield the evidence of sessions in ascending order, reading sixty sessions at a time.
 
-    Point in time: nothing later than a session is part of its evidence but the calendar's known future.
+    Point in time: a session's evidence holds nothing later than the session but the calendar's published future.
     """
-    known = Known(sessions)
-    for start in range(0, len(known.sessions), SESSIONS_A_CHUNK):
-        chunk = known.sessions[start : start + SESSIONS_A_CHUNK]
-        bars, indicators = known.window(chunk)
-        yield from known.evidence(chunk, bars, indicators)
+    source = EvidenceReader(sessions)
+    for start in range(0, len(source.sessions), CHUNK_SESSIONS):
+        chunk = source.sessions[start : start + CHUNK_SESSIONS]
+        bars, indicators = source.window(chunk)
+        yield from source.evidence(chunk, bars, indicators)
 
 
-class Known:
-    """What is read once for all sessions; each session's evidence takes its own part of it."""
+class EvidenceReader:
+    """Holds what is read once for all sessions; the evidence of each takes its part."""
 
     def __init__(self, sessions: Sequence[date]) -> None:
         self.sessions = sorted(sessions)
@@ -61,7 +61,7 @@ class Known:
         self.with_metrics = set(_counts("stock_metrics WHERE", self.sessions))
 
     def window(self, sessions: Sequence[date]) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Read the bars of sessions and of those looked back at, and the indicators from the session before on."""
+        """Read bars from `LOOKBACK_SESSIONS` earlier on, and indicators from one session earlier on."""
         before = [day for day in self._days(sessions[-1]) if day < sessions[0]][-LOOKBACK_SESSIONS:]
         since = before or list(sessions)
         bars = queries.bars_frame(since[0], sessions[-1], with_adj_close=True)
@@ -72,7 +72,7 @@ class Known:
         )
 
     def evidence(self, sessions: Sequence[date], bars: pd.DataFrame, indicators: pd.DataFrame) -> Iterator[Evidence]:
-        """Yield the evidence of sessions whose window was read."""
+        """Yield the evidence of sessions, given the frames that `window` returned for them."""
         days = sorted({*self._days(sessions[-1]), *bars["date"].dt.date.unique()})
         with_past = bars_with_past(bars, days)
         with_past["kind"] = with_past["symbol"].map(self.kinds).fillna("unknown")
@@ -81,23 +81,23 @@ class Known:
         totals = with_past.groupby("date")["turnover_lakh"].agg(["size", "sum"])
         for session in sessions:
             window = [pd.Timestamp(day) for day in days if day <= session][-LOOKBACK_SESSIONS - 1 :]
-            known = totals.reindex(window).dropna()
+            recent = totals.reindex(window).dropna()
             before = next((day for day in reversed(days) if day < session), session)
             today = bars_of.get(session, with_past.iloc[:0])
-            said = self.events.loc[self.events["known_on"] <= pd.Timestamp(session)]
-            acting = adjustments.effective_events(said, session)
+            events = self.events.loc[self.events["known_on"] <= pd.Timestamp(session)]
+            acting = adjustments.effective_events(events, session)
             yield Evidence(
                 session=session,
                 bars=today.assign(factor=factors_on(today, acting)),
                 before=with_past.iloc[:0] if before == session else bars_of.get(before, with_past.iloc[:0]),
-                counts=known["size"],
-                totals=known["sum"],
+                counts=recent["size"],
+                totals=recent["sum"],
                 provisional=self.provisional.get(session, 0),
                 loaded=[day for day in self.loaded if day <= session],
                 calendar=self.calendar,
-                indicators=_beside_the_day_before(figures_of, session, before, indicators.iloc[:0]),
+                indicators=_with_previous_averages(figures_of, session, before, indicators.iloc[:0]),
                 metrics=_metrics(session, today, read=session in self.with_metrics),
-                events=said,
+                events=events,
                 jumps=frozenset(self.jumps.loc[self.jumps["date"] == pd.Timestamp(session), "symbol"]),
             )
 
@@ -109,17 +109,17 @@ def _by_day(frame: pd.DataFrame) -> dict[date, pd.DataFrame]:
     return {pd.Timestamp(str(day)).date(): rows for day, rows in frame.groupby("date")}
 
 
-def _beside_the_day_before(
-    by_day: dict[date, pd.DataFrame], session: date, before: date, none: pd.DataFrame
+def _with_previous_averages(
+    by_day: dict[date, pd.DataFrame], session: date, before: date, empty: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return a session's indicators with the averages of the session just before, where there are some."""
-    earlier = by_day.get(before, none) if before < session else none
-    rows = by_day.get(session, none)
+    """Return a session's indicators with the averages of the session just before as `…_before` columns."""
+    earlier = by_day.get(before, empty) if before < session else empty
+    rows = by_day.get(session, empty)
     return rows.merge(earlier[["symbol", *_EMAS]], on="symbol", how="left", suffixes=("", "_before"))
 
 
 def _counts(source: str, sessions: Sequence[date]) -> dict[date, int]:
-    """Return the number of rows a session of a table, `source` being its name and the beginning of a condition."""
+    """Return the number of rows per session; `source` is a table with the start of a condition."""
     frame = query_frame(
         f"SELECT date, count(*) AS rows FROM {source} date = ANY(%s) GROUP BY 1", [list(sessions)], dates=("date",)
     )
@@ -127,7 +127,7 @@ def _counts(source: str, sessions: Sequence[date]) -> dict[date, int]:
 
 
 def _metrics(session: date, bars: pd.DataFrame, *, read: bool) -> pd.DataFrame:
-    """Return a session's stored metrics beside what the exchange and the screener said, and the last equity known."""
+    """Return a session's stored metrics with the exchange's and the screener's figures and the latest known equity."""
     columns = ", ".join(f"m.{name}" for name in _METRICS)
     numbers = [*_METRICS, "issue_size", "tradable", "exchange_cap", "screener_cap", "screener_price", "equity"]
     kinds = dict.fromkeys(numbers, "float64") | {"symbol": object, "roe_as_of": object}

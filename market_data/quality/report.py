@@ -1,4 +1,4 @@
-"""The findings of many sessions as a table for the terminal and as plain values; pure."""
+"""Report of the findings of many sessions, as text for the terminal and as JSON; pure."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,16 +7,21 @@ from typing import Any
 
 from market_data.quality.checks.registry import CHECKS
 
-Found = Sequence[tuple[date, list[dict[str, Any]]]]
+FindingsBySession = Sequence[tuple[date, list[dict[str, Any]]]]
 _EXAMPLES = 200
 
 
-def by_check(found: Found) -> list[dict[str, Any]]:
-    """Return one row a check, those that found nothing among them: findings, sessions, days and symbols blocked."""
+def by_check(checked: FindingsBySession) -> list[dict[str, Any]]:
+    """Return one row per check, also without findings: findings, sessions, blocked days and symbol-days."""
     rows = []
     for check in CHECKS:
-        own = [(session, one) for session, findings in found for one in findings if one["check_name"] == check.name]
-        blocking = [(session, one) for session, one in own if one["blocks"]]
+        own = [
+            (session, finding)
+            for session, findings in checked
+            for finding in findings
+            if finding["check_name"] == check.name
+        ]
+        blocking = [(session, finding) for session, finding in own if finding["blocks"]]
         days = sorted({session for session, _ in own})
         rows.append(
             {
@@ -25,8 +30,8 @@ def by_check(found: Found) -> list[dict[str, Any]]:
                 "blocks": str(check.blocks),
                 "findings": len(own),
                 "sessions": len(days),
-                "days_blocked": len({session for session, one in blocking if not one["symbol"]}),
-                "symbol_days_blocked": sum(1 for _, one in blocking if one["symbol"]),
+                "days_blocked": len({session for session, finding in blocking if not finding["symbol"]}),
+                "symbol_days_blocked": sum(1 for _, finding in blocking if finding["symbol"]),
                 "first": str(days[0]) if days else None,
                 "last": str(days[-1]) if days else None,
             }
@@ -34,29 +39,29 @@ def by_check(found: Found) -> list[dict[str, Any]]:
     return rows
 
 
-def as_json(found: Found) -> dict[str, Any]:
-    """Return the report as plain values: the rows of `by_check`, and every finding by session."""
-    sessions = [{"session": str(session), "findings": findings} for session, findings in found]
-    told = [one for one in sessions if one["findings"]]
-    return {"sessions_checked": len(found), "checks": by_check(found), "sessions": told}
+def as_json(checked: FindingsBySession) -> dict[str, Any]:
+    """Return the report as JSON values: the rows of `by_check`, and the findings of each session that has some."""
+    sessions = [{"session": str(session), "findings": findings} for session, findings in checked if findings]
+    return {"sessions_checked": len(checked), "checks": by_check(checked), "sessions": sessions}
 
 
-def as_text(found: Found) -> str:
-    """Return the report as text: a line a check, then what blocks, then the sessions with most findings."""
+def as_text(checked: FindingsBySession) -> str:
+    """Return the report as text: a line per check, the blocking findings, the blocked days by month."""
     head = f"{'check':<26}{'severity':<9}{'blocks':<8}{'findings':>9}{'sessions':>9}{'days':>6}{'symbols':>8}  between"
-    lines = [f"{len(found)} sessions checked; nothing was written.", "", head]
-    for row in by_check(found):
+    lines = [f"{len(checked)} sessions checked; nothing was written.", "", head]
+    for row in by_check(checked):
         between = f"{row['first']} … {row['last']}" if row["first"] else ""
         lines.append(
             f"{row['check']:<26}{row['severity']:<9}{row['blocks']:<8}{row['findings']:>9,}{row['sessions']:>9,}"
             f"{row['days_blocked']:>6}{row['symbol_days_blocked']:>8}  {between}"
         )
-    blocking = [(session, one) for session, findings in found for one in findings if one["blocks"]]
+    blocking = [(session, finding) for session, findings in checked for finding in findings if finding["blocks"]]
     lines += ["", "Blocking findings:" if blocking else "Nothing blocks."]
-    for session, one in blocking[:_EXAMPLES]:
-        lines.append(f"  {session} {one['symbol'] or 'DAY':<12} {one['check_name']}: {one['message']}")
+    for session, finding in blocking[:_EXAMPLES]:
+        lines.append(f"  {session} {finding['symbol'] or 'DAY':<12} {finding['check_name']}: {finding['message']}")
     if len(blocking) > _EXAMPLES:
         lines.append(f"  … and {len(blocking) - _EXAMPLES} more; --json has all of them.")
-    months = Counter(f"{session:%Y-%m}" for session in {session for session, one in blocking if not one["symbol"]})
-    told = ", ".join(f"{month} {count}" for month, count in sorted(months.items()))
-    return "\n".join([*lines, "", f"Days blocked by month: {told or 'none'}"])
+    blocked_days = {session for session, finding in blocking if not finding["symbol"]}
+    months = Counter(f"{session:%Y-%m}" for session in blocked_days)
+    by_month = ", ".join(f"{month} {count}" for month, count in sorted(months.items()))
+    return "\n".join([*lines, "", f"Days blocked by month: {by_month or 'none'}"])

@@ -22,7 +22,7 @@ from market_data.prices.jumps import (
     unexplained_jumps,
 )
 from market_data.prices.share_counts import SETTLED_BY_COUNTS, settled_jumps
-from market_data.quality.checks.check import SYMBOLS_A_CHECK
+from market_data.quality.checks.check import MOST_SYMBOLS
 from market_data.runs.saga import StepContext
 from market_data.steps import collection
 from market_data.steps.pending import PendingWork, add_pending_work, earliest_dates, pending_work
@@ -235,7 +235,7 @@ def record_factors(context: StepContext, factors: Factors) -> int:
 def _jump_findings(rows: pd.DataFrame) -> list[dict[str, Any]]:
     """Return a finding for each jump of a day; where there are many, one that distrusts the day and keeps them all."""
     jumps = [_jump_finding(row) for row in rows.itertuples()]
-    if len(jumps) <= SYMBOLS_A_CHECK:
+    if len(jumps) <= MOST_SYMBOLS:
         return jumps
     together = [{"symbol": one["symbol"], **one["sample"]} for one in jumps]
     message = f"{len(jumps)} symbols opened far from their previous level, among them: {jumps[0]['message']}"

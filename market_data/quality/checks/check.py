@@ -1,4 +1,4 @@
-"""What a check is, and what it finds; pure."""
+"""What a check is and how its faults become findings; pure."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,17 +10,17 @@ import pandas as pd
 from market_data.quality.checks.evidence import Evidence
 
 HOLDS_SESSIONS = 20
-"""How long a blocking finding about a symbol keeps it out: the month whose averages its wrong bar is part of."""
+"""Sessions for which a finding blocks its symbol by default: the month whose averages contain the wrong bar."""
 
-SYMBOLS_A_CHECK = 25
+MOST_SYMBOLS = 25
 FEWEST_SYMBOLS, SHARE_OF_MARKET = 5, 0.05
-"""More symbols than these (25; in a small market 5 %, at least 5) are one trouble of the day, not many of symbols."""
+"""Faults of more symbols (25; in a small market 5 %, at least 5) are one problem of the day, not many of symbols."""
 
 _SAMPLE = 20
 
 
 class Blocks(StrEnum):
-    """What a finding keeps out of the picks."""
+    """What a finding blocks from the picks."""
 
     NOTHING = "nothing"
     SYMBOL = "symbol"
@@ -28,7 +28,7 @@ class Blocks(StrEnum):
 
 
 class Fault(NamedTuple):
-    """One thing a check found: the symbol (empty for the whole day), a sentence, and the values behind it."""
+    """One fault: its symbol (empty for the whole day), a sentence, and the values behind it."""
 
     symbol: str
     message: str
@@ -46,18 +46,18 @@ class Check:
     severity
         info, warning or error.
     blocks
-        What it keeps out of the picks: nothing, the symbol it names, or the whole day. A check that blocks symbols and
-        finds more of them than ``limit_of`` allows distrusts the day.
+        What it keeps out of the picks: nothing, the symbol it names, or the whole day. A check that blocks symbols
+        blocks the day when it finds more of them than ``limit_of`` allows.
     why
-        What it looks at and why its limits are where they are, for a person.
+        What it compares and why its limits are where they are, for the operator.
     remedy
-        What a person does about it.
+        What the operator does about it.
     find
-        Pure: what is wrong with a session's evidence.
+        Pure: returns the faults in a session's evidence.
     holds
-        For how many sessions, its own among them, a finding about a symbol keeps the symbol out.
+        Sessions, its own included, for which a finding blocks its symbol.
     needs
-        Frame of the evidence without which there is nothing to check; empty where the check looks at none.
+        Frame of the evidence that must have rows for the check to run; empty when it needs none.
     """
 
     name: str
@@ -70,9 +70,9 @@ class Check:
     needs: str = "bars"
 
     def findings(self, evidence: Evidence) -> list[dict[str, Any]]:
-        """Return what the check finds as fields of a finding, at most ``limit_of`` of them.
+        """Return the faults as fields of a finding, at most ``limit_of`` about symbols.
 
-        Where there are more, one finding of the day takes their place: their number, and some of them as its sample.
+        More of them become one finding of the day, with their number and a sample.
         """
         if self.needs and getattr(evidence, self.needs).empty:
             return []
@@ -96,8 +96,8 @@ class Check:
 
 
 def limit_of(bars: int) -> int:
-    """Return how many symbols of a market of that many bars one check may name singly."""
-    return min(SYMBOLS_A_CHECK, max(FEWEST_SYMBOLS, int(SHARE_OF_MARKET * bars)))
+    """Return how many symbols one check may name singly in a market of that many bars."""
+    return min(MOST_SYMBOLS, max(FEWEST_SYMBOLS, int(SHARE_OF_MARKET * bars)))
 
 
 def _together(faults: Sequence[Fault]) -> Fault:
@@ -111,16 +111,16 @@ def day_fault(message: str, **sample: Any) -> list[Fault]:
 
 
 def symbol_faults(rows: pd.DataFrame, text: str, *columns: str) -> list[Fault]:
-    """Return one fault a row.
+    """Return one fault per row.
 
     Parameters
     ----------
     rows
-        Has symbol.
+        One row per faulty symbol; has the column symbol.
     text
-        The sentence, with columns of the rows in braces, as `str.format` takes them.
+        The sentence, a `str.format` template over the columns.
     columns
-        Those kept as the sample.
+        Columns kept as the sample.
     """
     if rows.empty:
         return []
@@ -131,17 +131,17 @@ def symbol_faults(rows: pd.DataFrame, text: str, *columns: str) -> list[Fault]:
 
 
 def first_reason(rows: pd.DataFrame, reasons: Mapping[str, pd.Series]) -> pd.Series:
-    """Return for each row the first of some reasons that holds, empty where none does; unknown does not hold."""
+    """Return for each row the first reason that applies, empty where none does; NULL does not apply."""
     reason = pd.Series("", index=rows.index)
-    for words, unsure in reasons.items():
-        holds = unsure.fillna(False).astype(bool)
-        if holds.any():
-            reason = reason.mask(holds & reason.eq(""), words)
+    for text, condition in reasons.items():
+        applies = condition.fillna(False).astype(bool)
+        if applies.any():
+            reason = reason.mask(applies & reason.eq(""), text)
     return reason
 
 
 def counted(symbols: Sequence[str], text: str, **sample: Any) -> list[Fault]:
-    """Return one fault of the day about a number of symbols; none where there are none."""
+    """Return one fault of the day that counts symbols and names some; none without symbols."""
     if not symbols:
         return []
     some = ", ".join(symbols[:5]) + (" …" if len(symbols) > 5 else "")
@@ -150,7 +150,7 @@ def counted(symbols: Sequence[str], text: str, **sample: Any) -> list[Fault]:
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON takes it."""
+    """Return a value as a JSON scalar, floats rounded to six decimals."""
     if pd.isna(value):
         return None
     if hasattr(value, "item"):

@@ -1,4 +1,4 @@
-"""Checks of fundamentals and of what is known of corporate actions: contradictions, staleness, coverage; pure."""
+"""Checks of fundamentals and corporate actions: contradictions, staleness, coverage; pure."""
 
 from datetime import date
 
@@ -10,14 +10,14 @@ from market_data.quality.checks.evidence import Evidence
 CRORE = 1e7
 RATIO_TOLERANCE = 0.01
 SOURCES_TOLERANCE = 0.25
-COVERAGE_WANTED = {"market_cap": 0.9, "pe_ratio": 0.5, "roe": 0.5}
+COVERAGE_NEEDED = {"market_cap": 0.9, "pe_ratio": 0.5, "roe": 0.5}
 OLD_FACT_DAYS, OLD_FACTS = 120, 0.5
 EVENTS_OLD_DAYS = 30
 UNCONFIRMED_DAYS = 90
 
 
 def ratio_contradiction(evidence: Evidence) -> list[Fault]:
-    """Find stored ratios that do not follow from the stored figures they are made of."""
+    """Stored ratios that do not follow from the figures stored beside them."""
     rows = evidence.metrics
     relations = {
         "market cap": (rows["issue_size"] * rows["current_price"] / CRORE, rows["market_cap"]),
@@ -30,32 +30,32 @@ def ratio_contradiction(evidence: Evidence) -> list[Fault]:
     for name, (expected, stored) in relations.items():
         off = (expected / stored - 1).abs() > RATIO_TOLERANCE
         wrong = rows.loc[off].assign(expected=expected[off], stored=stored[off])
-        text = f"{{symbol}} has a {name} of {{stored:.4g}}, but its own figures make {{expected:.4g}}"
+        text = f"{{symbol}} has a {name} of {{stored:.4g}}, but its own figures give {{expected:.4g}}"
         faults += symbol_faults(wrong, text, "stored", "expected", "current_price", "issue_size", "eps", "book_value")
     return _one_a_symbol(faults)
 
 
 def impossible_fundamentals(evidence: Evidence) -> list[Fault]:
-    """Find a positive ROE over a negative equity, a P/E of a loss, or an ROE and a result of different sign."""
+    """A positive ROE on negative equity, a P/E of a loss, or other figures that exclude each other."""
     rows = evidence.metrics
     reasons = {
-        "a positive ROE ({roe:.4g} %) over a negative equity ({equity:.4g} ₹ crore)": (rows["equity"] < 0)
+        "a positive ROE ({roe:.4g} %) on a negative equity ({equity:.4g} ₹ crore)": (rows["equity"] < 0)
         & (rows["roe"] > 0),
-        "a P/E ({pe_ratio:.4g}) beside a loss per share ({eps:.4g})": (rows["eps"] < 0) & (rows["pe_ratio"] > 0),
+        "a P/E ({pe_ratio:.4g}) with a loss per share ({eps:.4g})": (rows["eps"] < 0) & (rows["pe_ratio"] > 0),
         "an operating margin of {operating_margin:.4g} %": rows["operating_margin"] > 100,
-        "a debt over equity of {debt_to_equity:.4g}": rows["debt_to_equity"] < 0,
-        "quick ratio {quick_ratio:.4g} above current ratio {current_ratio:.4g}": rows["quick_ratio"]
+        "a debt-to-equity ratio of {debt_to_equity:.4g}": rows["debt_to_equity"] < 0,
+        "a quick ratio ({quick_ratio:.4g}) above its current ratio ({current_ratio:.4g})": rows["quick_ratio"]
         > rows["current_ratio"] * (1 + RATIO_TOLERANCE),
     }
     columns = ("roe", "equity", "eps", "pe_ratio", "operating_margin", "debt_to_equity", "quick_ratio", "current_ratio")
     faults = []
-    for words, holds in reasons.items():
-        faults += symbol_faults(rows.loc[holds.fillna(False)], "{symbol} has " + words, *columns)
+    for text, applies in reasons.items():
+        faults += symbol_faults(rows.loc[applies.fillna(False)], "{symbol} has " + text, *columns)
     return _one_a_symbol(faults)
 
 
 def margin_above_hundred(evidence: Evidence) -> list[Fault]:
-    """Find profits above the revenue they were made of."""
+    """Profits above the revenue."""
     rows = evidence.metrics
     margins = rows[["net_margin", "profit_margin"]].max(axis=1)
     wrong = rows.assign(margin=margins).loc[margins > 100, "symbol"]
@@ -63,31 +63,31 @@ def margin_above_hundred(evidence: Evidence) -> list[Fault]:
 
 
 def sources_disagree(evidence: Evidence) -> list[Fault]:
-    """Find shares whose issued number differs between the exchange's pack or the screener and what is stored."""
+    """Shares whose stored issue size differs from the exchange's report pack or the screener."""
     rows = evidence.metrics
     faults = []
     for name in ("exchange", "screener"):
         shares = rows[f"{name}_cap"] * CRORE / rows[f"{name}_price"]
         off = (shares / rows["issue_size"] - 1).abs() > SOURCES_TOLERANCE
         wrong = rows.loc[off].assign(shares=shares[off])
-        text = f"{{symbol}} has {{issue_size:,.0f}} issued shares; the {name}'s market cap makes {{shares:,.0f}}"
+        text = f"{{symbol}} has {{issue_size:,.0f}} issued shares; the {name}'s market cap implies {{shares:,.0f}}"
         faults += symbol_faults(wrong, text, "issue_size", "shares")
     return _one_a_symbol(faults)
 
 
 def thin_fundamentals(evidence: Evidence) -> list[Fault]:
-    """Find figures that too few tradable shares have: an import that failed, or sources that have aged away."""
+    """Figures that too few tradable shares have: a failed import, or sources that are too old."""
     shares = _tradable(evidence)
     if shares.empty:
         return []
-    known = {column: float(shares[column].notna().mean()) for column in COVERAGE_WANTED}
-    thin = [f"{column} {known[column]:.0%}" for column, wanted in COVERAGE_WANTED.items() if known[column] < wanted]
-    message = f"of {len(shares)} tradable shares few have {', '.join(thin)}"
-    return day_fault(message, **{column: round(share, 3) for column, share in known.items()}) if thin else []
+    coverage = {column: float(shares[column].notna().mean()) for column in COVERAGE_NEEDED}
+    thin = [f"{name} {coverage[name]:.0%}" for name, needed in COVERAGE_NEEDED.items() if coverage[name] < needed]
+    message = f"too few of the {len(shares)} tradable shares have {', '.join(thin)}"
+    return day_fault(message, **{column: round(share, 3) for column, share in coverage.items()}) if thin else []
 
 
 def stale_fundamentals(evidence: Evidence) -> list[Fault]:
-    """Find returns on equity that are old for most of the tradable shares that have one."""
+    """Returns on equity that are old for most of the tradable shares."""
     shares = _tradable(evidence)
     dated = pd.to_datetime(shares["roe_as_of"]).dropna()
     if dated.empty:
@@ -101,22 +101,22 @@ def stale_fundamentals(evidence: Evidence) -> list[Fault]:
 
 
 def events_end(evidence: Evidence) -> list[Fault]:
-    """Find a list of corporate actions that ends more than a month before the session."""
+    """A list of corporate actions that ends more than a month before the session."""
     official = evidence.events.loc[evidence.events["status"].eq("official"), "ex_date"]
     past = official.loc[official <= pd.Timestamp(evidence.session)]
     if len(past) and _days(evidence.session, past.max()) <= EVENTS_OLD_DAYS:
         return []
     last = f"the last official ex-date is {past.max():%Y-%m-%d}" if len(past) else "no official event is known"
-    return day_fault(f"{last}: splits since are inferred from prices", last=str(past.max())[:10])
+    return day_fault(f"{last}: later splits are inferred from prices", last=str(past.max())[:10])
 
 
 def unconfirmed_events(evidence: Evidence) -> list[Fault]:
-    """Find factors inferred from prices that no list has confirmed for three months."""
+    """Factors inferred from prices that no list has confirmed for three months."""
     events = evidence.events
     inferred = events.loc[events["status"].eq("inferred") & events["factor"].notna()]
     age = (pd.Timestamp(evidence.session) - inferred["ex_date"]).dt.days
     old = sorted(inferred.loc[age > UNCONFIRMED_DAYS, "symbol"].astype(str))
-    return counted(old, "{count} inferred factors wait for a list: {some}")
+    return counted(old, "{count} inferred factors are unconfirmed by any list: {some}")
 
 
 def _tradable(evidence: Evidence) -> pd.DataFrame:
@@ -136,9 +136,9 @@ CHECKS = (
         "ratio_contradiction",
         "error",
         Blocks.SYMBOL,
-        "Market cap = issued shares × price, P/E = price over EPS, P/B = price over book value, PEG = P/E over growth, "
-        "price = close of the bar: they are stored together, so they agree to 1 %.",
-        "Run calculate_business_logic for the session; it writes the figures anew.",
+        "Market cap = issued shares × price, P/E = price ÷ EPS, P/B = price ÷ book value, PEG = P/E ÷ growth, price = "
+        "close of the bar: they are stored together, so they agree to 1 %.",
+        "Run calculate_business_logic for the session; it computes the figures again.",
         ratio_contradiction,
         holds=1,
         needs="metrics",
@@ -147,9 +147,9 @@ CHECKS = (
         "impossible_fundamentals",
         "error",
         Blocks.SYMBOL,
-        "Figures from different sources that exclude each other: ROE above zero over a negative equity, P/E of a loss, "
+        "Figures from different sources that exclude each other: a positive ROE on negative equity, P/E of a loss, "
         "operating margin above 100 %, quick ratio above current ratio.",
-        "Look at the symbol's statements and snapshots; correct or delete the wrong one, run calculate_business_logic.",
+        "Correct or delete the wrong statement or snapshot of the symbol, then run calculate_business_logic.",
         impossible_fundamentals,
         holds=1,
         needs="metrics",
@@ -158,8 +158,8 @@ CHECKS = (
         "margin_above_hundred",
         "info",
         Blocks.NOTHING,
-        "Net profit above revenue: other income, or a sale of assets; possible, and worth a look.",
-        "Nothing if the statement says so.",
+        "Net profit above revenue: other income or a sale of assets; possible, and worth a look.",
+        "None if the statement says so.",
         margin_above_hundred,
         needs="metrics",
     ),
@@ -167,9 +167,9 @@ CHECKS = (
         "sources_disagree",
         "warning",
         Blocks.NOTHING,
-        "Issued shares by the exchange's pack of the session, and by the screener of the days before (its market cap "
-        "over its price), against the stored number: more than 25 % apart is more than new issues explain.",
-        "See which is right in the exchange's pack; a split or bonus may be missing in corporate_actions.",
+        "Issued shares according to the exchange's report pack, and to the screener's latest snapshot (market cap ÷ "
+        "price), differ from the stored number by more than 25 %: more than new issues explain.",
+        "Look the number up in the exchange's report pack; a split or bonus may be missing in corporate_actions.",
         sources_disagree,
         needs="metrics",
     ),
@@ -177,8 +177,7 @@ CHECKS = (
         "thin_fundamentals",
         "warning",
         Blocks.NOTHING,
-        "Share of tradable shares with a market cap (90 % wanted), a P/E and an ROE (50 %). Growth and value pick "
-        "among those only.",
+        "90 % of the tradable shares need a market cap, 50 % a P/E and an ROE. Growth and value pick only among those.",
         "Import newer statements and snapshots with import_fundamentals.",
         thin_fundamentals,
         needs="metrics",
@@ -187,7 +186,7 @@ CHECKS = (
         "stale_fundamentals",
         "warning",
         Blocks.NOTHING,
-        "Half of the returns on equity older than 120 days: a quarter's results have been missed.",
+        "More than half of the returns on equity are older than 120 days: a quarter's results are missing.",
         "Import newer statements and snapshots with import_fundamentals.",
         stale_fundamentals,
         needs="metrics",
@@ -196,16 +195,16 @@ CHECKS = (
         "events_end",
         "warning",
         Blocks.NOTHING,
-        "The exchange announces ex-dates every week; without one for a month the list is old.",
-        "Renew the list of corporate actions.",
+        "The exchange announces ex-dates every week; a month without one means an old list.",
+        "Import a newer list of corporate actions.",
         events_end,
     ),
     Check(
         "unconfirmed_events",
         "info",
         Blocks.NOTHING,
-        "Splits and bonuses inferred from price, ISIN or share counts more than 90 days ago, and in no list since.",
-        "Renew the list of corporate actions, or confirm them in the admin.",
+        "Splits and bonuses inferred from price, ISIN or share counts more than 90 days ago and confirmed by no list.",
+        "Import a newer list of corporate actions, or confirm them in the admin.",
         unconfirmed_events,
     ),
 )

@@ -1,6 +1,6 @@
-"""Checks of stored indicators: there, within their bounds, and in the relations to the bar that follow by arithmetic.
+"""Checks of stored indicators: presence, bounds, and the arithmetic relations to the session's bar; pure.
 
-The relations need no history, so a stored row that was computed from other bars gives itself away; pure.
+The relations need no history, so they expose a stored row that was computed from other bars.
 """
 
 import numpy as np
@@ -15,13 +15,13 @@ EMA_SPANS = {"ema_12": 12, "ema_26": 26}
 
 
 def missing_indicators(evidence: Evidence) -> list[Fault]:
-    """Find bars without a row of indicators."""
+    """Bars without a row of indicators."""
     rows = evidence.bars.loc[~evidence.bars["symbol"].isin(evidence.indicators["symbol"])]
     return symbol_faults(rows, "{symbol} has a bar and no indicators", "close")
 
 
 def indicator_bounds(evidence: Evidence) -> list[Fault]:
-    """Find indicators that cannot have their value, whatever the bars."""
+    """Indicators outside the bounds of their definition, whatever the bars."""
     rows = evidence.indicators
     gap = (rows["macd"] - rows["signal_line"] - rows["macd_histogram"]).abs()
     reasons = {
@@ -32,13 +32,13 @@ def indicator_bounds(evidence: Evidence) -> list[Fault]:
         "an average price that is not positive": (rows[["sma_20", "sma_50", "sma_200", "ema_12", "ema_26"]] <= 0).any(
             axis=1
         ),
-        "a MACD histogram that is not MACD less signal": gap > TOLERANCE * (1 + rows["macd"].abs()),
+        "a MACD histogram that is not MACD minus signal": gap > TOLERANCE * (1 + rows["macd"].abs()),
     }
     return _reasons(rows, reasons)
 
 
 def indicator_contradicts_bar(evidence: Evidence) -> list[Fault]:
-    """Find indicators that no series ending in the session's bar can have."""
+    """Indicators that no series ending in the session's bar can have."""
     today = ["symbol", "high", "low", "close", "adj_close", "last_close", "last_adj_close", "age"]
     rows = evidence.indicators.merge(evidence.bars[today], on="symbol")
     slack = TOLERANCE * rows["close"]
@@ -51,7 +51,7 @@ def indicator_contradicts_bar(evidence: Evidence) -> list[Fault]:
             rows["close"] - rows["bollinger_middle"]
         ).abs()
         > np.sqrt(BAND_ROWS - 1) * half_band * 1.001 + slack,
-        # Sums of positive prices grow with their number, from today's close on.
+        # A sum of positive prices, starting with today's close, grows with their number.
         "moving averages below what the close alone adds": (
             (rows["close"] > BAND_ROWS * rows["sma_20"] + slack)
             | (20 * rows["sma_20"] > 50 * rows["sma_50"] + slack)
@@ -69,7 +69,7 @@ def indicator_contradicts_bar(evidence: Evidence) -> list[Fault]:
 
 
 def _broken_chain(rows: pd.DataFrame) -> pd.Series:
-    """Tell where an EMA is not yesterday's, in today's rupees, moved towards the close."""
+    """Whether an EMA is not yesterday's, in today's rupees, moved towards the close."""
     factor = (rows["close"] / rows["adj_close"]) * (rows["last_adj_close"] / rows["last_close"])
     broken = pd.Series(False, index=rows.index)
     for name, span in EMA_SPANS.items():
@@ -82,9 +82,9 @@ def _broken_chain(rows: pd.DataFrame) -> pd.Series:
 def _reasons(rows: pd.DataFrame, reasons: dict[str, pd.Series], *columns: str) -> list[Fault]:
     reason = first_reason(rows, reasons)
     faults = []
-    for words, wrong in rows.loc[reason.ne("")].groupby(reason, sort=True):
+    for text, wrong in rows.loc[reason.ne("")].groupby(reason, sort=True):
         kept = ("rsi_14", "sma_20", "sma_50", "sma_200", "ema_12", "ema_26", "macd", "atr_14", "bollinger_upper")
-        faults += symbol_faults(wrong, "{symbol} has " + str(words), *kept, *columns)
+        faults += symbol_faults(wrong, "{symbol} has " + str(text), *kept, *columns)
     return faults
 
 
@@ -93,8 +93,8 @@ CHECKS = (
         "missing_indicators",
         "error",
         Blocks.SYMBOL,
-        "Every bar has a row of indicators, NULL until they are warm; without one the step was cut short.",
-        "Run fill_data; it computes what is missing.",
+        "Every bar has a row of indicators, NULL until they are warm; a missing row means an incomplete step.",
+        "Run fill_data; it computes missing rows.",
         missing_indicators,
         holds=1,
     ),
@@ -103,8 +103,8 @@ CHECKS = (
         "error",
         Blocks.SYMBOL,
         "Bounds by definition: RSI 0 to 100, ATR not negative, bands in order, averages positive, histogram = MACD − "
-        "signal. No row of the real sample is outside.",
-        "Delete the symbol's row of the session and run fill_data; report it if it comes back.",
+        "signal. No row of the real sample is outside them.",
+        "Delete the symbol's row of the session and run fill_data; report it if it recurs.",
         indicator_bounds,
         holds=1,
         needs="indicators",
@@ -113,7 +113,7 @@ CHECKS = (
         "indicator_contradicts_bar",
         "error",
         Blocks.SYMBOL,
-        "Relations that every series ending in the day's bar satisfies: the close within √19 standard deviations of "
+        "True of every series that ends in the session's bar: the close within √19 standard deviations of "
         "the 20-session mean, 20 × SMA20 ≤ 50 × SMA50 ≤ 200 × SMA200, ATR at least 1/14 of the day's range, EMA "
         "from yesterday's EMA and the close. They hold to 1e-6 on 1.5 million real rows.",
         "The row was computed from other bars: delete it and run fill_data; if the bars are wrong, replace their file.",

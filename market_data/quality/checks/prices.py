@@ -1,4 +1,4 @@
-"""Checks of each bar against itself and against the symbol's bars before; pure."""
+"""Checks of each bar against itself and against the symbol's earlier bars; pure."""
 
 from market_data.quality.checks.check import Blocks, Check, Fault, first_reason, symbol_faults
 from market_data.quality.checks.evidence import Evidence
@@ -15,7 +15,7 @@ VOLUME_TIMES, LOT_TIMES = 100, 100
 
 
 def unit_error(evidence: Evidence) -> list[Fault]:
-    """Find bars whose turnover over volume lies outside their own prices."""
+    """Bars whose turnover divided by volume lies outside their price range."""
     rows = evidence.traded
     value = rows["volume"].astype(float) / 1e5
     above = rows["turnover_lakh"] - TURNOVER_ROUNDING_LAKH > (rows["high"] + PRICE_ROUNDING) * value * (
@@ -25,22 +25,22 @@ def unit_error(evidence: Evidence) -> list[Fault]:
         1 - TURNOVER_TOLERANCE
     )
     wrong = rows.loc[above | below].assign(paid=lambda bars: bars["turnover_lakh"] * 1e5 / bars["volume"])
-    text = "{symbol} traded between {low:.2f} and {high:.2f}, but its turnover over volume is {paid:.4g}"
+    text = "{symbol} traded between {low:.2f} and {high:.2f}, but turnover divided by volume is {paid:.4g}"
     return symbol_faults(wrong, text, "low", "high", "paid", "volume", "turnover_lakh")
 
 
 def previous_close(evidence: Evidence) -> list[Fault]:
-    """Find bars whose PREV_CLOSE is not the close of the session before."""
+    """Bars whose PREV_CLOSE is not the close of the previous session."""
     rows = evidence.adjacent
     rows = rows.loc[rows["prev_close"].notna()]
     off = (rows["prev_close"] - rows["last_close"]).abs()
     wrong = rows.loc[off > PRICE_ROUNDING + PREVIOUS_CLOSE_TOLERANCE * rows["last_close"]]
-    text = "{symbol} closed at {last_close:.2f} on the session before, but its previous close is {prev_close:.2f}"
+    text = "{symbol} closed the previous session at {last_close:.2f}, but its previous close is {prev_close:.2f}"
     return symbol_faults(wrong, text, "last_close", "prev_close")
 
 
 def range_spike(evidence: Evidence) -> list[Fault]:
-    """Find highs and lows far from open, close and previous close, where no price band lets a trade happen."""
+    """Highs and lows so far from open, close and previous close that no price band allows a trade there."""
     rows = evidence.bars
     anchors = rows[["open", "close"]].assign(before=rows["prev_close"] * rows["factor"])
     up, down = rows["high"] / anchors.max(axis=1), rows["low"] / anchors.min(axis=1)
@@ -50,29 +50,29 @@ def range_spike(evidence: Evidence) -> list[Fault]:
 
 
 def frozen_price(evidence: Evidence) -> list[Fault]:
-    """Find shares whose bar is that of the session before to the last share, or whose prices stand for three."""
+    """Shares that repeat the previous session's bar exactly, or the same prices for three sessions."""
     rows = evidence.traded
     rows = rows.loc[rows["kind"].ne("fund") & (rows["volume"] >= FROZEN_VOLUME)]
     copied = rows["repeats"] == 1
-    standing = (rows["identical"] >= FROZEN_BARS) & (rows["close"] >= FROZEN_PRICE)
-    wrong = rows.loc[copied | standing].assign(sessions=lambda bars: bars["identical"] + 1)
-    text = "{symbol} bears the same prices on {sessions} sessions in a row ({close:.2f}, volume {volume})"
+    unchanged = (rows["identical"] >= FROZEN_BARS) & (rows["close"] >= FROZEN_PRICE)
+    wrong = rows.loc[copied | unchanged].assign(sessions=lambda bars: bars["identical"] + 1)
+    text = "{symbol} has the same prices on {sessions} sessions in a row ({close:.2f}, volume {volume})"
     return symbol_faults(wrong, text, "sessions", "open", "high", "low", "close", "volume")
 
 
 def doubled_bar(evidence: Evidence) -> list[Fault]:
-    """Find bars that two symbols share to the last share traded."""
+    """Bars that two symbols share, volume included."""
     rows = evidence.traded
     rows = rows.loc[rows["volume"] >= DOUBLED_VOLUME]
     key = ["open", "high", "low", "close", "volume"]
     doubled = rows.loc[rows.duplicated(key, keep=False)]
     partners = doubled.groupby(key)["symbol"].transform(lambda symbols: ", ".join(sorted(symbols)))
-    text = "the same bar stands under {partners}"
+    text = "the same bar is stored under {partners}"
     return symbol_faults(doubled.assign(partners=partners), text, "partners", "close", "volume")
 
 
 def impossible_figures(evidence: Evidence) -> list[Fault]:
-    """Find quantities and prices that cannot be: more delivered or more trades than shares, an average out of range."""
+    """Impossible quantities and prices: more delivered or more trades than shares, an average out of range."""
     rows = evidence.bars
     low, high = rows["low"] - PRICE_ROUNDING, rows["high"] + PRICE_ROUNDING
     reasons = {
@@ -91,7 +91,7 @@ def impossible_figures(evidence: Evidence) -> list[Fault]:
 
 
 def price_outlier(evidence: Evidence) -> list[Fault]:
-    """Find opens and closes beyond any price band, that neither an event nor a flagged jump explains."""
+    """Opens and closes beyond any price band that neither an event nor a flagged jump explains."""
     rows = evidence.bars.loc[~evidence.bars["symbol"].isin(evidence.jumps) & evidence.bars["prev_close"].gt(0)]
     rows = rows.loc[rows["first_seen"] < rows["date"]]
     base = rows["prev_close"] * rows["factor"]
@@ -102,11 +102,11 @@ def price_outlier(evidence: Evidence) -> list[Fault]:
 
 
 def volume_outlier(evidence: Evidence) -> list[Fault]:
-    """Find shares whose volume and whose shares a trade are both a hundred times the usual."""
+    """Shares whose volume and shares per trade are both a hundred times the usual."""
     rows = evidence.traded.loc[evidence.traded["kind"].ne("fund")]
     times, lots = rows["volume"] / rows["usual_volume"], rows["lot"] / rows["usual_lot"]
     wrong = rows.assign(times=times, lots=lots).loc[(times > VOLUME_TIMES) & (lots > LOT_TIMES)]
-    text = "{symbol} traded {times:.0f} times its usual volume, in trades {lots:.0f} times their usual size"
+    text = "{symbol} traded {times:.0f} times its usual volume, in trades of {lots:.0f} times the usual size"
     return symbol_faults(wrong, text, "volume", "usual_volume", "lot", "usual_lot")
 
 
@@ -115,26 +115,26 @@ CHECKS = (
         "unit_error",
         "error",
         Blocks.SYMBOL,
-        "Turnover over volume is the average price paid, so it lies between low and high. Rounding of the turnover to "
-        "₹1,000 is allowed for, and 0.5 %; no bar of the real sample lies outside, even without the 0.5 %.",
-        "Compare price, volume and turnover with the exchange's: one of them is in another unit. Fetch the file anew.",
+        "Turnover divided by volume is the average price paid, so it lies between low and high. Allowed are the "
+        "rounding of the turnover to ₹1,000 and 0.5 %; no bar of the real sample is outside, even without the 0.5 %.",
+        "Compare price, volume and turnover with the exchange's: one has the wrong unit. Download the file again.",
         unit_error,
     ),
     Check(
         "previous_close",
         "error",
         Blocks.SYMBOL,
-        "The file's previous close is the close of the session before, unadjusted, splits or not; allowed are 0.05 % "
-        "and half a paisa. Judged only where the symbol traded on that session; no bar of the real sample deviates.",
-        "Compare both closes with the exchange's: one of the two days is wrong. Replace its file, run the pipeline.",
+        "The file's previous close is the unadjusted close of the previous session, even across splits; 0.05 % and "
+        "half a paisa are allowed. Checked only if the symbol traded then; no bar of the real sample deviates.",
+        "Compare both closes with the exchange's: one session is wrong. Replace its file and run the pipeline.",
         previous_close,
     ),
     Check(
         "range_spike",
         "error",
         Blocks.SYMBOL,
-        "High over the highest of open, close and previous close at most 1.25, low over the lowest at least 0.75: the "
-        "widest price band is 20 %. None in the first half of the real sample; 1.2 and 0.8 would have found five.",
+        "The high is at most 1.25 times the highest, the low at least 0.75 times the lowest of open, close and "
+        "previous close: the widest price band is 20 %. 1.2 and 0.8 find five in half of the real sample.",
         "Compare the bar with the exchange's: a digit of high or low is wrong.",
         range_spike,
     ),
@@ -142,47 +142,47 @@ CHECKS = (
         "frozen_price",
         "error",
         Blocks.SYMBOL,
-        "A share with at least 100 shares traded that bears the bar of the session before, volume included, or the "
-        "same four prices for three sessions at ₹10 or more. Funds of money market paper and shares of a few "
-        "rupees, whose price is a few ticks, stand still honestly; in the first half of the real sample no other did.",
-        "Compare with the exchange's file; the source repeats an old price.",
+        "A share with a volume of at least 100 that repeats the previous session's bar, volume included, or the same "
+        "four prices for three sessions at ₹10 or more. Money-market funds and shares of a few rupees, whose price is "
+        "a few ticks, do stand still; in the first half of the real sample no other did.",
+        "Compare with the exchange's file: the source repeats an old price.",
         frozen_price,
     ),
     Check(
         "doubled_bar",
         "error",
         Blocks.SYMBOL,
-        "Two symbols with the same prices and the same volume of at least 100 shares on one day: a row was written "
+        "Two symbols with the same prices and the same volume of at least 100 shares in one session: a row was written "
         "twice. Never in the real sample.",
-        "Compare both symbols with the exchange's file: one of them bears the other's bar.",
+        "Compare both symbols with the exchange's file: one of them has the other's bar.",
         doubled_bar,
     ),
     Check(
         "impossible_figures",
         "error",
         Blocks.SYMBOL,
-        "Relations that hold by definition: delivered at most traded, trades at most shares, average and last price "
-        "within the day's range. They hold on every bar of the real sample.",
-        "Compare the row with the exchange's file; columns may be swapped.",
+        "True by definition: at most as many shares delivered as traded, at most as many trades as shares, average and "
+        "last price within the range. True of every bar of the real sample.",
+        "Compare the row with the exchange's file: columns may be swapped.",
         impossible_figures,
     ),
     Check(
         "price_outlier",
         "warning",
         Blocks.NOTHING,
-        "Opening or close beyond 25 % of the previous close, factors applied, where the adjustment flagged no jump: "
-        "shares without a band, stray opening trades. On the real sample all are true, so they do not block. A first "
-        "session is not judged: its previous close is an issue price, or decades old.",
-        "Compare with the exchange's file; if a corporate action explains it, enter it.",
+        "Open or close more than 25 % from the factor-adjusted previous close without a flagged jump: shares without "
+        "a price band, stray opening trades. All of those in the real sample are true, so they do not block. First "
+        "sessions are not checked: their previous close is an issue price, or decades old.",
+        "Compare with the exchange's file; if a corporate action explains it, add it.",
         price_outlier,
     ),
     Check(
         "volume_outlier",
         "info",
         Blocks.NOTHING,
-        "Volume and shares a trade both above 100 times the median of ten bars: a unit, or a block deal. Funds, which "
-        "seldom trade but in blocks, are not judged.",
-        "Compare with the exchange's file; a block deal is nothing to worry about.",
+        "Volume and shares per trade both above 100 times the median of ten bars: a wrong unit, or a block deal. "
+        "Funds, which mostly trade in blocks, are not checked.",
+        "Compare with the exchange's file; a block deal needs no action.",
         volume_outlier,
     ),
 )
