@@ -9,7 +9,6 @@ from django.db.models import Q
 
 from market_data.models import PipelineRun, PipelineStep
 from market_data.runs.lifecycle import ENDED
-from market_data.runs.saga import saga_of
 
 _RUN_STAMP = re.compile(r"_\d{8}_\d{6}(_\d+)?$")
 
@@ -125,12 +124,6 @@ def _state(run: PipelineRun) -> RunState:
         progress=1.0 if run.status == PipelineRun.Status.COMPLETED else done,
         steps=steps,
     )
-
-
-def clusters_at_work(now: datetime) -> set[str]:
-    """Return the clusters with a step under a living lease: a long one keeps their only worker from its heartbeat."""
-    held = PipelineStep.objects.filter(status=PipelineStep.Status.RUNNING, lease_until__gt=now)
-    return {saga_of(job).cluster for job in held.values_list("run__job", flat=True)}
 
 
 def _jobs_named(wanted: str) -> str:

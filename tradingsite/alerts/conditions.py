@@ -12,15 +12,14 @@ from django.db.models import Count, Min, Q
 from django.utils import timezone
 
 from market_data import backup_age, trading_calendar
-from market_data.models import Finding, Heartbeat, PipelineRun
-from market_data.runs.queries import clusters_at_work
+from market_data.models import Finding, PipelineRun
 from market_data.trading_calendar import CalendarError
 from stocks.models import Publication
 from tradingsite.alerts.job_conditions import troubled_jobs
 from tradingsite.alerts.symptoms import Seen, Symptom, Watch
-from tradingsite.clusters.health import STUCK_AFTER_SECONDS
+from tradingsite.clusters.liveness import Liveness
+from tradingsite.clusters.progress import cluster_liveness
 
-STUCK_AFTER = timedelta(seconds=STUCK_AFTER_SECONDS)
 PICKS_DUE = time(9, 0)  # India Standard Time, a quarter of an hour before trading
 LEAST_FREE, ENOUGH_FREE = 0.10, 0.12  # of a file system; told below the first, over above the second
 _FORGOTTEN_AFTER = timedelta(days=1)
@@ -75,25 +74,18 @@ def old_backups(watch: Watch) -> Seen:
 
 
 def stuck_clusters(watch: Watch) -> Seen:
-    """Return the clusters without a heartbeat for three minutes that hold no lease: a long step is not stuck."""
-    working = clusters_at_work(watch.now)
-    beats = dict(Heartbeat.objects.values_list("cluster", "finished_at"))
-    seen = Seen()
-    for cluster in settings.CLUSTERS:
-        silent = watch.now - beats.get(cluster, watch.since)
-        if silent > STUCK_AFTER and cluster not in working:
-            seen.symptoms.append(stuck_cluster(cluster, silent))
-    return seen
+    """Return the clusters that make no progress; one that never started is given time from the first check on."""
+    liveness = cluster_liveness(watch.now, watched_since=watch.since)
+    return Seen([stuck_cluster(cluster) for cluster in liveness.values() if cluster.is_stuck])
 
 
-def stuck_cluster(cluster: str, silent: timedelta) -> Symptom:
-    """Return the symptom of a cluster that has been silent so long; `timedelta.max`: it never gave a sign."""
-    known = silent < timedelta.max
-    time_told = f"for {silent.total_seconds() / 60:.0f} minutes" if known else "since it was started"
+def stuck_cluster(liveness: Liveness) -> Symptom:
+    """Return the symptom of a cluster that is stuck."""
+    cluster = liveness.cluster
     return Symptom(
         f"clusters:{cluster}",
-        f"The cluster {cluster} has shown no sign of life {time_told}.",
-        f"It is started anew by itself where something watches it; else: docker compose restart {cluster}_scheduler",
+        f"The cluster {cluster} has shown no sign of life {liveness.silence_words}.",
+        f"Where something supervises it, it is restarted by itself; else: docker compose restart {cluster}_scheduler",
     )
 
 

@@ -1,14 +1,16 @@
-"""`python -m tradingsite.clusters.health CLUSTER`: whether a queue cluster works; the container's health check.
+"""`python -m tradingsite.clusters.health CLUSTER`: whether a queue cluster is alive; the container's health check.
 
-It reads two facts over a connection of its own and leaves Django's applications out: with them it would take several
-seconds of a processor each minute. `--end FILE` kills the cluster whose main process wrote its number into the file
-when it is stuck: a container's restart policy starts again what has ended, and never what only hangs.
+It queries the database over a connection of its own and does not load Django's applications, which would cost several
+seconds of a processor each minute. `--end FILE` kills a stuck cluster whose main process wrote its process id into the
+file: a container's restart policy restarts what has ended, never what only hangs.
 """
 
 import argparse
 import socket
 import sys
 import time
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,46 +18,46 @@ import psutil
 import psycopg
 
 from tradingsite import settings
+from tradingsite.clusters.liveness import STUCK_AFTER, Liveness, StepSign, read_liveness
 
-# Heartbeats are planned each minute and looked for each half: younger silence says nothing by itself.
-STUCK_AFTER_SECONDS = max(180, settings.CLUSTER_STUCK_SECONDS)
 _CONNECT_SECONDS = 5
 
-# A step of an hour keeps the only worker from its heartbeats, and renews its lease meanwhile.
-_PROGRESS = """
-    SELECT extract(epoch FROM now() - (SELECT max(finished_at) FROM heartbeats WHERE cluster = %(cluster)s))::float,
-    EXISTS (SELECT 1 FROM pipeline_execution_tracking WHERE status = 'running' AND lease_until > now()
-            AND split_part(worker, ':', 1) = %(host)s)"""
 
-
-def progress(cluster: str, host: str) -> tuple[bool, str]:
-    """Tell whether the cluster works, and why that is thought.
-
-    Parameters
-    ----------
-    cluster : str
-        Its name.
-    host : str
-        The machine whose leases count as its own.
+def host_liveness(cluster: str, host: str) -> Liveness:
+    """Read how the part of a cluster stands that runs on a host; the steps held there count as its own.
 
     Raises
     ------
     psycopg.Error
-        When the database cannot be asked.
+        When the database cannot be queried.
     """
-    with psycopg.connect(**_address(), connect_timeout=_CONNECT_SECONDS, application_name="health") as connection:
-        row = connection.execute(_PROGRESS, {"cluster": cluster, "host": host}).fetchone()
-    age, holds_lease = row if row else (None, False)
-    if age is not None and age <= STUCK_AFTER_SECONDS:
-        return True, f"cluster {cluster}: last heartbeat {age:.0f} s ago"
-    if holds_lease:
-        return True, f"cluster {cluster}: at work on a step"
-    told = "no heartbeat yet" if age is None else f"last heartbeat {age:.0f} s ago"
-    return False, f"cluster {cluster}: {told}, and it holds no step"
+
+    def is_own(_cluster: str, step: StepSign) -> bool:
+        # A failed step no longer names its worker; that may have been any host's.
+        return step.worker.partition(":")[0] == host or (step.has_ended and not step.worker)
+
+    with (
+        psycopg.connect(**_connection_parameters(), connect_timeout=_CONNECT_SECONDS, application_name="health") as db,
+        db.cursor() as cursor,
+    ):
+        return read_liveness(cursor, [cluster], datetime.now(UTC), is_own)[cluster]
+
+
+def description(liveness: Liveness) -> str:
+    """Return how a cluster stands, as one line."""
+    age = liveness.heartbeat_age_seconds
+    heartbeat = "no heartbeat yet" if age is None else f"last heartbeat {age} s ago"
+    if liveness.is_at_work:
+        state = "at work on a step"
+    elif liveness.is_stuck:
+        state = f"{heartbeat}, and it holds no step"
+    else:
+        state = heartbeat
+    return f"cluster {liveness.cluster}: {state}"
 
 
 def end(pid_file: Path) -> str:
-    """Kill the main process named in the file with all below it; one that has just started is given its time.
+    """Kill the main process named in the file and its descendants, unless it has only just started.
 
     Returns
     -------
@@ -66,50 +68,50 @@ def end(pid_file: Path) -> str:
         pid, age = int(pid_file.read_text()), time.time() - pid_file.stat().st_mtime
     except (OSError, ValueError):
         return f"{pid_file} names no process: nothing was ended."
-    if age < STUCK_AFTER_SECONDS:
-        return f"Process {pid} started {age:.0f} s ago: it is given {STUCK_AFTER_SECONDS} s."
+    grace_seconds = STUCK_AFTER.total_seconds()
+    if age < grace_seconds:
+        return f"Process {pid} started {age:.0f} s ago: it is given {grace_seconds:.0f} s."
     try:
-        main = psutil.Process(pid)
-        family = [*main.children(recursive=True), main]
+        main_process = psutil.Process(pid)
+        family = [*main_process.children(recursive=True), main_process]
     except psutil.NoSuchProcess:
         return f"Process {pid} has ended already."
     for process in family:
-        try:
+        with suppress(psutil.NoSuchProcess):
             process.kill()
-        except psutil.NoSuchProcess:
-            continue
     return f"Killed process {pid} and {len(family) - 1} below it; the restart policy starts the cluster again."
 
 
 def main(arguments: list[str]) -> int:
-    """Print one line and return the exit code: 0 working, 1 stuck or unknown."""
+    """Print one line and return the exit code: 0 alive; 1 stuck, never started or unknown."""
     parser = argparse.ArgumentParser(prog="tradingsite.clusters.health", description=__doc__)
     parser.add_argument("cluster", choices=settings.CLUSTERS)
-    parser.add_argument("--end", type=Path, metavar="FILE", help="kill the stuck cluster whose number is in FILE")
+    parser.add_argument("--end", type=Path, metavar="FILE", help="kill the stuck cluster whose process id is in FILE")
     options = parser.parse_args(arguments)
     try:
-        works, line = progress(options.cluster, socket.gethostname())
+        liveness = host_liveness(options.cluster, socket.gethostname())
     except psycopg.Error as error:
         # Not the cluster's fault: it goes on when the database is back.
-        sys.stdout.write(f"cluster {options.cluster}: the database cannot be asked ({type(error).__name__})\n")
+        sys.stdout.write(f"cluster {options.cluster}: the database cannot be queried ({type(error).__name__})\n")
         return 1
-    if not works and options.end:
+    line = description(liveness)
+    if liveness.is_stuck and options.end:
         line = f"{line}. {end(options.end)}"
     sys.stdout.write(f"{line}\n")
-    return 0 if works else 1
+    return 0 if liveness.is_alive else 1
 
 
-def _address() -> dict[str, Any]:
-    one = settings.DATABASES["default"]
-    parts = {
-        "host": one.get("HOST"),
-        "port": one.get("PORT"),
-        "user": one.get("USER"),
-        "password": one.get("PASSWORD"),
-        "dbname": one["NAME"],
+def _connection_parameters() -> dict[str, Any]:
+    database = settings.DATABASES["default"]
+    parameters = {
+        "host": database.get("HOST"),
+        "port": database.get("PORT"),
+        "user": database.get("USER"),
+        "password": database.get("PASSWORD"),
+        "dbname": database["NAME"],
     }
-    wanted = {name: value for name, value in parts.items() if value}
-    return wanted | {name: value for name, value in one.get("OPTIONS", {}).items() if name != "application_name"}
+    options = {name: value for name, value in database.get("OPTIONS", {}).items() if name != "application_name"}
+    return {name: value for name, value in parameters.items() if value} | options
 
 
 if __name__ == "__main__":

@@ -13,25 +13,21 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 
 import psutil
 from django.conf import settings
 from django.db import Error, connection
-from django.db.models import Q
 from django.utils import timezone
-from django_q.models import OrmQ, Schedule
 
-from market_data.models import Heartbeat, PipelineStep
-from market_data.runs import workers
 from tradingsite.alerts.conditions import stuck_cluster
 from tradingsite.alerts.troubles import record_symptoms
+from tradingsite.clusters.liveness import STUCK_AFTER
+from tradingsite.clusters.progress import process_group, process_group_liveness, release_prefetched
 from tradingsite.dev.single_start import await_end
 from tradingsite.embedded.files import EmbeddedServerError
 from tradingsite.embedded.servers import EmbeddedServers
 
-STUCK_AFTER = timedelta(seconds=settings.CLUSTER_STUCK_SECONDS)
 _CHECK_PROGRESS_SECONDS = min(15.0, settings.CLUSTER_STUCK_SECONDS / 4)
 _GRACE_SECONDS = 20.0
 _LONGEST_BACK_OFF_SECONDS = 60.0
@@ -154,7 +150,7 @@ class Child:
     def kill_group(self) -> None:
         """End the program and all it started, at once; return when they hold nothing any more."""
         if self.process is not None:
-            members = [one for one in psutil.process_iter() if _group_of(one.pid) == self.process.pid]
+            members = [one for one in psutil.process_iter() if process_group(one.pid) == self.process.pid]
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
@@ -256,15 +252,15 @@ class Supervisor:
             if cluster is None or child.process is None or child.age_seconds < STUCK_AFTER.total_seconds():
                 continue
             try:
-                age = progress_age(cluster, child.process.pid)
-                if age > STUCK_AFTER:  # told by the clusters, this one too when it lives again
-                    record_symptoms([stuck_cluster(cluster, age)], timezone.now())
+                liveness = process_group_liveness(cluster, child.process.pid)
+                if liveness.is_stuck:  # the clusters deliver it, this one too once it is back
+                    record_symptoms([stuck_cluster(liveness)], timezone.now())
             except Error:
-                continue  # the database is being started again; judge the cluster when it is there
+                continue  # the database is being restarted; the next check finds it
             finally:
                 connection.close()  # one that was kept would be broken by a restart meanwhile
-            if age > STUCK_AFTER:
-                self._say(f"{child.service.name} has made no progress for {age.total_seconds():.0f} s: restarting it")
+            if liveness.is_stuck:
+                self._say(f"{child.service.name} has made no progress {liveness.silence_words}: restarting it")
                 child.kill_group()
 
     def _watch_sources(self) -> None:
@@ -288,56 +284,3 @@ class Supervisor:
                 break
         for child in running:
             child.kill_group()
-
-
-def progress_age(cluster: str, group: int) -> timedelta:
-    """Time since the cluster last showed that it works.
-
-    Parameters
-    ----------
-    cluster : str
-        Name of the queue cluster.
-    group : int
-        Its process group on this machine.
-
-    Returns
-    -------
-    timedelta
-        Zero when nothing has been due for `STUCK_AFTER`, or one of its processes holds the lease of a step; else the
-        age of its last heartbeat (a task each minute), `timedelta.max` when there was none.
-    """
-    now = timezone.now()
-    long_due = now - STUCK_AFTER
-    # A frozen cluster goes on fetching until its own queue is full: what it fetched long ago is due as well.
-    fetched = Q(lock__gt=now, lock__lte=long_due + timedelta(seconds=settings.Q_CLUSTER["retry"]))
-    tasks = OrmQ.objects.filter(Q(lock__lte=long_due) | fetched, key=cluster)
-    schedules = Schedule.objects.filter(cluster=cluster, next_run__lte=long_due).exclude(repeats=0)
-    if not tasks.exists() and not schedules.exists():
-        return timedelta(0)
-    leases = PipelineStep.objects.filter(status=PipelineStep.Status.RUNNING, lease_until__gt=now)
-    for worker in leases.values_list("worker", flat=True):
-        pid = workers.process_id(worker)
-        if pid is not None and _group_of(pid) == group:
-            return timedelta(0)
-    beat = Heartbeat.objects.filter(cluster=cluster).first()
-    return now - beat.finished_at if beat is not None else timedelta.max
-
-
-def release_prefetched(cluster: str) -> None:
-    """Let the tasks that a dead cluster had fetched be delivered again now, and not when their retry time is over.
-
-    A second delivery is harmless: a step is claimed by one conditional UPDATE.
-    """
-    now = timezone.now()
-    try:
-        OrmQ.objects.filter(key=cluster, lock__gt=now).update(lock=now)
-    finally:
-        if not connection.in_atomic_block:
-            connection.close()  # used once in a while: one that was kept would be broken by a restart of the database
-
-
-def _group_of(pid: int) -> int | None:
-    try:
-        return os.getpgid(pid)
-    except ProcessLookupError:
-        return None

@@ -19,12 +19,11 @@ from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget
 
 from market_data.imports.judging import MAX_BYTES, MAX_ROWS
 from market_data.imports.kinds import KINDS
-from market_data.models import Heartbeat, ImportedFile, PipelineRun
+from market_data.models import ImportedFile, PipelineRun
 from market_data.runs import rollback
-from market_data.runs.queries import clusters_at_work
 from market_data.runs.saga import SagaError
 from stocks.admin import TableAdmin, coloured
-from tradingsite.clusters.health import STUCK_AFTER_SECONDS
+from tradingsite.clusters.progress import cluster_liveness
 from tradingsite.imports import submissions
 
 _NAME = "admin:market_data_importedfile"
@@ -155,7 +154,7 @@ class ImportedFileAdmin(TableAdmin):
             "state": state,
             "report": state.report,
             "may": self.has_add_permission(request),
-            "waiting": _waiting(state),
+            "waiting": cluster_notice("data") if state.at_work else "",
         }
         return self._template(request, "file", more)
 
@@ -225,16 +224,11 @@ def _back(key: int) -> HttpResponseRedirect:
     return HttpResponseRedirect(reverse(f"{_NAME}_change", args=[key]))
 
 
-def _waiting(state: submissions.State) -> str:
-    """Return what a run that is at work waits for, where the cluster that should do it is silent."""
-    if state.at_work is None:
+def cluster_notice(cluster: str) -> str:
+    """Return a sentence for whoever waits for a cluster that gives no sign of life."""
+    if cluster_liveness(timezone.now())[cluster].is_alive:
         return ""
-    now = timezone.now()
-    beat = Heartbeat.objects.filter(cluster="data").first()
-    is_silent = beat is None or (now - beat.finished_at).total_seconds() > STUCK_AFTER_SECONDS
-    if is_silent and "data" not in clusters_at_work(now):
-        return "The cluster data gives no sign of life; the file waits until it runs (manage.py qcluster)."
-    return ""
+    return f"The cluster {cluster} gives no sign of life; the file waits until it runs (manage.py qcluster)."
 
 
 def _counted(tables: dict[str, tuple[int, int]]) -> str:

@@ -9,16 +9,13 @@ from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.conf import settings
 from django.core.cache import cache
 from django.db import DatabaseError, connection, transaction
 
 from market_data import trading_calendar
-from market_data.models import Heartbeat
-from market_data.runs.queries import clusters_at_work
 from market_data.storage.queries import latest_loaded_session
 from market_data.trading_calendar import CalendarError
-from tradingsite.clusters.health import STUCK_AFTER_SECONDS
+from tradingsite.clusters.progress import cluster_liveness
 
 DUE_AFTER: Final = timedelta(hours=9, minutes=30)
 """A session's bars are asked for from 21:00 until 01:00, nine and a half hours after its close."""
@@ -75,18 +72,13 @@ def _cache() -> Part:
 
 
 def _clusters(now: datetime) -> Part:
-    beats = dict(Heartbeat.objects.values_list("cluster", "finished_at"))
-    working = clusters_at_work(now)
-    ages = {name: _age(beats.get(name), now) for name in settings.CLUSTERS}
-    silent = [name for name, age in ages.items() if name not in working and (age is None or age > STUCK_AFTER_SECONDS)]
+    liveness = cluster_liveness(now)
+    ages = {name: cluster.heartbeat_age_seconds for name, cluster in liveness.items()}
+    silent = [name for name, cluster in liveness.items() if not cluster.is_alive]
     if silent:
-        told = f"No sign of life from {', '.join(silent)}; where nothing starts them anew: manage.py qcluster."
-        return _part(False, told, heartbeat_age_seconds=ages)
+        detail = f"No sign of life from {', '.join(silent)}; where nothing restarts them: manage.py qcluster."
+        return _part(False, detail, heartbeat_age_seconds=ages)
     return _part(True, "All are at work or wait for it.", heartbeat_age_seconds=ages)
-
-
-def _age(finished: datetime | None, now: datetime) -> int | None:
-    return None if finished is None else round((now - finished).total_seconds())
 
 
 def _data(now: datetime) -> Part:

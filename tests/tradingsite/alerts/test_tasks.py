@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django_q.models import OrmQ
 from pytest_django import Settings
 
 from market_data.models import Heartbeat
@@ -29,6 +30,7 @@ def said(command: str, *arguments: str) -> str:
 @pytest.mark.django_db(transaction=True)
 def test_two_clusters_at_once_tell_it_once(web: WebSink):
     Heartbeat.objects.create(cluster="ml", finished_at=NOW - timedelta(hours=1))
+    OrmQ.objects.create(key="ml", payload="x", lock=NOW - timedelta(hours=1))
     ready = threading.Barrier(4)
 
     def minute(cluster: str) -> None:
@@ -51,7 +53,9 @@ def test_two_clusters_at_once_tell_it_once(web: WebSink):
 
 @pytest.mark.django_db
 def test_the_task_looks_and_tells(web: WebSink):
-    Heartbeat.objects.create(cluster="data", finished_at=datetime.now(UTC) - timedelta(minutes=30))
+    long_ago = datetime.now(UTC) - timedelta(minutes=30)
+    Heartbeat.objects.create(cluster="data", finished_at=long_ago)
+    OrmQ.objects.create(key="data", payload="x", lock=long_ago)
     tasks.check_alerts("ml")
     assert any("cluster data" in body["text"] for _, _, body in web.requests)
     assert "clusters:data" in said("alerts")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from django_q.models import OrmQ
 
 from market_data.models import Heartbeat, PipelineStep
 from tests.runs import make_run
@@ -20,7 +21,10 @@ HOST = socket.gethostname()
 
 
 def beat(age: timedelta) -> None:
-    Heartbeat.objects.create(cluster="data", finished_at=datetime.now(UTC) - age, worker=f"{HOST}:1")
+    """Store the cluster's last heartbeat, and a task that has waited for it for an hour."""
+    now = datetime.now(UTC)
+    Heartbeat.objects.create(cluster="data", finished_at=now - age, worker=f"{HOST}:1")
+    OrmQ.objects.create(key="data", payload="x", lock=now - timedelta(hours=1))
 
 
 def hold_step(worker: str, left: timedelta) -> None:
@@ -55,7 +59,8 @@ def test_a_young_heartbeat_is_health(capsys: pytest.CaptureFixture[str]):
 def test_a_step_under_a_living_lease_is_health():
     beat(timedelta(hours=1))
     hold_step(f"{HOST}:77", timedelta(seconds=50))
-    assert health.progress("data", HOST) == (True, "cluster data: at work on a step")
+    liveness = health.host_liveness("data", HOST)
+    assert (liveness.is_alive, health.description(liveness)) == (True, "cluster data: at work on a step")
 
 
 @pytest.mark.django_db(transaction=True)
@@ -63,10 +68,9 @@ def test_a_step_under_a_living_lease_is_health():
 def test_a_lease_that_ended_or_is_another_hosts_is_none(worker: str, left: int):
     beat(timedelta(hours=1))
     hold_step(worker, timedelta(seconds=left))
-    assert health.progress("data", HOST) == (
-        False,
-        "cluster data: last heartbeat 3600 s ago, and it holds no step",
-    )
+    liveness = health.host_liveness("data", HOST)
+    assert not liveness.is_alive
+    assert health.description(liveness) == "cluster data: last heartbeat 3600 s ago, and it holds no step"
 
 
 @pytest.mark.django_db(transaction=True)
@@ -98,9 +102,9 @@ def test_without_a_database_nothing_is_killed(
     gone = {"NAME": "trading_system", "HOST": "127.0.0.1", "PORT": 1, "PASSWORD": secret}
     monkeypatch.setitem(settings.DATABASES, "default", gone)
     assert health.main(["data", "--end", str(file)]) == 1
-    said = capsys.readouterr().out
-    assert "cannot be asked" in said
-    assert secret not in said
+    output = capsys.readouterr().out
+    assert "cannot be queried" in output
+    assert secret not in output
     assert all(process.is_running() for process in family)
 
 

@@ -1,4 +1,4 @@
-"""The supervisor with real processes, and the watchdog's judgement on real rows."""
+"""The supervisor with real processes."""
 
 import os
 import signal
@@ -9,17 +9,12 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import psutil
 import pytest
-from django.conf import settings
-from django.utils import timezone
-from django_q.models import OrmQ, Schedule
 
-from market_data.models import Heartbeat, PipelineRun, PipelineStep
-from tradingsite.dev.supervisor import STUCK_AFTER, Child, Service, progress_age, release_prefetched
+from tradingsite.dev.supervisor import Child, Service
 from tradingsite.embedded.files import remove
 
 ROOT = Path(__file__).parents[3]
@@ -202,66 +197,3 @@ def test_a_childs_whole_group_is_killed():
     eventually(
         lambda: all(not one.is_running() or one.status() == psutil.STATUS_ZOMBIE for one in grandchildren), "its end"
     )
-
-
-@pytest.fixture
-def due_task(db: None) -> OrmQ:
-    return OrmQ.objects.create(key="data", payload="x", lock=timezone.now() - 2 * STUCK_AFTER)
-
-
-def running_step(worker: str) -> PipelineStep:
-    run = PipelineRun.objects.create(id="pipeline_1", sequence=1, job="pipeline", provider_kind="simulated")
-    until = timezone.now() + timedelta(seconds=30)
-    return PipelineStep.objects.create(
-        run=run, name="STOCKS", order=0, status="running", worker=worker, lease_until=until
-    )
-
-
-@pytest.mark.django_db
-def test_a_cluster_without_due_work_is_not_stuck():
-    OrmQ.objects.create(key="ml", payload="x", lock=timezone.now() - 2 * STUCK_AFTER)
-    OrmQ.objects.create(key="data", payload="x", lock=timezone.now())
-    assert progress_age("data", os.getpgrp()) == timedelta(0)
-
-
-def test_a_cluster_with_due_work_is_as_old_as_its_heartbeat(due_task: OrmQ):
-    assert progress_age("data", os.getpgrp()) == timedelta.max
-    Heartbeat.objects.create(cluster="data", finished_at=timezone.now() - timedelta(minutes=10))
-    assert timedelta(minutes=10) <= progress_age("data", os.getpgrp()) < timedelta(minutes=11)
-    Heartbeat.objects.filter(cluster="data").update(finished_at=timezone.now())
-    assert progress_age("data", os.getpgrp()) < STUCK_AFTER
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize(("fetched_ago", "stuck"), [(2 * STUCK_AFTER, True), (STUCK_AFTER / 2, False)])
-def test_what_a_frozen_cluster_fetched_long_ago_is_due_work(fetched_ago: timedelta, stuck: bool):
-    retry = timedelta(seconds=settings.Q_CLUSTER["retry"])
-    OrmQ.objects.create(key="data", payload="x", lock=timezone.now() - fetched_ago + retry)
-    assert (progress_age("data", os.getpgrp()) == timedelta.max) is stuck
-
-
-@pytest.mark.django_db
-def test_an_overdue_schedule_is_due_work():
-    Schedule.objects.create(
-        func="market_data.tasks.heartbeat", cluster="data", next_run=timezone.now() - 2 * STUCK_AFTER, repeats=-1
-    )
-    assert progress_age("data", os.getpgrp()) == timedelta.max
-
-
-def test_a_long_step_under_a_living_lease_is_progress(due_task: OrmQ):
-    step = running_step(f"{socket.gethostname()}:{os.getpid()}")
-    assert progress_age("data", os.getpgrp()) == timedelta(0)
-    assert progress_age("data", 1) == timedelta.max  # another process group's work says nothing about this cluster
-    step.lease_until = timezone.now() - timedelta(seconds=1)
-    step.save()
-    assert progress_age("data", os.getpgrp()) == timedelta.max
-
-
-@pytest.mark.django_db
-def test_fetched_tasks_of_a_dead_cluster_are_delivered_again_at_once():
-    fetched = OrmQ.objects.create(key="data", payload="x", lock=timezone.now() + timedelta(hours=2))
-    other = OrmQ.objects.create(key="ml", payload="x", lock=timezone.now() + timedelta(hours=2))
-    release_prefetched("data")
-    fetched.refresh_from_db()
-    other.refresh_from_db()
-    assert fetched.lock <= timezone.now() < other.lock

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.test import Client
 from django.utils import timezone
+from django_q.models import OrmQ
 from pytest_django import Settings
 
 from market_data.models import Heartbeat, MarketDay, SourceFile
@@ -71,6 +72,7 @@ def test_data_are_fresh_until_the_next_sessions_deadline(market):
 
 def test_a_silent_cluster_is_not_ready_unless_it_holds_a_lease(market):
     late = NOON + timedelta(minutes=4)
+    OrmQ.objects.create(key="data", payload="x", lock=NOON)
     assert bad(late) == {"clusters"}
     Heartbeat.objects.filter(cluster="ml").update(finished_at=late)
     run = make_run()

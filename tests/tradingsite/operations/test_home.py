@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.urls import reverse
 from django.utils import timezone
+from django_q.models import OrmQ
 
 from market_data.models import (
     CorporateAction,
@@ -269,7 +270,8 @@ def test_an_empty_database_says_what_to_do(client, operator):
 
 def test_a_dead_cluster_stands_on_the_page_with_what_to_do(client, operator):
     client.force_login(operator)
-    Heartbeat.objects.create(cluster="data", finished_at=timezone.now() - timedelta(seconds=120), worker="x:1:1:1")
+    Heartbeat.objects.create(cluster="data", finished_at=timezone.now() - timedelta(minutes=4), worker="x:1:1:1")
+    OrmQ.objects.create(key="data", payload="x", lock=timezone.now() - timedelta(minutes=4))
     page = client.get("/admin/").content.decode()
     assert "Cluster data: dead." in page
     assert reverse("operations:runbook-entry", args=["cluster-dead"]) in page

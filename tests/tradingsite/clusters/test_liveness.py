@@ -1,0 +1,115 @@
+"""One answer to whether a cluster is alive, and that whoever asks gives the same."""
+
+import itertools
+import os
+import socket
+from contextlib import nullcontext
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+from django_q.models import OrmQ
+
+from market_data.models import Heartbeat, PipelineStep
+from tests.runs import make_run
+from tradingsite.alerts import conditions
+from tradingsite.alerts.symptoms import Watch
+from tradingsite.clusters import health
+from tradingsite.clusters.liveness import STUCK_AFTER, Liveness
+from tradingsite.clusters.progress import process_group_liveness
+from tradingsite.clusters.states import cluster_states
+from tradingsite.imports.admin import cluster_notice
+from tradingsite.monitoring.readiness import readiness
+
+NOW = datetime(2026, 4, 30, 22, 0, tzinfo=timezone.get_default_timezone())
+LONG, SHORT, MINUTE = 2 * STUCK_AFTER, STUCK_AFTER / 2, timedelta(minutes=1)
+HOST = socket.gethostname()
+
+AGES = (None, SHORT, LONG)
+SITUATIONS = [
+    {"heartbeat": heartbeat, "lease": lease, "step_end": step_end, "due": due}
+    for heartbeat, lease, step_end, due in itertools.product(AGES, (None, MINUTE, -MINUTE), AGES, AGES)
+]
+
+
+@pytest.fixture
+def no_database_of_its_own(monkeypatch: pytest.MonkeyPatch):
+    """The container's check reads over the test's connection, whose rows no other sees."""
+    monkeypatch.setattr(health.psycopg, "connect", lambda **_: nullcontext(connection.connection))
+
+
+def store(now: datetime, *, heartbeat: Any = None, lease: Any = None, step_end: Any = None, due: Any = None) -> None:
+    """Make the cluster ml look as if all this had happened so long ago (a lease: has so long left)."""
+    Heartbeat.objects.create(cluster="data", finished_at=now)
+    if heartbeat is not None:
+        Heartbeat.objects.create(cluster="ml", finished_at=now - heartbeat)
+    if due is not None:
+        OrmQ.objects.create(key="ml", payload="x", lock=now - due)
+    make_run("training_1", job="training", names=("LABELS", "TRAIN"), done=1)
+    steps = PipelineStep.objects.filter(run="training_1")
+    steps.update(worker=f"{HOST}:{os.getpid()}")
+    if step_end is not None:
+        steps.filter(name="LABELS").update(ended_at=now - step_end)
+    if lease is not None:
+        steps.filter(name="TRAIN").update(lease_until=now + lease)
+
+
+def answers(now: datetime) -> dict[str, bool]:
+    """Return who holds the cluster ml for alive."""
+    watch = Watch(now, now - timedelta(days=1), "data", HOST, {})
+    readable = readiness(now, ["clusters"])["clusters"]
+    return {
+        "console": next(cluster for cluster in cluster_states(now) if cluster.name == "ml").state in ("alive", "busy"),
+        "readiness": readable["ok"],
+        "uploads": not cluster_notice("ml"),
+        "container": health.main(["ml"]) == 0,
+        "alerts": not conditions.stuck_clusters(watch).symptoms,
+        "supervisor": not process_group_liveness("ml", os.getpgrp()).is_stuck,
+    }
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("situation", SITUATIONS, ids=str)
+def test_all_six_agree(situation: dict[str, Any], no_database_of_its_own: None):
+    now = timezone.now()
+    store(now, **situation)
+    is_due = situation["due"] == LONG
+    is_silent = situation["lease"] != MINUTE and SHORT not in (situation["heartbeat"], situation["step_end"])
+    has_started = situation["lease"] == MINUTE or situation["heartbeat"] or situation["step_end"]
+    given = answers(now)
+    expected = dict.fromkeys(given, not (is_due and is_silent))
+    if not has_started and not is_due:
+        # Nothing waits for it, so nobody is alarmed and nothing restarted; but nobody relies on it either.
+        expected |= {"console": False, "readiness": False, "uploads": False, "container": False}
+    assert given == expected
+
+
+@pytest.mark.django_db
+def test_a_long_training_is_no_alarm_while_it_lasts_nor_when_it_has_just_ended(no_database_of_its_own: None):
+    now = timezone.now()
+    store(now, heartbeat=timedelta(hours=1), lease=MINUTE, due=timedelta(hours=1))
+    assert set(answers(now).values()) == {True}
+    PipelineStep.objects.filter(name="TRAIN").update(status="completed", lease_until=None, ended_at=now)
+    assert set(answers(now).values()) == {True}
+    PipelineStep.objects.filter(name="TRAIN").update(ended_at=now - LONG)
+    assert set(answers(now).values()) == {False}
+
+
+def test_silence_counts_from_the_last_sign_of_any_kind():
+    signs = {"heartbeat_at": NOW - LONG, "due_since": NOW - LONG}
+    assert Liveness("ml", NOW, **signs).silence == LONG
+    assert Liveness("ml", NOW, **signs, step_ended_at=NOW - SHORT).silence == SHORT
+    assert Liveness("ml", NOW, **signs, watched_since=NOW - MINUTE).silence == LONG
+    assert Liveness("ml", NOW, watched_since=NOW - MINUTE).silence == MINUTE
+    assert Liveness("ml", NOW, **signs, is_at_work=True).silence == timedelta(0)
+    assert Liveness("ml", NOW, heartbeat_at=NOW + MINUTE).silence == timedelta(0)  # clocks of two machines differ
+    assert Liveness("ml", NOW).silence == timedelta.max
+
+
+@pytest.mark.parametrize(("past", "stuck"), [(-1, False), (1, True)])
+def test_exactly_the_threshold_decides(past: int, stuck: bool):
+    ago = NOW - STUCK_AFTER - timedelta(seconds=past)
+    assert Liveness("ml", NOW, heartbeat_at=ago, due_since=NOW - LONG).is_stuck is stuck
+    assert Liveness("ml", NOW, heartbeat_at=NOW - LONG, due_since=ago).is_stuck is stuck

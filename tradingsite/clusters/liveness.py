@@ -1,0 +1,163 @@
+"""Whether a queue cluster makes progress: one answer for console, alerts, readiness, supervisor and containers.
+
+A cluster is stuck when its work has been due for `STUCK_AFTER`, it holds no step under a living lease, and neither a
+heartbeat nor a step has ended for as long. Due work is part of the rule because an idle cluster owes no sign; the end
+of a step counts because a long one keeps the only worker from its heartbeats until it is over.
+
+Nothing here needs Django's applications, only a cursor: loading them would cost the containers' health check seconds of
+a processor each minute.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from tradingsite import settings
+
+if TYPE_CHECKING:
+    import psycopg
+    from django.db.backends.utils import CursorWrapper
+
+STUCK_AFTER: Final = timedelta(seconds=settings.CLUSTER_STUCK_SECONDS)
+
+# The queue keeps a fetched task with a lock in the future until it is done. A frozen cluster goes on fetching until its
+# own queue is full, so a task counts as due since it was fetched.
+_SIGNS: Final = """
+    SELECT 'heartbeat', cluster, '', finished_at FROM heartbeats
+    UNION ALL
+    SELECT 'due', key, '', min(CASE WHEN lock > %(now)s THEN lock - make_interval(secs => %(retry)s) ELSE lock END)
+    FROM django_q_ormq GROUP BY key
+    UNION ALL
+    SELECT 'due', cluster, '', min(next_run) FROM django_q_schedule WHERE repeats <> 0 GROUP BY cluster
+    UNION ALL
+    SELECT 'lease', run.job, step.worker, step.lease_until
+    FROM pipeline_execution_tracking step JOIN pipeline_runs run ON run.id = step.run_id
+    WHERE step.status = 'running' AND step.lease_until > %(now)s
+    UNION ALL
+    SELECT 'step end', run.job, step.worker, step.ended_at
+    FROM pipeline_execution_tracking step JOIN pipeline_runs run ON run.id = step.run_id
+    WHERE step.ended_at > %(now)s - interval '1 day'"""
+
+
+class StepSign(NamedTuple):
+    """A step that is held under a living lease, or that has ended (`worker` is empty if it failed)."""
+
+    job: str
+    worker: str
+    has_ended: bool
+
+
+@dataclass(frozen=True)
+class Liveness:
+    """How a cluster stood at a moment.
+
+    Attributes
+    ----------
+    heartbeat_at, step_ended_at : datetime or None
+        Its last heartbeat; the end of its last step, within a day.
+    is_at_work : bool
+        Whether it holds a step under a living lease.
+    due_since : datetime or None
+        Since when its oldest undone task or schedule has been due; None or in the future when nothing is.
+    watched_since : datetime or None
+        From when silence counts for a cluster that never gave a sign of life.
+    """
+
+    cluster: str
+    now: datetime
+    heartbeat_at: datetime | None = None
+    step_ended_at: datetime | None = None
+    is_at_work: bool = False
+    due_since: datetime | None = None
+    watched_since: datetime | None = None
+
+    @property
+    def heartbeat_age_seconds(self) -> int | None:
+        """Since its last heartbeat; None if there was none."""
+        return None if self.heartbeat_at is None else max(0, round((self.now - self.heartbeat_at).total_seconds()))
+
+    @property
+    def silence(self) -> timedelta:
+        """Time since it last showed that it works; `timedelta.max` if it never did."""
+        if self.is_at_work:
+            return timedelta(0)
+        signs = [at for at in (self.heartbeat_at, self.step_ended_at) if at is not None]
+        last = max(signs, default=self.watched_since)
+        return timedelta.max if last is None else max(timedelta(0), self.now - last)
+
+    @property
+    def silence_words(self) -> str:
+        """The silence as the end of a sentence."""
+        if self.silence == timedelta.max:
+            return "since it was started"
+        return f"for {self.silence.total_seconds() / 60:.0f} minutes"
+
+    @property
+    def has_started(self) -> bool:
+        """Whether it ever gave a sign of life."""
+        return self.is_at_work or self.heartbeat_at is not None or self.step_ended_at is not None
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether work waits for it in vain: restart it, and tell somebody."""
+        is_due = self.due_since is not None and self.now - self.due_since >= STUCK_AFTER
+        return is_due and self.silence > STUCK_AFTER
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can be relied on: it has been started, and is not stuck."""
+        return self.has_started and not self.is_stuck
+
+
+def read_liveness(
+    cursor: "psycopg.Cursor[Any] | CursorWrapper",
+    clusters: Iterable[str],
+    now: datetime,
+    is_own: Callable[[str, StepSign], bool],
+    watched_since: datetime | None = None,
+) -> dict[str, Liveness]:
+    """Read how clusters stand, in one query.
+
+    Parameters
+    ----------
+    cursor : psycopg.Cursor or CursorWrapper
+        Of any connection to the database.
+    clusters : iterable of str
+        Their names.
+    now : datetime
+        The moment ages count from.
+    is_own : callable
+        Whether a step, given with a cluster's name, shows that this cluster works.
+    watched_since : datetime, optional
+        From when silence counts for a cluster that never gave a sign of life.
+    """
+    cursor.execute(_SIGNS, {"now": now, "retry": settings.Q_CLUSTER["retry"]})
+    rows = cursor.fetchall()
+    return {cluster: _liveness(cluster, rows, now, is_own, watched_since) for cluster in clusters}
+
+
+def _liveness(
+    cluster: str,
+    rows: Iterable[tuple[str, str, str, datetime]],
+    now: datetime,
+    is_own: Callable[[str, StepSign], bool],
+    watched_since: datetime | None,
+) -> Liveness:
+    moments: dict[str, list[datetime]] = {"heartbeat": [], "due": [], "lease": [], "step end": []}
+    for kind, subject, worker, at in rows:
+        if kind in ("heartbeat", "due"):
+            is_ours = subject == cluster
+        else:
+            is_ours = is_own(cluster, StepSign(subject, worker, kind == "step end"))
+        if is_ours:
+            moments[kind].append(at)
+    return Liveness(
+        cluster,
+        now,
+        heartbeat_at=max(moments["heartbeat"], default=None),
+        step_ended_at=max(moments["step end"], default=None),
+        is_at_work=bool(moments["lease"]),
+        due_since=min(moments["due"], default=None),
+        watched_since=watched_since,
+    )
