@@ -4,6 +4,7 @@ A publication is a version. A newer version of the same session supersedes it an
 `daily_suggested_stocks`; the superseded list stays in `publications.picks` as it was published.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -45,6 +46,7 @@ PICK_COLUMNS = (
     "stop_loss",
     "recommendation",
     "reason",
+    "score_parts",
     "sector",
     "market_cap_category",
 )
@@ -105,6 +107,7 @@ def _publish(day: DayOfPicks, strategy: str, picks: pd.DataFrame, run_id: str, p
         strategy=strategy,
         valid_for=pd.to_datetime(pd.Series([day.valid_for] * len(rows), index=rows.index, dtype=object)),
         publication_id=publication.pk,
+        score_parts=rows["score_parts"].map(json.dumps, na_action="ignore"),
     )
     return bulk.upsert("daily_suggested_stocks", stored, ("date", "symbol", "strategy"), run_id, undo=False).inserted
 

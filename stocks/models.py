@@ -1,4 +1,4 @@
-"""The listed universe, its dated facts, and what is suggested each session.
+"""The listed universe, its dated facts, and the picks of each session.
 
 Units are in each field's ``help_text``: ₹ for prices, ₹ crore for market caps and statement lines, percent where the
 name or the help text says so. A missing value is NULL, never 0.
@@ -15,9 +15,9 @@ def amount(help_text: str) -> "models.FloatField[float | None, float | None]":
 
 
 class Fundamentals(models.Model):
-    """The figures that the contract keeps for a share, shared by the latest row and by the dated rows."""
+    """The contract's columns of a share, which the latest row and the dated rows have in common."""
 
-    current_price = amount("₹, close of the session in force")
+    current_price = amount("₹, close of the session")
     market_cap = amount("₹ crore, issued shares × close")
     volume = models.BigIntegerField(null=True, blank=True, help_text="shares traded in the session")
     avg_volume_30d = models.BigIntegerField(
@@ -32,14 +32,14 @@ class Fundamentals(models.Model):
     revenue_growth = amount("percent, trailing four quarters against the four before")
     earnings_growth = amount("percent, trailing four quarters against the four before")
     operating_margin = amount("percent of revenue")
-    net_margin = amount("percent, net income attributable over revenue")
+    net_margin = amount("percent, attributable net income over revenue")
     profit_margin = amount("percent, profit of the latest quarter over its revenue")
     book_value = amount("₹ per share")
     peg_ratio = amount("ratio, P/E over earnings growth in percent")
     roa = amount("percent, net income of four quarters over total assets")
     current_ratio = amount("ratio, current assets over current liabilities")
     quick_ratio = amount("ratio, current assets less inventory over current liabilities")
-    historical_volatility_1y = amount("percent a year, of daily log returns of 252 sessions")
+    historical_volatility_1y = amount("percent a year, from the daily log returns of 252 sessions")
     atr_14 = amount("₹, average true range of 14 sessions")
     market_cap_category = models.CharField(
         max_length=20, null=True, blank=True, help_text="large, mid or small by rank of market cap"
@@ -67,7 +67,7 @@ class Stock(Fundamentals):
     )
     series = models.CharField(max_length=4, null=True, blank=True, help_text="series of the latest bar")
     kind = models.CharField(max_length=8, choices=Kind, default=Kind.UNKNOWN, db_default=Kind.UNKNOWN)
-    kind_source = models.CharField(max_length=60, null=True, blank=True, help_text="what the kind was read from")
+    kind_source = models.CharField(max_length=60, null=True, blank=True, help_text="source of the kind")
     face_value = amount("₹ per share")
     issue_size = models.BigIntegerField(null=True, blank=True, help_text="issued shares")
     listed_on = models.DateField(null=True, blank=True)
@@ -93,12 +93,12 @@ class Stock(Fundamentals):
 
 
 class SymbolChange(models.Model):
-    """A renaming that was proven; history was moved to `to_symbol` in the same transaction."""
+    """A proven rename; the history moved to `to_symbol` in the same transaction."""
 
     from_symbol = models.CharField(max_length=50)
     to_symbol = models.CharField(max_length=50)
     date = models.DateField(help_text="first session under the new symbol")
-    proof = models.CharField(max_length=20, help_text="exchange_list, isin or prev_close")
+    proof = models.CharField(max_length=20, help_text="exchange, isin or prev_close")
     evidence = models.JSONField(default=dict, blank=True)
     run_id = models.CharField(max_length=64, null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
@@ -122,7 +122,7 @@ class StockMetrics(Fundamentals):
         Stock, models.PROTECT, to_field="symbol", db_column="symbol", db_index=False, related_name="metrics"
     )
     date = models.DateField()
-    issue_size = models.BigIntegerField(null=True, blank=True, help_text="issued shares known on the date")
+    issue_size = models.BigIntegerField(null=True, blank=True, help_text="issued shares as known on the date")
     turnover_median_20 = amount("₹ lakh, median turnover of the last 20 sessions")
     atr_percentage = amount("percent of the close")
     tradable = models.BooleanField(
@@ -149,17 +149,17 @@ class FinancialStatement(models.Model):
         QUARTER = "quarter", "Quarter"
         YEAR = "year", "Year"
 
-    symbol = models.CharField(max_length=50, help_text="the symbol need not be listed (any more)")
+    symbol = models.CharField(max_length=50, help_text="need not be listed any more")
     period_end = models.DateField()
     kind = models.CharField(max_length=8, choices=Kind)
     published_on = models.DateField(help_text="first day on which it may be used")
     published_assumed = models.BooleanField(
-        default=False, help_text="the source gave no date: 60 days after a quarter, 75 after a year"
+        default=False, help_text="the source gives no date: 60 days after a quarter, 75 after a year are assumed"
     )
     revenue = amount("₹ crore")
     operating_income = amount("₹ crore")
     net_income = amount("₹ crore")
-    eps = amount("₹ per share, of the period")
+    eps = amount("₹ per share for the period")
     total_assets = amount("₹ crore")
     equity = amount("₹ crore")
     debt = amount("₹ crore")
@@ -187,14 +187,14 @@ class FinancialStatement(models.Model):
 
 
 class FundamentalSnapshot(models.Model):
-    """What a public screener showed on one evening; it counts from the session after its date."""
+    """A public screener's figures of one evening, usable from the next session on."""
 
     symbol = models.CharField(max_length=50)
-    snapshot = models.DateField(help_text="evening on which it was taken; usable from the next session on")
+    snapshot = models.DateField(help_text="evening of the figures; usable from the next session on")
     stock_name = models.CharField(max_length=200, null=True, blank=True)
     sector = models.CharField(max_length=100, null=True, blank=True)
     industry = models.CharField(max_length=100, null=True, blank=True)
-    close = amount("₹, close shown beside the figures")
+    close = amount("₹, close that the screener showed")
     market_cap = amount("₹ crore")
     pe_ratio = amount("ratio")
     peg_ratio = amount("ratio")
@@ -203,12 +203,12 @@ class FundamentalSnapshot(models.Model):
     roce = amount("percent")
     operating_margin = amount("percent, trailing four quarters")
     eps_quarter = amount("₹ per share, latest quarter")
-    eps_quarter_last_year = amount("₹ per share, same quarter a year before")
+    eps_quarter_last_year = amount("₹ per share, same quarter of the year before")
     eps_last_year = amount("₹ per share, latest financial year")
     net_profit_quarter = amount("₹ crore, latest quarter")
-    net_profit_quarter_last_year = amount("₹ crore, same quarter a year before")
+    net_profit_quarter_last_year = amount("₹ crore, same quarter of the year before")
     sales_quarter = amount("₹ crore, latest quarter")
-    sales_quarter_last_year = amount("₹ crore, same quarter a year before")
+    sales_quarter_last_year = amount("₹ crore, same quarter of the year before")
     circuit_limit = amount("percent, daily price band")
     results_date = models.DateField(null=True, blank=True, help_text="latest results announcement")
     source = models.CharField(max_length=100)
@@ -225,7 +225,7 @@ class FundamentalSnapshot(models.Model):
 
 
 class ExchangeFact(models.Model):
-    """Issue size, market cap and official P/E as the exchange's report pack of a session gave them."""
+    """Issue size, market cap and official P/E from the exchange's report pack of a session."""
 
     symbol = models.CharField(max_length=50)
     date = models.DateField()
@@ -253,10 +253,10 @@ class Publication(models.Model):
     version = models.PositiveIntegerField(validators=[MinValueValidator(1)])
     valid_for = models.DateField(null=True, blank=True, help_text="session the picks are meant for")
     published_at = models.DateTimeField()
-    run_id = models.CharField(max_length=64, help_text="snapshot: the selection run that published it")
+    run_id = models.CharField(max_length=64, help_text="selection run that published it")
     model_id = models.CharField(max_length=100, null=True, blank=True)
     count = models.PositiveIntegerField()
-    reason = models.TextField(blank=True, help_text="why nothing, or less than 50, was published")
+    reason = models.TextField(blank=True, help_text="why the list is empty or short")
     picks = models.JSONField(default=list, help_text="the list as published, kept when it is superseded")
     superseded_at = models.DateTimeField(null=True, blank=True)
 
@@ -275,7 +275,7 @@ class Publication(models.Model):
 
 
 class SuggestedStock(models.Model):
-    """A pick in force: what was known when it was chosen, and why it was."""
+    """A pick in force: the figures it was chosen by, and the reason."""
 
     date = models.DateField(help_text="session whose close was used")
     symbol = models.CharField(max_length=50)
@@ -289,9 +289,9 @@ class SuggestedStock(models.Model):
     ml_price_target = amount("₹, price × (1 + predicted return)")
     ml_confidence = amount("0-1, agreement of the ensemble's members")
     ml_probability = amount("0-1, calibrated chance to beat the day's median share")
-    ml_risk_score = amount("0-1, predicted drawdown mapped, lower is safer")
+    ml_risk_score = amount("0-1, mapped from the predicted drawdown; lower is safer")
     predicted_return = amount("percent over the ten sessions held")
-    predicted_drawdown = amount("percent, worst low within ten sessions below the entry")
+    predicted_drawdown = amount("percent below the entry, worst low within ten sessions")
     rsi_14 = amount("0-100")
     macd = amount("₹")
     sma_50 = amount("₹")
@@ -308,6 +308,9 @@ class SuggestedStock(models.Model):
     stop_loss = amount("₹, rounded to the tick")
     recommendation = models.CharField(max_length=20, null=True, blank=True)
     reason = models.TextField(null=True, blank=True)
+    score_parts = models.JSONField(
+        null=True, blank=True, help_text="part of the score → its value, 0-1; a part whose input was missing is absent"
+    )
     sector = models.CharField(max_length=100, null=True, blank=True)
     market_cap_category = models.CharField(max_length=20, null=True, blank=True)
     valid_for = models.DateField(null=True, blank=True, help_text="next session")

@@ -39,6 +39,7 @@ PICK: dict[str, Any] = {
     "stop_loss": 2300.0,
     "recommendation": "BUY",
     "reason": "Strong score, low risk.",
+    "score_parts": {"prediction": 0.78},
     "sector": "Oil & Gas",
     "market_cap_category": "large",
 }

@@ -56,14 +56,14 @@ def filters() -> Filters:
 
 
 def score_parts(pick: Mapping[str, Any]) -> list[ScorePart]:
-    """Return the parts of a pick's score as its reason states them; weights are shared out among the known ones."""
+    """Parts of a pick's score; the known ones share out the weight of those whose input was missing."""
     rule = screening.STRATEGIES[pick["strategy"]]
-    stated = screening.stated_parts(pick["reason"] or "", pick["strategy"])
-    present = sum(weight for name, (weight, _) in rule.parts.items() if name in stated)
+    values = pick["score_parts"] or {}
+    present = sum(weight for name, (weight, _) in rule.parts.items() if name in values)
     if not present:
         return []
     return [
-        ScorePart(name, stated.get(name), weight / present if name in stated else 0.0)
+        ScorePart(name, values.get(name), weight / present if name in values else 0.0)
         for name, (weight, _) in rule.parts.items()
     ]
 

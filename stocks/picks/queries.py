@@ -116,7 +116,7 @@ def published_picks(publication: Publication) -> list[Pick]:
     When the list is not cached, one reader of one process fetches it and the others wait for it. With the cache server
     down each reader fetches it himself: slower, and never wrong.
     """
-    key = f"picks:1:{publication_key(publication)}"
+    key = f"picks:2:{publication_key(publication)}"
     picks = cache.get(key)
     if picks is None:
         with _LOCAL_LOCKS[publication.pk % len(_LOCAL_LOCKS)]:

@@ -18,7 +18,6 @@ it. A share picked the session before stays until it falls below rank 100: less 
 noise.
 """
 
-import re
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -227,8 +226,9 @@ def ranked(
     Returns
     -------
     Ranking
-        `picks`: the frame's columns and selection_score, rank (1 …), target_price, stop_loss, recommendation, reason,
-        best first, RangeIndex. Ties go to the higher prediction, then by symbol.
+        `picks`: the frame's columns and selection_score, rank (1 …), target_price, stop_loss, recommendation,
+        score_parts (part → value, 0-1, without those whose input is missing), reason; best first, RangeIndex. Ties go
+        to the higher prediction, then by symbol.
 
     Raises
     ------
@@ -259,17 +259,21 @@ def ranked(
         stop_loss=signals.stop_loss(picks),
         recommendation=signals.recommendation(picks),
     )
-    picks["reason"] = _reasons(picks, parts.loc[picks.index], strategy, len(passed), limit)
+    parts = parts.loc[picks.index]
+    picks["score_parts"] = [
+        {str(name): value for name, value in row.items() if pd.notna(value)} for row in parts.to_dict("records")
+    ]
+    picks["reason"] = _reasons(picks, strategy, len(passed), limit)
     picks = picks.drop(columns=["skipped", "place", "was_held"]).reset_index(drop=True)
     return Ranking(picks, len(frame), len(passed), screened.counts)
 
 
-def _reasons(picks: pd.DataFrame, parts: pd.DataFrame, strategy: str, passed: int, limit: int) -> list[str]:
+def _reasons(picks: pd.DataFrame, strategy: str, passed: int, limit: int) -> list[str]:
     rule = STRATEGIES[strategy]
     texts = []
-    for row, values in zip(picks.to_dict("records"), parts.to_dict("records"), strict=True):
-        known = [f"{name} {value:.2f}" for name, value in values.items() if pd.notna(value)]
-        missing = [str(name) for name, value in values.items() if pd.isna(value)]
+    for row in picks.to_dict("records"):
+        known = [f"{name} {value:.2f}" for name, value in row["score_parts"].items()]
+        missing = [name for name in rule.parts if name not in row["score_parts"]]
         text = f"{strategy.capitalize()} ({rule.label}): place {row['place']} of {passed} that passed, score "
         text += f"{row['selection_score']:.2f} from {', '.join(known)}."
         if pd.notna(row["predicted_return"]):
@@ -284,16 +288,6 @@ def _reasons(picks: pd.DataFrame, parts: pd.DataFrame, strategy: str, passed: in
             text += f" Not known and passed over: {', '.join(skipped)}."
         texts.append(text)
     return texts
-
-
-def stated_parts(reason: str, strategy: str) -> dict[str, float]:
-    """Read the parts of a pick's score, 0-1, back out of its reason; what the reason does not state is left out."""
-    found: dict[str, float] = {}
-    for name in STRATEGIES[strategy].parts:
-        stated = re.search(rf"(?:score [01]\.\d\d from|,) {re.escape(name)} ([01]\.\d\d)(?=[,.])", reason)
-        if stated:
-            found[name] = float(stated[1])
-    return found
 
 
 def _listed(index: pd.Index, marks: Mapping[str, pd.Series]) -> pd.Series:

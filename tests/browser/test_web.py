@@ -110,6 +110,7 @@ def _pick(place: int, symbol: str, sector: str, close: float) -> dict[str, objec
         stop_loss=round(close * 0.95, 2),
         predicted_return=float(place),
         reason=f"{reason} prediction 0.78, safety 0.88, confidence 0.6{place}, low volatility 0.50.",
+        score_parts={"prediction": 0.78, "safety": 0.88, "confidence": 0.6 + place / 100, "low volatility": 0.5},
     )
 
 

@@ -77,6 +77,21 @@ def test_what_is_missing_is_null_in_the_table_and_in_the_copy() -> None:
     assert SuggestedStock.objects.get().pe_ratio is None
 
 
+def test_the_parts_of_a_score_are_data_in_the_table_and_in_the_copy() -> None:
+    rows = picks("AAA", "BBB")
+    rows["score_parts"] = [{"prediction": 0.1 + 0.2, "safety": 1.0}, None]
+    publish("r1", growth=rows)
+    assert list(SuggestedStock.objects.order_by("rank").values_list("score_parts", flat=True)) == [
+        {"prediction": 0.1 + 0.2, "safety": 1.0},
+        None,
+    ]
+    assert SuggestedStock.objects.filter(score_parts__isnull=True).count() == 1
+    assert [row["score_parts"] for row in Publication.objects.get().picks] == list(rows["score_parts"])
+    publish("r2", growth=picks("CCC"))
+    undo("r2", 2)
+    assert SuggestedStock.objects.get(symbol="AAA").score_parts == {"prediction": 0.1 + 0.2, "safety": 1.0}
+
+
 def test_all_strategies_or_none() -> None:
     publish("r1", growth=picks("AAA"))
     with pytest.raises(IntegrityError), transaction.atomic():

@@ -7,19 +7,20 @@ from portfolio.pages.pick_reasons import bounds, score_parts, with_dated_figures
 from stocks.models import Stock, StockMetrics
 from tests.published import SESSION, pick
 
-REASON = "Balanced (x): place 3 of 9 that passed, score 0.80 from prediction 0.70, safety 0.90. Not known: confidence."
-
 
 def test_weights_are_shared_out_among_the_known_parts():
-    parts = {part.name: part for part in score_parts({"strategy": "balanced", "reason": REASON})}
+    parts = {
+        part.name: part
+        for part in score_parts({"strategy": "balanced", "score_parts": {"prediction": 0.70, "safety": 0.90}})
+    }
     assert (parts["prediction"].value, parts["safety"].value, parts["confidence"].value) == (0.70, 0.90, None)
     assert parts["prediction"].weight == pytest.approx(0.45 / 0.70)
     assert sum(part.weight for part in parts.values()) == pytest.approx(1.0)
 
 
-def test_a_reason_of_another_form_states_nothing():
-    assert score_parts({"strategy": "growth", "reason": "Because."}) == []
-    assert score_parts({"strategy": "growth", "reason": None}) == []
+def test_without_stored_parts_there_are_none_to_show():
+    assert score_parts({"strategy": "growth", "score_parts": {}}) == []
+    assert score_parts({"strategy": "growth", "score_parts": None}) == []
 
 
 def test_a_figure_is_inside_outside_or_not_known():

@@ -196,8 +196,7 @@ def test_the_list_is_filtered_and_sorted_as_asked(client):
 
 
 def test_a_pick_is_explained_by_parts_and_thresholds(client):
-    reason = "Balanced (x): place 1 of 9 that passed, score 0.81 from prediction 0.78, safety 0.88, confidence 0.85."
-    publish("balanced", [pick("AAA", reason=reason)])
+    publish("balanced", [pick("AAA", score_parts={"prediction": 0.78, "safety": 0.88, "confidence": 0.85})])
     html = page(client)
     assert "Safety" in html
     assert "30 to 70" in html  # RSI

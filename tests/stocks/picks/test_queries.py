@@ -158,11 +158,11 @@ def test_twenty_readers_of_a_cold_list_read_it_once():
         results = [future.result() for future in [pool.submit(read) for _ in range(20)]]
     assert {count for count, _ in results} == {50}
     assert sum(reads for _, reads in results) == 1
-    assert cache.get(f"picks:1:{pick_queries.publication_key(publication)}:lock") is None
+    assert cache.get(f"picks:2:{pick_queries.publication_key(publication)}:lock") is None
 
 
 def test_a_process_waits_for_another_that_reads_and_takes_over_when_that_one_died(monkeypatch):
     publication = publish("growth", [pick("TCS")])
     monkeypatch.setattr(pick_queries, "_WAIT_SECONDS", 0.1)
-    cache.set(f"picks:1:{pick_queries.publication_key(publication)}:lock", 1, 60)
+    cache.set(f"picks:2:{pick_queries.publication_key(publication)}:lock", 1, 60)
     assert [entry["symbol"] for entry in pick_queries.published_picks(publication)] == ["TCS"]

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stocks.picks.screening import HOLD_RANK, MAX_PICKS, STRATEGIES, load_filters, passing, ranked, scores, stated_parts
+from stocks.picks.screening import HOLD_RANK, MAX_PICKS, STRATEGIES, load_filters, passing, ranked, scores
 
 FILTERS = load_filters(Path(__file__).parents[3] / "config" / "stock_filters.yaml", {})
 GOOD = {
@@ -203,21 +203,23 @@ def test_the_reason_says_place_score_parts_and_costs():
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_the_parts_are_read_back_out_of_the_reason(strategy):
+def test_a_pick_keeps_the_parts_of_its_score(strategy):
     frame = market(300)
     picks = ranked(frame, strategy, FILTERS).picks
     _, parts = scores(frame, strategy)
     parts = parts.set_index(frame["symbol"])
     assert len(picks)
     for pick in picks.to_dict("records"):
-        stated = stated_parts(pick["reason"], strategy)
-        assert stated == {name: pytest.approx(value, abs=0.0051) for name, value in parts.loc[pick["symbol"]].items()}
+        assert pick["score_parts"] == parts.loc[pick["symbol"]].to_dict()
+        stated = ", ".join(f"{name} {value:.2f}" for name, value in pick["score_parts"].items())
+        assert f"score {pick['selection_score']:.2f} from {stated}." in pick["reason"]
 
 
 def test_a_part_that_is_not_known_is_not_stated():
-    reason = ranked(day({"ml_confidence": np.nan}), "balanced", FILTERS).picks["reason"].item()
-    assert set(stated_parts(reason, "balanced")) == {"prediction", "safety", "low volatility"}
-    assert stated_parts("", "balanced") == {}
+    [pick] = ranked(day({"ml_confidence": np.nan}), "balanced", FILTERS).picks.to_dict("records")
+    assert set(pick["score_parts"]) == {"prediction", "safety", "low volatility"}
+    assert "confidence 0" not in pick["reason"]
+    assert "Not known and passed over: confidence." in pick["reason"]
 
 
 def test_a_drawdown_in_another_unit_is_refused():

@@ -1,0 +1,58 @@
+"""What migrations make of rows that an earlier version stored."""
+
+from importlib import import_module
+
+import pytest
+from django.apps import apps
+
+from stocks.models import Publication, SuggestedStock
+from tests.published import pick, publish
+
+pytestmark = pytest.mark.django_db
+REASON = (
+    "Value (profitable companies at a low price with little debt): place 1 of 1 that passed, score 0.93 from"
+    " prediction 0.80, low P/E 1.00, return on equity 0.75, low debt 1.00. Expected +1.5% in ten sessions, above"
+    " the costs of 0.3%."
+)
+VALUE = {"prediction": 0.8, "low P/E": 1.0, "return on equity": 0.75, "low debt": 1.0}
+
+
+def test_the_parts_of_a_score_are_read_from_the_reasons_published_so_far():
+    unknown = pick("CCC", reason=None)
+    for row in (first := pick("AAA", reason=REASON), second := pick("BBB", reason="Because."), unknown):
+        row.pop("score_parts")
+    publish("value", [first, second, unknown])
+    publish("value", [first], version=2, superseded=True)
+    fill_score_parts = import_module("stocks.migrations.0006_score_parts_read_from_reasons").fill_score_parts
+    for _ in range(2):
+        fill_score_parts(apps, None)
+        assert dict(SuggestedStock.objects.values_list("symbol", "score_parts")) == {
+            "AAA": VALUE,
+            "BBB": None,
+            "CCC": None,
+        }
+        copies = [list(row) for row in Publication.objects.order_by("version").values_list("picks", flat=True)]
+        assert [[copy["score_parts"] for copy in row] for row in copies] == [[VALUE, None, None], [VALUE]]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "stated", "parts"),
+    [
+        ("balanced", "score 0.80 from prediction 0.70, safety 0.90. Not known: confidence.", ("prediction", "safety")),
+        (
+            "momentum",
+            "score 0.80 from price over SMA 200 0.30, price over SMA 50 0.20.",
+            ("price over SMA 200", "price over SMA 50"),
+        ),
+        (
+            "growth",
+            "score 0.80 from prediction 0.70, earnings growth 1.00, revenue growth 0.50.",
+            ("prediction", "earnings growth", "revenue growth"),
+        ),
+        ("lottery", "score 0.80 from prediction 0.70.", ()),
+        ("value", "", ()),
+    ],
+)
+def test_only_stated_parts_of_the_strategy_are_read(strategy, stated, parts):
+    read = import_module("stocks.migrations.0006_score_parts_read_from_reasons").stated_parts(stated, strategy)
+    assert set(read or ()) == set(parts)
