@@ -1,20 +1,31 @@
 """The sagas of collecting and computing: each step is one entry."""
 
+from market_data.exports.files import ExportError
 from market_data.imports import steps as csv_steps
-from market_data.providers import TransientProviderError
+from market_data.providers import ProviderError, TransientProviderError
 from market_data.runs.saga import Saga, Step, register_sagas
-from market_data.steps import collection, metrics, upkeep
 from market_data.steps import fundamentals as fundamentals_step
-from market_data.steps import indicators as indicator_step
+from market_data.steps import metrics, symbol_master, upkeep
+from market_data.steps.historical_data import bar_chunks
+from market_data.steps.indicators import indicator_chunks
+from market_data.trading_calendar import CalendarError
+from stocks.fundamentals.files import FundamentalsUnreadableError
+from stocks.storage.file_contents import FileUnreadable
 
 _BARS = ("technical_indicators", "historical_data", "source_files")
 _FACTS = ("stock_metrics", "corporate_actions", "exchange_facts", "symbol_changes", "stocks", "market_days")
 _SAID = ("financial_statements", "findings", "rejected_rows")
 _KNOWN = (*_BARS, *_FACTS, "financial_statements", "fundamental_snapshots", "findings")
 _HANDED_IN = ("financial_statements", "fundamental_snapshots", "stocks", "market_days", "rejected_rows")
-_ASKS = (TransientProviderError,)
+_TRANSIENT, _REFUSALS = (TransientProviderError,), (ProviderError, CalendarError)
 
-SYMBOL_MASTER = Step("SYMBOL_MASTER", collection.read_symbol_master, collection.record_symbol_master, transient=_ASKS)
+SYMBOL_MASTER = Step(
+    "SYMBOL_MASTER",
+    symbol_master.read_master,
+    symbol_master.record_master,
+    transient=_TRANSIENT,
+    refusals=_REFUSALS,
+)
 VALIDATION = Step("PIPELINE_VALIDATION", metrics.check, metrics.record_check)
 
 register_sagas(
@@ -24,20 +35,15 @@ register_sagas(
         "Data Pipeline (6-step saga)",
         (
             SYMBOL_MASTER,
-            Step("STOCKS", collection.read_universe, collection.record_universe, transient=_ASKS),
             Step(
-                "HISTORICAL_DATA",
-                indicator_step.step_of_bars,
-                indicator_step.record_step_of_bars,
-                chunks=collection.bar_chunks,
-                transient=_ASKS,
+                "STOCKS",
+                symbol_master.read_statements,
+                symbol_master.record_universe,
+                transient=_TRANSIENT,
+                refusals=_REFUSALS,
             ),
-            Step(
-                "TECHNICAL_INDICATORS",
-                indicator_step.compute_indicators,
-                indicator_step.record_indicators,
-                chunks=indicator_step.indicator_chunks,
-            ),
+            Step("HISTORICAL_DATA", chunks=bar_chunks, transient=_TRANSIENT, refusals=_REFUSALS),
+            Step("TECHNICAL_INDICATORS", chunks=indicator_chunks),
             Step("COMPREHENSIVE_METRICS", metrics.compute_metrics, metrics.record_metrics),
             VALIDATION,
         ),
@@ -47,7 +53,14 @@ register_sagas(
     Saga(
         "import_fundamentals",
         "Import of fundamentals",
-        (Step("READ_FILES", fundamentals_step.read, fundamentals_step.record),),
+        (
+            Step(
+                "READ_FILES",
+                fundamentals_step.read,
+                fundamentals_step.record,
+                refusals=(FundamentalsUnreadableError,),
+            ),
+        ),
         tables=("financial_statements", "fundamental_snapshots", "rejected_rows"),
         needs_session=False,
     ),
@@ -61,13 +74,8 @@ register_sagas(
         "import_csv",
         "Import of a handed-in file",
         (
-            Step("WRITE_ROWS", csv_steps.read_rows, csv_steps.record_rows),
-            Step(
-                "INDICATORS_ANEW",
-                csv_steps.compute_indicators,
-                csv_steps.record_indicators,
-                chunks=csv_steps.indicator_chunks,
-            ),
+            Step("WRITE_ROWS", csv_steps.read_rows, csv_steps.record_rows, refusals=(FileUnreadable, CalendarError)),
+            Step("INDICATORS_ANEW", chunks=csv_steps.indicator_chunks),
         ),
         tables=("technical_indicators", "historical_data", *_HANDED_IN),
         reads=("corporate_actions",),
@@ -95,11 +103,16 @@ register_sagas(
         reads=_KNOWN,
         replays=True,
     ),
-    Saga("csv_export", "CSV export", (Step("CSV_EXPORT", upkeep.export, upkeep.record_export),), replays=True),
+    Saga(
+        "csv_export",
+        "CSV export",
+        (Step("CSV_EXPORT", upkeep.export, upkeep.record_export, refusals=(ExportError,)),),
+        replays=True,
+    ),
     Saga(
         "quotes",
         "Quotes of the running session",
-        (Step("QUOTES", upkeep.read_quotes, upkeep.record_quotes, transient=_ASKS),),
+        (Step("QUOTES", upkeep.read_quotes, upkeep.record_quotes, transient=_TRANSIENT, refusals=_REFUSALS),),
     ),
     Saga("cleanup", "Cleanup", (Step("CLEANUP", upkeep.old_things, upkeep.remove_old),), needs_session=False),
 )

@@ -41,18 +41,18 @@ PICKS_KEPT_DAYS = 90
 Result = TypeVar("Result")
 
 
-def _once_per_run(compute: Callable[[StepContext], Result]) -> Callable[..., Result]:
+def _once_per_run(compute: Callable[[StepContext], Result]) -> Callable[[StepContext], Result]:
     """Keep a step's result for the steps after it; a worker that takes the run over computes it again."""
 
     @wraps(compute)
-    def result(context: StepContext, _: str = "") -> Result:
+    def result(context: StepContext) -> Result:
         return context.once(compute.__name__, lambda: compute(context))
 
     return result
 
 
 # --- training -------------------------------------------------------------------------------------------------------
-def fit_in_child(context: StepContext, _: str) -> dict[str, Any]:
+def fit_in_child(context: StepContext) -> dict[str, Any]:
     """Fit the models in a process of its own: OpenMP does not survive a fork, and its memory returns to the system."""
     command = [
         sys.executable,
@@ -186,7 +186,7 @@ def model_in_force(session: date) -> TrainedModel | None:
     return model if age <= MODEL_AGE_LIMIT_SESSIONS else None
 
 
-def candidates_with_predictions(context: StepContext, _: str = "") -> pd.DataFrame:
+def candidates_with_predictions(context: StepContext) -> pd.DataFrame:
     """Candidates that have a prediction, one row a share; returns and drawdowns in percent."""
     predicted = predictions(context).frame.drop(columns=["date"])
     frame = candidates(context).frame.merge(predicted, on="symbol", how="inner")

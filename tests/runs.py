@@ -1,9 +1,12 @@
 """Small hand-made runs for the tests of those who read them."""
 
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
 from market_data.models import PipelineRun, PipelineStep
+from market_data.runs.saga import Chunk, Record
 
 STARTED = datetime(2026, 4, 30, 15, 30, tzinfo=UTC)
 PIPELINE = (
@@ -53,3 +56,8 @@ def make_run(
                 state["reason"] = "The file of 2026-04-30 is truncated. Fetch it again and retry the run."
         PipelineStep.objects.create(run=run, name=name, order=order, started_at=STARTED, **state)
     return run
+
+
+def chunks(labels: Iterable[str], compute: Callable[..., Any], record: Record) -> list[Chunk]:
+    """Make chunks whose computation is given their label as well."""
+    return [Chunk(label, partial(compute, label=label), record) for label in labels]

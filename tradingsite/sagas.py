@@ -11,7 +11,7 @@ from tradingsite.backup.archive import BackupError
 from tradingsite.backup.creation import Made
 
 
-def back_up(context: StepContext, _: str) -> Made | None:
+def back_up(context: StepContext) -> Made | None:
     """Write a back-up into BACKUP_DIR, of which the last BACKUPS_KEPT stay, or where the run's options say."""
     elsewhere = context.run.options.get("to")
     if elsewhere is None and settings.BACKUPS_KEPT == 0:

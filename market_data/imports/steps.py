@@ -5,7 +5,8 @@ database refuses shows before anybody decides.
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import pandas as pd
@@ -18,7 +19,8 @@ from market_data.models import ImportedFile, PipelineRun
 from market_data.prices import adjustments
 from market_data.prices.indicators import WARM_UP_ROWS, indicators
 from market_data.runs.reconnecting import DATABASE_LOST
-from market_data.runs.saga import StepContext, StepFailed, saga_of
+from market_data.runs.saga import Chunk, StepContext, StepFailed, saga_of
+from market_data.steps.indicators import record_indicators
 from market_data.steps.pending import PendingWork, add_pending_work, pending_work
 from market_data.storage import queries
 from market_data.storage import writer as market_writer
@@ -44,7 +46,7 @@ class Handed(NamedTuple):
         return without(self.found.rows, self.found.bad_lines)
 
 
-def check(context: StepContext, _: str) -> dict[str, Any]:
+def check(context: StepContext) -> dict[str, Any]:
     """Judge the run's file and try its good rows; return the report that the page shows."""
     try:
         handed = _judged(context)
@@ -68,12 +70,9 @@ def run_at_work_on(kind: Kind) -> PipelineRun | None:
     return next((run for run in running if not tables.isdisjoint(saga_of(run.job).tables)), None)
 
 
-def read_rows(context: StepContext, _: str) -> Handed:
+def read_rows(context: StepContext) -> Handed:
     """Judge the run's file again, as the database stands now; refuse it while a row is bad unless asked not to."""
-    try:
-        handed = _judged(context)
-    except (FileUnreadable, CalendarError) as error:
-        raise StepFailed(str(error)) from error
+    handed = _judged(context)
     if other := run_at_work_on(handed.kind):
         raise StepFailed(f"{other.id} is at work on the same tables. Nothing was written: retry when it has ended.")
     bad = len(handed.found.bad_lines)
@@ -91,10 +90,7 @@ def read_rows(context: StepContext, _: str) -> Handed:
 def record_rows(context: StepContext, handed: Handed) -> int:
     """Write the rows through their table's writer, and keep the lines aside that were left out."""
     rows, run_id = handed.good, context.run.id
-    try:
-        written = handed.kind.record(rows, handed.name, run_id)
-    except CalendarError as error:
-        raise StepFailed(str(error)) from error
+    written = handed.kind.record(rows, handed.name, run_id)
     _keep_aside(handed, run_id)
     if handed.kind.computed:
         add_pending_work(context.run, PendingWork(recompute=first_days(rows)))
@@ -103,32 +99,28 @@ def record_rows(context: StepContext, handed: Handed) -> int:
     return written.total
 
 
-def indicator_chunks(context: StepContext) -> Sequence[str]:
-    """Return groups of the shares whose bars were imported, by their first ones."""
-    symbols = sorted(pending_work(context.run).recompute)
-    return symbols[::_SYMBOLS_AT_ONCE] or [""]
-
-
-def compute_indicators(context: StepContext, label: str) -> pd.DataFrame | None:
-    """Compute the indicators of a group of shares anew, from each one's first imported day on."""
-    firsts = pending_work(context.run).recompute
+def indicator_chunks(context: StepContext) -> Sequence[Chunk]:
+    """Return groups of the symbols whose bars were imported."""
     latest = queries.latest_session()
-    if not firsts or latest is None:
-        return None
-    symbols = sorted(firsts)
-    group = symbols[symbols.index(label) :][:_SYMBOLS_AT_ONCE]
-    since = min(firsts[symbol] for symbol in group)
-    later = len(queries.bars_frame(since, None, group)["date"].unique())
-    prices = queries.last_prices(group, later + WARM_UP_ROWS, before=latest + timedelta(days=1))
+    if latest is None:
+        return []
+    symbols = sorted(pending_work(context.run).recompute)
+    groups = [symbols[start : start + _SYMBOLS_AT_ONCE] for start in range(0, len(symbols), _SYMBOLS_AT_ONCE)]
+    return [
+        Chunk(group[0], partial(_recomputed_indicators, symbols=group, latest=latest), record_indicators)
+        for group in groups
+    ]
+
+
+def _recomputed_indicators(context: StepContext, symbols: Sequence[str], latest: date) -> pd.DataFrame:
+    """Return the indicator frame of some symbols, of each from its first imported date to the latest session."""
+    firsts = pending_work(context.run).recompute
+    since = min(firsts[symbol] for symbol in symbols)
+    later = len(queries.bars_frame(since, None, symbols)["date"].unique())
+    prices = queries.last_prices(symbols, later + WARM_UP_ROWS, before=latest + timedelta(days=1))
     events = queries.events_frame(latest, only_factors=True)
     frame = indicators(adjustments.adjusted(prices, events, latest))
-    wanted = frame["date"] >= pd.to_datetime(frame["symbol"].map(firsts))
-    return frame.loc[wanted]
-
-
-def record_indicators(context: StepContext, frame: pd.DataFrame | None) -> int:
-    """Store them."""
-    return 0 if frame is None else market_writer.record_indicators(frame, context.run.id).total
+    return frame.loc[frame["date"] >= pd.to_datetime(frame["symbol"].map(firsts))]
 
 
 def _judged(context: StepContext) -> Handed:

@@ -128,16 +128,17 @@ def _execute(context: StepContext, definition: Step) -> None:
 
 def _work(context: StepContext, definition: Step) -> None:
     step = context.step
-    labels = list(definition.chunks(context)) if definition.chunks else [""]
+    chunks = list(definition.chunks_of(context))
+    labels = [chunk.label for chunk in chunks]
     if step.watermark in labels[:-1]:
-        labels = labels[labels.index(step.watermark) + 1 :]
-    for position, label in enumerate(labels):
-        context.base, context.share = position / len(labels), 1 / len(labels)
-        payload = definition.compute(context, label)
+        chunks = chunks[labels.index(step.watermark) + 1 :]
+    for position, chunk in enumerate(chunks):
+        context.base, context.share = position / len(chunks), 1 / len(chunks)
+        result = chunk.compute(context)
         with transaction.atomic():
             claims.verify_fence(step)
-            step.records_processed += definition.record(context, payload)
-            _committed(context, label, last=position == len(labels) - 1)
+            step.records_processed += chunk.record(context, result)
+            _committed(context, chunk.label, last=position == len(chunks) - 1)
         context.report(1, 1)
 
 

@@ -66,20 +66,49 @@ class Listener(Protocol):
         """Receive progress 0-1 of a step, and a log line where there is one."""
 
 
+def _no_result(context: "StepContext") -> None:
+    return None
+
+
+def _no_records(context: "StepContext", result: object) -> int:
+    return 0
+
+
+Compute = Callable[["StepContext"], Any]
+"""Returns what is to be written; runs outside any transaction."""
+
+Record = Callable[["StepContext", Any], int]
+"""Writes that and returns the number of records; runs in the transaction that verifies the fence."""
+
+
+class Chunk(NamedTuple):
+    """A part of a step that commits on its own.
+
+    Attributes
+    ----------
+    label : str
+        Unique in its step. Stored as the watermark of an unfinished step, so its spelling outlives a release.
+    compute, record : callable
+        As those of a step.
+    """
+
+    label: str
+    compute: Compute
+    record: Record
+
+
 @dataclass(frozen=True)
 class Step:
-    """One step of a saga.
+    """One step of a saga: either `compute` and `record`, or `chunks`.
 
     Attributes
     ----------
     name : str
         As in `pipeline_execution_tracking`.
-    compute : callable
-        Gets the context and a chunk's label, returns what is to be written. Runs outside any transaction.
-    record : callable
-        Writes that and returns the number of records. Runs in the transaction that checks the fence.
+    compute, record : callable, optional
+        The work of a step that commits as a whole.
     chunks : callable, optional
-        Labels of the parts of a long load, each committed on its own; the last one committed is the watermark.
+        The parts of a long load, in order and the same ones on every attempt; none means that there is nothing to do.
     transient : tuple of exceptions
         Worth another attempt after a pause.
     refusals : tuple of exceptions
@@ -88,12 +117,17 @@ class Step:
     """
 
     name: str
-    compute: Callable[["StepContext", str], Any]
-    record: Callable[["StepContext", Any], int]
-    chunks: Callable[["StepContext"], Sequence[str]] | None = None
+    compute: Compute = _no_result
+    record: Record = _no_records
+    chunks: Callable[["StepContext"], Sequence[Chunk]] | None = None
     transient: tuple[type[Exception], ...] = ()
     refusals: tuple[type[Exception], ...] = ()
     max_attempts: int = 3
+
+    def chunks_of(self, context: "StepContext") -> Sequence[Chunk]:
+        """Return the step's parts, at least one."""
+        chunks = self.chunks(context) if self.chunks else ()
+        return chunks or [Chunk("", self.compute, self.record)]
 
 
 class Undo(NamedTuple):

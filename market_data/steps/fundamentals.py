@@ -5,22 +5,18 @@ from pathlib import Path
 import pandas as pd
 
 from market_data.models import RejectedRow
-from market_data.runs.saga import StepContext, StepFailed
+from market_data.runs.saga import StepContext
 from market_data.storage import writer as market_writer
 from stocks.fundamentals import writer as fundamentals_writer
-from stocks.fundamentals.files import FundamentalsUnreadableError
 from stocks.fundamentals.writer import Found, Imported
 from stocks.storage import bulk
 
 _KEY = ["symbol", "session", "source", "reason"]
 
 
-def read(context: StepContext, _: str) -> Found:
+def read(context: StepContext) -> Found:
     """Read the folder named in the run's options."""
-    try:
-        return fundamentals_writer.read_fundamentals(Path(context.run.options["folder"]))
-    except FundamentalsUnreadableError as error:
-        raise StepFailed(str(error)) from error
+    return fundamentals_writer.read_fundamentals(Path(context.run.options["folder"]))
 
 
 def record(context: StepContext, found: Found) -> int:

@@ -1,21 +1,18 @@
-"""Steps that compute from stored bars: the indicators, whole or for one evening.
+"""TECHNICAL_INDICATORS: of an evening's sessions, of a whole first load, and again where a symbol's past changed.
 
-Work is incremental: an evening reads the last rows of each symbol and writes one session. Earlier rows are computed
-again only for symbols whose past changed (a revised file, a late event), from the first day that changed.
+Work is incremental: an evening reads the last rows of each symbol and writes one session. Earlier rows are recomputed
+only for symbols with pending work (a revised file, a late event), from the first affected date on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
-from typing import NamedTuple
+from functools import partial
 
 import pandas as pd
 
 from market_data.prices import adjustments
-from market_data.prices.events import empty_events
 from market_data.prices.indicators import WARM_UP_ROWS, indicators, indicators_on
-from market_data.runs.saga import StepContext
-from market_data.steps import collection, factors
-from market_data.steps.factors import Factors, loaded_sessions
+from market_data.runs.saga import Chunk, StepContext
 from market_data.steps.pending import pending_work
 from market_data.storage import queries
 from market_data.storage import writer as market_writer
@@ -27,70 +24,57 @@ EVENING_SESSIONS = 5
 ROWS_AT_ONCE = 1_000_000
 """Rows of a group of symbols: what a long load needs of memory does not depend on how long it is."""
 
-_AGAIN = "again "
+
+def indicator_chunks(context: StepContext) -> Sequence[Chunk]:
+    """Return an evening's sessions at once, or a long load by groups of symbols; then the symbols to recompute."""
+    pending, chunks = pending_work(context.run), []
+    loaded = sorted(pending.loaded)
+    if 0 < len(loaded) <= EVENING_SESSIONS:
+        evening = partial(_indicators_of_sessions, sessions=loaded)
+        chunks.append(Chunk(f"{loaded[0]}..{loaded[-1]}", evening, record_indicators))
+    elif loaded:
+        for group in _groups(universe_writer.symbols_seen_since(loaded[0]), len(loaded)):
+            compute = partial(_indicators_of_symbols, symbols=group, sessions=loaded)
+            chunks.append(Chunk(f"{group[0]}..{group[-1]}", compute, record_indicators))
+    if pending.recompute:
+        affected = queries.sessions_between(min(pending.recompute.values()), context.session)
+        for group in _groups(sorted(pending.recompute), len(affected)):
+            compute = partial(_indicators_again, symbols=group, sessions=affected)
+            chunks.append(Chunk(f"again {group[0]}..{group[-1]}", compute, record_indicators))
+    return chunks
 
 
-def indicator_chunks(context: StepContext) -> Sequence[str]:
-    """Return what to write piece by piece: an evening's sessions at once, a long load by symbols, then what changed."""
-    fresh, changed = loaded_sessions(context), pending_work(context.run).recompute
-    context.memo["pieces"] = pieces = {}
-    if 0 < len(fresh) <= EVENING_SESSIONS:
-        pieces[f"{fresh[0]}..{fresh[-1]}"] = Piece([], fresh)
-    elif fresh:
-        pieces |= _by_symbols("", universe_writer.symbols_seen_since(fresh[0]), fresh)
-    if changed:
-        since = min(changed.values())
-        pieces |= _by_symbols(_AGAIN, sorted(changed), queries.sessions_between(since, context.session))
-    return list(pieces) or [_AGAIN]
+def _groups(symbols: Sequence[str], sessions: int) -> Iterator[Sequence[str]]:
+    size = max(1, ROWS_AT_ONCE // (sessions + WARM_UP_ROWS))
+    return (symbols[start : start + size] for start in range(0, len(symbols), size))
 
 
-class Piece(NamedTuple):
-    """Symbols (none: all that traded) and the sessions wanted of them."""
-
-    symbols: list[str]
-    sessions: list[date]
-
-
-def _by_symbols(prefix: str, symbols: list[str], sessions: list[date]) -> dict[str, Piece]:
-    size = max(1, ROWS_AT_ONCE // (len(sessions) + WARM_UP_ROWS))
-    groups = [symbols[start : start + size] for start in range(0, len(symbols), size)]
-    return {f"{prefix}{group[0]}..{group[-1]}": Piece(group, sessions) for group in groups}
+def _indicators_of_sessions(context: StepContext, sessions: Sequence[date]) -> pd.DataFrame:
+    """Return the indicator frame of every symbol that traded on some sessions."""
+    frames = []
+    for session in sessions:
+        events = queries.events_frame(session, only_factors=True)
+        prices = queries.recent_prices(session, WARM_UP_ROWS)
+        frames.append(indicators_on(adjustments.adjusted(prices, events, session), session))
+    return pd.concat(frames, ignore_index=True)
 
 
-def compute_indicators(context: StepContext, label: str) -> pd.DataFrame:
-    """Return the indicator frame of an evening's sessions, or of a group of symbols."""
-    piece: Piece | None = context.memo["pieces"].get(label)
-    if piece is None:
-        return indicators(adjustments.adjusted(queries.last_prices([], 0), empty_events(), context.session))
-    if not piece.symbols:
-        return pd.concat([_evening(session) for session in piece.sessions], ignore_index=True)
-    rows = len(piece.sessions) + WARM_UP_ROWS
-    prices = queries.last_prices(piece.symbols, rows, before=context.session + timedelta(days=1))
+def _indicators_of_symbols(context: StepContext, symbols: Sequence[str], sessions: Sequence[date]) -> pd.DataFrame:
+    """Return the indicator frame of some symbols and sessions."""
+    rows = len(sessions) + WARM_UP_ROWS
+    prices = queries.last_prices(symbols, rows, before=context.session + timedelta(days=1))
     events = queries.events_frame(context.session, only_factors=True)
     frame = indicators(adjustments.adjusted(prices, events, context.session))
-    wanted = frame["date"].isin(pd.to_datetime(piece.sessions))
-    if label.startswith(_AGAIN):
-        wanted &= frame["date"] >= pd.to_datetime(frame["symbol"].map(pending_work(context.run).recompute))
-    return frame.loc[wanted]
+    return frame.loc[frame["date"].isin(pd.to_datetime(sessions))]
 
 
-def _evening(session: date) -> pd.DataFrame:
-    events = queries.events_frame(session, only_factors=True)
-    return indicators_on(adjustments.adjusted(queries.recent_prices(session, WARM_UP_ROWS), events, session), session)
+def _indicators_again(context: StepContext, symbols: Sequence[str], sessions: Sequence[date]) -> pd.DataFrame:
+    """Return the indicator frame of some symbols, of each from its first affected date on."""
+    frame = _indicators_of_symbols(context, symbols, sessions)
+    first = pd.to_datetime(frame["symbol"].map(pending_work(context.run).recompute))
+    return frame.loc[frame["date"] >= first]
 
 
 def record_indicators(context: StepContext, frame: pd.DataFrame) -> int:
-    """Store a window of indicators."""
+    """Store a chunk's indicators."""
     return market_writer.record_indicators(frame, context.run.id).total
-
-
-def step_of_bars(context: StepContext, label: str) -> collection.WindowOfBars | Factors:
-    """Read a window of bars, or, after the last one, compute the factors."""
-    return factors.compute_factors(context) if label == collection.FACTORS else collection.read_bars(context, label)
-
-
-def record_step_of_bars(context: StepContext, payload: collection.WindowOfBars | Factors) -> int:
-    """Store what `step_of_bars` returned."""
-    if isinstance(payload, Factors):
-        return factors.record_factors(context, payload)
-    return collection.record_bars(context, payload)

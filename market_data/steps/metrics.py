@@ -11,7 +11,7 @@ from market_data import quality, trading_calendar
 from market_data.prices import adjustments, volatility
 from market_data.prices.indicators import WARM_UP_ROWS, indicators_on
 from market_data.runs.saga import StepContext, StepFailed
-from market_data.steps import factors
+from market_data.steps.factors import sessions_to_check
 from market_data.storage import queries
 from market_data.storage import writer as market_writer
 from stocks.fundamentals import latest_facts
@@ -58,7 +58,7 @@ def _from_history(recent: pd.DataFrame, session: date, shares: set[str], jumps: 
     return frame.reset_index(names="symbol")
 
 
-def compute_metrics(context: StepContext, _: str) -> pd.DataFrame:
+def compute_metrics(context: StepContext) -> pd.DataFrame:
     """Return the session's metrics."""
     return session_frame(context.session)
 
@@ -85,7 +85,7 @@ class Filled(NamedTuple):
     metrics: pd.DataFrame
 
 
-def compute_missing(context: StepContext, _: str) -> Filled:
+def compute_missing(context: StepContext) -> Filled:
     """Compute again what the session lacks, with the pipeline's own functions."""
     session = context.session
     if queries.latest_session() is None:
@@ -109,7 +109,7 @@ def record_missing(context: StepContext, filled: Filled) -> int:
     return indicators + sum(by_column.values())
 
 
-def compute_ratios(context: StepContext, _: str) -> pd.DataFrame:
+def compute_ratios(context: StepContext) -> pd.DataFrame:
     """Return the session's metrics with the ratios from the statements published by now."""
     return session_frame(context.session)
 
@@ -129,10 +129,10 @@ class Checked(NamedTuple):
     system: quality.Findings
 
 
-def check(context: StepContext, _: str) -> Checked:
+def check(context: StepContext) -> Checked:
     """Run the checks on the session, and on those of the month before whose bars the run brought or changed."""
-    judged = factors.judged_sessions(context)[-quality.HOLDS_SESSIONS :]
-    sessions = sorted({*judged, context.session})
+    affected = sessions_to_check(context)[-quality.HOLDS_SESSIONS :]
+    sessions = sorted({*affected, context.session})
     system = [] if context.run.is_replay else quality.system_findings(context.run.created_at)
     return Checked(list(quality.findings_between(sessions, context.report)), system)
 

@@ -11,8 +11,8 @@ from market_data.exports import files as export_files
 from market_data.models import ImportedFile, PipelineRun, RunUndo
 from market_data.providers import NotOffered
 from market_data.runs import rollback
-from market_data.runs.saga import StepContext, StepFailed, purges
-from market_data.steps import collection
+from market_data.runs.saga import StepContext, purges
+from market_data.steps.sources import as_of, run_provider
 from market_data.storage import writer as market_writer
 from stocks.models import Stock
 
@@ -21,29 +21,23 @@ RESULTS_KEPT_DAYS = 30
 HANDED_IN_KEPT_DAYS = 30
 
 
-def export(context: StepContext, _: str) -> export_files.PreparedExport:
+def export(context: StepContext) -> export_files.PreparedExport:
     """Write the four CSV files and their manifest under temporary names."""
-    try:
-        return export_files.prepared_export(context.session, settings.EXPORT_DIR, context.run.id, context.report)
-    except export_files.ExportError as error:
-        raise StepFailed(str(error)) from error
+    return export_files.prepared_export(context.session, settings.EXPORT_DIR, context.run.id, context.report)
 
 
 def record_export(context: StepContext, prepared: export_files.PreparedExport) -> int:
     """Put the files in place, while the fence is held, and keep in the run's summary what was written."""
-    try:
-        export_files.put_in_place(prepared)
-    except export_files.ExportError as error:
-        raise StepFailed(str(error)) from error
+    export_files.put_in_place(prepared)
     context.summarise(files={file.name: file.rows for file in prepared.files})
     return sum(file.rows for file in prepared.files)
 
 
-def read_quotes(context: StepContext, _: str) -> pd.DataFrame:
+def read_quotes(context: StepContext) -> pd.DataFrame:
     """Ask the provider for the prices of now."""
     symbols = list(Stock.objects.filter(last_seen__isnull=False).values_list("symbol", flat=True))
     try:
-        return collection.source(context).quotes(symbols)
+        return run_provider(context).quotes(symbols)
     except NotOffered as error:
         context.summarise(quotes=str(error))
         return pd.DataFrame()
@@ -54,9 +48,9 @@ def record_quotes(context: StepContext, quotes: pd.DataFrame) -> int:
     return market_writer.record_quotes(quotes)
 
 
-def old_things(context: StepContext, _: str) -> date:
+def old_things(context: StepContext) -> date:
     """Return the day whose age counts from."""
-    return collection.as_of(context)
+    return as_of(context)
 
 
 def remove_old(context: StepContext, today: date) -> int:

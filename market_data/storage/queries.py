@@ -58,6 +58,11 @@ def sessions_between(start: date, end: date) -> list[date]:
     return list(stored.values_list("session", flat=True))
 
 
+def is_loaded(session: date) -> bool:
+    """Whether a session's bars are stored."""
+    return SourceFile.objects.filter(session=session).exists()
+
+
 def sessions_before(day: date, count: int) -> list[date]:
     """Return the last stored sessions before a day, ascending."""
     stored = SourceFile.objects.filter(session__lt=day).order_by("-session")[:count]

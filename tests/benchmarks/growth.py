@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,7 @@ def _job(job: str, session: date) -> dict[str, Any]:
 
 def _timed(job: str, spent: dict[str, float]) -> None:
     """Let a job's steps add up the processor seconds that they and their database session need."""
-    from market_data.runs.saga import Saga, register_sagas, saga_of
+    from market_data.runs.saga import Chunk, Saga, Step, StepContext, register_sagas, saga_of
 
     def counting(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
         def counted(*arguments: Any) -> Any:
@@ -147,16 +148,15 @@ def _timed(job: str, spent: dict[str, float]) -> None:
 
         return counted
 
+    def counted_chunks(step: Step, context: StepContext) -> list[Chunk]:
+        chunks = counting(step.name, step.chunks_of)(context)
+        return [
+            Chunk(chunk.label, counting(step.name, chunk.compute), counting(step.name, chunk.record))
+            for chunk in chunks
+        ]
+
     saga: Saga = saga_of(job)
-    steps = [
-        replace(
-            step,
-            compute=counting(step.name, step.compute),
-            record=counting(step.name, step.record),
-            chunks=counting(step.name, step.chunks) if step.chunks else None,
-        )
-        for step in saga.steps
-    ]
+    steps = [replace(step, chunks=partial(counted_chunks, step)) for step in saga.steps]
     register_sagas(replace(saga, steps=tuple(steps)))
 
 

@@ -9,7 +9,8 @@ from django.db import transaction
 from market_data.models import PipelineRun, PipelineStep
 from market_data.prices.indicators import INDICATOR_COLUMNS, WARM_UP_ROWS
 from market_data.runs.saga import StepContext
-from market_data.steps import indicators as indicator_step
+from market_data.steps.indicators import indicator_chunks
+from market_data.steps.pending import PendingWork
 from tests.benchmarks.bare_copy import copy_in, copy_out, execute
 from tests.benchmarks.loading import RUN
 from tests.benchmarks.market import Market
@@ -48,12 +49,12 @@ def figures(place: Place, market: Market, rounds: int) -> list[Figure]:
 
 def compute(days: Sequence[date]) -> None:
     """Do the pipeline's step for sessions that were just loaded."""
-    run = PipelineRun(id=RUN, session=days[-1], options={"loaded": [day.isoformat() for day in days]})
+    run = PipelineRun(id=RUN, session=days[-1], options=PendingWork(loaded=frozenset(days)).to_json())
     context = StepContext(run, PipelineStep(name="TECHNICAL_INDICATORS"), None)
-    for label in indicator_step.indicator_chunks(context):
-        frame = indicator_step.compute_indicators(context, label)
+    for chunk in indicator_chunks(context):
+        frame = chunk.compute(context)
         with transaction.atomic():
-            indicator_step.record_indicators(context, frame)
+            chunk.record(context, frame)
 
 
 def _figure(place: Place, rounds: int, *, name: str, days: Sequence[date], read: str, clear: Sequence[str]) -> Figure:

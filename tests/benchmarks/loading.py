@@ -10,7 +10,7 @@ from django.db import transaction
 from market_data.models import SourceFile
 from market_data.prices.bars import checked_bars
 from market_data.providers import Provider
-from market_data.steps.collection import SESSIONS_A_CHUNK
+from market_data.steps.historical_data import SESSIONS_PER_CHUNK
 from market_data.storage import writer as market_writer
 from market_data.storage.writer import ReadSession
 from stocks.universe import writer as universe_writer
@@ -50,8 +50,8 @@ def _read(feed: Provider, day: date) -> ReadSession:
 
 def load(read: Sequence[ReadSession]) -> None:
     """Store sessions as the pipeline does: one transaction a chunk of days."""
-    for start in range(0, len(read), SESSIONS_A_CHUNK):
-        chunk = read[start : start + SESSIONS_A_CHUNK]
+    for start in range(0, len(read), SESSIONS_PER_CHUNK):
+        chunk = read[start : start + SESSIONS_PER_CHUNK]
         adj_close = pd.concat([one.bars["close"] for one in chunk], ignore_index=True)
         with transaction.atomic():
             market_writer.record_bars(chunk, adj_close, RUN)
@@ -72,7 +72,7 @@ def _whole_load(place: Place, read: Sequence[ReadSession], rows: Rows, rounds: i
         *pair.seconds(),
         target=0.5,
         aim=0.8,
-        note=f"{rows.number:,} bars through ingest.record_bars, {SESSIONS_A_CHUNK} sessions a transaction; the bare"
+        note=f"{rows.number:,} bars through ingest.record_bars, {SESSIONS_PER_CHUNK} sessions a transaction; the bare"
         " COPY has the rows as ready CSV in memory and one transaction. Same constraints, indexes, foreign key.",
     )
 

@@ -38,16 +38,14 @@ class ScriptedWorker:
         self.is_broken = True
         self.thread = threading.Thread(target=self._work, daemon=True)
 
-    def long(self, context: StepContext, label: str) -> str:
+    def long(self, context: StepContext) -> None:
         context.log("bars read", sessions=150, of=300)
         context.report(1, 2)
         self.go_on.wait(60)
-        return label
 
-    def fragile(self, context: StepContext, label: str) -> str:
+    def fragile(self, context: StepContext) -> None:
         if self.is_broken:
             raise StepFailed(REASON)
-        return label
 
     def _work(self) -> None:
         try:
@@ -66,14 +64,14 @@ def worker(transactional_db) -> Iterator[ScriptedWorker]:
     made = ScriptedWorker()
     pipeline = saga.saga_of("pipeline")
 
-    def same(context: StepContext, label: str) -> str:
-        return label
+    def nothing(context: StepContext) -> None:
+        return None
 
-    def record(context: StepContext, label: str) -> int:
+    def record(context: StepContext, _: None) -> int:
         return 2259
 
     steps = (
-        Step("SYMBOL_MASTER", same, record),
+        Step("SYMBOL_MASTER", nothing, record),
         Step("HISTORICAL_DATA", made.long, record),
         Step("PIPELINE_VALIDATION", made.fragile, record),
     )

@@ -133,7 +133,7 @@ def broken_before(step: str, session: date) -> PipelineRun:
     return broken
 
 
-def _break(context: StepContext, label: str) -> None:
+def _break(context: StepContext) -> None:
     raise ZeroDivisionError("the worker breaks here")
 
 

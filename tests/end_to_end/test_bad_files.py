@@ -8,11 +8,12 @@ import pytest
 from django.db import transaction
 
 from market_data.models import PipelineRun, RejectedRow, SourceFile
+from market_data.providers import SessionNotAvailable
 from market_data.providers.nse.archive import NseArchive
 from market_data.runs.engine import advance
 from market_data.runs.lifecycle import retry_failed
-from market_data.runs.saga import NotYet, StepFailed
-from market_data.steps import collection
+from market_data.runs.saga import NotYet, StepFailed, saga_of
+from market_data.steps import historical_data
 from tests.end_to_end import evenings
 from tests.end_to_end.evenings import SESSIONS
 
@@ -147,11 +148,12 @@ class Taken(NseArchive):
 
 
 @pytest.mark.parametrize(
-    ("feed", "error", "said"), [(Rewritten, NotYet, "changed while"), (Taken, StepFailed, "No daily")]
+    ("feed", "error", "said"), [(Rewritten, NotYet, "changed while"), (Taken, SessionNotAvailable, "No daily")]
 )
 def test_a_file_that_changes_or_goes_while_it_is_read_is_not_taken(folder, feed, error, said):
+    assert issubclass(error, (StepFailed, *saga_of("pipeline").step("HISTORICAL_DATA").refusals))
     with pytest.raises(error, match=said):
-        collection._read_session(feed(folder), TONIGHT)
+        historical_data.read_session(feed(folder), TONIGHT)
 
 
 def test_a_file_that_may_not_be_read_is_named(folder):
@@ -159,4 +161,4 @@ def test_a_file_that_may_not_be_read_is_named(folder):
     path.unlink()
     path.mkdir()
     with pytest.raises(StepFailed, match=f"Is a directory.*{path.name}"):
-        collection._read_session(NseArchive(folder), TONIGHT)
+        historical_data.read_session(NseArchive(folder), TONIGHT)

@@ -38,7 +38,7 @@ def done() -> Iterator[list[str]]:
     """Two jobs that only note that they were done."""
     noted: list[str] = []
 
-    def compute(context: StepContext, _: str) -> str:
+    def compute(context: StepContext) -> str:
         return context.run.job
 
     def record(context: StepContext, job: str) -> int:

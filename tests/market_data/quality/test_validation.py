@@ -112,17 +112,17 @@ def test_a_day_is_refused_with_its_reasons() -> None:
 def test_many_jumps_of_a_day_are_one_finding_and_every_one_of_them_counts() -> None:
     import pandas as pd
 
-    from market_data.steps.factors import _jump_findings
+    from market_data.steps.factors import jump_findings
     from market_data.storage import queries
 
     count = 30
     jumps = pd.DataFrame({"symbol": SYMBOLS[:count], "date": pd.Timestamp(TODAY), "ratio": 0.01, "reason": "no_event"})
-    told = _jump_findings(jumps.assign(near_factor=float("nan")))
+    told = jump_findings(jumps.assign(near_factor=float("nan")))
     assert [(one["symbol"], one["blocks"], one["sample"]["count"]) for one in told] == [("", True, count)]
     market_writer.record_findings("r", TODAY, told)
     assert queries.jumps_frame(TODAY)["symbol"].tolist() == sorted(SYMBOLS[:count])
     assert set(quality.kept_out(TODAY)) == set(SYMBOLS[:count])
-    assert len(_jump_findings(jumps.assign(near_factor=0.01).head(25))) == 25
+    assert len(jump_findings(jumps.assign(near_factor=0.01).head(25))) == 25
 
 
 def test_findings_that_others_contribute_are_stored_never_block_and_go_when_they_are_over(monkeypatch: Any) -> None:

@@ -14,6 +14,7 @@ from django.utils import timezone
 from market_data.models import Finding, PipelineRun, PipelineStep
 from market_data.runs import engine, interventions, lifecycle, saga
 from market_data.runs.saga import AlreadyRunning, NotRetryable, Saga, Step, StepContext, StepFailed
+from tests.runs import chunks
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -36,7 +37,7 @@ class Script:
         self.computed: list[str] = []
         self.before_record: Any = None
 
-    def compute(self, context: StepContext, label: str) -> str:
+    def compute(self, context: StepContext, label: str = "") -> str:
         self.computed.append(f"{context.step.name}:{label}")
         if self.trouble.get(context.step.name):
             raise self.trouble[context.step.name].pop(0)
@@ -56,7 +57,7 @@ def script(settings: Any) -> Iterator[Script]:
     made = Script()
     steps = (
         Step("FIRST", made.compute, made.record, transient=(Flaky,), refusals=(Unusable,)),
-        Step("LONG", made.compute, made.record, chunks=lambda _: ["a", "b", "c"]),
+        Step("LONG", chunks=lambda _: chunks("abc", made.compute, made.record)),
     )
     saga.register_sagas(Saga("drill", "Drill", steps))
     settings.STEP_PAUSE_SECONDS = 0

@@ -16,6 +16,7 @@ from market_data.models import EveningHold, Finding, MarketDay, PipelineRun
 from market_data.runs import engine, interventions, lifecycle, saga
 from market_data.runs.saga import AlreadyRunning, NotRetryable, Saga, SagaError, Step, StepContext, StepFailed
 from market_data.tasks import Link
+from tests.runs import chunks
 
 pytestmark = pytest.mark.django_db(transaction=True)
 IST = ZoneInfo("Asia/Kolkata")
@@ -29,7 +30,7 @@ class Worker:
         self.before_record: Any = None
         self.done: list[str] = []
 
-    def compute(self, context: StepContext, label: str) -> str:
+    def compute(self, context: StepContext, label: str = "") -> str:
         if self.before_record:
             self.before_record(context, label)
         return label
@@ -43,7 +44,10 @@ class Worker:
 @pytest.fixture
 def worker() -> Iterator[Worker]:
     made = Worker()
-    steps = (Step("FIRST", made.compute, made.record), Step("LONG", made.compute, made.record, chunks=lambda _: "abc"))
+    steps = (
+        Step("FIRST", made.compute, made.record),
+        Step("LONG", chunks=lambda _: chunks("abc", made.compute, made.record)),
+    )
     jobs = ("drill", "sequel", "last")
     for job in jobs:
         saga.register_sagas(Saga(job, job, steps))
