@@ -11,7 +11,6 @@ from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-import exchange_calendars
 import pandas as pd
 from django.conf import settings
 
@@ -82,6 +81,8 @@ def library_days(calendar: str, start: date = SEED_FROM) -> pd.DataFrame:
     DataFrame
         ``DAY_COLUMNS``, one row a session up to the library's last one, kind normal.
     """
+    import exchange_calendars  # slow, and only needed to seed the calendar
+
     with warnings.catch_warnings():
         # The library uses what a coming pandas will change; its answers are tested here, so the news is not ours.
         warnings.simplefilter("ignore", DeprecationWarning)

@@ -7,7 +7,6 @@ from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Now
-from jsonschema import Draft202012Validator
 
 from stocks.picks import screening
 
@@ -29,6 +28,8 @@ def validate_parameters(value: object) -> None:
     ValidationError
         Naming the first offending key.
     """
+    from jsonschema import Draft202012Validator  # slow, and models are loaded by every command
+
     for error in Draft202012Validator(PARAMETERS_SCHEMA).iter_errors(value):
         where = "/".join(map(str, error.absolute_path)) or "parameters"
         raise ValidationError(f"{where}: {error.message}")
