@@ -7,15 +7,14 @@ row): a file that changed is refused, never half-read.
 
 import hashlib
 import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ml.calibration import Calibration
 from ml.estimators import Fitted, is_booster
 from ml.training import Bundle, acceptance
+from stocks.storage.durable_files import replace_file
 
 CARD_FILE = "bundle.json"
 
@@ -53,11 +52,11 @@ def save_bundle(bundle: Bundle, models_dir: Path) -> dict[str, Any]:
     name = f"{bundle.estimator}_{bundle.metadata['session']}_{hashlib.sha256(content).hexdigest()[:12]}"
     folder = models_dir / name
     folder.mkdir(parents=True, exist_ok=True)
-    with _whole(folder / CARD_FILE) as path:
+    with replace_file(folder / CARD_FILE) as path:
         path.write_bytes(content)
     for role, models in (("price", bundle.price), ("risk", bundle.risk)):
         for file, model in zip(card[role], models, strict=True):
-            with _whole(folder / file) as path:
+            with replace_file(folder / file) as path:
                 _write(path, model)
     accepted, reason = acceptance(bundle.metadata["metrics"])
     files = {file: _sha256(folder / file) for file in (CARD_FILE, *card["price"], *card["risk"])}
@@ -70,17 +69,6 @@ def save_bundle(bundle: Bundle, models_dir: Path) -> dict[str, Any]:
         "status": "accepted" if accepted else "rejected",
         "reason": reason,
     }
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """Write a file under another name first: whoever reads meanwhile, or after a kill, finds the old one or the new."""
-    temporary = path.with_name(f"writing-{os.getpid()}-{path.name}")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def load_bundle(folder: Path, files: Mapping[str, str]) -> Bundle:

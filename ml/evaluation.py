@@ -24,6 +24,7 @@ from ml.estimators import ESTIMATORS, Estimator
 from ml.samples import Samples
 from ml.statistics import daily_figures, newey_west, summary
 from ml.walk_forward import Fold, TooLittleHistory, folds, predict_fold
+from stocks.storage.durable_files import replace_file
 
 # Raised when the procedure changes in a way that the parameters do not show: cached folds are then computed again.
 PROCEDURE = 1
@@ -122,11 +123,8 @@ class FoldStore:
             return pd.read_parquet(path)
         daily = compute()
         if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # Renamed into place: an interrupted run leaves no half file behind.
-            unfinished = path.with_suffix(".unfinished")
-            daily.to_parquet(unfinished)
-            unfinished.replace(path)
+            with replace_file(path) as temporary:
+                daily.to_parquet(temporary)
         return daily
 
 

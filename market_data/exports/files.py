@@ -27,6 +27,7 @@ from django.db import connection, transaction
 
 from market_data.exports.queries import FileQuery, file_queries, publications_in_force
 from stocks.storage.copy import CopyOut
+from stocks.storage.durable_files import flush_to_disk
 
 Report = Callable[[int, int], None]
 
@@ -168,9 +169,9 @@ def put_in_place(prepared: PreparedExport) -> None:
         (folder / last).unlink(missing_ok=True)
         for name in prepared.names:
             if name == last:
-                _flush_names(folder)
+                flush_to_disk(folder)
             prepared.temporary(name).replace(folder / name)
-        _flush_names(folder)
+        flush_to_disk(folder)
     except OSError as error:
         raise _not_written(prepared.session, folder, error, "No half of a set is in force") from error
     finally:
@@ -246,8 +247,7 @@ def _written(query: FileQuery, session: date, folder: Path, suffix: str) -> Expo
             file.write(block)
             digest.update(block)
             size += len(block)
-        file.flush()
-        os.fsync(file.fileno())
+    flush_to_disk(folder / (name + suffix))
     return ExportedFile(name, query.contents, copy.rows, size, digest.hexdigest(), query.columns)
 
 
@@ -288,19 +288,9 @@ def _check_places(folder: Path, names: list[str]) -> None:
 
 
 def _write_manifest(prepared: PreparedExport, manifest: dict[str, Any]) -> None:
-    with prepared.temporary(prepared.names[-1]).open("w", encoding="utf-8") as file:
-        json.dump(manifest, file, indent=2, ensure_ascii=False)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _flush_names(folder: Path) -> None:
-    """Make the renames survive a loss of power."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    path = prepared.temporary(prepared.names[-1])
+    path.write_text(json.dumps(manifest, indent=2, ensure_ascii=False), encoding="utf-8")
+    flush_to_disk(path)
 
 
 def _remove_temporary(folder: Path, suffix: str = _TEMPORARY) -> None:

@@ -14,6 +14,8 @@ from typing import IO, Any, Protocol, Self
 
 import pyarrow as pa
 
+from stocks.storage.durable_files import move_into_place
+
 FORMAT = 1
 MANIFEST = "manifest.json"
 UNFINISHED = ".unfinished"
@@ -92,16 +94,9 @@ class ArchiveWriter:
         manifest = {"format": FORMAT, **facts, "members": self.members}
         self._zip.writestr(MANIFEST, json.dumps(manifest, indent=1, default=str), zipfile.ZIP_DEFLATED)
         self._zip.close()
-        self._file.flush()
-        os.fsync(self._file.fileno())
         size = self._file.tell()
         self._file.close()
-        self._unfinished.rename(self.path)
-        directory = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        move_into_place(self._unfinished, self.path)
         return size
 
 

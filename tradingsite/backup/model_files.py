@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 
+from stocks.storage.durable_files import move_into_place
 from tradingsite.backup.archive import ArchiveReader, ArchiveWriter, BackupError
 
 FOLDER = "models"
@@ -52,7 +53,7 @@ def restore(reader: ArchiveReader, models_dir: Path) -> int:
             shutil.rmtree(unfinished, ignore_errors=True)
             raise BackupError(f"The models cannot be written into {models_dir}: {error.strerror}.") from error
         shutil.rmtree(final, ignore_errors=True)
-        unfinished.rename(final)
+        move_into_place(unfinished, final)
     return len(folders)
 
 

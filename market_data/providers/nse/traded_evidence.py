@@ -8,7 +8,6 @@ The kept sums are a convenience: without them, or when one is damaged, the answe
 
 import contextlib
 import json
-import os
 from collections.abc import Iterable, Sequence
 from datetime import date
 from itertools import groupby
@@ -24,6 +23,7 @@ from market_data.prices.bars import SERIES_ORDER
 from market_data.providers import SourceUnreadable
 from market_data.providers.nse.files import TRADED_SCHEMA, Layout, content_of, traded_prices
 from market_data.providers.nse.security_kinds import TICK_COUNTS, tick_counts
+from stocks.storage.durable_files import replace_file
 
 _FILES = b"daily files"
 _WORDS = ("symbol", "series", "isin")
@@ -132,8 +132,5 @@ def _keep(path: Path, files: list[list[str | int]], summed: pd.DataFrame) -> Non
     """Put the sum in place whole; where nothing can be written, the next evening reads the files again."""
     table = pa.Table.from_pandas(summed.reset_index(), preserve_index=False)
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), _FILES: json.dumps(files)})
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(table, unfinished)
-        unfinished.replace(path)
+    with contextlib.suppress(OSError), replace_file(path) as temporary:
+        pq.write_table(table, temporary)

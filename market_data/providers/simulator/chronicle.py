@@ -9,7 +9,6 @@ another seed, size or incident before that block never meets it.
 import dataclasses
 import hashlib
 import io
-import os
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -32,6 +31,7 @@ from market_data.providers.simulator.market import (
     price_factors,
     status,
 )
+from stocks.storage.durable_files import replace_file
 
 BLOCK_SESSIONS = 50
 _BLOCKS_KEPT = 3
@@ -158,7 +158,5 @@ class Chronicle:
         path = self._path(number)
         if path is None or path.is_file():
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp.npz")
-        np.savez(unfinished, **{field.name: getattr(state, field.name) for field in dataclasses.fields(State)})
-        unfinished.replace(path)
+        with replace_file(path) as temporary:
+            np.savez(temporary, **{field.name: getattr(state, field.name) for field in dataclasses.fields(State)})

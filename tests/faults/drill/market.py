@@ -27,6 +27,7 @@ from ml.models import TrainedModel
 from stocks.fundamentals import writer as fundamentals_writer
 from stocks.models import Publication
 from stocks.picks.screening import STRATEGIES
+from stocks.storage.durable_files import LEFTOVERS
 
 DATABASE = "drill"
 """Database of a round; recreated for each from one of the templates."""
@@ -107,7 +108,7 @@ def state(exports: Path) -> State:
     _, evening = eve_and_evening()
     files = {path.name: path.read_bytes() for path in sorted(exports.glob("*"))} if exports.is_dir() else {}
     flaws = [f"left over: {name}" for name in files if name.endswith(".writing")]
-    flaws += [f"left over: {path.name}" for path in settings.MODELS_DIR.rglob("writing-*")]
+    flaws += [f"left over: {path.name}" for path in settings.MODELS_DIR.rglob(LEFTOVERS)]
     in_force = Publication.objects.filter(date=evening, superseded_at=None).count()
     if in_force not in (0, len(STRATEGIES)):
         flaws.append(f"half a publication: {in_force} of {len(STRATEGIES)} strategies")

@@ -8,7 +8,6 @@ import contextlib
 import errno
 import fcntl
 import json
-import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from typing import Any
 from market_data.providers import ProviderError, TransientProviderError
 from market_data.providers.nse.download.transfer import Validators
 from market_data.providers.nse.files import LAYOUTS, Layout, layout_of
+from stocks.storage.durable_files import LEFTOVERS, move_into_place, replace_file
 
 BARS, LISTS, REPORTS = "bhavcopy", "lists", "reports"
 _WORK, _LOCK, _MEMORY = ".download", ".download.lock", ".download.json"
@@ -97,7 +97,8 @@ class Shelf:
     def _sweep(self) -> None:
         for folder in (self.root, *(self.root / name for name in (BARS, LISTS, REPORTS))):
             shutil.rmtree(folder / _WORK, ignore_errors=True)
-        (self.root / f"{_MEMORY}.part").unlink(missing_ok=True)
+        for path in self.root.glob(LEFTOVERS):
+            path.unlink(missing_ok=True)
 
     def workplace(self, name: str) -> Path:
         """Return an empty folder for unfinished files, on the same disk as ``name`` below the root."""
@@ -110,11 +111,7 @@ class Shelf:
     def put(self, finished: Path, place: Path) -> None:
         """Move a finished file or folder of files to its place in one step, after it has reached the disk."""
         with _said(self.root):
-            for path in [finished, *finished.rglob("*")] if finished.is_dir() else [finished]:
-                _flush(path)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            finished.rename(place)
-            _flush(place.parent)
+            move_into_place(finished, place)
 
     def bars_stored(self, *, all_series: bool) -> dict[date, tuple[Path, Layout]]:
         """Return the daily file of each date, the folder that takes precedence last."""
@@ -170,10 +167,8 @@ class Memory:
             "absent": {name: asked.isoformat() for name, asked in self.absent.items()},
             "stay_away_until": self.stay_away_until.isoformat() if self.stay_away_until else None,
         }
-        part = self._path.with_name(f"{_MEMORY}.part")
-        with _said(self._path.parent):
-            part.write_text(json.dumps(told, indent=1), encoding="utf-8")
-            part.rename(self._path)
+        with _said(self._path.parent), replace_file(self._path) as temporary:
+            temporary.write_text(json.dumps(told, indent=1), encoding="utf-8")
 
     def _read(self) -> None:
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
@@ -199,11 +194,3 @@ def _said(root: Path) -> Iterator[None]:
         raise ProviderError(
             f"{root} cannot be written ({error.strerror or error}): {remedy}, or set NSE_ARCHIVE_DIR to another folder."
         ) from error
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
