@@ -58,6 +58,8 @@ class CalendarError(Exception):
 class CalendarExhausted(CalendarError):
     """The day lies outside the market days known."""
 
+    runbook = "calendar-ends"
+
 
 class RecordedDays(NamedTuple):
     """How many market days a seed or an import added and changed."""

@@ -71,7 +71,9 @@ def fit_in_child(context: StepContext) -> dict[str, Any]:
             child.terminate()
             raise
     if child.returncode:
-        raise StepFailed(f"The fit exited with code {child.returncode}: {last_line or 'no message'}")
+        raise StepFailed(
+            f"The fit exited with code {child.returncode}: {last_line or 'no message'}", runbook="training-failed"
+        )
     fitted: dict[str, Any] = json.loads(output.strip().splitlines()[-1])
     context.log("fitted", model=fitted["id"], samples=fitted["samples"], seconds=fitted["seconds"])
     return fitted

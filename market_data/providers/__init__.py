@@ -40,15 +40,24 @@ MEMBER_COLUMNS = ("index", "symbol", "industry")
 
 
 class ProviderError(Exception):
-    """A provider could not answer; the sentence says what to do."""
+    """A provider could not answer; the sentence says what to do.
+
+    `runbook` is the key of the entry in docs/RUNBOOK.md that helps, or empty.
+    """
+
+    runbook = ""
 
 
 class SessionNotAvailable(ProviderError):
     """There are no bars for the session (yet)."""
 
+    runbook = "file-missing"
+
 
 class SourceUnreadable(ProviderError):
     """The source exists but is not what it should be: another format, cut off, for another day."""
+
+    runbook = "file-refused"
 
 
 class NotOffered(ProviderError):
@@ -57,6 +66,8 @@ class NotOffered(ProviderError):
 
 class TransientProviderError(ProviderError):
     """The provider may answer when asked again later: a time-out, a rate limit."""
+
+    runbook = "source-silent"
 
 
 class SourceFinding(NamedTuple):

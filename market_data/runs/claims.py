@@ -40,7 +40,7 @@ _CLAIM: Final = (
 # The fence rises here too: the worker that was given up may not commit any more.
 _GIVE_UP: Final = (
     "UPDATE pipeline_execution_tracking SET status = 'errored', fence = fence + 1, worker = '', lease_until = NULL,"
-    " ended_at = now(), traceback = '', reason = %(reason)s"
+    " ended_at = now(), traceback = '', reason = %(reason)s, runbook = 'worker-died'"
     + _FREE.replace("{attempts}", ">=")
     + " RETURNING fence, attempts"
 )

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from market_data.models import PipelineRun, PipelineStep
 from market_data.runs import claims, workers
+from market_data.runs.failures import runbook_entry
 from market_data.runs.leases import LeaseKeeper
 from market_data.runs.reconnecting import DATABASE_LOST, retry_while_database_is_down
 from market_data.runs.saga import FenceLost, Listener, NotYet, Step, StepContext, StepFailed, saga_of
@@ -123,7 +124,7 @@ def _execute(context: StepContext, definition: Step) -> None:
         except Exception as error:
             logger.exception("step broke", extra={"run": run.id, "step": step.name})
             reason, trace = f"{type(error).__name__}: {error}", traceback.format_exc()
-            _end_step(step, PipelineStep.Status.ERRORED, reason=reason, traceback=trace)
+            _end_step(step, PipelineStep.Status.ERRORED, reason=reason, runbook=runbook_entry(error), traceback=trace)
 
 
 def _work(context: StepContext, definition: Step) -> None:
@@ -195,8 +196,7 @@ def _poll_later(run: PipelineRun, step: PipelineStep, error: NotYet) -> None:
 
 
 def _fail(step: PipelineStep, reason: str, error: BaseException) -> None:
-    runbook = getattr(error, "runbook", "")
-    _end_step(step, PipelineStep.Status.FAILED, reason=reason, runbook=runbook, traceback="")
+    _end_step(step, PipelineStep.Status.FAILED, reason=reason, runbook=runbook_entry(error), traceback="")
 
 
 def _end_step(step: PipelineStep, status: PipelineStep.Status, **facts: str) -> None:

@@ -17,7 +17,12 @@ Built = TypeVar("Built")
 
 
 class SagaError(Exception):
-    """Something asked of the engine cannot be done; the sentence says what to do."""
+    """Something asked of the engine cannot be done; the sentence says what to do.
+
+    `runbook` is the key of the entry in docs/RUNBOOK.md that says more, or empty.
+    """
+
+    runbook = ""
 
 
 class AlreadyRunning(SagaError):
@@ -30,6 +35,8 @@ class AlreadyRunning(SagaError):
 
 class OtherMarket(SagaError):
     """The database holds another kind of market (simulated or real) than the provider in use."""
+
+    runbook = "other-market"
 
 
 class NotRetryable(SagaError):

@@ -47,6 +47,8 @@ _BETWEEN_0_AND_1 = ("min_ml_prediction_score", "max_ml_risk_score")
 class FiltersInvalid(ValueError):
     """The thresholds cannot be used; the sentence names the key, its value, and what to do."""
 
+    runbook = "filters-invalid"
+
 
 class Threshold(NamedTuple):
     """One bound on one column."""

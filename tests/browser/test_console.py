@@ -45,7 +45,7 @@ class ScriptedWorker:
 
     def fragile(self, context: StepContext) -> None:
         if self.is_broken:
-            raise StepFailed(REASON)
+            raise StepFailed(REASON, runbook="file-refused")
 
     def _work(self) -> None:
         try:
@@ -127,7 +127,7 @@ def test_a_run_is_started_watched_repaired_and_completed(opened, worker, calenda
     worker.go_on.set()
     expect(page.locator(".step.failed")).to_contain_text("Pipeline validation", timeout=PATIENCE)
     expect(page.get_by_text(REASON).first).to_be_visible()
-    expect(page.get_by_role("link", name="Runbook: The file cannot be believed")).to_be_visible()
+    expect(page.get_by_role("link", name="Runbook: The file cannot be trusted")).to_be_visible()
     watched.picture("console-run-failed-desktop", full=True)
 
     worker.is_broken = False

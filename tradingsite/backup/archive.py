@@ -37,6 +37,8 @@ _DAMAGE = (
 class BackupError(Exception):
     """A back-up cannot be made, read or restored; the sentence names the file or value and what to do."""
 
+    runbook = "backup-failed"
+
 
 class Sink(Protocol):
     """Where the bytes of a member go."""

@@ -96,7 +96,7 @@ def _line(step: PipelineStep, run: PipelineRun, now: datetime) -> StepLine:
         ended_at=step.ended_at,
         not_before=step.not_before if step.status == _Step.PENDING else None,
         reason=step.reason,
-        entry=runbook.entry_of(step.reason, broke=step.status == _Step.ERRORED) if is_bad else None,
+        entry=runbook.entry_of(step) if is_bad else None,
         log=[str(line) for line in step.log_lines or []],
         traceback=step.traceback,
         worker=step.worker,

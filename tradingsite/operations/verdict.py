@@ -36,12 +36,15 @@ class Verdict:
         Two or three words.
     why : str
         The reason as a sentence.
+    runbook : str
+        Key of the runbook entry that helps, or empty.
     """
 
     kind: str
     head: str
     why: str
     session: date | None
+    runbook: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,11 +88,13 @@ def verdict_on(evidence: Evidence) -> Verdict:
     if not evidence.loaded:
         return _verdict_without_bars(evidence)
     if evidence.refusal:
-        return Verdict(ABSTAIN, "Will abstain", evidence.refusal, day)
+        return Verdict(ABSTAIN, "Will abstain", evidence.refusal, day, runbook="check-failed")
     if not evidence.has_model:
         why = f"No accepted model is at most {MODEL_AGE_LIMIT_SESSIONS} sessions old on {day}"
         if evidence.training is not None and evidence.training.status == PipelineRun.Status.FAILED:
-            return Verdict(ABSTAIN, "Will abstain", f"{why}, and tonight's training failed.", day)
+            return Verdict(
+                ABSTAIN, "Will abstain", f"{why}, and tonight's training failed.", day, runbook="training-failed"
+            )
         return Verdict(UNDECIDED, "Not decided yet", f"{why}; tonight's training has to produce one.", day)
     if evidence.kept_out:
         return Verdict(EXCLUSIONS, "Will publish with exclusions", _exclusions(evidence.kept_out), day)
@@ -105,7 +110,7 @@ def _verdict_after_publication(evidence: Evidence) -> Verdict:
     lists = f"{total} picks in {len(evidence.lists)} list{'' if len(evidence.lists) == 1 else 's'}"
     if evidence.refusal:
         why = f"{lists} are published, but since then: {evidence.refusal} Run the selection again: it will abstain."
-        return Verdict(ABSTAIN, "Published, no longer trusted", why, evidence.session)
+        return Verdict(ABSTAIN, "Published, no longer trusted", why, evidence.session, runbook="check-failed")
     if evidence.kept_out:
         why = f"{lists}. {_exclusions(evidence.kept_out)}"
         return Verdict(EXCLUSIONS, "Published with exclusions", why, evidence.session)

@@ -59,9 +59,16 @@ def perform(request: HttpRequest, action: Callable[[], ActionResult]) -> None:
         link = format_html("{} <a href='{}'>Open it</a>.", str(error), run_url(error.run_id))
         messages.warning(request, link)
     except (SagaError, CalendarError) as error:
-        messages.error(request, str(error))
+        messages.error(request, _refusal_message(error))
     else:
         messages.success(request, result.detail)
+
+
+def _refusal_message(error: Exception) -> str:
+    key = getattr(error, "runbook", "")
+    if not key:
+        return str(error)
+    return format_html("{} <a href='{}'>What to do</a>.", error, reverse("operations:runbook-entry", args=[key]))
 
 
 def _fragment(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:

@@ -23,6 +23,7 @@ def page(client, operator):
 
 def test_a_failure_is_a_sentence_with_what_to_do_and_its_entry(page):
     run = make_run(status="failed", step_status="failed", ended_at=STARTED + timedelta(minutes=3))
+    run.steps.filter(status="failed").update(runbook="file-refused")
     html = page(run)
     assert "The file of 2026-04-30 is truncated." in html
     assert "What to do:" in html

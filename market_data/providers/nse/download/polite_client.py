@@ -47,9 +47,13 @@ logger = logging.getLogger(__name__)
 class Absent(ProviderError):
     """The server says that there is no such file."""
 
+    runbook = "file-missing"
+
 
 class Refused(ProviderError):
     """The server does not let us in, or sends us elsewhere: asking again now is of no use."""
+
+    runbook = "source-silent"
 
 
 class Unreachable(TransientProviderError):

@@ -30,6 +30,8 @@ _LOCK_POLL_SECONDS = 0.1
 class Busy(TransientProviderError):
     """Another download is at work in the folder."""
 
+    runbook = ""
+
 
 @dataclass(frozen=True)
 class Fetched:
