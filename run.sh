@@ -11,6 +11,7 @@ Two commands to begin with:
 
 The others:
   ./run.sh test ARGUMENTS      run pytest alone with these arguments (also: --real, --crash, --long, --drill)
+  ./run.sh check [NAME …]      the named checks alone: style, format, imports, types, all-types (the tests' types too)
   ./run.sh bench [NAME …]      measure speed, size and memory as ratios (also: --real, --json, --help)
   ./run.sh drill [ARGUMENTS]   rehearse faults at random points of simulated evenings (also: --rounds, --seed, --help)
   ./run.sh manage COMMAND …    manage.py inside the environment
@@ -104,25 +105,43 @@ A database that exists already keeps the password that it was made with."
     fi
 }
 
-step() {
-    local name=$1 started=$SECONDS outcome=ok
-    shift
-    printf '\n== %s\n' "$name"
-    "$@" || { outcome=FAILED; failed=1; }
-    summary+=$(printf '%-14s %-7s %4d s' "$name" "$outcome" $((SECONDS - started)))$'\n'
+# One check by name. The types and imports checkers read the settings; the address keeps them from starting a database.
+check() {
+    local without_database="env DJANGO_SETTINGS_MODULE=tradingsite.settings DATABASE_URL=postgresql:///unused"
+    case $1 in
+    style) .venv/bin/ruff check . ;;
+    format) .venv/bin/ruff format --check . ;;
+    imports) $without_database .venv/bin/lint-imports ;;
+    types) $without_database .venv/bin/mypy manage.py tradingsite stocks brokers market_data ml portfolio ;;
+    all-types) $without_database .venv/bin/mypy ;; # the tests too
+    tests) .venv/bin/python -m pytest -n logical --maxprocesses 4 --dist worksteal --durations 10 ;;
+    *) die "There is no check '$1'. There are: style, format, imports, types, all-types." ;;
+    esac
 }
 
+timed() {
+    local name=$1 started=$SECONDS outcome=ok
+    check "$name" || outcome=FAILED
+    printf '%-10s %-7s %4d s\n' "$name" "$outcome" $((SECONDS - started)) >>"$summary"
+    [ $outcome = ok ]
+}
+
+# mypy needs one processor for a minute, so it runs beside pytest; its report follows that of pytest.
 run_tests() {
-    local failed=0 summary=""
-    # The checkers read the settings and need no database; an address keeps them from starting one.
-    export DJANGO_SETTINGS_MODULE=tradingsite.settings
-    step "ruff check" .venv/bin/ruff check .
-    step "ruff format" .venv/bin/ruff format --check .
-    step "mypy" env DATABASE_URL=postgresql:///unused .venv/bin/mypy
-    step "import-linter" env DATABASE_URL=postgresql:///unused .venv/bin/lint-imports
-    unset DJANGO_SETTINGS_MODULE
-    step "pytest" .venv/bin/python -m pytest -n logical --maxprocesses 4 --dist loadfile
-    printf '\n== summary\n%s' "$summary"
+    local failed=0 types="" name
+    summary=$(mktemp) types_report=$(mktemp)
+    trap 'rm -f "$summary" "$types_report"' EXIT
+    timed types >"$types_report" 2>&1 &
+    types=$!
+    for name in style format imports tests; do
+        printf '\n== %s\n' "$name"
+        timed "$name" || failed=1
+    done
+    wait $types || failed=1
+    printf '\n== types\n'
+    cat "$types_report"
+    printf '\n== summary\n'
+    cat "$summary"
     return $failed
 }
 
@@ -139,6 +158,11 @@ test)
         exec .venv/bin/python -m pytest "$@"
     fi
     run_tests
+    ;;
+check)
+    install_once
+    [ $# -gt 0 ] || set -- style format imports types
+    for name in "$@"; do check "$name"; done
     ;;
 bench)
     install_once
