@@ -8,6 +8,7 @@ import fcntl
 import gc
 import os
 import re
+import secrets
 import tempfile
 import time
 from collections.abc import Iterator
@@ -30,6 +31,9 @@ TIERS = {
     "long": "takes minutes: every admin page in a browser, a whole evening by its command",
 }
 
+EXAMPLES = {"tests": 50, "ci": 300, "long": 1000}
+"""Hypothesis profiles: the examples of a property, or what `tests.examples` takes a share of."""
+
 _PREFIX = "nse-tests-"
 
 
@@ -44,6 +48,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start the servers and say where they are, and only then let Django read its settings."""
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     if worker is None:
+        # xdist hands the options on, so that all workers draw the same examples.
+        config.option.hypothesis_seed = config.option.hypothesis_seed or str(secrets.randbelow(2**32))
         _end_orphans()
         directory = Path(tempfile.mkdtemp(prefix=_PREFIX))
         servers = EmbeddedServers(directory, durable=False)
@@ -59,9 +65,14 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["REDIS_URL"] = f"{base}={int(worker.removeprefix('gw')) + 1}"
     os.environ["DJANGO_SETTINGS_MODULE"] = "tradingsite.settings"
     django.setup()
-    hypothesis.settings.register_profile("tests", deadline=None, max_examples=50)
-    hypothesis.settings.register_profile("long", deadline=None, max_examples=1000)
+    for profile, examples in EXAMPLES.items():
+        hypothesis.settings.register_profile(profile, deadline=None, max_examples=examples)
     hypothesis.settings.load_profile("tests")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Seed of this run's examples, to repeat a failure."""
+    return f"hypothesis seed: --hypothesis-seed={config.option.hypothesis_seed}"
 
 
 def _end_orphans() -> None:

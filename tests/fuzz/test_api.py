@@ -11,13 +11,14 @@ from django.core.cache import cache
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 from django.test import Client
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rest_framework.authtoken.models import Token
 from schemathesis.core.result import Ok
 from schemathesis.generation import GenerationMode
 from schemathesis.schemas import BaseSchema
 
+from tests.examples import examples
 from tests.fuzz.counts import Counts
 from tests.published import pick, publish
 from tradingsite.wsgi import application
@@ -63,17 +64,13 @@ def described(schema: BaseSchema) -> list[Any]:
     return [operation for operation in found if "/admin/" not in operation.label]
 
 
-def tries(share: float) -> settings:
-    return settings(max_examples=max(10, int(settings().max_examples * share)))
-
-
 @pytest.mark.parametrize("mode", list(GenerationMode))
 def test_answers_are_those_of_the_description(operations, database, mode, counts: Counts):
     # An empty parameter means its default here, which the description cannot say.
     excluded: list[Any] = [schemathesis.checks.CHECKS.get_one("negative_data_rejection")]
     for operation in operations:
 
-        @tries(0.3)
+        @examples(0.2)
         @given(operation.as_strategy(mode))
         def tried(case: schemathesis.Case) -> None:
             response = case.call_and_validate(excluded_checks=excluded)
@@ -91,7 +88,7 @@ def test_a_login_is_asked_for_as_described(settings, django_user_model, counts: 
     schema = schemathesis.openapi.from_wsgi("/api/schema/?format=json", application, headers=known)
     (operation,) = described(schema)
 
-    @tries(0.1)
+    @examples(0.2)
     @given(operation.as_strategy(GenerationMode.POSITIVE))
     def tried(case: schemathesis.Case) -> None:
         assert case.call_and_validate(headers=known).status_code == 200
@@ -142,7 +139,7 @@ def _bytes(value: str | bytes) -> bytes:
 def test_requests_of_any_kind_get_an_answer(database, counts: Counts):
     client = Client(raise_request_exception=False, enforce_csrf_checks=True)
 
-    @tries(0.8)
+    @examples(0.2)
     @given(METHODS, queries(), HEADERS, st.binary(max_size=30))
     def tried(method: str, query: str, headers: dict[str, str], body: bytes) -> None:
         response = client.generic(method, f"{URL}?{query}", body, "application/json", headers=headers)
@@ -164,7 +161,7 @@ def test_requests_of_any_kind_get_an_answer(database, counts: Counts):
 def test_pages_answer_any_request(address, db, counts: Counts):
     client = Client(raise_request_exception=False)
 
-    @tries(0.2)
+    @examples(0.2)
     @given(queries(), HEADERS)
     def tried(query: str, headers: dict[str, str]) -> None:
         response = client.get(f"{address}?{query}", headers=headers)

@@ -9,9 +9,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from django.db import transaction
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.fuzz import mutations
 from tests.fuzz.counts import Counts
 from tests.fuzz.readers import Reader, readers
@@ -24,11 +25,6 @@ NAMES = (
     *("handed_in_historical_bars", "handed_in_fundamentals", "handed_in_financial_statements"),
     *("handed_in_index_members", "handed_in_market_days"),
 )
-
-
-def tries(share: float) -> settings:
-    """A share of what the profile in use tries; `--hypothesis-profile=long` tries eighty times as many."""
-    return settings(max_examples=max(5, int(settings().max_examples * share)))
 
 
 def put(reader: Reader, folder: Path, content: bytes) -> None:
@@ -100,7 +96,7 @@ def test_the_valid_file_is_read_whole(reader, tmp_path):
 def test_bytes_of_any_kind(reader, tmp_path_factory, counts: Counts):
     folder = tmp_path_factory.mktemp("any")
 
-    @tries(0.12)
+    @examples(0.1)
     @given(mutations.anything())
     def tried(content: bytes) -> None:
         put(reader, folder, content)
@@ -113,7 +109,7 @@ def test_bytes_of_any_kind(reader, tmp_path_factory, counts: Counts):
 def test_damaged_files(reader, tmp_path_factory, counts: Counts):
     folder = tmp_path_factory.mktemp("damaged")
 
-    @tries(0.3)
+    @examples(0.2)
     @given(st.data())
     def tried(data: st.DataObject) -> None:
         content = data.draw(mutations.damaged(reader.valid))
@@ -128,7 +124,7 @@ def test_damaged_files(reader, tmp_path_factory, counts: Counts):
 def test_what_is_taken_can_be_stored(reader, tmp_path_factory, counts: Counts):
     folder = tmp_path_factory.mktemp("stored")
 
-    @tries(0.12)
+    @examples(0.1)
     @given(st.data())
     def tried(data: st.DataObject) -> None:
         content = data.draw(mutations.damaged(reader.valid))

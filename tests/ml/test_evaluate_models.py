@@ -5,12 +5,14 @@ from io import StringIO
 import pandas as pd
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
-from market_data.models import DailyBar, MarketDay
+from market_data.models import MarketDay
 from ml import datasets, evaluation, evaluation_records
 from ml.management.commands import evaluate_models
 from ml.models import Evaluation
 from stocks.models import Stock
+from stocks.storage import bulk
 from tests.ml.markets import market, sessions, tiny
 
 DAYS = 330
@@ -19,20 +21,30 @@ SESSION = sessions(DAYS)[-1].date()
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def stored_market(settings, tmp_path, monkeypatch):
-    """A made-up market in the tables, a fund among its shares, and estimators with few trees."""
-    settings.VAR_DIR = tmp_path
+@pytest.fixture(scope="module")
+def committed_market(django_db_setup, django_db_blocker):
+    """A made-up market in the tables, a fund among its shares; emptied when the module is done."""
+    with django_db_blocker.unblock():
+        store_market()
+        yield
+        with connection.cursor() as cursor:
+            cursor.execute("TRUNCATE stocks, market_days CASCADE")
+
+
+def store_market():
     bars = market(shares=20, days=DAYS, signal=0.004).drop(columns="factor")
     symbols = sorted(bars["symbol"].unique())
     kinds = dict.fromkeys(symbols, "share") | {"S019": "fund"}
     Stock.objects.bulk_create(Stock(symbol=symbol, kind=kinds[symbol]) for symbol in symbols)
-    DailyBar.objects.bulk_create(
-        DailyBar(symbol_id=row.pop("symbol"), source="test", **{str(name): value for name, value in row.items()})
-        for row in bars.to_dict("records")
-    )
+    bulk.upsert("historical_data", bars.assign(source="test"), ("symbol", "date"), "run_1")
     days = pd.bdate_range(sessions(1)[0], date.today() + timedelta(days=90))
     MarketDay.objects.bulk_create(MarketDay(date=day, kind="normal", is_session=True, source="test") for day in days)
+
+
+@pytest.fixture
+def stored_market(committed_market, db, settings, tmp_path, monkeypatch):
+    """The market, an empty folder for folds, and estimators with few trees."""
+    settings.VAR_DIR = tmp_path
     few = {"lightgbm": tiny(rounds=0.05), "random_forest": tiny("random_forest", rounds=0.05)}
     monkeypatch.setattr("ml.estimators.ESTIMATORS", few)
     monkeypatch.setattr(evaluate_models, "ESTIMATORS", few)

@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stocks.fundamentals.formulas import ALL_COLUMNS, PANEL_COLUMNS, SOURCES, dated_fundamentals
+from tests.examples import examples
 from tests.stocks.dated_frames import events, facts, keys, quarter, snapshots, statements, year
 
 NOTHING = statements(), snapshots(), facts()
@@ -329,7 +330,7 @@ def computed(world, frame, columns=ALL_COLUMNS):
     return dated_fundamentals(reported, shown, packs, frame, happened, columns=columns, provenance=True)
 
 
-@settings(max_examples=25, deadline=None)
+@examples(0.2)
 @given(worlds, days, st.integers(-1000, 1000))
 def test_garbling_what_comes_later_changes_nothing(world, session, noise):
     frame = pd.concat([keys(session, symbol="A"), keys(session, symbol="B")], ignore_index=True)
@@ -355,7 +356,7 @@ def test_garbling_what_comes_later_changes_nothing(world, session, noise):
     pd.testing.assert_frame_equal(computed(cut, frame), expected, check_exact=True)
 
 
-@settings(max_examples=15, deadline=None)
+@examples(0.1)
 @given(worlds, st.lists(days, min_size=2, max_size=8, unique=True))
 def test_one_session_agrees_with_the_panel(world, sessions):
     frame = pd.concat([keys(*sessions, symbol="A"), keys(*sessions, symbol="B")], ignore_index=True)
@@ -376,7 +377,7 @@ def test_a_loss_leaves_no_price_earnings_and_no_source_of_it():
     assert pd.isna(row["pe_ratio_as_of"])
 
 
-@settings(max_examples=15, deadline=None)
+@examples(0.1)
 @given(worlds, days)
 def test_ratios_stay_inside_their_bounds(world, session):
     row = computed(world, keys(session, symbol="A"), PANEL_COLUMNS).iloc[0]
