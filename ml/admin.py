@@ -1,4 +1,4 @@
-"""Models and their evaluations in the admin; training and evaluation own the tables."""
+"""Models and their evaluations in the admin, read-only: training and evaluation write them."""
 
 from django.contrib import admin
 
@@ -8,8 +8,6 @@ from stocks.admin import ReadOnlyAdmin, coloured
 
 @admin.register(TrainedModel)
 class TrainedModelAdmin(ReadOnlyAdmin):
-    """Fitted bundles."""
-
     list_display = (
         "id",
         "estimator",
@@ -27,13 +25,11 @@ class TrainedModelAdmin(ReadOnlyAdmin):
 
     @coloured("status", {"accepted": "success", "rejected": "danger"})
     def state(self, model: TrainedModel) -> tuple[str, str]:
-        """Return the status with its colour."""
+
         return model.status, model.get_status_display()
 
 
 @admin.register(Evaluation)
 class EvaluationAdmin(ReadOnlyAdmin):
-    """Walk-forward reports."""
-
     list_display = ("estimator", "as_of", "first_test", "last_test", "seconds", "created_at")
     list_filter = ("estimator",)

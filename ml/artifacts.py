@@ -1,8 +1,8 @@
-"""Bundles on disk: text and lists that can be read without running anything in them.
+"""Model bundles on disk, in formats that cannot execute code when loaded.
 
-A booster is LightGBM's own text, a forest is skops with an allow-list of exactly the types that a forest of trees is
-made of, the rest is JSON. No pickle anywhere. Each file's SHA-256 is kept outside of the folder (on the model's
-row): a file that changed is refused, never half-read.
+A booster is stored as LightGBM's own text, a forest with skops and an allow-list of exactly the types that a forest
+consists of, everything else as JSON; never as a pickle. Each file's SHA-256 is stored elsewhere (in the model's row),
+so that a changed file is refused before anything in it is parsed.
 """
 
 import hashlib
@@ -18,34 +18,34 @@ from stocks.storage.durable_files import replace_file
 
 CARD_FILE = "bundle.json"
 
-# What skops would not load unasked and a forest needs: its compiled trees.
+# The one type of a forest that skops does not trust by default: its compiled trees.
 TRUSTED_TYPES = frozenset({"sklearn.tree._tree.Tree"})
 
 
 class ArtifactUnreadable(ValueError):
-    """A stored model is missing, changed, or holds something that may not be loaded."""
+    """A stored model is missing, was changed, or contains something that must not be loaded."""
 
 
 def save_bundle(bundle: Bundle, models_dir: Path) -> dict[str, Any]:
-    """Write a bundle into a folder of its own.
+    """Write a bundle into its own folder.
 
     Parameters
     ----------
     bundle
-        What to keep.
+        Fitted models with their calibration.
     models_dir
-        Folder of all models; the bundle's own is named after its id.
+        Parent folder; the bundle's folder is named after its id.
 
     Returns
     -------
     dict
         Columns of ``TrainedModel``: id (estimator, session and 12 digits of the hash of the rest), estimator, session,
         train_from, train_until, samples, features, parameters, metrics, data_hash, path (below
-        ``models_dir``), files (name → SHA-256), status and reason (judged by ``training.acceptance``).
+        ``models_dir``), files (name → SHA-256), status and reason (see ``training.acceptance``).
 
     Notes
     -----
-    The same bundle gives the same id, files and hashes; writing it twice changes nothing.
+    Idempotent: the same bundle gives the same id, files and hashes.
     """
     card = _card(bundle)
     content = json.dumps(card, indent=1, sort_keys=True).encode()
@@ -72,42 +72,42 @@ def save_bundle(bundle: Bundle, models_dir: Path) -> dict[str, Any]:
 
 
 def load_bundle(folder: Path, files: Mapping[str, str]) -> Bundle:
-    """Read a bundle back.
+    """Read a bundle after verifying every file.
 
     Parameters
     ----------
     folder
-        The bundle's own folder.
+        The bundle's folder.
     files
-        Name → SHA-256 of each file, as they were kept when it was written.
+        Name → SHA-256 of each file, as recorded when the bundle was written.
 
     Returns
     -------
     Bundle
-        Predicts the same bits as the one that was written.
+        Its predictions are bitwise equal to those of the bundle that was written.
 
     Raises
     ------
     ArtifactUnreadable
-        A file is missing, its hash differs, or it names a type that is not allowed.
+        A file is missing or its hash differs, or a type is not allowed.
     """
     for name, digest in files.items():
         path = folder / name
         if not path.is_file():
             raise ArtifactUnreadable(f"{path} is missing: train again.")
         if _sha256(path) != digest:
-            raise ArtifactUnreadable(f"{path} has changed since the model was stored: it is not loaded. Train again.")
+            raise ArtifactUnreadable(f"{path} has changed since the model was stored; it is not loaded. Train again.")
     if CARD_FILE not in files:
-        raise ArtifactUnreadable(f"{folder} has no hash for {CARD_FILE}: it is not loaded. Train again.")
+        raise ArtifactUnreadable(f"{folder} has no hash for {CARD_FILE}; it is not loaded. Train again.")
     card = json.loads((folder / CARD_FILE).read_text())
-    unknown = {*card["price"], *card["risk"]} - set(files)
-    if unknown:
-        raise ArtifactUnreadable(f"{folder} names files without a hash: {', '.join(sorted(unknown))}. Train again.")
+    unhashed = {*card["price"], *card["risk"]} - set(files)
+    if unhashed:
+        raise ArtifactUnreadable(f"{folder} names files without a hash: {', '.join(sorted(unhashed))}. Train again.")
     return Bundle(
         estimator=card["estimator"],
         features=tuple(card["features"]),
-        price=_models(folder, card["price"]),
-        risk=_models(folder, card["risk"]),
+        price=tuple(_load_model(folder / name) for name in card["price"]),
+        risk=tuple(_load_model(folder / name) for name in card["risk"]),
         calibration=Calibration.from_json(card["calibration"]),
         metadata=card["metadata"],
     )
@@ -115,8 +115,7 @@ def load_bundle(folder: Path, files: Mapping[str, str]) -> Bundle:
 
 def _card(bundle: Bundle) -> dict[str, Any]:
     def names(role: str, models: Sequence[Fitted]) -> list[str]:
-        suffix = [".txt" if is_booster(model) else ".skops" for model in models]
-        return [f"{role}_{number}{kind}" for number, kind in enumerate(suffix)]
+        return [f"{role}_{number}{'.txt' if is_booster(model) else '.skops'}" for number, model in enumerate(models)]
 
     return {
         "estimator": bundle.estimator,
@@ -137,33 +136,29 @@ def _write(path: Path, model: Fitted) -> None:
     skops.io.dump(model, path)
 
 
-def _models(folder: Path, names: Sequence[str]) -> tuple[Fitted, ...]:
-    return tuple(_model(folder / name) for name in names)
+def _load_model(path: Path) -> Fitted:
+    return _load_booster(path) if path.suffix == ".txt" else _load_forest(path)
 
 
-def _model(path: Path) -> Fitted:
-    return _booster(path) if path.suffix == ".txt" else _forest(path)
-
-
-def _booster(path: Path) -> Fitted:
+def _load_booster(path: Path) -> Fitted:
     import lightgbm
 
     try:
         booster: Fitted = lightgbm.Booster(model_str=path.read_text())
     except (lightgbm.basic.LightGBMError, UnicodeDecodeError) as error:
-        raise ArtifactUnreadable(f"{path} is no LightGBM model: {error}. Train again.") from error
+        raise ArtifactUnreadable(f"{path} is not a LightGBM model: {error}. Train again.") from error
     return booster
 
 
-def _forest(path: Path) -> Fitted:
+def _load_forest(path: Path) -> Fitted:
     import skops.io
 
     try:
-        foreign = set(skops.io.get_untrusted_types(file=path)) - TRUSTED_TYPES
-    except Exception as error:  # whatever skops or zipfile stumbles over: the file is not read
-        raise ArtifactUnreadable(f"{path} is no stored forest: {error}. Train again.") from error
-    if foreign:
-        raise ArtifactUnreadable(f"{path} holds types that are not allowed: {', '.join(sorted(foreign))}.")
+        untrusted = set(skops.io.get_untrusted_types(file=path)) - TRUSTED_TYPES
+    except Exception as error:  # skops and zipfile raise many kinds on a damaged file; none of them may be loaded
+        raise ArtifactUnreadable(f"{path} is not a stored forest: {error}. Train again.") from error
+    if untrusted:
+        raise ArtifactUnreadable(f"{path} contains types that are not allowed: {', '.join(sorted(untrusted))}.")
     forest: Fitted = skops.io.load(path, trusted=sorted(TRUSTED_TYPES))
     return forest
 

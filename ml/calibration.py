@@ -1,8 +1,8 @@
-"""From a model's score to numbers with a meaning: return, chance, drawdown, risk, confidence.
+"""Calibration: from a model's score to an expected return, a probability, a drawdown, a risk and a confidence.
 
-Every curve is monotone and fitted on walk-forward predictions alone, that is on sessions which the predicting model
-had not seen. Scores enter as percentiles within their day, so that a curve fitted on the folds' smaller models holds
-for the published ensemble, and a share's meaning does not hang on how wide one day's scores spread.
+Every curve is monotone and fitted on walk-forward predictions only, i.e. on sessions that the predicting model had
+not seen. Scores enter as percentiles within their day, so that a curve fitted on the folds' smaller models holds for
+the published ensemble, and a share's figures do not depend on how widely one day's scores spread.
 """
 
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from ml.samples import by_day
 
 Numbers = npt.NDArray[np.float64]
 
-# Ten-session returns beyond ±50 % say more about one share's event than about the score.
+# Ten-session returns beyond ±50 % say more about a single event than about the score.
 RETURN_LIMIT = 0.5
 
-# A predicted drawdown of this size or worse is the full risk score 1. Half of it (7.5 %) is the contract's "avoid"
-# limit 0.5; its "low risk" limit 0.3 is a drawdown of 4.5 %; the sample's mean drawdown of 6.3 % is 0.42.
+# A predicted drawdown this deep or deeper has risk score 1. Half of it (7.5 %) is the contract's "avoid" limit 0.5;
+# its "low risk" limit 0.3 is a drawdown of 4.5 %; the sample's mean drawdown of 6.3 % is 0.42.
 FULL_RISK_DRAWDOWN = 0.15
 
-# Standard deviation of percentiles drawn at random: the disagreement of members that know nothing.
+# Standard deviation of uniform percentiles: the disagreement of members that predict at random.
 CHANCE_SPREAD = 1 / np.sqrt(12)
 
 BINS = 40
@@ -31,7 +31,7 @@ BINS = 40
 
 @dataclass(frozen=True)
 class Curve:
-    """A monotone piecewise linear function, constant beyond its ends."""
+    """A monotone piecewise linear function, constant outside its range."""
 
     x: tuple[float, ...]
     y: tuple[float, ...]
@@ -43,14 +43,14 @@ class Curve:
 
 @dataclass(frozen=True)
 class Calibration:
-    """The three curves of a model, and what they were fitted on.
+    """The three curves of a model.
 
     Attributes
     ----------
     excess_return
         Percentile of the score → mean return over ten sessions beyond the day's mean share, plain.
     probability
-        Percentile of the score → chance to beat the day's median share, 0-1.
+        Percentile of the score → probability of beating the day's median share, 0-1.
     drawdown
         Percentile of the risk model's prediction (1 = shallowest) → mean drawdown, plain, at most 0.
     sessions
@@ -63,7 +63,7 @@ class Calibration:
     sessions: int
 
     def as_json(self) -> dict[str, Any]:
-        """Plain lists and numbers; floats survive the round trip exactly."""
+        """Lists and numbers; floats survive the round trip exactly."""
         curves = {name: {"x": list(curve.x), "y": list(curve.y)} for name, curve in self._curves().items()}
         return {**curves, "sessions": self.sessions}
 
@@ -81,22 +81,22 @@ class Calibration:
 
 
 def monotone_curve(x: Numbers, y: Numbers) -> Curve:
-    """Fit a rising curve of the mean of ``y`` over ``x``: means of up to ``BINS`` equally full bins, made isotonic.
+    """Fit a rising curve of the mean of ``y`` over ``x``: isotonic regression on means of up to ``BINS`` equal bins.
 
     Raises
     ------
     ValueError
-        There are no pairs where both are known.
+        There is no pair of finite values.
     """
     from sklearn.isotonic import IsotonicRegression
 
-    known = np.isfinite(x) & np.isfinite(y)
-    if not known.any():
+    finite = np.isfinite(x) & np.isfinite(y)
+    if not finite.any():
         raise ValueError("A curve cannot be fitted without known values.")
-    pairs = pd.DataFrame({"x": x[known], "y": y[known]}).sort_values("x", kind="stable")
+    pairs = pd.DataFrame({"x": x[finite], "y": y[finite]}).sort_values("x", kind="stable")
     pairs["bin"] = (np.arange(len(pairs)) * BINS) // len(pairs)
     means = pairs.groupby("bin").agg(x=("x", "mean"), y=("y", "mean"), n=("y", "size"))
-    # Bins of one and the same x are one point of the curve.
+    # Bins with the same mean x are one point of the curve.
     means["sum"] = means["y"] * means["n"]
     means = means.groupby("x", as_index=False)[["sum", "n"]].sum()
     means["y"] = means["sum"] / means["n"]
@@ -116,10 +116,10 @@ def calibration(predictions: pd.DataFrame) -> Calibration:
     Returns
     -------
     Calibration
-        Returns are measured against the day's mean share, so a predicted return assumes a market that stands still:
-        a year of folds holds some twenty independent market moves, too few to foretell the next. Of drawdowns too only
-        the order within the day could be foretold on the sample (rank correlation 0.27); their common level could not
-        (its daily means correlated at -0.4), so a percentile is mapped to the mean drawdown it had.
+        Returns are measured against the day's mean share, so a predicted return assumes a flat market: a year of folds
+        contains some twenty independent market moves, too few to predict the next. Of drawdowns, too, only the order
+        within the day was predictable on the sample (rank correlation 0.27); their common level was not (daily means
+        correlated at -0.4), so a percentile is mapped to the mean drawdown it had.
 
     Notes
     -----
@@ -127,8 +127,8 @@ def calibration(predictions: pd.DataFrame) -> Calibration:
     """
     position = predictions["position"].to_numpy()
     forward = predictions["forward_return"].to_numpy(dtype=np.float64)
-    grouped = by_day(position, np.clip(forward, -RETURN_LIMIT, RETURN_LIMIT))
-    excess = (grouped.obj - grouped.transform("mean")).to_numpy()
+    clipped = by_day(position, np.clip(forward, -RETURN_LIMIT, RETURN_LIMIT))
+    excess = (clipped.obj - clipped.transform("mean")).to_numpy()
     beats = np.where(np.isfinite(forward), forward > by_day(position, forward).transform("median").to_numpy(), np.nan)
     percentile = predictions["percentile"].to_numpy(dtype=np.float64)
     return Calibration(
@@ -158,8 +158,7 @@ def confidence(percentiles: Numbers) -> Numbers:
     Returns
     -------
     ndarray
-        0-1: 1 when all place the share alike, 0 when they spread like percentiles drawn at random. A single member
-        agrees with nobody: NaN.
+        0-1: 1 when all rank the share alike, 0 when they spread like random percentiles. NaN for a single member.
     """
     if percentiles.shape[1] < 2:
         return np.full(len(percentiles), np.nan)

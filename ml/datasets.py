@@ -1,4 +1,4 @@
-"""From stored tables to what models learn from and predict with. Everything is as of the close of one session."""
+"""Training samples and prediction features from the stored tables, as of the close of one session."""
 
 from datetime import date, timedelta
 
@@ -18,65 +18,66 @@ from stocks.picks.selection_queries import share_symbols
 from stocks.universe import writer as universe_writer
 
 PROGRESS = "progress "
-"""Begins the lines with which a fitting process says how many percent are done."""
+"""Prefix of the lines in which a fitting process reports its progress in percent."""
 
+# 250 sessions a year make 1.46; the rest covers long holidays.
 _CALENDAR_DAYS_A_SESSION = 1.6
 
 
 def share_bars(as_of: date, start: date) -> pd.DataFrame:
-    """Return the adjusted frame of shares from a day on; funds would distort ranks and the market's return."""
+    """Adjusted bars of shares from a day on; funds would distort ranks and the market's return."""
     return queries.adjusted_bars(as_of, start, share_symbols())
 
 
 def market_sessions(start: date, as_of: date) -> pd.DatetimeIndex:
-    """Return the market's sessions from a day to another, both included."""
+    """Sessions from one day to another, both included."""
     return pd.DatetimeIndex(pd.to_datetime(sessions_between(start, as_of)))
 
 
 def training_samples(as_of: date, lookback_days: int, estimator: Estimator) -> Samples:
-    """Return the samples of a fit: twice the lookback, so that its folds have a window of their own before them.
+    """Samples of a fit: twice the lookback, so that the calibration folds have a full training window before them.
 
     Parameters
     ----------
     as_of : date
-        Day of knowledge.
+        Nothing known later is used.
     lookback_days : int
         Calendar days a model learns from.
     estimator : Estimator
-        Decides which features.
+        Determines the features.
     """
     first = as_of - timedelta(days=2 * lookback_days)
     warm = first - timedelta(days=int(WARM_UP_SESSIONS * _CALENDAR_DAYS_A_SESSION))
     bars = share_bars(as_of, warm)
     calendar = market_sessions(bars["date"].min().date(), as_of)
-    outcomes = labels(bars, calendar, _blocked(as_of))
+    outcomes = labels(bars, calendar, _blocked_dates(as_of))
     return samples(
         _features(bars, calendar, estimator, since=pd.Timestamp(first)), outcomes, tradable(bars, calendar), calendar
     )
 
 
-def _blocked(as_of: date) -> pd.DataFrame:
-    """Return symbol and ex_date of what no outcome may cross: demergers and the like, splits without a known factor.
+def _blocked_dates(as_of: date) -> pd.DataFrame:
+    """Symbol and ex_date that no outcome may cross: demergers and the like, and splits without a known factor.
 
-    A jump that looks like a split is left out of what is learnt, since its outcome would be a number nobody measured;
-    any other jump may be a crash, and stays.
+    An outcome across a jump that looks like a split would be an invented number; any other jump may be a crash, which
+    a model must learn from.
     """
     events = queries.events_frame(as_of)
     jumps = queries.unsettled_jumps(as_of, events)
-    unread = jumps.loc[jumps["reason"].isin(("near_simple_ratio", "event_without_factor"))].rename(
+    probable_splits = jumps.loc[jumps["reason"].isin(("near_simple_ratio", "event_without_factor"))].rename(
         columns={"date": "ex_date"}
     )
-    return pd.concat([blocked_events(events)[["symbol", "ex_date"]], unread[["symbol", "ex_date"]]], ignore_index=True)
+    columns = ["symbol", "ex_date"]
+    return pd.concat([blocked_events(events)[columns], probable_splits[columns]], ignore_index=True)
 
 
 def session_features(session: date, estimator: Estimator) -> pd.DataFrame:
-    """Return the features of one session's tradable shares: symbol, date, features; nothing later is read."""
+    """Features of one session's tradable shares (symbol, date, features); nothing later is read."""
     start = session - timedelta(days=int(WARM_UP_SESSIONS * _CALENDAR_DAYS_A_SESSION))
     bars = share_bars(session, start)
     calendar = market_sessions(bars["date"].min().date(), session)
     rows = _features(bars, calendar, estimator, since=pd.Timestamp(session))
-    liquid = tradable(bars, calendar)
-    return rows.loc[liquid.reindex(rows.index)].sort_values("symbol", ignore_index=True)
+    return rows.loc[tradable(bars, calendar).reindex(rows.index)].sort_values("symbol", ignore_index=True)
 
 
 def _features(
@@ -90,7 +91,7 @@ def _features(
 
 
 def _dated_facts(rows: pd.DataFrame, as_of: date) -> pd.DataFrame:
-    """Return what was known of each share on each row's date, from statements, snapshots and report packs."""
+    """Fundamentals known of each share on each row's date, from statements, snapshots and report packs."""
     return dated_fundamentals(
         fundamentals_writer.statements_frame(as_of),
         fundamentals_writer.snapshots_frame(as_of),

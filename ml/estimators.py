@@ -1,11 +1,11 @@
-"""The registry of estimators: how one is fitted, on which features and targets, and what its ensemble is made of.
+"""The registry of estimators: features, targets, ensemble members and fitting of each kind of model.
 
-``lightgbm`` is the default: gradient boosting with strongly randomised trees (Geurts et al. 2006: split points drawn at
-random) on scale-free features. What can be foretold of a share's ten sessions is little, so its settings are those
-that shrink: few leaves, thousands of samples a leaf, a quarter of the features a tree. The price
-model learns the normal score of a share's rank within its day: the market's own move, which these features cannot know,
-is taken out, and a single share that doubled weighs no more than its rank. ``random_forest`` is the contract's,
-with exactly its settings, features and targets.
+``lightgbm`` is the default: gradient boosting with extremely randomised trees (Geurts et al. 2006: split points drawn
+at random) on scale-free features. Ten-session returns are barely predictable, so its settings regularise strongly: few
+leaves, thousands of samples per leaf, a quarter of the features per tree. The price model learns the normal score of a
+share's rank within its day: that removes the market's own move, which these features cannot predict, and a single
+share that doubled weighs no more than its rank. ``random_forest`` is the contract's, with exactly its settings,
+features and targets.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ import numpy.typing as npt
 from ml.samples import Samples, day_percentiles
 
 if TYPE_CHECKING:
-    # Seconds to import: pages and commands that only look an estimator up do without; who fits or loads one imports it.
+    # These take seconds to import; pages and commands that only look up an estimator do without them.
     import lightgbm
     from sklearn.ensemble import RandomForestRegressor
 
@@ -37,8 +37,7 @@ LIGHTGBM_PARAMETERS: Mapping[str, Any] = {
     "lambda_l2": 1.0,
     "deterministic": True,
     "force_col_wise": True,
-    # Members are fitted side by side instead: OpenMP's waiting threads made one fit four times slower on a busy
-    # machine.
+    # Members are fitted in parallel instead: OpenMP's spinning threads slowed one fit fourfold on a busy machine.
     "num_threads": 1,
     "verbosity": -1,
 }
@@ -54,7 +53,7 @@ FOREST_PARAMETERS: Mapping[str, Any] = {
 
 FOREST_PARTS = 4
 
-# A drawdown beyond this teaches no more than this: single halvings would dominate a squared error.
+# Deeper drawdowns are clipped: a few shares that halved would dominate the squared error.
 DEEPEST_DRAWDOWN = -0.4
 
 
@@ -64,7 +63,7 @@ class UnknownEstimator(ValueError):
 
 @dataclass(frozen=True)
 class Member:
-    """One model of an ensemble: its seed, and the part of the training window (0 oldest - 1 latest) it sees."""
+    """One model of an ensemble: its seed, and its part of the training window (0 oldest - 1 latest)."""
 
     seed: int
     first: float = 0.0
@@ -82,9 +81,9 @@ class Estimator:
     price_members, risk_members
         The ensembles of a published model.
     fold_members
-        The smaller price ensemble of folds that only serve calibration.
+        The smaller price ensemble of calibration folds.
     price_target
-        Target of the price model out of samples whose forward_return is known.
+        Target of the price model, computed from samples whose forward_return is known.
     fit
         (values, target, seed, size) → fitted model; size 0-1 scales the number of trees.
     """
@@ -101,7 +100,7 @@ class Estimator:
 
 
 def normal_score(data: Samples) -> Target:
-    """Normal score of each share's forward return within its day, limited to what 1 in 500 exceeds."""
+    """Normal score of each share's forward return within its day, clipped at the 0.2th and 99.8th percentile."""
     from scipy.special import ndtri
 
     percentile = day_percentiles(data.position, data.keys["forward_return"].to_numpy())
@@ -110,26 +109,26 @@ def normal_score(data: Samples) -> Target:
 
 
 def plain_return(data: Samples) -> Target:
-    """Forward return itself, plain."""
+    """Forward return as a plain ratio."""
     return data.keys["forward_return"].to_numpy(dtype=np.float64)
 
 
 def limited_drawdown(data: Samples) -> Target:
-    """Drawdown, plain, not below ``DEEPEST_DRAWDOWN``."""
+    """Drawdown as a plain ratio, clipped at ``DEEPEST_DRAWDOWN``."""
     limited: Target = np.maximum(data.keys["drawdown"].to_numpy(dtype=np.float64), DEEPEST_DRAWDOWN)
     return limited
 
 
-def _lightgbm(values: Values, target: Target, seed: int, size: float) -> Fitted:
+def _fit_lightgbm(values: Values, target: Target, seed: int, size: float) -> Fitted:
     import lightgbm
 
     parameters = {**LIGHTGBM_PARAMETERS, "seed": seed}
-    # A small market has no 2,000 samples a leaf to give.
+    # A small market does not have 2,000 samples per leaf.
     parameters["min_data_in_leaf"] = max(20, min(int(parameters["min_data_in_leaf"]), len(target) // 50))
     return lightgbm.train(parameters, lightgbm.Dataset(values, target), max(1, round(LIGHTGBM_ROUNDS * size)))
 
 
-def _random_forest(values: Values, target: Target, seed: int, size: float) -> Fitted:
+def _fit_random_forest(values: Values, target: Target, seed: int, size: float) -> Fitted:
     from sklearn.ensemble import RandomForestRegressor
 
     trees = max(1, round(FOREST_PARAMETERS["n_estimators"] * size))
@@ -139,14 +138,14 @@ def _random_forest(values: Values, target: Target, seed: int, size: float) -> Fi
 
 
 def is_booster(model: Fitted) -> "TypeGuard[lightgbm.Booster]":
-    """Whether a fitted model is a LightGBM booster; otherwise it is a forest."""
+    """Whether a fitted model is a LightGBM booster rather than a forest."""
     import lightgbm
 
     return isinstance(model, lightgbm.Booster)
 
 
 def part_predictions(model: Fitted, values: Values) -> Target:
-    """Predictions of a fitted model's independent parts, bitwise repeatable.
+    """Predictions of a fitted model's independent parts, bitwise reproducible.
 
     Parameters
     ----------
@@ -159,13 +158,13 @@ def part_predictions(model: Fitted, values: Values) -> Target:
     -------
     ndarray
         float64, rows × parts, in the unit of the target: one part of a booster, ``FOREST_PARTS`` of a forest (its trees
-        taken in turn), so that the agreement within an ensemble can be measured for both.
+        dealt in turn), so that the agreement within an ensemble can be measured for both.
     """
     if is_booster(model):
         return np.asarray(model.predict(values), dtype=np.float64)[:, None]
     forest = cast("RandomForestRegressor", model)
     parts = min(FOREST_PARTS, len(forest.estimators_))
-    # One tree after the other: threads would add them up in whichever order they finish.
+    # Sequentially: threads would sum the trees in whichever order they finish, and float sums depend on the order.
     trees = [forest.estimators_[part::parts] for part in range(parts)]
     return np.column_stack([np.mean([tree.predict(values) for tree in part], axis=0) for part in trees])
 
@@ -178,7 +177,7 @@ ESTIMATORS: Mapping[str, Estimator] = {
         risk_members=(Member(5), Member(6)),
         fold_members=(Member(1),),
         price_target=normal_score,
-        fit=_lightgbm,
+        fit=_fit_lightgbm,
         parameters={**LIGHTGBM_PARAMETERS, "rounds": LIGHTGBM_ROUNDS},
     ),
     "random_forest": Estimator(
@@ -188,7 +187,7 @@ ESTIMATORS: Mapping[str, Estimator] = {
         risk_members=(Member(2),),
         fold_members=(Member(1),),
         price_target=plain_return,
-        fit=_random_forest,
+        fit=_fit_random_forest,
         parameters=FOREST_PARAMETERS,
         fold_size=0.1,
     ),
@@ -201,9 +200,9 @@ def estimator(name: str) -> Estimator:
     Raises
     ------
     UnknownEstimator
-        Nothing is registered under it; the sentence lists what is.
+        The sentence lists the registered names.
     """
     try:
         return ESTIMATORS[name]
     except KeyError:
-        raise UnknownEstimator(f"No estimator is called {name!r}; there are {', '.join(ESTIMATORS)}.") from None
+        raise UnknownEstimator(f"There is no estimator {name!r}; choose one of: {', '.join(ESTIMATORS)}.") from None

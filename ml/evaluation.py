@@ -1,9 +1,9 @@
-"""The walk-forward report: what the models were worth on sessions they had not seen, beside what costs nothing.
+"""The walk-forward report: how the models performed on sessions they had not seen, beside free baselines.
 
-Models are fitted anew each quarter on everything known before (``walk_forward``); baselines are single features; the
-controls are the default estimator taught outcomes that were shuffled within each day. A control that finds something
-would mean that the procedure leaks. Daily figures of each fold are kept under the hash of the fold's data and
-parameters, so that the report of the next evening computes only what is new.
+Models are refitted each quarter on everything known before (``walk_forward``); baselines are single features; the
+controls are the default estimator trained on outcomes that were shuffled within each day. A control with a significant
+result would prove that the procedure leaks. Daily figures of each fold are stored under the hash of the fold's data
+and parameters, so that the next report computes only what is new.
 """
 
 import hashlib
@@ -26,17 +26,17 @@ from ml.statistics import daily_figures, newey_west, summary
 from ml.walk_forward import Fold, TooLittleHistory, folds, predict_fold
 from stocks.storage.durable_files import replace_file
 
-# Raised when the procedure changes in a way that the parameters do not show: cached folds are then computed again.
+# Increase when the procedure changes in a way that the parameters do not show: it invalidates the stored folds.
 PROCEDURE = 1
 
-# Before its first year a share has no 52-week high and no momentum: testing starts with the first month after one.
+# Without a year of history a share has no 52-week high and no momentum; testing starts with the month after one.
 SESSIONS_BEFORE_TESTING = 252
-# The first sessions of all have hardly any features.
+# The very first sessions have hardly any features.
 SESSIONS_BEFORE_LEARNING = 40
 MONTHS_A_FOLD = 3
 CONTROLS = 10
 
-# One feature each, with the sign that makes more better. Source: see ml/features.py.
+# Name → (feature, sign that makes higher better). Sources: see ml/features.py.
 BASELINES: Mapping[str, tuple[str, float]] = {
     "momentum": ("momentum_12_1", 1.0),
     "low_volatility": ("volatility_60", -1.0),
@@ -55,16 +55,16 @@ class Entry:
     estimator
         Which kind of model.
     every
-        Learn from each so many-th session alone. Outcomes of neighbouring sessions share most of their days, so
-        little is lost, and much time is won.
+        Train on every n-th session only. Outcomes of neighbouring sessions share most of their days, so little
+        information is lost and much time saved.
     shuffle
-        Seed of a control that learns outcomes shuffled within each day; None for a real model.
+        Seed of a control trained on outcomes shuffled within each day; None for a real model.
     published
-        Whether the published ensembles are fitted, or the smaller ones of calibration folds.
+        Whether to fit the published ensembles rather than the smaller ones of calibration folds.
     risk
-        Whether the risk model is judged too.
+        Whether to evaluate the risk model too.
     note
-        What a reader should know.
+        Remark for the reader.
     """
 
     name: str
@@ -76,15 +76,15 @@ class Entry:
     note: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """Everything that decides what a fold computes."""
-        chosen = self.estimator
+        """Everything that determines a fold's figures; part of the key under which they are stored."""
+        estimator = self.estimator
         return {
             "procedure": PROCEDURE,
-            "estimator": chosen.name,
-            "parameters": dict(chosen.parameters),
-            "members": [asdict(member) for member in (*chosen.price_members, *chosen.risk_members)],
-            "fold_members": [asdict(member) for member in chosen.fold_members],
-            "size": 1.0 if self.published else chosen.fold_size,
+            "estimator": estimator.name,
+            "parameters": dict(estimator.parameters),
+            "members": [asdict(member) for member in (*estimator.price_members, *estimator.risk_members)],
+            "fold_members": [asdict(member) for member in estimator.fold_members],
+            "size": 1.0 if self.published else estimator.fold_size,
             "every": self.every,
             "shuffle": self.shuffle,
             "published": self.published,
@@ -92,7 +92,7 @@ class Entry:
         }
 
 
-# The contract's forest with all of its trees would take most of an hour.
+# With all of its trees the contract's forest would take most of an hour.
 FOREST_ENTRY = Entry(
     "random_forest",
     ESTIMATORS["random_forest"],
@@ -105,7 +105,7 @@ FOREST_ENTRY = Entry(
 
 @dataclass
 class FoldStore:
-    """Daily figures of folds that were computed before, one small file each; ``None`` keeps nothing."""
+    """Stored daily figures of folds, one small file each; without a directory nothing is stored."""
 
     directory: Path | None
     computed: int = 0
@@ -113,13 +113,13 @@ class FoldStore:
     _counting: Lock = field(default_factory=Lock, repr=False)
 
     def figures(self, key: str, compute: Callable[[], pd.DataFrame]) -> pd.DataFrame:
-        """Return the figures kept under a key, or compute and keep them."""
+        """Return the figures stored under a key, or compute and store them."""
         path = None if self.directory is None else self.directory / f"{key}.parquet"
-        known = path is not None and path.is_file()
+        is_stored = path is not None and path.is_file()
         with self._counting:
-            self.reused += known
-            self.computed += not known
-        if path is not None and known:
+            self.reused += is_stored
+            self.computed += not is_stored
+        if path is not None and is_stored:
             return pd.read_parquet(path)
         daily = compute()
         if path is not None:
@@ -129,14 +129,14 @@ class FoldStore:
 
 
 def fold_starts(sessions: pd.DatetimeIndex, first_test: pd.Timestamp | None = None) -> list[int]:
-    """Positions at which folds begin: the first session of each quarter counted from the first tested month.
+    """Positions of the folds' first tested sessions: quarterly from the first tested month.
 
     Parameters
     ----------
     sessions
         The market's sessions.
     first_test
-        First tested day; by default the first month that begins after ``SESSIONS_BEFORE_TESTING`` sessions.
+        First tested day; by default the start of the first month after ``SESSIONS_BEFORE_TESTING`` sessions.
 
     Raises
     ------
@@ -159,22 +159,22 @@ def fold_starts(sessions: pd.DatetimeIndex, first_test: pd.Timestamp | None = No
 
 
 def with_shuffled_outcomes(data: Samples, seed: int) -> Samples:
-    """Exchange the outcomes of the shares of each day at random, so that no feature can be worth anything.
+    """Permute the outcomes within each day, so that no feature can predict them.
 
     Parameters
     ----------
     data
-        Samples; rows of a day lie together.
+        Samples, sorted by day.
     seed
-        Of the order.
+        Seed of the permutation.
 
     Returns
     -------
     Samples
-        The same features beside the outcomes of other shares of the same day.
+        The same features with the outcomes of other shares of the same day.
     """
     generator = np.random.default_rng(seed)
-    # Sorting by (day, random number) puts each day's rows into a random order within the day's own places.
+    # Sorting by (day, random number) permutes the rows within each day.
     order = np.lexsort((generator.random(len(data)), data.position))
     keys = data.keys.copy()
     for name in ("forward_return", "drawdown"):
@@ -194,7 +194,7 @@ def entry_figures(data: Samples, entry: Entry, layout: Sequence[Fold], store: Fo
     layout
         The folds.
     store
-        Where folds are kept.
+        Figures of folds computed before.
 
     Returns
     -------
@@ -208,25 +208,24 @@ def entry_figures(data: Samples, entry: Entry, layout: Sequence[Fold], store: Fo
         tested = data.between(fold.test_first, fold.test_last)
         parameters = json.dumps(entry.as_json() | asdict(fold), sort_keys=True)
         key = hashlib.sha256(f"{parameters}{past.fingerprint}{tested.fingerprint}".encode()).hexdigest()
-
         parts.append(store.figures(key, partial(_fold_figures, past, tested, entry)))
     return pd.concat(parts).sort_index()
 
 
 def _fold_figures(past: Samples, tested: Samples, entry: Entry) -> pd.DataFrame:
-    taught = past if entry.shuffle is None else with_shuffled_outcomes(past, entry.shuffle)
-    return daily_figures(predict_fold(taught, tested, entry.estimator, published=entry.published, risk=entry.risk))
+    past = past if entry.shuffle is None else with_shuffled_outcomes(past, entry.shuffle)
+    return daily_figures(predict_fold(past, tested, entry.estimator, published=entry.published, risk=entry.risk))
 
 
-def baseline(data: Samples, name: str, layout: Sequence[Fold]) -> pd.DataFrame:
-    """Daily figures of a single feature as the score, over the sessions that the folds test."""
+def baseline_figures(data: Samples, name: str, layout: Sequence[Fold]) -> pd.DataFrame:
+    """Daily figures of a single feature used as the score, over the tested sessions of all folds."""
     feature, sign = BASELINES[name]
     tested = data.between(layout[0].test_first, layout[-1].test_last)
     score = sign * tested.values[:, tested.features.index(feature)].astype(np.float64)
     return daily_figures(tested.keys.assign(position=tested.position, score=score, predicted_drawdown=np.nan))
 
 
-def row(daily: pd.DataFrame, sessions: pd.DatetimeIndex) -> dict[str, Any]:
+def report_row(daily: pd.DataFrame, sessions: pd.DatetimeIndex) -> dict[str, Any]:
     """One row of the report: figures over all days, and the mean rank correlation of each calendar year."""
     years = sessions[daily.index.to_numpy(dtype=np.int64)].year
     by_year = daily["rank_ic"].groupby(years).mean()
@@ -234,14 +233,14 @@ def row(daily: pd.DataFrame, sessions: pd.DatetimeIndex) -> dict[str, Any]:
 
 
 def controls_row(means: Sequence[float], model: float | None) -> dict[str, Any]:
-    """Judge the controls, which should have learnt nothing from shuffled outcomes.
+    """Summary of the controls, which must have learnt nothing from shuffled outcomes.
 
     Parameters
     ----------
     means
         Mean rank correlation of each control.
     model
-        That of the default model.
+        Mean rank correlation of the default model.
 
     Returns
     -------
@@ -262,7 +261,7 @@ def controls_row(means: Sequence[float], model: float | None) -> dict[str, Any]:
 
 
 def _control_means(data: Samples, default: Estimator, layout: Sequence[Fold], store: FoldStore) -> list[float]:
-    """Mean rank correlation of each control; one has a single model a fold, so they are fitted side by side."""
+    """Mean rank correlation of each control; each has a single model per fold, so controls are fitted in parallel."""
 
     def mean(seed: int) -> float:
         control = Entry(f"shuffled {seed}", default, every=5, shuffle=seed, published=False, risk=False)
@@ -274,16 +273,16 @@ def _control_means(data: Samples, default: Estimator, layout: Sequence[Fold], st
 
 
 def fold_layout(data: Samples, first_test: pd.Timestamp | None = None) -> list[Fold]:
-    """The report's folds: quarterly, expanding, up to the last session that has an outcome.
+    """Folds of the report: quarterly, with an expanding window, up to the last session that has an outcome.
 
     Raises
     ------
     TooLittleHistory
         No fold has enough sessions before it.
     """
-    known = data.position[data.keys["forward_return"].notna().to_numpy()]
+    with_outcome = data.position[data.keys["forward_return"].notna().to_numpy()]
     starts = fold_starts(data.sessions, first_test)
-    last = int(known[-1]) if len(known) else -1
+    last = int(with_outcome[-1]) if len(with_outcome) else -1
     result = folds(
         [start for start in starts if start <= last],
         last,
@@ -299,9 +298,9 @@ def report(
     entries: Sequence[tuple[Entry, Samples]],
     layout: Sequence[Fold],
     store: FoldStore,
-    told: Callable[[str], None] = lambda line: None,
+    on_progress: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
-    """Put the whole report together.
+    """Evaluate models, baselines and controls.
 
     Parameters
     ----------
@@ -313,30 +312,28 @@ def report(
     layout
         The folds.
     store
-        Where folds are kept.
-    told
+        Figures of folds computed before.
+    on_progress
         Called with a line after each part.
 
     Returns
     -------
     dict
-        Plain JSON: first_test, last_test, sessions, folds, data_hash, rows (name → kind, note and ``row``), controls
-        (``controls_row``), computed and reused folds.
+        Plain JSON: first_test, last_test, sessions, folds, data_hash, rows (name → kind, note and ``report_row``),
+        controls (``controls_row``), computed and reused folds.
     """
     rows: dict[str, dict[str, Any]] = {}
-    for entry, samples_of in entries:
-        rows[entry.name] = {
-            "kind": "model",
-            "note": entry.note,
-            **row(entry_figures(samples_of, entry, layout, store), data.sessions),
-        }
-        told(f"{entry.name} evaluated")
+    for entry, samples in entries:
+        figures = entry_figures(samples, entry, layout, store)
+        rows[entry.name] = {"kind": "model", "note": entry.note, **report_row(figures, data.sessions)}
+        on_progress(f"{entry.name} evaluated")
     for name, (feature, sign) in BASELINES.items():
-        note = f"{feature}, {'more' if sign > 0 else 'less'} is better"
-        rows[name] = {"kind": "baseline", "note": note, **row(baseline(data, name, layout), data.sessions)}
-    default, own = entries[0]
-    means = _control_means(own, default.estimator, layout, store)
-    told(f"{CONTROLS} controls evaluated")
+        note = f"{feature}, {'higher' if sign > 0 else 'lower'} is better"
+        figures = baseline_figures(data, name, layout)
+        rows[name] = {"kind": "baseline", "note": note, **report_row(figures, data.sessions)}
+    default, default_samples = entries[0]
+    means = _control_means(default_samples, default.estimator, layout, store)
+    on_progress(f"{CONTROLS} controls evaluated")
     return {
         "first_test": data.sessions[layout[0].test_first].date().isoformat(),
         "last_test": data.sessions[layout[-1].test_last].date().isoformat(),
@@ -350,8 +347,8 @@ def report(
     }
 
 
-def table(content: Mapping[str, Any]) -> str:
-    """Write a report as text that fits on one screen.
+def report_text(content: Mapping[str, Any]) -> str:
+    """A report as text that fits on one screen.
 
     Parameters
     ----------
@@ -375,7 +372,7 @@ def table(content: Mapping[str, Any]) -> str:
     lines.append(
         f"{'shuffled':16}{_number(control['mean']):>8}{_number(2 * control['standard_error']):>8}  "
         f"{len(control['values'])} controls, highest {control['highest']:.3f}: mean within 2 standard errors of 0: "
-        f"{_answer(control['passed_zero'])}; all below the model: {_answer(control['passed_below'])}"
+        f"{_yes_no(control['passed_zero'])}; all below the model: {_yes_no(control['passed_below'])}"
     )
     return "\n".join(lines)
 
@@ -384,5 +381,5 @@ def _number(value: float | None, digits: int = 3) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
 
 
-def _answer(passed: bool) -> str:
+def _yes_no(passed: bool) -> str:
     return "yes" if passed else "NO"

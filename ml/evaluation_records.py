@@ -1,4 +1,4 @@
-"""Stored walk-forward reports: the only writer of `evaluations`, and what others show of the latest one."""
+"""Stored walk-forward reports: the only writer of `evaluations`, and readers of the latest one."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -10,7 +10,7 @@ from ml.models import Evaluation
 def record_evaluation(
     report: Mapping[str, Any], *, as_of: date, estimator: str, parameters: Mapping[str, Any], seconds: float
 ) -> Evaluation:
-    """Store a report; one of the same data and parameters replaces what was stored of it before.
+    """Store a report, replacing an earlier one of the same data and parameters.
 
     Parameters
     ----------
@@ -19,16 +19,11 @@ def record_evaluation(
     as_of
         Last session of the data.
     estimator
-        The default estimator, which the report is about.
+        The default estimator of the report.
     parameters
-        What decided its figures.
+        ``Entry.as_json`` of each entry.
     seconds
-        How long it took; of a report put together from kept folds only the time of that.
-
-    Returns
-    -------
-    Evaluation
-        The row.
+        Computation time; reused folds cost none.
     """
     row, _ = Evaluation.objects.update_or_create(
         as_of=as_of,
@@ -46,7 +41,7 @@ def record_evaluation(
 
 
 def latest_evaluation(estimator: str, as_of: date | None = None) -> Evaluation | None:
-    """Return the newest report of an estimator, none later than a session; None where there is none."""
+    """Newest report of an estimator, as of a session if given."""
     rows = Evaluation.objects.filter(estimator=estimator)
     if as_of is not None:
         rows = rows.filter(as_of__lte=as_of)
@@ -54,7 +49,7 @@ def latest_evaluation(estimator: str, as_of: date | None = None) -> Evaluation |
 
 
 def headline(estimator: str, as_of: date | None = None) -> dict[str, Any] | None:
-    """Short figures of the newest report, to stand beside each training.
+    """Key figures of the newest report, shown beside each training.
 
     Returns
     -------
@@ -66,15 +61,15 @@ def headline(estimator: str, as_of: date | None = None) -> dict[str, Any] | None
     if row is None:
         return None
     rows, controls = row.report["rows"], row.report["controls"]
-    own = rows[estimator]
+    figures = rows[estimator]
     return {
         "as_of": row.as_of.isoformat(),
         "first_test": row.first_test.isoformat(),
         "last_test": row.last_test.isoformat(),
-        "rank_ic": own["rank_ic"]["mean"],
-        "half_width_95": own["rank_ic"]["half_width_95"],
-        "by_year": own["by_year"],
-        "baselines": {name: each["rank_ic"]["mean"] for name, each in rows.items() if each["kind"] == "baseline"},
+        "rank_ic": figures["rank_ic"]["mean"],
+        "half_width_95": figures["rank_ic"]["half_width_95"],
+        "by_year": figures["by_year"],
+        "baselines": {name: entry["rank_ic"]["mean"] for name, entry in rows.items() if entry["kind"] == "baseline"},
         "controls": {
             "mean": controls["mean"],
             "standard_error": controls["standard_error"],

@@ -30,7 +30,7 @@ def stored(bundle, tmp_path):
     return save_bundle(bundle, tmp_path), tmp_path
 
 
-def today(data):
+def latest_features(data):
     rows = data.position == data.position[-1]
     frame = pd.DataFrame(data.values[rows], columns=list(data.features))
     return pd.concat([data.keys.loc[rows, ["symbol", "date"]].reset_index(drop=True), frame], axis=1)
@@ -41,7 +41,9 @@ def test_a_bundle_comes_back_bit_by_bit(data, bundle, stored):
     again = load_bundle(folder / card["path"], card["files"])
     assert again.metadata == json.loads(json.dumps(bundle.metadata))
     assert again.calibration == bundle.calibration
-    pd.testing.assert_frame_equal(predict(again, today(data)), predict(bundle, today(data)), check_exact=True)
+    pd.testing.assert_frame_equal(
+        predict(again, latest_features(data)), predict(bundle, latest_features(data)), check_exact=True
+    )
 
 
 def test_the_row_to_store(bundle, stored):
@@ -81,7 +83,7 @@ def test_a_missing_file_is_refused(stored):
         load_bundle(folder / card["path"], card["files"])
 
 
-def test_files_nobody_vouches_for_are_refused(stored):
+def test_files_without_a_recorded_hash_are_refused(stored):
     card, folder = stored
     with pytest.raises(ArtifactUnreadable, match="names files without a hash"):
         load_bundle(folder / card["path"], {CARD_FILE: card["files"][CARD_FILE]})
@@ -89,8 +91,8 @@ def test_files_nobody_vouches_for_are_refused(stored):
         load_bundle(folder / card["path"], {})
 
 
-def planted(stored, name: str, content: bytes):
-    """Put another file in a model's place, with a matching hash."""
+def plant(stored, name: str, content: bytes):
+    """Replace a model's file by another one, with a matching hash."""
     card, folder = stored
     place = folder / card["path"]
     old = next(file for file in card["files"] if file.startswith("price_0"))
@@ -101,30 +103,30 @@ def planted(stored, name: str, content: bytes):
     return place, files
 
 
-def test_other_types_are_not_loaded(stored):
+def test_types_that_skops_trusts_are_loaded(stored):
     content = skops.io.dumps(LinearRegression())
-    harmless = planted(stored, "planted.skops", content)
-    assert isinstance(load_bundle(*harmless).price[0], LinearRegression)  # skops' own list: runs nothing of its own
+    harmless = plant(stored, "planted.skops", content)
+    assert isinstance(load_bundle(*harmless).price[0], LinearRegression)  # on skops' own list of harmless types
 
 
 class Foreign:
-    """A type that no allow-list knows."""
+    """A type on no allow-list."""
 
 
 def test_foreign_types_are_refused(stored):
     content = skops.io.dumps(Foreign())
     with pytest.raises(ArtifactUnreadable, match=r"types that are not allowed: .*Foreign"):
-        load_bundle(*planted(stored, "planted.skops", content))
+        load_bundle(*plant(stored, "planted.skops", content))
 
 
 def test_a_pickle_is_refused(stored):
-    with pytest.raises(ArtifactUnreadable, match="is no stored forest"):
-        load_bundle(*planted(stored, "planted.skops", pickle.dumps([1])))
+    with pytest.raises(ArtifactUnreadable, match="is not a stored forest"):
+        load_bundle(*plant(stored, "planted.skops", pickle.dumps([1])))
 
 
 def test_broken_text_is_refused(stored):
-    with pytest.raises(ArtifactUnreadable, match="is no LightGBM model"):
-        load_bundle(*planted(stored, "planted.txt", b"tree\nnothing"))
+    with pytest.raises(ArtifactUnreadable, match="is not a LightGBM model"):
+        load_bundle(*plant(stored, "planted.txt", b"tree\nnothing"))
 
 
 def test_a_forest_is_a_zip_without_pickles(data, tmp_path):

@@ -25,14 +25,14 @@ def walk_forward(days: int = 60, shares: int = 100) -> pd.DataFrame:
     )
 
 
-def test_curves_find_what_was_there():
-    found = calibration(walk_forward())
+def test_curves_recover_the_simulated_relations():
+    curves = calibration(walk_forward())
     ends = np.array([0.02, 0.5, 0.98])
-    np.testing.assert_allclose(found.excess_return(ends), [-0.02, 0.0, 0.02], atol=0.006)
-    chance = found.probability(ends)
+    np.testing.assert_allclose(curves.excess_return(ends), [-0.02, 0.0, 0.02], atol=0.006)
+    chance = curves.probability(ends)
     assert 0.25 < chance[0] < 0.45 < chance[1] < 0.55 < chance[2] < 0.75
-    np.testing.assert_allclose(found.drawdown(ends), [-0.106, -0.068, -0.03], atol=0.01)
-    assert found.sessions == 60
+    np.testing.assert_allclose(curves.drawdown(ends), [-0.106, -0.068, -0.03], atol=0.01)
+    assert curves.sessions == 60
 
 
 HUNDREDTHS = st.integers(-100, 100).map(lambda number: number / 100)
@@ -48,14 +48,14 @@ def test_a_curve_never_falls(x, y):
     assert values.max() <= y.max() + 1e-9
 
 
-def test_a_curve_needs_something_known():
+def test_a_curve_needs_known_values():
     with pytest.raises(ValueError, match="without known values"):
         monotone_curve(np.array([np.nan]), np.array([1.0]))
 
 
 def test_json_keeps_every_bit():
-    found = calibration(walk_forward())
-    assert Calibration.from_json(json.loads(json.dumps(found.as_json()))) == found
+    curves = calibration(walk_forward())
+    assert Calibration.from_json(json.loads(json.dumps(curves.as_json()))) == curves
 
 
 def test_a_curve_is_flat_beyond_its_ends():
@@ -69,16 +69,15 @@ def test_the_risk_score_by_hand(drawdown, risk):
     assert risk_score(np.array([drawdown]))[0] == pytest.approx(risk)
 
 
-def test_members_that_agree_are_sure():
-    found = confidence(np.array([[0.9, 0.9, 0.9], [0.0, 0.5, 1.0]]))
-    assert found[0] == pytest.approx(1.0)
-    assert found[1] == 0.0
+def test_members_that_agree_are_confident():
+    agreement = confidence(np.array([[0.9, 0.9, 0.9], [0.0, 0.5, 1.0]]))
+    assert agreement[0] == pytest.approx(1.0)
+    assert agreement[1] == 0.0
 
 
-def test_members_that_know_nothing_are_not():
-    found = confidence(np.random.default_rng(1).random((5000, 8)))
-    assert found.mean() < 0.15
+def test_random_members_are_not_confident():
+    assert confidence(np.random.default_rng(1).random((5000, 8))).mean() < 0.15
 
 
-def test_a_single_member_agrees_with_nobody():
+def test_a_single_member_has_no_confidence():
     assert np.isnan(confidence(np.array([[0.3], [0.4]]))).all()

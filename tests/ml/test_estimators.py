@@ -34,7 +34,7 @@ def test_the_contracts_forest_has_exactly_its_settings():
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(UnknownEstimator, match="'xgboost'; there are lightgbm, random_forest"):
+    with pytest.raises(UnknownEstimator, match="'xgboost'; choose one of: lightgbm, random_forest"):
         estimator("xgboost")
 
 
@@ -48,7 +48,7 @@ def test_normal_scores_are_of_the_day_alone(data):
         assert (np.diff(score[day][order]) > 0).all()
 
 
-def test_a_crash_teaches_no_more_than_a_deep_fall(data):
+def test_drawdowns_are_clipped(data):
     crashed = data.where(np.ones(len(data), dtype=bool))
     crashed.keys.loc[0, "drawdown"] = -0.9
     assert limited_drawdown(crashed)[0] == DEEPEST_DRAWDOWN

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from ml import evaluation
-from ml.evaluation import Entry, FoldStore, fold_layout, fold_starts, report, table, with_shuffled_outcomes
+from ml.evaluation import Entry, FoldStore, fold_layout, fold_starts, report, report_text, with_shuffled_outcomes
 from ml.walk_forward import TooLittleHistory
 from tests.ml.markets import market_samples, sessions, tiny
 
@@ -66,8 +66,8 @@ def test_shuffled_controls_are_near_zero_where_nothing_is_to_be_found():
 
 def test_baselines_stand_beside_it(content):
     assert set(content["rows"]) == {"lightgbm", "momentum", "low_volatility", "high_52w"}
-    assert content["rows"]["momentum"]["note"] == "momentum_12_1, more is better"
-    assert content["rows"]["low_volatility"]["note"] == "volatility_60, less is better"
+    assert content["rows"]["momentum"]["note"] == "momentum_12_1, higher is better"
+    assert content["rows"]["low_volatility"]["note"] == "volatility_60, lower is better"
     assert set(content["rows"]["momentum"]["by_year"]) == {"2024"}
     assert json.loads(json.dumps(content)) == content
 
@@ -120,11 +120,11 @@ def test_nothing_is_kept_without_a_folder(data, layout):
 
 
 def test_the_report_fits_on_one_screen(content):
-    lines = table(content).splitlines()
+    lines = report_text(content).splitlines()
     assert len(lines) <= 24
     assert max(map(len, lines)) <= 160
     assert lines[0].startswith("Walk-forward 2024-01-01")
-    assert "momentum" in table(content)
+    assert "momentum" in report_text(content)
     assert "10 controls" in lines[-1]
 
 

@@ -1,10 +1,8 @@
-"""`manage.py suggest_stocks`: the saga `selection` for one session."""
+"""`manage.py suggest_stocks`: the job `selection` for one session."""
 
 from market_data.runs.command import JobCommand
 
 
 class Command(JobCommand):
-    """Rank the tradable shares and publish the picks of each strategy."""
-
     help = "Rank the tradable shares and publish the picks of each strategy."
     job = "selection"

@@ -1,10 +1,8 @@
-"""`manage.py train_models`: the saga `training` for one session."""
+"""`manage.py train_models`: the job `training` for one session."""
 
 from market_data.runs.command import JobCommand
 
 
 class Command(JobCommand):
-    """Fit, judge and store the price and risk models for a session."""
-
-    help = "Fit, judge and store the price and risk models for a session."
+    help = "Fit, evaluate and store the price and risk models of a session."
     job = "training"

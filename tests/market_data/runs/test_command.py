@@ -106,11 +106,11 @@ def test_a_session_is_taken_and_named_in_the_run() -> None:
 @pytest.mark.parametrize(
     ("command", "options", "said"),
     [
-        ("fit_models", {"date": "2024-03-08", "lookback": -5}, "--lookback -5 is no number of days"),
-        ("fit_models", {"date": "2024-03-08", "estimator": "oracle"}, "No estimator is called 'oracle'; there are"),
-        ("evaluate_models", {"estimator": "oracle"}, "No estimator is called 'oracle'; there are"),
+        ("fit_models", {"date": "2024-03-08", "lookback": -5}, "--lookback -5 is not a number of days"),
+        ("fit_models", {"date": "2024-03-08", "estimator": "oracle"}, "There is no estimator 'oracle'; choose one of:"),
+        ("evaluate_models", {"estimator": "oracle"}, "There is no estimator 'oracle'; choose one of:"),
         ("evaluate_models", {"first_test": "soon"}, "'soon' is not a date"),
-        ("evaluate_models", {"first_test": "2999-01-01"}, "lies after the last session"),
+        ("evaluate_models", {"first_test": "2999-01-01"}, "is after the last session"),
         ("retry_failed", {"run": "pipeline_1"}, "There is no run 'pipeline_1'; `system_status` lists the latest ones"),
         ("retry_failed", {}, "No run has failed"),
         ("rollback_run", {"run": "pipeline_1"}, "There is no run 'pipeline_1'"),
