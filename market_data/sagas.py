@@ -3,7 +3,7 @@
 from market_data.exports.files import ExportError
 from market_data.imports import steps as csv_steps
 from market_data.providers import ProviderError, TransientProviderError
-from market_data.runs.saga import Saga, Step, register_sagas
+from market_data.runs.saga import NO_SESSION, Saga, Step, register_sagas
 from market_data.steps import fundamentals as fundamentals_step
 from market_data.steps import metrics, symbol_master, upkeep
 from market_data.steps.historical_data import bar_chunks
@@ -14,9 +14,9 @@ from stocks.storage.file_contents import FileUnreadable
 
 _BARS = ("technical_indicators", "historical_data", "source_files")
 _FACTS = ("stock_metrics", "corporate_actions", "exchange_facts", "symbol_changes", "stocks", "market_days")
-_SAID = ("financial_statements", "findings", "rejected_rows")
-_KNOWN = (*_BARS, *_FACTS, "financial_statements", "fundamental_snapshots", "findings")
-_HANDED_IN = ("financial_statements", "fundamental_snapshots", "stocks", "market_days", "rejected_rows")
+_REPORTS = ("financial_statements", "findings", "rejected_rows")
+_INPUTS = (*_BARS, *_FACTS, "financial_statements", "fundamental_snapshots", "findings")
+_UPLOADED = ("financial_statements", "fundamental_snapshots", "stocks", "market_days", "rejected_rows")
 _TRANSIENT, _REFUSALS = (TransientProviderError,), (ProviderError, CalendarError)
 
 SYMBOL_MASTER = Step(
@@ -29,10 +29,18 @@ SYMBOL_MASTER = Step(
 VALIDATION = Step("PIPELINE_VALIDATION", metrics.check, metrics.record_check)
 
 register_sagas(
-    Saga("symbol_master", "Symbol master", (SYMBOL_MASTER,), tables=(*_FACTS, "findings"), needs_session=False),
+    Saga(
+        "symbol_master",
+        "Symbol master",
+        (SYMBOL_MASTER,),
+        tables=(*_FACTS, "findings"),
+        command="run_pipeline",  # its first step does the same
+        cron="0 6 * * 1",
+        stands_for=NO_SESSION,
+    ),
     Saga(
         "pipeline",
-        "Data Pipeline (6-step saga)",
+        "Data pipeline",
         (
             SYMBOL_MASTER,
             Step(
@@ -47,12 +55,15 @@ register_sagas(
             Step("COMPREHENSIVE_METRICS", metrics.compute_metrics, metrics.record_metrics),
             VALIDATION,
         ),
-        tables=(*_BARS, *_FACTS, *_SAID),
+        tables=(*_BARS, *_FACTS, *_REPORTS),
         reads=("fundamental_snapshots",),
+        command="run_pipeline",
+        cron="0 21 * * *",
+        description="Data Pipeline (6-step saga)",
     ),
     Saga(
         "import_fundamentals",
-        "Import of fundamentals",
+        "Fundamentals import",
         (
             Step(
                 "READ_FILES",
@@ -62,57 +73,80 @@ register_sagas(
             ),
         ),
         tables=("financial_statements", "fundamental_snapshots", "rejected_rows"),
-        needs_session=False,
+        command="import_fundamentals",
+        stands_for=NO_SESSION,
     ),
     Saga(
         "check_csv",
-        "Check of a handed-in file",
+        "Check of an uploaded file",
         (Step("CHECK_FILE", csv_steps.check, csv_steps.record_check),),
-        needs_session=False,
+        stands_for=NO_SESSION,
     ),
     Saga(
         "import_csv",
-        "Import of a handed-in file",
+        "Import of an uploaded file",
         (
             Step("WRITE_ROWS", csv_steps.read_rows, csv_steps.record_rows, refusals=(FileUnreadable, CalendarError)),
             Step("INDICATORS_ANEW", chunks=csv_steps.indicator_chunks),
         ),
-        tables=("technical_indicators", "historical_data", *_HANDED_IN),
+        tables=("technical_indicators", "historical_data", *_UPLOADED),
         reads=("corporate_actions",),
-        needs_session=False,
+        stands_for=NO_SESSION,
     ),
     Saga(
         "fill_data",
         "Fill missing data",
         (Step("FILL_DATA", metrics.compute_missing, metrics.record_missing),),
         tables=("technical_indicators", "stock_metrics", "stocks"),
-        reads=_KNOWN,
+        reads=_INPUTS,
+        command="fill_data",
+        cron="30 21 * * *",
+        waits_for=("pipeline",),
     ),
     Saga(
         "business_logic",
-        "Business logic (ratios from statements)",
+        "Business logic",
         (Step("BUSINESS_LOGIC", metrics.compute_ratios, metrics.record_ratios),),
         tables=("stock_metrics", "stocks"),
-        reads=_KNOWN,
+        reads=_INPUTS,
+        command="calculate_business_logic",
+        cron="45 21 * * *",
+        waits_for=("fill_data",),
+        description="Business logic (ratios from statements)",
     ),
     Saga(
         "validation",
         "Data-quality validation",
         (Step("VALIDATION", metrics.check, metrics.record_check),),
         tables=("findings",),
-        reads=_KNOWN,
+        reads=_INPUTS,
+        command="validate_data",
+        cron="30 22 * * *",
+        waits_for=("business_logic",),
         replays=True,
     ),
     Saga(
         "csv_export",
         "CSV export",
         (Step("CSV_EXPORT", upkeep.export, upkeep.record_export, refusals=(ExportError,)),),
+        command="export_csv",
+        cron="0 22 * * *",
+        waits_for=("business_logic",),
         replays=True,
     ),
     Saga(
         "quotes",
         "Quotes of the running session",
         (Step("QUOTES", upkeep.read_quotes, upkeep.record_quotes, transient=_TRANSIENT, refusals=_REFUSALS),),
+        command="refresh_quotes",
+        cron="*/30 9-15 * * 1-5",
     ),
-    Saga("cleanup", "Cleanup", (Step("CLEANUP", upkeep.old_things, upkeep.remove_old),), needs_session=False),
+    Saga(
+        "cleanup",
+        "Cleanup",
+        (Step("CLEANUP", upkeep.old_things, upkeep.remove_old),),
+        command="cleanup",
+        cron="0 3 * * 0",
+        stands_for=NO_SESSION,
+    ),
 )

@@ -16,6 +16,7 @@ from django_q.tasks import async_task
 from market_data import trading_calendar
 from market_data.models import PipelineRun, PipelineStep
 from market_data.runs import engine, lifecycle, workers
+from market_data.runs.prerequisites import ENDED, missing_prerequisites
 from market_data.runs.reconnecting import DATABASE_LOST, retry_while_database_is_down
 from market_data.runs.saga import AlreadyRunning, saga_of
 
@@ -129,9 +130,7 @@ def trigger_chain(
     made: dict[str, PipelineRun] = {}
     with transaction.atomic():
         for link in links:
-            waits = [made[name].id for name in link.completed] + [
-                lifecycle.ENDED + made[name].id for name in link.ended
-            ]
+            waits = [made[name].id for name in link.completed] + [ENDED + made[name].id for name in link.ended]
             stands_for = session if saga_of(link.job).needs_session else None
             made[link.job] = lifecycle.create_run(link.job, stands_for, triggered_by=triggered_by, waits_for=waits)
         PipelineRun.objects.filter(pk__in=[run.id for run in made.values()]).update(aliases=[alias])
@@ -204,7 +203,7 @@ def release_waiting() -> None:
 
 
 def _release(run: PipelineRun) -> None:
-    if not lifecycle.missing_prerequisites(run) and lifecycle.start_waiting_run(run):
+    if not missing_prerequisites(run.waits_for, run.session) and lifecycle.start_waiting_run(run):
         deliver(run)
 
 

@@ -16,6 +16,7 @@ from django.utils import timezone
 from market_data import quality, trading_calendar
 from market_data.models import PipelineRun
 from market_data.runs.saga import (
+    EVENING_BEFORE,
     Saga,
     Step,
     StepContext,
@@ -269,8 +270,8 @@ _FACTS = (
     "market_days",
 )
 
-register_condition("recent_model", lambda session: model_in_force(session) is not None)
-register_condition("training_failed", training_failed)
+register_condition("recent_model", "a recent accepted model", lambda session: model_in_force(session) is not None)
+register_condition("training_failed", "a failed training", training_failed)
 register_sagas(
     Saga(
         "training",
@@ -278,12 +279,16 @@ register_sagas(
         (Step("TRAIN", fit_in_child, record_model),),
         tables=("trained_models",),
         cluster="ml",
+        command="train_models",
+        cron="0 2 * * *",
+        waits_for=("validation",),
+        stands_for=EVENING_BEFORE,
         reads=("historical_data", "stocks", "corporate_actions", *_FACTS),
         replays=True,
     ),
     Saga(
         "selection",
-        "Suggested stocks (6-step saga)",
+        "Suggested stocks",
         (
             Step("DISCOVER", candidates, _share_count),
             Step("FILTER", screened_candidates, _passing_count),
@@ -294,6 +299,11 @@ register_sagas(
         ),
         tables=("daily_suggested_stocks",),
         cluster="ml",
+        command="suggest_stocks",
+        cron="15 2 * * *",
+        waits_for=("validation", "training|recent_model|training_failed"),
+        stands_for=EVENING_BEFORE,
+        description="Suggested stocks (6-step saga)",
         reads=("historical_data", "technical_indicators", "stocks", "corporate_actions", *_FACTS, "trained_models"),
         undo=(Undo("publications", selection.publications_to_restore, _undo_publications),),
         replays=True,

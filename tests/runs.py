@@ -1,12 +1,13 @@
 """Small hand-made runs for the tests of those who read them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
 
 from market_data.models import PipelineRun, PipelineStep
-from market_data.runs.saga import Chunk, Record
+from market_data.runs.saga import Chunk, Record, Saga, register_sagas, sagas, unregister_saga
 
 STARTED = datetime(2026, 4, 30, 15, 30, tzinfo=UTC)
 PIPELINE = (
@@ -17,6 +18,19 @@ PIPELINE = (
     "COMPREHENSIVE_METRICS",
     "PIPELINE_VALIDATION",
 )
+
+
+@contextmanager
+def registered(*own: Saga) -> Iterator[None]:
+    """Register sagas for a test; those of the same jobs come back afterwards."""
+    replaced = [sagas()[saga.job] for saga in own if saga.job in sagas()]
+    register_sagas(*own)
+    try:
+        yield
+    finally:
+        for saga in own:
+            unregister_saga(saga.job)
+        register_sagas(*replaced)
 
 
 def make_run(

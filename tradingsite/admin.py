@@ -19,7 +19,7 @@ from stocks.admin import ReadOnlyAdmin
 from tradingsite.imports.admin import ImportedFileAdmin as ImportedFileAdmin
 from tradingsite.models import AlertDelivery, AlertTimer, Trouble
 from tradingsite.operations.run_admin import OperatedAdmin, start_jobs
-from tradingsite.schedule import JOBS
+from tradingsite.schedule import scheduled_jobs
 
 for _model in (Group, Schedule, Success, Failure, OrmQ, TokenProxy, AccessAttempt, AccessFailureLog, AccessLog):
     admin.site.unregister(_model)
@@ -37,7 +37,7 @@ class ThemedGroupAdmin(GroupAdmin, ModelAdmin):
 
 @admin.register(Schedule)
 class ThemedScheduleAdmin(OperatedAdmin, ScheduleAdmin):
-    """Scheduled jobs; `tradingsite/schedule.py` decides what they are, so they are only shown and started here."""
+    """Scheduled jobs; the sagas decide what they are, so they are only shown and started here."""
 
     list_display = ("name", "cron", "cluster", "next_run", "get_last_run", "get_success")
     list_display_links = ("name",)
@@ -48,7 +48,7 @@ class ThemedScheduleAdmin(OperatedAdmin, ScheduleAdmin):
     def run_now(self, request: HttpRequest, chosen: "QuerySet[Schedule]") -> None:
         """Start the chosen jobs in the order of the evening."""
         names = set(chosen.values_list("name", flat=True))
-        jobs = [job.name for job in JOBS if job.name in names]
+        jobs = [saga.job for saga in scheduled_jobs() if saga.job in names]
         for other in sorted(names - set(jobs)):
             messages.warning(request, f"{other} is no job that can be started by hand.")
         start_jobs(request, jobs)

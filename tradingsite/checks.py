@@ -9,7 +9,6 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 
 from tradingsite.alerts.channels import payload_templates
-from tradingsite.schedule import JOBS
 
 _SHORTEST_SECRET = 32
 
@@ -75,21 +74,21 @@ def database_engine(app_configs: Sequence[AppConfig] | None, **_options: Any) ->
 
 @register(Tags.compatibility)
 def registries(app_configs: Sequence[AppConfig] | None, **_options: Any) -> list[CheckMessage]:
-    """Refuse names that no registry knows: of the scheduled jobs and of the provider."""
+    """Refuse names that no registry knows: of prerequisites, clusters and the provider."""
+    # Here, so that commands that run no checks need not import every saga.
     from market_data.providers import PROVIDER_NAMES
-    from market_data.runs.saga import SagaError, saga_of
+    from market_data.runs.prerequisites import parse_all
+    from market_data.runs.saga import sagas
 
     found: list[CheckMessage] = []
-    for job in JOBS:
-        try:
-            if saga_of(job.name).cluster != job.cluster:
-                found.append(
-                    Error(f"The job {job.name} is planned on {job.cluster}, its saga runs elsewhere.", id="site.E031")
-                )
-        except SagaError as error:
-            found.append(Error(f"tradingsite/schedule.py plans {job.name}: {error}", id="site.E032"))
-        if job.cluster not in settings.CLUSTERS:
-            found.append(Error(f"The job {job.name} is planned on the unknown cluster {job.cluster}.", id="site.E033"))
+    for saga in sagas().values():
+        jobs = {job for wanted in parse_all(saga.waits_for) for job in wanted.jobs}
+        found += [
+            Error(f"The job {saga.job} waits for {job}, which is neither a job nor a condition.", id="site.E032")
+            for job in sorted(jobs - sagas().keys())
+        ]
+        if saga.cluster not in settings.CLUSTERS:
+            found.append(Error(f"The job {saga.job} runs on the unknown cluster {saga.cluster}.", id="site.E033"))
     if settings.MARKET_DATA_PROVIDER not in PROVIDER_NAMES:
         names = ", ".join(PROVIDER_NAMES)
         found.append(

@@ -5,7 +5,7 @@ from pathlib import Path
 from django.conf import settings
 from django.utils import timezone
 
-from market_data.runs.saga import Saga, Step, StepContext, StepFailed, register_sagas
+from market_data.runs.saga import NO_SESSION, Saga, Step, StepContext, StepFailed, register_sagas
 from tradingsite.backup import creation
 from tradingsite.backup.archive import BackupError
 from tradingsite.backup.creation import Made
@@ -41,4 +41,13 @@ def record_back_up(context: StepContext, made: Made | None) -> int:
     return made.rows
 
 
-register_sagas(Saga("backup", "Back-up", (Step("BACKUP", back_up, record_back_up),), needs_session=False))
+register_sagas(
+    Saga(
+        "backup",
+        "Back-up",
+        (Step("BACKUP", back_up, record_back_up),),
+        command="backup",
+        cron="0 4 * * *",  # after the selection, whatever the evening came to: it waits for nobody's success
+        stands_for=NO_SESSION,
+    )
+)

@@ -15,7 +15,7 @@ from market_data.providers import ProviderError, provider
 from market_data.runs import engine, lifecycle
 from market_data.runs.pending_migrations import apply_pending_migrations
 from market_data.runs.progress import ProgressView
-from market_data.runs.saga import AlreadyRunning, SagaError, saga_of
+from market_data.runs.saga import AlreadyRunning, SagaError, job_title, saga_of
 
 
 def parsed_date(text: str) -> date:
@@ -172,7 +172,7 @@ def seconds(timed: Any) -> float | None:
 def summary(run: PipelineRun) -> str:
     """Return one screen about a finished run."""
     head = (
-        f"{saga_of(run.job).description}: {run.get_status_display().lower()}"
+        f"{job_title(run.job)}: {run.get_status_display().lower()}"
         f"  ({run.id}, session {run.session or 'none'}, {seconds(run)} s)"
     )
     lines = [head]

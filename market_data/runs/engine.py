@@ -100,6 +100,7 @@ def _pause(step: PipelineStep) -> float | None:
 
 def _execute(context: StepContext, definition: Step) -> None:
     run, step = context.run, context.step
+    refusals: tuple[type[Exception], ...] = (StepFailed, *definition.refusals)
     with LeaseKeeper(step.pk, step.fence, settings.STEP_LEASE_SECONDS, list(step.log_lines)) as context.keeper:
         try:
             _work(context, definition)
@@ -115,7 +116,7 @@ def _execute(context: StepContext, definition: Step) -> None:
             _postpone(context, definition, error)
         except NotYet as error:
             _poll_later(run, step, error)
-        except (StepFailed, *definition.refusals) as error:
+        except refusals as error:
             _fail(step, str(error), error)
         except KeyboardInterrupt as interrupt:
             _fail(step, "Interrupted; what was committed stays. `retry_failed` goes on from there.", interrupt)

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from market_data.models import EveningHold, PipelineRun, PipelineStep
 from market_data.runs import engine, holds, lifecycle
+from market_data.runs.prerequisites import describe_all, missing_prerequisites
 from market_data.runs.saga import NotRetryable, SagaError
 
 _Status = PipelineRun.Status
@@ -74,7 +75,7 @@ def _refuse_held(run: PipelineRun) -> None:
 
 def _revive(run: PipelineRun) -> None:
     _refuse_when_done_since(run)
-    waits = bool(lifecycle.missing_prerequisites(run)) or holds.is_held(run.session, run.intended_at)
+    waits = bool(missing_prerequisites(run.waits_for, run.session)) or holds.is_held(run.session, run.intended_at)
     run.status = _Status.WAITING if waits else _Status.RUNNING
     run.reason, run.ended_at = "", None
     run.started_at = run.started_at or (None if waits else timezone.now())
@@ -107,7 +108,7 @@ def _what_instead(run: PipelineRun) -> str:
     if run.status == _Status.FAILED:
         return f"{told}: retry its failed steps instead."
     if run.status == _Status.WAITING:
-        waits = ", ".join(lifecycle.missing_prerequisites(run)) or "the release of its evening"
+        waits = describe_all(missing_prerequisites(run.waits_for, run.session)) or "the release of its evening"
         return f"{told} for {waits}; it goes on by itself then."
     return f"{told}: there is nothing to resume; start the job anew instead."
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
-from django.db.models import F, Max, Q, QuerySet
+from django.db.models import F, Max, QuerySet
 from django.utils import timezone
 
 from market_data.models import PipelineRun, PipelineStep, SourceFile
@@ -18,13 +18,10 @@ from market_data.runs.saga import (
     NotRetryable,
     OtherMarket,
     SagaError,
-    is_condition_met,
     saga_of,
 )
 
 _CREATION_LOCK = 5002
-ENDED = "ended:"
-"""Before a run's id among what a run waits for: whether it completed or failed, it has to have ended."""
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +37,8 @@ def create_run(
 ) -> PipelineRun:
     """Create a run with its steps, waiting or ready; one for a session older than the latest loaded one is a replay.
 
-    A planned run of an evening that is held waits. `waits_for` names jobs of the same session, single runs by their id,
-    or, behind ``ended:``, a run that has completed or failed; ``|`` joins alternatives.
+    A planned run of an evening that is held waits. `waits_for` holds its prerequisites as they are stored (see
+    `prerequisites`).
 
     Raises
     ------
@@ -192,22 +189,6 @@ def _next_sequence() -> int:
     """Return the next number, under a lock until the transaction ends, so that runs are created one after the other."""
     lock_run_creation()
     return int(PipelineRun.objects.aggregate(latest=Max("sequence"))["latest"] or 0) + 1
-
-
-def missing_prerequisites(run: PipelineRun) -> list[str]:
-    """Return the jobs that have not completed for the run's session (alternatives joined by ``|``)."""
-    if run.session is None:
-        return []
-    return [wanted for wanted in run.waits_for if not any(_is_met(one, run.session) for one in wanted.split("|"))]
-
-
-def _is_met(name: str, session: date) -> bool:
-    if name.startswith(ENDED):
-        over = (PipelineRun.Status.COMPLETED, PipelineRun.Status.FAILED)
-        return PipelineRun.objects.filter(pk=name.removeprefix(ENDED), status__in=over).exists()
-    wanted = Q(job=name, session=session) | Q(pk=name)
-    done = PipelineRun.objects.filter(wanted, status=PipelineRun.Status.COMPLETED)
-    return done.exists() or is_condition_met(name, session)
 
 
 def start_waiting_run(run: PipelineRun) -> bool:

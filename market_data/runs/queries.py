@@ -1,6 +1,5 @@
 """Reads of the state of runs, for the pages and the terminal; the tracking rows are the state."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -8,9 +7,8 @@ from datetime import date, datetime
 from django.db.models import Q
 
 from market_data.models import PipelineRun, PipelineStep
-from market_data.runs.lifecycle import ENDED
-
-_RUN_STAMP = re.compile(r"_\d{8}_\d{6}(_\d+)?$")
+from market_data.runs.prerequisites import parse_all
+from market_data.runs.saga import job_title, words_of
 
 
 @dataclass(frozen=True)
@@ -35,6 +33,8 @@ class RunState:
 
     Attributes
     ----------
+    waits_for : tuple of str
+        Its prerequisites in words.
     progress : float
         0-1: mean of the steps'.
     current : StepState or None
@@ -112,12 +112,12 @@ def _state(run: PipelineRun) -> RunState:
     return RunState(
         id=run.id,
         job=run.job,
-        title=_title(run.job),
+        title=job_title(run.job),
         status=run.status,
         session=run.session,
         simulated=run.provider_kind == "simulated",
         triggered_by=run.triggered_by,
-        waits_for=tuple(_jobs_named(wanted) for wanted in run.waits_for),
+        waits_for=tuple(wanted.describe() for wanted in parse_all(run.waits_for)),
         reason=run.reason,
         started_at=run.started_at,
         ended_at=run.ended_at,
@@ -126,16 +126,11 @@ def _state(run: PipelineRun) -> RunState:
     )
 
 
-def _jobs_named(wanted: str) -> str:
-    """Return a prerequisite by the names of jobs, also where it names single runs."""
-    return "|".join(_RUN_STAMP.sub("", one.removeprefix(ENDED)) for one in wanted.split("|"))
-
-
 def _step_state(step: PipelineStep) -> StepState:
     lines = step.log_lines or []
     return StepState(
         name=step.name,
-        title=_title(step.name),
+        title=words_of(step.name),
         status=step.status,
         progress=1.0 if step.status == PipelineStep.Status.COMPLETED else step.progress,
         records=step.records_processed,
@@ -145,8 +140,3 @@ def _step_state(step: PipelineStep) -> StepState:
         reason=step.reason,
         last_line=str(lines[-1]) if lines else step.reason,
     )
-
-
-def _title(name: str) -> str:
-    """Return a job's or a step's name as words."""
-    return name.replace("_", " ").capitalize().replace("Csv", "CSV")

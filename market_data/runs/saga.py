@@ -12,6 +12,9 @@ from django.utils.module_loading import autodiscover_modules
 from market_data.models import PipelineRun, PipelineStep
 from market_data.runs.leases import LeaseKeeper
 
+SAME_DAY, EVENING_BEFORE, NO_SESSION = "same day", "evening before", "none"
+"""Which session a planned time stands for."""
+
 logger = logging.getLogger(__name__)
 Built = TypeVar("Built")
 
@@ -138,7 +141,7 @@ class Step:
 
 
 class Undo(NamedTuple):
-    """What a roll back does beside putting `tables` back; both get the run's id and return rows of the table.
+    """What a rollback does beside restoring `tables`; both callables get the run's id and return rows of the table.
 
     Attributes
     ----------
@@ -147,7 +150,7 @@ class Undo(NamedTuple):
     count
         How many rows it would change.
     restore
-        Changes them, after the tables were put back.
+        Changes them, after the tables were restored.
     """
 
     table: str
@@ -157,38 +160,57 @@ class Undo(NamedTuple):
 
 @dataclass(frozen=True)
 class Saga:
-    """A job: its steps in order.
+    """A job: its steps in order, and everything else there is to say about it.
 
     Attributes
     ----------
+    title : str
+        Its name for people.
     tables : tuple of str
-        What it writes, in the order in which a roll back empties them.
-    needs_session : bool
-        Whether a run stands for a session.
+        What it writes, in the order in which a rollback empties them.
     cluster : str
-        Queue whose workers do it.
+        Queue that plans it and whose workers execute it.
+    command : str
+        Management command that runs it; empty where it needs something that only a page can give it.
+    cron : str
+        When it may start: minute, hour, day, month, weekday; India Standard Time. Empty: only by hand.
+    waits_for : tuple of str
+        Its prerequisites when it is planned (see `prerequisites`).
+    stands_for : str
+        Which session a planned time stands for; with `NO_SESSION` no run of it has one.
+    description : str
+        What the API calls it; default: its title.
     reads : tuple of str
         What it builds on: a run that wrote one of these before cannot be rolled back under it.
     undo : tuple of Undo
-        What is done after the tables were put back.
+        What a rollback does after restoring the tables.
     replays : bool
         Whether a run for a session older than the latest one computes as of it and keeps the result in its summary;
         otherwise it only says that there is nothing to do.
     """
 
     job: str
-    description: str
+    title: str
     steps: tuple[Step, ...]
     tables: tuple[str, ...] = ()
-    needs_session: bool = True
     cluster: str = "data"
+    command: str = ""
+    cron: str = ""
+    waits_for: tuple[str, ...] = ()
+    stands_for: str = SAME_DAY
+    description: str = ""
     reads: tuple[str, ...] = ()
     undo: tuple[Undo, ...] = ()
     replays: bool = False
 
     @property
+    def needs_session(self) -> bool:
+        """Whether each run stands for a session."""
+        return self.stands_for != NO_SESSION
+
+    @property
     def names(self) -> tuple[str, ...]:
-        """Return the names of its steps in order."""
+        """The names of its steps in order."""
         return tuple(step.name for step in self.steps)
 
     def step(self, name: str) -> Step:
@@ -255,8 +277,15 @@ class StepContext:
         self.run.summary |= figures
 
 
+class Condition(NamedTuple):
+    """What a run may wait for instead of a job."""
+
+    title: str
+    is_met: Callable[[date], bool]
+
+
 _sagas: dict[str, Saga] = {}
-_conditions: dict[str, Callable[[date], bool]] = {}
+_conditions: dict[str, Condition] = {}
 _purges: dict[str, Callable[[date], int]] = {}
 
 
@@ -264,6 +293,11 @@ def register_sagas(*sagas: Saga) -> None:
     """Add sagas to the registry; called by each app's `sagas.py`."""
     for saga in sagas:
         _sagas[saga.job] = saga
+
+
+def unregister_saga(job: str) -> None:
+    """Remove a saga from the registry: for tests, which register their own."""
+    del _sagas[job]
 
 
 def sagas() -> dict[str, Saga]:
@@ -278,27 +312,6 @@ def _discover() -> None:
     autodiscover_modules("sagas")
 
 
-def register_condition(name: str, is_met: Callable[[date], bool]) -> None:
-    """Add a condition that a run may wait for instead of a job (an alternative after `|`)."""
-    _conditions[name] = is_met
-
-
-def is_condition_met(name: str, session: date) -> bool:
-    """Whether a condition is met for a session; one of an unknown name never is."""
-    return name in _conditions and _conditions[name](session)
-
-
-def register_purge(name: str, remove: Callable[[date], int]) -> None:
-    """Add what the cleanup purges in an app above: `remove` gets today and returns the number of rows deleted."""
-    _purges[name] = remove
-
-
-def purges() -> dict[str, Callable[[date], int]]:
-    """Return the purges of all apps by name, discovering each app's `sagas.py` first."""
-    _discover()
-    return _purges
-
-
 def saga_of(job: str) -> Saga:
     """Return a job's saga.
 
@@ -311,3 +324,46 @@ def saga_of(job: str) -> Saga:
     if job not in known:
         raise SagaError(f"There is no job {job!r}; the jobs are {', '.join(sorted(known))}.")
     return known[job]
+
+
+def job_title(job: str) -> str:
+    """Return a job's title; of a job that no longer exists, its name as words."""
+    saga = sagas().get(job)
+    return saga.title if saga else words_of(job)
+
+
+def words_of(name: str) -> str:
+    """Return the name of a job or step as words."""
+    return name.replace("_", " ").capitalize().replace("Csv", "CSV")
+
+
+def register_condition(name: str, title: str, is_met: Callable[[date], bool]) -> None:
+    """Add a condition that a run may wait for instead of a job (an alternative after `|`)."""
+    _conditions[name] = Condition(title, is_met)
+
+
+def is_condition(name: str) -> bool:
+    """Whether a condition of that name is registered, once each app's `sagas.py` was discovered."""
+    _discover()
+    return name in _conditions
+
+
+def is_condition_met(name: str, session: date) -> bool:
+    """Whether a condition is met for a session; one of an unknown name never is."""
+    return is_condition(name) and _conditions[name].is_met(session)
+
+
+def condition_title(name: str) -> str:
+    """Return a registered condition in words."""
+    return _conditions[name].title
+
+
+def register_purge(name: str, remove: Callable[[date], int]) -> None:
+    """Add what the cleanup purges in an app above: `remove` gets today and returns the number of rows deleted."""
+    _purges[name] = remove
+
+
+def purges() -> dict[str, Callable[[date], int]]:
+    """Return the purges of all apps by name, discovering each app's `sagas.py` first."""
+    _discover()
+    return _purges

@@ -11,20 +11,14 @@ from django_q.models import Schedule
 from market_data import trading_calendar
 from market_data.models import Finding, PipelineRun, SourceFile
 from market_data.runs.queries import RunState, newest_runs
+from market_data.runs.saga import job_title
 from ml.models import TrainedModel
 from portfolio.pages.date_text import day_text, time_text
 from stocks.picks.queries import latest_listed_session, newest_publications
 from stocks.picks.screening import STRATEGIES
 
-JOBS: Final = {
-    "pipeline": "Collect the market",
-    "fill_data": "Fill in fundamentals",
-    "business_logic": "Compute metrics",
-    "validation": "Check the data",
-    "training": "Train the models",
-    "selection": "Choose and publish the picks",
-}
-"""The jobs between the close and the picks, in their order, in words for readers."""
+JOBS: Final = ("pipeline", "fill_data", "business_logic", "validation", "training", "selection")
+"""The jobs between the close and the picks, in their order."""
 
 
 @dataclass(frozen=True)
@@ -50,18 +44,14 @@ class JobState:
         if self.run is None:
             return f"Starts {time_text(self.next_start)}." if self.next_start else "Not planned yet."
         if self.run.status == PipelineRun.Status.WAITING:
-            names = " and ".join(" or ".join(map(_job_words, one.split("|"))) for one in self.run.waits_for)
-            return f"Waits until this is done: {names}." if names else "Held until the evening is released."
+            names = " and ".join(self.run.waits_for)
+            return f"Waits for {names}." if names else "Held until the evening is released."
         if self.run.status == PipelineRun.Status.RUNNING:
             step = f": {self.run.current.title.lower()}" if self.run.current else ""
             return f"Running{step}, {self.run.progress:.0%} done."
         ended = f" {time_text(self.run.ended_at)}" if self.run.ended_at else ""
         reason = f": {self.run.reason}" if self.run.reason else ""
         return f"{self.run.status.replace('_', ' ').capitalize()}{ended}{reason}".rstrip(".") + "."
-
-
-def _job_words(name: str) -> str:
-    return JOBS.get(name, name.replace("_", " ")).lower()
 
 
 @dataclass(frozen=True)
@@ -85,9 +75,9 @@ def evening_status(now: datetime) -> EveningStatus:
         expected = trading_calendar.latest_completed_session(now)
     except trading_calendar.CalendarError as error:
         return EveningStatus(None, [Sentence("bad", str(error))], [])
-    runs = newest_runs(expected, tuple(JOBS))
+    runs = newest_runs(expected, JOBS)
     starts = dict(Schedule.objects.filter(name__in=JOBS).values_list("name", "next_run"))
-    jobs = [JobState(name, title, runs.get(name), starts.get(name)) for name, title in JOBS.items()]
+    jobs = [JobState(name, job_title(name), runs.get(name), starts.get(name)) for name in JOBS]
     by_name = {job.name: job for job in jobs}
     sentences = [_data(expected, by_name), *_checks(expected), _model(), _picks(expected, by_name)]
     return EveningStatus(expected, sentences, jobs)

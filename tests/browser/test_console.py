@@ -6,6 +6,7 @@ A thread of this test stands in for the queue's worker; the engine, the pages an
 import re
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -17,14 +18,14 @@ from playwright.sync_api import Page, expect
 
 from market_data import tasks
 from market_data.models import CorporateAction, Finding, Heartbeat, MarketDay, PipelineRun, SourceFile, TableTotal
-from market_data.runs import saga
-from market_data.runs.saga import Saga, Step, StepContext, StepFailed
+from market_data.runs.saga import Step, StepContext, StepFailed, saga_of
 from stocks.models import Stock
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.published import pick, publish
-from tests.runs import make_run
-from tradingsite.operations.current_evening import EVENING_JOBS, Evening, current_evening
+from tests.runs import make_run, registered
+from tradingsite.operations.current_evening import Evening, current_evening
 from tradingsite.operations.views import run_url
+from tradingsite.schedule import evening_jobs
 
 PATIENCE = 20_000
 REASON = "The file of the session is truncated: 40 of 60 rows could not be taken. Fetch it anew, then retry."
@@ -62,7 +63,7 @@ class ScriptedWorker:
 @pytest.fixture
 def worker(transactional_db) -> Iterator[ScriptedWorker]:
     made = ScriptedWorker()
-    pipeline = saga.saga_of("pipeline")
+    pipeline = saga_of("pipeline")
 
     def nothing(context: StepContext) -> None:
         return None
@@ -75,13 +76,12 @@ def worker(transactional_db) -> Iterator[ScriptedWorker]:
         Step("HISTORICAL_DATA", made.long, record),
         Step("PIPELINE_VALIDATION", made.fragile, record),
     )
-    saga.register_sagas(Saga("pipeline", pipeline.description, steps))
-    made.thread.start()
-    yield made
-    made.go_on.set()
-    made.over.set()
-    made.thread.join(30)
-    saga.register_sagas(pipeline)
+    with registered(replace(pipeline, steps=steps)):
+        made.thread.start()
+        yield made
+        made.go_on.set()
+        made.over.set()
+        made.thread.join(30)
 
 
 @pytest.fixture
@@ -175,13 +175,13 @@ def test_a_live_page_keeps_the_focus_and_what_was_opened(opened, calendar, trans
 
 def night(evening: Evening, back: int, day: date) -> None:
     """The jobs and the file of one night, so many nights before the evening."""
-    for number, job in enumerate(EVENING_JOBS[:5] if back else EVENING_JOBS[:3]):
-        begun = evening.planned(job) - timedelta(days=(evening.session - day).days)
+    for number, saga in enumerate(evening_jobs()[: 5 if back else 3]):
+        begun = evening.planned(saga) - timedelta(days=(evening.session - day).days)
         failed = back in (7, 19) and number == 0
         took = timedelta(minutes=3 + (back * 7) % 4 + number, seconds=11 * number)
         make_run(
-            f"{job.name}_{back}",
-            job=job.name,
+            f"{saga.job}_{back}",
+            job=saga.job,
             status="failed" if failed else "completed",
             done=1,
             names=("ONLY",),

@@ -149,7 +149,7 @@ def test_a_failure_and_what_waits_are_told(opened):
     watched = opened()
     page = watched.open("/picks/")
     expect(page.get_by_text("The file of 2026-04-30 is truncated")).to_be_visible()
-    expect(page.get_by_text("Waits for pipeline of the same session")).to_be_visible()
+    expect(page.get_by_text("Waits for Data pipeline of the same session")).to_be_visible()
     watched.picture("failed-run-desktop")
 
 

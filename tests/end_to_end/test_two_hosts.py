@@ -21,28 +21,25 @@ import psycopg
 import pytest
 from django.conf import settings
 
-from tradingsite.schedule import JOBS
-
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(1500)]
 
 HOSTS = ("alpha", "beta")
 LOADED, FIRST, SECOND = 160, date(2022, 8, 31), date(2022, 9, 1)
 _EVENING = """
 from datetime import date
-from market_data import runs, tasks
-from tradingsite.schedule import JOBS
-for job in JOBS:
-    if job.name in {jobs!r}:
-        tasks.deliver(runs.create_run(job.name, date.fromisoformat({session!r}), triggered_by="test",
-                                      waits_for=job.waits_for))
+from market_data import tasks
+from market_data.runs import lifecycle
+from tradingsite.schedule import evening_jobs
+for saga in evening_jobs():
+    tasks.deliver(lifecycle.create_run(saga.job, date.fromisoformat({session!r}), triggered_by="test",
+                                       waits_for=saga.waits_for))
 """
 _CALM = """
 from datetime import date
-from market_data import runs, saga_engine
+from market_data.runs import engine, lifecycle
 for job in ("pipeline", "fill_data", "business_logic"):
-    saga_engine.advance(runs.create_run(job, date.fromisoformat({session!r}), triggered_by="test").id, wait=True)
+    engine.advance(lifecycle.create_run(job, date.fromisoformat({session!r}), triggered_by="test").id, wait=True)
 """
-_EVENING_JOBS = tuple(job.name for job in JOBS if job.name not in ("symbol_master", "quotes", "cleanup", "backup"))
 _TABLES = {
     "historical_data": "symbol, date, open, high, low, close, adj_close, volume",
     "technical_indicators": "symbol, date, rsi_14, macd, sma_20, sma_50, ema_26, atr_14, bollinger_upper",
@@ -129,7 +126,7 @@ def waited(environment: dict[str, str], query: str, seconds: float = 400) -> Row
 
 
 def evening(environment: dict[str, str], session: date) -> None:
-    code = _EVENING.format(jobs=_EVENING_JOBS, session=session.isoformat())
+    code = _EVENING.format(session=session.isoformat())
     managed(environment, "shell", "--no-imports", "-c", code)
 
 

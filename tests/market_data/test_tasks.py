@@ -16,8 +16,8 @@ from pytest_django import Settings
 
 from market_data import tasks
 from market_data.models import Heartbeat, MarketDay, PipelineRun, SourceFile
-from market_data.runs import saga
-from market_data.runs.saga import AlreadyRunning, Saga, SagaError, Step, StepContext
+from market_data.runs.saga import AlreadyRunning, Saga, SagaError, Step, StepContext, register_condition
+from tests.runs import registered
 
 pytestmark = pytest.mark.django_db
 IST = ZoneInfo("Asia/Kolkata")
@@ -45,11 +45,9 @@ def done() -> Iterator[list[str]]:
         noted.append(f"{job} {context.run.session}")
         return 1
 
-    for job in ("collect", "train"):
-        saga.register_sagas(Saga(job, job, (Step("ONLY", compute, record),)))
-    yield noted
-    for job in ("collect", "train"):
-        del saga._sagas[job]
+    steps = (Step("ONLY", compute, record),)
+    with registered(*(Saga(job, job, steps) for job in ("collect", "train"))):
+        yield noted
 
 
 def at(day: date, hour: int, minute: int = 0) -> datetime:
@@ -107,7 +105,7 @@ def test_a_run_waits_until_its_prerequisite_of_the_same_session_is_complete(done
 
 
 def test_an_alternative_prerequisite_may_be_a_condition(done: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(saga._conditions, "still_good", lambda session: session == FRIDAY)
+    register_condition("still_good", "a good model", lambda session: session == FRIDAY)
     assert scheduled("train", FRIDAY, 21, ("collect|still_good",)).status == "running"
 
 

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
+from market_data.runs.saga import Saga
+from tests.runs import registered
 from tradingsite import checks
 
 
@@ -62,13 +64,13 @@ def test_another_database_is_refused(settings: Settings):
         settings.DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql"
 
 
-def test_unknown_names_are_refused(settings: Settings, monkeypatch: pytest.MonkeyPatch):
-    from tradingsite.schedule import Job
-
-    jobs = (Job("no_such_job", "0 6 * * *", "data"), Job("pipeline", "0 6 * * *", "ml"), Job("pipeline", "", "nowhere"))
-    monkeypatch.setattr(checks, "JOBS", jobs)
+def test_unknown_names_are_refused(settings: Settings):
     settings.MARKET_DATA_PROVIDER = "crystal_ball"
-    assert ids(checks.registries(None)) == {"site.E031", "site.E032", "site.E033", "site.E034"}
+    lost = Saga("lost", "Lost", (), waits_for=("pipeline", "no_such_job"), cluster="nowhere")
+    with registered(lost):
+        found = checks.registries(None)
+    assert ids(found) == {"site.E032", "site.E033", "site.E034"}
+    assert "waits for no_such_job" in found[0].msg
 
 
 def test_channels_that_could_never_deliver_are_refused(settings: Settings):

@@ -7,7 +7,7 @@ import pytest
 from django.core.management import call_command
 from django_q.models import Schedule
 
-from tradingsite.schedule import JOBS
+from tradingsite.schedule import scheduled_jobs
 
 pytestmark = pytest.mark.django_db
 
@@ -20,8 +20,8 @@ def sync() -> str:
 
 def test_every_job_and_what_each_cluster_does_each_minute_is_scheduled() -> None:
     said = sync()
-    assert f"{len(JOBS) + 4} written" in said
-    assert set(Schedule.objects.values_list("name", "cron")) >= {(job.name, job.cron) for job in JOBS}
+    assert f"{len(scheduled_jobs()) + 4} written" in said
+    assert set(Schedule.objects.values_list("name", "cron")) >= {(saga.job, saga.cron) for saga in scheduled_jobs()}
     for name in ("heartbeat", "alerts"):
         assert Schedule.objects.filter(name__startswith=name, cron="* * * * *").count() == 2
 

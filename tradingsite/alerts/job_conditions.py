@@ -11,8 +11,10 @@ from django.utils import timezone
 
 from market_data import tasks
 from market_data.models import PipelineRun
+from market_data.runs.prerequisites import describe_all, parse_all
+from market_data.runs.saga import NO_SESSION, Saga
 from tradingsite.alerts.symptoms import Seen, Symptom, Watch
-from tradingsite.schedule import JOBS, NO_SESSION, Job
+from tradingsite.schedule import scheduled_jobs
 
 LATE_AFTER = timedelta(hours=1)
 _Status = PipelineRun.Status
@@ -21,25 +23,25 @@ _Status = PipelineRun.Status
 def troubled_jobs(watch: Watch) -> Seen:
     """Return the first failed or late job of each chain of jobs."""
     seen, troubled = Seen(), set[str]()
-    for job in JOBS:
-        key = f"jobs:{job.name}"
-        if any(all(name in troubled for name in wanted.split("|")) for wanted in job.waits_for):
-            troubled.add(job.name)
+    for saga in scheduled_jobs():
+        key = f"jobs:{saga.job}"
+        if any(not wanted.conditions and troubled.issuperset(wanted.jobs) for wanted in parse_all(saga.waits_for)):
+            troubled.add(saga.job)
             seen.undecided.add(key)
             continue
-        last = _last_run(job)
-        symptom = _failure(key, last) or _lateness(key, job, watch)
+        last = _last_run(saga)
+        symptom = _failure(key, last) or _lateness(key, saga, watch)
         if symptom:
-            troubled.add(job.name)
+            troubled.add(saga.job)
             seen.symptoms.append(symptom)
         elif last and last.status in PipelineRun.ACTIVE:
             seen.undecided.add(key)  # a retry may fail again
     return seen
 
 
-def _last_run(job: Job) -> PipelineRun | None:
+def _last_run(saga: Saga) -> PipelineRun | None:
     told = (*PipelineRun.ACTIVE, _Status.COMPLETED, _Status.FAILED)
-    return PipelineRun.objects.filter(job=job.name, status__in=told, is_replay=False).order_by("-sequence").first()
+    return PipelineRun.objects.filter(job=saga.job, status__in=told, is_replay=False).order_by("-sequence").first()
 
 
 def _failure(key: str, last: PipelineRun | None) -> Symptom | None:
@@ -52,14 +54,14 @@ def _failure(key: str, last: PipelineRun | None) -> Symptom | None:
     )
 
 
-def _lateness(key: str, job: Job, watch: Watch) -> Symptom | None:
-    planned = _last_due(job, watch.now)
+def _lateness(key: str, saga: Saga, watch: Watch) -> Symptom | None:
+    planned = _last_due(saga, watch.now)
     if planned < watch.since:
         return None
-    session = tasks.session_for(job.stands_for, planned)
-    if session is None and job.stands_for != NO_SESSION:
+    session = tasks.session_for(saga.stands_for, planned)
+    if session is None and saga.stands_for != NO_SESSION:
         return None
-    runs = PipelineRun.objects.filter(job=job.name)
+    runs = PipelineRun.objects.filter(job=saga.job)
     done = Q(status=_Status.COMPLETED, created_at__gte=planned)
     done |= Q(status__in=(_Status.COMPLETED, _Status.SKIPPED), intended_at__gte=planned)
     if session is not None:
@@ -69,31 +71,16 @@ def _lateness(key: str, job: Job, watch: Watch) -> Symptom | None:
     active = runs.filter(status__in=PipelineRun.ACTIVE).order_by("-sequence").first()
     state = "was not started" if active is None else f"is {active.get_status_display().lower()} ({active.id})"
     if active and active.status == _Status.WAITING:
-        state += f" for {', '.join(active.waits_for) or 'the release of its evening'}"
+        state += f" for {describe_all(parse_all(active.waits_for)) or 'the release of its evening'}"
     of_session = f" session {session}," if session else ""
     return Symptom(
         key,
-        f"The job {job.name}, planned for {planned:%d %b %H:%M},{of_session} {state}.",
-        f"See ./run.sh manage system_status; a missed job is started by ./run.sh manage {_command(job)}",
+        f"The job {saga.job}, planned for {planned:%d %b %H:%M},{of_session} {state}.",
+        f"See ./run.sh manage system_status; a missed job is started by ./run.sh manage {saga.command}",
     )
 
 
-def _last_due(job: Job, now: datetime) -> datetime:
+def _last_due(saga: Saga, now: datetime) -> datetime:
     """Return the latest planned time, India Standard Time, whose hour of grace is over."""
-    due: datetime = croniter(job.cron, timezone.localtime(now) - LATE_AFTER).get_prev(datetime)
+    due: datetime = croniter(saga.cron, timezone.localtime(now) - LATE_AFTER).get_prev(datetime)
     return due
-
-
-def _command(job: Job) -> str:
-    """Return the management command of a job."""
-    names = {
-        "pipeline": "run_pipeline",
-        "symbol_master": "run_pipeline",
-        "business_logic": "calculate_business_logic",
-        "csv_export": "export_csv",
-        "validation": "validate_data",
-        "training": "train_models",
-        "selection": "suggest_stocks",
-        "quotes": "refresh_quotes",
-    }
-    return names.get(job.name, job.name)

@@ -23,7 +23,7 @@ from market_data.models import Finding, Heartbeat, PipelineRun, PipelineStep, Ta
 from market_data.storage.queries import latest_loaded_session
 from stocks.models import Publication
 from tradingsite.monitoring import latency
-from tradingsite.schedule import JOBS
+from tradingsite.schedule import scheduled_jobs
 
 _FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
 
@@ -104,7 +104,9 @@ def _successes() -> Metric:
 
 
 def _steps() -> list[Metric]:
-    latest = [PipelineRun.objects.filter(job=job.name).order_by("-sequence").values("pk")[:1] for job in JOBS]
+    latest = [
+        PipelineRun.objects.filter(job=saga.job).order_by("-sequence").values("pk")[:1] for saga in scheduled_jobs()
+    ]
     ids = [run["pk"] for found in latest for run in found]
     steps = list(PipelineStep.objects.filter(run__in=ids).select_related("run").order_by("run__job", "order"))
     labels = ("job", "step")

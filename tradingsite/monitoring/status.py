@@ -11,7 +11,7 @@ from market_data.models import Finding, PipelineRun, SourceFile, TableTotal
 from ml.models import Evaluation, TrainedModel
 from stocks.models import Publication, Stock
 from tradingsite.clusters.states import cluster_states
-from tradingsite.schedule import JOBS
+from tradingsite.schedule import scheduled_jobs
 
 
 def system_status(now: datetime) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def system_status(now: datetime) -> dict[str, Any]:
         "stocks": stock_counts(),
         "tables": _tables(),
         "latest_session": latest.session if latest else None,
-        "jobs": [_job(job.name, now) for job in JOBS],
+        "jobs": [_job(saga.job, now) for saga in scheduled_jobs()],
         "clusters": [
             {"cluster": one.name, "heartbeat_age_seconds": one.age_seconds, "queued": one.queued}
             for one in cluster_states(now)

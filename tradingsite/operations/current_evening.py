@@ -14,11 +14,9 @@ from django.utils import timezone
 from market_data import trading_calendar
 from market_data.models import MarketDay
 from market_data.providers import ProviderError
+from market_data.runs.saga import EVENING_BEFORE, Saga
 from tradingsite.alerts.conditions import PICKS_DUE
-from tradingsite.schedule import EVENING_BEFORE, JOBS, NO_SESSION, Job
 
-EVENING_JOBS: Final = tuple(job for job in JOBS if job.waits_for or job.name == "pipeline")
-OTHER_JOBS: Final = tuple(job for job in JOBS if job.stands_for == NO_SESSION or job.name == "quotes")
 _WINDOW: Final = timedelta(days=20)
 
 
@@ -39,12 +37,12 @@ class Evening:
     following: date | None
     due: datetime | None
 
-    def planned(self, job: Job) -> datetime:
+    def planned(self, saga: Saga) -> datetime:
         """When a job of this evening may start."""
-        day = self.session + timedelta(days=1 if job.stands_for == EVENING_BEFORE else 0)
+        day = self.session + timedelta(days=1 if saga.stands_for == EVENING_BEFORE else 0)
         # croniter looks for times after its start, and midnight itself may be planned.
         just_before = timezone.make_aware(datetime.combine(day, time(0))) - timedelta(minutes=1)
-        start: datetime = croniter(job.cron, just_before).get_next(datetime)
+        start: datetime = croniter(saga.cron, just_before).get_next(datetime)
         return start
 
 

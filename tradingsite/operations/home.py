@@ -11,10 +11,11 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from market_data.models import Finding
+from market_data.runs.saga import saga_of
 from market_data.storage.queries import latest_loaded_session
 from tradingsite.clusters import states
 from tradingsite.operations import nights, sources, tiles, tonight, verdict
-from tradingsite.operations.current_evening import EVENING_JOBS, Evening, current_evening, stored_sessions
+from tradingsite.operations.current_evening import Evening, current_evening, stored_sessions
 from tradingsite.operations.recent_runs import RunHistory
 
 VIEW = "market_data.view_pipelinerun"
@@ -73,8 +74,7 @@ def expected_session(evening: Evening | None, now: datetime) -> date | None:
     """The session whose data should be loaded: the evening's once its pipeline is due, else the previous one."""
     if evening is None:
         return None
-    pipeline = next(job for job in EVENING_JOBS if job.name == "pipeline")
-    return evening.session if now >= evening.planned(pipeline) else evening.previous
+    return evening.session if now >= evening.planned(saga_of("pipeline")) else evening.previous
 
 
 def _picks_ready(evening: Evening | None, jobs: tonight.Tonight, now: datetime) -> dict[str, Any]:

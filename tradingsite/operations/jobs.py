@@ -13,12 +13,12 @@ from django.conf import settings
 from market_data import trading_calendar
 from market_data.models import PipelineRun
 from market_data.providers import ProviderError
-from market_data.runs.saga import SagaError, is_condition_met, sagas
+from market_data.runs.prerequisites import describe_all, missing_prerequisites
+from market_data.runs.saga import SagaError, saga_of, sagas
 from market_data.tasks import Link
-from tradingsite.schedule import EVENING, JOBS
+from tradingsite.schedule import EVENING, scheduled_jobs
 
 ALL = "all"
-_UNSCHEDULED = ("import_fundamentals",)
 _SLUGS = {"training": "ml-training"}
 
 
@@ -44,20 +44,14 @@ def slug_of(job: str) -> str:
     return _SLUGS.get(job, job.replace("_", "-"))
 
 
-def title_of(job: str) -> str:
-    """A job's title: its description without the list of its parts."""
-    known = sagas().get(job)
-    first, *rest = known.description.split(" (")[0].split() if known else job.split("_")
-    return " ".join([first, *(word if word.isupper() else word.lower() for word in rest)])
-
-
 def startable_jobs() -> dict[str, StartableJob]:
     """Jobs by slug: the scheduled ones in their order, then those that are only started by hand.
 
-    Sagas that need an input, such as an uploaded file, are left out: a button has none to give them.
+    Sagas without a command are left out: they need an input, such as an uploaded file, that a button cannot give them.
     """
-    names = [job.name for job in JOBS] + list(_UNSCHEDULED)
-    return {slug_of(name): StartableJob(slug_of(name), name, title_of(name)) for name in names}
+    unscheduled = [saga for saga in sagas().values() if saga.command and not saga.cron]
+    startable = [StartableJob(slug_of(saga.job), saga.job, saga.title) for saga in [*scheduled_jobs(), *unscheduled]]
+    return {job.slug: job for job in startable}
 
 
 def startable_job(slug: str) -> StartableJob:
@@ -122,15 +116,13 @@ def refusal(job: str, situation: Situation) -> str:
     """Why a job may not start now; empty when it may."""
     if job in situation.active:
         return f"It is active as {situation.active[job]}."
-    if not sagas()[job].needs_session:
+    saga = saga_of(job)
+    if not saga.needs_session:
         return ""
     if situation.session is None:
         return situation.no_session_reason
-    missing = [prerequisite for prerequisite in _waits_for(job) if not _is_met(prerequisite, situation)]
-    if not missing:
-        return ""
-    titles = " and ".join(title_of(prerequisite.split("|")[0]) for prerequisite in missing)
-    return f"It waits for {titles} of {situation.session}; start that first."
+    missing = missing_prerequisites(saga.waits_for, situation.session, situation.completed)
+    return f"It waits for {describe_all(missing)} of {situation.session}; start that first." if missing else ""
 
 
 def refusal_of_all(situation: Situation) -> str:
@@ -139,14 +131,3 @@ def refusal_of_all(situation: Situation) -> str:
     if active:
         return f"{active[0]} is active; the evening can only be started as a whole."
     return situation.no_session_reason
-
-
-def _waits_for(job: str) -> tuple[str, ...]:
-    return next((planned.waits_for for planned in JOBS if planned.name == job), ())
-
-
-def _is_met(wanted: str, situation: Situation) -> bool:
-    names = wanted.split("|")
-    if any(name in situation.completed for name in names):
-        return True
-    return situation.session is not None and any(is_condition_met(name, situation.session) for name in names[1:])

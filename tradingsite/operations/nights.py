@@ -8,14 +8,13 @@ from typing import Final
 from django.db.models import Sum
 
 from market_data.models import PipelineRun, PipelineStep
-from tradingsite.operations.current_evening import EVENING_JOBS
 from tradingsite.operations.recent_runs import PastRun, RunHistory
 from tradingsite.operations.tonight import duration
+from tradingsite.schedule import evening_jobs
 
 SHOWN: Final = 30
 HEIGHT: Final = 56
 _STEP, _WIDTH = 10, 7
-_NAMES: Final = frozenset(job.name for job in EVENING_JOBS)
 
 
 @dataclass(frozen=True)
@@ -60,8 +59,9 @@ class Night:
 def nights(history: RunHistory) -> list[Night]:
     """The last nights, oldest first; replays do not count."""
     by_session: dict[date, list[PastRun]] = {}
+    jobs = {saga.job for saga in evening_jobs()}
     for run in history.runs:
-        if run.session is not None and run.job in _NAMES and not run.is_replay and run.started_at is not None:
+        if run.session is not None and run.job in jobs and not run.is_replay and run.started_at is not None:
             by_session.setdefault(run.session, []).append(run)
     sessions = sorted(by_session)[-SHOWN:]
     rows = _rows_by_run([run.id for session in sessions for run in by_session[session]])

@@ -15,6 +15,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from market_data.models import EveningHold, PipelineRun, PipelineStep
+from market_data.runs.saga import job_title
 from stocks.admin import ReadOnlyAdmin, coloured
 from tradingsite.operations import actions, jobs, run_page
 from tradingsite.operations.actions import ActionResult
@@ -80,7 +81,7 @@ class PipelineRunAdmin(OperatedAdmin):
         """Show the run's own page instead of a form."""
         run = more.get("obj") or context["original"]
         context |= run_page.run_context(run, timezone.now())
-        context |= {"title": f"{jobs.title_of(run.job)} {run.session or ''}".strip(), "subtitle": None}
+        context |= {"title": f"{job_title(run.job)} {run.session or ''}".strip(), "subtitle": None}
         context |= {"may_operate": self.has_operate_permission(request)}
         response: HttpResponse = super().render_change_form(request, context, *rest, **more)
         return response

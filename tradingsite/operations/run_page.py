@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from market_data.models import Finding, PipelineRun, PipelineStep, RejectedRow
 from market_data.runs import engine, holds, rollback
-from market_data.runs.saga import SagaError
-from tradingsite.operations import actions, jobs, runbook
+from market_data.runs.saga import SagaError, job_title
+from tradingsite.operations import actions, runbook
 from tradingsite.operations.tonight import duration, waiting_reason
 
 _Run, _Step = PipelineRun.Status, PipelineStep.Status
@@ -60,7 +60,7 @@ def run_context(run: PipelineRun, now: datetime) -> dict[str, Any]:
     return {
         "run": run,
         "now": now,
-        "job_title": jobs.title_of(run.job),
+        "job_title": job_title(run.job),
         "status_label": _Run(run.status).label,
         "steps": lines,
         "progress": 1.0 if run.status == _Run.COMPLETED else _mean([line.progress for line in lines]),

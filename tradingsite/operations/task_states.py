@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from market_data.models import PipelineRun, PipelineStep, TableTotal
 from market_data.runs import lifecycle
+from market_data.runs.prerequisites import missing_prerequisites
 from market_data.runs.saga import NotRetryable, sagas
 from market_data.storage.queries import latest_loaded_session
 from stocks.models import Publication
@@ -117,14 +118,18 @@ def _run(run: PipelineRun) -> dict[str, Any]:
         start_time=_local(run.started_at),
         end_time=_local(run.ended_at),
         session=run.session,
-        waits_for=lifecycle.missing_prerequisites(run) if run.status == PipelineRun.Status.WAITING else None,
+        waits_for=_missing(run) if run.status == PipelineRun.Status.WAITING else None,
         reason=run.reason,
     )
 
 
+def _missing(run: PipelineRun) -> list[str]:
+    return list(map(str, missing_prerequisites(run.waits_for, run.session)))
+
+
 def _description(run: PipelineRun) -> str:
     saga = sagas().get(run.job)
-    return saga.description if saga else run.job
+    return saga.description or saga.title if saga else run.job
 
 
 def _step(step: PipelineStep) -> dict[str, Any]:

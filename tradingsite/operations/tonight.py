@@ -8,14 +8,15 @@ from django.utils import timezone
 from django_q.models import Schedule
 
 from market_data.models import EveningHold, PipelineRun
-from market_data.runs import holds, lifecycle
+from market_data.runs import holds
+from market_data.runs.prerequisites import describe_all, missing_prerequisites, parse_all
 from market_data.runs.queries import RunState, active_runs
-from market_data.runs.saga import is_condition_met
+from market_data.runs.saga import Saga, job_title
 from tradingsite.operations import jobs
-from tradingsite.operations.current_evening import EVENING_JOBS, OTHER_JOBS, Evening
+from tradingsite.operations.current_evening import Evening
 from tradingsite.operations.forecast import Forecast, PlannedJob, forecast
 from tradingsite.operations.recent_runs import PastRun, RunHistory
-from tradingsite.schedule import Job
+from tradingsite.schedule import evening_jobs, other_jobs
 
 _Status = PipelineRun.Status
 LAST_JOB: Final = "selection"
@@ -91,7 +92,7 @@ def tonight(evening: Evening | None, history: RunHistory, now: datetime) -> Toni
     situation = jobs.current_situation(now)
     active = {run.id: run for run in active_runs()}
     axis = _axis(evening, now) if evening else None
-    lines = [_line(job, evening, history, active, situation, axis, now) for job in EVENING_JOBS]
+    lines = [_line(saga, evening, history, active, situation, axis, now) for saga in evening_jobs()]
     hold = holds.hold_of(evening.session) if evening else None
     picks_ready = _forecast(evening, history, now) if evening else None
     others = _other_lines(history, active, situation)
@@ -110,7 +111,7 @@ def _axis(evening: Evening, now: datetime) -> Axis:
 
 
 def _line(
-    job: Job,
+    saga: Saga,
     evening: Evening | None,
     history: RunHistory,
     active: dict[str, RunState],
@@ -118,12 +119,12 @@ def _line(
     axis: Axis | None,
     now: datetime,
 ) -> JobLine:
-    run = history.of_session(job.name, evening.session) if evening else history.latest(job.name)
-    planned = evening.planned(job) if evening else None
+    run = history.of_session(saga.job, evening.session) if evening else history.latest(saga.job)
+    planned = evening.planned(saga) if evening else None
     status = run.status if run else _status_without_run(planned, now)
     left, width = _span(run, axis, now)
     mark = axis.at(planned) if axis and planned else None
-    return replace(_job_line(job.name, run, status, planned, active, situation), left=left, width=width, mark=mark)
+    return replace(_job_line(saga.job, run, status, planned, active, situation), left=left, width=width, mark=mark)
 
 
 def _job_line(
@@ -136,7 +137,7 @@ def _job_line(
 ) -> JobLine:
     return JobLine(
         slug=jobs.slug_of(name),
-        title=jobs.title_of(name),
+        title=job_title(name),
         status=status,
         status_label=_LABELS.get(status) or str(_Status(status).label),
         detail=_detail(run, active) if run else "",
@@ -183,11 +184,10 @@ def _detail(run: PastRun, active: dict[str, RunState]) -> str:
 
 def waiting_reason(run: PastRun | PipelineRun) -> str:
     """What a waiting run waits for, as a sentence."""
-    missing = lifecycle.missing_prerequisites(PipelineRun(session=run.session, waits_for=list(run.waits_for)))
+    missing = missing_prerequisites(run.waits_for, run.session)
     if not missing:
         return "Held until the evening is released." if run.intended_at else "About to start."
-    names = [prerequisite.split("|")[0].removeprefix(lifecycle.ENDED) for prerequisite in missing]
-    return f"Waits for {' and '.join(names)}."
+    return f"Waits for {describe_all(missing)}."
 
 
 def duration(seconds: float) -> str:
@@ -202,10 +202,11 @@ def duration(seconds: float) -> str:
 
 def _other_lines(history: RunHistory, active: dict[str, RunState], situation: jobs.Situation) -> list[JobLine]:
     next_runs = dict(Schedule.objects.values_list("name", "next_run"))
-    scheduled = {job.name for job in (*EVENING_JOBS, *OTHER_JOBS)}
-    unscheduled = [job.name for job in jobs.startable_jobs().values() if job.name not in scheduled]
+    names = [saga.job for saga in other_jobs()]
+    shown = {saga.job for saga in evening_jobs()} | set(names)
+    names += [job.name for job in jobs.startable_jobs().values() if job.name not in shown]
     lines = []
-    for name in [*(job.name for job in OTHER_JOBS), *unscheduled]:
+    for name in names:
         run = history.latest(name)
         lines.append(_job_line(name, run, run.status if run else "never", next_runs.get(name), active, situation))
     return lines
@@ -213,26 +214,22 @@ def _other_lines(history: RunHistory, active: dict[str, RunState], situation: jo
 
 def _forecast(evening: Evening, history: RunHistory, now: datetime) -> Forecast:
     planned = {}
-    for job in EVENING_JOBS:
-        run = history.of_session(job.name, evening.session)
+    for saga in evening_jobs():
+        run = history.of_session(saga.job, evening.session)
         completed = run is not None and run.status == _Status.COMPLETED
         running = run is not None and run.status == _Status.RUNNING
-        planned[job.name] = PlannedJob(
-            name=job.name,
-            after=_after(job, evening.session),
-            planned=evening.planned(job),
-            usual_seconds=history.usual_seconds(job.name),
+        planned[saga.job] = PlannedJob(
+            name=saga.job,
+            after=_after(saga, evening.session),
+            planned=evening.planned(saga),
+            usual_seconds=history.usual_seconds(saga.job),
             started_at=run.started_at if run and running else None,
             ended_at=run.ended_at if run and completed else None,
         )
     return forecast(planned, LAST_JOB, now, evening.due)
 
 
-def _after(job: Job, session: date) -> tuple[str, ...]:
+def _after(saga: Saga, session: date) -> tuple[str, ...]:
     """The jobs that it waits for; one whose alternative condition is already met does not count."""
-    names = []
-    for prerequisite in job.waits_for:
-        first, *conditions = prerequisite.split("|")
-        if not any(is_condition_met(condition, session) for condition in conditions):
-            names.append(first)
-    return tuple(names)
+    unmet = [wanted for wanted in parse_all(saga.waits_for) if not wanted.is_met(session, completed=())]
+    return tuple(job for prerequisite in unmet for job in prerequisite.jobs)

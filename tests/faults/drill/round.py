@@ -24,6 +24,7 @@ from django_q.models import OrmQ
 from market_data import tasks
 from market_data.models import PipelineRun
 from market_data.runs import lifecycle
+from market_data.runs.prerequisites import describe_all, missing_prerequisites
 from market_data.runs.saga import AlreadyRunning
 from tests.faults.drill import market, worker
 from tests.faults.drill.faults import Fault, kill
@@ -269,7 +270,7 @@ class Round:
 def _run_statuses() -> str:
     """Status of every run, to explain why an evening does not end."""
     return "; ".join(
-        f"{run.id} {run.status} {run.reason} {lifecycle.missing_prerequisites(run)}"
+        f"{run.id} {run.status} {run.reason} {describe_all(missing_prerequisites(run.waits_for, run.session))}"
         for run in PipelineRun.objects.all()
     )
 

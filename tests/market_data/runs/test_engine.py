@@ -12,9 +12,18 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 
 from market_data.models import Finding, PipelineRun, PipelineStep
-from market_data.runs import engine, interventions, lifecycle, saga
-from market_data.runs.saga import AlreadyRunning, NotRetryable, Saga, Step, StepContext, StepFailed
-from tests.runs import chunks
+from market_data.runs import engine, interventions, lifecycle
+from market_data.runs.saga import (
+    AlreadyRunning,
+    NotRetryable,
+    OtherMarket,
+    Saga,
+    Step,
+    StepContext,
+    StepFailed,
+    saga_of,
+)
+from tests.runs import chunks, registered
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -59,10 +68,9 @@ def script(settings: Any) -> Iterator[Script]:
         Step("FIRST", made.compute, made.record, transient=(Flaky,), refusals=(Unusable,)),
         Step("LONG", chunks=lambda _: chunks("abc", made.compute, made.record)),
     )
-    saga.register_sagas(Saga("drill", "Drill", steps))
     settings.STEP_PAUSE_SECONDS = 0
-    yield made
-    del saga._sagas["drill"]
+    with registered(Saga("drill", "Drill", steps)):
+        yield made
 
 
 def start() -> PipelineRun:
@@ -210,7 +218,7 @@ def test_nobody_claims_a_step_under_a_live_lease(script: Script) -> None:
 def test_the_other_kind_of_market_is_refused(script: Script, settings: Any) -> None:
     engine.advance(start().id)
     settings.PROVIDER_KIND, settings.MARKET_DATA_PROVIDER = "real", "nse_archive"
-    with pytest.raises(saga.OtherMarket, match="simulated market"):
+    with pytest.raises(OtherMarket, match="simulated market"):
         start()
 
 
@@ -261,8 +269,6 @@ def test_a_commit_whose_answer_was_lost_is_not_done_again(script: Script) -> Non
 
 def test_runs_of_several_jobs_created_at_once_all_come_to_be(script: Script) -> None:
     jobs = [f"drill_{number}" for number in range(8)]
-    for job in jobs:
-        saga.register_sagas(replace(saga.saga_of("drill"), job=job))
     barrier, failed = threading.Barrier(8), []
 
     def create(job: str) -> None:
@@ -275,12 +281,11 @@ def test_runs_of_several_jobs_created_at_once_all_come_to_be(script: Script) -> 
             connection.close()
 
     threads = [threading.Thread(target=create, args=(job,)) for job in jobs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for job in jobs:
-        del saga._sagas[job]
+    with registered(*(replace(saga_of("drill"), job=job) for job in jobs)):
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     assert failed == []
     assert sorted(PipelineRun.objects.values_list("sequence", flat=True)) == list(range(1, 9))
 

@@ -13,10 +13,10 @@ from django_q.models import OrmQ
 
 from market_data import tasks
 from market_data.models import EveningHold, Finding, MarketDay, PipelineRun
-from market_data.runs import engine, interventions, lifecycle, saga
+from market_data.runs import engine, interventions, lifecycle
 from market_data.runs.saga import AlreadyRunning, NotRetryable, Saga, SagaError, Step, StepContext, StepFailed
 from market_data.tasks import Link
-from tests.runs import chunks
+from tests.runs import chunks, registered
 
 pytestmark = pytest.mark.django_db(transaction=True)
 IST = ZoneInfo("Asia/Kolkata")
@@ -48,14 +48,10 @@ def worker() -> Iterator[Worker]:
         Step("FIRST", made.compute, made.record),
         Step("LONG", chunks=lambda _: chunks("abc", made.compute, made.record)),
     )
-    jobs = ("drill", "sequel", "last")
-    for job in jobs:
-        saga.register_sagas(Saga(job, job, steps))
     days = [FRIDAY + timedelta(days=number) for number in range(7)]
     MarketDay.objects.bulk_create(MarketDay(date=day, kind="normal", is_session=True, source="test") for day in days)
-    yield made
-    for job in jobs:
-        del saga._sagas[job]
+    with registered(*(Saga(job, job, steps) for job in ("drill", "sequel", "last"))):
+        yield made
 
 
 def start() -> PipelineRun:

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.django_db
 def test_a_running_run_tells_its_step_and_how_far_it_is():
     make_run(done=2, progress=0.5)
     [run] = run_queries.active_runs()
-    assert (run.title, run.status, run.is_active, run.simulated) == ("Pipeline", "running", True, True)
+    assert (run.title, run.status, run.is_active, run.simulated) == ("Data pipeline", "running", True, True)
     assert run.progress == pytest.approx(2.5 / 6)
     assert run.current is not None
     assert run.current.name == "HISTORICAL_DATA"
@@ -23,7 +23,7 @@ def test_running_comes_before_waiting():
     make_run("fill_data_1", job="fill_data", status="waiting", done=0, step_status="pending", waits_for=["pipeline"])
     make_run("pipeline_1")
     assert [run.id for run in run_queries.active_runs()] == ["pipeline_1", "fill_data_1"]
-    assert run_queries.active_runs()[1].waits_for == ("pipeline",)
+    assert run_queries.active_runs()[1].waits_for == ("Data pipeline",)
 
 
 def test_a_failed_step_is_the_one_to_look_at_until_a_later_run_completes():
@@ -74,4 +74,8 @@ def test_what_a_run_waits_for_is_named_by_jobs_also_where_it_waits_for_single_ru
         id="x", sequence=1, job="selection", provider_kind="real", status="waiting", waits_for=waits_for
     )
     [waiting] = run_queries.active_runs()
-    assert waiting.waits_for == ("fill_data", "pipeline", "training|recent_model")
+    assert waiting.waits_for == (
+        "Fill missing data",
+        "the end of Data pipeline",
+        "Model training or a recent accepted model",
+    )

@@ -66,7 +66,7 @@ def test_a_failure_is_bad_and_gives_its_reason():
 def test_what_waits_names_what_it_waits_for():
     make_run("s", job="selection", status="waiting", waits_for=["validation", "training|recent_model"], done=0)
     job = {job.name: job for job in evening_status(NOW).jobs}["selection"]
-    assert job.words == "Waits until this is done: check the data and train the models or recent model."
+    assert job.words == "Waits for Data-quality validation and Model training or a recent accepted model."
 
 
 def test_a_planned_start_is_told_in_indian_time():

@@ -10,7 +10,7 @@ from market_data.models import MarketDay, PipelineRun
 from tests.runs import make_run
 from tradingsite.alerts.job_conditions import troubled_jobs
 from tradingsite.alerts.symptoms import Seen, Watch
-from tradingsite.schedule import JOBS
+from tradingsite.schedule import scheduled_jobs
 
 pytestmark = pytest.mark.django_db
 
@@ -26,8 +26,8 @@ def days():
     for number in range(-8, 7):
         day = SESSION + timedelta(days=number)
         MarketDay.objects.create(date=day, kind="normal", is_session=day.weekday() < 5, source="test")
-    for job in JOBS:
-        done(job.name, SESSION - timedelta(days=1))
+    for saga in scheduled_jobs():
+        done(saga.job, SESSION - timedelta(days=1))
     done("quotes", SESSION)
     for number in range(3):  # the night's back-up is nobody's trouble here
         day = SESSION + timedelta(days=number)
@@ -62,7 +62,7 @@ def test_what_it_does_instead_is_said():
     done("business_logic", SESSION, status="waiting", waits_for=["fill_data"])
     title = seen(EVENING + timedelta(hours=1)).symptoms[0].title
     assert "is waiting (business_logic_" in title
-    assert title.endswith("for fill_data.")
+    assert title.endswith("for Fill missing data.")
 
 
 def test_a_later_session_and_a_skipped_run_are_as_good():
@@ -72,8 +72,8 @@ def test_a_later_session_and_a_skipped_run_are_as_good():
 
 
 def test_on_a_day_without_a_session_nothing_is_due():
-    for job in JOBS:
-        done(job.name, date(2026, 5, 1))
+    for saga in scheduled_jobs():
+        done(saga.job, date(2026, 5, 1))
     assert seen(datetime(2026, 5, 2, 23, 59, tzinfo=IST)).symptoms == []
 
 

@@ -25,8 +25,9 @@ from tests.published import SESSION, pick, publish
 from tests.runs import make_run
 from tests.tables import fill_every_table
 from tradingsite.operations import home, sources, tonight
-from tradingsite.operations.current_evening import EVENING_JOBS, Evening, current_evening
+from tradingsite.operations.current_evening import Evening, current_evening
 from tradingsite.operations.recent_runs import RunHistory
+from tradingsite.schedule import evening_jobs
 
 pytestmark = pytest.mark.django_db
 IST = ZoneInfo("Asia/Kolkata")
@@ -71,7 +72,7 @@ def test_an_evening_lasts_until_its_picks_are_used(weekdays, now, session):
 
 def test_its_jobs_are_planned_over_midnight(weekdays):
     evening = tonights(at(12))
-    planned = {job.name: evening.planned(job) for job in EVENING_JOBS}
+    planned = {saga.job: evening.planned(saga) for saga in evening_jobs()}
     assert planned["pipeline"] == at(21)
     assert planned["selection"] == at(2, 15, day=SESSION + timedelta(days=1))
     assert evening.due == at(9, day=SESSION + timedelta(days=1))
@@ -100,7 +101,7 @@ def test_jobs_are_done_at_work_waiting_and_next(weekdays):
     done, running, waiting = (line(state, slug) for slug in ("pipeline", "fill-data", "business-logic"))
     assert (done.status, done.detail) == ("completed", "took 4 min 00 s")
     assert (running.status, running.progress, running.detail) == ("running", 0.5, "Fill data: Read 300 of 500 sessions")
-    assert (waiting.status, waiting.detail) == ("waiting", "Waits for fill_data.")
+    assert (waiting.status, waiting.detail) == ("waiting", "Waits for Fill missing data.")
     assert line(state, "csv-export").status == "planned"
     assert line(state, "csv-export").planned == at(22)
     assert done.left == pytest.approx(100 / 13, abs=0.1)
@@ -133,11 +134,11 @@ def test_a_held_evening_is_said_with_who_holds_it(weekdays, client, operator):
 
 def test_the_forecast_rests_on_earlier_nights_and_says_what_blocks_it(weekdays):
     yesterday = SESSION - timedelta(days=1)
-    for job in EVENING_JOBS:
+    for saga in evening_jobs():
         begun = at(21, day=yesterday)
         make_run(
-            f"{job.name}_0",
-            job=job.name,
+            f"{saga.job}_0",
+            job=saga.job,
             status="completed",
             done=1,
             names=("ONLY",),
@@ -286,15 +287,15 @@ def test_the_pages_reads_are_bounded_and_leave_big_tables_alone(
         make_run(f"fill_data_{number}", job="fill_data", status="failed", step_status="failed", done=0, names=("A",))
     make_run("cleanup_1", job="cleanup", names=("A",), session=None)
     tonight_of = tonights(timezone.now()).session
-    for job in EVENING_JOBS[1:]:
+    for saga in evening_jobs()[1:]:
         make_run(
-            f"{job.name}_w",
-            job=job.name,
+            f"{saga.job}_w",
+            job=saga.job,
             status="waiting",
             done=0,
             step_status="pending",
             names=("A",),
-            waits_for=list(job.waits_for),
+            waits_for=list(saga.waits_for),
             session=tonight_of,
         )
     client.force_login(operator)

@@ -8,7 +8,7 @@ from market_data.runs.saga import sagas
 from market_data.tasks import Link
 from tradingsite.operations import jobs
 from tradingsite.operations.jobs import Situation
-from tradingsite.schedule import JOBS
+from tradingsite.schedule import scheduled_jobs
 
 SESSION = date(2026, 4, 30)
 BARE = Situation(SESSION, "", {}, frozenset())
@@ -17,7 +17,7 @@ BARE = Situation(SESSION, "", {}, frozenset())
 def test_every_scheduled_job_has_an_address_and_the_contracts_are_as_it_says():
     known = jobs.startable_jobs()
     names = {job.name for job in known.values()}
-    assert names >= {job.name for job in JOBS}
+    assert names >= {saga.job for saga in scheduled_jobs()}
     assert names <= set(sagas())
     assert known["ml-training"].name == "training"
     assert {"pipeline", "fill-data", "business-logic", "csv-export", "validation", "selection"} <= set(known)

@@ -82,7 +82,7 @@ def test_a_waiting_run_says_for_what(page):
     run = make_run(
         job="fill_data", status="waiting", step_status="pending", names=("A",), done=0, waits_for=["pipeline"]
     )
-    assert "Waits for pipeline." in page(run)
+    assert "Waits for Data pipeline." in page(run)
 
 
 def test_the_page_and_its_piece_take_few_reads(client, operator, django_assert_max_num_queries):

@@ -1,4 +1,4 @@
-"""`manage.py sync_schedules`: writes the list of jobs into the queue's schedules."""
+"""`manage.py sync_schedules`: writes the scheduled jobs into the queue's schedules."""
 
 from typing import Any
 
@@ -7,7 +7,8 @@ from django.db import transaction
 from django.utils import timezone
 from django_q.models import Schedule
 
-from tradingsite.schedule import JOBS, Job
+from market_data.runs.saga import Saga
+from tradingsite.schedule import scheduled_jobs
 
 START = "market_data.tasks.start_scheduled"
 HEARTBEAT = "market_data.tasks.heartbeat"
@@ -15,15 +16,10 @@ ALERTS = "tradingsite.alerts.tasks.check_alerts"
 
 
 class Command(BaseCommand):
-    """Makes the queue's schedules equal to the list in `tradingsite/schedule.py`."""
-
-    help = (
-        "Make the queue's schedules equal to the list of jobs in tradingsite/schedule.py"
-        " (changes nothing when they are)."
-    )
+    help = "Make the queue's schedules equal to those of the jobs (changes nothing when they are)."
 
     def handle(self, *_: object, **__: Any) -> None:
-        """Write one schedule a job and two a cluster (heartbeat, alerts), and remove those no longer listed."""
+        """Write one schedule a job and two a cluster (heartbeat, alerts); delete all others."""
         from django.conf import settings
 
         minutely = {
@@ -31,23 +27,23 @@ class Command(BaseCommand):
             for name, function in (("heartbeat", HEARTBEAT), ("alerts", ALERTS))
             for cluster in settings.CLUSTERS
         }
-        names = {job.name for job in JOBS} | minutely.keys()
+        jobs = {saga.job: _fields(saga) for saga in scheduled_jobs()}
+        schedules = jobs | minutely
         with transaction.atomic():
-            removed, _ = Schedule.objects.exclude(name__in=names).delete()
-            changed = [_written(job.name, _fields(job)) for job in JOBS]
-            changed += [_written(name, fields) for name, fields in minutely.items()]
+            removed, _ = Schedule.objects.exclude(name__in=schedules).delete()
+            changed = [_write(name, fields) for name, fields in schedules.items()]
         self.stdout.write(
-            f"{len(names)} schedules: {sum(changed)} written, {removed} removed, the others as they were."
+            f"{len(schedules)} schedules: {sum(changed)} written, {removed} removed, the others as they were."
         )
 
 
-def _fields(job: Job) -> dict[str, Any]:
+def _fields(saga: Saga) -> dict[str, Any]:
     return {
         "func": START,
-        "args": repr((job.name, list(job.waits_for), job.stands_for)),
+        "args": repr((saga.job, list(saga.waits_for), saga.stands_for)),
         "schedule_type": Schedule.CRON,
-        "cron": job.cron,
-        "cluster": job.cluster,
+        "cron": saga.cron,
+        "cluster": saga.cluster,
         "intended_date_kwarg": "intended",
     }
 
@@ -62,7 +58,7 @@ def _each_minute(function: str, cluster: str) -> dict[str, Any]:
     }
 
 
-def _written(name: str, fields: dict[str, Any]) -> bool:
+def _write(name: str, fields: dict[str, Any]) -> bool:
     """Write one schedule; True when something changed. A changed or new one is next due by its cron, not at once."""
     found = Schedule.objects.filter(name=name).first()
     if found and all(getattr(found, field) == value for field, value in fields.items()):

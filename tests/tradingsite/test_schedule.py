@@ -1,0 +1,83 @@
+"""A job is described once, by its saga, and found wherever jobs are shown, planned or watched."""
+
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.core.management import call_command, get_commands
+from django_q.models import Schedule
+
+from market_data.models import MarketDay
+from market_data.runs import lifecycle
+from market_data.runs.queries import active_runs
+from market_data.runs.saga import EVENING_BEFORE, Saga, Step, sagas
+from tests.runs import registered
+from tradingsite.alerts.job_conditions import troubled_jobs
+from tradingsite.alerts.symptoms import Watch
+from tradingsite.operations import jobs
+from tradingsite.operations.views import run_url
+from tradingsite.schedule import EVENING, evening_jobs, scheduled_jobs
+
+SESSION = date(2026, 4, 30)
+IST = ZoneInfo("Asia/Kolkata")
+WEIGH = Saga(
+    "weigh",
+    "Weigh the market",
+    (Step("WEIGH", lambda context, chunk: 1, lambda context, payload: 1),),
+    cluster="ml",
+    command="weigh_market",
+    cron="20 1 * * *",
+    waits_for=("validation|recent_model",),
+    stands_for=EVENING_BEFORE,
+)
+
+
+def test_the_jobs_are_in_the_order_of_a_day():
+    assert [saga.job for saga in scheduled_jobs()] == [
+        "symbol_master",
+        "quotes",
+        "pipeline",
+        "fill_data",
+        "business_logic",
+        "csv_export",
+        "validation",
+        "training",
+        "selection",
+        "cleanup",
+        "backup",
+    ]
+    assert {saga.job for saga in evening_jobs()} == set(EVENING)
+
+
+def test_each_command_exists_and_titles_are_unique():
+    known = sagas().values()
+    assert {saga.command for saga in known if saga.command} <= get_commands().keys()
+    assert len({saga.title for saga in known}) == len(known)
+
+
+@pytest.mark.django_db
+def test_an_extra_job_is_found_everywhere(admin_client: Any):
+    MarketDay.objects.create(date=SESSION, kind="normal", is_session=True, source="test")
+    MarketDay.objects.create(date=date(2026, 5, 1), kind="normal", is_session=True, source="test")
+    with registered(WEIGH):
+        call_command("sync_schedules", verbosity=0)
+        schedule = Schedule.objects.get(name="weigh")
+        assert (schedule.cron, schedule.cluster) == ("20 1 * * *", "ml")
+        assert schedule.args == "('weigh', ['validation|recent_model'], 'evening before')"
+        startable = jobs.startable_jobs()["weigh"]
+        assert (startable.name, startable.title) == ("weigh", "Weigh the market")
+        found = troubled_jobs(
+            Watch(datetime(2026, 5, 1, 2, 30, tzinfo=IST), datetime(2026, 5, 1, tzinfo=IST), "ml", "h", {})
+        )
+        assert [symptom.key for symptom in found.symptoms] == ["jobs:weigh"]
+        assert found.symptoms[0].remedy.endswith("./run.sh manage weigh_market")
+        run = lifecycle.create_run("weigh", SESSION, triggered_by="test", waits_for=WEIGH.waits_for)
+        assert active_runs()[0].title == "Weigh the market"
+        page = admin_client.get(run_url(run.id)).content.decode()
+        assert "Weigh the market" in page
+        assert "Waits for Data-quality validation or a recent accepted model." in page
+        assert "Weigh the market" in admin_client.get("/admin/").content.decode()
+        status = admin_client.get(f"/admin/task/{run.id}/status").json()
+        assert "Weigh the market" in str(status)
+        assert [saga.job for saga in evening_jobs()][-3:] == ["weigh", "training", "selection"]
