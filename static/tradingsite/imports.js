@@ -1,21 +1,21 @@
-// Shows how far the run at work on a handed-in file is, and the page anew when it has ended.
+// Shows the progress of the run that works on an uploaded file, and reloads the page when it has ended.
 "use strict";
 const card = document.querySelector("[data-progress]");
 const bar = card && card.querySelector("progress");
 
-async function look() {
+async function poll() {
   try {
-    const answer = await fetch(card.dataset.progress, { headers: { Accept: "application/json" } });
-    const told = await answer.json();
-    if (!told.at_work) {
+    const response = await fetch(card.dataset.progress, { headers: { Accept: "application/json" } });
+    const state = await response.json();
+    if (!state.at_work) {
       location.replace(location.pathname);
       return;
     }
-    bar.value = told.progress;
+    bar.value = state.progress;
   } catch {
-    // Not reached, or logged out: the next look tells.
+    // Unreachable, or logged out: try again.
   }
-  setTimeout(look, 1000);
+  setTimeout(poll, 1000);
 }
 
-if (card) look();
+if (card) poll();

@@ -33,7 +33,7 @@ def logged_in(watched, path: str):
     return page
 
 
-def hand_in(page, folder: Path, name: str, lines: list[str]) -> ImportedFile:
+def upload(page, folder: Path, name: str, lines: list[str]) -> ImportedFile:
     path = folder / name
     path.write_text(HEAD + "\n".join(lines) + "\n")
     page.select_option("select[name=kind]", "historical_bars")
@@ -43,10 +43,10 @@ def hand_in(page, folder: Path, name: str, lines: list[str]) -> ImportedFile:
     return ImportedFile.objects.get(name=name)
 
 
-def test_three_bad_rows_are_read_corrected_imported_and_taken_back(opened, market, tmp_path):
+def test_three_bad_rows_are_shown_corrected_imported_and_rolled_back(opened, market, tmp_path):
     watched = opened()
     page = logged_in(watched, "/admin/market_data/importedfile/add/")
-    file = hand_in(page, tmp_path, "bars.csv", GOOD + BAD)
+    file = upload(page, tmp_path, "bars.csv", GOOD + BAD)
     engine.advance(file.check_run_id)
 
     page.wait_for_selector("text=7 rows: 4 good, 3 bad")  # the page shows it by itself
@@ -61,22 +61,22 @@ def test_three_bad_rows_are_read_corrected_imported_and_taken_back(opened, marke
     page.click("text=Import 4 rows")  # the browser asks for the box first
     assert not ImportedFile.objects.get(pk=file.pk).import_run_id
 
-    page.click("text=hand it in again")
-    file = hand_in(page, tmp_path, "corrected.csv", GOOD)
+    page.click("text=upload it again")
+    file = upload(page, tmp_path, "corrected.csv", GOOD)
     engine.advance(file.check_run_id)
     page.click("text=Import 4 rows")
-    page.wait_for_selector("text=The rows are being written")
+    page.wait_for_selector("text=The rows are being imported")
     file.refresh_from_db()
     engine.advance(file.import_run_id)
-    page.wait_for_selector("text=Imported: 4 rows new, 0 changed")
+    page.wait_for_selector("text=Imported: 4 new rows, 0 changed")
     assert DailyBar.objects.count() == 4
     watched.picture("import_done", full=True)
 
-    page.click("text=Take it back…")
+    page.click("text=Roll back…")
     page.wait_for_selector("text=historical data: 4 removed, 0 restored")
     watched.picture("import_undo")
-    page.click("button:has-text('Take it back')")
-    page.wait_for_selector("text=The import was taken back")
+    page.click("button:has-text('Roll back')")
+    page.wait_for_selector("text=The import was rolled back")
     assert DailyBar.objects.count() == 0
 
 
@@ -84,7 +84,7 @@ def test_three_bad_rows_are_read_corrected_imported_and_taken_back(opened, marke
 def test_the_page_is_readable_on_a_phone(opened, market, tmp_path, scheme):
     watched = opened(viewport=PHONE, color_scheme=scheme)
     page = logged_in(watched, "/admin/market_data/importedfile/add/")
-    file = hand_in(page, tmp_path, "bars.csv", GOOD + BAD)
+    file = upload(page, tmp_path, "bars.csv", GOOD + BAD)
     engine.advance(file.check_run_id)
     page.wait_for_selector("text=7 rows: 4 good, 3 bad")
     assert watched.overflow() <= 0

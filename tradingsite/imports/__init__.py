@@ -1,1 +1,1 @@
-"""Handing files in: what the page's buttons do, and the page; what the files hold is `market_data.imports`'s to say."""
+"""CSV uploads: the admin's pages and what their buttons do; `market_data.imports` knows what the files hold."""

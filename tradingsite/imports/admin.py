@@ -1,4 +1,4 @@
-"""Files that were handed in, in the admin: a form, a page that shows what was found, buttons to import and to undo."""
+"""CSV uploads in the admin: the form, a file's page with the result of its check, import and rollback."""
 
 import csv
 import io
@@ -24,28 +24,28 @@ from market_data.runs import rollback
 from market_data.runs.saga import SagaError
 from stocks.admin import TableAdmin, coloured
 from tradingsite.clusters.progress import cluster_liveness
-from tradingsite.imports import submissions
+from tradingsite.imports import uploads
 
 _NAME = "admin:market_data_importedfile"
-_COLOURS = {"imported": "success", "taken back": "warning", "failed": "danger", "at work": "info"}
+_COLOURS = {"imported": "success", "rolled back": "warning", "failed": "danger", "running": "info"}
 
 
-class HandInForm(forms.Form):
-    """A file and what it holds."""
+class UploadForm(forms.Form):
+    """A file and the kind of rows it holds."""
 
     kind = forms.ChoiceField(
-        label="What it holds",
+        label="Contents",
         choices=[(name, kind.title) for name, kind in KINDS.items()],
         widget=UnfoldAdminSelectWidget,
     )
     file = forms.FileField(
         label="CSV file",
-        help_text=f"UTF-8 or UTF-16, may be packed as zip or gzip; up to {MAX_ROWS:,} rows and {MAX_BYTES >> 20} MB.",
+        help_text=f"UTF-8 or UTF-16, plain, zip or gzip; up to {MAX_ROWS:,} rows and {MAX_BYTES >> 20} MB.",
         widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".csv,.zip,.gz,text/csv"}),
     )
 
     def clean_file(self) -> Any:
-        """Refuse what is too large before it is read."""
+        """Reject a file that is too large before it is read."""
         file = self.cleaned_data["file"]
         if file.size > MAX_BYTES:
             raise forms.ValidationError(
@@ -56,50 +56,45 @@ class HandInForm(forms.Form):
 
 @admin.register(ImportedFile)
 class ImportedFileAdmin(TableAdmin):
-    """Files that were handed in; each goes from its check to its import, and may be taken back."""
+    """Uploaded files: each is checked, then imported, and can be rolled back."""
 
-    list_display = ("name", "holds", "uploaded_at", "uploaded_by", "size", "state")
+    list_display = ("name", "contents", "uploaded_at", "uploaded_by", "size", "state")
     list_filter = ("kind",)
     search_fields = ("name", "uploaded_by")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False: the cleanup removes them."""
-        return False
+        return False  # the cleanup deletes them
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[ImportedFile]":
-        """Leave the contents in the database, and look the runs up with the list."""
-        runs_of = {
+        """Leave the bytes in the database, and fetch the status of both runs with the list."""
+        run_status = {
             name: Subquery(PipelineRun.objects.filter(pk=OuterRef(f"{name}_run_id")).values("status"))
             for name in ("check", "import")
         }
-        found: QuerySet[ImportedFile] = super().get_queryset(request).defer("content")
-        return found.annotate(check_status=runs_of["check"], import_status=runs_of["import"])
+        files: QuerySet[ImportedFile] = super().get_queryset(request).defer("content")
+        return files.annotate(check_status=run_status["check"], import_status=run_status["import"])
 
-    @admin.display(description="what it holds", ordering="kind")
-    def holds(self, file: ImportedFile) -> str:
-        """Return the kind's title."""
+    @admin.display(ordering="kind")
+    def contents(self, file: ImportedFile) -> str:
         return KINDS[file.kind].title if file.kind in KINDS else file.kind
 
     @coloured("kind", _COLOURS)
     def state(self, file: Any) -> tuple[str, str]:
-        """Return how far it has come."""
-        words = {"completed": "imported", "rolled_back": "taken back", "failed": "failed", "cancelled": "cancelled"}
+        labels = {"completed": "imported", "rolled_back": "rolled back", "failed": "failed", "cancelled": "cancelled"}
         if file.import_status:
-            word = words.get(file.import_status, "at work")
+            label = labels.get(file.import_status, "running")
         else:
-            word = "checked" if file.check_status == "completed" else "not checked"
-        return word, word
+            label = "checked" if file.check_status == "completed" else "not checked"
+        return label, label
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the buttons' addresses and the empty files."""
         own = [
-            path("columns/<str:kind>.csv", self._page(empty_file), name="market_data_importedfile_columns"),
+            path("columns/<str:kind>.csv", self._page(template_file), name="market_data_importedfile_columns"),
             path("<int:key>/progress/", self._page(self.progress), name="market_data_importedfile_progress"),
-            path("<int:key>/undo/", self._page(self.undo), name="market_data_importedfile_undo"),
+            path("<int:key>/undo/", self._page(self.roll_back), name="market_data_importedfile_undo"),
         ]
         own += [
             path(f"<int:key>/{name}/", self._page(require_POST(view)), name=f"market_data_importedfile_{name}")
@@ -109,91 +104,88 @@ class ImportedFileAdmin(TableAdmin):
         return own + inherited
 
     def _page(self, view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-        """Return the view for staff who may hand files in."""
+        """Restrict a view to staff who may upload files."""
 
-        def allowed(request: HttpRequest, **places: Any) -> HttpResponseBase:
+        def allowed(request: HttpRequest, **arguments: Any) -> HttpResponseBase:
             if not self.has_add_permission(request):
                 raise PermissionDenied
-            return view(request, **places)
+            return view(request, **arguments)
 
         page: Callable[..., HttpResponseBase] = self.admin_site.admin_view(allowed)
         return page
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        """Show the form; take a file and have it judged."""
         if not self.has_add_permission(request):
             raise PermissionDenied
-        form = HandInForm(request.POST or None, request.FILES or None, initial={"kind": request.GET.get("kind")})
+        form = UploadForm(request.POST or None, request.FILES or None, initial={"kind": request.GET.get("kind")})
         if request.method == "POST" and form.is_valid():
-            given = form.cleaned_data["file"]
+            upload = form.cleaned_data["file"]
             by = request.user.get_username()
             try:
-                file = submissions.hand_in(given.read(), given.name, form.cleaned_data["kind"], by)
+                file = uploads.store_upload(upload.read(), upload.name, form.cleaned_data["kind"], by)
             except SagaError as error:
                 form.add_error("file", str(error))
             else:
-                self._told(request, lambda: submissions.start_check(file, by))
+                self._start(request, lambda: uploads.start_check(file, by))
                 return HttpResponseRedirect(reverse(f"{_NAME}_change", args=[file.pk]))
-        more = {"title": "Hand in a CSV file", "form": form, "kinds": KINDS}
-        return self._template(request, "hand_in", more)
+        return self._template(request, "upload", {"title": "Upload a CSV file", "form": form, "kinds": KINDS})
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """Show what was found in a file and what became of it."""
+        """Show the result of a file's check and what became of it."""
         if request.method not in ("GET", "HEAD") or not self.has_view_permission(request):
             raise PermissionDenied
         file = self.get_object(request, object_id)
         if file is None:
             raise Http404
-        state = submissions.state_of(file)
-        more = {
+        state = uploads.state_of(file)
+        context = {
             "title": file.name,
             "file": file,
             "kind": KINDS.get(file.kind),
             "state": state,
             "report": state.report,
-            "may": self.has_add_permission(request),
-            "waiting": cluster_notice("data") if state.at_work else "",
+            "may_upload": self.has_add_permission(request),
+            "waiting": cluster_notice("data") if state.active else "",
         }
-        return self._template(request, "file", more)
+        return self._template(request, "file", context)
 
     def progress(self, request: HttpRequest, key: int) -> HttpResponse:
-        """Return how far the run at work is."""
-        at_work = submissions.state_of(_file(key)).at_work
-        if at_work is None:
+        """Progress of the active run, as JSON for the page's script."""
+        run = uploads.state_of(_file(key)).active
+        if run is None:
             return JsonResponse({"at_work": False})
-        steps = list(at_work.steps.values_list("progress", flat=True))
-        return JsonResponse({"at_work": True, "run": at_work.id, "progress": sum(steps) / max(len(steps), 1)})
+        steps = list(run.steps.values_list("progress", flat=True))
+        return JsonResponse({"at_work": True, "run": run.id, "progress": sum(steps) / max(len(steps), 1)})
 
     def check_again(self, request: HttpRequest, key: int) -> HttpResponse:
-        """Judge the file again, as the database stands now."""
+        """Check the file again, against the present database."""
         file = _file(key)
-        self._told(request, lambda: submissions.start_check(file, request.user.get_username()))
-        return _back(key)
+        self._start(request, lambda: uploads.start_check(file, request.user.get_username()))
+        return _redirect_to_file(key)
 
     def import_rows(self, request: HttpRequest, key: int) -> HttpResponse:
-        """Write the file's rows."""
         file, only_good = _file(key), "only_good" in request.POST
-        self._told(request, lambda: submissions.start_import(file, request.user.get_username(), only_good=only_good))
-        return _back(key)
+        self._start(request, lambda: uploads.start_import(file, request.user.get_username(), only_good=only_good))
+        return _redirect_to_file(key)
 
-    def undo(self, request: HttpRequest, key: int) -> HttpResponse:
-        """Say exactly what taking the import back would change; do it on POST."""
+    def roll_back(self, request: HttpRequest, key: int) -> HttpResponse:
+        """Show exactly what rolling the import back would change; a POST does it."""
         file = _file(key)
         try:
             if request.method == "POST":
-                done = submissions.undo(file, request.user.get_username())
-                messages.success(request, f"{file.name} was taken back: {_counted(done)}.")
-                return _back(key)
+                undone = uploads.roll_back_import(file, request.user.get_username())
+                messages.success(request, f"{file.name} was rolled back: {_row_counts(undone)}.")
+                return _redirect_to_file(key)
             planned = rollback.planned_rollback(file.import_run_id)
         except SagaError as error:
             messages.error(request, str(error))
-            return _back(key)
-        more = {"title": f"Take {file.name} back", "file": file, "planned": _counted(planned)}
-        return self._template(request, "undo", more)
+            return _redirect_to_file(key)
+        context = {"title": f"Roll {file.name} back", "file": file, "planned": _row_counts(planned)}
+        return self._template(request, "roll_back", context)
 
-    def _told(self, request: HttpRequest, start: Callable[[], PipelineRun]) -> None:
+    def _start(self, request: HttpRequest, start: Callable[[], PipelineRun]) -> None:
         try:
             run = start()
         except SagaError as error:
@@ -201,13 +193,13 @@ class ImportedFileAdmin(TableAdmin):
         else:
             messages.info(request, f"Started as {run.id}.")
 
-    def _template(self, request: HttpRequest, name: str, more: dict[str, Any]) -> TemplateResponse:
-        context = {**self.admin_site.each_context(request), "opts": self.opts, **more}
-        return TemplateResponse(request, f"tradingsite/imports/{name}.html", context)
+    def _template(self, request: HttpRequest, name: str, context: dict[str, Any]) -> TemplateResponse:
+        shared = {**self.admin_site.each_context(request), "opts": self.opts}
+        return TemplateResponse(request, f"tradingsite/imports/{name}.html", shared | context)
 
 
-def empty_file(request: HttpRequest, kind: str) -> HttpResponse:
-    """Return the first line of a kind's file, to be filled in."""
+def template_file(request: HttpRequest, kind: str) -> HttpResponse:
+    """A CSV file with only the header of a kind, to be filled in."""
     if kind not in KINDS:
         raise Http404
     line = io.StringIO()
@@ -220,22 +212,21 @@ def _file(key: int) -> ImportedFile:
     return get_object_or_404(ImportedFile.objects.defer("content"), pk=key)
 
 
-def _back(key: int) -> HttpResponseRedirect:
+def _redirect_to_file(key: int) -> HttpResponseRedirect:
     return HttpResponseRedirect(reverse(f"{_NAME}_change", args=[key]))
 
 
 def cluster_notice(cluster: str) -> str:
-    """Return a sentence for whoever waits for a cluster that gives no sign of life."""
+    """What to tell a user whose file waits for a cluster; empty while the cluster is alive."""
     if cluster_liveness(timezone.now())[cluster].is_alive:
         return ""
-    return f"The cluster {cluster} gives no sign of life; the file waits until it runs (manage.py qcluster)."
+    return f"The cluster {cluster} is not responding; the file waits until it runs again (manage.py qcluster)."
 
 
-def _counted(tables: dict[str, tuple[int, int]]) -> str:
-    """Return how many rows of which tables go and come back."""
-    told = [
+def _row_counts(tables: dict[str, tuple[int, int]]) -> str:
+    counts = [
         f"{table.replace('_', ' ')}: {removed:,} removed, {restored:,} restored"
         for table, (removed, restored) in tables.items()
         if removed or restored
     ]
-    return "; ".join(told) or "no row changes"
+    return "; ".join(counts) or "no row changes"

@@ -22,7 +22,7 @@ from market_data.runs.state_hash import contract_hash, differences
 from stocks.models import FinancialStatement, FundamentalSnapshot, Stock
 from tests.market_data.imports.handing_in import checked, imported, report
 from tests.runs import make_run
-from tradingsite.imports import submissions
+from tradingsite.imports import uploads
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -71,7 +71,7 @@ def test_a_file_with_bad_rows_writes_nothing_until_it_is_corrected_or_asked_for(
     ]
     assert "no session" in told["errors"][0]["reason"]
     with pytest.raises(SagaError, match="3 rows of"):
-        submissions.start_import(file, "asha", only_good=False)
+        uploads.start_import(file, "asha", only_good=False)
     assert differences(before, contract_hash()) == []
 
     run = imported(file, only_good=True)
@@ -89,7 +89,7 @@ def test_a_file_with_bad_rows_writes_nothing_until_it_is_corrected_or_asked_for(
     assert TechnicalIndicator.objects.get(symbol__symbol="AAA", date=SESSIONS[-1]).sma_20 == pytest.approx(10.1045)
     assert not Stock.objects.filter(symbol__in=("BBB", "CCC")).exists()
 
-    submissions.undo(file, "asha")
+    uploads.roll_back_import(file, "asha")
     assert differences(before, contract_hash()) == []
     assert PipelineRun.objects.get(pk=run.id).status == "rolled_back"
 
@@ -130,7 +130,7 @@ def test_statements_assume_their_publication_and_are_restored_by_an_undo(market)
     assert (row.revenue, row.published_on, row.published_assumed) == (6.5, date(2026, 3, 1), True)
     assert row.source == "import:results.csv"
     assert FinancialStatement.objects.get(kind="year").shares == 1000
-    submissions.undo(file, "asha")
+    uploads.roll_back_import(file, "asha")
     assert differences(before, contract_hash()) == []
 
 
@@ -165,7 +165,7 @@ def test_index_members_are_shares_whose_sector_has_a_source(market):
     stock = Stock.objects.get(symbol="AAA")
     assert (stock.kind, stock.sector, stock.stock_name) == ("share", "Power", "A Limited")
     assert stock.provenance["sector"]["source"] == "import:rows.csv (NIFTY 50)"
-    submissions.undo(file, "asha")
+    uploads.roll_back_import(file, "asha")
     assert differences(before, contract_hash()) == []
 
 
@@ -177,7 +177,7 @@ def test_holidays_overrule_the_calendar_and_can_be_taken_back(market):
     run = imported(file)
     assert not MarketDay.objects.get(date="2026-04-14").is_session
     assert MarketDay.objects.get(date="2027-01-26").run_id == run.id
-    submissions.undo(file, "asha")
+    uploads.roll_back_import(file, "asha")
     assert differences(before, contract_hash()) == []
     wrong = "2026-04-30,holiday,no,,\n2026-04-29,holiday,yes,,\n2026-04-28,normal,yes,15:30,09:15\n"
     wrong = f"date,kind,is_session,open,close\n{wrong}"
@@ -193,9 +193,9 @@ def test_a_file_that_is_none_is_refused_and_kept_from_import(market):
     file = checked("historical_bars", "date,close\n2026-04-30,1\n")
     assert "lacks the columns symbol" in str(report(file)["refused"])
     with pytest.raises(SagaError, match="has no rows to import now"):
-        submissions.start_import(file, "asha", only_good=True)
+        uploads.start_import(file, "asha", only_good=True)
     with pytest.raises(SagaError, match="no kind 'people'"):
-        submissions.hand_in(b"x", "a.csv", "people", "asha")
+        uploads.store_upload(b"x", "a.csv", "people", "asha")
 
 
 def test_what_changed_since_the_check_is_judged_again(market):
@@ -210,22 +210,22 @@ def test_what_changed_since_the_check_is_judged_again(market):
 
 def test_an_import_that_stands_is_not_done_twice_and_one_is_at_work_at_a_time(market):
     file, other = (checked("historical_bars", HEAD + bars(days=[day])) for day in SESSIONS[:2])
-    submissions.start_import(file, "asha", only_good=False)
+    uploads.start_import(file, "asha", only_good=False)
     with pytest.raises(SagaError, match="already running as import_csv_"):
-        submissions.start_import(other, "ravi", only_good=False)
+        uploads.start_import(other, "ravi", only_good=False)
     file.refresh_from_db()
     with pytest.raises(SagaError, match="has no rows to import now"):
-        submissions.start_import(file, "ravi", only_good=False)
+        uploads.start_import(file, "ravi", only_good=False)
 
 
 def test_nothing_is_written_under_a_run_that_is_at_work_on_the_same_tables(market):
     file = checked("historical_bars", HEAD + bars(days=SESSIONS[:1]))
-    run = submissions.start_import(file, "asha", only_good=False)
+    run = uploads.start_import(file, "asha", only_good=False)
     make_run("pipeline_1")
     assert "pipeline_1 is at work on the same tables" in engine.advance(run.id).reason
     file.refresh_from_db()
-    with pytest.raises(SagaError, match="pipeline_1 is at work on the same tables; import"):
-        submissions.start_import(file, "asha", only_good=False)
+    with pytest.raises(SagaError, match="pipeline_1 is working on the same tables; import"):
+        uploads.start_import(file, "asha", only_good=False)
     PipelineRun.objects.filter(pk="pipeline_1").update(status="completed")
     assert imported(file).status == "completed"
 
@@ -235,12 +235,12 @@ def test_a_later_import_is_undone_first(market):
     imported(first)
     later = imported(second)
     with pytest.raises(SagaError, match=f"{later.id} built on"):
-        submissions.undo(first, "asha")
-    submissions.undo(second, "asha")
+        uploads.roll_back_import(first, "asha")
+    uploads.roll_back_import(second, "asha")
     assert rollback.planned_rollback(first.import_run_id)["historical_data"] == (1, 0)
-    submissions.undo(first, "asha")
+    uploads.roll_back_import(first, "asha")
     with pytest.raises(SagaError, match="No rows of"):
-        submissions.undo(first, "asha")
+        uploads.roll_back_import(first, "asha")
 
 
 def test_old_files_go_with_the_cleanup(market):
@@ -258,4 +258,4 @@ def test_a_hundred_thousand_rows_are_judged_and_written(market):
     file = checked("historical_bars", text)
     assert report(file)["good"] == 100_002
     assert imported(file).summary["inserted"] == 100_002
-    assert submissions.undo(file, "asha")["historical_data"] == (100_002, 0)
+    assert uploads.roll_back_import(file, "asha")["historical_data"] == (100_002, 0)

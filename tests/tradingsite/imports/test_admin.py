@@ -1,4 +1,4 @@
-"""The pages of handed-in files: what the form refuses, what the buttons do and for whom."""
+"""The pages of uploaded files: what the form rejects, what the buttons do and for whom."""
 
 import io
 import zipfile
@@ -28,17 +28,17 @@ def operator(client):
     return client
 
 
-def handed(client, content: bytes = TEXT, name: str = "days.csv", kind: str = "market_days") -> Any:
+def upload(client, content: bytes = TEXT, name: str = "days.csv", kind: str = "market_days") -> Any:
     return client.post(reverse(ADD), {"kind": kind, "file": SimpleUploadedFile(name, content)}, follow=True)
 
 
-def page_of(client, file: ImportedFile, place: str = "change") -> str:
-    names = {"args": [file.pk]} if place == "change" else {"kwargs": {"key": file.pk}}
-    return reverse(f"admin:market_data_importedfile_{place}", **names)
+def page_of(client, file: ImportedFile, page: str = "change") -> str:
+    names = {"args": [file.pk]} if page == "change" else {"kwargs": {"key": file.pk}}
+    return reverse(f"admin:market_data_importedfile_{page}", **names)
 
 
-def test_a_file_goes_from_its_check_to_its_import_and_back(operator):
-    assert "The file is being checked" in handed(operator).content.decode()
+def test_a_file_is_checked_imported_and_rolled_back(operator):
+    assert "The file is being checked" in upload(operator).content.decode()
     file = ImportedFile.objects.get()
     assert operator.get(page_of(operator, file, "progress")).json()["at_work"] is True
     assert engine.advance(file.check_run_id).status == "completed"
@@ -53,7 +53,7 @@ def test_a_file_goes_from_its_check_to_its_import_and_back(operator):
     assert MarketDay.objects.count() == 3  # looking changes nothing
     operator.post(page_of(operator, file, "undo"))
     assert MarketDay.objects.count() == 1
-    assert "taken back" in operator.get(reverse("admin:market_data_importedfile_changelist")).content.decode()
+    assert "rolled back" in operator.get(reverse("admin:market_data_importedfile_changelist")).content.decode()
 
 
 def bomb() -> bytes:
@@ -64,7 +64,7 @@ def bomb() -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b"\xff\xfe\x00", "is not UTF-16 text"),
         ("date,kind,is_session\n2027-01-26,café,no\n".encode("latin-1"), "is not UTF-8 text"),
@@ -75,38 +75,38 @@ def bomb() -> bytes:
     ],
     ids=["utf16", "latin", "columns", "digits", "bomb", "formula"],
 )
-def test_bad_input_is_a_sentence_on_the_page_and_nothing_is_written(operator, content, told):
-    handed(operator, content)
+def test_bad_input_is_a_sentence_on_the_page_and_nothing_is_written(operator, content, message):
+    upload(operator, content)
     file = ImportedFile.objects.get()
     engine.advance(file.check_run_id)
     page = operator.get(page_of(operator, file)).content.decode()
-    assert told in page
+    assert message in page
     assert "Import 1 rows" not in page
     operator.post(page_of(operator, file, "import"), {"only_good": "on"})
     assert not PipelineRun.objects.filter(job="import_csv").exists()
     assert MarketDay.objects.count() == 1
 
 
-def test_the_form_refuses_what_it_need_not_read(operator, monkeypatch):
-    assert "not one of the available choices" in handed(operator, kind="people").content.decode()
-    assert "empty" in handed(operator, b"").content.decode()
+def test_the_form_rejects_a_file_before_reading_it(operator, monkeypatch):
+    assert "not one of the available choices" in upload(operator, kind="people").content.decode()
+    assert "empty" in upload(operator, b"").content.decode()
     monkeypatch.setattr("tradingsite.imports.admin.MAX_BYTES", 10)
-    assert "import it in parts" in handed(operator).content.decode()
+    assert "import it in parts" in upload(operator).content.decode()
     assert not ImportedFile.objects.exists()
 
 
 def test_a_name_is_no_markup_and_no_path(operator):
-    handed(operator, name="../<b>-x=1.csv")
+    upload(operator, name="../<b>-x=1.csv")
     assert ImportedFile.objects.get().name == "b-x1.csv"
 
 
 def test_two_operators_at_once_make_one_run_and_both_see_it(operator):
     make_run("check_csv_1", job="check_csv", names=("CHECK_FILE",), done=0, session=None)
-    assert "already running as check_csv_1" in handed(operator).content.decode()
+    assert "already running as check_csv_1" in upload(operator).content.decode()
 
 
 def test_buttons_need_the_right_and_a_post(operator, client):
-    handed(operator)
+    upload(operator)
     file = ImportedFile.objects.get()
     assert operator.get(page_of(operator, file, "import")).status_code == 405
     watcher = get_user_model().objects.create_user("watcher", is_staff=True)
@@ -119,7 +119,7 @@ def test_buttons_need_the_right_and_a_post(operator, client):
 
 
 @pytest.mark.parametrize("kind", ["historical_bars", "market_days"])
-def test_an_empty_file_names_the_columns(operator, kind):
+def test_a_template_file_names_the_columns(operator, kind):
     answer = operator.get(reverse("admin:market_data_importedfile_columns", kwargs={"kind": kind}))
     assert answer.content.decode().split(",")[0] in ("symbol", "date")
     assert operator.get(reverse("admin:market_data_importedfile_columns", kwargs={"kind": "x"})).status_code == 404
