@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import date, time
 from typing import Any, Final
 
+from stocks.storage.csv_cells import is_formula
 from stocks.storage.file_contents import FIRST_DAY, ISIN, LAST_DAY, SYMBOL
 
-FORMULA_STARTS: Final = ("=", "+", "-", "@", "'=", "'+", "'-", "'@")
 MAX_DIGITS: Final = 40
 _NUMBER = re.compile(r"[+-]?(\d+|\d{1,3}(,\d{2,3})+)?(\.\d+)?([eE][+-]?\d{1,3})?", re.ASCII)
 _YES, _NO = {"1", "true", "yes"}, {"0", "false", "no"}
@@ -65,7 +65,7 @@ def words(longest: int) -> Reader:
     """Return the reader of a text of at most so many characters that no spreadsheet takes for a formula."""
 
     def read(text: str) -> str:
-        if text.startswith(FORMULA_STARTS):
+        if is_formula(text.removeprefix("'")):
             raise CellError("begins like a formula (= + - @)")
         if len(text) > longest:
             raise CellError(f"is longer than {longest} characters")

@@ -12,6 +12,8 @@ from typing import Final
 from django.db import connection, transaction
 from psycopg import sql
 
+from stocks.storage.table_hash import column_names, table_hash
+
 MARKET_TABLES: Final = (
     "stocks",
     "historical_data",
@@ -69,35 +71,15 @@ def contract_hash(tables: Sequence[str] = MARKET_TABLES) -> dict[str, str]:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         hashes = {}
         for table in tables:
-            cursor.execute(_hash_query(table, _columns(table)))
-            hashes[table] = str(cursor.fetchone()[0])
+            values = [
+                (sql.SQL("{} IS NULL") if name in TIMES_OF_WRITING else sql.SQL("{}")).format(sql.Identifier(name))
+                for name in column_names(cursor, table)
+                if name not in IDENTITIES
+            ]
+            _, hashes[table] = table_hash(cursor, table, values)
         return hashes
 
 
 def differences(found: dict[str, str], wanted: dict[str, str]) -> list[str]:
     """Return the names of the tables whose hashes differ, or that only one side has."""
     return sorted(table for table in found.keys() | wanted.keys() if found.get(table) != wanted.get(table))
-
-
-def _columns(table: str) -> list[str]:
-    """Return a table's columns by name: a restored table may hold them in another order."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT attname FROM pg_attribute"
-            " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attname",
-            [table],
-        )
-        return [str(row[0]) for row in cursor.fetchall()]
-
-
-def _hash_query(table: str, columns: Sequence[str]) -> sql.Composed:
-    read = [
-        (sql.SQL("{} IS NULL") if column in TIMES_OF_WRITING else sql.SQL("{}")).format(sql.Identifier(column))
-        for column in columns
-        if column not in IDENTITIES
-    ]
-    # The hash of hashes stays small: joining the rows themselves would pass a text's limit of 1 GB on a real market.
-    return sql.SQL(
-        "SELECT md5(coalesce(string_agg(line, '' ORDER BY line COLLATE \"C\"), '')) FROM"
-        " (SELECT md5(ROW({read})::text) AS line FROM {table}) lines"
-    ).format(read=sql.SQL(", ").join(read), table=sql.Identifier(table))

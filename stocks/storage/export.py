@@ -11,13 +11,12 @@ from django.db import connection, models
 from django.db.models import QuerySet
 
 from stocks.storage.copy import CopyOut
+from stocks.storage.csv_cells import escaped_sql
 
 SECRET_COLUMNS: Final = frozenset(
     ("password", "api_secret", "access_token", "payload", "content", "get_data", "post_data")
 )
 """Columns that no file may hold."""
-
-_FORMULA: Final = "^[-=+@\\t\\r\\n]"
 
 
 def cell(model: type[models.Model], column: str, table: str) -> str:
@@ -29,7 +28,7 @@ def cell(model: type[models.Model], column: str, table: str) -> str:
         return f'to_char({moment}, \'YYYY-MM-DD"T"HH24:MI:SS.US+05:30\') AS "{column}"'
     text = field.target_field if isinstance(field, models.ForeignKey) else field
     if isinstance(text, models.CharField | models.TextField):
-        return f"CASE WHEN {name} ~ '{_FORMULA}' THEN '''' || {name} ELSE {name} END AS \"{column}\""
+        return f'{escaped_sql(name)} AS "{column}"'
     return name
 
 

@@ -4,18 +4,12 @@ A text that a spreadsheet would take for a formula gets an apostrophe in front; 
 leading ``=``.
 """
 
-from typing import Any, Final
+from typing import Any
 
 from import_export.resources import ModelResource
 
 from stocks.models import Stock, SuggestedStock
-
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
-
-
-def formula_safe(value: Any) -> Any:
-    """Return the value, with an apostrophe before a text that begins like a formula; numbers stay numbers."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
+from stocks.storage.csv_cells import escaped
 
 
 class SafeResource(ModelResource):
@@ -26,7 +20,7 @@ class SafeResource(ModelResource):
         cell = super().export_field(field, instance, **options)
         # The library turns numbers into texts; a minus sign before a number is no formula.
         if isinstance(field.get_value(instance), str):
-            return formula_safe(cell)
+            return escaped(cell)
         return cell
 
 

@@ -13,6 +13,7 @@ import psycopg
 from psycopg import sql
 
 from market_data.runs.state_hash import IDENTITIES, MARKET_TABLES, TIMES_OF_WRITING
+from stocks.storage.table_hash import column_names, table_hash
 
 PROSE = {
     "daily_suggested_stocks": {"reason"},
@@ -26,21 +27,14 @@ PROSE = {
 
 def columns(connection: psycopg.Connection, table: str) -> set[str]:
     """Return the columns of a table that say something about the market."""
-    rows = connection.execute(
-        "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped", [table]
-    )
-    return {name for (name,) in rows} - {*IDENTITIES, *TIMES_OF_WRITING}
+    with connection.cursor() as cursor:
+        return {*column_names(cursor, table)} - {*IDENTITIES, *TIMES_OF_WRITING}
 
 
 def fingerprint(connection: psycopg.Connection, table: str, names: list[str]) -> tuple[int, str]:
     """Return the number of rows and one hash over the given columns."""
-    query = sql.SQL(
-        "SELECT count(*), md5(coalesce(string_agg(line, '' ORDER BY line COLLATE \"C\"), '')) FROM"
-        " (SELECT md5(ROW({columns})::text) AS line FROM {table}) lines"
-    ).format(columns=sql.SQL(", ").join(map(sql.Identifier, names)), table=sql.Identifier(table))
-    row = connection.execute(query).fetchone()
-    assert row is not None
-    return row[0], row[1]
+    with connection.cursor() as cursor:
+        return table_hash(cursor, table, map(sql.Identifier, names))
 
 
 def differences(old: psycopg.Connection, new: psycopg.Connection, *, prose: bool) -> Iterator[tuple[bool, str]]:

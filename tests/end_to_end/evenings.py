@@ -12,12 +12,14 @@ import numpy as np
 import pandas as pd
 from django.db import connection
 from django.test import override_settings
+from psycopg import sql
 
 from market_data.models import PipelineRun
 from market_data.providers.simulator import EPOCH, Incident, Simulator, simulated_sessions, write_archive
 from market_data.runs import engine, lifecycle
 from market_data.runs.saga import StepContext, register_sagas, saga_of
 from stocks.storage.frames import query_frame
+from stocks.storage.table_hash import column_names, table_hash
 
 SYMBOLS = 64
 SESSIONS = simulated_sessions(EPOCH, date(2024, 6, 30))
@@ -210,9 +212,8 @@ def fingerprint(*tables: str) -> dict[str, str]:
     hashes = {}
     with connection.cursor() as cursor:
         for table in tables or STATE:
-            rows = f"(SELECT (to_jsonb(t) - 'updated_at')::text AS line FROM {table} t) rows"
-            cursor.execute(f"SELECT md5(coalesce(string_agg(line, '|' ORDER BY line), '')) FROM {rows}")
-            hashes[table] = cursor.fetchone()[0]
+            values = [sql.Identifier(name) for name in column_names(cursor, table) if name != "updated_at"]
+            _, hashes[table] = table_hash(cursor, table, values)
     return hashes
 
 
