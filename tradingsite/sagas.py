@@ -5,8 +5,9 @@ from pathlib import Path
 from django.conf import settings
 from django.utils import timezone
 
+from market_data import quality
 from market_data.runs.saga import NO_SESSION, Saga, Step, StepContext, StepFailed, register_sagas
-from tradingsite.backup import creation
+from tradingsite.backup import age, creation
 from tradingsite.backup.archive import BackupError
 from tradingsite.backup.creation import Made
 
@@ -51,3 +52,4 @@ register_sagas(
         stands_for=NO_SESSION,
     )
 )
+quality.register_system_check(age.CHECK, age.backup_age_findings)

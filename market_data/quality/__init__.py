@@ -16,7 +16,7 @@ from market_data.quality import reading
 from market_data.quality.blocking import day_refusal, jumped_symbols, kept_out
 from market_data.quality.checks.check import HOLDS_SESSIONS, Blocks, Check
 from market_data.quality.checks.registry import CHECKS
-from market_data.quality.system import system_check, system_check_names, system_findings
+from market_data.quality.system import register_system_check, system_check_names, system_findings
 
 __all__ = [
     "CHECKS",
@@ -29,7 +29,7 @@ __all__ = [
     "findings_of",
     "jumped_symbols",
     "kept_out",
-    "system_check",
+    "register_system_check",
     "system_check_names",
     "system_findings",
 ]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from market_data import backup_age, trading_calendar
+from market_data import trading_calendar
 from market_data.storage import queries
 
 FindSystemTrouble = Callable[[datetime], list[dict[str, Any]]]
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 _checks: dict[str, FindSystemTrouble] = {}
 
 
-def system_check(name: str, find: FindSystemTrouble) -> None:
+def register_system_check(name: str, find: FindSystemTrouble) -> None:
     """Make a source of findings known.
 
     Parameters
@@ -70,5 +70,4 @@ def late_session(now: datetime) -> list[dict[str, Any]]:
     return [{"severity": "warning", "message": message, "remedy": remedy, "sample": {"sessions": missing[:20]}}]
 
 
-system_check("late_session", late_session)
-system_check(backup_age.CHECK, backup_age.findings)
+register_system_check("late_session", late_session)

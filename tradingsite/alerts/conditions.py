@@ -11,12 +11,13 @@ from django.db import transaction
 from django.db.models import Count, Min, Q
 from django.utils import timezone
 
-from market_data import backup_age, trading_calendar
+from market_data import trading_calendar
 from market_data.models import Finding, PipelineRun
 from market_data.trading_calendar import CalendarError
 from stocks.models import Publication
 from tradingsite.alerts.job_conditions import troubled_jobs
 from tradingsite.alerts.symptoms import Seen, Symptom, Watch
+from tradingsite.backup.age import backup_age_findings
 from tradingsite.clusters.liveness import Liveness
 from tradingsite.clusters.progress import cluster_liveness
 
@@ -69,7 +70,7 @@ def blocking_findings(watch: Watch) -> Seen:
 
 def old_backups(watch: Watch) -> Seen:
     """Return a symptom when the last good back-up is too old, asked anew: a session's finding is up to a day behind."""
-    found = [one for one in backup_age.findings(watch.now) if one["severity"] != Finding.Severity.INFO]
+    found = [one for one in backup_age_findings(watch.now) if one["severity"] != Finding.Severity.INFO]
     return Seen([Symptom("backups:age", one["message"], one["remedy"]) for one in found])
 
 

@@ -129,8 +129,8 @@ def test_findings_that_others_contribute_are_stored_never_block_and_go_when_they
     full = [{"severity": "warning", "message": "the disk is full", "remedy": "Empty it.", "blocks": True}]
     nothing: dict[str, dict[str, Any]] = {}
     monkeypatch.setattr(system, "_checks", {})
-    quality.system_check("disk", lambda now: full)
-    quality.system_check("broken", lambda now: [nothing[str(now)]])
+    quality.register_system_check("disk", lambda now: full)
+    quality.register_system_check("broken", lambda now: [nothing[str(now)]])
     validate()
     kept = list(Finding.objects.order_by("check_name").values_list("check_name", "severity", "blocks", "symbol"))
     assert kept == [("broken", "warning", False, ""), ("disk", "warning", False, "")]
