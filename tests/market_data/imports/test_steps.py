@@ -239,7 +239,7 @@ def test_a_later_import_is_undone_first(market):
     uploads.roll_back_import(second, "asha")
     assert rollback.planned_rollback(first.import_run_id)["historical_data"] == (1, 0)
     uploads.roll_back_import(first, "asha")
-    with pytest.raises(SagaError, match="No rows of"):
+    with pytest.raises(SagaError, match="has no imported rows to roll back"):
         uploads.roll_back_import(first, "asha")
 
 
