@@ -5,8 +5,8 @@ the product over all events with a later ex-date. Only events whose ex-date has 
 asked for take part, so the same call with an earlier day gives what the system knew then.
 
 Official events are checked against the price on the ex-date. One that the price plainly contradicts (a postponed or
-cancelled action, a wrong symbol) stays on record as official, but does not act: the tape shows that the shares were not
-divided, and acting would invent a jump. Its symbol is flagged by ``price_jumps.unexplained_jumps``.
+cancelled action, a wrong symbol) stays on record as official, but does not act: the prices show that the shares were
+not divided, and acting would invent a jump. Its symbol is flagged by ``jumps.unexplained_jumps``.
 """
 
 from collections.abc import Hashable, Mapping
@@ -25,13 +25,13 @@ SAME_EVENT_DAYS = 7
 # A price within this of the factor agrees: 20 % is the widest band, 1 % the rounding of the base price.
 AGREES_WITHIN = 0.21
 # Only a factor that stands out of a day's ordinary movement can be contradicted by it.
-TELLING_FACTOR = 0.70
+CONTRADICTABLE_FACTOR = 0.70
 
 _DAY = np.timedelta64(1, "D")
 
 
 def effective_events(events: pd.DataFrame, as_of: date | pd.Timestamp) -> pd.DataFrame:
-    """Select the events that act on prices as known at the close of a day.
+    """Return the events that act on prices as known at the close of a day.
 
     Parameters
     ----------
@@ -55,27 +55,27 @@ def effective_events(events: pd.DataFrame, as_of: date | pd.Timestamp) -> pd.Dat
     usable = events["factor"].gt(0) & np.isfinite(events["factor"]) & events["factor"].ne(1)
     known = events.loc[usable & (events["ex_date"] <= day) & (events["known_on"] <= day)]
     known = known.loc[_not_rejected(known, day) & ~_contradicted(known)]
-    guessed = known["status"].isin(("inferred", "confirmed"))
-    if not guessed.any() or guessed.all():
+    inferred = known["status"].isin(("inferred", "confirmed"))
+    if not inferred.any() or inferred.all():
         return pd.DataFrame(known.reset_index(drop=True))
-    superseded = _beside_official(known.loc[guessed], known.loc[~guessed])
+    superseded = _beside_official(known.loc[inferred], known.loc[~inferred])
     return pd.DataFrame(known.drop(index=superseded).reset_index(drop=True))
 
 
 def _not_rejected(events: pd.DataFrame, day: pd.Timestamp) -> pd.Series:
-    """Events that were not rejected by the day: an undated rejection holds always."""
-    rejected_on = pd.to_datetime(events["evidence"].map(lambda known: (known or {}).get("rejected_on")))
+    """Whether each event was not rejected by the day; an undated rejection always holds."""
+    rejected_on = pd.to_datetime(events["evidence"].map(lambda evidence: (evidence or {}).get("rejected_on")))
     return events["status"].ne("rejected") | rejected_on.gt(day)
 
 
 def _contradicted(events: pd.DataFrame) -> pd.Series:
-    """Official events that the price of their ex-date denies; that price is known whenever the event can act."""
-    return events["evidence"].map(lambda known: (known or {}).get("agrees") is False).astype(bool)
+    """Whether the price of the ex-date denies each event; that price is known whenever the event can act."""
+    return events["evidence"].map(lambda evidence: (evidence or {}).get("agrees") is False).astype(bool)
 
 
-def _beside_official(guessed: pd.DataFrame, official: pd.DataFrame) -> list[int]:
-    """Index labels of guessed events that an official event of the same symbol replaces."""
-    pairs = guessed.reset_index().merge(official[["symbol", "ex_date"]], on="symbol", suffixes=("", "_official"))
+def _beside_official(inferred: pd.DataFrame, official: pd.DataFrame) -> list[int]:
+    """Index labels of inferred events that an official event of the same symbol replaces."""
+    pairs = inferred.reset_index().merge(official[["symbol", "ex_date"]], on="symbol", suffixes=("", "_official"))
     near = (pairs["ex_date"] - pairs["ex_date_official"]).abs() <= SAME_EVENT_DAYS * _DAY
     return [int(label) for label in pairs.loc[near, "index"].unique()]
 
@@ -116,16 +116,16 @@ def _factors(bars: pd.DataFrame, known: pd.DataFrame) -> npt.NDArray[np.float64]
     # One sorted number per (symbol, day): the events after a bar are then found by one binary search for all bars.
     event_key = symbols.get_indexer(known["symbol"]) * 10**6 + _day_number(known["ex_date"])
     from_here_on = known.iloc[::-1].groupby("symbol", sort=False)["factor"].cumprod().iloc[::-1].to_numpy()
-    touched = np.flatnonzero(bars["symbol"].isin(symbols).to_numpy())
-    of_symbol = symbols.get_indexer(bars["symbol"].iloc[touched])
+    affected = np.flatnonzero(bars["symbol"].isin(symbols).to_numpy())
+    of_symbol = symbols.get_indexer(bars["symbol"].iloc[affected])
     position = np.searchsorted(
         event_key,
-        of_symbol * 10**6 + _day_number(bars["date"].iloc[touched]),
+        of_symbol * 10**6 + _day_number(bars["date"].iloc[affected]),
         side="right",
     )
     inside = position < len(event_key)
     inside[inside] = event_key[position[inside]] // 10**6 == of_symbol[inside]
-    factors[touched[inside]] = from_here_on[position[inside]]
+    factors[affected[inside]] = from_here_on[position[inside]]
     return factors
 
 
@@ -163,7 +163,7 @@ def checked_events(events: pd.DataFrame, bars: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Event frame, same rows; the evidence of official splits, bonuses and consolidations says what was found:
+        Event frame, same rows; the evidence of official splits, bonuses and consolidations holds the result:
         ``agrees`` (True, False, or None where the price cannot tell) with ``reason`` and the measured ratios. All
         factors of one symbol and day are held against the price together. The status stays as it was.
 
@@ -185,13 +185,13 @@ def checked_events(events: pd.DataFrame, bars: pd.DataFrame) -> pd.DataFrame:
     joint = official.groupby(["symbol", "ex_date"], as_index=False)["factor"].prod()
     joint = joint.merge(of_symbols, left_on=["symbol", "ex_date"], right_on=["symbol", "date"], how="left")
     known_symbols = set(of_symbols["symbol"])
-    found = {
+    results = {
         (row["symbol"], row["ex_date"]): _price_check(row, row["symbol"] in known_symbols)
         for _, row in joint.iterrows()
     }
     evidence: list[Any] = [
-        {**(kept or {}), **found[(symbol, ex_date)]} if check else kept
-        for check, kept, symbol, ex_date in zip(
+        {**(stored or {}), **results[(symbol, ex_date)]} if check else stored
+        for check, stored, symbol, ex_date in zip(
             checkable, events["evidence"], events["symbol"], events["ex_date"], strict=True
         )
     ]
@@ -199,11 +199,11 @@ def checked_events(events: pd.DataFrame, bars: pd.DataFrame) -> pd.DataFrame:
 
 
 def _price_check(row: Mapping[Hashable, Any], has_bars: bool) -> dict[str, Any]:
-    """What the bar of the ex-date says about the factor of the day."""
+    """Evidence from the bar of the ex-date for or against the factor of the day."""
     if pd.isna(row["open"]):
         reason = "not traded on the ex-date in this series" if has_bars else "no bars of this symbol"
         return {"agrees": None, "reason": reason}
-    # Some vendors hand out a previous close that is adjusted already; the row before is raw for certain.
+    # Some vendors deliver a previous close that is already adjusted; the row before is certainly raw.
     base = row["last_close"] if abs(np.log(row["prev_close"] / row["last_close"])) > 0.005 else row["prev_close"]
     if pd.isna(base):
         base = row["prev_close"]
@@ -214,7 +214,7 @@ def _price_check(row: Mapping[Hashable, Any], has_bars: bool) -> dict[str, Any]:
         return {"agrees": True, "reason": "opening or close within the band of the factor", **measured}
     size = abs(np.log(row["factor"]))
     unmoved = max(abs(np.log(opening)), abs(np.log(closing))) < size / 3
-    if unmoved and size > abs(np.log(TELLING_FACTOR)):
+    if unmoved and size > abs(np.log(CONTRADICTABLE_FACTOR)):
         return {"agrees": False, "reason": "the price did not move by the factor", **measured}
     return {"agrees": None, "reason": "the price moved, but not by the factor", **measured}
 
@@ -245,7 +245,7 @@ def reconciled_events(stored: pd.DataFrame, official: pd.DataFrame) -> pd.DataFr
 
 
 def _settled(row: dict[Hashable, Any], priced: pd.DataFrame) -> dict[Hashable, Any]:
-    """One inferred event, settled where an official one lies near."""
+    """Settle one inferred event if an official one lies near."""
     apart = (priced["ex_date"] - row["ex_date"]).abs()
     near = priced.loc[priced["symbol"].eq(row["symbol"]) & (apart <= SAME_EVENT_DAYS * _DAY)]
     if row["status"] != "inferred" or near.empty:

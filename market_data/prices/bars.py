@@ -5,7 +5,6 @@ Every provider returns this shape; nothing here knows where the rows came from. 
 with a reason, in a rejects frame, and never repaired.
 """
 
-import math
 import re
 from collections.abc import Callable
 from datetime import date
@@ -17,10 +16,7 @@ import pandas as pd
 from stocks.storage.file_contents import ISIN, SYMBOL, storable
 
 SERIES_ORDER = ("EQ", "BE", "BZ", "SM", "ST")
-"""Series in which shares trade; on one (symbol, date) the first of them is kept."""
-
-TICK = 0.01
-"""Smallest price step of the exchange in ₹; the step of a share may be coarser (0.05 and more)."""
+"""The exchange's series of shares; of a (symbol, date) that traded in several, the first one is kept."""
 
 MAX_PRICE = 10_000_000.0
 """₹; the dearest share so far traded near ₹330,000, so a higher price is a misplaced column."""
@@ -48,20 +44,15 @@ BAR_COLUMNS = tuple(BAR_DTYPES)
 REJECT_COLUMNS = ("symbol", "date", "reason", "raw")
 
 _TRADED = ("open", "high", "low", "close")
-# Beyond its bound a figure is a misplaced column; those that are counted (a whole bound) must be whole.
+# Beyond its bound a figure comes from a misplaced column; counts (an integer bound) must be whole numbers.
 _FIGURES: dict[str, float] = {
     **dict.fromkeys(("volume", "trades", "delivered_quantity"), MAX_QUANTITY),
     **dict.fromkeys(("prev_close", "last_price", "vwap"), MAX_PRICE),
     "turnover_lakh": MAX_TURNOVER_LAKH,
 }
 _ROUNDING = 1e-9
-# Made once: a copy costs a tenth of it, and each session asks seven times.
+# Built once: a copy costs a tenth, and each session needs seven.
 _NO_REJECTS = pd.DataFrame(columns=list(REJECT_COLUMNS), dtype="object")
-
-
-def empty_bars() -> pd.DataFrame:
-    """Return a bar frame without rows."""
-    return pd.DataFrame({column: pd.Series(dtype=kind) for column, kind in BAR_DTYPES.items()})
 
 
 def empty_rejects() -> pd.DataFrame:
@@ -70,7 +61,7 @@ def empty_rejects() -> pd.DataFrame:
 
 
 def rejects_of(rows: pd.DataFrame, reason: "str | pd.Series") -> pd.DataFrame:
-    """Set rows aside with a reason.
+    """Return a rejects frame of some rows.
 
     Parameters
     ----------
@@ -101,7 +92,7 @@ def checked_bars(frame: pd.DataFrame, *, session: date | None = None) -> tuple[p
     frame
         Columns of a bar frame, one row per published line; any order, any index. Volume may hold NaN here.
     session
-        The only date the rows may bear; None accepts every date.
+        The only date allowed; None accepts every date.
 
     Returns
     -------
@@ -117,8 +108,8 @@ def checked_bars(frame: pd.DataFrame, *, session: date | None = None) -> tuple[p
 
     Notes
     -----
-    Point in time: each row is judged by itself and by the other rows of its day, never by another day. A large move
-    is no error here; the checks of quality look at those.
+    Point in time: each row is checked by itself and against the other rows of its day, never against another day. A
+    large move is no error here; that is for the checks of data quality.
     """
     missing = [column for column in BAR_COLUMNS if column not in frame.columns]
     if missing:
@@ -134,7 +125,7 @@ def checked_bars(frame: pd.DataFrame, *, session: date | None = None) -> tuple[p
 
 
 def joined_rejects(*parts: pd.DataFrame) -> pd.DataFrame:
-    """Put rejects frames one after the other."""
+    """Return the rows of all rejects frames."""
     filled = [part for part in parts if not part.empty]
     return pd.concat(filled, ignore_index=True) if filled else empty_rejects()
 
@@ -142,7 +133,7 @@ def joined_rejects(*parts: pd.DataFrame) -> pd.DataFrame:
 def as_bar_frame(rows: pd.DataFrame) -> pd.DataFrame:
     """Give rows the dtypes and the order of a bar frame; every volume must be a whole number."""
     order = np.lexsort((rows["date"].to_numpy(), pd.factorize(rows["symbol"], sort=True)[0]))
-    # The dtype is named once more because a frame made of arrays of text would choose another one for them.
+    # Without the explicit dtype pandas would infer another one for text.
     columns = {
         column: pd.Series(rows[column].iloc[order].array.astype(kind), dtype=kind)
         for column, kind in BAR_DTYPES.items()
@@ -167,7 +158,7 @@ def first_of_series(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """
     if not rows.duplicated(["symbol", "date"]).any():
         return rows, empty_rejects()
-    # Most days have one series a symbol; the ranking is only for those that have more.
+    # Rank only the days on which a symbol traded in several series; there are few.
     rank = rows["series"].map({series: place for place, series in enumerate(SERIES_ORDER)})
     ordered = rows.assign(_rank=rank).sort_values("_rank", kind="stable")
     lower = ordered.duplicated(["symbol", "date"]).reindex(rows.index)
@@ -176,15 +167,15 @@ def first_of_series(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _first_reason(rows: pd.DataFrame, session: date | None) -> "pd.Series":
-    """Name the first thing wrong with each row; NA where nothing is."""
+    """Return the first reason to reject each row, NA where there is none."""
     price = rows.loc[:, list(_TRADED)].to_numpy(dtype="float64")
     top, bottom = price.max(axis=1), price.min(axis=1)
     high, low = price[:, 1], price[:, 2]
     checks: list[tuple[str, np.ndarray]] = [
         ("symbol is missing", rows["symbol"].isna().to_numpy() | rows["symbol"].eq("").to_numpy()),
-        ("symbol is not one of the exchange", ~_texts_fit(rows["symbol"], _is_symbol)),
+        ("symbol is malformed", ~_texts_fit(rows["symbol"], _is_symbol)),
         ("date is missing", rows["date"].isna().to_numpy()),
-        ("series is not one of shares", ~rows["series"].isin(SERIES_ORDER).to_numpy()),
+        ("series is not a share series", ~rows["series"].isin(SERIES_ORDER).to_numpy()),
         ("price is missing", np.isnan(price).any(axis=1)),
         ("price is infinite", np.isinf(price).any(axis=1)),
         ("price is zero or negative", ~(bottom > 0)),
@@ -192,7 +183,7 @@ def _first_reason(rows: pd.DataFrame, session: date | None) -> "pd.Series":
         ("high is below open, close or low", high < top - _ROUNDING),
         ("low is above open, close or high", low > bottom + _ROUNDING),
         *_figure_checks(rows),
-        ("ISIN is none", rows["isin"].notna().to_numpy() & ~_texts_fit(rows["isin"], _is_isin)),
+        ("ISIN is malformed", rows["isin"].notna().to_numpy() & ~_texts_fit(rows["isin"], _is_isin)),
     ]
     if session is not None:
         wrong_day = (rows["date"] != pd.Timestamp(session)).to_numpy()
@@ -205,7 +196,7 @@ def _first_reason(rows: pd.DataFrame, session: date | None) -> "pd.Series":
 
 
 def _figure_checks(rows: pd.DataFrame) -> list[tuple[str, np.ndarray]]:
-    """What may be wrong with the figures beside the four prices; of these only the volume must be there."""
+    """Checks of the figures other than the four prices; only the volume is required."""
     checks: list[tuple[str, np.ndarray]] = []
     for column, bound in _FIGURES.items():
         values = pd.to_numeric(rows[column], errors="coerce").to_numpy(dtype="float64", na_value=np.nan)
@@ -223,7 +214,7 @@ def _texts_fit(texts: "pd.Series[str]", fits: Callable[[object], bool]) -> np.nd
     return np.fromiter(map(fits, texts), dtype=bool, count=len(texts))
 
 
-# The same few thousand words come every day.
+# The same few thousand symbols and ISINs come every day.
 @lru_cache(maxsize=32768)
 def _is_symbol(value: object) -> bool:
     return isinstance(value, str) and re.fullmatch(SYMBOL, value) is not None
@@ -235,7 +226,7 @@ def _is_isin(value: object) -> bool:
 
 
 def _without_doubles(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Of equal repeated lines keep one; of contradicting ones keep none, for nothing says which is true."""
+    """Keep one of equal lines and none of contradictory ones, as nothing tells which is true."""
     key = ["symbol", "date", "series"]
     if not rows.duplicated(key).any():
         return rows, empty_rejects()
@@ -245,16 +236,3 @@ def _without_doubles(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     contradicting = rows.duplicated(key, keep=False)
     aside.append(rejects_of(rows.loc[contradicting], "lines contradict each other"))
     return rows.loc[~contradicting], pd.concat(aside, ignore_index=True)
-
-
-def tick_of(price: float, *, coarse: float = 0.05) -> float:
-    """Return the price step in ₹: ``coarse`` from ₹250 up, 0.01 below (the exchange's rule since June 2024).
-
-    Raises
-    ------
-    ValueError
-        When the price is not a positive number.
-    """
-    if not (math.isfinite(price) and price > 0):
-        raise ValueError(f"The price {price} has no tick; it must be a positive number of rupees.")
-    return TICK if price < 250 else coarse

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from market_data.prices.bars import SERIES_ORDER
+
 EVENT_COLUMNS = (
     "symbol",
     "ex_date",
@@ -40,7 +42,6 @@ KINDS = (
 FACTOR_KINDS = ("split", "bonus", "consolidation")
 # A holder receives something that the share's own price does not show, so a return across the ex-date is not a return.
 BLOCKING_KINDS = ("rights", "demerger", "capital_reduction")
-EQUITY_SERIES = ("EQ", "BE", "BZ", "SM", "ST")
 
 _NUMBER = r"(\d+(?:\.\d+)?)"
 _FROM_TO = rf"\D*?{_NUMBER}.*?\bto\b\D*?{_NUMBER}"
@@ -68,7 +69,7 @@ class ParsedAction:
 
 
 def parse_purpose(purpose: str) -> list[ParsedAction]:
-    """Read every action that one free text names.
+    """Return every action that one free text names.
 
     Parameters
     ----------
@@ -97,8 +98,8 @@ def parse_purpose(purpose: str) -> list[ParsedAction]:
 
 
 def _face_value_actions(text: str) -> list[ParsedAction]:
-    """Splits and consolidations: both change the face value, the direction tells which."""
-    found = []
+    """Splits and consolidations: both change the face value; its direction tells which."""
+    actions = []
     for kind, word, ratio in (
         ("split", _SPLIT_WORD, _SPLIT),
         ("consolidation", _CONSOLIDATION_WORD, _CONSOLIDATION),
@@ -107,9 +108,9 @@ def _face_value_actions(text: str) -> list[ParsedAction]:
             continue
         match = ratio.search(text)
         factor = _ratio(float(match[2]), float(match[1])) if match else math.nan
-        told = kind if math.isnan(factor) else "split" if factor < 1 else "consolidation"
-        found.append(ParsedAction(told, factor))
-    return found
+        actual = kind if math.isnan(factor) else "split" if factor < 1 else "consolidation"
+        actions.append(ParsedAction(actual, factor))
+    return actions
 
 
 def _bonus_actions(text: str) -> list[ParsedAction]:
@@ -154,7 +155,7 @@ def typed_events(events: pd.DataFrame) -> pd.DataFrame:
 
 
 def official_events(raw: pd.DataFrame) -> pd.DataFrame:
-    """Turn the exchange's published rows into an event frame.
+    """Return the exchange's published rows as an event frame.
 
     Parameters
     ----------
@@ -171,14 +172,14 @@ def official_events(raw: pd.DataFrame) -> pd.DataFrame:
     Notes
     -----
     Point in time: ``known_on`` is the published date where the source has one and otherwise the ex-date. The exchange
-    announces weeks ahead, but the list does not say when, so nothing before the ex-date may lean on it.
+    announces weeks ahead, but the list does not say when, so nothing before the ex-date may use it.
 
     Raises
     ------
     KeyError
         When a required column is missing.
     """
-    rows = raw.loc[raw["series"].astype(str).str.strip().isin(EQUITY_SERIES)].reset_index(drop=True)
+    rows = raw.loc[raw["series"].astype(str).str.strip().isin(SERIES_ORDER)].reset_index(drop=True)
     ex_date = pd.to_datetime(rows["ex_date"])
     rows = rows.assign(
         symbol=rows["symbol"].astype(str).str.strip(),
@@ -203,11 +204,11 @@ def official_events(raw: pd.DataFrame) -> pd.DataFrame:
         for row in rows.itertuples(index=False)
         for action in parsed[str(row.purpose)]
     ]
-    return _counted_once(typed_events(pd.DataFrame.from_records(records, columns=list(EVENT_COLUMNS))))
+    return _without_repeats(typed_events(pd.DataFrame.from_records(records, columns=list(EVENT_COLUMNS))))
 
 
-def _counted_once(events: pd.DataFrame) -> pd.DataFrame:
-    """Drop repeats of one action; where a revised text contradicts, the revision stands."""
+def _without_repeats(events: pd.DataFrame) -> pd.DataFrame:
+    """Drop repeats of one action; a revised text wins over the one it contradicts."""
     revised = events["purpose"].str.contains("revised", case=False)
     priced = events["kind"].isin(FACTOR_KINDS)
     # Two dividends of one day are two; two readings of one split are one.

@@ -1,7 +1,7 @@
 """Technical indicators of every share, by TA-Lib, on split- and bonus-adjusted prices.
 
 Source of the formulas: TA-Lib (Wilder's RSI and ATR, exponential averages seeded with a simple one). Values in ₹ are
-handed back in the rupees of their own day (adjusted value / factor of that day): a later split changes the adjusted
+returned in the rupees of their own day (adjusted value / factor of that day): a later split changes the adjusted
 series and the factor alike, so a stored value never changes.
 
 An indicator is one entry of ``REGISTRY``; the columns of the frame follow from it.
@@ -161,19 +161,19 @@ def _on_all_rows(values: FloatArray, rows: npt.NDArray[np.intp], length: int) ->
 
 
 def _codes(bars: pd.DataFrame) -> npt.NDArray[np.intp]:
-    """A number for each row's symbol: comparing a million texts would take longer than the indicators."""
+    """Integer code of each row's symbol: comparing a million strings would take longer than the indicators."""
     return pd.factorize(bars["symbol"])[0]
 
 
 def _starts(codes: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
-    """Positions where a symbol's block of rows begins, and the end of the last one."""
+    """Start of each symbol's block of rows, and the end of the last one."""
     if not len(codes):
         return np.zeros(1, dtype=np.intp)
     return np.concatenate(([0], np.flatnonzero(codes[1:] != codes[:-1]) + 1, [len(codes)]))
 
 
 def _sorted(bars: pd.DataFrame) -> pd.DataFrame:
-    """The bars sorted by symbol and date; themselves where they are."""
+    """The bars sorted by symbol and date; the same object if they already are."""
     starts, day = _starts(_codes(bars)), bars["date"].to_numpy()
     first = bars["symbol"].iloc[starts[:-1]].to_numpy(dtype=object)
     new_symbol = np.zeros(len(bars) + 1, dtype=bool)

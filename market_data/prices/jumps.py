@@ -6,9 +6,9 @@ real market (see the tests):
 
 * No share opened between 25 % and 68 % lower for want of buyers alone; price bands stop most shares at 20 % a day. Yet
   shares with derivatives have no band, and turnover does not tell a fall by half from a one-for-one bonus: ex-dates
-  trade 0.5 to 10 times the usual amount. So ratios that a crash could reach (above ``DEEPEST_CRASH``) are inferred
-  only when a second, hard fact agrees: the number of issued shares rose by that ratio, or the ISIN changed (each
-  change of face value issues a new one).
+  trade 0.5 to 10 times the usual amount. So ratios that a crash could reach (``SHALLOW_FACTORS``) are inferred only
+  when a second, hard fact agrees: the number of issued shares rose by that ratio, or the ISIN changed (each change of
+  face value issues a new one).
 * Deeper ratios are inferred from the price alone when the opening meets a simple ratio, the whole day stays in its
   neighbourhood, and turnover is in line with the sessions before.
 
@@ -24,13 +24,12 @@ import numpy as np
 import pandas as pd
 
 from market_data.prices.events import BLOCKING_KINDS, EVENT_COLUMNS, FACTOR_KINDS, empty_events, typed_events
+from stocks.universe.renames import ISIN_ISSUER_LENGTH
 
 JUMP_CHECK = "price_jump"
 """`check_name` of the findings that keep the jumps."""
 
 JUMP_COLUMNS = ("symbol", "date", "ratio", "reason", "near_factor")
-# A fall to less than this share of the previous close within one opening is beyond any crash the tests inject (60 %).
-DEEPEST_CRASH = 0.40
 # Face value splits, bonuses, and the two together; those that a crash cannot reach ...
 DEEP_FACTORS = (1 / 3, 1 / 4, 1 / 5, 1 / 6, 1 / 10, 1 / 15, 1 / 20, 1 / 30, 1 / 50, 1 / 100)
 # ... and those that it can.
@@ -54,7 +53,6 @@ FAR_OPENING = (0.85, 1.25)
 GAP_JUMP_DOWN, GAP_JUMP_UP = 0.45, 2.2
 
 _SAME_EVENT = pd.Timedelta(days=7)
-_ISIN_ISSUER_LENGTH = 7
 
 
 def inferred_events(
@@ -158,8 +156,8 @@ def unexplained_jumps(today: pd.DataFrame, history: pd.DataFrame, events: pd.Dat
     live = known.loc[~(known["symbol"].isin(contradicted) & known["ex_date"].eq(session))]
     over_night = facts["opening"] / _product(facts, live.loc[live["ex_date"].eq(session)])
     over_gap = facts["open"] / facts["last_close"] / _product(facts, live)
-    jumped = _held(over_night, facts, JUMP_DOWN, JUMP_UP)
-    changed = _held(over_gap, facts, GAP_JUMP_DOWN, GAP_JUMP_UP) & ~facts["adjacent"]
+    jumped = _stays_outside(over_night, facts, JUMP_DOWN, JUMP_UP)
+    changed = _stays_outside(over_gap, facts, GAP_JUMP_DOWN, GAP_JUMP_UP) & ~facts["adjacent"]
     broken = jumped | changed
     facts = facts.assign(ratio=over_night.where(jumped | ~changed, over_gap), over_night=jumped)
     unfactored = set(known.loc[known["ex_date"].eq(session) & known["factor"].isna(), "symbol"])
@@ -171,12 +169,12 @@ def unexplained_jumps(today: pd.DataFrame, history: pd.DataFrame, events: pd.Dat
 
 
 def likelier_kind(factor: float) -> str:
-    """Name the likelier action; the factor is what counts, the text of the official list will tell."""
+    """Return the likelier kind of action; only the factor matters until the official list names the kind."""
     return "bonus" if factor in (1 / 3, 1 / 4, 1 / 6, 2 / 3, 3 / 4, 4 / 5) else "split"
 
 
 def far_openings(bars: pd.DataFrame, events: pd.DataFrame | None = None) -> pd.Series:
-    """Tell which rows of a long history may hold an inferred event or a jump, so that only those need a closer look.
+    """Return which rows of a long history may hold an inferred event or a jump; only those need a closer look.
 
     Parameters
     ----------
@@ -215,7 +213,7 @@ def _session(today: pd.DataFrame) -> pd.Timestamp | None:
 def _facts(
     today: pd.DataFrame, history: pd.DataFrame, issue_sizes: pd.DataFrame | None, always: set[str]
 ) -> pd.DataFrame:
-    """What is known of each symbol with an opening far away, or back after a gap; indexed by symbol."""
+    """Facts of each symbol that opened far from its previous close or came back after a gap, indexed by symbol."""
     previous_session = history["date"].max()
     neighbours = history.loc[history["date"].eq(previous_session), "symbol"]
     opening = today["open"] / today["prev_close"]
@@ -243,12 +241,12 @@ def _facts(
 
 def _changed_isin(now: pd.Series, before: pd.Series) -> pd.Series:
     both = now.notna() & before.notna()
-    same_issuer = now.astype(str).str[:_ISIN_ISSUER_LENGTH].eq(before.astype(str).str[:_ISIN_ISSUER_LENGTH])
+    same_issuer = now.astype(str).str[:ISIN_ISSUER_LENGTH].eq(before.astype(str).str[:ISIN_ISSUER_LENGTH])
     return both & now.ne(before) & same_issuer
 
 
 def _inferred_factor(row: Mapping[Hashable, Any]) -> tuple[float, str]:
-    """The factor that the facts of one symbol carry and the ground it stands on; no ground, no factor."""
+    """Factor that the facts of one symbol support, and the ground for it; (NaN, "") without any."""
     opening = float(row["opening"])
     issue_ratio = float(row["issue_ratio"])
     factor = _near(opening, DEEP_FACTORS)
@@ -263,7 +261,7 @@ def _inferred_factor(row: Mapping[Hashable, Any]) -> tuple[float, str]:
 
 
 def _near(opening: float, factors: tuple[float, ...]) -> float | None:
-    """The one simple ratio whose neighbourhood holds the opening."""
+    """The only simple ratio near the opening; None where there is none, or more than one."""
     close_by = [f for f in factors if 1 - OPENING_BELOW <= opening / f <= 1 + OPENING_ABOVE]
     return close_by[0] if len(close_by) == 1 else None
 
@@ -272,7 +270,7 @@ def _whole_day_agrees(row: Mapping[Hashable, Any], factor: float) -> bool:
     base = row["prev_close"] * factor
     in_range = row["low"] >= base * DAY_RANGE[0] and row["high"] <= base * DAY_RANGE[1]
     in_line = row["rows"] >= MIN_HISTORY_ROWS and TURNOVER_IN_LINE[0] <= row["turnover_ratio"] <= TURNOVER_IN_LINE[1]
-    # Prices that were rewritten without the turnover give themselves away.
+    # Prices that were rewritten but whose turnover was not do not match their average price.
     average = row["turnover_lakh"] * 1e5 / max(row["volume"], 1)
     return bool(in_range and in_line and row["low"] * 0.99 <= average <= row["high"] * 1.01)
 
@@ -306,7 +304,7 @@ def _settled_symbols(events: pd.DataFrame | None, session: pd.Timestamp) -> set[
     return set(events.loc[known & (factored | blocking), "symbol"])
 
 
-def _held(opening: pd.Series, facts: pd.DataFrame, down: float, up: float) -> pd.Series:
+def _stays_outside(opening: pd.Series, facts: pd.DataFrame, down: float, up: float) -> pd.Series:
     """Whether a ratio lies outside the limits at the opening and still at the close."""
     closing = opening * facts["close"] / facts["open"]
     return ((opening < down) & (closing < down)) | ((opening > up) & (closing > up))

@@ -2,9 +2,10 @@
 
 A jump of the opening price alone may be a crash. When the company has ten times the shares afterwards, it was none. The
 counts come from the exchange's market cap files, from statements or from a screener's market cap over its close; they
-arrive days or months after the jump, and the event counts as known from then on.
+arrive days or months after the jump; the event counts as known from then on.
 """
 
+import itertools
 from collections.abc import Hashable
 from datetime import date
 from typing import Any
@@ -26,7 +27,7 @@ SETTLED_BY_COUNTS = ("near_simple_ratio", "no_event")
 
 
 def settled_jumps(jumps: pd.DataFrame, share_counts: pd.DataFrame, as_of: date | pd.Timestamp) -> pd.DataFrame:
-    """Turn flagged jumps into inferred events once the number of issued shares proves them.
+    """Return inferred events for flagged jumps that the number of issued shares proves.
 
     Parameters
     ----------
@@ -47,26 +48,26 @@ def settled_jumps(jumps: pd.DataFrame, share_counts: pd.DataFrame, as_of: date |
 
     Notes
     -----
-    Point in time: counts with known-on after ``as_of`` are not looked at, and the event acts only from the day both
+    Point in time: counts with known-on after ``as_of`` are ignored, and the event acts only from the day both
     counts were known. A crash leaves the number of shares alone, so it is never settled this way.
     """
     counts = share_counts.loc[(share_counts["known_on"] <= pd.Timestamp(as_of)) & share_counts["shares"].gt(0)]
     counts = counts.sort_values(["symbol", "date", "known_on"], kind="stable")
-    records = []
+    records: list[tuple[object, ...]] = []
     for jump in jumps.loc[jumps["reason"].isin(SETTLED_BY_COUNTS)].to_dict("records"):
         of_symbol = counts.loc[counts["symbol"].eq(jump["symbol"])]
         before = of_symbol.loc[of_symbol["date"] < jump["date"]].tail(1).to_dict("records")
         last_day = jump["date"] + pd.Timedelta(days=MAX_DAYS_AFTER)
         after = of_symbol.loc[of_symbol["date"].between(jump["date"], last_day)].to_dict("records")
-        found = [event for count in after if before and (event := _settled(jump, before[0], count))]
-        records.extend(found[:1])
+        proofs = (event for count in after if before and (event := _event_proven_by(jump, before[0], count)))
+        records.extend(itertools.islice(proofs, 1))
     return typed_events(pd.DataFrame.from_records(records, columns=list(EVENT_COLUMNS))) if records else empty_events()
 
 
-def _settled(
+def _event_proven_by(
     jump: dict[Hashable, Any], before: dict[Hashable, Any], after: dict[Hashable, Any]
 ) -> tuple[object, ...] | None:
-    """The event that two counts prove, if any."""
+    """The event that two counts prove, as a row of an event frame; None if they prove none."""
     ratio = float(before["shares"] / after["shares"])
     fits = [f for f in DEEP_FACTORS if abs(ratio / f - 1) <= COUNT_TOLERANCE]
     fits += [f for f in SHALLOW_FACTORS if abs(ratio / f - 1) <= CLOSE_COUNT_TOLERANCE]

@@ -85,7 +85,7 @@ def metrics(
     shares
         Symbols whose mean return is the market; default: all symbols given. Funds belong out of it.
     jumps
-        Columns symbol and date (see ``price_jumps.unexplained_jumps``): the returns of these rows are unknown and left
+        Columns symbol and date (see ``jumps.unexplained_jumps``): the returns of these rows are unknown and left
         out, so that a split nobody announced is not taken for risk.
 
     Returns

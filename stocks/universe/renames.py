@@ -19,7 +19,7 @@ PROOFS = ("exchange", "isin", "prev_close")
 # The widest daily band of the exchange; a renamed share opens inside it, a share on its first day of listing may not.
 MAX_OPENING_MOVE = 0.20
 # Country, type and issuer: a face value split changes what follows, never these.
-_ISIN_ISSUER_LENGTH = 7
+ISIN_ISSUER_LENGTH = 7
 
 
 def renames(
@@ -139,7 +139,7 @@ def _by_price(arrived: pd.DataFrame, vanished: pd.DataFrame, isins: Mapping[str,
 
 def _same_issuer(old: str | None, new: str | None) -> bool:
     """Whether two ISINs may belong to one company; an unknown one contradicts nothing."""
-    return not old or not new or old[:_ISIN_ISSUER_LENGTH] == new[:_ISIN_ISSUER_LENGTH]
+    return not old or not new or old[:ISIN_ISSUER_LENGTH] == new[:ISIN_ISSUER_LENGTH]
 
 
 def _taken(found: _Found, side: int) -> set[str]:
