@@ -1,8 +1,8 @@
-"""What the models see of a share at the close of a session.
+"""The models' inputs: features of a share at the close of a session.
 
-Two sets. The default one is scale-free (returns, ratios, ranks within the day), so that a split, a price level or a
-year of the market cannot be recognised by its size; each feature is one entry of ``FEATURES``. The contract's own set
-(levels, indicators, fundamentals under the names of its readme) is put together by ``contract_features``.
+Two sets. The default one is scale-free (returns, ratios, ranks within the day), so that a model cannot recognise a
+split, a price level or a year of the market by its size; each feature is one entry of ``FEATURES``. The contract's set
+(levels, indicators, fundamentals under the names of its readme) is computed by ``contract_features``.
 
 Sources: short-term reversal (Jegadeesh 1990), momentum without the last month (Jegadeesh and Titman 1993), nearness
 to the 52-week high (George and Hwang 2004), the greatest daily return (Bali, Cakici and Whitelaw 2011), illiquidity
@@ -31,19 +31,19 @@ from ml.panel import (
     window_variance,
 )
 
-# Sessions before a date that decide its features: a year and the hole that a last price may be carried over; or the
-# 120 sessions of beta and the longest hole before the first of their returns. Rounded up.
+# Sessions before a date that its features depend on: a year plus the gap over which a last price counts; or the 120
+# sessions of beta plus the longest gap before the first of their returns. Rounded up.
 WARM_UP_SESSIONS = 280
 
 KEYS = ("symbol", "date")
 
-# What may be bought at all: ₹ lakh of median daily turnover, ₹ a share.
+# Limits of the tradable universe: median daily turnover in ₹ lakh, raw price in ₹.
 MIN_MEDIAN_TURNOVER_LAKH = 50.0
 MIN_PRICE = 20.0
 
 
 class Signals(Panel):
-    """The panel's derived series that several features share."""
+    """Derived series that several features share."""
 
     @cached_property
     def range(self) -> Matrix:
@@ -52,7 +52,7 @@ class Signals(Panel):
 
     @cached_property
     def overnight(self) -> Matrix:
-        """Log return from the close before to the open."""
+        """Log return from the previous close to the open."""
         return log_ratio(self.open, self.previous_close)
 
     @cached_property
@@ -62,7 +62,7 @@ class Signals(Panel):
 
     @cached_property
     def above_vwap(self) -> Matrix:
-        """Log of close over the day's average price."""
+        """Log of close over the day's volume-weighted average price."""
         return log_ratio(self.close, self.vwap)
 
     @cached_property
@@ -90,15 +90,16 @@ class Signals(Panel):
 
     @cached_property
     def excess(self) -> Matrix:
-        """Log return less the market's."""
+        """Log return minus the market's."""
         return self.day_return - self.market_return
 
     @cached_property
     def beta(self) -> Matrix:
         """Slope of the daily return on the market's over 120 sessions, limited to -1..4."""
-        known = np.isfinite(self.day_return)
-        market = np.where(known, self.market_return, np.nan)
-        own = np.where(known, self.day_return, np.nan)
+        # Both means must be over the same sessions, those on which the share traded.
+        traded = np.isfinite(self.day_return)
+        market = np.where(traded, self.market_return, np.nan)
+        own = np.where(traded, self.day_return, np.nan)
         covariance = window_mean(own * market, 120, 60) - window_mean(own, 120, 60) * window_mean(market, 120, 60)
         return np.clip(_ratio(covariance, window_variance(market, 120, 60)), -1.0, 4.0)
 
@@ -133,13 +134,13 @@ def _volume_return_correlation(s: Signals) -> Matrix:
 
 
 def _delivery_tilt(s: Signals) -> Matrix:
-    """Delivered share on rising less on falling days, 20 sessions."""
+    """Mean delivered share of rising days minus that of falling days, 20 sessions."""
     up = np.where(s.day_return > 0, s.delivery, np.nan)
     down = np.where(s.day_return < 0, s.delivery, np.nan)
     return window_mean(up, 20, 3) - window_mean(down, 20, 3)
 
 
-# One entry a feature: name → matrix of sessions × symbols.
+# One entry per feature: name → matrix of sessions × symbols.
 FEATURES: Mapping[str, Callable[[Signals], Matrix]] = {
     "return_1": lambda s: s.day_return,
     "return_5": lambda s: s.change(5),
@@ -190,46 +191,46 @@ def features(adjusted: pd.DataFrame, sessions: pd.DatetimeIndex, since: pd.Times
     Parameters
     ----------
     adjusted
-        Adjusted frame of shares alone (funds would distort ranks and the market's return); for features of a session
-        it must hold the ``WARM_UP_SESSIONS`` before it.
+        Adjusted frame of shares only (funds would distort ranks and the market's return); for the features of a
+        session it must contain the ``WARM_UP_SESSIONS`` before it.
     sessions
-        The market's sessions, ascending; hold every date of the frame.
+        The market's sessions, ascending; must contain every date of the frame.
     since
-        Rows from this session on; without it all.
+        First session of the result; by default all.
 
     Returns
     -------
     DataFrame
         symbol, date, then one float64 column per entry of ``FEATURES``; rows in the order of ``adjusted``, index kept.
-        NaN where the history is too short or has too many holes.
+        NaN where the history is too short or has too many gaps.
 
     Notes
     -----
-    Point in time: a row is computed from bars of its date and before. Values do not depend on how much earlier history
-    is passed, once ``WARM_UP_SESSIONS`` are there.
+    Point in time: a row is computed from bars of its date and before. Once ``WARM_UP_SESSIONS`` are given, values do
+    not depend on how much more history is.
     """
     signals = Signals(adjusted, sessions)
-    wanted = np.ones(len(adjusted), dtype=bool) if since is None else (adjusted["date"] >= since).to_numpy()
-    row, column = signals.row[wanted], signals.column[wanted]
+    rows = np.ones(len(adjusted), dtype=bool) if since is None else (adjusted["date"] >= since).to_numpy()
+    row, column = signals.row[rows], signals.column[rows]
     values = {name: compute(signals)[row, column] for name, compute in FEATURES.items()}
-    return pd.concat([adjusted.loc[wanted, list(KEYS)], pd.DataFrame(values, index=adjusted.index[wanted])], axis=1)
+    return pd.concat([adjusted.loc[rows, list(KEYS)], pd.DataFrame(values, index=adjusted.index[rows])], axis=1)
 
 
 def tradable(adjusted: pd.DataFrame, sessions: pd.DatetimeIndex) -> pd.Series:
-    """Tell which bars belong to shares liquid enough to be bought: limits in raw rupees of the day.
+    """Whether each bar belongs to a share that is liquid enough to buy.
 
     Parameters
     ----------
     adjusted
-        Adjusted frame of shares alone.
+        Adjusted frame of shares only.
     sessions
         The market's sessions, ascending.
 
     Returns
     -------
     Series of bool
-        Same index: median turnover of the last 20 sessions (at least 10 traded) above ₹50 lakh and raw close above ₹20.
-        A price adjusted for later splits would leak them.
+        Same index: median turnover of the last 20 sessions (at least 10 traded) above ₹50 lakh and close above ₹20,
+        both in raw rupees of the day: an adjusted price would leak later splits.
     """
     panel = Panel(adjusted, sessions)
     median = pd.DataFrame(panel.turnover).rolling(20, min_periods=10).median().to_numpy()[panel.row, panel.column]
@@ -273,7 +274,7 @@ def contract_features(adjusted: pd.DataFrame, indicators: pd.DataFrame, facts: p
     Parameters
     ----------
     adjusted
-        Adjusted frame; prices and volumes are taken raw, as they stood on the day.
+        Adjusted frame; only its raw prices and volumes are used.
     indicators
         Indicator frame (values in each day's own rupees).
     facts
@@ -287,12 +288,12 @@ def contract_features(adjusted: pd.DataFrame, indicators: pd.DataFrame, facts: p
 
     Notes
     -----
-    Point in time: facts are joined on their own date alone, never carried backwards.
+    Point in time: facts are joined on their own date only, never carried backwards.
     """
     rows = adjusted[[*KEYS]].assign(current_price=adjusted["close"], volume=adjusted["volume"].astype("float64"))
-    known = [name for name in ("market_cap", *CONTRACT_FACTS) if name in facts.columns]
+    available = [name for name in ("market_cap", *CONTRACT_FACTS) if name in facts.columns]
     rows = rows.merge(indicators[[*KEYS, *CONTRACT_INDICATORS]], on=list(KEYS), how="left", validate="one_to_one")
-    rows = rows.merge(facts[[*KEYS, *known]], on=list(KEYS), how="left", validate="one_to_one")
+    rows = rows.merge(facts[[*KEYS, *available]], on=list(KEYS), how="left", validate="one_to_one")
     rows["sma_ratio"] = rows["sma_50"] / rows["sma_200"]
     rows["ema_diff"] = rows["ema_12"] - rows["ema_26"]
     rows["price_vs_sma50"] = rows["current_price"] / rows["sma_50"]

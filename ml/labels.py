@@ -1,9 +1,9 @@
-"""What the models learn to foretell, and which sessions may teach them about a later one.
+"""Labels: what the models learn to predict, and the last session they may train on before a tested one.
 
 A pick of session ``t`` is bought at the open of ``t+1`` and sold at the open of ``t+11``: ten sessions held, counted on
-the market's calendar. All prices are adjusted; a return across a demerger, rights issue or capital reduction is no
-return (the holder received something the price does not show), so such a label is NaN. A crash that no event explains
-is an outcome like any other and stays: taking it out afterwards would teach the model that it cannot happen.
+the market's calendar. All prices are adjusted. Across a demerger, rights issue or capital reduction the price change is
+not the holder's return (he received something the price does not show), so such a label is NaN. A crash that no event
+explains is an outcome like any other: removing it afterwards would teach the model that it cannot happen.
 """
 
 import numpy as np
@@ -15,12 +15,12 @@ from ml.panel import Matrix, Panel
 ENTRY_DELAY = 1
 HOLDING_SESSIONS = 10
 EXIT_DELAY = ENTRY_DELAY + HOLDING_SESSIONS
-# A share without a trade on its exit day is sold at its next traded open, at most so many sessions later.
+# A share that does not trade on its exit day is sold at its next traded open, at most this many sessions later.
 LATE_EXIT_SESSIONS = 5
-# A drawdown is read from the lows of the days traded; of fewer than half of them it is not known.
+# A drawdown needs the lows of at least half of the sessions held.
 DRAWDOWN_DAYS_NEEDED = HOLDING_SESSIONS // 2
 
-# Training ends before a tested session by the label's own length, and by as much again as a late exit may take.
+# The purge is the length of a label; the embargo covers a late exit.
 PURGE_SESSIONS = EXIT_DELAY
 EMBARGO_SESSIONS = LATE_EXIT_SESSIONS
 
@@ -28,7 +28,7 @@ LABEL_COLUMNS = ("symbol", "date", "forward_return", "drawdown")
 
 
 def last_training_position(first_tested: int) -> int:
-    """Position of the last session whose label may teach a model that is tested from a session on.
+    """Position of the last session that a model may train on when it is tested from ``first_tested`` on.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def last_training_position(first_tested: int) -> int:
     Returns
     -------
     int
-        Purged are the sessions whose ten held sessions reach ``first_tested`` (the 11 before it), embargoed 5 more.
+        The 11 sessions whose holding period reaches ``first_tested`` are purged, 5 more are embargoed.
     """
     return first_tested - PURGE_SESSIONS - EMBARGO_SESSIONS - 1
 
@@ -49,11 +49,11 @@ def labels(adjusted: pd.DataFrame, sessions: pd.DatetimeIndex, blocked_events: p
     Parameters
     ----------
     adjusted
-        Adjusted frame; for the truth of a label it must reach 16 sessions past the label's own session.
+        Adjusted frame; a label is final once the frame reaches 16 sessions past the label's session.
     sessions
-        The market's sessions, ascending; hold every date of the frame.
+        The market's sessions, ascending; must contain every date of the frame.
     blocked_events
-        Columns symbol and ex_date: events that a return may not cross (``corporate_actions.blocked_events``).
+        Columns symbol and ex_date: events that a return may not cross (``prices.events.blocked_events``).
 
     Returns
     -------
@@ -66,14 +66,14 @@ def labels(adjusted: pd.DataFrame, sessions: pd.DatetimeIndex, blocked_events: p
 
     Notes
     -----
-    Looks ahead by definition: never a feature. A row may teach from ``last_training_position`` on.
+    Looks ahead by definition: never a feature. ``last_training_position`` limits which rows a model may train on.
     """
     panel = Panel(adjusted, sessions)
     entry = _ahead(panel.open, ENTRY_DELAY)
     events_so_far = _event_count(panel, blocked_events)
     at_entry = _ahead(events_so_far, ENTRY_DELAY)
-    out, events_at_exit = _exit(panel.open, events_so_far)
-    forward_return = np.where(events_at_exit == at_entry, out / entry - 1, np.nan)
+    exit_price, at_exit = _exit(panel.open, events_so_far)
+    forward_return = np.where(at_exit == at_entry, exit_price / entry - 1, np.nan)
     lowest, days = _lowest(panel.low)
     unblocked = _ahead(events_so_far, HOLDING_SESSIONS) == at_entry
     drawdown = np.where(unblocked & (days >= DRAWDOWN_DAYS_NEEDED), np.minimum(lowest / entry - 1, 0.0), np.nan)
@@ -84,7 +84,7 @@ def labels(adjusted: pd.DataFrame, sessions: pd.DatetimeIndex, blocked_events: p
 
 
 def _ahead(values: Matrix, sessions: int) -> Matrix:
-    """Row ``t`` holds what row ``t + sessions`` holds; NaN where that has not happened."""
+    """Shift a matrix up: row ``t`` of the result is row ``t + sessions``; NaN where that is in the future."""
     result = np.full_like(values, np.nan)
     if sessions < len(values):
         result[: len(values) - sessions] = values[sessions:]
@@ -92,17 +92,17 @@ def _ahead(values: Matrix, sessions: int) -> Matrix:
 
 
 def _event_count(panel: Panel, events: pd.DataFrame) -> Matrix:
-    """Blocked events of each share up to each session, the ex-date's own session included."""
-    happened = np.zeros((len(panel.sessions), len(panel.symbols)))
+    """Number of blocked events of each share up to and including each session."""
+    on_session = np.zeros((len(panel.sessions), len(panel.symbols)))
     column = pd.Index(panel.symbols).get_indexer(pd.Index(events["symbol"]))
     row: npt.NDArray[np.intp] = panel.sessions.searchsorted(pd.DatetimeIndex(events["ex_date"]))
     inside = (column >= 0) & (row < len(panel.sessions))
-    np.add.at(happened, (row[inside], column[inside]), 1.0)
-    return np.cumsum(happened, axis=0)
+    np.add.at(on_session, (row[inside], column[inside]), 1.0)
+    return np.cumsum(on_session, axis=0)
 
 
 def _exit(opens: Matrix, events_so_far: Matrix) -> tuple[Matrix, Matrix]:
-    """Price of the exit, and how many blocked events had happened by then."""
+    """Exit price, and the number of blocked events up to the exit."""
     price, events = _ahead(opens, EXIT_DELAY), _ahead(events_so_far, EXIT_DELAY)
     for late in range(1, LATE_EXIT_SESSIONS + 1):
         untraded = ~np.isfinite(price)
@@ -112,7 +112,7 @@ def _exit(opens: Matrix, events_so_far: Matrix) -> tuple[Matrix, Matrix]:
 
 
 def _lowest(lows: Matrix) -> tuple[Matrix, Matrix]:
-    """Least low of the sessions held, and on how many of them the share traded."""
+    """Lowest low of the sessions held, and the number of them on which the share traded."""
     lowest = np.full_like(lows, np.nan)
     days = np.zeros_like(lows)
     for delay in range(ENTRY_DELAY, HOLDING_SESSIONS + 1):

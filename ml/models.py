@@ -1,11 +1,11 @@
-"""Trained models and what their evaluation measured."""
+"""Trained models and their evaluations."""
 
 from django.db import models
 from django.db.models.functions import Now
 
 
 class TrainedModel(models.Model):
-    """A fitted bundle (price and risk model, calibration) on disk, with what it was fitted on."""
+    """A fitted bundle (price and risk model, calibration) on disk, with its training data and metrics."""
 
     class Status(models.TextChoices):
         ACCEPTED = "accepted", "Accepted"
@@ -38,7 +38,7 @@ class TrainedModel(models.Model):
 
 
 class Evaluation(models.Model):
-    """A walk-forward report: figures of models, baselines and controls on sessions they had not seen."""
+    """A walk-forward report: out-of-sample figures of models, baselines and controls."""
 
     as_of = models.DateField(help_text="last session of the data")
     estimator = models.CharField(max_length=40)

@@ -1,4 +1,4 @@
-"""What a bundle says of each share at the close of one session."""
+"""Predictions of a bundle for the shares of one session."""
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,7 @@ PREDICTION_COLUMNS = (
 
 
 class FeaturesDiffer(ValueError):
-    """The features given are not those the bundle was fitted on."""
+    """The given features are not those that the bundle was fitted on."""
 
 
 def predict(bundle: Bundle, features: pd.DataFrame) -> pd.DataFrame:
@@ -33,7 +33,7 @@ def predict(bundle: Bundle, features: pd.DataFrame) -> pd.DataFrame:
     bundle
         A fitted or loaded bundle.
     features
-        symbol, date and the bundle's features: the rows of one session's tradable universe, which percentiles refer to.
+        symbol, date and the bundle's features of one session's tradable universe, to which percentiles refer.
 
     Returns
     -------
@@ -41,8 +41,8 @@ def predict(bundle: Bundle, features: pd.DataFrame) -> pd.DataFrame:
         ``PREDICTION_COLUMNS``, one row per row given, same order and index.
         score: mean prediction of the ensemble (its target's unit; for ranking only);
         ml_prediction_score: percentile of the score, 0-1, higher is better;
-        predicted_return: calibrated ten-session return beyond the day's mean share, plain;
-        ml_confidence: agreement of the members, 0-1; ml_probability: chance to beat the day's median share, 0-1;
+        predicted_return: calibrated ten-session return in excess of the day's mean share, plain;
+        ml_confidence: agreement of the members, 0-1; ml_probability: of beating the day's median share, 0-1;
         predicted_drawdown: calibrated, plain, at most 0; ml_risk_score: 0-1, lower is safer.
 
     Raises
@@ -52,27 +52,27 @@ def predict(bundle: Bundle, features: pd.DataFrame) -> pd.DataFrame:
 
     Notes
     -----
-    Point in time: sees its rows alone. The same bundle and rows give the same bits.
+    Point in time: uses these rows only. The same bundle and rows give bitwise equal predictions.
     """
     missing = [name for name in bundle.features if name not in features.columns]
     if missing:
-        raise FeaturesDiffer(f"The model needs features that are not there: {', '.join(missing)}.")
+        raise FeaturesDiffer(f"The model needs features that are missing: {', '.join(missing)}.")
     if features["date"].nunique() > 1:
-        raise FeaturesDiffer("Percentiles are of one session: pass the rows of one date.")
+        raise FeaturesDiffer("Percentiles are within one session: pass the rows of one date.")
     result = features[["symbol", "date"]].copy()
     if features.empty:
         return result.reindex(columns=list(PREDICTION_COLUMNS))
     values = features[list(bundle.features)].to_numpy(dtype=np.float32)
     day = np.zeros(len(values), dtype=np.int64)
-    said = member_predictions(bundle.price, values)
-    score = said.mean(axis=1)
+    price = member_predictions(bundle.price, values)
+    score = price.mean(axis=1)
     percentile = day_percentiles(day, score)
     curves = bundle.calibration
     drawdown = curves.drawdown(day_percentiles(day, member_predictions(bundle.risk, values).mean(axis=1)))
     result["score"] = score
     result["ml_prediction_score"] = percentile
     result["predicted_return"] = curves.excess_return(percentile)
-    result["ml_confidence"] = confidence(np.column_stack([day_percentiles(day, column) for column in said.T]))
+    result["ml_confidence"] = confidence(np.column_stack([day_percentiles(day, column) for column in price.T]))
     result["ml_probability"] = curves.probability(percentile)
     result["predicted_drawdown"] = drawdown
     result["ml_risk_score"] = risk_score(drawdown)

@@ -1,7 +1,7 @@
-"""Samples: the features of tradable bars beside their outcomes, as matrices that estimators take.
+"""Samples: features of tradable bars with their outcomes, as matrices for the estimators.
 
-Pure: frames in, samples out. What a sample holds is fingerprinted, so that a model can say what it was fitted on and
-a fold that was computed once is not computed again.
+Pure: frames in, samples out. A fingerprint of the content tells what a model was fitted on, and which folds need not be
+computed again.
 """
 
 import hashlib
@@ -28,11 +28,11 @@ class Samples:
     Attributes
     ----------
     keys
-        symbol, date, forward_return, drawdown (plain, NaN where not known); RangeIndex.
+        symbol, date, forward_return, drawdown (plain, NaN where unknown); RangeIndex.
     position
         Position of each row's session on the market's calendar; ascending.
     values
-        float32, rows × features; NaN where not known.
+        float32, rows × features; NaN where unknown.
     features
         Names of the columns of ``values``.
     sessions
@@ -49,17 +49,17 @@ class Samples:
         return len(self.keys)
 
     def where(self, rows: Rows) -> "Samples":
-        """Keep some rows."""
-        kept = self.keys.loc[rows].reset_index(drop=True)
-        return Samples(kept, self.position[rows], self.values[rows], self.features, self.sessions)
+        """The rows of a mask."""
+        keys = self.keys.loc[rows].reset_index(drop=True)
+        return Samples(keys, self.position[rows], self.values[rows], self.features, self.sessions)
 
     def between(self, first: int, last: int) -> "Samples":
-        """Keep the rows of the sessions from one position to another, both included."""
+        """The rows of the sessions from one position to another, both included."""
         return self.where((self.position >= first) & (self.position <= last))
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over keys, outcomes, values and the names of the features."""
+        """SHA-256 of keys, outcomes, values and feature names."""
         digest = hashlib.sha256("\0".join(self.features).encode())
         digest.update(np.ascontiguousarray(self.values).tobytes())
         digest.update(pd.util.hash_pandas_object(self.keys, index=False).to_numpy().tobytes())
@@ -72,26 +72,27 @@ def samples(features: pd.DataFrame, outcomes: pd.DataFrame, tradable: pd.Series,
     Parameters
     ----------
     features
-        symbol, date, feature columns; the index says which bar a row is.
+        symbol, date, feature columns; the index identifies the bar.
     outcomes
         Result of ``labels``: forward_return and drawdown by the same index (more rows are allowed).
     tradable
-        True where the bar's share could be bought, by the same index.
+        Whether the bar's share could be bought, by the same index.
     sessions
         The market's sessions.
 
     Returns
     -------
     Samples
-        Rows without any outcome stay: they can be predicted, not learnt from.
+        Rows without an outcome are included: they can be predicted, but not learnt from.
     """
-    kept = features.loc[tradable.reindex(features.index).to_numpy(dtype=bool)].sort_values(["date", "symbol"])
+    rows = features.loc[tradable.reindex(features.index).to_numpy(dtype=bool)].sort_values(["date", "symbol"])
     names = tuple(column for column in features.columns if column not in KEYS)
-    keys = kept[KEYS].join(outcomes[["forward_return", "drawdown"]]).reset_index(drop=True)
+    keys = rows[KEYS].join(outcomes[["forward_return", "drawdown"]]).reset_index(drop=True)
     position = sessions.get_indexer(pd.DatetimeIndex(keys["date"])).astype(np.int64)
-    values = np.empty((len(kept), len(names)), dtype=np.float32)
+    # Column by column: one matrix of float64 for all features would double the peak memory.
+    values = np.empty((len(rows), len(names)), dtype=np.float32)
     for index, name in enumerate(names):
-        values[:, index] = kept[name].to_numpy()
+        values[:, index] = rows[name].to_numpy()
     return Samples(keys, position, values, names, sessions)
 
 

@@ -1,7 +1,7 @@
-"""The only writer of picks and publications: one transaction publishes all strategies, or none.
+"""The only writer of picks and publications: all strategies are published in one transaction, or none.
 
 A publication is a version. A newer version of the same session supersedes it and replaces its rows in
-`daily_suggested_stocks`; the superseded list stays in `publications.picks` as it was published.
+`daily_suggested_stocks`; `publications.picks` keeps the superseded list as it was published.
 """
 
 import json
@@ -54,7 +54,7 @@ PICK_COLUMNS = (
 
 @dataclass(frozen=True)
 class DayOfPicks:
-    """What one selection run wants to publish.
+    """The lists of one session, ready to publish.
 
     Attributes
     ----------
@@ -63,11 +63,11 @@ class DayOfPicks:
     valid_for : date or None
         Session the picks are meant for; None where the calendar ends.
     model_id : str or None
-        Model that ranked them; None when there was none to trust.
+        Model that ranked them; None when no model is in force.
     picks : mapping of str to DataFrame
         Strategy → picks (`PICK_COLUMNS`), ranked; an empty frame abstains.
     reasons : mapping of str to str
-        Strategy → why nothing, or less than fifty, is published.
+        Strategy → why nothing, or fewer than fifty picks, are published.
     """
 
     session: date
@@ -78,9 +78,9 @@ class DayOfPicks:
 
 
 def publish_picks(day: DayOfPicks, run_id: str, published_at: datetime) -> int:
-    """Publish every strategy's list as a new version and return how many picks there are.
+    """Publish every strategy's list as a new version and return the number of picks.
 
-    Runs inside the caller's transaction: readers see either the versions before or all new ones.
+    Runs inside the caller's transaction: readers see either all previous versions or all new ones.
     """
     return sum(_publish(day, strategy, picks, run_id, published_at) for strategy, picks in sorted(day.picks.items()))
 
@@ -99,7 +99,7 @@ def _publish(day: DayOfPicks, strategy: str, picks: pd.DataFrame, run_id: str, p
         model_id=day.model_id,
         count=len(rows),
         reason=day.reasons.get(strategy, ""),
-        picks=_plain(rows),
+        picks=_json_rows(rows),
     )
     bulk.delete("daily_suggested_stocks", "t.date = %s AND t.strategy = %s", [day.session, strategy], run_id)
     stored = rows.assign(
@@ -112,49 +112,46 @@ def _publish(day: DayOfPicks, strategy: str, picks: pd.DataFrame, run_id: str, p
     return bulk.upsert("daily_suggested_stocks", stored, ("date", "symbol", "strategy"), run_id, undo=False).inserted
 
 
-def _plain(rows: pd.DataFrame) -> list[dict[str, object]]:
-    """Return rows as JSON values; what is missing is null."""
+def _json_rows(rows: pd.DataFrame) -> list[dict[str, object]]:
+    """Rows as JSON values; missing values are null."""
     values = rows.astype(object).where(rows.notna(), None)
-    return [{str(name): _scalar(value) for name, value in row.items()} for row in values.to_dict("records")]
-
-
-def _scalar(value: object) -> object:
-    return value.item() if hasattr(value, "item") else value
+    # NumPy's scalars are not JSON; `item` gives the Python number.
+    return [
+        {str(name): value.item() if hasattr(value, "item") else value for name, value in row.items()}
+        for row in values.to_dict("records")
+    ]
 
 
 def restore_publications(run_id: str, superseded_at: datetime) -> int:
-    """Supersede a rolled-back run's publications and put the versions before them in force; return the rows changed."""
+    """Supersede a run's publications and put the previous versions back in force; return the rows changed."""
     undone = list(Publication.objects.filter(run_id=run_id, superseded_at=None))
     restored = 0
     for publication in undone:
         publication.superseded_at = superseded_at
         publication.save(update_fields=["superseded_at"])
-        before = _version_before(publication)
-        if before:
-            restored += Publication.objects.filter(pk=before.pk).update(superseded_at=None)
+        previous = _previous_version(publication)
+        if previous:
+            restored += Publication.objects.filter(pk=previous.pk).update(superseded_at=None)
     return len(undone) + restored
 
 
 def publications_to_restore(run_id: str) -> int:
-    """Return how many rows `restore_publications` would change."""
+    """Number of rows that `restore_publications` would change."""
     undone = list(Publication.objects.filter(run_id=run_id, superseded_at=None))
-    return len(undone) + sum(_version_before(publication) is not None for publication in undone)
+    return len(undone) + sum(_previous_version(publication) is not None for publication in undone)
 
 
-def _version_before(publication: Publication) -> Publication | None:
-    """Return the newest earlier version that was not rolled back."""
+def _previous_version(publication: Publication) -> Publication | None:
+    """Newest earlier version that was not rolled back."""
+    rolled_back = PipelineRun.objects.filter(status=PipelineRun.Status.ROLLED_BACK).values_list("pk", flat=True)
     earlier = Publication.objects.filter(
         date=publication.date, strategy=publication.strategy, version__lt=publication.version
     )
-    return earlier.exclude(run_id__in=_rolled_back()).order_by("-version").first()
-
-
-def _rolled_back() -> list[str]:
-    return list(PipelineRun.objects.filter(status=PipelineRun.Status.ROLLED_BACK).values_list("pk", flat=True))
+    return earlier.exclude(run_id__in=list(rolled_back)).order_by("-version").first()
 
 
 def purge_picks(before: date) -> int:
-    """Delete picks and publications of sessions before a day; return how many picks there were."""
+    """Delete picks and publications of sessions before a day; return the number of picks deleted."""
     count = 0
     for publication in Publication.objects.filter(date__lt=before):
         count += publication.picks_in_force.all().delete()[0]

@@ -1,7 +1,8 @@
-"""Statistics of daily series whose neighbours overlap, and of rankings within a day.
+"""Statistics of rankings within a day, and of daily series with overlapping outcomes.
 
-Interval: Newey and West (1987) with Bartlett weights. Ten-session outcomes of neighbouring days share nine sessions,
-so their rank correlations are not independent; 20 lags cover the overlap twice. Checked against statsmodels' HAC.
+Confidence interval: Newey and West (1987) with Bartlett weights. Ten-session outcomes of neighbouring days share nine
+sessions, so their rank correlations are not independent; 20 lags cover the overlap twice. Verified against
+statsmodels' HAC.
 """
 
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ Numbers = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean with its Newey-West standard error, over some days."""
+    """A mean over days with its Newey-West standard error."""
 
     value: float
     standard_error: float
@@ -27,31 +28,32 @@ class Mean:
 
     @property
     def half_width(self) -> float:
-        """Half of the 95 % interval."""
+        """Half the width of the 95 % confidence interval."""
         return NORMAL_95 * self.standard_error
 
     def as_json(self) -> dict[str, float | int | None]:
-        """Numbers under their names; None where there is none."""
-        known = np.isfinite(self.value)
-        error = self.standard_error if np.isfinite(self.standard_error) else None
-        interval = None if error is None else [self.value - self.half_width, self.value + self.half_width]
-        return {
-            "mean": self.value if known else None,
-            "standard_error": error,
-            "half_width_95": None if error is None else self.half_width,
+        """Plain numbers; None where unknown, and no interval where there is none."""
+        has_error = bool(np.isfinite(self.standard_error))
+        figures: dict[str, float | int | None] = {
+            "mean": self.value if np.isfinite(self.value) else None,
+            "standard_error": self.standard_error if has_error else None,
+            "half_width_95": self.half_width if has_error else None,
             "days": self.days,
-        } | ({} if interval is None else {"low_95": interval[0], "high_95": interval[1]})
+        }
+        if has_error:
+            figures |= {"low_95": self.value - self.half_width, "high_95": self.value + self.half_width}
+        return figures
 
 
 def newey_west(values: npt.ArrayLike, lags: int = NEWEY_WEST_LAGS) -> Mean:
-    """Mean of a daily series and the standard error that its autocorrelation leaves.
+    """Mean of a daily series with its autocorrelation-consistent standard error.
 
     Parameters
     ----------
     values
-        One number a day, in order of days; NaN are left out.
+        One number per day, in order of days; NaN are ignored.
     lags
-        Lags with Bartlett weights; of a series not longer than that, all there are.
+        Lags with Bartlett weights; at most all that the series has.
 
     Returns
     -------
@@ -79,7 +81,7 @@ def daily_rank_correlation(position: npt.NDArray[np.int64], score: Numbers, outc
     position
         The day of each row.
     score, outcome
-        Numbers; rows where either is NaN are left out.
+        Rows where either is NaN are ignored.
 
     Returns
     -------
@@ -99,7 +101,7 @@ def daily_rank_correlation(position: npt.NDArray[np.int64], score: Numbers, outc
 
 
 def daily_decile_spread(position: npt.NDArray[np.int64], score: Numbers, outcome: Numbers) -> pd.Series:
-    """Mean outcome of each day's top tenth by score less that of its bottom tenth.
+    """Mean outcome of each day's top tenth by score minus that of its bottom tenth.
 
     Returns
     -------
@@ -131,7 +133,7 @@ def daily_hit_rate(position: npt.NDArray[np.int64], score: Numbers, outcome: Num
 
 
 def daily_figures(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Measure each day's ranking by what came of it.
+    """Quality of each day's ranking, measured by its outcomes.
 
     Parameters
     ----------
@@ -142,7 +144,7 @@ def daily_figures(predictions: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         By position, ascending: rank_ic (score with return), risk_rank_ic (predicted with actual drawdown),
-        decile_spread (plain), hit_rate (0-1); NaN where a day does not tell.
+        decile_spread (plain), hit_rate (0-1); NaN where undefined.
     """
     position = predictions["position"].to_numpy(dtype=np.int64)
     score = predictions["score"].to_numpy(dtype=np.float64)
@@ -164,7 +166,7 @@ def daily_figures(predictions: pd.DataFrame) -> pd.DataFrame:
 
 
 def summary(daily: pd.DataFrame) -> dict[str, Any]:
-    """Means of daily figures with their Newey-West intervals.
+    """Means of daily figures with Newey-West intervals.
 
     Parameters
     ----------

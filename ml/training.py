@@ -1,8 +1,7 @@
-"""Fitting a bundle: price and risk ensembles, and their calibration on walk-forward folds of the same window.
+"""Fitting a bundle: price and risk ensembles, and their calibration on walk-forward folds.
 
-``fit_bundle`` is pure. What it publishes is judged by its own folds: each session of the last year is predicted by
-a small model that saw only what came a purge and an embargo before, and the calibration and the figures beside the
-model come from those predictions, never from sessions it was fitted on.
+``fit_bundle`` is pure. Each session of the last year is predicted by a smaller model that was fitted a purge and an
+embargo before it; calibration and metrics come from those predictions, never from sessions that a model was fitted on.
 """
 
 from dataclasses import dataclass
@@ -18,16 +17,16 @@ from ml.samples import Samples
 from ml.statistics import daily_figures, summary
 from ml.walk_forward import TooLittleHistory, ensembles, fit_ensembles, folds, predict_fold
 
-# Folds of the nightly fit: so many, each of so many sessions, ending with the last session that has an outcome.
+# Folds of the nightly fit; the last one ends with the last session that has an outcome.
 CALIBRATION_FOLDS = 6
 CALIBRATION_FOLD_SESSIONS = 40
-# A curve fitted on less would be the weather of two months.
+# Curves fitted on fewer sessions would describe a market mood rather than the model.
 FEWEST_CALIBRATION_SESSIONS = 40
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """Everything a prediction needs, and what it was made of.
+    """Fitted models with everything that a prediction needs.
 
     Attributes
     ----------
@@ -57,14 +56,14 @@ def fit_bundle(data: Samples, estimator: Estimator, session: date, lookback_days
     Parameters
     ----------
     data
-        Samples of the estimator's features: ``2 × lookback_days`` back where there is so much, so that the folds of
-        the last year have a window of their own before them; nothing after ``session``.
+        Samples of the estimator's features: ``2 × lookback_days`` back if available, so that the folds of the last
+        year have a full training window before them; nothing after ``session``.
     estimator
         Which kind of model.
     session
-        Day of knowledge: the last session whose close is known.
+        The last session whose close is known.
     lookback_days
-        Calendar days learnt from.
+        Calendar days to train on.
 
     Returns
     -------
@@ -74,27 +73,27 @@ def fit_bundle(data: Samples, estimator: Estimator, session: date, lookback_days
     Raises
     ------
     TooLittleHistory
-        Fewer sessions than a fold needs, or than a calibration needs.
+        Too few sessions for a fold or for the calibration.
 
     Notes
     -----
-    Point in time: outcomes are those that have happened by ``session``; later rows raise ValueError.
+    Point in time: uses outcomes that have happened by ``session``; later rows raise ValueError.
     """
     today = pd.Timestamp(session)
     if len(data) and data.keys["date"].iloc[-1] > today:
         raise ValueError(f"Samples reach to {data.keys['date'].iloc[-1].date()}, past the session {session}.")
-    here = int(data.sessions.searchsorted(today, side="right")) - 1
-    last_known = here - EXIT_DELAY
+    # The latest session whose outcome is known.
+    last = int(data.sessions.searchsorted(today, side="right")) - 1 - EXIT_DELAY
     first = int(data.sessions.searchsorted(today - pd.Timedelta(days=lookback_days)))
-    past = calibration_predictions(data, estimator, last_known, lookback=last_known - first + 1)
-    window = data.between(first, last_known)
+    past = calibration_predictions(data, estimator, last, lookback=last - first + 1)
+    window = data.between(first, last)
     price, risk = fit_ensembles(window, estimator, ensembles(estimator, published=True))
-    known = window.keys.loc[window.keys["forward_return"].notna(), "date"]
+    labelled = window.keys.loc[window.keys["forward_return"].notna(), "date"]
     metadata = {
         "session": session.isoformat(),
-        "train_from": known.iloc[0].date().isoformat(),
-        "train_until": known.iloc[-1].date().isoformat(),
-        "samples": len(known),
+        "train_from": labelled.iloc[0].date().isoformat(),
+        "train_until": labelled.iloc[-1].date().isoformat(),
+        "samples": len(labelled),
         "data_hash": data.fingerprint,
         "parameters": {"lookback_days": lookback_days, **estimator.parameters},
         "metrics": summary(daily_figures(past)),
@@ -102,28 +101,28 @@ def fit_bundle(data: Samples, estimator: Estimator, session: date, lookback_days
     return Bundle(estimator.name, data.features, price, risk, calibration(past), metadata)
 
 
-def calibration_predictions(data: Samples, estimator: Estimator, last_known: int, lookback: int) -> pd.DataFrame:
-    """Walk-forward predictions of the last year by the folds' smaller models.
+def calibration_predictions(data: Samples, estimator: Estimator, last: int, lookback: int) -> pd.DataFrame:
+    """Walk-forward predictions of the last year, up to position ``last``, by the folds' smaller models.
 
     Raises
     ------
     TooLittleHistory
-        No fold, or fewer than ``FEWEST_CALIBRATION_SESSIONS`` sessions, can be predicted.
+        Fewer than ``FEWEST_CALIBRATION_SESSIONS`` sessions can be predicted.
     """
     if not len(data):
         raise TooLittleHistory("There are no samples to learn from.")
     history_first = int(data.position[0])
-    starts = [last_known + 1 - CALIBRATION_FOLD_SESSIONS * fold for fold in range(CALIBRATION_FOLDS, 0, -1)]
+    starts = [last + 1 - CALIBRATION_FOLD_SESSIONS * fold for fold in range(CALIBRATION_FOLDS, 0, -1)]
     layout = folds(
-        [start for start in starts if start > history_first], last_known, history_first=history_first, lookback=lookback
+        [start for start in starts if start > history_first], last, history_first=history_first, lookback=lookback
     )
     sessions = sum(fold.test_last - fold.test_first + 1 for fold in layout)
     if sessions < FEWEST_CALIBRATION_SESSIONS:
         raise TooLittleHistory(
-            f"Only {sessions} sessions can be predicted by a model fitted before them; {FEWEST_CALIBRATION_SESSIONS} "
-            "are needed to calibrate one. Load more history."
+            f"Only {sessions} sessions have enough history before them to be predicted; "
+            f"{FEWEST_CALIBRATION_SESSIONS} are needed for the calibration. Load more history."
         )
-    tested = [
+    predictions = [
         predict_fold(
             data.between(fold.train_first, fold.train_last),
             data.between(fold.test_first, fold.test_last),
@@ -132,24 +131,24 @@ def calibration_predictions(data: Samples, estimator: Estimator, last_known: int
         )
         for fold in layout
     ]
-    return pd.concat(tested, ignore_index=True)
+    return pd.concat(predictions, ignore_index=True)
 
 
 def acceptance(metrics: dict[str, Any]) -> tuple[bool, str]:
-    """Judge a bundle by the figures of its own folds.
+    """Whether a bundle may be used for picks, by the metrics of its own folds.
 
     Returns
     -------
     tuple
-        Whether picks may be published from it, and the sentence that says why not (empty if they may): its walk-forward
-        rank correlation must be above 0. A stricter limit would be decided by the luck of one year: the interval of
-        240 overlapping sessions is about ±0.04 wide.
+        Whether it is accepted, and if not the reason: its walk-forward rank correlation must be above 0. A stricter
+        limit would depend on the luck of one year: the interval over 240 overlapping sessions is about ±0.04.
     """
     ranking = metrics["rank_ic"]
     if ranking["mean"] is None:
         return False, "The folds of this fit gave no rank correlation."
     if ranking["mean"] <= 0:
         return False, (
-            f"On {ranking['days']} sessions it had not seen, its ranking was worth {ranking['mean']:+.3f}: not above 0."
+            f"On {ranking['days']} sessions it had not seen, its rank correlation was {ranking['mean']:+.3f}: not"
+            " above 0."
         )
     return True, ""

@@ -1,7 +1,7 @@
-"""Walk-forward predictions: every session is predicted by a model that could have been fitted before it.
+"""Walk-forward predictions: every session is predicted by a model fitted on earlier sessions only.
 
-Pure. The tested sessions are cut into folds; a fold's model learns from sessions that end a purge and an embargo before
-the fold's first one (``labels.last_training_position``), so that no outcome it learnt from reaches into the fold.
+Pure. The tested sessions are split into folds; a fold's model is fitted on sessions that end a purge and an embargo
+before the fold's first one (``labels.last_training_position``), so that no training outcome reaches into the fold.
 """
 
 import os
@@ -17,17 +17,17 @@ from ml.estimators import Estimator, Fitted, Member, Target, limited_drawdown, p
 from ml.labels import last_training_position
 from ml.samples import Samples, day_percentiles
 
-# Too few sessions teach a model one mood of the market; it is not fitted on less.
+# On fewer sessions a model would learn a single mood of the market.
 FEWEST_TRAINING_SESSIONS = 60
 
 
 class TooLittleHistory(ValueError):
-    """There are not enough sessions with known outcomes to learn from."""
+    """There are too few sessions with known outcomes to train on."""
 
 
 @dataclass(frozen=True)
 class Fold:
-    """Positions on the market's calendar, all included: learn from one range, predict the other."""
+    """Positions on the market's calendar, inclusive: the training range and the tested range."""
 
     train_first: int
     train_last: int
@@ -36,7 +36,7 @@ class Fold:
 
 
 def folds(starts: Sequence[int], end: int, *, history_first: int, lookback: int | None = None) -> list[Fold]:
-    """Lay out folds.
+    """Training and tested ranges of each fold.
 
     Parameters
     ----------
@@ -45,14 +45,14 @@ def folds(starts: Sequence[int], end: int, *, history_first: int, lookback: int 
     end
         Position of the last tested session.
     history_first
-        Position of the first session that may be learnt from.
+        Position of the first session that may be trained on.
     lookback
-        Sessions learnt from at most; without it all since ``history_first`` (expanding).
+        Maximum number of training sessions; by default all since ``history_first`` (expanding window).
 
     Returns
     -------
     list of Fold
-        Without those that would have fewer than ``FEWEST_TRAINING_SESSIONS`` to learn from.
+        Folds with fewer than ``FEWEST_TRAINING_SESSIONS`` training sessions are left out.
     """
     result = []
     for start, following in zip(starts, [*starts[1:], end + 1], strict=True):
@@ -65,7 +65,7 @@ def folds(starts: Sequence[int], end: int, *, history_first: int, lookback: int 
 
 @dataclass(frozen=True)
 class Ensemble:
-    """What is to be fitted: members, their target, the outcome it needs, and the share of the full number of trees."""
+    """An ensemble to fit: members, their target, the outcome it needs, and the fraction of the full number of trees."""
 
     members: Sequence[Member]
     target: Callable[[Samples], Target]
@@ -74,16 +74,16 @@ class Ensemble:
 
 
 def ensembles(estimator: Estimator, *, published: bool, risk: bool = True) -> list[Ensemble]:
-    """Price ensemble and, unless unwanted, risk ensemble of an estimator.
+    """Price and risk ensembles of an estimator.
 
     Parameters
     ----------
     estimator
         Which kind of model.
     published
-        True: those of a published model. False: the smaller ones that calibration makes do with.
+        True: those of a published model. False: the smaller ones of calibration folds.
     risk
-        Whether the risk ensemble is wanted.
+        Whether to include the risk ensemble.
     """
     size = 1.0 if published else estimator.fold_size
     price_members = estimator.price_members if published else estimator.fold_members
@@ -92,8 +92,8 @@ def ensembles(estimator: Estimator, *, published: bool, risk: bool = True) -> li
     return [price, Ensemble(risk_members, limited_drawdown, "drawdown", size)] if risk else [price]
 
 
-def fit_ensembles(data: Samples, estimator: Estimator, wanted: Sequence[Ensemble]) -> list[tuple[Fitted, ...]]:
-    """Fit ensembles on the samples whose outcome is known, their members side by side.
+def fit_ensembles(data: Samples, estimator: Estimator, ensembles: Sequence[Ensemble]) -> list[tuple[Fitted, ...]]:
+    """Fit ensembles on the samples whose outcome is known, their members in parallel.
 
     Parameters
     ----------
@@ -101,40 +101,41 @@ def fit_ensembles(data: Samples, estimator: Estimator, wanted: Sequence[Ensemble
         Samples of the training window.
     estimator
         Which kind of model.
-    wanted
-        The ensembles.
+    ensembles
+        Price and risk ensemble, or only one of them.
 
     Returns
     -------
     list
-        One tuple of fitted models an ensemble; the same whatever the number of processors.
+        One tuple of fitted models per ensemble; independent of the number of processors.
 
     Raises
     ------
     TooLittleHistory
-        A member's part of the window holds no known outcome.
+        A member's part of the window has no known outcome.
     """
-    # LightGBM and the forest leave Python's lock while they work, so threads do run side by side.
+    # LightGBM and the forest release the GIL while fitting, so threads do run in parallel.
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        running = []
-        for ensemble in wanted:
-            known = data.where(data.keys[ensemble.outcome].notna().to_numpy())
+        fits = []
+        for ensemble in ensembles:
+            labelled = data.where(data.keys[ensemble.outcome].notna().to_numpy())
             for member in ensemble.members:
-                window = _part(known, member)
+                window = _member_window(labelled, member)
                 target = ensemble.target(window)
-                running.append(pool.submit(estimator.fit, window.values, target, member.seed, ensemble.size))
-        fitted = iter([task.result() for task in running])
-    return [tuple(next(fitted) for _ in ensemble.members) for ensemble in wanted]
+                fits.append(pool.submit(estimator.fit, window.values, target, member.seed, ensemble.size))
+        models = iter([fit.result() for fit in fits])
+    return [tuple(next(models) for _ in ensemble.members) for ensemble in ensembles]
 
 
-def _part(known: Samples, member: Member) -> Samples:
-    """The part of the training window that a member sees."""
-    if len(known):
-        first, length = int(known.position[0]), int(known.position[-1]) - int(known.position[0])
-        known = known.between(first + round(member.first * length), first + round(member.last * length))
-    if not len(known):
-        raise TooLittleHistory("A member's part of the training window holds no known outcome yet.")
-    return known
+def _member_window(labelled: Samples, member: Member) -> Samples:
+    """A member's part of the training window."""
+    window = labelled
+    if len(labelled):
+        first, length = int(labelled.position[0]), int(labelled.position[-1]) - int(labelled.position[0])
+        window = labelled.between(first + round(member.first * length), first + round(member.last * length))
+    if not len(window):
+        raise TooLittleHistory("A member's part of the training window has no known outcome yet.")
+    return window
 
 
 def member_predictions(models: Sequence[Fitted], values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
@@ -150,15 +151,15 @@ def predict_fold(
     Parameters
     ----------
     past
-        Samples to learn from; end a purge and an embargo before the tested ones.
+        Training samples; they end a purge and an embargo before the tested ones.
     tested
         Samples to predict.
     estimator
         Which kind of model.
     published
-        True: the ensembles of a published model. False: the smaller ones that calibration makes do with.
+        True: the ensembles of a published model. False: the smaller ones of calibration folds.
     risk
-        Whether the risk model is fitted too.
+        Whether to fit the risk model too.
 
     Returns
     -------
@@ -173,9 +174,9 @@ def predict_fold(
     """
     if len(past) and len(tested) and past.position[-1] > last_training_position(int(tested.position[0])):
         raise ValueError("The training samples reach into the purge or embargo before the tested sessions.")
-    price, *others = fit_ensembles(past, estimator, ensembles(estimator, published=published, risk=risk))
+    price, *rest = fit_ensembles(past, estimator, ensembles(estimator, published=published, risk=risk))
     score = member_predictions(price, tested.values).mean(axis=1)
-    drawdown = member_predictions(others[0], tested.values).mean(axis=1) if others else np.full(len(tested), np.nan)
+    drawdown = member_predictions(rest[0], tested.values).mean(axis=1) if rest else np.full(len(tested), np.nan)
     return tested.keys.assign(
         position=tested.position,
         score=score,

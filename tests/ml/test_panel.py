@@ -15,18 +15,18 @@ MATRICES = arrays(
 )
 
 
-def naive(values, window, known, compute):
+def naive(values, window, min_count, compute):
     result = np.full_like(values, np.nan)
     for row, column in np.ndindex(values.shape):
         part = values[max(0, row - window + 1) : row + 1, column]
         part = part[np.isfinite(part)]
-        if len(part) >= known:
+        if len(part) >= min_count:
             result[row, column] = compute(part)
     return result
 
 
 @given(MATRICES, st.integers(1, 25), st.integers(1, 5))
-def test_windows_equal_the_plain_computation(values, window, known):
+def test_windows_equal_the_plain_computation(values, window, min_count):
     for function, compute in (
         (panel.window_sum, np.sum),
         (panel.window_mean, np.mean),
@@ -34,7 +34,7 @@ def test_windows_equal_the_plain_computation(values, window, known):
         (panel.window_min, np.min),
     ):
         np.testing.assert_allclose(
-            function(values, window, known), naive(values, window, known, compute), rtol=1e-9, atol=1e-6
+            function(values, window, min_count), naive(values, window, min_count, compute), rtol=1e-9, atol=1e-6
         )
 
 
@@ -52,7 +52,7 @@ def test_variance_of_returns():
     assert panel.window_variance(values, 4, 3)[-1, 0] == pytest.approx(np.var([0.01, -0.02, 0.03]))
 
 
-def test_a_window_has_a_session():
+def test_a_window_needs_a_session():
     with pytest.raises(ValueError, match="at least one session, not 0"):
         panel.window_sum(np.zeros((3, 1)), 0, 1)
 
@@ -62,7 +62,7 @@ def test_ranks_within_a_day_average_ties_and_leave_unknown_out():
     np.testing.assert_allclose(ranks, [[2 / 3, 2 / 3, 1 / 6, np.nan]])
 
 
-def test_carried_prices_grow_stale():
+def test_forward_filled_prices_expire():
     values = np.full((30, 1), np.nan)
     values[2] = 7.0
     filled = panel.forward_filled(values, limit=20)[:, 0]
@@ -87,29 +87,27 @@ def one_share(closes: dict[int, float], published: dict[int, float], factor: dic
 
 
 def test_previous_close_is_the_session_before():
-    found = one_share({0: 10, 1: 11, 2: 12}, {0: 9, 1: 10.5, 2: 11}).previous_close[:, 0]
-    np.testing.assert_array_equal(found[:3], [np.nan, 10, 11])  # a first row's own may be years old
+    previous = one_share({0: 10, 1: 11, 2: 12}, {0: 9, 1: 10.5, 2: 11}).previous_close[:, 0]
+    np.testing.assert_array_equal(previous[:3], [np.nan, 10, 11])  # a first row's own may be years old
 
 
 def test_previous_close_over_a_gap_is_the_exchanges_own():
-    found = one_share({0: 10, 4: 20}, {0: 9, 4: 19}).previous_close[:, 0]
-    assert found[4] == 19
+    assert one_share({0: 10, 4: 20}, {0: 9, 4: 19}).previous_close[4, 0] == 19
 
 
-def test_after_a_very_long_gap_a_share_begins_anew():
+def test_after_a_very_long_gap_a_share_starts_afresh():
     frame = market(shares=1, days=200)
-    for apart, known in ((151, True), (152, False)):  # 150 and 151 sessions without a trade
-        kept = frame.loc[(frame.index < 20) | (frame.index >= 19 + apart)].reset_index(drop=True)
-        found = panel.Panel(kept, sessions(200)).previous_close[19 + apart, 0]
-        assert bool(np.isfinite(found)) is known
+    for apart, is_known in ((151, True), (152, False)):  # 150 and 151 sessions without a trade
+        with_gap = frame.loc[(frame.index < 20) | (frame.index >= 19 + apart)].reset_index(drop=True)
+        previous = panel.Panel(with_gap, sessions(200)).previous_close[19 + apart, 0]
+        assert bool(np.isfinite(previous)) is is_known
 
 
 def test_previous_close_over_a_gap_with_an_event_is_not_known():
-    found = one_share({0: 10, 4: 5}, {0: 9, 4: 10}, factor={0: 0.5}).previous_close[:, 0]
-    assert np.isnan(found[4])
+    assert np.isnan(one_share({0: 10, 4: 5}, {0: 9, 4: 10}, factor={0: 0.5}).previous_close[4, 0])
 
 
-def test_the_markets_return_does_not_hang_on_the_order_of_shares():
+def test_the_markets_return_does_not_depend_on_the_order_of_shares():
     frame = market(shares=7, days=30)
     renamed = frame.assign(symbol=frame["symbol"].map(lambda symbol: symbol[::-1])).sort_values(
         ["symbol", "date"], ignore_index=True
@@ -120,5 +118,5 @@ def test_the_markets_return_does_not_hang_on_the_order_of_shares():
 
 def test_a_bar_outside_the_calendar_is_named():
     frame = market(shares=1, days=5)
-    with pytest.raises(panel.UnknownSession, match="2023-01-06 has bars but is no session"):
+    with pytest.raises(panel.UnknownSession, match="2023-01-06 has bars but is not a session"):
         panel.Panel(frame, pd.DatetimeIndex(frame["date"].iloc[:4]))

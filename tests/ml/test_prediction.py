@@ -15,12 +15,12 @@ DAYS = 300
 
 
 def evening(bars, calendar):
-    """The whole evening of the calendar's last session, out of bars up to it: fit and features."""
+    """Fit and features of the calendar's last session, from bars up to it."""
     outcomes = labels(bars, calendar, no_events())
     liquid = tradable(bars, calendar)
-    seen = features(bars, calendar)
-    bundle = fit_bundle(samples(seen, outcomes, liquid, calendar), tiny(rounds=0.05), calendar[-1].date(), 200)
-    today = seen.loc[(seen["date"] == calendar[-1]) & liquid].reset_index(drop=True)
+    rows = features(bars, calendar)
+    bundle = fit_bundle(samples(rows, outcomes, liquid, calendar), tiny(rounds=0.05), calendar[-1].date(), 200)
+    today = rows.loc[(rows["date"] == calendar[-1]) & liquid].reset_index(drop=True)
     return bundle, today
 
 
@@ -35,34 +35,34 @@ def fitted(bars):
 
 
 @pytest.fixture(scope="module")
-def said(fitted):
+def predictions(fitted):
     return predict(*fitted)
 
 
-def test_every_number_keeps_its_bounds(said, fitted):
-    assert list(said.columns) == list(PREDICTION_COLUMNS)
-    assert said["symbol"].tolist() == fitted[1]["symbol"].tolist()
+def test_every_number_keeps_its_bounds(predictions, fitted):
+    assert list(predictions.columns) == list(PREDICTION_COLUMNS)
+    assert predictions["symbol"].tolist() == fitted[1]["symbol"].tolist()
     for name in ("ml_prediction_score", "ml_confidence", "ml_probability", "ml_risk_score"):
-        assert said[name].between(0, 1).all()
-    assert (said["predicted_drawdown"] <= 0).all()
-    assert said["predicted_return"].abs().max() < 0.5
-    assert said.notna().all(axis=None)
+        assert predictions[name].between(0, 1).all()
+    assert (predictions["predicted_drawdown"] <= 0).all()
+    assert predictions["predicted_return"].abs().max() < 0.5
+    assert predictions.notna().all(axis=None)
 
 
-def test_scores_returns_and_chances_rank_alike(said):
-    ranked = said.sort_values("score")
+def test_scores_returns_and_chances_rank_alike(predictions):
+    ranked = predictions.sort_values("score")
     for name in ("ml_prediction_score", "predicted_return", "ml_probability"):
         assert ranked[name].is_monotonic_increasing
-    assert said["ml_prediction_score"].mean() == pytest.approx(0.5)
+    assert predictions["ml_prediction_score"].mean() == pytest.approx(0.5)
 
 
-def test_the_deeper_the_drawdown_the_higher_the_risk(said):
-    assert said.sort_values("predicted_drawdown")["ml_risk_score"].is_monotonic_decreasing
+def test_the_deeper_the_drawdown_the_higher_the_risk(predictions):
+    assert predictions.sort_values("predicted_drawdown")["ml_risk_score"].is_monotonic_decreasing
 
 
-def test_predictions_repeat_bit_by_bit(said, fitted, bars):
-    pd.testing.assert_frame_equal(predict(*fitted), said, check_exact=True)
-    pd.testing.assert_frame_equal(predict(*evening(bars, sessions(DAYS))), said, check_exact=True)
+def test_predictions_repeat_bit_by_bit(predictions, fitted, bars):
+    pd.testing.assert_frame_equal(predict(*fitted), predictions, check_exact=True)
+    pd.testing.assert_frame_equal(predict(*evening(bars, sessions(DAYS))), predictions, check_exact=True)
 
 
 @settings(max_examples=3, suppress_health_check=[HealthCheck.too_slow])
@@ -70,37 +70,37 @@ def test_predictions_repeat_bit_by_bit(said, fitted, bars):
 def test_the_future_changes_no_prediction(bars, position, seed):
     calendar = sessions(position + 1)
     day = calendar[-1]
-    one, other = (
+    original, garbled = (
         predict(*evening(frame.loc[frame["date"] <= day].reset_index(drop=True), calendar))
         for frame in (bars, garbled_after(bars, day, seed))
     )
-    pd.testing.assert_frame_equal(one, other, check_exact=True)
+    pd.testing.assert_frame_equal(original, garbled, check_exact=True)
 
 
-def test_recent_sessions_are_enough(bars, fitted, said):
+def test_recent_sessions_are_enough(bars, fitted, predictions):
     calendar = sessions(DAYS)[DAYS - WARM_UP_SESSIONS :]
     recent = bars.loc[bars["date"] >= calendar[0]].reset_index(drop=True)
-    seen = features(recent, calendar, since=calendar[-1])
-    today = seen.loc[tradable(recent, calendar).reindex(seen.index)].reset_index(drop=True)
-    pd.testing.assert_frame_equal(predict(fitted[0], today), said, check_exact=True)
+    rows = features(recent, calendar, since=calendar[-1])
+    today = rows.loc[tradable(recent, calendar).reindex(rows.index)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(predict(fitted[0], today), predictions, check_exact=True)
 
 
-def test_the_order_of_columns_and_rows_is_the_callers(fitted, said):
+def test_the_order_of_columns_and_rows_is_the_callers(fitted, predictions):
     bundle, today = fitted
     shuffled = today[today.columns[::-1]].iloc[::-1]
-    found = predict(bundle, shuffled)
-    assert found.index.tolist() == shuffled.index.tolist()
-    pd.testing.assert_frame_equal(found.sort_index(), said, check_exact=True)
+    predicted = predict(bundle, shuffled)
+    assert predicted.index.tolist() == shuffled.index.tolist()
+    pd.testing.assert_frame_equal(predicted.sort_index(), predictions, check_exact=True)
 
 
-def test_nobody_to_predict(fitted):
+def test_no_rows_give_an_empty_frame(fitted):
     bundle, today = fitted
     assert list(predict(bundle, today.iloc[:0]).columns) == list(PREDICTION_COLUMNS)
 
 
 def test_missing_features_are_named(fitted):
     bundle, today = fitted
-    with pytest.raises(FeaturesDiffer, match="not there: return_5, beta_120"):
+    with pytest.raises(FeaturesDiffer, match="are missing: return_5, beta_120"):
         predict(bundle, today.drop(columns=["return_5", "beta_120"]))
 
 

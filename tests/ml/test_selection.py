@@ -31,14 +31,15 @@ def publish(run_id: str, model_id: str | None = "m", **strategies: pd.DataFrame)
 
 
 def in_force() -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for one in Publication.objects.filter(superseded_at=None):
-        found[one.strategy] = list(one.picks_in_force.order_by("rank").values_list("symbol", flat=True))
-        assert found[one.strategy] == [row["symbol"] for row in one.picks]
-        assert one.count == len(one.picks)
-    assert SuggestedStock.objects.count() == sum(map(len, found.values()))
+    lists: dict[str, list[str]] = {}
+    for publication in Publication.objects.filter(superseded_at=None):
+        symbols = list(publication.picks_in_force.order_by("rank").values_list("symbol", flat=True))
+        assert symbols == [row["symbol"] for row in publication.picks]
+        assert publication.count == len(publication.picks)
+        lists[publication.strategy] = symbols
+    assert SuggestedStock.objects.count() == sum(map(len, lists.values()))
     connection.check_constraints()
-    return found
+    return lists
 
 
 def undo(run_id: str, sequence: int) -> None:
@@ -67,11 +68,11 @@ def test_a_new_version_supersedes_and_the_old_list_stays_as_it_was_published() -
 
 def test_an_abstention_is_published_with_its_reason() -> None:
     publish("r1", None, growth=picks())
-    one = Publication.objects.get()
-    assert (one.count, one.reason, one.model_id, one.picks) == (0, "nothing to trust", None, [])
+    empty = Publication.objects.get()
+    assert (empty.count, empty.reason, empty.model_id, empty.picks) == (0, "nothing to trust", None, [])
 
 
-def test_what_is_missing_is_null_in_the_table_and_in_the_copy() -> None:
+def test_missing_values_are_null_in_the_table_and_in_the_copy() -> None:
     publish("r1", growth=picks("AAA", pe_ratio=np.nan, sector=None))
     assert Publication.objects.get().picks[0]["pe_ratio"] is None
     assert SuggestedStock.objects.get().pe_ratio is None
@@ -106,7 +107,7 @@ def test_two_lists_in_force_are_refused_by_the_database() -> None:
         Publication.objects.filter(version=1).update(superseded_at=None)
 
 
-def test_a_roll_back_puts_the_version_before_in_force_again() -> None:
+def test_a_rollback_restores_the_previous_version() -> None:
     publish("r1", growth=picks("AAA"))
     publish("r2", growth=picks("BBB"))
     undo("r2", 2)
@@ -114,14 +115,14 @@ def test_a_roll_back_puts_the_version_before_in_force_again() -> None:
     assert Publication.objects.filter(run_id="r2").exists()
 
 
-def test_a_roll_back_puts_an_abstention_in_force_again() -> None:
+def test_a_rollback_restores_an_abstention() -> None:
     publish("r1", growth=picks())
     publish("r2", growth=picks("BBB"))
     undo("r2", 2)
     assert in_force() == {"growth": []}
 
 
-def test_a_version_that_was_rolled_back_never_comes_back() -> None:
+def test_a_rolled_back_version_is_never_restored() -> None:
     for number, symbol in enumerate(("AAA", "BBB", "CCC"), 1):
         publish(f"r{number}", growth=picks(symbol))
         if number == 2:
@@ -130,7 +131,7 @@ def test_a_version_that_was_rolled_back_never_comes_back() -> None:
     assert in_force() == {"growth": ["AAA"]}
 
 
-def test_old_picks_are_purged_and_newer_ones_stay() -> None:
+def test_old_picks_are_purged() -> None:
     publish("r1", growth=picks("AAA"))
     assert selection.purge_picks(SESSION) == 0
     assert selection.purge_picks(NEXT) == 1

@@ -29,7 +29,7 @@ def bundle(data, session):
     return fit_bundle(data, tiny(), session, lookback_days=200)
 
 
-def test_a_bundle_says_what_it_was_fitted_on(data, bundle, session):
+def test_a_bundle_records_what_it_was_fitted_on(data, bundle, session):
     facts = bundle.metadata
     assert facts["session"] == session.isoformat()
     assert facts["train_until"] == data.sessions[-1 - EXIT_DELAY].date().isoformat()
@@ -43,7 +43,7 @@ def test_a_bundle_says_what_it_was_fitted_on(data, bundle, session):
     assert (len(bundle.price), len(bundle.risk)) == (4, 2)
 
 
-def test_what_is_there_is_found_out_of_sample(bundle):
+def test_a_signal_is_found_out_of_sample(bundle):
     assert bundle.metadata["metrics"]["rank_ic"]["low_95"] > 0.05
     assert bundle.metadata["metrics"]["hit_rate"]["mean"] > 0.6
     ends = np.array([0.05, 0.95])
@@ -55,20 +55,20 @@ def test_what_is_there_is_found_out_of_sample(bundle):
 
 
 def test_each_session_is_calibrated_once_and_by_models_from_before_it(data):
-    seen = []
+    row_counts = []
 
     def spy(values, target, seed, size):
-        seen.append(len(values))
+        row_counts.append(len(values))
         return tiny().fit(values, target, seed, size)
 
     chosen = tiny().__class__(**{**vars(tiny()), "fit": spy, "fold_members": (Member(1),)})
     last = DAYS - 1 - EXIT_DELAY
-    found = calibration_predictions(data, chosen, last, lookback=100)
-    tested = sorted(found["position"].unique())
+    predictions = calibration_predictions(data, chosen, last, lookback=100)
+    tested = sorted(predictions["position"].unique())
     assert tested == list(range(tested[0], last + 1))
-    assert not found.duplicated(["symbol", "date"]).any()
-    assert found["forward_return"].notna().all()
-    assert max(seen) == 40 * 100  # a fold learns from the lookback, not from more
+    assert not predictions.duplicated(["symbol", "date"]).any()
+    assert predictions["forward_return"].notna().all()
+    assert max(row_counts) == 40 * 100  # a fold is fitted on the lookback, not on more
 
 
 def test_the_future_is_refused(data):
@@ -77,19 +77,19 @@ def test_the_future_is_refused(data):
         fit_bundle(data, tiny(), day, lookback_days=200)
 
 
-def test_too_little_history_is_said(data):
+def test_too_little_history_is_refused(data):
     early = data.between(0, 110)
-    with pytest.raises(TooLittleHistory, match=r"Only \d+ sessions can be predicted"):
+    with pytest.raises(TooLittleHistory, match=r"Only \d+ sessions have enough history"):
         fit_bundle(early, tiny(), data.sessions[110].date(), lookback_days=365)
 
 
-def test_nothing_at_all_is_too_little(data):
+def test_no_samples_are_refused(data):
     with pytest.raises(TooLittleHistory, match="no samples"):
         fit_bundle(data.between(5, 4), tiny(), date(2024, 1, 1), lookback_days=365)
 
 
 @pytest.mark.parametrize(("mean", "accepted"), [(0.001, True), (0.0, False), (-0.02, False), (None, False)])
-def test_a_ranking_worth_nothing_is_not_accepted(mean, accepted):
-    found, reason = acceptance({"rank_ic": {"mean": mean, "days": 240}})
-    assert found is accepted
+def test_a_ranking_without_correlation_is_rejected(mean, accepted):
+    is_accepted, reason = acceptance({"rank_ic": {"mean": mean, "days": 240}})
+    assert is_accepted is accepted
     assert bool(reason) is not accepted

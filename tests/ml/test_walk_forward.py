@@ -22,11 +22,11 @@ def data():
 
 
 def test_folds_by_hand():
-    found = folds([100, 140, 180], 200, history_first=10)
-    assert found == [Fold(10, 83, 100, 139), Fold(10, 123, 140, 179), Fold(10, 163, 180, 200)]
+    expected = [Fold(10, 83, 100, 139), Fold(10, 123, 140, 179), Fold(10, 163, 180, 200)]
+    assert folds([100, 140, 180], 200, history_first=10) == expected
 
 
-def test_a_lookback_limits_what_is_learnt_from():
+def test_a_lookback_limits_the_training_window():
     assert folds([200], 210, history_first=10, lookback=100) == [Fold(84, 183, 200, 210)]
 
 
@@ -35,29 +35,29 @@ def test_a_fold_with_too_little_before_it_is_left_out():
     assert folds([86], 90, history_first=11) == []
 
 
-def test_a_fold_learns_from_nothing_that_reaches_into_it(data):
+def test_training_samples_that_reach_into_the_fold_are_refused(data):
     tested = data.between(120, 130)
     predict_fold(data.between(20, 103), tested, tiny(), published=False, risk=False)
     with pytest.raises(ValueError, match="reach into the purge or embargo"):
         predict_fold(data.between(20, 104), tested, tiny(), published=False, risk=False)
 
 
-def test_what_happens_in_the_test_changes_no_prediction(data):
+def test_outcomes_of_the_tested_sessions_change_no_prediction(data):
     keys = data.keys.copy()
     keys.loc[data.position >= 104, ["forward_return", "drawdown"]] = -0.5
     other = Samples(keys, data.position, data.values, data.features, data.sessions)
-    said = [
+    first, second = (
         predict_fold(part.between(20, 103), part.between(120, 130), tiny(), published=False) for part in (data, other)
-    ]
+    )
     for name in ("score", "percentile", "predicted_drawdown", "risk_percentile"):
-        assert said[0][name].to_numpy().tobytes() == said[1][name].to_numpy().tobytes()
+        assert first[name].to_numpy().tobytes() == second[name].to_numpy().tobytes()
 
 
 def test_without_a_risk_model_no_drawdown_is_predicted(data):
-    found = predict_fold(data.between(20, 103), data.between(120, 121), tiny(), published=False, risk=False)
-    assert found["predicted_drawdown"].isna().all()
-    assert found["score"].notna().all()
-    assert len(found) == 40
+    predictions = predict_fold(data.between(20, 103), data.between(120, 121), tiny(), published=False, risk=False)
+    assert predictions["predicted_drawdown"].isna().all()
+    assert predictions["score"].notna().all()
+    assert len(predictions) == 40
 
 
 def test_a_published_ensemble_has_all_members():
@@ -68,10 +68,10 @@ def test_a_published_ensemble_has_all_members():
 
 
 def test_members_are_fitted_in_their_own_window(data):
-    seen = []
+    rows_by_seed = {}
 
     def spy(values, target, seed, size):
-        seen.append((seed, len(values)))
+        rows_by_seed[seed] = len(values)
         return tiny().fit(values, target, seed, size)
 
     chosen = tiny().__class__(**{**vars(tiny()), "fit": spy})
@@ -79,10 +79,10 @@ def test_members_are_fitted_in_their_own_window(data):
     past = data.between(100, 139)
     wanted = [Ensemble(members, lambda window: np.zeros(len(window)), "forward_return")]
     (models,) = fit_ensembles(past, chosen, wanted)
-    assert dict(seen) == {1: 800, 2: 400, 3: 220}  # 40, 20 and 11 sessions of 20 shares
+    assert rows_by_seed == {1: 800, 2: 400, 3: 220}  # 40, 20 and 11 sessions of 20 shares
     assert member_predictions(models, past.values).shape == (800, 3)
 
 
-def test_nothing_known_is_too_little(data):
-    with pytest.raises(TooLittleHistory, match="holds no known outcome yet"):
+def test_a_window_without_outcomes_is_refused(data):
+    with pytest.raises(TooLittleHistory, match="has no known outcome yet"):
         fit_ensembles(data.between(215, 219), tiny(), ensembles(tiny(), published=False))
