@@ -101,8 +101,8 @@ BAD: dict[str, tuple[Callable[[Path], bytes], str]] = {
 }
 
 
-# A file without sense, one that contradicts its name, rows beyond the tolerance. Of the others the default tier tries the
-# sentences alone: tests/market_data/providers/nse/test_files.py
+# A file without sense, one that contradicts its name, rows beyond the tolerance. Of the others the default tier tries
+# the sentences alone: tests/market_data/providers/nse/test_files.py
 TYPICAL = {"a web page", "of another day", "negative prices"}
 
 

@@ -110,16 +110,25 @@ def _the_next_evening_leaves_the_day_alone(folder: Path, picks: list[tuple[str, 
     assert list(SuggestedStock.objects.values_list("strategy", "symbol").order_by("strategy", "rank")) == picks
 
 
+HOLIDAY = ("2023-06-24", "is no session of the exchange; the one before it is 2023-06-23")
+DATES = (
+    HOLIDAY,
+    ("2999-01-01", "not"),
+    ("tomorrow", "is not a date; write it as YYYY-MM-DD"),
+    ("1999-12-31", "1999-12-31"),
+)
+COMMANDS = ("run_pipeline", "run_all", "suggest_stocks")
+
+
 @pytest.mark.parametrize(
-    ("written", "sentence"),
+    ("command", "written", "sentence"),
     [
-        ("2023-06-24", "is no session of the exchange; the one before it is 2023-06-23"),
-        ("2999-01-01", "not"),
-        ("tomorrow", "is not a date; write it as YYYY-MM-DD"),
-        ("1999-12-31", "1999-12-31"),
+        # All of them share the parser of dates: each date with one command, and each command with one date.
+        pytest.param(command, *case, marks=() if command == COMMANDS[0] or case is HOLIDAY else pytest.mark.long)
+        for command in COMMANDS
+        for case in DATES
     ],
 )
-@pytest.mark.parametrize("command", ["run_pipeline", "run_all", "suggest_stocks"])
 def test_a_date_that_is_no_session_is_refused_in_one_sentence(
     folder: Path, command: str, written: str, sentence: str
 ) -> None:

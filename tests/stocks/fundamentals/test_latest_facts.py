@@ -20,7 +20,7 @@ FIRST, LAST = date(2019, 1, 1), date(2026, 4, 30)
 RENAMES = (("S0", "S1", "2024-05-06"), ("S1", "S2", "2025-03-03"), ("S3", "S4", "2026-04-27"))
 
 
-@pytest.fixture(params=[1, 2, 3])
+@pytest.fixture(params=[1, pytest.param(2, marks=pytest.mark.long), pytest.param(3, marks=pytest.mark.long)])
 def rng(request: pytest.FixtureRequest) -> np.random.Generator:
     return np.random.default_rng(request.param)
 

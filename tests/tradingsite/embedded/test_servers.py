@@ -55,24 +55,24 @@ def test_both_servers_live_as_long_as_the_block(place: Path):
     assert servers.valkey.url is None
 
 
-def test_data_outlive_the_server(place: Path):
+def test_data_outlive_the_server(initialised: Path):
     with (
-        EmbeddedServers(place, durable=False, with_valkey=False) as servers,
+        EmbeddedServers(initialised, durable=False, with_valkey=False) as servers,
         psycopg.connect(servers.postgres.url("kept")) as connection,
     ):
         connection.execute("CREATE TABLE bars AS SELECT 7 AS close")
     with (
-        EmbeddedServers(place, durable=False, with_valkey=False) as servers,
+        EmbeddedServers(initialised, durable=False, with_valkey=False) as servers,
         psycopg.connect(servers.postgres.url("kept")) as connection,
     ):
         assert connection.execute("SELECT close FROM bars").fetchone() == (7,)
 
 
-def test_processes_share_one_server_and_the_last_one_stops_it(place: Path):
-    first, second = holder(place), holder(place)
+def test_processes_share_one_server_and_the_last_one_stops_it(initialised: Path):
+    first, second = holder(initialised), holder(initialised)
     try:
         assert read_line(first) == read_line(second)
-        server = postmaster(place)
+        server = postmaster(initialised)
         first.communicate("")
         assert server.is_running()
         second.communicate("")
@@ -83,11 +83,11 @@ def test_processes_share_one_server_and_the_last_one_stops_it(place: Path):
 
 
 @pytest.mark.crash
-def test_a_killed_process_does_not_keep_the_server_up(place: Path):
-    killed, other = holder(place), holder(place)
+def test_a_killed_process_does_not_keep_the_server_up(initialised: Path):
+    killed, other = holder(initialised), holder(initialised)
     try:
         read_line(killed), read_line(other)
-        server = postmaster(place)
+        server = postmaster(initialised)
         killed.kill()
         killed.communicate()
         other.communicate("")
@@ -99,11 +99,11 @@ def test_a_killed_process_does_not_keep_the_server_up(place: Path):
 
 @pytest.mark.crash
 @pytest.mark.parametrize("children_too", [False, True])
-def test_a_killed_server_is_started_again(place: Path, children_too: bool):
-    with EmbeddedServers(place, durable=False, with_valkey=False) as servers:
+def test_a_killed_server_is_started_again(initialised: Path, children_too: bool):
+    with EmbeddedServers(initialised, durable=False, with_valkey=False) as servers:
         with psycopg.connect(servers.postgres.url("kept")) as connection:
             connection.execute("CREATE TABLE bars AS SELECT 7 AS close")
-        killed = postmaster(place)
+        killed = postmaster(initialised)
         for process in [killed, *(killed.children() if children_too else ())]:
             process.kill()
         while servers.postgres.is_running():
@@ -115,27 +115,27 @@ def test_a_killed_server_is_started_again(place: Path, children_too: bool):
 
 
 @pytest.mark.crash
-def test_a_stop_that_falls_into_crash_recovery_is_carried_out(place: Path):
-    with EmbeddedServers(place, durable=False, with_valkey=False):
-        server = postmaster(place)
+def test_a_stop_that_falls_into_crash_recovery_is_carried_out(initialised: Path):
+    with EmbeddedServers(initialised, durable=False, with_valkey=False):
+        server = postmaster(initialised)
         server.children()[0].kill()
     assert not server.is_running() or server.status() == psutil.STATUS_ZOMBIE
 
 
-def test_a_stale_pid_file_with_a_foreign_pid_does_not_deceive(place: Path):
-    with EmbeddedServers(place, durable=False, with_valkey=False):
-        lines = (place / "postgres" / "postmaster.pid").read_text().splitlines()
+def test_a_stale_pid_file_with_a_foreign_pid_does_not_deceive(initialised: Path):
+    with EmbeddedServers(initialised, durable=False, with_valkey=False):
+        lines = (initialised / "postgres" / "postmaster.pid").read_text().splitlines()
     lines[0] = str(os.getpid())
-    (place / "postgres" / "postmaster.pid").write_text("\n".join(lines) + "\n")
-    server = EmbeddedPostgres(place, durable=False)
+    (initialised / "postgres" / "postmaster.pid").write_text("\n".join(lines) + "\n")
+    server = EmbeddedPostgres(initialised, durable=False)
     assert not server.is_running()
     server.hold()
-    assert postmaster(place).pid != os.getpid()
+    assert postmaster(initialised).pid != os.getpid()
     server.leave()
 
 
-def test_a_forked_child_does_not_stop_the_server(place: Path):
-    with EmbeddedServers(place, durable=False, with_valkey=False) as servers:
+def test_a_forked_child_does_not_stop_the_server(initialised: Path):
+    with EmbeddedServers(initialised, durable=False, with_valkey=False) as servers:
         child = os.fork()
         if child == 0:
             servers.postgres.leave()
@@ -198,13 +198,13 @@ def test_data_of_an_unknown_version_are_refused(place: Path):
         EmbeddedPostgres(place).hold()
 
 
-def test_a_server_that_does_not_start_shows_its_log(place: Path):
-    with EmbeddedServers(place, durable=False, with_valkey=False):
+def test_a_server_that_does_not_start_shows_its_log(initialised: Path):
+    with EmbeddedServers(initialised, durable=False, with_valkey=False):
         pass
-    with (place / "postgres" / "postgresql.conf").open("a") as file:
+    with (initialised / "postgres" / "postgresql.conf").open("a") as file:
         file.write("no_such_setting = 1\n")
     with pytest.raises(EmbeddedServerError, match="no_such_setting"):
-        EmbeddedPostgres(place).hold()
+        EmbeddedPostgres(initialised).hold()
 
 
 OTHER_ACCOUNT = """
@@ -220,9 +220,9 @@ except EmbeddedServerError as error:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can try another account")
-def test_another_account_is_told_whose_folder_it_is(place: Path):
-    with EmbeddedServers(place, durable=False, with_valkey=False):
+def test_another_account_is_told_whose_folder_it_is(initialised: Path):
+    with EmbeddedServers(initialised, durable=False, with_valkey=False):
         pass
-    place.parent.chmod(0o755)
-    command = [sys.executable, "-c", OTHER_ACCOUNT, str(place)]
+    initialised.parent.chmod(0o755)
+    command = [sys.executable, "-c", OTHER_ACCOUNT, str(initialised)]
     assert "belongs to another account" in subprocess.check_output(command, text=True)
