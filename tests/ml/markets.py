@@ -1,4 +1,4 @@
-"""A small made-up market for the tests of models: fast, and with or without something to find in it."""
+"""A small synthetic market for the tests of models: fast, with or without a signal."""
 
 from dataclasses import replace
 
@@ -12,22 +12,22 @@ from ml.samples import Samples, samples
 
 
 def sessions(count: int, start: str = "2023-01-02") -> pd.DatetimeIndex:
-    """Weekdays."""
+
     return pd.bdate_range(start, periods=count)
 
 
 def market(shares: int = 40, days: int = 420, seed: int = 1, signal: float = 0.0) -> pd.DataFrame:
-    """Adjusted frame of a made-up market; with a signal, a high delivered share is followed by rising prices.
+    """Adjusted frame of a synthetic market; with a signal, a high delivered share is followed by rising prices.
 
-    Each share has a delivered share of its own that drifts slowly; ``signal`` is the daily log return that one standard
-    deviation of it is worth on the sessions after.
+    Each share's delivered share of the volume changes every 60 sessions; one standard deviation of it adds ``signal``
+    to the log return of the following sessions.
     """
     random = np.random.default_rng(seed)
     dates = sessions(days)
-    taste = random.normal(size=(days // 60 + 1, shares)).repeat(60, axis=0)[:days]
+    delivery = random.normal(size=(days // 60 + 1, shares)).repeat(60, axis=0)[:days]
     common = random.normal(scale=0.006, size=(days, 1))
     returns = common + random.normal(scale=0.015, size=(days, shares))
-    returns[1:] += signal * taste[:-1]
+    returns[1:] += signal * delivery[:-1]
     close = 100 * random.lognormal(sigma=0.8, size=shares) * np.exp(np.cumsum(returns, axis=0))
     overnight = random.normal(scale=0.005, size=(days, shares))
     before = np.vstack([close[:1], close[:-1]])
@@ -36,7 +36,7 @@ def market(shares: int = 40, days: int = 420, seed: int = 1, signal: float = 0.0
     low = np.minimum(opened, close) * np.exp(-np.abs(random.normal(scale=0.006, size=(days, shares))))
     volume = np.round(random.lognormal(mean=13, sigma=0.5, size=(days, shares)))
     delivered = np.round(
-        volume * np.clip(0.5 + 0.1 * taste + random.normal(scale=0.02, size=(days, shares)), 0.05, 0.95)
+        volume * np.clip(0.5 + 0.1 * delivery + random.normal(scale=0.02, size=(days, shares)), 0.05, 0.95)
     )
     vwap = (high + low + close) / 3
     columns = {
@@ -63,13 +63,12 @@ def market(shares: int = 40, days: int = 420, seed: int = 1, signal: float = 0.0
 
 
 def without_bars(frame: pd.DataFrame, seed: int, share: float = 0.05) -> pd.DataFrame:
-    """Take some bars out at random: suspensions and days without a trade."""
-    kept = np.random.default_rng(seed).random(len(frame)) >= share
-    return frame.loc[kept].reset_index(drop=True)
+    """Drop bars at random: suspensions and days without a trade."""
+    return frame.loc[np.random.default_rng(seed).random(len(frame)) >= share].reset_index(drop=True)
 
 
 def garbled_after(frame: pd.DataFrame, day: pd.Timestamp, seed: int) -> pd.DataFrame:
-    """Change every number after a day, drop some of those bars, and list a share that was not there before."""
+    """Change every number after a day, drop some of those bars, and list a new share."""
     random = np.random.default_rng(seed)
     frame = frame.copy()
     later = (frame["date"] > day).to_numpy()
@@ -77,19 +76,18 @@ def garbled_after(frame: pd.DataFrame, day: pd.Timestamp, seed: int) -> pd.DataF
     for name in ("open", "high", "low", "close", "prev_close", "vwap", "turnover_lakh"):
         frame.loc[later, name] = frame.loc[later, name].to_numpy() * scale
     frame.loc[later, "volume"] = np.round(frame.loc[later, "volume"].to_numpy() * scale + 1).astype("int64")
-    newcomer = frame.loc[later & (frame["symbol"] == frame["symbol"].iloc[-1])].assign(symbol="AAA")
-    kept = frame.loc[~later | (random.random(len(frame)) > 0.2)]
-    garbled: pd.DataFrame = pd.concat([kept, newcomer]).sort_values(["symbol", "date"], ignore_index=True)
+    new_share = frame.loc[later & (frame["symbol"] == frame["symbol"].iloc[-1])].assign(symbol="AAA")
+    thinned = frame.loc[~later | (random.random(len(frame)) > 0.2)]
+    garbled: pd.DataFrame = pd.concat([thinned, new_share]).sort_values(["symbol", "date"], ignore_index=True)
     return garbled
 
 
 def no_events() -> pd.DataFrame:
-    """No event that a label may not cross."""
     return pd.DataFrame({"symbol": pd.Series(dtype=object), "ex_date": pd.Series(dtype="datetime64[ns]")})
 
 
 def market_samples(shares: int = 40, days: int = 420, seed: int = 1, signal: float = 0.0) -> Samples:
-    """Scale-free samples of a made-up market, all bars tradable."""
+    """Scale-free samples of a synthetic market, all bars tradable."""
     frame = market(shares, days, seed, signal)
     calendar = sessions(days)
     return samples(
@@ -98,10 +96,10 @@ def market_samples(shares: int = 40, days: int = 420, seed: int = 1, signal: flo
 
 
 def tiny(name: str = "lightgbm", rounds: float = 0.15) -> Estimator:
-    """An estimator of the registry with few trees, so that a test of the machinery takes a moment."""
-    whole = ESTIMATORS[name]
+    """A registered estimator with few trees, so that tests of the machinery are fast."""
+    full = ESTIMATORS[name]
 
     def fit(values: Values, target: Target, seed: int, size: float) -> Fitted:
-        return whole.fit(values, target, seed, size * rounds)
+        return full.fit(values, target, seed, size * rounds)
 
-    return replace(whole, fit=fit, feature_set="scale_free")
+    return replace(full, fit=fit, feature_set="scale_free")

@@ -40,14 +40,14 @@ def test_folds_keep_purge_and_embargo(layout):
         assert fold.train_first == evaluation.SESSIONS_BEFORE_LEARNING
 
 
-def test_too_few_sessions_are_said():
+def test_too_few_sessions_are_refused():
     with pytest.raises(TooLittleHistory, match="more than 252 sessions; there are 200"):
         fold_starts(sessions(200))
     with pytest.raises(TooLittleHistory, match="before the first tested 2030-01-01"):
         fold_starts(sessions(300), pd.Timestamp("2030-01-01"))
 
 
-def test_what_is_there_is_found_and_shuffles_find_nothing(content):
+def test_the_model_finds_the_signal_and_the_controls_do_not(content):
     model = content["rows"]["lightgbm"]
     assert model["rank_ic"]["low_95"] > 0.1
     controls = content["controls"]
@@ -56,15 +56,15 @@ def test_what_is_there_is_found_and_shuffles_find_nothing(content):
     assert controls["passed_below"]
 
 
-def test_shuffled_controls_are_near_zero_where_nothing_is_to_be_found():
+def test_shuffled_controls_are_near_zero_without_a_signal():
     data = market_samples(shares=40, days=420)
     layout = fold_layout(data)[:1]
     controls = [Entry("shuffled", tiny(rounds=0.05), every=3, shuffle=seed, published=False) for seed in range(6)]
-    means = [evaluation.entry_figures(data, each, layout, FoldStore(None))["rank_ic"].mean() for each in controls]
+    means = [evaluation.entry_figures(data, entry, layout, FoldStore(None))["rank_ic"].mean() for entry in controls]
     assert abs(np.mean(means)) < 0.03
 
 
-def test_baselines_stand_beside_it(content):
+def test_the_report_has_baselines(content):
     assert set(content["rows"]) == {"lightgbm", "momentum", "low_volatility", "high_52w"}
     assert content["rows"]["momentum"]["note"] == "momentum_12_1, higher is better"
     assert content["rows"]["low_volatility"]["note"] == "volatility_60, lower is better"
@@ -112,7 +112,7 @@ def test_a_new_session_costs_only_the_last_fold(data, tmp_path):
     assert store.reused == len(before) - 1
 
 
-def test_nothing_is_kept_without_a_folder(data, layout):
+def test_nothing_is_stored_without_a_folder(data, layout):
     store = FoldStore(None)
     evaluation.entry_figures(data, Entry("lightgbm", tiny(rounds=0.02)), layout[:1], store)
     evaluation.entry_figures(data, Entry("lightgbm", tiny(rounds=0.02)), layout[:1], store)
@@ -128,10 +128,10 @@ def test_the_report_fits_on_one_screen(content):
     assert "10 controls" in lines[-1]
 
 
-def test_controls_are_judged_by_hand():
-    found = evaluation.controls_row([0.01, -0.01, 0.03], model=0.02)
-    assert found["mean"] == pytest.approx(0.01)
-    assert found["standard_error"] == pytest.approx(0.02 / np.sqrt(3))
-    assert found["passed_zero"]
-    assert not found["passed_below"]
+def test_the_summary_of_controls_by_hand():
+    controls = evaluation.controls_row([0.01, -0.01, 0.03], model=0.02)
+    assert controls["mean"] == pytest.approx(0.01)
+    assert controls["standard_error"] == pytest.approx(0.02 / np.sqrt(3))
+    assert controls["passed_zero"]
+    assert not controls["passed_below"]
     assert not evaluation.controls_row([0.03, 0.031, 0.029], model=0.5)["passed_zero"]

@@ -21,7 +21,7 @@ NAMES = list(FEATURES)
 
 @pytest.fixture(scope="module")
 def bars():
-    """Holes at random, one share that came back this week after most of a year, one after most of two months."""
+    """Random gaps, one share back this week after most of a year, one after most of two months."""
     bars = without_bars(market(shares=12, days=DAYS), seed=3)
     position = sessions(DAYS).get_indexer(pd.DatetimeIndex(bars["date"]))
     long = (bars["symbol"] == "S004") & (position > 30) & (position < DAYS - 3)
@@ -51,9 +51,9 @@ def test_the_future_changes_nothing(bars, whole, position, seed):
     day = sessions(DAYS)[position]
     garbled = features(garbled_after(bars, day, seed), sessions(DAYS))
     cut = features(bars.loc[bars["date"] <= day].reset_index(drop=True), sessions(position + 1))
-    wanted = whole.loc[whole["date"] <= day].reset_index(drop=True)
-    pd.testing.assert_frame_equal(garbled.loc[garbled["date"] <= day].reset_index(drop=True), wanted, check_exact=True)
-    pd.testing.assert_frame_equal(cut, wanted, check_exact=True)
+    past = whole.loc[whole["date"] <= day].reset_index(drop=True)
+    pd.testing.assert_frame_equal(garbled.loc[garbled["date"] <= day].reset_index(drop=True), past, check_exact=True)
+    pd.testing.assert_frame_equal(cut, past, check_exact=True)
 
 
 def test_one_evening_equals_the_whole_computation(bars, whole):
@@ -61,9 +61,8 @@ def test_one_evening_equals_the_whole_computation(bars, whole):
     calendar = sessions(DAYS)[first:]
     recent = bars.loc[bars["date"] >= calendar[0]]
     evening = features(recent, calendar, since=calendar[-1])
-    wanted = whole.loc[whole["date"] == calendar[-1]]
     assert len(evening) > 5
-    pd.testing.assert_frame_equal(evening, wanted, check_exact=True)
+    pd.testing.assert_frame_equal(evening, whole.loc[whole["date"] == calendar[-1]], check_exact=True)
 
 
 def test_a_split_changes_no_feature(bars, whole):
@@ -76,12 +75,12 @@ def test_a_split_changes_no_feature(bars, whole):
     split.loc[before, "volume"] //= 10
     split.loc[before, "delivered_quantity"] = split.loc[before, "delivered_quantity"] // 10
     split["factor"] = np.where(before, 0.1, 1.0)
-    found = features(split, sessions(DAYS))
-    # Whole shares are lost in the division, so volumes differ by up to one share in ten thousands.
-    np.testing.assert_allclose(found[NAMES], whole[NAMES], rtol=1e-3, atol=1e-3)
+    values = features(split, sessions(DAYS))
+    # The integer division loses up to one share in ten thousand.
+    np.testing.assert_allclose(values[NAMES], whole[NAMES], rtol=1e-3, atol=1e-3)
 
 
-def test_limits_look_at_the_rupees_of_the_day():
+def test_limits_are_in_rupees_of_the_day():
     bars = market(shares=2, days=40)
     bars["turnover_lakh"] = 60.0
     bars["close"] = np.where(bars["symbol"] == "S000", 21.0, 19.0)
@@ -106,13 +105,13 @@ def test_the_contracts_features_are_all_there():
     indicators = bars[["symbol", "date"]].assign(**dict.fromkeys(CONTRACT_INDICATORS, 2.0))
     indicators["sma_200"] = [0.0, 4.0, np.nan, 4.0, 4.0, 4.0]
     facts = pd.DataFrame({"symbol": ["S001"], "date": [bars["date"].iloc[1]], "roe": [17.0], "market_cap": [950.0]})
-    found = contract_features(bars, indicators, facts)
-    assert list(found.columns) == ["symbol", "date", *CONTRACT_FEATURES]
+    rows = contract_features(bars, indicators, facts)
+    assert list(rows.columns) == ["symbol", "date", *CONTRACT_FEATURES]
     assert len(CONTRACT_FEATURES) == 28
-    assert found["roe"].tolist()[4] == 17.0
-    assert found["roe"].notna().sum() == 1  # a dated fact is of its date alone
-    assert found["market_cap"].notna().sum() == 1
-    assert found["pe_ratio"].isna().all()
-    assert found["sma_ratio"].isna().tolist() == [True, False, True, False, False, False]
-    assert found["ema_diff"].eq(0).all()
-    np.testing.assert_allclose(found["price_vs_sma50"], bars["close"] / 2)
+    assert rows["roe"].tolist()[4] == 17.0
+    assert rows["roe"].notna().sum() == 1  # a dated fact belongs to its date only
+    assert rows["market_cap"].notna().sum() == 1
+    assert rows["pe_ratio"].isna().all()
+    assert rows["sma_ratio"].isna().tolist() == [True, False, True, False, False, False]
+    assert rows["ema_diff"].eq(0).all()
+    np.testing.assert_allclose(rows["price_vs_sma50"], bars["close"] / 2)

@@ -1,4 +1,4 @@
-"""The models' promises on the real market: up to the day on which the official list of corporate actions ends."""
+"""The models on the real market, up to the day on which the official list of corporate actions ends."""
 
 from datetime import date
 
@@ -38,7 +38,7 @@ def calendar(archive):
 
 @pytest.fixture(scope="module")
 def bars(archive, calendar):
-    """Adjusted frame of all shares; renames are left out, which costs some histories."""
+    """Adjusted frame of all shares; renames are ignored, which cuts some histories."""
     days = [checked_bars(archive.bars(day.date()).frame, session=day.date())[0] for day in calendar]
     listed = archive.listed_symbols(AS_OF)
     shares = set(listed.loc[listed["kind"] == "share", "symbol"])
@@ -78,8 +78,8 @@ def test_the_future_changes_no_feature(bars, calendar):
     pd.testing.assert_frame_equal(whole, evening, rtol=0, atol=1e-9)
 
 
-def test_a_year_is_foretold_better_than_chance(data, calendar):
-    """July 2024 to June 2025, learnt from all before: the model above 0, a control that learnt shuffles near it."""
+def test_a_year_is_predicted_better_than_chance(data, calendar):
+    """July 2024 to June 2025, trained on everything before: the model above 0, a shuffled control near 0."""
     first, last = (int(calendar.searchsorted(pd.Timestamp(day))) for day in ("2024-07-01", "2025-06-30"))
     layout = folds([first], last, history_first=evaluation.SESSIONS_BEFORE_LEARNING)
     means = [
@@ -101,8 +101,10 @@ def test_an_evening_is_fitted_calibrated_and_predicted(data, bars, calendar):
     assert bundle.metadata["samples"] > 200_000
     today = data.position == len(calendar) - 1
     frame = pd.DataFrame(data.values[today], columns=list(data.features))
-    said = predict(bundle, pd.concat([data.keys.loc[today, ["symbol", "date"]].reset_index(drop=True), frame], axis=1))
-    assert said["ml_probability"].between(0.35, 0.65).all()  # honest chances lie near one half
-    assert (said["ml_confidence"] > 0.7).mean() > 0.1
-    assert said["ml_risk_score"].between(0.05, 0.95).all()
-    assert said["predicted_return"].abs().max() < 0.1
+    predictions = predict(
+        bundle, pd.concat([data.keys.loc[today, ["symbol", "date"]].reset_index(drop=True), frame], axis=1)
+    )
+    assert predictions["ml_probability"].between(0.35, 0.65).all()  # honest probabilities lie near one half
+    assert (predictions["ml_confidence"] > 0.7).mean() > 0.1
+    assert predictions["ml_risk_score"].between(0.05, 0.95).all()
+    assert predictions["predicted_return"].abs().max() < 0.1

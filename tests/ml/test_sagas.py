@@ -1,4 +1,4 @@
-"""The selection abstains with the reason: no model, an old model, stale data, a day that failed a check."""
+"""The selection abstains with a reason: no model, an old model, stale data, a session that failed a check."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -59,15 +59,15 @@ def select(session: date = TODAY) -> PipelineRun:
 
 
 def reasons() -> set[tuple[int, str]]:
-    found = Publication.objects.filter(superseded_at=None)
-    assert set(found.values_list("strategy", flat=True)) == {"growth", "value", "balanced", "momentum"}
-    return set(found.values_list("count", "reason"))
+    in_force = Publication.objects.filter(superseded_at=None)
+    assert set(in_force.values_list("strategy", flat=True)) == {"growth", "value", "balanced", "momentum"}
+    return set(in_force.values_list("count", "reason"))
 
 
 NO_MODEL = f"No accepted model is at most 7 sessions old on {TODAY}."
 
 
-def test_without_a_model_nothing_is_picked_and_that_is_published() -> None:
+def test_without_a_model_an_abstention_is_published() -> None:
     select()
     assert reasons() == {(0, NO_MODEL)}
 
@@ -81,9 +81,7 @@ def test_without_a_model_nothing_is_picked_and_that_is_published() -> None:
         (DAYS[16], "accepted", "lightgbm"),
     ],
 )
-def test_a_model_that_is_old_rejected_another_or_of_tomorrow_does_not_count(
-    session: date, status: str, estimator: str
-) -> None:
+def test_an_old_rejected_foreign_or_future_model_does_not_count(session: date, status: str, estimator: str) -> None:
     model(session, status, estimator)
     select()
     assert reasons() == {(0, NO_MODEL)}
@@ -104,7 +102,7 @@ def test_a_day_that_failed_a_check_has_no_picks() -> None:
     assert reasons() == {(0, f"The data of {TODAY} failed a check: 3 bars.")}
 
 
-def test_a_finding_about_one_share_or_one_that_does_not_block_stops_nothing() -> None:
+def test_findings_about_one_share_or_without_a_block_do_not_stop_the_day() -> None:
     plain: dict[str, Any] = {"run_id": "r", "session": TODAY, "severity": "error", "message": "m"}
     Finding.objects.create(check_name="a", blocks=True, symbol="OTHER", **plain)
     Finding.objects.create(check_name="b", blocks=False, **plain)
@@ -117,7 +115,7 @@ def test_stale_data_has_no_picks() -> None:
     assert reasons() == {(0, f"There are no bars of {DAYS[16]}; the latest are of {TODAY}.")}
 
 
-def test_a_day_on_which_nothing_was_tradable_has_no_picks() -> None:
+def test_a_day_without_tradable_shares_has_no_picks() -> None:
     StockMetrics.objects.update(tradable=False)
     select()
     assert reasons() == {(0, f"No share was tradable on {TODAY}.")}
@@ -130,7 +128,7 @@ def test_an_abstention_takes_the_days_earlier_picks_out_of_force() -> None:
     assert reasons() == {(0, NO_MODEL)}
 
 
-def test_thresholds_that_cannot_be_read_fail_the_run_in_one_sentence(tmp_path: Any) -> None:
+def test_unreadable_thresholds_fail_the_run_in_one_sentence(tmp_path: Any) -> None:
     broken = tmp_path / "filters.yaml"
     broken.write_text("strategies: [")
     with override_settings(STOCK_FILTERS_FILE=broken):
@@ -140,17 +138,17 @@ def test_thresholds_that_cannot_be_read_fail_the_run_in_one_sentence(tmp_path: A
 
 
 def test_the_cleanup_removes_picks_of_more_than_ninety_days_ago() -> None:
-    old, kept = date(2026, 1, 5), date(2026, 1, 6)
-    for session in (old, kept):
+    too_old, recent = date(2026, 1, 5), date(2026, 1, 6)
+    for session in (too_old, recent):
         publish("growth", [pick("AAA")], session=session)
     run = lifecycle.create_run("cleanup", None, triggered_by="test")
     PipelineRun.objects.filter(pk=run.pk).update(created_at=datetime(2026, 4, 6, 3, tzinfo=UTC))
     done = engine.advance(run.id, wait=True)
     assert done.summary["removed"]["picks"] == 1
-    assert set(Publication.objects.values_list("date", flat=True)) == {kept}
+    assert set(Publication.objects.values_list("date", flat=True)) == {recent}
 
 
-def test_a_failed_training_lets_the_selection_say_so_instead_of_waiting() -> None:
+def test_a_failed_training_ends_the_wait_of_the_selection() -> None:
     run = lifecycle.create_run("training", TODAY, triggered_by="test")
     assert not is_condition_met("training_failed", TODAY)
     PipelineRun.objects.filter(pk=run.pk).update(status=PipelineRun.Status.FAILED)

@@ -27,19 +27,19 @@ def test_only_tradable_bars_become_samples():
     )
     outcomes = pd.DataFrame({"forward_return": [0.1, 0.2, np.nan, 9.0], "drawdown": -0.1}, index=[7, 8, 9, 10])
     liquid = pd.Series([True, False, True, True], index=[7, 8, 9, 10])
-    found = samples(features, outcomes, liquid, dates)
-    assert found.keys["symbol"].tolist() == ["A", "B"]
-    assert found.values[:, 0].tolist() == [1.0, 3.0]
-    np.testing.assert_array_equal(found.keys["forward_return"], [0.1, np.nan])
+    joined = samples(features, outcomes, liquid, dates)
+    assert joined.keys["symbol"].tolist() == ["A", "B"]
+    assert joined.values[:, 0].tolist() == [1.0, 3.0]
+    np.testing.assert_array_equal(joined.keys["forward_return"], [0.1, np.nan])
 
 
-def test_between_takes_both_ends(data):
+def test_between_includes_both_ends(data):
     part = data.between(10, 12)
     assert sorted(set(part.position)) == [10, 11, 12]
     assert part.keys.index.equals(pd.RangeIndex(15))
 
 
-def test_the_fingerprint_sees_every_number(data):
+def test_the_fingerprint_covers_every_value(data):
     assert data.fingerprint == market_samples(shares=5, days=60).fingerprint
     values = data.values.copy()
     values[17, 3] = 0.5
@@ -54,8 +54,8 @@ def test_the_fingerprint_sees_every_number(data):
 
 def test_percentiles_within_a_day():
     position = np.array([1, 1, 1, 2, 2])
-    found = day_percentiles(position, np.array([3.0, 1.0, 1.0, 9.0, np.nan]))
-    np.testing.assert_allclose(found, [5 / 6, 1 / 3, 1 / 3, 0.5, np.nan])
+    percentiles = day_percentiles(position, np.array([3.0, 1.0, 1.0, 9.0, np.nan]))
+    np.testing.assert_allclose(percentiles, [5 / 6, 1 / 3, 1 / 3, 0.5, np.nan])
 
 
 def test_groups_by_day():

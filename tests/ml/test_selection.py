@@ -1,4 +1,4 @@
-"""Publications: one in force a strategy, superseded by the next, put back by a roll back, all strategies or none."""
+"""Publications: one in force per strategy, superseded by the next, restored by a rollback, all strategies or none."""
 
 from datetime import UTC, date, datetime
 from typing import Any

@@ -11,10 +11,10 @@ from ml.statistics import Mean, newey_west
 
 def test_newey_west_by_hand():
     """Deviations -1, 1, 0 of [1, 3, 2]: variance 2/3, first autocovariance -1/3, weight 1/2 at one lag."""
-    found = newey_west([1.0, 3.0, 2.0], lags=1)
-    assert found.value == 2.0
-    assert found.standard_error == pytest.approx(np.sqrt((2 / 3 - 2 * 0.5 / 3) / 3))
-    assert found.days == 3
+    mean = newey_west([1.0, 3.0, 2.0], lags=1)
+    assert mean.value == 2.0
+    assert mean.standard_error == pytest.approx(np.sqrt((2 / 3 - 2 * 0.5 / 3) / 3))
+    assert mean.days == 3
 
 
 def test_overlapping_days_widen_the_interval():
@@ -26,17 +26,17 @@ def test_overlapping_days_widen_the_interval():
 
 @given(st.lists(st.floats(-1, 1), max_size=60))
 def test_newey_west_of_any_series(values):
-    found = newey_west([*values, np.nan])
-    assert found.days == len(values)
-    assert np.isnan(found.standard_error) == (len(values) < 2)
-    assert not found.standard_error < 0
+    mean = newey_west([*values, np.nan])
+    assert mean.days == len(values)
+    assert np.isnan(mean.standard_error) == (len(values) < 2)
+    assert not mean.standard_error < 0
 
 
-def test_what_is_not_known_is_none_in_json():
+def test_unknown_values_are_none_in_json():
     assert Mean(np.nan, np.nan, 0).as_json() == {"mean": None, "standard_error": None, "half_width_95": None, "days": 0}
-    found = Mean(0.08, 0.01, 300).as_json()
-    assert found["low_95"] == pytest.approx(0.0604, abs=1e-4)
-    assert found["high_95"] == pytest.approx(0.0996, abs=1e-4)
+    figures = Mean(0.08, 0.01, 300).as_json()
+    assert figures["low_95"] == pytest.approx(0.0604, abs=1e-4)
+    assert figures["high_95"] == pytest.approx(0.0996, abs=1e-4)
 
 
 def test_rank_correlation_equals_scipys():
@@ -44,15 +44,15 @@ def test_rank_correlation_equals_scipys():
     position = np.repeat([3, 4, 9], 30)
     score, outcome = np.round(random.normal(size=90), 1), np.round(random.normal(size=90), 1)  # with ties
     score[5], outcome[40] = np.nan, np.nan
-    found = statistics.daily_rank_correlation(position, score, outcome)
+    correlation = statistics.daily_rank_correlation(position, score, outcome)
     for day in (3, 4, 9):
-        known = (position == day) & np.isfinite(score) & np.isfinite(outcome)
-        assert found[day] == pytest.approx(spearmanr(score[known], outcome[known]).statistic, abs=1e-12)
+        rows = (position == day) & np.isfinite(score) & np.isfinite(outcome)
+        assert correlation[day] == pytest.approx(spearmanr(score[rows], outcome[rows]).statistic, abs=1e-12)
 
 
-def test_a_day_without_differences_tells_nothing():
-    found = statistics.daily_rank_correlation(np.array([1, 1]), np.array([2.0, 2.0]), np.array([0.1, 0.3]))
-    assert found.isna().all()
+def test_a_day_of_equal_scores_has_no_correlation():
+    correlation = statistics.daily_rank_correlation(np.array([1, 1]), np.array([2.0, 2.0]), np.array([0.1, 0.3]))
+    assert correlation.isna().all()
 
 
 def test_spread_and_hits_of_the_top_tenth():
@@ -71,9 +71,9 @@ def test_summary_of_a_days_figures():
     frame = pd.DataFrame({"position": np.repeat(np.arange(30), 40), "score": random.normal(size=1200)})
     frame["forward_return"] = frame["score"] + random.normal(size=1200)
     frame["drawdown"], frame["predicted_drawdown"] = -frame["score"].abs(), np.nan
-    found = statistics.summary(statistics.daily_figures(frame))
-    assert found["rank_ic"]["mean"] == pytest.approx(0.69, abs=0.05)
-    assert found["rank_ic"]["days"] == 30
-    assert found["hit_rate"]["mean"] > 0.8
-    assert found["decile_spread"]["mean"] > 2
-    assert found["risk_rank_ic"]["mean"] is None
+    summary = statistics.summary(statistics.daily_figures(frame))
+    assert summary["rank_ic"]["mean"] == pytest.approx(0.69, abs=0.05)
+    assert summary["rank_ic"]["days"] == 30
+    assert summary["hit_rate"]["mean"] > 0.8
+    assert summary["decile_spread"]["mean"] > 2
+    assert summary["risk_rank_ic"]["mean"] is None
