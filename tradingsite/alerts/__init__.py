@@ -1,6 +1,6 @@
-"""Alerts: what is wrong is told once, and once more when it is over.
+"""Alerts: each trouble is reported once, and once more when it is over.
 
-`conditions` looks at jobs, findings, back-ups, clusters, disks and picks; `troubles` remembers what is open;
-`deliveries` sends what the `channels` have not been told; `dead_man` tells an outside service that all is alive.
-`tasks.check_alerts` does it all each minute, in each cluster, so that the death of one is told by the other.
+`conditions` checks jobs, findings, back-ups, clusters, disks and picks; `troubles` records what is open; `deliveries`
+sends it through the `channels`; `dead_man` pings an outside service while everything is alive. `tasks.check_alerts`
+runs all of it each minute in each cluster, so that each cluster reports the death of the other.
 """

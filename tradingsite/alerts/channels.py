@@ -1,8 +1,8 @@
-"""Where alerts go: mail, and webhooks (Slack, Telegram and the like are webhooks).
+"""Channels of alerts: mail, and webhooks (Slack, Telegram and the like).
 
-A channel is a name, a target that may be shown, and a function that sends. Adding one is a function and an entry in
-`channels`. Addresses of webhooks hold tokens: neither they nor the libraries' messages, which repeat them, leave this
-file.
+A channel is a name, a target that may be shown, and a function that sends. To add one, write the function and add an
+entry to `channels`. Webhook addresses hold tokens: neither they nor the libraries' messages, which repeat them, leave
+this file.
 """
 
 import json
@@ -21,14 +21,14 @@ from django.core.mail import EmailMessage
 
 from tradingsite.alerts.messages import Message
 
-PLACE = "$text"
+PLACEHOLDER = "$text"
 _CONNECT_SECONDS, _READ_SECONDS = 5, 10
 # A server that sends a byte now and then never runs into a read timeout.
 DEADLINE_SECONDS = 30.0
 
 
 class NotDelivered(Exception):
-    """A channel did not take a message; the sentence holds no address and no secret."""
+    """A channel did not accept a message; the sentence holds no address and no secret."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Channel:
     Attributes
     ----------
     name : str
-        Under which deliveries are remembered.
+        Identifies it in stored deliveries.
     target : str
-        Where it leads, fit to be shown.
+        Where it leads, without secrets.
     send : callable
         Delivers a message within its timeouts, or raises NotDelivered.
     """
@@ -51,49 +51,50 @@ class Channel:
 
 
 def channels() -> dict[str, Channel]:
-    """Return the channels that the settings name, by their names."""
-    found = []
+    """Return the configured channels by name."""
+    configured = []
     if settings.ALERT_MAIL_TO:
         count = len(settings.ALERT_MAIL_TO)
-        found.append(Channel("mail", f"{count} address{'es' if count > 1 else ''}", _send_mail))
+        configured.append(Channel("mail", f"{count} address{'es' if count > 1 else ''}", _send_mail))
     addresses = settings.ALERT_WEBHOOK_SECRET_URLS
     templates = payload_templates(settings.ALERT_WEBHOOK_PAYLOAD, len(addresses))
     for number, (address, template) in enumerate(zip(addresses, templates, strict=True), start=1):
         send = partial(_post, address, template)
-        found.append(Channel(f"webhook {number}", urlsplit(address).hostname or "no host", send))
-    return {channel.name: channel for channel in found}
+        configured.append(Channel(f"webhook {number}", urlsplit(address).hostname or "no host", send))
+    return {channel.name: channel for channel in configured}
 
 
 def payload_templates(text: str, count: int) -> list[dict[str, Any]]:
-    """Read ALERT_WEBHOOK_PAYLOAD: one JSON object for every webhook, or a list with one a webhook.
+    """Parse ALERT_WEBHOOK_PAYLOAD: one JSON object for all webhooks, or a list with one for each.
 
     Raises
     ------
     ValueError
-        With a sentence, when it is neither, or when an object has no place for the text.
+        When it is neither, or an object has no placeholder for the text.
     """
     try:
-        read = json.loads(text)
+        payload = json.loads(text)
     except json.JSONDecodeError as error:
         raise ValueError(f"ALERT_WEBHOOK_PAYLOAD is not JSON: {error.msg} at character {error.pos}.") from None
-    templates = read if isinstance(read, list) else [read] * count
+    templates = payload if isinstance(payload, list) else [payload] * count
     if len(templates) != count:
-        raise ValueError(f"ALERT_WEBHOOK_PAYLOAD lists {len(templates)} objects for {count} addresses of webhooks.")
+        raise ValueError(f"ALERT_WEBHOOK_PAYLOAD lists {len(templates)} objects for {count} webhook addresses.")
     for template in templates:
-        if not isinstance(template, dict) or PLACE not in json.dumps(template):
+        if not isinstance(template, dict) or PLACEHOLDER not in json.dumps(template):
             raise ValueError(
-                f'Each object of ALERT_WEBHOOK_PAYLOAD needs a value with {PLACE}, as {{"text": "{PLACE}"}}.'
+                f"Each object of ALERT_WEBHOOK_PAYLOAD needs a value with {PLACEHOLDER},"
+                f' for example {{"text": "{PLACEHOLDER}"}}.'
             )
     return templates
 
 
-def attempted(actions: Mapping[str, Callable[[], None]], seconds: float = DEADLINE_SECONDS) -> dict[str, str]:
-    """Do all of them side by side, and never wait longer than `seconds`.
+def attempt_all(actions: Mapping[str, Callable[[], None]], seconds: float = DEADLINE_SECONDS) -> dict[str, str]:
+    """Run actions in parallel threads, waiting at most `seconds` for all of them.
 
     Returns
     -------
     dict
-        By the actions' names: what went wrong, empty where nothing did. What hangs is left to its own timeouts.
+        Error per action, empty where it succeeded. An action that hangs is abandoned to its own timeouts.
     """
     outcomes: dict[str, str] = {}
 
@@ -117,20 +118,20 @@ def attempted(actions: Mapping[str, Callable[[], None]], seconds: float = DEADLI
 
 
 def call(method: str, address: str, payload: Any = None) -> None:
-    """Make one request and take any answer of 2xx for success; a redirect is not followed, it could lead anywhere.
+    """Make one request that must be answered with 2xx; redirects are not followed, they could lead anywhere.
 
     Raises
     ------
     NotDelivered
-        With the host's name, and nothing else of the address.
+        Naming the host, and nothing else of the address.
     """
     host = urlsplit(address).hostname or "the address"
     limits = (_CONNECT_SECONDS, _READ_SECONDS)
     try:
         with requests.request(
             method, address, json=payload, timeout=limits, allow_redirects=False, stream=True
-        ) as answer:
-            code = answer.status_code
+        ) as response:
+            code = response.status_code
     except requests.RequestException as error:
         # The library's message repeats the address, and so would the chain of exceptions.
         raise NotDelivered(f"{host} could not be reached ({type(error).__name__}).") from None
@@ -141,15 +142,15 @@ def call(method: str, address: str, payload: Any = None) -> None:
 
 
 def _post(address: str, template: dict[str, Any], message: Message) -> None:
-    call("POST", address, _filled(template, message.text))
+    call("POST", address, _fill_template(template, message.text))
 
 
-def _filled(value: Any, text: str) -> Any:
+def _fill_template(value: Any, text: str) -> Any:
     if isinstance(value, dict):
-        return {key: _filled(one, text) for key, one in value.items()}
+        return {key: _fill_template(item, text) for key, item in value.items()}
     if isinstance(value, list):
-        return [_filled(one, text) for one in value]
-    return value.replace(PLACE, text) if isinstance(value, str) else value
+        return [_fill_template(item, text) for item in value]
+    return value.replace(PLACEHOLDER, text) if isinstance(value, str) else value
 
 
 def _send_mail(message: Message) -> None:
@@ -159,4 +160,4 @@ def _send_mail(message: Message) -> None:
     except smtplib.SMTPResponseException as error:
         raise NotDelivered(f"{settings.EMAIL_HOST} answered {error.smtp_code}.") from None
     except (smtplib.SMTPException, OSError) as error:
-        raise NotDelivered(f"{settings.EMAIL_HOST} did not take the mail ({type(error).__name__}).") from None
+        raise NotDelivered(f"{settings.EMAIL_HOST} did not accept the mail ({type(error).__name__}).") from None

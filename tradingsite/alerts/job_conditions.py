@@ -1,6 +1,6 @@
-"""Jobs that failed, and jobs whose time has passed without them.
+"""Jobs that failed, and jobs that are late.
 
-What waits for a troubled job is not told as well: one broken evening is one trouble.
+Jobs that wait for a troubled job raise no alert of their own: one broken evening is one trouble.
 """
 
 from datetime import datetime, timedelta
@@ -13,50 +13,50 @@ from market_data import tasks
 from market_data.models import PipelineRun
 from market_data.runs.prerequisites import describe_all, parse_all
 from market_data.runs.saga import NO_SESSION, Saga
-from tradingsite.alerts.symptoms import Seen, Symptom, Watch
+from tradingsite.alerts.symptoms import CheckContext, ConditionResult, Symptom
 from tradingsite.schedule import scheduled_jobs
 
 LATE_AFTER = timedelta(hours=1)
 _Status = PipelineRun.Status
 
 
-def troubled_jobs(watch: Watch) -> Seen:
+def troubled_jobs(context: CheckContext) -> ConditionResult:
     """Return the first failed or late job of each chain of jobs."""
-    seen, troubled = Seen(), set[str]()
+    result, troubled = ConditionResult(), set[str]()
     for saga in scheduled_jobs():
         key = f"jobs:{saga.job}"
         if any(not wanted.conditions and troubled.issuperset(wanted.jobs) for wanted in parse_all(saga.waits_for)):
             troubled.add(saga.job)
-            seen.undecided.add(key)
+            result.unknown_keys.add(key)
             continue
         last = _last_run(saga)
-        symptom = _failure(key, last) or _lateness(key, saga, watch)
+        symptom = _failure(key, last) or _lateness(key, saga, context)
         if symptom:
             troubled.add(saga.job)
-            seen.symptoms.append(symptom)
+            result.symptoms.append(symptom)
         elif last and last.status in PipelineRun.ACTIVE:
-            seen.undecided.add(key)  # a retry may fail again
-    return seen
+            result.unknown_keys.add(key)  # a retry may fail again
+    return result
 
 
 def _last_run(saga: Saga) -> PipelineRun | None:
-    told = (*PipelineRun.ACTIVE, _Status.COMPLETED, _Status.FAILED)
-    return PipelineRun.objects.filter(job=saga.job, status__in=told, is_replay=False).order_by("-sequence").first()
+    counting = (*PipelineRun.ACTIVE, _Status.COMPLETED, _Status.FAILED)
+    return PipelineRun.objects.filter(job=saga.job, status__in=counting, is_replay=False).order_by("-sequence").first()
 
 
 def _failure(key: str, last: PipelineRun | None) -> Symptom | None:
     if last is None or last.status != _Status.FAILED:
         return None
     of_session = f" of {last.session}" if last.session else ""
-    remedy = f"Put right what the reason names, then: ./run.sh manage retry_failed {last.id}"
+    remedy = f"Fix what the reason names, then: ./run.sh manage retry_failed {last.id}"
     return Symptom(
         key, f"The job {last.job}{of_session} failed ({last.id}): {last.reason or 'no reason given'}", remedy
     )
 
 
-def _lateness(key: str, saga: Saga, watch: Watch) -> Symptom | None:
-    planned = _last_due(saga, watch.now)
-    if planned < watch.since:
+def _lateness(key: str, saga: Saga, context: CheckContext) -> Symptom | None:
+    planned = _last_due(saga, context.now)
+    if planned < context.watched_since:
         return None
     session = tasks.session_for(saga.stands_for, planned)
     if session is None and saga.stands_for != NO_SESSION:

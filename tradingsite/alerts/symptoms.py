@@ -1,4 +1,4 @@
-"""What a condition hands over: symptoms it sees, and those it cannot judge now."""
+"""What a condition is given, and what it reports."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ class Symptom:
     Attributes
     ----------
     key : str
-        ``condition:what``; as long as symptoms bear the same key, it is the same trouble.
+        ``condition:what``; as long as symptoms have the same key, it is the same trouble.
     title, remedy : str
         Sentences: what is wrong, what to do.
     """
@@ -23,33 +23,31 @@ class Symptom:
 
 
 @dataclass
-class Seen:
-    """What one condition found; `undecided` are keys that can neither be seen nor be said to be over."""
+class ConditionResult:
+    """What a condition reports; a trouble whose key is unknown now is neither opened nor closed."""
 
     symptoms: list[Symptom] = field(default_factory=list)
-    undecided: set[str] = field(default_factory=set)
+    unknown_keys: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
-class Watch:
-    """Who looks, when, and what is told already.
+class CheckContext:
+    """When and where conditions are checked, and what is open already.
 
     Attributes
     ----------
     now : datetime
-        The moment looked at.
-    since : datetime
-        When this installation began to be watched; what was planned before is nobody's trouble.
-    cluster : str
-        The cluster that looks; the first of settings.CLUSTERS looks at the disks.
-    host : str
-        Its machine.
-    told : mapping of str to datetime
+        The moment ages count from.
+    watched_since : datetime
+        First check of this installation; what was planned before raises no alert.
+    cluster, host : str
+        The cluster that checks, and its machine; the first of settings.CLUSTERS checks the disks.
+    open_keys : mapping of str to datetime
         Keys of the open troubles, with the moment each was last seen.
     """
 
     now: datetime
-    since: datetime
+    watched_since: datetime
     cluster: str
     host: str
-    told: Mapping[str, datetime]
+    open_keys: Mapping[str, datetime]

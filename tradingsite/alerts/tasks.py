@@ -1,4 +1,4 @@
-"""What the queue runs each minute in each cluster: look, remember, tell."""
+"""The queue's task of each minute in each cluster: check the conditions, record troubles, deliver alerts."""
 
 import socket
 from datetime import datetime
@@ -7,24 +7,24 @@ from django.db import transaction
 from django.utils import timezone
 
 from tradingsite.alerts import dead_man, deliveries, troubles
-from tradingsite.alerts.conditions import look
-from tradingsite.alerts.symptoms import Watch
+from tradingsite.alerts.conditions import check_conditions
+from tradingsite.alerts.symptoms import CheckContext
 
 
 def check_alerts(cluster: str) -> None:
-    """Look at everything from a cluster, ping the outside service, and deliver what waits.
+    """Check everything from a cluster, ping the outside service, and deliver what waits.
 
-    A task of its own: a channel that hangs costs half a minute here, and no heartbeat.
+    Not part of the heartbeat: a channel that hangs costs half a minute.
     """
     now = timezone.now()
-    record_look(cluster, now)
+    check_and_record(cluster, now)
     dead_man.ping_if_alive(now)
     deliveries.deliver_due(now)
 
 
-def record_look(cluster: str, now: datetime) -> None:
-    """Look and record, one process at a time, so that what is recorded is not older than what is there."""
+def check_and_record(cluster: str, now: datetime) -> None:
+    """Check the conditions and record the result, one process at a time: a later record is never of an older check."""
     with transaction.atomic():
         troubles.lock()
-        watch = Watch(now, troubles.watched_since(now), cluster, socket.gethostname(), troubles.told())
-        troubles.record_seen(look(watch), now)
+        context = CheckContext(now, troubles.watched_since(now), cluster, socket.gethostname(), troubles.open_keys())
+        troubles.record_result(check_conditions(context), now)

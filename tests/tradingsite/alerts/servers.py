@@ -1,4 +1,4 @@
-"""Loopback servers that take alerts: one for HTTP that answers as told, one for mail."""
+"""Loopback servers that take alerts: one for HTTP with programmable answers, one for mail."""
 
 import json
 import socketserver
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class WebSink(ThreadingHTTPServer):
-    """Keeps the requests it gets and answers with `codes`, the last one again and again; 0 does not answer."""
+    """Records requests and answers with `codes`, repeating the last; a 0 never answers."""
 
     daemon_threads = True
 
@@ -23,7 +23,7 @@ class WebSink(ThreadingHTTPServer):
 
     @property
     def address(self) -> str:
-        """Where it listens."""
+        """URL it listens at."""
         return f"http://127.0.0.1:{self.server_port}"
 
 
@@ -47,7 +47,7 @@ class _WebHandler(BaseHTTPRequestHandler):
     do_GET = do_POST = _answer  # noqa: N815  # the library's names
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Keep the terminal quiet."""
 
 
 @contextmanager
@@ -63,7 +63,7 @@ def web_sink() -> Iterator[WebSink]:
 
 
 class MailSink(socketserver.ThreadingTCPServer):
-    """Keeps the mails it gets; with `refuses` it takes no recipient."""
+    """Records mails; with `refuses` it accepts no recipient."""
 
     daemon_threads = True
 
@@ -78,7 +78,7 @@ class _MailHandler(socketserver.StreamRequestHandler):
     server: MailSink
 
     def handle(self) -> None:
-        """Speak as much SMTP as a client needs."""
+        """Speak the part of SMTP that a client needs."""
         self._say("220 sink")
         for line in self.rfile:
             word = line.decode().strip().upper()

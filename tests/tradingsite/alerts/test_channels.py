@@ -1,4 +1,4 @@
-"""Channels against real servers: what they deliver, what they refuse, and that nothing secret gets out."""
+"""Channels against real servers: what they deliver and refuse, and that no secret leaks."""
 
 import logging
 import threading
@@ -13,20 +13,20 @@ from tradingsite.alerts import channels
 from tradingsite.alerts.messages import Message
 from tradingsite.settings import LOGGING
 
-MESSAGE = Message("Site: 1 in trouble", 'Line one\nline "two" \\ ₹')
+MESSAGE = Message("Site: 1 open", 'Line one\nline "two" \\ ₹')
 
 
 def send(name: str) -> str:
-    """Send through a channel; what went wrong."""
-    return channels.attempted({name: lambda: channels.channels()[name].send(MESSAGE)})[name]
+    """Send through a channel and return the error."""
+    return channels.attempt_all({name: lambda: channels.channels()[name].send(MESSAGE)})[name]
 
 
-def test_slack_gets_the_text(web: WebSink):
+def test_slack_receives_the_text(web: WebSink):
     assert send("webhook 1") == ""
     assert web.requests == [("POST", f"/services/{TOKEN}", {"text": MESSAGE.text})]
 
 
-def test_telegram_gets_its_chat_beside_slack(web: WebSink, settings: Settings):
+def test_telegram_receives_its_chat_beside_slack(web: WebSink, settings: Settings):
     settings.ALERT_WEBHOOK_SECRET_URLS = [f"{web.address}/slack", f"{web.address}/bot1:{TOKEN}/sendMessage"]
     settings.ALERT_WEBHOOK_PAYLOAD = '[{"text": "$text"}, {"chat_id": "-100", "parts": [{"text": "!! $text"}], "n": 1}]'
     assert send("webhook 2") == ""
@@ -37,17 +37,17 @@ def test_telegram_gets_its_chat_beside_slack(web: WebSink, settings: Settings):
 
 def test_mail_is_delivered(post_office: MailSink):
     assert send("mail") == ""
-    assert "Subject: Site: 1 in trouble" in post_office.mails[0]
+    assert "Subject: Site: 1 open" in post_office.mails[0]
     assert post_office.recipients == ["rcpt TO:<asha@example.com>"]
 
 
 def test_a_mail_server_that_refuses_is_named(post_office: MailSink):
     post_office.refuses = True
-    assert send("mail") == "127.0.0.1 did not take the mail (SMTPRecipientsRefused)."
+    assert send("mail") == "127.0.0.1 did not accept the mail (SMTPRecipientsRefused)."
 
 
 @pytest.mark.parametrize("code", [400, 404, 429, 500, 503])
-def test_an_answer_of_refusal_is_a_failure(web: WebSink, code: int):
+def test_an_error_status_is_a_failure(web: WebSink, code: int):
     web.codes = [code]
     assert send("webhook 1") == f"127.0.0.1 answered {code}."
 
@@ -61,17 +61,17 @@ def test_a_redirect_is_not_followed(web: WebSink, code: int):
     assert len(web.requests) == 1
 
 
-def test_a_server_that_hangs_is_left_at_the_deadline(web: WebSink):
+def test_a_server_that_hangs_is_abandoned_at_the_deadline(web: WebSink):
     web.codes = [0]
     quick = threading.Event()
-    outcomes = channels.attempted(
+    outcomes = channels.attempt_all(
         {"hangs": lambda: channels.channels()["webhook 1"].send(MESSAGE), "works": quick.set}, seconds=0.5
     )
     assert outcomes == {"hangs": "It did not finish within 0.5 s.", "works": ""}
     assert quick.is_set()
 
 
-def test_no_secret_gets_out(
+def test_no_secret_leaks(
     web: WebSink,
     post_office: MailSink,
     settings: Settings,
@@ -86,13 +86,13 @@ def test_no_secret_gets_out(
     # As configured: below a warning the HTTP library would log the paths it calls.
     level = LOGGING["loggers"]["urllib3"]["level"]
     with caplog.at_level(logging.DEBUG), caplog.at_level(level, logger="urllib3"):
-        ways = channels.channels()
-        outcomes = channels.attempted({name: partial(way.send, MESSAGE) for name, way in ways.items()})
+        configured = channels.channels()
+        outcomes = channels.attempt_all({name: partial(channel.send, MESSAGE) for name, channel in configured.items()})
     assert len(outcomes) == 3
     assert all(outcomes.values())
-    told = " ".join([*outcomes, *outcomes.values(), *(way.target for way in ways.values()), caplog.text])
-    assert TOKEN not in told
-    assert PASSWORD not in told
+    texts = " ".join([*outcomes, *outcomes.values(), *(channel.target for channel in configured.values()), caplog.text])
+    assert TOKEN not in texts
+    assert PASSWORD not in texts
 
 
 def test_an_error_carries_no_cause_with_the_address(web: WebSink):

@@ -35,7 +35,7 @@ def pings(outside: WebSink, minutes: range) -> int:
     return len(outside.requests)
 
 
-def test_it_is_called_every_three_minutes_by_get(outside: WebSink):
+def test_it_pings_every_three_minutes_by_get(outside: WebSink):
     beat("data", "ml")
     assert pings(outside, range(10)) == 4
     assert outside.requests[0] == ("GET", f"/{TOKEN}", None)
@@ -51,7 +51,7 @@ def test_it_is_silent_while_a_cluster_is_missing_or_stuck(outside: WebSink):
     assert pings(outside, range(5, 6)) == 1
 
 
-def test_a_failure_is_noted_tried_again_and_fatal_to_nothing(outside: WebSink, caplog):
+def test_a_failure_is_recorded_and_retried(outside: WebSink, caplog):
     beat("data", "ml")
     outside.codes = [500, 302, 200]
     outside.location = "http://127.0.0.1:1/elsewhere"
@@ -62,7 +62,7 @@ def test_a_failure_is_noted_tried_again_and_fatal_to_nothing(outside: WebSink, c
     assert TOKEN not in caplog.text
 
 
-def test_a_service_that_hangs_holds_nothing_up(outside: WebSink):
+def test_a_service_that_hangs_delays_nothing(outside: WebSink):
     beat("data", "ml")
     outside.codes = [0]
     assert dead_man.ping_if_alive(NOW, deadline_seconds=0.3) == "It did not finish within 0.3 s."

@@ -9,7 +9,7 @@ import pytest
 from market_data.models import MarketDay, PipelineRun
 from tests.runs import make_run
 from tradingsite.alerts.job_conditions import troubled_jobs
-from tradingsite.alerts.symptoms import Seen, Watch
+from tradingsite.alerts.symptoms import CheckContext, ConditionResult
 from tradingsite.schedule import scheduled_jobs
 
 pytestmark = pytest.mark.django_db
@@ -40,27 +40,29 @@ def done(job: str, session: date, **facts: Any) -> PipelineRun:
     return make_run(run_id, job=job, names=(), session=session, **(usual | facts))
 
 
-def seen(now: datetime = EVENING, since: datetime = LONG_AGO) -> Seen:
-    return troubled_jobs(Watch(now, since, "data", "host", {}))
+def troubled(now: datetime = EVENING, since: datetime = LONG_AGO) -> ConditionResult:
+    return troubled_jobs(CheckContext(now, since, "data", "host", {}))
 
 
 def test_before_its_hour_is_over_a_job_is_not_late():
-    assert seen(EVENING - timedelta(minutes=2)).symptoms == []
+    assert troubled(EVENING - timedelta(minutes=2)).symptoms == []
 
 
-def test_a_late_job_is_told_once_for_all_that_wait_for_it():
-    found = seen(datetime(2026, 5, 1, 4, 0, tzinfo=IST))
-    assert [symptom.key for symptom in found.symptoms] == ["jobs:pipeline"]
-    assert found.symptoms[0].title == "The job pipeline, planned for 30 Apr 21:00, session 2026-04-30, was not started."
-    assert "run_pipeline" in found.symptoms[0].remedy
-    assert {f"jobs:{name}" for name in ("fill_data", "validation", "training", "selection")} <= found.undecided
+def test_a_late_job_is_one_symptom_for_all_that_wait_for_it():
+    result = troubled(datetime(2026, 5, 1, 4, 0, tzinfo=IST))
+    assert [symptom.key for symptom in result.symptoms] == ["jobs:pipeline"]
+    assert (
+        result.symptoms[0].title == "The job pipeline, planned for 30 Apr 21:00, session 2026-04-30, was not started."
+    )
+    assert "run_pipeline" in result.symptoms[0].remedy
+    assert {f"jobs:{name}" for name in ("fill_data", "validation", "training", "selection")} <= result.unknown_keys
 
 
-def test_what_it_does_instead_is_said():
+def test_the_title_names_the_state_of_a_late_job():
     for job in ("pipeline", "fill_data"):
         done(job, SESSION)
     done("business_logic", SESSION, status="waiting", waits_for=["fill_data"])
-    title = seen(EVENING + timedelta(hours=1)).symptoms[0].title
+    title = troubled(EVENING + timedelta(hours=1)).symptoms[0].title
     assert "is waiting (business_logic_" in title
     assert title.endswith("for Fill missing data.")
 
@@ -68,46 +70,46 @@ def test_what_it_does_instead_is_said():
 def test_a_later_session_and_a_skipped_run_are_as_good():
     done("pipeline", SESSION + timedelta(days=1))
     done("fill_data", SESSION, status="skipped", intended_at=datetime(2026, 4, 30, 21, 30, tzinfo=IST))
-    assert seen(EVENING + timedelta(minutes=35)).symptoms == []
+    assert troubled(EVENING + timedelta(minutes=35)).symptoms == []
 
 
 def test_on_a_day_without_a_session_nothing_is_due():
     for saga in scheduled_jobs():
         done(saga.job, date(2026, 5, 1))
-    assert seen(datetime(2026, 5, 2, 23, 59, tzinfo=IST)).symptoms == []
+    assert troubled(datetime(2026, 5, 2, 23, 59, tzinfo=IST)).symptoms == []
 
 
-def test_what_was_planned_before_the_watch_began_is_not_late():
+def test_what_was_planned_before_the_first_check_is_not_late():
     morning = EVENING + timedelta(hours=8)
-    assert seen(morning).symptoms
-    assert seen(morning, since=morning - timedelta(hours=3)).symptoms == []
+    assert troubled(morning).symptoms
+    assert troubled(morning, since=morning - timedelta(hours=3)).symptoms == []
 
 
 def test_a_failed_job_names_its_run_its_reason_and_the_remedy():
     run = done("pipeline", SESSION, status="failed", reason="The file of 2026-04-30 is truncated.")
-    symptom = seen(EVENING - timedelta(minutes=50)).symptoms[0]
+    symptom = troubled(EVENING - timedelta(minutes=50)).symptoms[0]
     assert symptom.key == "jobs:pipeline"
     assert symptom.title.endswith(f"failed ({run.id}): The file of 2026-04-30 is truncated.")
     assert symptom.remedy.endswith(f"retry_failed {run.id}")
 
 
-def test_a_retry_is_undecided_and_its_end_decides():
+def test_a_retry_is_unknown_until_it_ends():
     run = done("pipeline", SESSION, status="failed")
     now = EVENING - timedelta(minutes=50)
     PipelineRun.objects.filter(pk=run.pk).update(status="running")
-    assert (seen(now).symptoms, "jobs:pipeline" in seen(now).undecided) == ([], True)
+    assert (troubled(now).symptoms, "jobs:pipeline" in troubled(now).unknown_keys) == ([], True)
     PipelineRun.objects.filter(pk=run.pk).update(status="completed")
-    assert (seen(now).symptoms, "jobs:pipeline" in seen(now).undecided) == ([], False)
+    assert (troubled(now).symptoms, "jobs:pipeline" in troubled(now).unknown_keys) == ([], False)
 
 
-def test_failed_training_does_not_hide_the_selection_that_does_without():
+def test_failed_training_does_not_hide_the_selection_that_needs_none():
     for job in ("pipeline", "fill_data", "business_logic", "validation", "csv_export"):
         done(job, SESSION)
     done("training", SESSION, status="failed")
-    found = seen(datetime(2026, 5, 1, 3, 30, tzinfo=IST))
-    assert [symptom.key for symptom in found.symptoms] == ["jobs:training", "jobs:selection"]
+    result = troubled(datetime(2026, 5, 1, 3, 30, tzinfo=IST))
+    assert [symptom.key for symptom in result.symptoms] == ["jobs:training", "jobs:selection"]
 
 
-def test_a_replay_that_failed_is_nobodys_trouble():
+def test_a_failed_replay_is_no_trouble():
     done("pipeline", SESSION - timedelta(days=3), status="failed", is_replay=True)
-    assert seen(EVENING - timedelta(minutes=50)).symptoms == []
+    assert troubled(EVENING - timedelta(minutes=50)).symptoms == []

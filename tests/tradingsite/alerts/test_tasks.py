@@ -1,4 +1,4 @@
-"""The task of each minute, in two clusters at once, and the two commands beside it."""
+"""The minute task in two clusters at once, and the two commands."""
 
 import io
 import threading
@@ -21,14 +21,14 @@ from tradingsite.models import AlertTimer, Trouble
 NOW = datetime(2026, 4, 30, 16, 0, tzinfo=UTC)
 
 
-def said(command: str, *arguments: str) -> str:
+def output(command: str, *arguments: str) -> str:
     out = io.StringIO()
     call_command(command, *arguments, stdout=out)
     return out.getvalue()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_clusters_at_once_tell_it_once(web: WebSink):
+def test_two_concurrent_checks_report_a_trouble_once(web: WebSink):
     Heartbeat.objects.create(cluster="ml", finished_at=NOW - timedelta(hours=1))
     OrmQ.objects.create(key="ml", payload="x", lock=NOW - timedelta(hours=1))
     ready = threading.Barrier(4)
@@ -36,7 +36,7 @@ def test_two_clusters_at_once_tell_it_once(web: WebSink):
     def minute(cluster: str) -> None:
         try:
             ready.wait()
-            tasks.record_look(cluster, NOW)
+            tasks.check_and_record(cluster, NOW)
             deliveries.deliver_due(NOW)
         finally:
             connection.close()
@@ -52,41 +52,41 @@ def test_two_clusters_at_once_tell_it_once(web: WebSink):
 
 
 @pytest.mark.django_db
-def test_the_task_looks_and_tells(web: WebSink):
+def test_the_task_checks_and_delivers(web: WebSink):
     long_ago = datetime.now(UTC) - timedelta(minutes=30)
     Heartbeat.objects.create(cluster="data", finished_at=long_ago)
     OrmQ.objects.create(key="data", payload="x", lock=long_ago)
     tasks.check_alerts("ml")
     assert any("cluster data" in body["text"] for _, _, body in web.requests)
-    assert "clusters:data" in said("alerts")
+    assert "clusters:data" in output("alerts")
 
 
 @pytest.mark.django_db
 def test_the_list_names_troubles_channels_and_no_secret(web: WebSink, settings: Settings):
-    assert "No trouble is open." in said("alerts")
+    assert "No trouble is open." in output("alerts")
     web.codes = [500]
     record_symptoms([Symptom("jobs:pipeline", "The job is late.", "Start it.")], NOW)
     deliveries.deliver_due(NOW)
-    listed = said("alerts")
+    listed = output("alerts")
     assert (
-        "since 30 Apr 21:30  jobs:pipeline\n    The job is late.\n    Start it.\n    still to be told: webhook 1"
+        "since 30 Apr 21:30  jobs:pipeline\n    The job is late.\n    Start it.\n    not delivered yet: webhook 1"
         in listed
     )
     assert "webhook 1 (127.0.0.1): no success; failed 1 times since: 127.0.0.1 answered 500." in listed
     web.codes = [200]
     deliveries.deliver_due(NOW + timedelta(hours=1))
     Trouble.objects.update(over_at=NOW + timedelta(hours=2))
-    assert "jobs:pipeline" not in said("alerts")
-    everything = said("alerts", "--all")
+    assert "jobs:pipeline" not in output("alerts")
+    everything = output("alerts", "--all")
     assert "until 30 Apr 23:30  jobs:pipeline" in everything
-    assert "told: webhook 1" in everything
+    assert "delivered: webhook 1" in everything
     assert TOKEN not in listed + everything
 
 
-def test_the_test_alert_says_what_happened_and_no_secret(web: WebSink, post_office: MailSink, settings: Settings):
+def test_the_test_alert_prints_outcomes_and_no_secret(web: WebSink, post_office: MailSink, settings: Settings):
     settings.DEADMAN_PING_SECRET_URL = f"{web.address}/ping/{TOKEN}"
     settings.EMAIL_HOST_PASSWORD = PASSWORD
-    out = said("send_test_alert")
+    out = output("send_test_alert")
     assert out.splitlines() == [
         "mail (1 address): delivered",
         "webhook 1 (127.0.0.1): delivered",
@@ -102,7 +102,7 @@ def test_the_test_alert_says_what_happened_and_no_secret(web: WebSink, post_offi
     assert PASSWORD not in out + out_file.getvalue()
 
 
-def test_without_channels_the_test_alert_says_what_to_set():
+def test_without_channels_the_test_alert_names_the_settings():
     with pytest.raises(CommandError, match="ALERT_WEBHOOK_URLS"):
         call_command("send_test_alert")
 
@@ -110,6 +110,6 @@ def test_without_channels_the_test_alert_says_what_to_set():
 @pytest.mark.django_db
 def test_a_list_without_channels_says_so():
     AlertTimer.objects.create(name="dead-man ping", since=NOW, next_at=NOW, succeeded_at=NOW)
-    listed = said("alerts")
+    listed = output("alerts")
     assert "No channel is configured" in listed
     assert "dead-man ping: last success 30 Apr 21:30" in listed

@@ -15,7 +15,7 @@ from django_q.models import OrmQ
 from market_data.models import Heartbeat, PipelineStep
 from tests.runs import make_run
 from tradingsite.alerts import conditions
-from tradingsite.alerts.symptoms import Watch
+from tradingsite.alerts.symptoms import CheckContext
 from tradingsite.clusters import health
 from tradingsite.clusters.liveness import STUCK_AFTER, Liveness
 from tradingsite.clusters.progress import process_group_liveness
@@ -58,7 +58,7 @@ def store(now: datetime, *, heartbeat: Any = None, lease: Any = None, step_end: 
 
 def answers(now: datetime) -> dict[str, bool]:
     """Return who holds the cluster ml for alive."""
-    watch = Watch(now, now - timedelta(days=1), "data", HOST, {})
+    watch = CheckContext(now, now - timedelta(days=1), "data", HOST, {})
     readable = readiness(now, ["clusters"])["clusters"]
     return {
         "console": next(cluster for cluster in cluster_states(now) if cluster.name == "ml").state in ("alive", "busy"),

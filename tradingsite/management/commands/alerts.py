@@ -1,4 +1,4 @@
-"""`manage.py alerts`: what is in trouble now, who has been told, and how the channels fare."""
+"""`manage.py alerts`: the open troubles, their deliveries, and the state of the channels."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -12,43 +12,39 @@ from tradingsite.models import AlertTimer, Trouble
 
 
 class Command(BaseCommand):
-    """Prints the open troubles."""
-
-    help = "List the open troubles, which channels were told, and how the channels fare."
+    help = "List the open troubles, their deliveries, and the state of the channels."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add `--all`."""
         parser.add_argument("--all", action="store_true", help="list the last 50, also those that are over")
 
     def handle(self, *_: object, **options: Any) -> None:
-        """Print them."""
         troubles = Trouble.objects.prefetch_related("deliveries")
         shown = list(troubles[:50] if options["all"] else troubles.filter(over_at=None))
         lines = [_line(trouble) for trouble in shown] or ["No trouble is open."]
         timers = {timer.name: timer for timer in AlertTimer.objects.all()}
         targets = {name: f"{name} ({channel.target})" for name, channel in channels().items()}
-        lines += [""] + [_fares(text, timers.get(name)) for name, text in targets.items()]
+        lines += [""] + [_channel_state(text, timers.get(name)) for name, text in targets.items()]
         if not targets:
             lines.append("No channel is configured: set ALERT_MAIL_TO and EMAIL_URL, or ALERT_WEBHOOK_URLS.")
         if dead_man.NAME in timers:
-            lines.append(_fares(dead_man.NAME, timers[dead_man.NAME]))
+            lines.append(_channel_state(dead_man.NAME, timers[dead_man.NAME]))
         self.stdout.write("\n".join(lines))
 
 
 def _line(trouble: Trouble) -> str:
     deliveries = list(trouble.deliveries.all())
-    told = sorted({one.channel for one in deliveries if one.delivered_at})
-    waiting = sorted({one.channel for one in deliveries if not one.delivered_at})
+    delivered = sorted({delivery.channel for delivery in deliveries if delivery.delivered_at})
+    waiting = sorted({delivery.channel for delivery in deliveries if not delivery.delivered_at})
     span = f"since {timezone.localtime(trouble.since):%d %b %H:%M}"
     span += f" until {timezone.localtime(trouble.over_at):%d %b %H:%M}" if trouble.over_at else ""
-    notes = [f"told: {', '.join(told)}"] if told else []
-    notes += [f"still to be told: {', '.join(waiting)}"] if waiting else []
+    notes = [f"delivered: {', '.join(delivered)}"] if delivered else []
+    notes += [f"not delivered yet: {', '.join(waiting)}"] if waiting else []
     lines = [f"{span}  {trouble.key}", f"    {trouble.title}"]
     lines += [f"    {note}" for note in (trouble.remedy, "; ".join(notes)) if note]
     return "\n".join(lines)
 
 
-def _fares(name: str, timer: AlertTimer | None) -> str:
+def _channel_state(name: str, timer: AlertTimer | None) -> str:
     if timer is None:
         return f"{name}: not used yet"
     last = f"last success {timezone.localtime(timer.succeeded_at):%d %b %H:%M}" if timer.succeeded_at else "no success"

@@ -1,4 +1,4 @@
-"""`manage.py send_test_alert`: tries each channel and the dead-man ping, and says what happened."""
+"""`manage.py send_test_alert`: try each channel and the dead-man ping, and print the outcomes."""
 
 from functools import partial
 from typing import Any
@@ -8,35 +8,34 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from tradingsite.alerts import dead_man
-from tradingsite.alerts.channels import attempted, call, channels
+from tradingsite.alerts.channels import attempt_all, call, channels
 from tradingsite.alerts.deliveries import system_name
 from tradingsite.alerts.messages import Message
 
 
 class Command(BaseCommand):
-    """Sends one test message each way, at once, whatever the channels' pauses say."""
+    """Sends a test message through every channel at once, regardless of the channels' pauses."""
 
-    help = "Send a test message through each configured channel, call the dead-man address, and say what happened."
+    help = "Send a test message through each configured channel, call the dead-man address, and print the outcomes."
     requires_system_checks: list[str] = []
 
     def handle(self, *_: object, **__: Any) -> None:
-        """Send, print one line a channel, and fail when one failed."""
         try:
-            ways = channels()
+            configured = channels()
         except ValueError as error:
             raise CommandError(str(error)) from error
         text = f"{system_name()}: a test alert, sent {timezone.localtime():%d %b %Y %H:%M} by hand. All is well."
         message = Message(f"{system_name()}: test alert", text)
-        actions = {f"{name} ({way.target})": partial(way.send, message) for name, way in ways.items()}
+        actions = {f"{name} ({channel.target})": partial(channel.send, message) for name, channel in configured.items()}
         if settings.DEADMAN_PING_SECRET_URL:
             actions[dead_man.NAME] = partial(call, "GET", settings.DEADMAN_PING_SECRET_URL)
         if not actions:
             raise CommandError(
                 "No channel is configured: set ALERT_MAIL_TO and EMAIL_URL, ALERT_WEBHOOK_URLS or DEADMAN_PING_URL."
             )
-        outcomes = attempted(actions)
-        for name, wrong in outcomes.items():
-            self.stdout.write(f"{name}: {wrong or 'delivered'}")
-        failed = sum(map(bool, outcomes.values()))
-        if failed:
-            raise CommandError(f"{failed} of {len(outcomes)} could not be delivered.")
+        errors = attempt_all(actions)
+        for name, failure in errors.items():
+            self.stdout.write(f"{name}: {failure or 'delivered'}")
+        failures = sum(map(bool, errors.values()))
+        if failures:
+            raise CommandError(f"{failures} of {len(errors)} could not be delivered.")
