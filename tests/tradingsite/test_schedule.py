@@ -14,7 +14,7 @@ from market_data.runs.queries import active_runs
 from market_data.runs.saga import EVENING_BEFORE, Saga, Step, sagas
 from tests.runs import registered
 from tradingsite.alerts.job_conditions import troubled_jobs
-from tradingsite.alerts.symptoms import Watch
+from tradingsite.alerts.symptoms import CheckContext
 from tradingsite.operations import jobs
 from tradingsite.operations.views import run_url
 from tradingsite.schedule import EVENING, evening_jobs, scheduled_jobs
@@ -68,7 +68,7 @@ def test_an_extra_job_is_found_everywhere(admin_client: Any):
         startable = jobs.startable_jobs()["weigh"]
         assert (startable.name, startable.title) == ("weigh", "Weigh the market")
         found = troubled_jobs(
-            Watch(datetime(2026, 5, 1, 2, 30, tzinfo=IST), datetime(2026, 5, 1, tzinfo=IST), "ml", "h", {})
+            CheckContext(datetime(2026, 5, 1, 2, 30, tzinfo=IST), datetime(2026, 5, 1, tzinfo=IST), "ml", "h", {})
         )
         assert [symptom.key for symptom in found.symptoms] == ["jobs:weigh"]
         assert found.symptoms[0].remedy.endswith("./run.sh manage weigh_market")
