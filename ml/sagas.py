@@ -139,8 +139,10 @@ def _refusal(session: date, shares: int) -> str:
 @_once_per_run
 def screened_candidates(context: StepContext) -> dict[str, screening.Screened]:
     """Candidates by each strategy's thresholds and required inputs, apart from the model's scores (not known yet)."""
-    before_the_model = candidates(context).frame.assign(ml_prediction_score=1.0, ml_risk_score=0.0)
-    return {name: screening.passing(before_the_model, filters(context), name) for name in screening.STRATEGIES}
+    return {
+        name: screening.passing(candidates(context).frame, filters(context), name, without=screening.MODEL_COLUMNS)
+        for name in screening.STRATEGIES
+    }
 
 
 def filters(context: StepContext) -> Filters:
@@ -210,7 +212,7 @@ def ranked_picks(context: StepContext) -> selection.DayOfPicks:
         if refusal:
             picks[name], reasons[name] = pd.DataFrame(columns=list(selection.PICK_COLUMNS)), refusal
             continue
-        held = selection_queries.picked_before(name, session)
+        held = selection_queries.previous_picks(name, session)
         ranking = screening.ranked(candidates_with_predictions(context), name, filters(context), held)
         picks[name], reasons[name] = ranking.picks, ranking.summary
     return selection.DayOfPicks(session, _next_session(session), predictions(context).model_id, picks, reasons)

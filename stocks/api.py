@@ -19,9 +19,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView, set_rollback
 
-from stocks.error_answers import error_body
-from stocks.picks import answers, screening
+from stocks.error_responses import error_body
 from stocks.picks import queries as pick_queries
+from stocks.picks import response_cache, screening
 from stocks.picks.queries import Pick, PickList
 
 log = logging.getLogger(__name__)
@@ -306,18 +306,18 @@ class SuggestedStocksView(APIView):
         """Return the permission itself, so that the API's description tells whether a login is needed."""
         return [_reading_permission()]
 
-    basis = ""
-    """What the answer follows from besides its parameters, where others may ask for it too."""
+    cache_version = ""
+    """Version of the data behind this response; empty when it must not be cached."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Answer from this process's memory where nobody has to be known and that still holds; else keep the answer."""
-        anybody = not settings.READING_NEEDS_LOGIN and "HTTP_AUTHORIZATION" not in request.META
-        kept = answers.recalled(request) if anybody else None
-        if kept is not None:
-            return kept
+        """Serve anonymous readers from the response cache, before the framework's own work on a request."""
+        is_anonymous = not settings.READING_NEEDS_LOGIN and "HTTP_AUTHORIZATION" not in request.META
+        cached = response_cache.cached_response(request) if is_anonymous else None
+        if cached is not None:
+            return cached
         response = super().dispatch(request, *args, **kwargs)
-        if self.basis:
-            answers.keep(request, self.basis, response)
+        if self.cache_version:
+            response_cache.store(request, self.cache_version, response)
         return response
 
     @extend_schema(
@@ -336,8 +336,8 @@ class SuggestedStocksView(APIView):
     )
     def get(self, request: Request) -> HttpResponseBase:
         """List the picks in force of a strategy; an empty list says why it is empty."""
-        if settings.READING_NEEDS_LOGIN and (kept := answers.recalled(request._request)):
-            return kept
+        if settings.READING_NEEDS_LOGIN and (cached := response_cache.cached_response(request._request)):
+            return cached
         asked = SuggestedStocksQuery(data=request.query_params)
         for name, _ in asked.fields.items():  # the stub has the keys alone as fields
             if len(request.query_params.getlist(name)) > 1:
@@ -354,9 +354,9 @@ class SuggestedStocksView(APIView):
             limit=facts["limit"],
         )
         latest = pick_queries.latest_listed_session() if "date" not in facts else None
-        # A list that was superseded while it was read may be short of rows; such an answer is not kept.
+        # A list superseded while it was read may be short of rows; such a response is not cached.
         if found.publication and found.total == found.publication.count:
-            self.basis = answers.basis_of(found.publication, latest)
+            self.cache_version = response_cache.cache_version(found.publication, latest)
         return _revalidated(request, answer(facts["strategy"], found, latest))
 
 

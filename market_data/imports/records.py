@@ -23,7 +23,7 @@ from stocks.storage.bulk import WriteCounts
 from stocks.storage.file_contents import LINE
 from stocks.storage.frames import query_frame
 from stocks.universe import writer as universe_writer
-from stocks.universe.symbols import followed
+from stocks.universe.symbols import follow_renames
 
 SOURCE: Final = "import:"
 EPS_COLUMNS: Final = ("eps_quarter", "eps_quarter_last_year", "eps_last_year")
@@ -124,11 +124,11 @@ def _bar_frame(rows: pd.DataFrame) -> pd.DataFrame:
 
 def record_bars(rows: pd.DataFrame, name: str, run_id: str) -> WriteCounts:
     """Store bars, each symbol's row in `stocks` before; adjusted closes as the stored events say."""
-    bars = as_bar_frame(followed(_bar_frame(rows)))
+    bars = as_bar_frame(follow_renames(_bar_frame(rows)))
     as_of = _latest_bar_day(bars)
     events = queries.events_frame(as_of, only_factors=True)
     adj_close = adjustments.adj_close(adjustments.adjusted(bars, events, as_of))
-    universe_writer.record_seen_symbols(bars, run_id)
+    universe_writer.record_traded_symbols(bars, run_id)
     return market_writer.record_imported_bars(
         bars.assign(adj_close=adj_close.to_numpy(), source=source_of(name)), run_id
     )
@@ -224,5 +224,5 @@ def _errors(rows: pd.DataFrame, wrong: "pd.Series[bool]", column: str, reason: s
 
 def first_days(rows: pd.DataFrame) -> dict[str, date]:
     """Return each symbol's first day among bars, under the symbols in use."""
-    firsts = followed(_bar_frame(rows)).groupby("symbol")["date"].min()
+    firsts = follow_renames(_bar_frame(rows)).groupby("symbol")["date"].min()
     return {str(symbol): day.date() for symbol, day in firsts.items()}

@@ -8,18 +8,18 @@ from market_data.models import RejectedRow
 from market_data.runs.saga import StepContext
 from market_data.storage import writer as market_writer
 from stocks.fundamentals import writer as fundamentals_writer
-from stocks.fundamentals.writer import Found, Imported
+from stocks.fundamentals.writer import FolderContents, ImportReport
 from stocks.storage import bulk
 
 _KEY = ["symbol", "session", "source", "reason"]
 
 
-def read(context: StepContext) -> Found:
+def read(context: StepContext) -> FolderContents:
     """Read the folder named in the run's options."""
     return fundamentals_writer.read_fundamentals(Path(context.run.options["folder"]))
 
 
-def record(context: StepContext, found: Found) -> int:
+def record(context: StepContext, found: FolderContents) -> int:
     """Store statements, snapshots and the refused figures."""
     done = fundamentals_writer.record_fundamentals(found, context.run.id)
     record_rejects(done.rejects, context.run.id)
@@ -27,7 +27,7 @@ def record(context: StepContext, found: Found) -> int:
     return done.statements.total + done.snapshots.total
 
 
-def report(done: Imported) -> dict[str, object]:
+def report(done: ImportReport) -> dict[str, object]:
     """Return what an import did as plain values."""
     return {
         "statements": {"read": done.statement_rows, **done.statements._asdict()},

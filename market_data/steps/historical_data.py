@@ -24,7 +24,7 @@ from market_data.storage import writer as market_writer
 from market_data.storage.writer import ReadSession
 from stocks.universe import writer as universe_writer
 from stocks.universe.renames import renames
-from stocks.universe.symbols import followed
+from stocks.universe.symbols import follow_renames
 
 SESSIONS_PER_CHUNK = 40
 
@@ -145,7 +145,7 @@ def read_session(source: Provider, session: date) -> ReadSession:
             runbook="file-refused",
         )
     file = SourceFile(session=session, name=before.name, size=before.size, mtime_ns=before.mtime_ns, sha256=digest)
-    return ReadSession(session, file, followed(bars).sort_values("symbol", ignore_index=True), rejects)
+    return ReadSession(session, file, follow_renames(bars).sort_values("symbol", ignore_index=True), rejects)
 
 
 class RenameChain:
@@ -204,7 +204,7 @@ def record_window(context: StepContext, window: WindowOfBars) -> int:
     """Store a window of bars and apply its renames, session by session."""
     run = context.run
     bars = pd.concat([read.bars for read in window.sessions], ignore_index=True)
-    universe_writer.record_seen_symbols(bars, run.id)
+    universe_writer.record_traded_symbols(bars, run.id)
     written = market_writer.record_bars(window.sessions, window.adj_close, run.id)
     for frame in window.renames:
         universe_writer.apply_renames(frame, run.id)

@@ -33,7 +33,7 @@ def indicator_chunks(context: StepContext) -> Sequence[Chunk]:
         evening = partial(_indicators_of_sessions, sessions=loaded)
         chunks.append(Chunk(f"{loaded[0]}..{loaded[-1]}", evening, record_indicators))
     elif loaded:
-        for group in _groups(universe_writer.symbols_seen_since(loaded[0]), len(loaded)):
+        for group in _groups(universe_writer.symbols_traded_since(loaded[0]), len(loaded)):
             compute = partial(_indicators_of_symbols, symbols=group, sessions=loaded)
             chunks.append(Chunk(f"{group[0]}..{group[-1]}", compute, record_indicators))
     if pending.recompute:

@@ -14,7 +14,7 @@ from market_data.runs.saga import StepContext, StepFailed
 from market_data.steps.factors import sessions_to_check
 from market_data.storage import queries
 from market_data.storage import writer as market_writer
-from stocks.fundamentals import latest_facts
+from stocks.fundamentals import latest_facts, metrics_writer
 from stocks.fundamentals.metrics import session_metrics
 from stocks.universe import writer as universe_writer
 
@@ -65,8 +65,8 @@ def compute_metrics(context: StepContext) -> pd.DataFrame:
 
 def record_metrics(context: StepContext, frame: pd.DataFrame) -> int:
     """Store the metrics, and make `stocks` their latest row."""
-    written = universe_writer.record_metrics(frame, context.session, context.run.id)
-    universe_writer.refresh_stocks(context.session, context.run.id)
+    written = metrics_writer.record_metrics(frame, context.session, context.run.id)
+    metrics_writer.refresh_stocks(context.session, context.run.id)
     context.summarise(tradable=int(frame["tradable"].sum()), coverage=_coverage(frame))
     return written.total
 
@@ -101,8 +101,8 @@ def compute_missing(context: StepContext) -> Filled:
 def record_missing(context: StepContext, filled: Filled) -> int:
     """Write what was NULL or absent, and count it by column."""
     indicators = market_writer.record_indicators(filled.indicators, context.run.id).inserted
-    by_column = universe_writer.fill_metrics(filled.metrics, context.session, context.run.id)
-    universe_writer.refresh_stocks(context.session, context.run.id)
+    by_column = metrics_writer.fill_metrics(filled.metrics, context.session, context.run.id)
+    metrics_writer.refresh_stocks(context.session, context.run.id)
     context.summarise(
         filled={"indicators": indicators, **by_column} if indicators or by_column else "nothing was missing"
     )
@@ -116,8 +116,8 @@ def compute_ratios(context: StepContext) -> pd.DataFrame:
 
 def record_ratios(context: StepContext, frame: pd.DataFrame) -> int:
     """Store the ratios where they changed."""
-    changed = universe_writer.record_metrics(frame, context.session, context.run.id).total
-    universe_writer.refresh_stocks(context.session, context.run.id)
+    changed = metrics_writer.record_metrics(frame, context.session, context.run.id).total
+    metrics_writer.refresh_stocks(context.session, context.run.id)
     context.summarise(rows_changed=changed, coverage=_coverage(frame))
     return changed
 

@@ -105,7 +105,7 @@ def record_master(context: StepContext, master: Master) -> int:
         past = [ex_date for ex_date in changed.values() if ex_date <= as_of(context)]
         add_pending_work(run, PendingWork(events_changed=changed, judge_from=min(past, default=None)))
     for day, facts in master.facts.items():
-        universe_writer.record_facts(facts, day, run.id)
+        universe_writer.record_exchange_facts(facts, day, run.id)
     market_writer.replace_findings(run.id, run.session, PROVIDER_CHECKS, master.findings)
     return universe_writer.record_symbols(master.listed, run.id, as_of(context)).total
 
@@ -122,7 +122,7 @@ def record_universe(context: StepContext, statements: pd.DataFrame | None) -> in
     """Store the provider's statements and count the universe by kind."""
     if statements is not None:
         context.summarise(statements=fundamentals_writer.record_statements(statements, context.run.id).total)
-    universe_writer.record_screened(context.session, context.run.id)
+    universe_writer.fill_symbols_from_snapshots(context.session, context.run.id)
     kinds = {str(kind): int(count) for kind, count in universe_writer.kinds().value_counts().items()}
     context.summarise(universe=kinds)
     return sum(kinds.values())

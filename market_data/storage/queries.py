@@ -17,7 +17,7 @@ from market_data.models import DailyBar, SourceFile
 from market_data.prices import adjustments
 from market_data.prices.events import typed_events
 from stocks.storage.frames import query_frame
-from stocks.universe.symbols import followed
+from stocks.universe.symbols import follow_renames
 
 _BAR_COLUMNS = (
     "symbol, date, series, open, high, low, close, prev_close, last_price, vwap, volume, turnover_lakh, trades,"
@@ -184,7 +184,7 @@ def events_frame(as_of: date, *, only_factors: bool = False) -> pd.DataFrame:
     )
     events = query_frame(query, [as_of, only_factors], dates=("ex_date", "known_on"))
     events["evidence"] = [json.loads(text) if isinstance(text, str) else None for text in events["evidence"]]
-    return typed_events(followed(events, date_column="ex_date"))
+    return typed_events(follow_renames(events, date_column="ex_date"))
 
 
 def adjusted_bars(as_of: date, start: date | None = None, symbols: Sequence[str] | None = None) -> pd.DataFrame:
@@ -223,8 +223,8 @@ def jumps_frame(as_of: date) -> pd.DataFrame:
         " WHERE session <= %s ORDER BY id DESC"
     )
     kinds: dict[str, Any] = {"symbol": object, "ratio": "float64", "reason": object, "near_factor": "float64"}
-    found = followed(query_frame(query, [as_of], dates=("date",)).astype(kinds)).drop_duplicates(["symbol", "date"])
-    return found.sort_values(["symbol", "date"], ignore_index=True)
+    jumps = follow_renames(query_frame(query, [as_of], dates=("date",)).astype(kinds))
+    return jumps.drop_duplicates(["symbol", "date"]).sort_values(["symbol", "date"], ignore_index=True)
 
 
 def unsettled_jumps(as_of: date, events: pd.DataFrame) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from psycopg import sql
 from market_data.models import Finding, Quote, RejectedRow, SourceFile
 from stocks.storage import bulk
 from stocks.storage.frames import query_frame
-from stocks.universe.symbols import followed
+from stocks.universe.symbols import follow_renames
 
 BAR_KEY = ("symbol", "date")
 _STORED = (
@@ -129,7 +129,7 @@ def record_official_events(events: pd.DataFrame, run_id: str) -> bulk.WriteCount
 
 def _under_new_names(events: pd.DataFrame) -> pd.DataFrame:
     """Give events of shares that were renamed after the ex-date the symbol that owns the history; lists use either."""
-    named = followed(events, date_column="ex_date")
+    named = follow_renames(events, date_column="ex_date")
     return named.drop_duplicates(["symbol", "ex_date", "kind", "purpose"], keep="last")
 
 

@@ -9,7 +9,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from stocks.error_answers import json_error
+from stocks.error_responses import json_error
 
 View = TypeVar("View", bound=Callable[..., HttpResponse])
 

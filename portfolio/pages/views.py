@@ -27,7 +27,7 @@ from portfolio.pages.figures import breadth
 from portfolio.pages.figures.outcomes import HELD_SESSIONS, MARKS
 from portfolio.pages.figures.sector_map import TALL, WIDE, flat_pct, sector_map
 from portfolio.pages.figures.sparkline import sparkline
-from stocks.error_answers import json_error
+from stocks.error_responses import json_error
 from stocks.models import Publication
 from stocks.picks import queries as pick_queries
 from stocks.picks import screening

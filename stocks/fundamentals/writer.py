@@ -48,14 +48,14 @@ SNAPSHOT_COLUMNS = (
 SNAPSHOT_FIGURES = SNAPSHOT_COLUMNS[5:21]
 
 
-class Found(NamedTuple):
+class FolderContents(NamedTuple):
     """What the files of a fundamentals folder hold."""
 
     statements: Reading
     snapshots: Reading
 
 
-class Imported(NamedTuple):
+class ImportReport(NamedTuple):
     """What an import of the fundamentals folder did, and what it refused."""
 
     statements: WriteCounts
@@ -66,7 +66,7 @@ class Imported(NamedTuple):
     rejects: pd.DataFrame
 
 
-def read_fundamentals(folder: Path) -> Found:
+def read_fundamentals(folder: Path) -> FolderContents:
     """Read and judge the files of a fundamentals folder, as `fundamentals_files` reads them.
 
     Raises
@@ -74,7 +74,7 @@ def read_fundamentals(folder: Path) -> Found:
     FundamentalsUnreadableError
         Nothing usable is in the folder, or one of its files is damaged.
     """
-    found = Found(read_statements(folder), read_snapshots(folder))
+    found = FolderContents(read_statements(folder), read_snapshots(folder))
     if found.statements.rows.empty and found.snapshots.rows.empty:
         raise FundamentalsUnreadableError(
             f"{folder} holds no statements_*.csv(.gz), snapshots_*.parquet or fundamentals_*.csv with a usable row."
@@ -82,7 +82,7 @@ def read_fundamentals(folder: Path) -> Found:
     return found
 
 
-def record_fundamentals(found: Found, run_id: str, *, dry_run: bool = False) -> Imported:
+def record_fundamentals(found: FolderContents, run_id: str, *, dry_run: bool = False) -> ImportReport:
     """Record what a folder holds; a second import of the same files changes nothing.
 
     Parameters
@@ -96,7 +96,7 @@ def record_fundamentals(found: Found, run_id: str, *, dry_run: bool = False) -> 
 
     Returns
     -------
-    Imported
+    ImportReport
         Rows written, rows read, rows without any figure, and the refused ones (symbol, date, reason, raw, source),
         which the caller stores.
     """
@@ -107,7 +107,7 @@ def record_fundamentals(found: Found, run_id: str, *, dry_run: bool = False) -> 
     )
     rejects = pd.concat([reading.rejects for reading in found], ignore_index=True)
     empty = found.statements.empty + found.snapshots.empty
-    return Imported(*written, len(found.statements.rows), len(found.snapshots.rows), empty, rejects)
+    return ImportReport(*written, len(found.statements.rows), len(found.snapshots.rows), empty, rejects)
 
 
 def record_statements(frame: pd.DataFrame, run_id: str) -> WriteCounts:

@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-from stocks.universe.sectors import spelled
+from stocks.universe.sectors import exchange_spelling as spelled
 
 
 def respell(apps, schema_editor):

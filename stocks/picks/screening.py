@@ -18,7 +18,7 @@ it. A share picked the session before stays until it falls below rank 100: less 
 noise.
 """
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Collection, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -33,7 +33,8 @@ MAX_PICKS = 50
 DEFAULT_STRATEGY = "balanced"
 # A held share leaves the list when it falls below this rank.
 HOLD_RANK = 100
-_ALWAYS_REQUIRED = ("current_price", "ml_prediction_score", "ml_risk_score")
+MODEL_COLUMNS = ("ml_prediction_score", "ml_risk_score")
+_ALWAYS_REQUIRED = ("current_price", *MODEL_COLUMNS)
 
 Part = Callable[[pd.DataFrame], pd.Series]
 
@@ -161,7 +162,7 @@ def load_filters(path: Path, overrides: Mapping[str, float | None]) -> Filters:
     return thresholds.load_filters(path, overrides, STRATEGIES)
 
 
-def passing(frame: pd.DataFrame, filters: Filters, strategy: str) -> Screened:
+def passing(frame: pd.DataFrame, filters: Filters, strategy: str, without: Collection[str] = frozenset()) -> Screened:
     """Judge shares by a strategy's thresholds and required inputs.
 
     Parameters
@@ -173,6 +174,9 @@ def passing(frame: pd.DataFrame, filters: Filters, strategy: str) -> Screened:
         From `load_filters`.
     strategy
         One of ``STRATEGIES``.
+    without
+        Columns that the frame lacks yet (``MODEL_COLUMNS`` before the model has predicted): neither their thresholds
+        nor their absence count.
 
     Returns
     -------
@@ -180,10 +184,12 @@ def passing(frame: pd.DataFrame, filters: Filters, strategy: str) -> Screened:
         On the index of `frame`.
     """
     rule = STRATEGIES[strategy]
-    required = [*_ALWAYS_REQUIRED, *rule.required]
+    required = [column for column in (*_ALWAYS_REQUIRED, *rule.required) if column not in without]
     failed = {f"no {figure_name(column)}": frame[column].isna() for column in required}
     skipped: dict[str, pd.Series] = {}
     for threshold in filters.of(strategy):
+        if threshold.column in without:
+            continue
         value = frame[threshold.column].astype(float)
         beyond = value < threshold.value if threshold.is_minimum else value > threshold.value
         failed[f"{threshold.key} {threshold.value:g}"] = beyond
@@ -260,9 +266,8 @@ def ranked(
         recommendation=signals.recommendation(picks),
     )
     parts = parts.loc[picks.index]
-    picks["score_parts"] = [
-        {str(name): value for name, value in row.items() if pd.notna(value)} for row in parts.to_dict("records")
-    ]
+    known = [{str(name): value for name, value in row.items() if pd.notna(value)} for row in parts.to_dict("records")]
+    picks["score_parts"] = pd.Series(known, index=picks.index, dtype=object)
     picks["reason"] = _reasons(picks, strategy, len(passed), limit)
     picks = picks.drop(columns=["skipped", "place", "was_held"]).reset_index(drop=True)
     return Ranking(picks, len(frame), len(passed), screened.counts)

@@ -35,7 +35,7 @@ def metrics_frame(session: date) -> pd.DataFrame:
     return frame.astype(kinds)
 
 
-def picked_before(strategy: str, session: date) -> set[str]:
+def previous_picks(strategy: str, session: date) -> set[str]:
     """Return the symbols of a strategy's last list published for a session before this one."""
     before = (
         Publication.objects.filter(strategy=strategy, date__lt=session, superseded_at=None).order_by("-date").first()

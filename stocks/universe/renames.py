@@ -15,7 +15,6 @@ from datetime import date
 import pandas as pd
 
 RENAME_COLUMNS = ("from_symbol", "to_symbol", "date", "proof")
-PROOFS = ("exchange", "isin", "prev_close")
 # The widest daily band of the exchange; a renamed share opens inside it, a share on its first day of listing may not.
 MAX_OPENING_MOVE = 0.20
 # Country, type and issuer: a face value split changes what follows, never these.
@@ -47,8 +46,8 @@ def renames(
     Returns
     -------
     DataFrame
-        from_symbol, to_symbol, date (the session), proof (one of ``PROOFS``), sorted by from_symbol; each symbol
-        occurs once at most on either side. Empty with these columns where nothing was renamed.
+        from_symbol, to_symbol, date (the session), proof (exchange, isin or prev_close), sorted by from_symbol; each
+        symbol occurs at most once on either side. Empty with these columns where nothing was renamed.
 
     Notes
     -----

@@ -28,11 +28,11 @@ def _words(text: str) -> str:
 _SPELLINGS: Final = {_words(name): spelling for spelling, names in _NAMES.items() for name in (spelling, *names)}
 
 
-def spelled(text: str) -> str:
+def exchange_spelling(text: str) -> str:
     """Return the exchange's spelling of a sector; a name that is not known stays as it is."""
     return _SPELLINGS.get(_words(text), text)
 
 
 def same_sector(one: str, other: str) -> bool:
     """Tell whether two names mean one sector, so that `IT` finds `Information Technology`."""
-    return _words(spelled(one)) == _words(spelled(other))
+    return _words(exchange_spelling(one)) == _words(exchange_spelling(other))

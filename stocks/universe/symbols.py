@@ -63,7 +63,7 @@ def current_symbols(frame: pd.DataFrame, as_of: date, *, key: Sequence[str] = ()
     return frame.reset_index(drop=True)
 
 
-def followed(bars: pd.DataFrame, date_column: str = "date") -> pd.DataFrame:
+def follow_renames(bars: pd.DataFrame, date_column: str = "date") -> pd.DataFrame:
     """Bars of an old file under the symbols that own their history now.
 
     A file of a session before a rename names the old symbol, but its history has moved: without this, reading a revised

@@ -1,4 +1,4 @@
-"""The only writer of `stocks`, `symbol_changes`, `stock_metrics` and `exchange_facts`.
+"""The only writer of `stocks`, `symbol_changes` and `exchange_facts` (metrics: `fundamentals.metrics_writer`).
 
 Each `record_*` runs inside the caller's transaction and may run twice with the same result. A known value is never
 replaced by an unknown one. Renames move rows by changing their symbol, so that the images of those rows move them back
@@ -14,23 +14,19 @@ from django.db import connection
 from django.db.models import Max, Q
 from psycopg import sql
 
-from stocks.fundamentals.metrics import METRIC_COLUMNS
-from stocks.models import Stock, StockMetrics
+from stocks.models import Stock
 from stocks.storage import bulk
 from stocks.storage.bulk import WriteCounts
 from stocks.storage.frames import query_frame
-from stocks.universe.sectors import spelled
+from stocks.universe.sectors import exchange_spelling
 from stocks.universe.symbols import current_symbols, successors
 
 _LISTED = ("stock_name", "isin", "series", "kind", "face_value", "listed_on", "sector", "industry")
 _TRACED = ("stock_name", "isin", "face_value", "listed_on", "sector", "industry")
 # Tables whose rows follow a renamed share; bars and indicators belong to an app that this one must not import.
 _HISTORY = ("historical_data", "technical_indicators", "stock_metrics")
-_KEY = ("symbol", "date")
 FACT_COLUMNS = ("symbol", "date", "issue_size", "market_cap", "pe_ratio", "source")
 _SEEN = ("symbol", "first_seen", "last_seen", "series", "isin", "provenance")
-_NOT_OF_STOCKS = ("symbol", "date", "provenance", "turnover_median_20", "atr_percentage", "tradable", "exclusion")
-_OF_STOCKS = tuple(column for column in METRIC_COLUMNS if column not in _NOT_OF_STOCKS)
 
 
 def record_symbols(listed: pd.DataFrame, run_id: str, as_of: date) -> WriteCounts:
@@ -102,7 +98,7 @@ def _plain(value: Any) -> Any:
     return value.date() if isinstance(value, pd.Timestamp) else value
 
 
-def record_screened(session: date, run_id: str) -> WriteCounts:
+def fill_symbols_from_snapshots(session: date, run_id: str) -> WriteCounts:
     """Fill names, sectors and kinds that no list knows from the newest snapshot: a screener shows shares only.
 
     Its sectors are spelled as the exchange's lists spell them, where both have the sector.
@@ -127,11 +123,11 @@ def record_screened(session: date, run_id: str) -> WriteCounts:
     complete = set(Stock.objects.exclude(unknown).values_list("symbol", flat=True))
     frame = current_symbols(frame, session).drop_duplicates("symbol")
     frame = frame.loc[~frame["symbol"].isin(complete)].assign(kind="share")
-    frame["sector"] = frame["sector"].map(spelled, na_action="ignore")
+    frame["sector"] = frame["sector"].map(exchange_spelling, na_action="ignore")
     return _record_listed(frame, run_id, session, only_fill=True)
 
 
-def record_seen_symbols(bars: pd.DataFrame, run_id: str) -> WriteCounts:
+def record_traded_symbols(bars: pd.DataFrame, run_id: str) -> WriteCounts:
     """Give each symbol of a bar frame a row, with its first and last session and the series of the last one.
 
     Parameters
@@ -162,7 +158,7 @@ def record_seen_symbols(bars: pd.DataFrame, run_id: str) -> WriteCounts:
     return bulk.upsert("stocks", seen.reset_index(), ("symbol",), run_id)
 
 
-def record_facts(facts: pd.DataFrame, session: date, run_id: str) -> WriteCounts:
+def record_exchange_facts(facts: pd.DataFrame, session: date, run_id: str) -> WriteCounts:
     """Record what a session's report pack says: symbol, issue_size, market_cap_crores, pe_ratio, source."""
     rows = facts.rename(columns={"market_cap_crores": "market_cap"}).assign(date=pd.Timestamp(session))
     for column in ("issue_size", "market_cap", "pe_ratio"):
@@ -207,7 +203,7 @@ def symbols_with_history() -> list[str]:
     return list(Stock.objects.exclude(first_seen=None).order_by("symbol").values_list("symbol", flat=True))
 
 
-def symbols_seen_since(day: date) -> list[str]:
+def symbols_traded_since(day: date) -> list[str]:
     """Symbols that own bars of a day or later."""
     return list(Stock.objects.filter(last_seen__gte=day).order_by("symbol").values_list("symbol", flat=True))
 
@@ -291,71 +287,3 @@ def _remove_if_empty(symbol: str, run_id: str) -> None:
         [symbol],
         run_id,
     )
-
-
-def record_metrics(frame: pd.DataFrame, session: date, run_id: str) -> WriteCounts:
-    """Write the metrics of a session (columns of `session_metrics`); symbols it no longer names lose their row.
-
-    Parameters
-    ----------
-    frame
-        As `session_metrics` returns it.
-    session
-        The session that all rows are of.
-    run_id
-        Kept on inserted rows.
-    """
-    removed = bulk.delete(
-        "stock_metrics",
-        "t.date = %s AND NOT t.symbol = ANY(%s)",
-        [session, frame["symbol"].astype(str).tolist()],
-        run_id,
-    )
-    written = bulk.upsert("stock_metrics", frame[list(METRIC_COLUMNS)], ("symbol", "date"), run_id)
-    return WriteCounts(written.inserted, written.updated + removed)
-
-
-def fill_metrics(frame: pd.DataFrame, session: date, run_id: str) -> dict[str, int]:
-    """Write metrics of a session only where none are stored; return how many values were filled, by column.
-
-    Parameters
-    ----------
-    frame
-        As `session_metrics` returns it.
-    session
-        The session that all rows are of.
-    run_id
-        Kept on inserted rows; images of completed ones are kept for it.
-    """
-    wanted = frame.set_index("symbol")
-    stored = pd.DataFrame.from_records(
-        list(StockMetrics.objects.filter(date=session).values(*METRIC_COLUMNS)), columns=list(METRIC_COLUMNS)
-    ).set_index("symbol")
-    lacking = wanted.notna() & stored.isna().reindex(wanted.index).fillna(True).astype(bool)
-    columns = [column for column in METRIC_COLUMNS if column not in (*_KEY, "provenance", "tradable", "exclusion")]
-    counts = {column: int(lacking[column].sum()) for column in columns if lacking[column].any()}
-    touched = lacking[columns].any(axis=1) | ~wanted.index.isin(stored.index)
-    rows = wanted.loc[touched].copy()
-    for column in columns:
-        rows[column] = rows[column].where(lacking.loc[touched, column], stored[column].reindex(rows.index))
-    bulk.upsert("stock_metrics", rows.reset_index()[list(METRIC_COLUMNS)], _KEY, run_id)
-    return counts
-
-
-def refresh_stocks(session: date, run_id: str) -> int:
-    """Give `stocks` the metrics of a session where they are the symbol's latest; return how many rows changed."""
-    columns = [sql.Identifier(column) for column in _OF_STOCKS]
-    changed = query_frame(
-        sql.SQL(
-            "SELECT t.symbol, {theirs}, now()::text AS last_updated, merged::text AS provenance FROM stocks t"
-            " JOIN stock_metrics m USING (symbol)"
-            " CROSS JOIN LATERAL (SELECT (t.provenance - %s::text[]) || m.provenance) p(merged) WHERE m.date = %s"
-            " AND NOT EXISTS (SELECT 1 FROM stock_metrics l WHERE l.symbol = m.symbol AND l.date > m.date)"
-            " AND ROW(t.provenance, {mine}) IS DISTINCT FROM ROW(merged, {theirs}) ORDER BY t.symbol"
-        ).format(
-            mine=sql.SQL(", ").join(sql.SQL("t.{}").format(column) for column in columns),
-            theirs=sql.SQL(", ").join(sql.SQL("m.{}").format(column) for column in columns),
-        ),
-        [list(METRIC_COLUMNS), session],
-    )
-    return bulk.update("stocks", changed, ("symbol",), run_id)

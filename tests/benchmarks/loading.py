@@ -33,7 +33,7 @@ def figures(place: Place, market: Market, rounds: int) -> list[Figure]:
     place.say(f"reading {len(days)} sessions of the {feed.name}")
     read = [_read(feed, day) for day in days]
     with transaction.atomic():
-        universe_writer.record_seen_symbols(pd.concat([one.bars for one in read], ignore_index=True), RUN)
+        universe_writer.record_traded_symbols(pd.concat([one.bars for one in read], ignore_index=True), RUN)
     load(read)
     whole = copy_out(f"SELECT {_STORED} FROM historical_data ORDER BY id")
     evening = copy_out(f"SELECT {_STORED} FROM historical_data WHERE date = '{read[-1].session}' ORDER BY id")

@@ -124,7 +124,7 @@ def _bars_hold(read: tuple[pd.DataFrame, pd.DataFrame]) -> None:
 def _store_bars(read: tuple[pd.DataFrame, pd.DataFrame]) -> None:
     bars, rejects = read
     file = SourceFile(session=DAY, name="fuzz.csv", size=1, mtime_ns=1, sha256="0" * 64)
-    universe_writer.record_seen_symbols(bars, RUN)
+    universe_writer.record_traded_symbols(bars, RUN)
     market_writer.record_bars([market_writer.ReadSession(DAY, file, bars, rejects)], bars["close"], RUN)
     kept = SourceFile.objects.get(session=DAY)
     assert (kept.rows, kept.rejected) == (len(bars), len(rejects))
@@ -160,7 +160,7 @@ def _lists(folder: Path) -> list[Reader]:
         return lambda at: read(at / "lists")
 
     def store_facts(frame: pd.DataFrame) -> None:
-        universe_writer.record_facts(frame, DAY, RUN)
+        universe_writer.record_exchange_facts(frame, DAY, RUN)
 
     closed = next(lists.glob(nse_lists.HOLIDAYS))
     (lists / "symbolchange.csv").write_text("Simulated,OLD,NEW,01-Mar-2024\nA, Limited,AAA,BBB,05-MAR-2024\n")

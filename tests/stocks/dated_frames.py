@@ -2,6 +2,8 @@
 
 import pandas as pd
 
+from stocks.fundamentals.metrics import METRIC_COLUMNS
+
 STATEMENT = {
     "symbol": "ACME",
     "kind": "quarter",
@@ -88,3 +90,14 @@ def events(*rows):
 def keys(*days, close=100.0, symbol="ACME"):
     dates = pd.to_datetime(list(days)).astype("datetime64[ns]")
     return pd.DataFrame({"symbol": symbol, "date": dates, "close": close})
+
+
+def metrics_row(symbol, day, **values):
+    """One row for `metrics_writer`; what is not given is not known."""
+    row = dict.fromkeys(METRIC_COLUMNS) | {
+        "symbol": symbol,
+        "date": pd.Timestamp(day),
+        "tradable": True,
+        "provenance": "{}",
+    }
+    return pd.DataFrame([row | values])

@@ -3,7 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 from django.views import defaults
 
-from stocks.error_answers import json_error
+from stocks.error_responses import json_error
 
 
 def _wants_json(request: HttpRequest) -> bool:

@@ -74,7 +74,7 @@ def stored_facts(rng: np.random.Generator) -> None:
         frame["issue_size"] = holed(rng, rng.integers(10**6, 10**9, 8).astype(float))
         frame["market_cap_crores"] = holed(rng, rng.uniform(10, 10**5, 8))
         frame["pe_ratio"] = holed(rng, rng.uniform(3, 90, 8), 0.6)
-        universe_writer.record_facts(frame, day, "run_1")
+        universe_writer.record_exchange_facts(frame, day, "run_1")
 
 
 def figures(session: date, stated: pd.DataFrame, seen: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:

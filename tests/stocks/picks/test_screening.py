@@ -7,7 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stocks.picks.screening import HOLD_RANK, MAX_PICKS, STRATEGIES, load_filters, passing, ranked, scores
+from stocks.picks.screening import (
+    HOLD_RANK,
+    MAX_PICKS,
+    MODEL_COLUMNS,
+    STRATEGIES,
+    load_filters,
+    passing,
+    ranked,
+    scores,
+)
 
 FILTERS = load_filters(Path(__file__).parents[3] / "config" / "stock_filters.yaml", {})
 GOOD = {
@@ -98,6 +107,18 @@ def test_each_threshold_names_itself(figures, failure):
 def test_bounds_themselves_pass():
     row = {"current_price": 50.0, "market_cap": 500.0, "rsi_14": 70.0, "roe": 10.0, "ml_prediction_score": 0.5}
     assert passing(day(row), FILTERS, "balanced").passes.all()
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_before_the_model_everything_but_its_scores_is_judged(strategy):
+    rows = market(300).assign(ml_prediction_score=1.0, ml_risk_score=0.0)
+    rows.loc[::7, "pe_ratio"] = np.nan
+    best, before = passing(rows, FILTERS, strategy), rows.drop(columns=list(MODEL_COLUMNS))
+    screened = passing(before, FILTERS, strategy, without=MODEL_COLUMNS)
+    assert screened.counts == best.counts
+    for column in ("passes", "failures", "skipped"):
+        assert getattr(screened, column).tolist() == getattr(best, column).tolist()
+    assert 0 < screened.passes.sum() < 300
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stocks.universe.sectors import same_sector, spelled
+from stocks.universe.sectors import exchange_spelling, same_sector
 
 
 @pytest.mark.parametrize(
@@ -20,16 +20,16 @@ from stocks.universe.sectors import same_sector, spelled
     ],
 )
 def test_another_source_s_name_becomes_the_exchange_s(screener, exchange):
-    assert spelled(screener) == exchange
+    assert exchange_spelling(screener) == exchange
     assert same_sector(screener, exchange)
 
 
 @pytest.mark.parametrize("name", ["Healthcare Services", "Construction", "Food Products", "Petroleum Products"])
 def test_a_part_of_a_sector_is_not_taken_for_it(name):
-    assert spelled(name) == name
+    assert exchange_spelling(name) == name
 
 
 @given(st.text(max_size=40))
 def test_a_spelling_stands_for_itself(text):
-    assert spelled(spelled(text)) == spelled(text)
-    assert same_sector(text, spelled(text))
+    assert exchange_spelling(exchange_spelling(text)) == exchange_spelling(text)
+    assert same_sector(text, exchange_spelling(text))

@@ -8,7 +8,7 @@ import pytest
 
 from stocks.models import Stock
 from stocks.storage import bulk
-from stocks.universe.symbols import current_symbols, followed, successors
+from stocks.universe.symbols import current_symbols, follow_renames, successors
 
 pytestmark = pytest.mark.django_db
 
@@ -55,7 +55,7 @@ def test_an_old_file_read_again_bears_the_new_symbols():
     renamed(("A", "B", "2026-01-05"), ("B", "C", "2026-02-02"))
     days = pd.to_datetime(["2026-01-04", "2026-01-05", "2026-01-05", "2026-02-02", "2026-02-02"])
     bars = pd.DataFrame({"symbol": ["A", "A", "B", "B", "C"], "date": days})
-    assert followed(bars)["symbol"].tolist() == ["C", "A", "C", "B", "C"]
+    assert follow_renames(bars)["symbol"].tolist() == ["C", "A", "C", "B", "C"]
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -69,8 +69,8 @@ def test_any_web_of_changes_is_followed_as_one_would_by_hand(seed):
     ordered = [(old, new, day) for (old, day), new in changes.items()]
     rows = [(name, date(2025, 12, 28) + timedelta(days=int(day))) for name in names for day in range(0, 70, 3)]
     bars = pd.DataFrame(rows, columns=["symbol", "date"]).astype({"date": "datetime64[ns]"})
-    assert followed(bars)["symbol"].tolist() == [_by_hand(name, day, ordered) for name, day in rows]
-    assert followed(bars.iloc[:0]).empty
+    assert follow_renames(bars)["symbol"].tolist() == [_by_hand(name, day, ordered) for name, day in rows]
+    assert follow_renames(bars.iloc[:0]).empty
     for as_of in days[::4]:
         assert successors(as_of) == _successors_by_hand([change for change in ordered if change[2] <= as_of])
 

@@ -1,18 +1,17 @@
-"""The writer of stocks, renames, facts and metrics, on a real PostgreSQL."""
+"""The writer of stocks, renames and exchange facts, on a real PostgreSQL."""
 
-import json
 from datetime import date
 
 import pandas as pd
 import pytest
 from django.db import connection
 
-from stocks.fundamentals import share_counts
-from stocks.fundamentals.metrics import METRIC_COLUMNS
+from stocks.fundamentals import metrics_writer, share_counts
 from stocks.models import ExchangeFact, Stock, StockMetrics, SymbolChange
 from stocks.storage import bulk
 from stocks.universe import writer as universe_writer
 from stocks.universe.symbols import successors
+from tests.stocks.dated_frames import metrics_row
 
 pytestmark = pytest.mark.django_db
 
@@ -39,18 +38,8 @@ def write_bars(run_id, *rows):
     frame["date"] = pd.to_datetime(frame["date"])
     for column in ("open", "high", "low"):
         frame[column] = frame["close"]
-    universe_writer.record_seen_symbols(frame.assign(series="EQ"), run_id)
+    universe_writer.record_traded_symbols(frame.assign(series="EQ"), run_id)
     bulk.upsert("historical_data", frame.assign(series="EQ", volume=10, source="test"), ("symbol", "date"), run_id)
-
-
-def metrics(symbol, day, **values):
-    row = dict.fromkeys(METRIC_COLUMNS) | {
-        "symbol": symbol,
-        "date": pd.Timestamp(day),
-        "tradable": True,
-        "provenance": "{}",
-    }
-    return pd.DataFrame([row | values])
 
 
 def rename(old, new, day):
@@ -106,7 +95,7 @@ def test_an_unknown_value_never_replaces_a_known_one():
 
 def test_an_older_list_only_fills():
     universe_writer.record_symbols(listed(symbol="TCS", stock_name="New name", kind="share"), "run_1", TUESDAY)
-    universe_writer.record_seen_symbols(bars(("TCS", TUESDAY, "EQ")), "run_1")
+    universe_writer.record_traded_symbols(bars(("TCS", TUESDAY, "EQ")), "run_1")
     universe_writer.record_symbols(
         listed(symbol="TCS", stock_name="Old name", sector="IT", kind="fund"), "run_2", MONDAY
     )
@@ -115,22 +104,22 @@ def test_an_older_list_only_fills():
 
 
 def test_a_symbol_seen_in_a_bar_has_a_row():
-    universe_writer.record_seen_symbols(
+    universe_writer.record_traded_symbols(
         bars(("NEW", MONDAY, "EQ"), ("NEW", TUESDAY, "BE"), ("OTHER", MONDAY, "EQ")), "run_1"
     )
     stock = Stock.objects.get(symbol="NEW")
     assert (stock.first_seen, stock.last_seen, stock.series, stock.kind) == (MONDAY, TUESDAY, "BE", "unknown")
-    universe_writer.record_seen_symbols(bars(("NEW", MONDAY, "EQ")), "run_2")
+    universe_writer.record_traded_symbols(bars(("NEW", MONDAY, "EQ")), "run_2")
     stock.refresh_from_db()
     assert (stock.last_seen, stock.series) == (TUESDAY, "BE")
-    universe_writer.record_seen_symbols(bars(("NEW", WEDNESDAY, "EQ")), "run_3")
+    universe_writer.record_traded_symbols(bars(("NEW", WEDNESDAY, "EQ")), "run_3")
     stock.refresh_from_db()
     assert (stock.first_seen, stock.last_seen, stock.series) == (MONDAY, WEDNESDAY, "EQ")
     assert universe_writer.symbols_with_history() == ["NEW", "OTHER"]
 
 
 def test_a_screener_fills_what_no_list_knows():
-    universe_writer.record_seen_symbols(
+    universe_writer.record_traded_symbols(
         bars(("IPO", TUESDAY, "EQ"), ("ETF", TUESDAY, "EQ"), ("ALONE", TUESDAY, "EQ")), "run_1"
     )
     universe_writer.record_symbols(listed(symbol="ETF", kind="fund"), "run_1", TUESDAY)
@@ -144,19 +133,19 @@ def test_a_screener_fills_what_no_list_knows():
         }
     )
     bulk.upsert("fundamental_snapshots", snapshot, ("snapshot", "symbol"), "run_1")
-    universe_writer.record_screened(MONDAY, "run_2")
+    universe_writer.fill_symbols_from_snapshots(MONDAY, "run_2")
     assert Stock.objects.get(symbol="IPO").sector is None, "an evening counts from the next session on"
-    universe_writer.record_screened(TUESDAY, "run_2")
+    universe_writer.fill_symbols_from_snapshots(TUESDAY, "run_2")
     stock = Stock.objects.get(symbol="IPO")
     assert (stock.kind, stock.sector, stock.stock_name) == ("share", "Automobile and Auto Components", "Ipo Ltd")
     assert universe_writer.kinds().to_dict() == {"IPO": "share", "ETF": "fund", "ALONE": "unknown"}
-    assert universe_writer.record_screened(TUESDAY, "run_3") == (0, 0)
+    assert universe_writer.fill_symbols_from_snapshots(TUESDAY, "run_3") == (0, 0)
 
 
 def test_history_follows_a_rename():
     write_bars("run_1", ("OLD", MONDAY, 100.0), ("OLD", TUESDAY, 101.0), ("ELSE", MONDAY, 5.0))
     universe_writer.record_symbols(listed(symbol="OLD", stock_name="Old Ltd", kind="share"), "run_1", TUESDAY)
-    universe_writer.record_metrics(metrics("OLD", TUESDAY, current_price=101.0), TUESDAY, "run_1")
+    metrics_writer.record_metrics(metrics_row("OLD", TUESDAY, current_price=101.0), TUESDAY, "run_1")
     write_bars("run_2", ("NEW", WEDNESDAY, 102.0))
     assert universe_writer.apply_renames(rename("OLD", "NEW", WEDNESDAY), "run_2") == 3
     assert [row[0] for row in stored_bars()] == ["ELSE", "NEW", "NEW", "NEW"]
@@ -170,7 +159,7 @@ def test_history_follows_a_rename():
 
 def test_a_rename_can_be_applied_twice_and_undone():
     write_bars("run_1", ("OLD", MONDAY, 100.0), ("OLD", TUESDAY, 101.0))
-    universe_writer.record_metrics(metrics("OLD", TUESDAY, current_price=101.0), TUESDAY, "run_1")
+    metrics_writer.record_metrics(metrics_row("OLD", TUESDAY, current_price=101.0), TUESDAY, "run_1")
     before = stored_bars(), list(Stock.objects.values()), list(StockMetrics.objects.values())
     write_bars("run_2", ("NEW", WEDNESDAY, 102.0))
     universe_writer.apply_renames(rename("OLD", "NEW", WEDNESDAY), "run_2")
@@ -206,8 +195,8 @@ def test_facts_of_a_pack_keep_no_zero():
             "source": "mcap",
         }
     )
-    assert universe_writer.record_facts(facts, MONDAY, "run_1") == (2, 0)
-    assert universe_writer.record_facts(facts, MONDAY, "run_2") == (0, 0)
+    assert universe_writer.record_exchange_facts(facts, MONDAY, "run_1") == (2, 0)
+    assert universe_writer.record_exchange_facts(facts, MONDAY, "run_2") == (0, 0)
     assert ExchangeFact.objects.get(symbol="B").issue_size is None
     frame = universe_writer.facts_frame(MONDAY)
     assert frame["issue_size"].tolist() == [1000, pd.NA]
@@ -216,43 +205,9 @@ def test_facts_of_a_pack_keep_no_zero():
 
 def test_issue_sizes_around_a_session_need_a_pack_within_the_week_before():
     for day, size in ((MONDAY, 1000), (TUESDAY, 2000)):
-        universe_writer.record_facts(
+        universe_writer.record_exchange_facts(
             listed(symbol="A", issue_size=size, market_cap_crores=1.0, pe_ratio=None), day, "run_1"
         )
     around = share_counts.issue_sizes_around(TUESDAY)
     assert around.to_dict("records") == [{"symbol": "A", "before": 1000, "today": 2000}]
     assert share_counts.issue_sizes_around(MONDAY).empty
-
-
-def test_stocks_are_the_latest_metrics():
-    write_bars("run_1", ("A", MONDAY, 100.0), ("B", MONDAY, 50.0))
-    universe_writer.record_symbols(listed(symbol="A", stock_name="A Ltd"), "run_1", MONDAY)
-    tuesday = metrics(
-        "A", TUESDAY, current_price=110.0, pe_ratio=12.0, provenance=json.dumps({"pe_ratio": {"source": "screener"}})
-    )
-    universe_writer.record_metrics(tuesday, TUESDAY, "run_1")
-    assert universe_writer.refresh_stocks(TUESDAY, "run_1") == 1
-    assert universe_writer.refresh_stocks(TUESDAY, "run_1") == 0
-    stock = Stock.objects.get(symbol="A")
-    assert (stock.current_price, stock.pe_ratio) == (110.0, 12.0)
-    assert set(stock.provenance) == {"stock_name", "pe_ratio"}
-    assert stock.last_updated is not None
-    universe_writer.record_metrics(metrics("A", MONDAY, current_price=100.0), MONDAY, "run_2")
-    assert universe_writer.refresh_stocks(MONDAY, "run_2") == 0, "an older session rewrites nothing"
-    wednesday = metrics("A", WEDNESDAY, current_price=111.0)
-    universe_writer.record_metrics(wednesday, WEDNESDAY, "run_3")
-    universe_writer.refresh_stocks(WEDNESDAY, "run_3")
-    stock.refresh_from_db()
-    assert (stock.current_price, stock.pe_ratio) == (111.0, None)
-    assert set(stock.provenance) == {"stock_name"}
-    assert Stock.objects.get(symbol="B").current_price is None
-
-
-def test_a_symbol_that_left_a_session_loses_its_metrics():
-    write_bars("run_1", ("A", MONDAY, 100.0), ("B", MONDAY, 50.0))
-    both = pd.concat([metrics("A", MONDAY), metrics("B", MONDAY)])
-    universe_writer.record_metrics(both, MONDAY, "run_1")
-    assert universe_writer.record_metrics(metrics("A", MONDAY), MONDAY, "run_2") == (0, 1)
-    assert StockMetrics.objects.get().symbol_id == "A"
-    undo("run_2")
-    assert StockMetrics.objects.count() == 2

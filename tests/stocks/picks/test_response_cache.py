@@ -9,7 +9,7 @@ from django.db import connection
 from rest_framework.authtoken.models import Token
 
 from stocks.models import Publication, Stock
-from stocks.picks import answers
+from stocks.picks import response_cache
 from tests.published import pick, publish, supersede
 
 pytestmark = pytest.mark.django_db
@@ -19,12 +19,12 @@ URL = "/api/suggested-stocks/"
 @pytest.fixture(autouse=True)
 def _nothing_kept():
     cache.clear()
-    answers._kept.clear()
+    response_cache._responses.clear()
 
 
 def kept() -> dict[str, bytes]:
     """What lies in the memory; the stub of Django's class leaves its attribute out."""
-    found: dict[str, bytes] = vars(answers._kept)["_cache"]
+    found: dict[str, bytes] = vars(response_cache._responses)["_cache"]
     return found
 
 
@@ -149,9 +149,9 @@ def test_without_a_connection_or_with_a_broken_one_the_long_way_answers(client):
     publish("balanced", [pick("A")])
     client.get(URL)
     connection.close()
-    assert answers._basis_in_force("balanced") is None
+    assert response_cache._current_version("balanced") is None
     assert symbols(client.get(URL)) == ["A"]
     connection.connection.close()
-    assert answers._basis_in_force("balanced") is None
+    assert response_cache._current_version("balanced") is None
     connection.close()
     assert symbols(client.get(URL)) == ["A"]
