@@ -14,6 +14,7 @@ The others:
   ./run.sh check [NAME …]      the named checks alone: style, format, imports, types, all-types (the tests' types too)
   ./run.sh bench [NAME …]      measure speed, size and memory as ratios (also: --real, --json, --help)
   ./run.sh drill [ARGUMENTS]   rehearse faults at random points of simulated evenings (also: --rounds, --seed, --help)
+  ./run.sh mutants [WORDS …]   try whether the tests notice known errors (also: --markdown)
   ./run.sh manage COMMAND …    manage.py inside the environment
   ./run.sh psql [ARGUMENTS]    a prompt on the database in use
   ./run.sh prod [ARGUMENTS]    docker compose up (with arguments: docker compose with these)
@@ -171,6 +172,10 @@ bench)
 drill)
     install_once
     exec .venv/bin/python -m tests.faults "$@"
+    ;;
+mutants)
+    install_once
+    exec .venv/bin/python -m tests.mutants "$@"
     ;;
 manage)
     install_once
