@@ -1,4 +1,4 @@
-"""`./run.sh mutants [WORDS …]`: puts one known error at a time into a copy of the sources and names the tests that fail.
+"""`./run.sh mutants [WORDS …]`: puts one known error at a time into a copy of the sources, names the tests that fail.
 
 The checkout is not touched. The copy is tried unchanged first, so that a test that fails anyway is not counted.
 """
