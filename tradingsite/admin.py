@@ -1,4 +1,4 @@
-"""The libraries' own tables in the admin, in its theme, without what would go round our engine."""
+"""The libraries' own tables in the admin's theme, without actions that would bypass our engine."""
 
 from typing import Any
 
@@ -30,8 +30,6 @@ TokenProxy.add_to_class("__str__", lambda token: f"token of {token.user}")
 
 @admin.register(Group)
 class ThemedGroupAdmin(GroupAdmin, ModelAdmin):
-    """Groups of people."""
-
     filter_horizontal = ()
 
 
@@ -45,54 +43,54 @@ class ThemedScheduleAdmin(OperatedAdmin, ScheduleAdmin):
     actions = ("run_now",)
 
     @admin.action(description="Run now, for the latest session", permissions=["operate"])
-    def run_now(self, request: HttpRequest, chosen: "QuerySet[Schedule]") -> None:
-        """Start the chosen jobs in the order of the evening."""
-        names = set(chosen.values_list("name", flat=True))
+    def run_now(self, request: HttpRequest, selected: "QuerySet[Schedule]") -> None:
+        """Start the selected jobs in the order of the evening."""
+        names = set(selected.values_list("name", flat=True))
         jobs = [saga.job for saga in scheduled_jobs() if saga.job in names]
         for other in sorted(names - set(jobs)):
-            messages.warning(request, f"{other} is no job that can be started by hand.")
+            messages.warning(request, f"{other} is not a job that can be started by hand.")
         start_jobs(request, jobs)
 
 
 class _ResultAdmin(ReadOnlyAdmin):
-    """Results of the queue. Its own *resubmit* would queue a second copy; failed runs are retried at their run."""
+    """Results of the queue, without its *resubmit*: that would queue a second copy, while a retry continues the run."""
 
     actions: tuple[str, ...] = ()
 
 
 @admin.register(Success)
 class ThemedSuccessAdmin(_ResultAdmin, TaskAdmin):
-    """Tasks that ended well."""
+    """Tasks that succeeded."""
 
 
 @admin.register(Failure)
 class ThemedFailureAdmin(_ResultAdmin, FailAdmin):
-    """Tasks that broke."""
+    """Tasks that raised an exception."""
 
 
 @admin.register(OrmQ)
 class ThemedQueueAdmin(ReadOnlyAdmin, QueueAdmin):
-    """Tasks that wait or run."""
+    """Tasks that are queued or running."""
 
     list_display = ("id", "key", "name", "group", "func", "lock")
 
 
 @admin.register(TokenProxy)
 class ThemedTokenAdmin(TokenAdmin, ModelAdmin):
-    """API tokens: shown once, when they are made."""
+    """API tokens: a key is shown once, when it is created."""
 
     list_display = ("user", "beginning", "created")
 
     @admin.display(description="token")
     def beginning(self, token: TokenProxy) -> str:
-        """Return enough of the key to tell it from others."""
         return f"{token.key[:4]}…"
 
     def save_model(self, request: HttpRequest, obj: TokenProxy, form: Any, change: bool) -> None:
-        """Store the token and show it this once."""
         super().save_model(request, obj, form, change)
         if not change:
-            messages.warning(request, f"The token of {obj.user} is {obj.key} – copy it now, it is not shown again.")
+            messages.warning(
+                request, f"The token of {obj.user} is {obj.key} – copy it now; it will not be shown again."
+            )
 
 
 @admin.register(AccessAttempt)
@@ -102,17 +100,17 @@ class ThemedAccessAttemptAdmin(AccessAttemptAdmin, ModelAdmin):
 
 @admin.register(AccessFailureLog)
 class ThemedAccessFailureLogAdmin(ReadOnlyAdmin, AccessFailureLogAdmin):
-    """Every failed log-in."""
+    """All failed log-ins."""
 
 
 @admin.register(AccessLog)
 class ThemedAccessLogAdmin(ReadOnlyAdmin, AccessLogAdmin):
-    """Every log-in."""
+    """All log-ins."""
 
 
 @admin.register(Trouble)
 class TroubleAdmin(ReadOnlyAdmin):
-    """What is or was wrong; only the alerts write here."""
+    """Open and resolved alerts; only the alerts job writes here."""
 
     list_display = ("key", "since", "over_at", "title")
     list_filter = (("over_at", admin.EmptyFieldListFilter),)
@@ -121,7 +119,7 @@ class TroubleAdmin(ReadOnlyAdmin):
 
 @admin.register(AlertDelivery)
 class AlertDeliveryAdmin(ReadOnlyAdmin):
-    """Which channel was told what."""
+    """Which alert was sent through which channel."""
 
     list_display = ("trouble", "event", "channel", "delivered_at")
     list_filter = ("channel", ("delivered_at", admin.EmptyFieldListFilter))
@@ -130,6 +128,6 @@ class AlertDeliveryAdmin(ReadOnlyAdmin):
 
 @admin.register(AlertTimer)
 class AlertTimerAdmin(ReadOnlyAdmin):
-    """Channels and the dead-man ping: how the last attempt went."""
+    """Channels and the dead-man ping: the outcome of the last attempt."""
 
     list_display = ("name", "succeeded_at", "failures", "last_error", "next_at")

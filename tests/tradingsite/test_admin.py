@@ -136,7 +136,7 @@ def test_a_scheduled_job_starts_from_its_schedule(operator):
 
     Schedule.objects.create(name="cleanup", func="x", schedule_type="C", cron="0 3 * * 0")
     said = act(operator, Schedule, "run_now", *Schedule.objects.filter(name__in=("cleanup", "heartbeat_data")))
-    assert said[0].startswith("heartbeat_data is no job")
+    assert said[0].startswith("heartbeat_data is not a job")
     assert said[1].startswith("cleanup started as cleanup_")
 
 

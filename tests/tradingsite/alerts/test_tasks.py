@@ -63,7 +63,7 @@ def test_the_task_checks_and_delivers(web: WebSink):
 
 @pytest.mark.django_db
 def test_the_list_names_troubles_channels_and_no_secret(web: WebSink, settings: Settings):
-    assert "No trouble is open." in output("alerts")
+    assert "No alert is open." in output("alerts")
     web.codes = [500]
     record_symptoms([Symptom("jobs:pipeline", "The job is late.", "Start it.")], NOW)
     deliveries.deliver_due(NOW)

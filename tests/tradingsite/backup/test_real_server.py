@@ -122,7 +122,7 @@ def test_from_the_embedded_server_into_a_real_one(server: str, places: dict[str,
     assert "is not empty" in again.stderr
     replaced = manage(there, "restore", path, "--replace", "--json")
     assert replaced.returncode == 0, replaced.stderr
-    assert "The database before stays as fresh_before_" in json.loads(replaced.stdout)["notes"][0]
+    assert "The previous database is kept as fresh_before_" in json.loads(replaced.stdout)["notes"][0]
     assert hashes(there)["stocks"] == here["stocks"]
 
 

@@ -116,7 +116,7 @@ def test_it_serves_refuses_a_second_start_and_leaves_nothing_behind(dev: Dev):
     assert supervisor.wait(PATIENCE_SECONDS) == 0
     assert dev.processes() == []
     said = dev.log.read_text()
-    assert said.count("made the user admin with the password") == 1
+    assert said.count("created the user admin with the password") == 1
     assert "stopped" in said
 
 

@@ -1,4 +1,4 @@
-"""`manage.py alerts`: the open troubles, their deliveries, and the state of the channels."""
+"""`manage.py alerts`: the open alerts, their deliveries, and the state of the channels."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -12,15 +12,15 @@ from tradingsite.models import AlertTimer, Trouble
 
 
 class Command(BaseCommand):
-    help = "List the open troubles, their deliveries, and the state of the channels."
+    help = "List the open alerts, their deliveries, and the state of the channels."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--all", action="store_true", help="list the last 50, also those that are over")
+        parser.add_argument("--all", action="store_true", help="list the last 50, including resolved ones")
 
     def handle(self, *_: object, **options: Any) -> None:
         troubles = Trouble.objects.prefetch_related("deliveries")
         shown = list(troubles[:50] if options["all"] else troubles.filter(over_at=None))
-        lines = [_line(trouble) for trouble in shown] or ["No trouble is open."]
+        lines = [_line(trouble) for trouble in shown] or ["No alert is open."]
         timers = {timer.name: timer for timer in AlertTimer.objects.all()}
         targets = {name: f"{name} ({channel.target})" for name, channel in channels().items()}
         lines += [""] + [_channel_state(text, timers.get(name)) for name, text in targets.items()]
@@ -46,7 +46,7 @@ def _line(trouble: Trouble) -> str:
 
 def _channel_state(name: str, timer: AlertTimer | None) -> str:
     if timer is None:
-        return f"{name}: not used yet"
+        return f"{name}: never used"
     last = f"last success {timezone.localtime(timer.succeeded_at):%d %b %H:%M}" if timer.succeeded_at else "no success"
     if not timer.failures:
         return f"{name}: {last}"

@@ -1,4 +1,4 @@
-"""`./run.sh dev`: everything on one machine, from an empty folder to picks on the page."""
+"""`./run.sh dev`: the whole system on one machine, from an empty folder to published picks."""
 
 import io
 import secrets
@@ -22,18 +22,18 @@ from tradingsite.embedded.servers import VAR_DIR, EmbeddedServers
 
 
 class Command(BaseCommand):
-    """Start the embedded servers, the page, the clusters and the first run; stop them all on Ctrl-C."""
-
-    help = "Run everything for development and small installations: servers, page, clusters, first nightly run."
+    help = (
+        "Run the whole system for development and small installations: embedded servers, web, clusters and the first"
+        " nightly run; Ctrl-C stops all of it."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """One switch: leave the first run out."""
-        parser.add_argument("--no-first-run", action="store_true", help="leave an empty database empty")
+        parser.add_argument("--no-first-run", action="store_true", help="do not fill an empty database")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Prepare, then supervise until a signal comes."""
         address = f"http://localhost:{settings.PORT}"
-        for number in (signal.SIGTERM, signal.SIGHUP):  # until the supervisor takes over: leave in good order
+        # Until the supervisor takes over: leave through the context managers, which stop the servers.
+        for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: sys.exit(1))
         try:
             with only_one(VAR_DIR, address):
@@ -43,15 +43,15 @@ class Command(BaseCommand):
                 with EmbeddedServers(VAR_DIR, with_postgres=postgres, with_valkey=valkey) as servers:
                     self._prepare()
                     services = _services(first_run=not options["no_first_run"] and not Publication.objects.exists())
-                    self._say(f"serving {address} (admin: {address}/admin/)")
+                    self._print(f"serving {address} (admin: {address}/admin/)")
                     sources = [path for path in settings.BASE_DIR.iterdir() if (path / "__init__.py").exists()]
                     sources += [path for name in ("templates", "config") if (path := settings.BASE_DIR / name).exists()]
-                    Supervisor(services, servers, self._say, sources).run()
+                    Supervisor(services, servers, self._print, sources).run()
         except AlreadySupervisedError as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
             raise CommandError("interrupted while starting") from None
-        self._say("stopped")
+        self._print("stopped")
 
     def _prepare(self) -> None:
         call_command("migrate", interactive=False, verbosity=0)
@@ -59,11 +59,11 @@ class Command(BaseCommand):
         if not users.filter(is_superuser=True).exists():
             password = secrets.token_urlsafe(12)
             users.create_superuser("admin", password=password)
-            self._say(f"made the user admin with the password {password} (shown only now)")
+            self._print(f"created the user admin with the password {password} (shown only once)")
         if "sync_schedules" in get_commands():
             call_command("sync_schedules", stdout=io.StringIO())
 
-    def _say(self, line: str) -> None:
+    def _print(self, line: str) -> None:
         self.stdout.write(f"[{timezone.localtime():%H:%M:%S}] {line}")
         self.stdout.flush()
 
@@ -76,7 +76,7 @@ def _services(*, first_run: bool) -> list[Service]:
             name="web",
             command=(*web, "--chdir", str(settings.BASE_DIR), "--graceful-timeout", "5", "--log-level", "warning"),
             reload_signal=signal.SIGHUP,
-            log=_fresh(VAR_DIR / "web.out"),
+            log=_truncate(VAR_DIR / "web.out"),
         )
     ]
     for cluster in settings.CLUSTERS:
@@ -87,17 +87,17 @@ def _services(*, first_run: bool) -> list[Service]:
                 environment={"Q_CLUSTER_NAME": cluster},
                 reload_signal=signal.SIGTERM,
                 cluster=cluster,
-                log=_fresh(VAR_DIR / f"cluster-{cluster}.out"),
+                log=_truncate(VAR_DIR / f"cluster-{cluster}.out"),
             )
         )
     if first_run:
-        # Interrupted as by Ctrl-C, its run is recorded as such, and the next start goes on.
+        # SIGINT, as Ctrl-C would send: the run is recorded as interrupted, and the next start continues it.
         command = (python, manage, "run_all")
         services.append(Service(name="first run", command=command, once=True, stop_signal=signal.SIGINT))
     return services
 
 
-def _fresh(path: Path) -> Path:
+def _truncate(path: Path) -> Path:
     path.write_bytes(b"")
     return path
 
@@ -110,5 +110,5 @@ def _require_free_port(port: int) -> None:
         except OSError as error:
             raise CommandError(
                 f"Port {port} cannot be used ({error.strerror}). "
-                f"Stop what uses it, or choose another: PORT={port + 1} ./run.sh dev"
+                f"Stop the program that uses it, or choose another: PORT={port + 1} ./run.sh dev"
             ) from error

@@ -1,4 +1,4 @@
-"""`./run.sh psql`: a prompt on the database in use; Django's own `dbshell` does not look where our sockets are."""
+"""`./run.sh psql`: a prompt on the database in use; Django's `dbshell` cannot find psql of the embedded server."""
 
 import os
 import shutil
@@ -17,17 +17,14 @@ _VARIABLES = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": 
 
 
 class Command(BaseCommand):
-    """Runs psql: the system's if there is one, else that of the embedded PostgreSQL."""
-
     help = "Open a psql prompt on the database in use; arguments after -- go to psql."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take everything for psql."""
-        parser.add_argument("arguments", nargs="*", help="arguments of psql")
+        parser.add_argument("arguments", nargs="*", help="arguments for psql")
 
     def handle(self, *_: object, **options: Any) -> None:
-        """Run psql to its end; its exit code is ours."""
+        """Run psql and exit with its code."""
         parameters = connection.get_connection_params()
         # In the environment, not among the arguments, where every account of the machine could read the password.
         address = {name: str(parameters[key]) for key, name in _VARIABLES.items() if parameters.get(key)}
@@ -39,10 +36,10 @@ class Command(BaseCommand):
 
 
 def _psql() -> str:
-    found = shutil.which("psql")
-    if found is None:
-        try:
-            found = str(programs(VAR_DIR / "postgres") / "psql")
-        except EmbeddedServerError as error:
-            raise CommandError("psql is not installed (on Debian and Ubuntu: postgresql-client).") from error
-    return found
+    """The system's psql, otherwise that of the embedded PostgreSQL."""
+    if installed := shutil.which("psql"):
+        return installed
+    try:
+        return str(programs(VAR_DIR / "postgres") / "psql")
+    except EmbeddedServerError as error:
+        raise CommandError("psql is not installed (on Debian and Ubuntu: postgresql-client).") from error

@@ -1,4 +1,4 @@
-"""`manage.py restore FILE`: brings a back-up into the database in use, or rehearses that."""
+"""`manage.py restore FILE`: restore a back-up into the database in use, or verify that it can be restored."""
 
 import json
 import time
@@ -19,60 +19,59 @@ from tradingsite.backup.restoration import Restored
 
 
 class Command(BaseCommand):
-    """Restores a back-up and compares every row before it counts."""
-
     help = (
-        "Restore a back-up into the database in use, which must be empty (--replace: which is put aside under another"
-        " name). --verify restores into a scratch database on the same server, compares, and drops it."
+        "Restore a back-up into the database in use, which must be empty; --replace renames a database that is not"
+        " empty. --verify restores into a scratch database on the same server, compares every row, and drops it."
     )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add the file, `--verify`, `--replace` and `--json`."""
         parser.add_argument("file", type=Path, help="the back-up")
         mode = parser.add_mutually_exclusive_group()
-        mode.add_argument("--verify", action="store_true", help="rehearse in a scratch database; change nothing")
-        mode.add_argument("--replace", action="store_true", help="put a filled database aside and take its place")
-        parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else there")
+        mode.add_argument("--verify", action="store_true", help="restore into a scratch database only; change nothing")
+        mode.add_argument("--replace", action="store_true", help="rename the database in use and take its place")
+        parser.add_argument(
+            "--json", action="store_true", help="print one JSON object on standard output and nothing else"
+        )
 
     def handle(self, *_: object, **options: Any) -> None:
-        """Check the file, restore, compare, and say what is left to do.
+        """Check the file, restore it, compare, and print what is left to do.
 
         Raises
         ------
         CommandError
-            With the sentence of what is wrong; the database in use is as it was then.
+            When the back-up cannot be restored; the database in use is then unchanged.
         """
         started = time.monotonic()
         notes: list[str] = []
         try:
             reader = ArchiveReader(options["file"])
             restoration.check_readable(reader, connection)
-            self.stderr.write(f"Reading {reader.path} (made {reader.manifest['made_at']}) …")
+            self.stderr.write(f"Reading {reader.path} (written {reader.manifest['made_at']}) …")
             for _done in reader.check():
                 pass
             if options["verify"]:
-                done = self._rehearsed(reader)
+                restored = self._verify(reader)
             else:
-                done, notes = self._restored(reader, replace=options["replace"])
+                restored, notes = self._restore(reader, replace=options["replace"])
         except BackupError as error:
             raise CommandError(str(error)) from error
-        said = {
+        report = {
             "file": str(options["file"]),
             "made_at": reader.manifest["made_at"],
-            "tables": done.tables,
-            "rows": done.rows,
+            "tables": restored.tables,
+            "rows": restored.rows,
             "seconds": round(time.monotonic() - started, 1),
             "equal": True,
             "notes": notes,
         }
-        self.stdout.write(json.dumps(said) if options["json"] else _text(said, verify=options["verify"]))
+        self.stdout.write(json.dumps(report) if options["json"] else _text(report, verify=options["verify"]))
 
-    def _rehearsed(self, reader: ArchiveReader) -> Restored:
+    def _verify(self, reader: ArchiveReader) -> Restored:
         with targets.scratch(connection) as made:
             return restoration.restore(reader, made, self.stderr.write)
 
-    def _restored(self, reader: ArchiveReader, *, replace: bool) -> tuple[Restored, list[str]]:
+    def _restore(self, reader: ArchiveReader, *, replace: bool) -> tuple[Restored, list[str]]:
         market = reader.manifest["market"]
         if market != settings.PROVIDER_KIND:
             raise BackupError(
@@ -83,7 +82,7 @@ class Command(BaseCommand):
         if filled and not replace:
             raise BackupError(
                 f"The database {connection.settings_dict['NAME']} is not empty ({', '.join(filled[:5])} …). Restore"
-                " into an empty one, or add --replace: the present one then stays under another name."
+                " into an empty one, or add --replace: the database in use is then kept under another name."
             )
         notes = []
         if filled:
@@ -91,17 +90,22 @@ class Command(BaseCommand):
                 done = restoration.restore(reader, made, self.stderr.write)
                 models = model_files.restore(reader, settings.MODELS_DIR)
                 before = targets.put_in_place(made, connection, timezone.localtime())
-            notes.append(f"The database before stays as {before}; drop it with: psql -c 'DROP DATABASE \"{before}\"'")
+            notes.append(
+                f"The previous database is kept as {before}; drop it with: psql -c 'DROP DATABASE \"{before}\"'"
+            )
         else:
             models = model_files.restore(reader, settings.MODELS_DIR)
             done = restoration.restore(reader, connection, self.stderr.write)
         notes.append(f"{models} models are in {settings.MODELS_DIR}.")
-        return done, [*notes, *_left_to_do(reader)]
+        return done, [*notes, *_follow_ups(reader)]
 
 
-def _left_to_do(reader: ArchiveReader) -> list[str]:
+def _follow_ups(reader: ArchiveReader) -> list[str]:
     notes = [*configuration.changes(reader)]
-    notes += [f"The file of a model was missing already: {path}." for path in reader.manifest["missing_models"]]
+    notes += [
+        f"The back-up was written without a model file that was missing: {path}."
+        for path in reader.manifest["missing_models"]
+    ]
     unreadable = 0
     for key in BrokerConfiguration.objects.values_list("pk", flat=True):
         try:
@@ -111,12 +115,12 @@ def _left_to_do(reader: ArchiveReader) -> list[str]:
     if unreadable:
         notes.append(
             f"The secrets of {unreadable} broker accounts cannot be read: put the CREDENTIAL_KEYS (or, where it was not"
-            " set, the SECRET_KEY) of the system that was backed up into the environment, or enter them anew."
+            " set, the SECRET_KEY) of the backed-up system into the environment, or enter the secrets again."
         )
     return notes
 
 
-def _text(said: dict[str, Any], *, verify: bool) -> str:
-    done = "can be restored" if verify else "was restored"
-    head = f"{said['file']} {done}: {said['rows']:,} rows of {said['tables']} tables, all equal ({said['seconds']} s)."
-    return "\n".join([head, *said["notes"]])
+def _text(report: dict[str, Any], *, verify: bool) -> str:
+    outcome = "can be restored" if verify else "was restored"
+    counts = f"{report['rows']:,} rows of {report['tables']} tables, all equal ({report['seconds']} s)"
+    return "\n".join([f"{report['file']} {outcome}: {counts}.", *report["notes"]])

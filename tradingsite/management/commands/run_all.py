@@ -1,4 +1,4 @@
-"""`manage.py run_all`: the whole evening for one session, job after job, in this process."""
+"""`manage.py run_all`: the whole evening of one session, job after job, in this process."""
 
 import json
 import time
@@ -18,46 +18,46 @@ from tradingsite.schedule import EVENING
 
 
 class Command(BaseCommand):
-    """Runs fundamentals (if given), pipeline, fill, business logic, validation, training, selection and export."""
-
-    help = "Run the whole evening for one session: collect, compute, check, train, pick, publish, export."
+    help = (
+        "Run the whole evening of one session: fundamentals (if FUNDAMENTALS_DIR is set), pipeline, fill data, business"
+        " logic, validation, training, selection and CSV export."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add `--date` and `--json`."""
         parser.add_argument(
             "--date", metavar="YYYY-MM-DD", help="session to run for (default: the latest completed one)"
         )
         parser.add_argument(
-            "--json", action="store_true", help="print one JSON object on standard output and nothing else there"
+            "--json", action="store_true", help="print one JSON object on standard output and nothing else"
         )
 
     def handle(self, *_: object, **options: Any) -> None:
-        """Run the jobs in order; stop at the first that does not complete."""
+        """Run the jobs in order; stop at the first one that does not complete."""
         quiet = options["json"]
         apply_pending_migrations(self.stderr)
         session = requested_session(options["date"])
-        begun = time.monotonic()
+        started = time.monotonic()
         if settings.FUNDAMENTALS_DIR:
             call_command("import_fundamentals", stdout=self.stderr)
-        finished: list[PipelineRun] = []
+        runs: list[PipelineRun] = []
         for job in EVENING:
-            finished.append(run_job(job, session, quiet=quiet))
+            runs.append(run_job(job, session, quiet=quiet))
             # Without a new model the selection uses a recent one, or publishes why there are no picks.
-            if finished[-1].status != PipelineRun.Status.COMPLETED and job != "training":
+            if runs[-1].status != PipelineRun.Status.COMPLETED and job != "training":
                 break
-        self._say(session, finished, time.monotonic() - begun, quiet=quiet)
-        failed = [run for run in finished if run.status != PipelineRun.Status.COMPLETED]
+        self._print_report(session, runs, time.monotonic() - started, quiet=quiet)
+        failed = [run for run in runs if run.status != PipelineRun.Status.COMPLETED]
         if failed:
             raise CommandError(failure(failed[0]))
 
-    def _say(self, session: date, finished: list[PipelineRun], took: float, *, quiet: bool) -> None:
+    def _print_report(self, session: date, runs: list[PipelineRun], took: float, *, quiet: bool) -> None:
         if quiet:
-            jobs = [run_report(run) for run in finished]
+            jobs = [run_report(run) for run in runs]
             self.stdout.write(json.dumps({"session": session, "seconds": round(took, 1), "jobs": jobs}, default=str))
             return
-        for run in finished:
+        for run in runs:
             self.stdout.write(f"{run.job:<15} {run.status:<10} {seconds(run) or 0:>7.1f} s   {run.reason}")
         self.stdout.write("")
-        self.stdout.write(summary(finished[0]))
+        self.stdout.write(summary(runs[0]))
         self.stdout.write(evening_report.report(session))
-        self.stdout.write(f"In all {took:.0f} s.")
+        self.stdout.write(f"Total {took:.0f} s.")

@@ -33,7 +33,7 @@ class Command(BaseCommand):
             removed, _ = Schedule.objects.exclude(name__in=schedules).delete()
             changed = [_write(name, fields) for name, fields in schedules.items()]
         self.stdout.write(
-            f"{len(schedules)} schedules: {sum(changed)} written, {removed} removed, the others as they were."
+            f"{len(schedules)} schedules: {sum(changed)} written, {removed} removed, the others unchanged."
         )
 
 

@@ -1,4 +1,4 @@
-"""`manage.py system_status`: data, jobs, clusters, models and picks on one screen."""
+"""`manage.py system_status`: the state of data, jobs, clusters, models and picks on one screen."""
 
 import json
 from argparse import ArgumentParser
@@ -16,16 +16,12 @@ from tradingsite.operations.home import current_verdict
 
 
 class Command(BaseCommand):
-    """Prints the state of the system."""
-
-    help = "Show data, jobs, clusters, models and picks on one screen."
+    help = "Show the state of data, jobs, clusters, models and picks on one screen."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add `--json`."""
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *_: object, **options: Any) -> None:
-        """Print it."""
         apply_pending_migrations(self.stderr)
         now = timezone.now()
         status = system_status(now) | {"parts": readiness(now), "verdict": asdict(current_verdict(now))}
