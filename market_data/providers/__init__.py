@@ -1,8 +1,8 @@
-"""What a provider of market data is: the protocol, its errors, and the registry.
+"""Providers of market data: the protocol, its errors, and the registry.
 
-Adding a provider is one file in this folder and one entry in ``_BUILDERS``. A provider answers what it can of; what
-it cannot answer is an empty frame where the protocol says "may be empty", and an error otherwise, never an invented
-value. No provider reads a clock or the environment: every question names its date.
+To add a provider, write one file (or folder) here and one entry of ``_BUILDERS``. What a provider does not have is an
+empty frame where the protocol says "may be empty" and an error otherwise, never an invented value. No provider reads a
+clock or the environment: every method takes its date.
 """
 
 import hashlib
@@ -40,9 +40,9 @@ MEMBER_COLUMNS = ("index", "symbol", "industry")
 
 
 class ProviderError(Exception):
-    """A provider could not answer; the sentence says what to do.
+    """A provider cannot answer; the sentence names the remedy.
 
-    `runbook` is the key of the entry in docs/RUNBOOK.md that helps, or empty.
+    `runbook` is the key of the helpful entry in docs/RUNBOOK.md, or empty.
     """
 
     runbook = ""
@@ -55,23 +55,23 @@ class SessionNotAvailable(ProviderError):
 
 
 class SourceUnreadable(ProviderError):
-    """The source exists but is not what it should be: another format, cut off, for another day."""
+    """The source exists but is not what it should be: another format, truncated, for another day."""
 
     runbook = "file-refused"
 
 
 class NotOffered(ProviderError):
-    """The provider does not have this kind of data at all."""
+    """The provider does not have this kind of data."""
 
 
 class TransientProviderError(ProviderError):
-    """The provider may answer when asked again later: a time-out, a rate limit."""
+    """The provider may answer a later request: a time-out, a rate limit."""
 
     runbook = "source-silent"
 
 
 class SourceFinding(NamedTuple):
-    """Something about the source worth telling: a missing optional file, a list that ends early."""
+    """A finding about the source: a missing optional file, a list that ends early."""
 
     check: str
     severity: str
@@ -82,9 +82,9 @@ class SourceFinding(NamedTuple):
 
 @dataclass(frozen=True)
 class SourceFingerprint:
-    """Identity of what one session's bars are read from, so that a revised file is noticed.
+    """Identity of the source of a session's bars, so that a revised file is noticed.
 
-    Size and modification time are cheap to compare; ``sha256`` reads the content when first asked for and decides.
+    Size and modification time are compared first; ``sha256`` reads the content and decides.
     """
 
     name: str
@@ -107,9 +107,9 @@ class RawBars:
     frame
         Bar frame, one row per symbol, in the first of the share series; not yet through ``bars.checked_bars``.
     rejects
-        symbol, date, reason, raw: rows of share series that were not taken.
+        symbol, date, reason, raw: rejected rows of share series.
     out_of_scope
-        Rows per series that hold no shares (government securities, bonds, …); they are not bad rows.
+        Number of rows per series without shares (government securities, bonds, …); they are not rejected rows.
     source
         Provider and file, for the ``source`` column.
     """
@@ -124,7 +124,7 @@ class RawBars:
 class Provider(Protocol):
     """A source of market data.
 
-    Dates are sessions of the exchange. ``as_of`` is the close of a session: nothing that became known later may show.
+    Dates are sessions of the exchange. ``as_of`` is the close of a session: nothing known later may be returned.
     """
 
     name: str
@@ -134,11 +134,11 @@ class Provider(Protocol):
     """Calendar of the library to seed market days from; None when ``market_days`` is complete in itself."""
 
     def listed_symbols(self, as_of: date) -> pd.DataFrame:
-        """Return ``LISTED_COLUMNS``, one row a symbol; kind is share, fund or unknown, NA where not known."""
+        """Return ``LISTED_COLUMNS``, one row per symbol; kind is share, fund or unknown, unknown text NA."""
         ...
 
     def symbol_changes(self, as_of: date) -> pd.DataFrame:
-        """Return ``CHANGE_COLUMNS``: renames the source itself announces; may be empty."""
+        """Return ``CHANGE_COLUMNS``: renames announced by the source; may be empty."""
         ...
 
     def sessions(self, start: date | None, end: date) -> list[date]:
@@ -149,19 +149,19 @@ class Provider(Protocol):
         self,
         session: date,
         sessions_between: Callable[[date, date], list[date]],
-        asked_at: datetime,
+        now: datetime,
         report: Callable[[int, int], None],
     ) -> None:
-        """Fetch what is missing up to a session, where the source lies elsewhere; otherwise do nothing.
+        """Download what is missing up to a session; a local source does nothing.
 
-        ``sessions_between`` is the calendar, ``asked_at`` the present moment, ``report`` gets how many files of how
-        many are done. Raises SessionNotAvailable when the session is not to be had now, ProviderError when what is
-        fetched cannot be kept.
+        ``sessions_between`` is the calendar, ``now`` the present moment; ``report`` is called with the number of files
+        done and their total. Raises SessionNotAvailable when the session is not available now, ProviderError when
+        files cannot be stored.
         """
         ...
 
     def fingerprint(self, session: date) -> SourceFingerprint:
-        """Identify the source of a session's bars; raises SessionNotAvailable."""
+        """Return the identity of the source of a session's bars; raises SessionNotAvailable."""
         ...
 
     def bars(self, session: date) -> RawBars:
@@ -169,11 +169,11 @@ class Provider(Protocol):
         ...
 
     def corporate_actions(self, as_of: date) -> pd.DataFrame:
-        """Return the event frame of official events known by ``as_of`` with ex-date up to 30 days later."""
+        """Return the official events known by ``as_of``, with ex-dates up to 30 days ahead."""
         ...
 
     def official_coverage(self) -> date | None:
-        """Return the last ex-date up to which the official events are complete; None when there are none."""
+        """Return the ex-date up to which the official events are complete; None without any."""
         ...
 
     def daily_facts(self, session: date) -> pd.DataFrame:
@@ -189,7 +189,7 @@ class Provider(Protocol):
         ...
 
     def market_days(self, as_of: date) -> pd.DataFrame:
-        """Return ``DAY_COLUMNS``: what the source itself proves about days, sessions up to ``as_of``; may be empty."""
+        """Return ``DAY_COLUMNS``: what the source proves about days, sessions up to ``as_of``; may be empty."""
         ...
 
     def statements(self, as_of: date, since: date | None = None) -> pd.DataFrame:
@@ -197,19 +197,19 @@ class Provider(Protocol):
         ...
 
     def findings(self) -> list[SourceFinding]:
-        """Say what the source lacks."""
+        """Return what the source lacks."""
         ...
 
 
-class SourceAtHand:
-    """Base of a provider that needs no fetching."""
+class LocalSource:
+    """Base of a provider that needs no download."""
 
     def fetch(self, *_: object) -> None:
-        """Do nothing: the source is here."""
+        """Do nothing."""
 
 
 def listed_frame(rows: pd.DataFrame) -> pd.DataFrame:
-    """Give rows the columns, dtypes and order of a list of symbols; unknown text becomes None."""
+    """Return rows with the columns, dtypes and order of a list of symbols; unknown text becomes None."""
     typed = rows.reindex(columns=list(LISTED_COLUMNS)).astype(LISTED_DTYPES)
     for column in typed.columns[typed.dtypes == "object"]:
         typed[column] = typed[column].where(typed[column].notna(), None)
@@ -251,7 +251,7 @@ def _nse_archive() -> Provider:
 
 
 def archive_download() -> "ArchiveDownload":
-    """Return the download of the exchange's files that the settings describe.
+    """Return the download of the exchange's files as configured.
 
     Raises
     ------
@@ -287,12 +287,12 @@ PROVIDER_NAMES = tuple(_BUILDERS)
 
 
 def provider(name: str | None = None) -> Provider:
-    """Return the provider of that name, or the one that ``MARKET_DATA_PROVIDER`` chooses.
+    """Return the provider of that name, or the configured one.
 
     Raises
     ------
     ProviderError
-        When no provider bears the name, or its settings are incomplete.
+        When there is no such provider, or its settings are incomplete.
     """
     from django.conf import settings
 

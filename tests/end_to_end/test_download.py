@@ -17,7 +17,7 @@ from market_data.models import Finding, PipelineRun, PipelineStep, SourceFile
 from market_data.providers.simulator import Simulator, write_archive
 from market_data.runs import engine, lifecycle
 from tests.end_to_end import evenings
-from tests.market_data.providers.nse.download.bad_answers import says
+from tests.market_data.providers.nse.download.bad_answers import answers
 from tests.market_data.providers.nse.download.exchange_server import Exchange, serving
 
 pytestmark = pytest.mark.django_db
@@ -101,17 +101,17 @@ def test_an_empty_folder_and_the_wire_give_the_tables_that_a_folder_gives(
 
 
 def test_an_evening_waits_for_a_late_file_and_then_completes(archive: Path, exchange: Exchange) -> None:
-    exchange.faults["27062023.csv|27JUN2023bhav"] = says(404)
+    exchange.faults["27062023.csv|27JUN2023bhav"] = answers(404)
     run = scheduled(hours_ago=0)
     step = run.steps.get(name="SYMBOL_MASTER")
     assert (run.status, step.status, step.attempts) == ("running", "pending", 0)
-    assert f"No daily file for {DAY} came" in step.reason
+    assert f"There is no daily file for {DAY}" in step.reason
     assert not SourceFile.objects.exists()
-    for time, answer in enumerate((says(404), says(503), says(200)), start=2):
+    for time, answer in enumerate((answers(404), answers(503), answers(200)), start=2):
         exchange.faults["27062023.csv|27JUN2023bhav"] = answer
         run = due_again(run)
         assert run.status == "running"
-        assert len(exchange.asked("full_27062023")) >= time
+        assert len(exchange.requests_for("full_27062023")) >= time
     exchange.faults.clear()
     run = due_again(run)
     assert (run.status, run.reason) == ("completed", "")
@@ -119,15 +119,15 @@ def test_an_evening_waits_for_a_late_file_and_then_completes(archive: Path, exch
 
 
 def test_an_evening_gives_up_at_its_deadline_with_a_sentence(archive: Path, exchange: Exchange) -> None:
-    exchange.faults["27062023.csv|27JUN2023bhav"] = says(404)
+    exchange.faults["27062023.csv|27JUN2023bhav"] = answers(404)
     run = scheduled(hours_ago=4.1)
     assert run.status == "failed"
-    assert f"No daily file for {DAY} came. The exchange does not have it (yet). It was asked for until" in run.reason
+    assert f"There is no daily file for {DAY}. The exchange does not have it (yet). It was asked for" in run.reason
 
 
 def test_a_run_by_hand_does_not_wait(archive: Path, exchange: Exchange) -> None:
-    exchange.faults["27062023.csv|27JUN2023bhav"] = says(404)
-    with pytest.raises(CommandError, match="No daily file for 2023-06-27 came"):
+    exchange.faults["27062023.csv|27JUN2023bhav"] = answers(404)
+    with pytest.raises(CommandError, match="There is no daily file for 2023-06-27"):
         call_command("run_pipeline", f"--date={DAY}", stdout=io.StringIO())
 
 
@@ -144,7 +144,7 @@ def test_a_late_file_in_a_folder_without_download_is_waited_for_too(published: P
 def test_a_session_that_the_exchange_does_not_have_is_a_finding_and_no_obstacle(
     archive: Path, exchange: Exchange
 ) -> None:
-    exchange.faults["20062023.csv|20JUN2023bhav"] = says(404)
+    exchange.faults["20062023.csv|20JUN2023bhav"] = answers(404)
     run = scheduled(hours_ago=0)
     assert run.status == "completed"
     assert SourceFile.objects.count() == SESSIONS - 1
@@ -155,12 +155,12 @@ def test_the_command_downloads_a_span_and_says_so(archive: Path, exchange: Excha
     out, err = io.StringIO(), io.StringIO()
     call_command("download_archive", "--from=2023-06-20", f"--to={DAY}", stdout=out, stderr=err)
     assert len(list((archive / "bhavcopy").glob("*.csv"))) == 6
-    assert "files fetched, 0 replaced" in out.getvalue()
+    assert "files downloaded, 0 replaced" in out.getvalue()
     assert "files" in err.getvalue()
-    exchange.faults["19062023.csv|19JUN2023bhav"] = says(500)
+    exchange.faults["19062023.csv|19JUN2023bhav"] = answers(500)
     with pytest.raises(CommandError, match="answers 500"):
         call_command("download_archive", "--from=2023-06-19", f"--to={DAY}", stdout=out, stderr=err)
-    exchange.faults["19062023.csv|19JUN2023bhav"] = says(404)
+    exchange.faults["19062023.csv|19JUN2023bhav"] = answers(404)
     call_command("download_archive", "--from=2023-06-19", f"--to={DAY}", stdout=out, stderr=err)
     assert "no daily file for 1 sessions of the calendar: 2023-06-19" in out.getvalue()
 
@@ -179,4 +179,4 @@ def test_the_command_refuses_with_a_sentence(
 ) -> None:
     with override_settings(**changed), pytest.raises(CommandError, match=said):
         call_command("download_archive", *(arguments or [f"--to={DAY}"]), stdout=io.StringIO(), stderr=io.StringIO())
-    assert exchange.seen == []
+    assert exchange.requests == []

@@ -1,4 +1,4 @@
-"""`manage.py download_archive --from D --to D`: fetch the exchange's files into the archive's folder now."""
+"""`manage.py download_archive --from D --to D`: download the exchange's files into the archive's folder now."""
 
 from argparse import ArgumentParser
 from datetime import date, timedelta
@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from market_data import trading_calendar
 from market_data.providers import ProviderError, archive_download
-from market_data.providers.nse.download import Outcome
+from market_data.providers.nse.download import DownloadReport
 from market_data.runs.command import parsed_date, requested_session
 from market_data.runs.pending_migrations import apply_pending_migrations
 
@@ -20,27 +20,27 @@ _LINE_EVERY = 25
 
 
 class Command(BaseCommand):
-    """Downloads what is missing between two days; what is here and valid is not asked for again."""
+    """Downloads what is missing between two days; valid stored files are not requested again."""
 
     help = (
         "Download the exchange's daily files, lists and reports that are missing into NSE_ARCHIVE_DIR, politely: one"
-        " request after the other, with a wait between them. It may be interrupted; the next call goes on."
+        " request at a time, with a pause in between. It may be interrupted; the next call continues."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the span of days and what to do beyond the usual."""
         parser.add_argument("--from", dest="first", metavar="YYYY-MM-DD", help="first day (default: NSE_ARCHIVE_DAYS)")
         parser.add_argument("--to", dest="last", metavar="YYYY-MM-DD", help="last day (default: the latest session)")
-        parser.add_argument("--again", action="store_true", help="ask also for what was not there when last asked for")
-        parser.add_argument("--reports", action="store_true", help="fetch the daily reports of all its sessions")
+        parser.add_argument("--again", action="store_true", help="request also what was absent before")
+        parser.add_argument("--reports", action="store_true", help="download the daily reports of all sessions")
 
     def handle(self, *_: object, **options: Any) -> None:
-        """Fetch, showing how far it has come, and say what came.
+        """Download with progress and print the result.
 
         Raises
         ------
         CommandError
-            When a setting or a date is wrong, or something could not be had; what came stays.
+            When a setting or a date is wrong, or something could not be downloaded; complete files stay.
         """
         apply_pending_migrations(self.stderr)
         if settings.MARKET_DATA_PROVIDER != "nse_archive":
@@ -52,12 +52,12 @@ class Command(BaseCommand):
         first = parsed_date(options["first"]) if options["first"] else last - timedelta(days=settings.NSE_ARCHIVE_DAYS)
         if first > last:
             raise CommandError(f"--from {first} lies after --to {last}.")
-        outcome = self._fetched(first, last, again=options["again"], reports=options["reports"])
-        self.stdout.write(said(outcome, first, last))
-        if outcome.troubles:
-            raise CommandError(" ".join(dict.fromkeys(outcome.troubles)))
+        result = self._download(first, last, again=options["again"], reports=options["reports"])
+        self.stdout.write(summary(result, first, last))
+        if result.problems:
+            raise CommandError(" ".join(dict.fromkeys(result.problems)))
 
-    def _fetched(self, first: date, last: date, *, again: bool, reports: bool) -> Outcome:
+    def _download(self, first: date, last: date, *, again: bool, reports: bool) -> DownloadReport:
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -75,7 +75,7 @@ class Command(BaseCommand):
                     self.stderr.write(f"{done} of {total} files")
 
             try:
-                return archive_download().bring(
+                return archive_download().download_missing(
                     first,
                     last,
                     trading_calendar.sessions_between,
@@ -88,12 +88,12 @@ class Command(BaseCommand):
                 raise CommandError(str(error)) from error
 
 
-def said(outcome: Outcome, first: date, last: date) -> str:
-    """Return what came of a download, in a few lines."""
-    lines = [f"{first} to {last}: {len(outcome.fetched)} files fetched, {len(outcome.revised)} replaced."]
-    if outcome.absent:
-        days = ", ".join(map(str, sorted(outcome.absent)[-10:]))
-        lines.append(f"The exchange has no daily file for {len(outcome.absent)} sessions of the calendar: {days}.")
-    if outcome.left:
-        lines.append(f"{outcome.left} sessions were not asked for: the download ended early.")
+def summary(result: DownloadReport, first: date, last: date) -> str:
+    """Return the result of a download in a few lines."""
+    lines = [f"{first} to {last}: {len(result.new)} files downloaded, {len(result.revised)} replaced."]
+    if result.absent:
+        days = ", ".join(map(str, sorted(result.absent)[-10:]))
+        lines.append(f"The exchange has no daily file for {len(result.absent)} sessions of the calendar: {days}.")
+    if result.unrequested:
+        lines.append(f"{result.unrequested} sessions were not requested: the download ended early.")
     return "\n".join(lines)

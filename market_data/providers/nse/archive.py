@@ -1,8 +1,8 @@
-"""The exchange's own files, kept in a folder, as a provider: no account and no broker needed.
+"""Provider on a folder of the exchange's own files; it needs no account and no broker.
 
 Layout of the folder: bars in ``bhavcopy/`` or directly in it, ``lists/``, ``reports/<YYYY-MM-DD>/``, and with
 ``series="all"`` also ``bhavcopy_all_series/``, which then takes precedence for its dates. Everything but bars is
-optional; what is missing is told by ``findings``. With a download it is fetched into the folder first (``fetch``).
+optional; ``findings`` names what is missing. With a download, ``fetch`` fills the folder first.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -28,19 +28,19 @@ from market_data.providers import (
 )
 from market_data.providers.nse import lists
 from market_data.providers.nse.download import ArchiveDownload
-from market_data.providers.nse.download.shelf import daily_files
+from market_data.providers.nse.download.folder import daily_files
 from market_data.providers.nse.files import Layout, content_of, parsed_bars
 from market_data.providers.nse.security_kinds import (
     Claim,
-    decided,
+    decide_kinds,
+    is_worded_as_fund,
     isin_claims,
     tick_claims,
-    worded_as_fund,
 )
 from market_data.providers.nse.traded_evidence import DailyFile, traded_evidence
 
 AHEAD_DAYS = 30
-"""Official events with an ex-date up to so many days ahead are told."""
+"""Official events up to so many days ahead are included."""
 
 _OPEN, _CLOSE = time(9, 15), time(15, 30)
 
@@ -55,14 +55,14 @@ class NseArchive:
     series
         ``eq`` reads ``bhavcopy/`` or the top folder only; ``all`` prefers ``bhavcopy_all_series/`` for its dates.
     download
-        Fetches what is missing; the folder may then be empty.
+        Downloads what is missing; the folder may then be empty.
     memory
-        Where to keep what was learnt from files that need not be opened again; None keeps nothing.
+        Cache folder of what was counted in daily files; None caches nothing.
 
     Raises
     ------
     ProviderError
-        When the folder does not exist or holds no daily file and none can be fetched, or ``series`` is neither.
+        When the folder does not exist, or holds no daily file without a download, or ``series`` is neither.
     """
 
     name = "nse_archive"
@@ -81,7 +81,7 @@ class NseArchive:
         self._download = download
         self._memory = memory
         self._files: dict[date, tuple[Path, Layout]] = {}
-        self._seen: tuple[int, ...] = ()
+        self._folder_times: tuple[int, ...] = ()
         if download is None and not self._daily_files():
             raise ProviderError(
                 f"{root} holds no daily file of bars (sec_bhavdata_full_01012026.csv and the like), neither directly "
@@ -92,19 +92,19 @@ class NseArchive:
         self,
         session: date,
         sessions_between: Callable[[date, date], list[date]],
-        asked_at: datetime,
+        now: datetime,
         report: Callable[[int, int], None],
     ) -> None:
-        """Download what is missing up to a session; without a download the folder is what somebody else fills."""
+        """Download what is missing up to a session; without a download, do nothing."""
         if self._download is not None:
-            self._download.fetch(session, sessions_between, asked_at, report)
+            self._download.fetch(session, sessions_between, now, report)
 
     def sessions(self, start: date | None, end: date) -> list[date]:
         """Return the dates with a daily file from ``start`` to ``end``, ascending; the files are not opened."""
         return sorted(day for day in self._daily_files() if (start is None or day >= start) and day <= end)
 
     def fingerprint(self, session: date) -> SourceFingerprint:
-        """Identify the file of a session; raises SessionNotAvailable."""
+        """Return the identity of a session's file; raises SessionNotAvailable."""
         path, _ = self._file(session)
         state = path.stat()
         return SourceFingerprint(str(path.relative_to(self.root)), state.st_size, state.st_mtime_ns, path.read_bytes)
@@ -125,21 +125,21 @@ class NseArchive:
         Returns
         -------
         DataFrame
-            ``LISTED_COLUMNS``, one row a symbol, sorted. ``source`` names where the names come from and what proves the
-            kind. ``sector`` is the exchange's (index list); the exchange publishes no finer industry here.
+            ``LISTED_COLUMNS``, one row per symbol, sorted. ``source`` tells where the names come from and what proves
+            the kind. ``sector`` is the exchange's (index list), which publishes no finer industry here.
 
         Notes
         -----
-        Point in time: symbols first listed or traded later do not show, issued capital and names come from reports not
-        later than ``as_of``. Kind, name, ISIN and sector of the undated lists are of the day those were made.
+        Point in time: symbols first listed or traded later are absent; issued capital and names come from reports up
+        to ``as_of``. Kind, name, ISIN and sector of undated lists are as of the day those were made.
         """
         traded = self._traded(as_of)
         facts = self._listing_facts(as_of)
         symbols = facts.index.union(traded.index)
-        verdict = decided(symbols, self._claims(facts, traded))
+        verdict = decide_kinds(symbols, self._claims(facts, traded))
         listed = facts.reindex(verdict.index)
-        told = listed["source"].where(listed["source"].notna(), "nse_archive:bars")
-        listed = listed.assign(kind=verdict["kind"], source=told + "; kind: " + verdict["because"], industry=None)
+        source = listed["source"].where(listed["source"].notna(), "nse_archive:bars")
+        listed = listed.assign(kind=verdict["kind"], source=source + "; kind: " + verdict["because"], industry=None)
         return listed_frame(listed.reset_index())
 
     def symbol_changes(self, as_of: date) -> pd.DataFrame:
@@ -152,8 +152,8 @@ class NseArchive:
 
         Notes
         -----
-        Point in time: the list does not say when an action was announced, so its rows are known from the ex-date on;
-        a ``bc`` row is known from the day of its report on. Nothing known after ``as_of`` is returned.
+        Point in time: the list has no announcement dates, so its rows are known from the ex-date on; a ``bc`` row is
+        known from the day of its report on. Nothing that became known after ``as_of`` is returned.
         """
         published = [lists.listed_actions(self._lists), lists.announced_actions(self._reports)]
         raw = pd.concat([part for part in published if not part.empty] or published[:1], ignore_index=True)
@@ -162,7 +162,7 @@ class NseArchive:
         return official_events(raw.loc[known & ahead])
 
     def official_coverage(self) -> date | None:
-        """Return the last ex-date of the official list; the few later ones of single reports prove no completeness."""
+        """Return the last ex-date of the official list; later ones in single reports do not prove completeness."""
         last = lists.listed_actions(self._lists)["ex_date"].max()
         return None if pd.isna(last) else pd.Timestamp(last).date()
 
@@ -182,18 +182,18 @@ class NseArchive:
         return lists.index_members(self._lists).loc[:, list(MEMBER_COLUMNS)]
 
     def market_days(self, as_of: date) -> pd.DataFrame:
-        """Return what the files prove: each daily file is a session, each listed holiday without one is none.
+        """Return what the files prove: a daily file makes a session; a listed holiday without one is a closed day.
 
         Parameters
         ----------
         as_of
-            Later files are left out; holidays are announced a year ahead and all taken.
+            Later files are ignored; holidays are announced a year ahead and all included.
 
         Returns
         -------
         DataFrame
-            ``DAY_COLUMNS``. A file on a Saturday or Sunday is of kind special, any other normal; the calendar module
-            knows the Muhurat sessions and the drills among them. Hours are unknown for special ones.
+            ``DAY_COLUMNS``. A file on a weekend means a special session, any other a normal one; the calendar module
+            knows the Muhurat sessions and drills among them. The hours of special ones are unknown.
         """
         records = [
             (day, "normal", True, _OPEN, _CLOSE, "nse_archive:daily file")
@@ -210,23 +210,23 @@ class NseArchive:
         return pd.DataFrame.from_records(sorted(records), columns=list(DAY_COLUMNS))
 
     def statements(self, as_of: date, since: date | None = None) -> pd.DataFrame:
-        """Raise NotOffered: companies' statements come in by import."""
-        raise NotOffered("The exchange's archive has no statements; bring them in with import_fundamentals.")
+        """Raise NotOffered: companies' statements are imported."""
+        raise NotOffered("The exchange's archive has no statements; import them with import_fundamentals.")
 
     def findings(self) -> list[SourceFinding]:
-        """Name the optional files that are missing, lines of lists left out, and where the official events end."""
-        wanted = {
+        """Return missing optional files, skipped lines of lists, and where the official events end."""
+        optional = {
             lists.EQUITIES: ("names, ISIN and listing dates stay empty", "the list of equities"),
             lists.ACTIONS: ("splits and bonuses are inferred from prices", "the list of corporate actions"),
             "ind_nifty500list.csv": ("sectors and index members stay empty", "the list of the NIFTY 500"),
         }
-        found = [
+        findings = [
             SourceFinding("source_files", "warning", f"lists/{name} is missing: {effect}.", f"Put {what} there.")
-            for name, (effect, what) in wanted.items()
+            for name, (effect, what) in optional.items()
             if not (self._lists / name).is_file()
         ]
         if not any(lists.report_packs(self._reports)):
-            found.append(
+            findings.append(
                 SourceFinding(
                     "source_files",
                     "warning",
@@ -235,14 +235,15 @@ class NseArchive:
                 )
             )
         if self._download is not None:
-            found += self._download.findings()
+            findings += self._download.findings()
         covered, newest = self.official_coverage(), max(self._daily_files(), default=None)
         if covered is not None and newest is not None and covered < newest:
             message = (
                 f"Official corporate actions end on {covered}, bars on {newest}: later ones are inferred from prices."
             )
-            found.append(SourceFinding("official_coverage", "warning", message, f"Renew lists/{lists.ACTIONS}."))
-        return found + lists.findings(self._lists, self._reports)
+            remedy = f"Replace lists/{lists.ACTIONS} by a newer one."
+            findings.append(SourceFinding("official_coverage", "warning", message, remedy))
+        return findings + lists.findings(self._lists, self._reports)
 
     @property
     def _lists(self) -> Path:
@@ -253,34 +254,35 @@ class NseArchive:
         return self.root / "reports"
 
     def _daily_files(self) -> dict[date, tuple[Path, Layout]]:
-        """Find the file of each date; looked for again when a folder changed, because tonight's file arrives late."""
+        """Return the file of each date; read again when a folder changed, because tonight's file arrives late."""
         folders = [self.root, self.root / "bhavcopy"]
         if self.series == "all":
             folders.append(self.root / "bhavcopy_all_series")
         folders = [folder for folder in folders if folder.is_dir()]
         state = tuple(folder.stat().st_mtime_ns for folder in folders)
-        if state != self._seen:
+        if state != self._folder_times:
             self._files = {}
             for folder in folders:
                 self._files.update(daily_files(folder))
-            self._seen = state
+            self._folder_times = state
         return self._files
 
     def _file(self, session: date) -> tuple[Path, Layout]:
-        found = self._daily_files().get(session)
-        if found is None:
+        file = self._daily_files().get(session)
+        if file is None:
             raise SessionNotAvailable(
-                f"No daily file for {session} lies in {self.root}; put sec_bhavdata_full_{session:%d%m%Y}.csv there."
+                f"There is no daily file for {session} in {self.root}: put sec_bhavdata_full_{session:%d%m%Y}.csv "
+                "there."
             )
-        return found
+        return file
 
     def _traded(self, as_of: date) -> pd.DataFrame:
-        """Return what the daily files up to a day tell of their symbols, as `traded_evidence` does."""
+        """Return the evidence of the daily files up to a day, as `traded_evidence` does."""
         files = [DailyFile(session, *self._file(session)) for session in self.sessions(None, as_of)]
         return traded_evidence(files, self._memory)
 
     def _listing_facts(self, as_of: date) -> pd.DataFrame:
-        """Join the lists, the one with the fullest names first; index symbol, columns of ``LISTED_COLUMNS``."""
+        """Return the lists joined, fullest names first; index symbol, columns of ``LISTED_COLUMNS``."""
         equities = lists.listed_equities(self._lists)
         equities = equities.loc[~(equities["listed_on"] > pd.Timestamp(as_of))]
         members = lists.index_members(self._lists).drop_duplicates("symbol").drop(columns=["index"])
@@ -288,7 +290,7 @@ class NseArchive:
             equities.assign(source=f"nse_archive:{lists.EQUITIES}"),
             members.rename(columns={"industry": "sector"}).assign(source="nse_archive:index list"),
         ]
-        # The newest report speaks first.
+        # The newest report takes precedence.
         for day, pack in reversed(list(lists.report_packs(self._reports))):
             if day <= as_of:
                 source = f"nse_archive:reports/{pack.name}"
@@ -299,7 +301,7 @@ class NseArchive:
         return _first_known(parts)
 
     def _claims(self, facts: pd.DataFrame, traded: pd.DataFrame) -> list[Claim]:
-        """Collect what each source says about kinds, the strongest first (see ``security_kinds``)."""
+        """Return each source's claims about kinds, the strongest first (see ``security_kinds``)."""
         claims = isin_claims(traded["isin"], "the daily file")
         claims += isin_claims(facts["isin"], "the lists")
         claims.append(Claim("share", frozenset(lists.listed_equities(self._lists)["symbol"]), "list of equities"))
@@ -310,15 +312,15 @@ class NseArchive:
         claims.append(Claim("share", frozenset(actions["symbol"]), "list of corporate actions in equities"))
         surveilled = frozenset(traded.index[traded["surveilled"]])
         claims.append(Claim("share", surveilled, "trades in a series of shares only"))
-        spoken_for = frozenset().union(*(claim.symbols for claim in claims))
-        undecided = traded.loc[~traded.index.isin(spoken_for)]
+        claimed = frozenset().union(*(claim.symbols for claim in claims))
+        undecided = traded.loc[~traded.index.isin(claimed)]
         by_tick_fund, by_tick_share = tick_claims(undecided)
-        worded = frozenset(symbol for symbol in undecided.index if worded_as_fund(symbol))
+        worded = frozenset(symbol for symbol in undecided.index if is_worded_as_fund(symbol))
         return [*claims, by_tick_fund, Claim("fund", worded, "wording of the symbol"), by_tick_share]
 
 
 def _report_claims(pack: Path) -> list[Claim]:
-    """What one report pack says: ``mcap`` lists every company, so the rest of series EQ are funds."""
+    """Claims of one report pack: ``mcap`` lists every company, so the rest of series EQ are funds."""
     companies = frozenset(lists.issued_capital(pack)["symbol"])
     if not companies:
         return []
@@ -330,10 +332,10 @@ def _report_claims(pack: Path) -> list[Claim]:
 
 
 def _first_known(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """Of several lists take, per symbol and column, the first value known; ``source`` names the first list."""
-    wanted = [column for column in LISTED_COLUMNS if column not in ("kind", "industry")]
-    frames = [part.reindex(columns=wanted).astype("object") for part in parts]
+    """Return, per symbol and column, the first known value of several lists; ``source`` names the first list."""
+    columns = [column for column in LISTED_COLUMNS if column not in ("kind", "industry")]
+    frames = [part.reindex(columns=columns).astype("object") for part in parts]
     joined = pd.concat(frames, ignore_index=True)
     joined = joined.where(joined.notna() & (joined != ""), None)
-    # GroupBy.first skips missing values, which is the rule wanted here.
+    # GroupBy.first skips missing values, as intended here.
     return joined.groupby("symbol", sort=True).first()

@@ -1,4 +1,4 @@
-"""The exchange's daily files of bars: their names, their three layouts, and how a row becomes a bar.
+"""Parser of the exchange's daily files: their names, their three layouts, and how a row becomes a bar.
 
 Source of the layouts: the exchange's archive of reports for the cash market.
 
@@ -6,8 +6,8 @@ Source of the layouts: the exchange's archive of reports for the cash market.
 - udiff: ``BhavCopy_NSE_CM_0_0_0_YYYYMMDD_F_0000.csv.zip`` (since July 2024), turnover in ₹, with ISIN;
 - cm: ``cmDDMMMYYYYbhav.csv.zip`` (until July 2024), turnover in ₹, with ISIN.
 
-Each may lie as ``.csv`` or inside a ``.zip``. Values are padded with blanks, ``-`` stands for unknown, a byte-order
-mark may come first. Reading is pure: bytes and a date in, frames out.
+Each may be a ``.csv`` or a ``.zip`` of one. Values are padded with blanks, ``-`` means unknown, a byte-order mark may
+come first. Parsing is pure: bytes and a date in, frames out.
 """
 
 import io
@@ -40,7 +40,7 @@ from stocks.storage.file_contents import FileUnreadable, file_bytes, plausible_d
 
 _UNKNOWN = ["", "-", " ", " -", "- ", "NA", "nan"]
 _NUMBERS = (*PRICE_COLUMNS, "volume", "turnover", "trades", "delivered_quantity")
-_AGAIN = "Fetch the file again from the exchange's archive."
+_REMEDY = "Download the file again from the exchange's archive."
 
 
 TRADED_SCHEMA = pa.schema(
@@ -65,7 +65,7 @@ class Layout:
     pattern
         Matches the file's name without ``.zip``; its first group is the date.
     day_format, row_day_format
-        How the date is written in the name and in the rows.
+        Date formats of the name and of the rows.
     columns
         The file's column → the bar frame's; ``turnover`` is in units of ``turnover_unit`` rupees.
     optional
@@ -152,11 +152,11 @@ CM = Layout(
     optional=frozenset({"last_price", "trades", "isin"}),
 )
 LAYOUTS = (FULL, UDIFF, CM)
-"""In the order of preference when one date lies in several layouts: only the first one knows deliveries."""
+"""In order of preference for a date with several files: only the first one has deliveries."""
 
 
 def layout_of(name: str) -> tuple[Layout, date] | None:
-    """Recognise a daily file by its name.
+    """Return the layout and the date of a daily file from its name.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ def layout_of(name: str) -> tuple[Layout, date] | None:
     Returns
     -------
     tuple of Layout and date, or None
-        None for a file that is not one of bars, also when the date in its name does not exist.
+        None for any other file, and for a date that does not exist.
     """
     plain = name[:-4] if name.lower().endswith(".zip") else name
     for layout in LAYOUTS:
@@ -180,23 +180,23 @@ def layout_of(name: str) -> tuple[Layout, date] | None:
 
 
 def content_of(path: Path) -> bytes:
-    """Read a file, or the single csv of a zip; never more than a limit of either.
+    """Return the content of a file, or of the single csv in a zip, within a size limit.
 
     Raises
     ------
     SourceUnreadable
-        When the file is gone or cannot be read, or the zip is damaged or encrypted, holds another number of csv files
-        than one, or swells beyond the limit.
+        When the file is missing or unreadable, or the zip is damaged, encrypted, too large when unpacked, or does not
+        hold exactly one csv.
     """
     try:
         content = file_bytes(path)
         return unzipped(content, path.name) if path.suffix.lower() == ".zip" else content
     except FileUnreadable as error:
-        raise SourceUnreadable(f"{error} {_AGAIN}") from error
+        raise SourceUnreadable(f"{error} {_REMEDY}") from error
 
 
 def parsed_bars(content: bytes, *, name: str, layout: Layout, session: date) -> RawBars:
-    """Turn the content of a daily file into bars.
+    """Return the bars in a daily file.
 
     Parameters
     ----------
@@ -207,7 +207,7 @@ def parsed_bars(content: bytes, *, name: str, layout: Layout, session: date) -> 
     layout
         Its layout.
     session
-        The date in its name; rows of another date are set aside.
+        The date in its name; rows of another date are rejected.
 
     Returns
     -------
@@ -217,39 +217,39 @@ def parsed_bars(content: bytes, *, name: str, layout: Layout, session: date) -> 
     Raises
     ------
     SourceUnreadable
-        When the file is empty, cut off, HTML, of another layout, or wholly of another date.
+        When the file is empty, truncated, HTML, of another layout, or entirely of another date.
     """
     text = _plain_csv(content, name)
-    table, broken = _table(text, layout, name)
-    rows, unread = _rows(table, layout)
+    table, malformed = _table(text, layout, name)
+    rows, unreadable = _rows(table, layout)
     _check_day(rows, session, name)
     shares = rows["series"].isin(SERIES_ORDER).to_numpy()
     outside = rows["series"].to_numpy()[~shares]
     if len(outside):
-        rows, unread = rows.loc[shares], unread[shares]
-    wrong_day = rows["date"].ne(pd.Timestamp(session)).to_numpy() & ~unread
-    aside = [broken]
-    if unread.any() or wrong_day.any():
-        aside.append(rejects_of(rows.loc[unread], "a number is missing or unreadable"))
-        aside.append(rejects_of(rows.loc[wrong_day], f"date is not {session:%Y-%m-%d}"))
-        rows = rows.loc[~unread & ~wrong_day]
+        rows, unreadable = rows.loc[shares], unreadable[shares]
+    wrong_day = rows["date"].ne(pd.Timestamp(session)).to_numpy() & ~unreadable
+    rejects = [malformed]
+    if unreadable.any() or wrong_day.any():
+        rejects.append(rejects_of(rows.loc[unreadable], "a number is missing or unreadable"))
+        rejects.append(rejects_of(rows.loc[wrong_day], f"date is not {session:%Y-%m-%d}"))
+        rows = rows.loc[~unreadable & ~wrong_day]
     kept, lower = first_of_series(rows)
     return RawBars(
         frame=as_bar_frame(kept),
-        rejects=joined_rejects(*aside, lower),
+        rejects=joined_rejects(*rejects, lower),
         source=f"nse_archive:{layout.name}",
         out_of_scope=dict(sorted(Counter(map(str, outside)).items())),
     )
 
 
 def traded_prices(content: bytes, *, name: str, layout: Layout, session: date) -> pa.Table:
-    """Read only who traded at which prices, for telling shares from funds: many times faster than ``parsed_bars``.
+    """Return only who traded at which prices, to tell shares from funds; many times faster than ``parsed_bars``.
 
     Returns
     -------
     pyarrow.Table
         symbol, date (the session), series, open, high, low, last_price, isin (null where the layout has none); the
-        rows of all series, texts untrimmed.
+        rows of all series, texts not trimmed.
 
     Raises
     ------
@@ -269,120 +269,120 @@ def traded_prices(content: bytes, *, name: str, layout: Layout, session: date) -
 
 
 def _plain_csv(content: bytes, name: str) -> bytes:
-    """Take off what may precede the header, and refuse what is no table."""
+    """Return the text from the header on, and refuse what is no table."""
     try:
         return text_of(content, name).encode()
     except FileUnreadable as error:
-        raise SourceUnreadable(f"{error} {_AGAIN}") from error
+        raise SourceUnreadable(f"{error} {_REMEDY}") from error
 
 
 def _table(text: bytes, layout: Layout, name: str, only: Collection[str] = ()) -> tuple[pa.Table, pd.DataFrame]:
-    """Read the csv into arrow columns; lines with another number of fields are set aside."""
+    """Parse the csv into Arrow columns; lines with another number of fields are rejected."""
     first, _, rest = text.partition(b"\n")
     header = [column.strip().strip('"').strip() for column in first.decode().split(",")]
     _check_complete(header, rest, layout, name)
     columns = [column or f"_{place}" for place, column in enumerate(header)]
-    broken: list[tuple[str, None, str, str]] = []
+    malformed: list[tuple[str, None, str, str]] = []
 
-    def set_aside(row: pyarrow.csv.InvalidRow) -> str:
+    def reject(row: pyarrow.csv.InvalidRow) -> str:
         reason = f"line has {row.actual_columns} fields instead of {row.expected_columns}"
-        broken.append((row.text.split(",")[0].strip(), None, reason, row.text))
+        malformed.append((row.text.split(",")[0].strip(), None, reason, row.text))
         return "skip"
 
-    wanted = [column for column in columns if column in layout.columns and (not only or layout.columns[column] in only)]
+    read = [column for column in columns if column in layout.columns and (not only or layout.columns[column] in only)]
     for numbers in (pa.float64(), pa.string()):
-        kinds = {column: numbers if layout.columns[column] in _NUMBERS else pa.string() for column in wanted}
-        broken.clear()
+        kinds = {column: numbers if layout.columns[column] in _NUMBERS else pa.string() for column in read}
+        malformed.clear()
         try:
             table = pyarrow.csv.read_csv(
                 io.BytesIO(rest),
                 read_options=pyarrow.csv.ReadOptions(column_names=columns, use_threads=False),
-                parse_options=pyarrow.csv.ParseOptions(invalid_row_handler=set_aside),
+                parse_options=pyarrow.csv.ParseOptions(invalid_row_handler=reject),
                 convert_options=pyarrow.csv.ConvertOptions(
-                    column_types=kinds, include_columns=wanted, null_values=_UNKNOWN, strings_can_be_null=False
+                    column_types=kinds, include_columns=read, null_values=_UNKNOWN, strings_can_be_null=False
                 ),
             )
         except pa.ArrowInvalid:
-            continue  # a text among the numbers: read all as text, then line by line
-        aside = pd.DataFrame.from_records(broken, columns=list(empty_rejects().columns))
-        return table.rename_columns([layout.columns[column] for column in table.column_names]), aside
-    raise SourceUnreadable(f"{name} is not a readable csv file. {_AGAIN}")
+            continue  # some number is no number: read all as text, then line by line
+        rejects = pd.DataFrame.from_records(malformed, columns=list(empty_rejects().columns))
+        return table.rename_columns([layout.columns[column] for column in table.column_names]), rejects
+    raise SourceUnreadable(f"{name} is not a readable csv file. {_REMEDY}")
 
 
 def _check_complete(header: list[str], rest: bytes, layout: Layout, name: str) -> None:
     missing = [
-        theirs for theirs, ours in layout.columns.items() if theirs not in header and ours not in layout.optional
+        column for column, name in layout.columns.items() if column not in header and name not in layout.optional
     ]
     if missing:
         raise SourceUnreadable(
-            f"{name} lacks the columns {', '.join(missing)} of its layout; it has {', '.join(header)[:200]}. {_AGAIN}"
+            f"{name} lacks the columns {', '.join(missing)} of its layout; it has {', '.join(header)[:200]}. {_REMEDY}"
         )
     doubled = sorted({column for column in header if column in layout.columns and header.count(column) > 1})
     if doubled:
-        raise SourceUnreadable(f"{name} names the column {doubled[0]} twice. {_AGAIN}")
+        raise SourceUnreadable(f"{name} names the column {doubled[0]} twice. {_REMEDY}")
     last = rest.rstrip().rpartition(b"\n")[2]
     if not last:
-        raise SourceUnreadable(f"{name} has a header and no rows. {_AGAIN}")
+        raise SourceUnreadable(f"{name} has a header and no rows. {_REMEDY}")
     if last.count(b",") < len(header) - 1:
-        raise SourceUnreadable(f"{name} ends in the middle of a line: {last.decode()[:80]!r}. {_AGAIN}")
+        raise SourceUnreadable(f"{name} ends in the middle of a line: {last.decode()[:80]!r}. {_REMEDY}")
 
 
 def _rows(table: pa.Table, layout: Layout) -> tuple[pd.DataFrame, np.ndarray]:
-    """Turn arrow columns into the columns of a bar frame, and tell which rows hold an unreadable or missing number."""
+    """Return the bar frame, and a mask of the rows with an unreadable or missing number."""
     columns: dict[str, object] = {}
-    unread = np.zeros(table.num_rows, dtype=bool)
+    unreadable = np.zeros(table.num_rows, dtype=bool)
     for column in table.column_names:
         values = table[column]
         if column in _NUMBERS and pa.types.is_floating(values.type):
             columns[column] = values.to_numpy()
         elif column in _NUMBERS:
-            columns[column], broken = _numbers(values)
-            unread |= broken
+            columns[column], invalid = _numbers(values)
+            unreadable |= invalid
         else:
-            columns[column] = _words(values)
+            columns[column] = _texts(values)
     rows = pd.DataFrame(columns)
     rows["date"] = _dates(rows["date"], layout.row_day_format)
     for column in BAR_COLUMNS:
         if column not in rows and column != "turnover_lakh":
             rows[column] = None if column == "isin" else np.nan
-    unread |= rows["volume"].isna().to_numpy()
+    unreadable |= rows["volume"].isna().to_numpy()
     for column in ("volume", "trades", "delivered_quantity"):
-        # NaN passes: what is unknown is not unreadable.
+        # NaN passes: unknown is not unreadable.
         whole = rows[column].between(0, MAX_QUANTITY) & (rows[column] == np.floor(rows[column]))
-        unread |= ~(rows[column].isna() | whole).to_numpy()
+        unreadable |= ~(rows[column].isna() | whole).to_numpy()
     rows["turnover_lakh"] = rows.pop("turnover") * (layout.turnover_unit / 100_000.0)
     rows["isin"] = rows["isin"].where(rows["isin"].notna() & rows["isin"].ne(""), None)
-    return rows.loc[:, list(BAR_COLUMNS)], unread
+    return rows.loc[:, list(BAR_COLUMNS)], unreadable
 
 
 def _numbers(values: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
-    """Read a column of texts: the numbers, and where a text is neither a number nor a sign of absence."""
+    """Return the numbers in a text column, and a mask of texts that are neither a number nor a mark of absence."""
     text = pd.Series(pc.utf8_trim_whitespace(values).to_pandas(), dtype="object")
     absent = text.isin(_UNKNOWN)
     number = pd.to_numeric(text.where(~absent), errors="coerce").to_numpy(dtype="float64")
     return number, np.isnan(number) & ~absent.to_numpy()
 
 
-def _words(values: pa.ChunkedArray) -> np.ndarray:
-    """Trim text and share equal strings, as Python objects."""
-    words = pc.utf8_trim_whitespace(values).dictionary_encode().combine_chunks()
-    if isinstance(words, pa.ChunkedArray):
-        words = pa.concat_arrays(words.unify_dictionaries().chunks)
-    meanings = np.array(words.dictionary.to_pylist(), dtype=object)
-    taken: np.ndarray = meanings[words.indices.to_numpy()]
-    return taken
+def _texts(values: pa.ChunkedArray) -> np.ndarray:
+    """Return trimmed texts as Python objects that equal texts share."""
+    encoded = pc.utf8_trim_whitespace(values).dictionary_encode().combine_chunks()
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = pa.concat_arrays(encoded.unify_dictionaries().chunks)
+    distinct = np.array(encoded.dictionary.to_pylist(), dtype=object)
+    texts: np.ndarray = distinct[encoded.indices.to_numpy()]
+    return texts
 
 
-def _dates(text: "pd.Series", written: str) -> "pd.Series":
-    """Read each distinct date once; what is none becomes NaT."""
-    meanings = {word: pd.to_datetime(word.title(), format=written, errors="coerce") for word in text.unique()}
-    return plausible_dates(text.map(meanings).astype("datetime64[us]"))
+def _dates(text: "pd.Series", day_format: str) -> "pd.Series":
+    """Return dates, parsing each distinct text once; anything else becomes NaT."""
+    dates = {word: pd.to_datetime(word.title(), format=day_format, errors="coerce") for word in text.unique()}
+    return plausible_dates(text.map(dates).astype("datetime64[us]"))
 
 
 def _check_day(rows: pd.DataFrame, session: date, name: str) -> None:
-    """Refuse a file that is wholly of another day: it was misnamed, and no row of it can be trusted."""
+    """Refuse a file that is entirely of another day: it was misnamed, and none of its rows can be trusted."""
     if rows["date"].eq(pd.Timestamp(session)).any():
         return
-    said = rows["date"].dropna().unique()
-    inside = ", ".join(f"{pd.Timestamp(day):%Y-%m-%d}" for day in said[:3]) or "no date"
-    raise SourceUnreadable(f"{name} holds {inside} although its name says {session:%Y-%m-%d}. {_AGAIN}")
+    days = rows["date"].dropna().unique()
+    dates = ", ".join(f"{pd.Timestamp(day):%Y-%m-%d}" for day in days[:3]) or "no date"
+    raise SourceUnreadable(f"{name} holds {dates} although its name says {session:%Y-%m-%d}. {_REMEDY}")

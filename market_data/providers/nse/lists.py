@@ -1,9 +1,9 @@
-"""The exchange's lists beside the daily bars: listed equities, index members, corporate actions, holidays, reports.
+"""Readers of the exchange's lists: listed equities, index members, corporate actions, holidays, report packs.
 
 Source of the layouts: the exchange's site (``EQUITY_L.csv``, ``ind_nifty500list.csv``, ``CF-CA-equities.csv``, the
 holiday service's JSON) and the daily report pack (``mcap``, ``PE_``, ``bc``, ``pd``, ``series_change``). All are
-optional: a reader returns an empty frame for a file that is not there. A line that cannot be a row of its list is left
-out; `findings` tells of it. Pure: paths in, frames out.
+optional: a reader returns an empty frame for a missing file. A line that cannot be a row of its list is skipped, and
+`findings` reports it.
 """
 
 import json
@@ -32,19 +32,19 @@ MAX_NAME = 100
 MAX_FIGURE = 1e15
 """Shares issued, or ₹ crore; anything near it is a misplaced column."""
 
-_AGAIN = "Fetch it again or remove it."
+_REMEDY = "Download it again or remove it."
 ACTION_COLUMNS = ("symbol", "series", "purpose", "face_value", "ex_date", "known_on", "source")
 _REPORT_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
-Told = list[tuple[Path, LeftOut]]
-"""Where a reader notes the lines that it leaves out."""
+SkippedLines = list[tuple[Path, LeftOut]]
+"""Collects the lines that a reader skips."""
 
 
 def text_table(
-    path: Path, required: tuple[str, ...], told: Told | None = None, *, may_be_empty: bool = False
+    path: Path, required: tuple[str, ...], skipped: SkippedLines | None = None, *, may_be_empty: bool = False
 ) -> pd.DataFrame:
-    """Read a csv as text, names and values trimmed, unknown (``-``) as empty.
+    """Return a csv as text, names and values trimmed, unknown (``-``) as empty.
 
     Parameters
     ----------
@@ -52,15 +52,15 @@ def text_table(
         The file, in any encoding that `text_of` knows.
     required
         Columns it must have, in upper case.
-    told
-        Gets the lines that are no rows of the table.
+    skipped
+        Collects the lines that are no rows of the table.
     may_be_empty
-        Whether a heading alone is such a list.
+        Whether a header without rows is valid.
 
     Returns
     -------
     DataFrame
-        All columns, names in upper case, values as ``object`` text; the line's number as index.
+        All columns, names in upper case, values as ``object`` text; indexed by line number.
 
     Raises
     ------
@@ -71,52 +71,53 @@ def text_table(
         text = text_of(file_bytes(path), path.name)
         table, left_out = file_contents.text_table(text, path.name, may_be_empty=may_be_empty)
     except FileUnreadable as error:
-        raise SourceUnreadable(f"{error} {_AGAIN}") from error
+        raise SourceUnreadable(f"{error} {_REMEDY}") from error
     table.columns = pd.Index([str(column).upper() for column in table.columns])
     missing = [column for column in required if column not in table.columns]
     if missing:
-        raise SourceUnreadable(f"{path.name} lacks the columns {', '.join(missing)}. {_AGAIN}")
+        raise SourceUnreadable(f"{path.name} lacks the columns {', '.join(missing)}. {_REMEDY}")
     doubled = [column for column in required if list(table.columns).count(column) > 1]
     if doubled:
-        raise SourceUnreadable(f"{path.name} names the column {doubled[0]} twice. {_AGAIN}")
-    if told is not None:
-        told.extend((path, line) for line in left_out)
+        raise SourceUnreadable(f"{path.name} names the column {doubled[0]} twice. {_REMEDY}")
+    if skipped is not None:
+        skipped.extend((path, line) for line in left_out)
     return table.loc[:, ~table.columns.duplicated()].replace("-", "")
 
 
-def _named(table: pd.DataFrame, path: Path, told: Told | None) -> pd.DataFrame:
-    """Keep the rows whose symbol can be one of the exchange, and tell of the others."""
+def _with_valid_symbols(table: pd.DataFrame, path: Path, skipped: SkippedLines | None) -> pd.DataFrame:
+    """Keep rows whose symbol has the exchange's form, and collect the others."""
     good = table["symbol"].str.fullmatch(SYMBOL)
-    if told is not None:
+    if skipped is not None:
         raw = table.loc[~good].astype(str).agg(",".join, axis=1)
-        told.extend((path, LeftOut(0, "the symbol is not one of the exchange", text)) for text in raw)
+        skipped.extend((path, LeftOut(0, "the symbol is not one of the exchange", text)) for text in raw)
     return table.loc[good].reset_index(drop=True)
 
 
 def _isins(text: "pd.Series[str]") -> "pd.Series[str]":
-    """Return ISINs, None where the text is none."""
+    """Return ISINs, None for other texts."""
     return text.where(text.str.fullmatch(ISIN), None)
 
 
 def _names(text: "pd.Series[str]") -> "pd.Series[str]":
-    """Return names, None where there is none or it is too long to be one."""
+    """Return names, None for empty or overlong texts."""
     return text.where(text.str.len().between(1, MAX_NAME), None)
 
 
 def _figures(text: "pd.Series[str]") -> "pd.Series[float]":
-    """Return positive numbers, NaN where there is none; 0 is the exchange's word for that too."""
+    """Return positive numbers, NaN for anything else: the exchange writes 0 for unknown."""
     number = pd.to_numeric(text, errors="coerce").astype("float64")
     return number.where((number > 0) & (number < MAX_FIGURE))
 
 
-def listed_equities(folder: Path, told: Told | None = None) -> pd.DataFrame:
-    """Read ``EQUITY_L.csv``: symbol, stock_name, series, isin, face_value, listed_on."""
+def listed_equities(folder: Path, skipped: SkippedLines | None = None) -> pd.DataFrame:
+    """Return ``EQUITY_L.csv``: symbol, stock_name, series, isin, face_value, listed_on."""
     columns = ["symbol", "stock_name", "series", "isin", "face_value", "listed_on"]
     path = folder / EQUITIES
     if not path.is_file():
         return pd.DataFrame(columns=columns, dtype="object")
-    theirs = ("SYMBOL", "NAME OF COMPANY", "SERIES", "ISIN NUMBER", "FACE VALUE", "DATE OF LISTING")
-    table = _named(text_table(path, theirs, told).loc[:, list(theirs)].set_axis(columns, axis=1), path, told)
+    headers = ("SYMBOL", "NAME OF COMPANY", "SERIES", "ISIN NUMBER", "FACE VALUE", "DATE OF LISTING")
+    table = text_table(path, headers, skipped).loc[:, list(headers)].set_axis(columns, axis=1)
+    table = _with_valid_symbols(table, path, skipped)
     table["face_value"] = _figures(table["face_value"])
     table["listed_on"] = published_dates(table["listed_on"], "%d-%b-%Y")
     table["isin"], table["stock_name"] = _isins(table["isin"]), _names(table["stock_name"])
@@ -125,13 +126,13 @@ def listed_equities(folder: Path, told: Told | None = None) -> pd.DataFrame:
 
 
 def _series(text: "pd.Series[str]") -> "pd.Series[str]":
-    """Return series as two letters or digits, None where the text is none."""
+    """Return two-character series, None for other texts."""
     return text.where(text.str.fullmatch("[A-Z0-9]{2}"), None)
 
 
-def index_members(folder: Path, told: Told | None = None) -> pd.DataFrame:
-    """Read the index lists: ``MEMBER_COLUMNS`` and, beside them, stock_name, series and isin."""
-    theirs = {
+def index_members(folder: Path, skipped: SkippedLines | None = None) -> pd.DataFrame:
+    """Return the index lists: ``MEMBER_COLUMNS``, stock_name, series and isin."""
+    headers = {
         "SYMBOL": "symbol",
         "INDUSTRY": "industry",
         "COMPANY NAME": "stock_name",
@@ -142,8 +143,8 @@ def index_members(folder: Path, told: Told | None = None) -> pd.DataFrame:
     for name, index in INDEX_LISTS.items():
         path = folder / name
         if path.is_file():
-            table = text_table(path, tuple(theirs), told).loc[:, list(theirs)].rename(columns=theirs)
-            parts.append(_named(table, path, told).assign(index=index))
+            table = text_table(path, tuple(headers), skipped).loc[:, list(headers)].rename(columns=headers)
+            parts.append(_with_valid_symbols(table, path, skipped).assign(index=index))
     if not parts:
         return pd.DataFrame(columns=[*MEMBER_COLUMNS, "stock_name", "series", "isin"], dtype="object")
     members = pd.concat(parts, ignore_index=True).drop_duplicates(["index", "symbol"], ignore_index=True)
@@ -152,52 +153,53 @@ def index_members(folder: Path, told: Told | None = None) -> pd.DataFrame:
     return members
 
 
-def listed_actions(folder: Path, told: Told | None = None) -> pd.DataFrame:
-    """Read ``CF-CA-equities.csv``: ``ACTION_COLUMNS``, known on the ex-date, for the list says no earlier date."""
+def listed_actions(folder: Path, skipped: SkippedLines | None = None) -> pd.DataFrame:
+    """Return ``CF-CA-equities.csv``: ``ACTION_COLUMNS``, known from the ex-date on: the list has no other date."""
     path = folder / ACTIONS
     if not path.is_file():
         return pd.DataFrame(columns=list(ACTION_COLUMNS), dtype="object")
-    theirs = {
+    headers = {
         "SYMBOL": "symbol",
         "SERIES": "series",
         "PURPOSE": "purpose",
         "FACE VALUE": "face_value",
         "EX-DATE": "ex_date",
     }
-    # A list of a few days may have no action: what was downloaded into an empty folder, for example.
-    table = text_table(path, tuple(theirs), told, may_be_empty=True).loc[:, list(theirs)].rename(columns=theirs)
-    table = _named(table, path, told)
+    # A list of a few days may have no action, for example after a download into an empty folder.
+    table = text_table(path, tuple(headers), skipped, may_be_empty=True).loc[:, list(headers)].rename(columns=headers)
+    table = _with_valid_symbols(table, path, skipped)
     table["ex_date"] = table["known_on"] = published_dates(table["ex_date"], "%d-%b-%Y")
     table["face_value"] = _figures(table["face_value"])
     return table.assign(source=f"nse_archive:{path.name}")
 
 
-def announced_actions(folder: Path, told: Told | None = None) -> pd.DataFrame:
-    """Read the ``bc`` files of the report packs: ``ACTION_COLUMNS``, known on the day of the report."""
-    theirs = {"SYMBOL": "symbol", "SERIES": "series", "PURPOSE": "purpose", "EX_DT": "ex_date"}
+def announced_actions(folder: Path, skipped: SkippedLines | None = None) -> pd.DataFrame:
+    """Return the ``bc`` files of the report packs: ``ACTION_COLUMNS``, known from the day of the report on."""
+    headers = {"SYMBOL": "symbol", "SERIES": "series", "PURPOSE": "purpose", "EX_DT": "ex_date"}
     parts = []
     for day, pack in report_packs(folder):
         for path in sorted(pack.glob("bc*.csv")):
-            table = text_table(path, tuple(theirs), told, may_be_empty=True)
-            table = table.loc[:, list(theirs)].rename(columns=theirs)
-            table = _named(table, path, told).assign(face_value=float("nan"), known_on=pd.Timestamp(day))
+            table = text_table(path, tuple(headers), skipped, may_be_empty=True)
+            table = table.loc[:, list(headers)].rename(columns=headers)
+            table = _with_valid_symbols(table, path, skipped)
+            table = table.assign(face_value=float("nan"), known_on=pd.Timestamp(day))
             table["ex_date"] = published_dates(table["ex_date"], "%Y-%m-%d")
             parts.append(table.assign(source=f"nse_archive:{path.name}")[list(ACTION_COLUMNS)])
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(ACTION_COLUMNS), dtype="object")
 
 
-def symbol_changes(folder: Path, told: Told | None = None) -> pd.DataFrame:
-    """Read the exchange's list of renames, if it is there: ``CHANGE_COLUMNS``."""
+def symbol_changes(folder: Path, skipped: SkippedLines | None = None) -> pd.DataFrame:
+    """Return the exchange's list of renames: ``CHANGE_COLUMNS``."""
     path = folder / CHANGES
     if not path.is_file():
         return pd.DataFrame(columns=list(CHANGE_COLUMNS), dtype="object")
     try:
         content = file_bytes(path)
-        # Without a header, no rename yet is an empty file.
+        # The list has no header, so without any rename it is an empty file.
         text = text_of(content, path.name) if content.strip() else ""
     except FileUnreadable as error:
-        raise SourceUnreadable(f"{error} {_AGAIN}") from error
-    # This list has no header: name of the company (a comma may be in it), old symbol, new symbol, date.
+        raise SourceUnreadable(f"{error} {_REMEDY}") from error
+    # Company name (may contain commas), old symbol, new symbol, date.
     lines = [[cell.strip() for cell in line.split(",")] for line in text.splitlines()]
     table = pd.DataFrame(
         [row[-3:] for row in lines if len(row) >= 4], columns=["from_symbol", "to_symbol", "date"], dtype=object
@@ -205,14 +207,14 @@ def symbol_changes(folder: Path, told: Told | None = None) -> pd.DataFrame:
     table["date"] = published_dates(table["date"].astype(object), "%d-%b-%Y")
     named = table["from_symbol"].str.fullmatch(SYMBOL) & table["to_symbol"].str.fullmatch(SYMBOL)
     good = named.astype(bool) & table["date"].notna() & (table["from_symbol"] != table["to_symbol"])
-    if told is not None:
+    if skipped is not None:
         raw = table.loc[~good].astype(str).agg(",".join, axis=1)
-        told.extend((path, LeftOut(0, "it is no change of a symbol", text)) for text in raw)
+        skipped.extend((path, LeftOut(0, "it is no rename", text)) for text in raw)
     return table.loc[good].assign(proof="exchange's list").reset_index(drop=True)
 
 
 def report_packs(folder: Path) -> Iterator[tuple[date, Path]]:
-    """Iterate over the daily report packs (``YYYY-MM-DD`` folders), oldest first."""
+    """Yield the daily report packs (``YYYY-MM-DD`` folders), oldest first."""
     if not folder.is_dir():
         return
     for pack in sorted(folder.iterdir()):
@@ -223,13 +225,13 @@ def report_packs(folder: Path) -> Iterator[tuple[date, Path]]:
                 continue
 
 
-def issued_capital(pack: Path, told: Told | None = None) -> pd.DataFrame:
-    """Read ``mcap``: symbol, stock_name, series, face_value, issue_size (shares), market_cap_crores (₹ crore)."""
+def issued_capital(pack: Path, skipped: SkippedLines | None = None) -> pd.DataFrame:
+    """Return ``mcap``: symbol, stock_name, series, face_value, issue_size (shares), market_cap_crores (₹ crore)."""
     columns = ["symbol", "stock_name", "series", "face_value", "issue_size", "market_cap_crores"]
     for path in sorted(pack.glob("mcap*.csv")):
-        theirs = ("SYMBOL", "SECURITY NAME", "SERIES", "FACE VALUE(RS.)", "ISSUE SIZE", "MARKET CAP(RS.)")
-        table = text_table(path, theirs, told).loc[:, list(theirs)].set_axis(columns, axis=1)
-        table = _named(table.loc[table["series"].isin(SERIES_ORDER)], path, told)
+        headers = ("SYMBOL", "SECURITY NAME", "SERIES", "FACE VALUE(RS.)", "ISSUE SIZE", "MARKET CAP(RS.)")
+        table = text_table(path, headers, skipped).loc[:, list(headers)].set_axis(columns, axis=1)
+        table = _with_valid_symbols(table.loc[table["series"].isin(SERIES_ORDER)], path, skipped)
         for column in columns[3:]:
             table[column] = _figures(table[column])
         table["market_cap_crores"] = table["market_cap_crores"] / RUPEES_A_CRORE
@@ -238,13 +240,13 @@ def issued_capital(pack: Path, told: Told | None = None) -> pd.DataFrame:
     return pd.DataFrame(columns=columns, dtype="object")
 
 
-def daily_facts(pack: Path, told: Told | None = None) -> pd.DataFrame:
-    """Join ``mcap`` and ``PE_`` of one day: ``FACT_COLUMNS``; a P/E of 0 is the exchange's word for none."""
-    capital = issued_capital(pack, told)
+def daily_facts(pack: Path, skipped: SkippedLines | None = None) -> pd.DataFrame:
+    """Return ``mcap`` joined with ``PE_`` of one day: ``FACT_COLUMNS``; the exchange writes a P/E of 0 for none."""
+    capital = issued_capital(pack, skipped)
     ratio = pd.DataFrame({"symbol": [], "pe_ratio": []}, dtype="object")
     for path in sorted(pack.glob("PE_*.csv")):
-        table = text_table(path, ("SYMBOL", "SYMBOL P/E"), told).rename(columns={"SYMBOL": "symbol"})
-        table = _named(table[["symbol", "SYMBOL P/E"]], path, told)
+        table = text_table(path, ("SYMBOL", "SYMBOL P/E"), skipped).rename(columns={"SYMBOL": "symbol"})
+        table = _with_valid_symbols(table[["symbol", "SYMBOL P/E"]], path, skipped)
         ratio = table.assign(pe_ratio=_figures(table["SYMBOL P/E"])).dropna()[["symbol", "pe_ratio"]]
         ratio = ratio.drop_duplicates("symbol")
         break
@@ -253,29 +255,29 @@ def daily_facts(pack: Path, told: Told | None = None) -> pd.DataFrame:
     return facts.assign(source=f"nse_archive:reports/{pack.name}").astype(kinds).loc[:, list(FACT_COLUMNS)]
 
 
-def traded_as_equity(pack: Path, told: Told | None = None) -> pd.DataFrame:
-    """Read ``pd``: symbol and stock_name of what traded in series EQ that day."""
+def traded_as_equity(pack: Path, skipped: SkippedLines | None = None) -> pd.DataFrame:
+    """Return ``pd``: symbol and stock_name of what traded in series EQ that day."""
     for path in sorted(pack.glob("pd*.csv")):
-        table = text_table(path, ("SERIES", "SYMBOL", "SECURITY"), told)
+        table = text_table(path, ("SERIES", "SYMBOL", "SECURITY"), skipped)
         table = table.loc[table["SERIES"] == "EQ", ["SYMBOL", "SECURITY"]].set_axis(["symbol", "stock_name"], axis=1)
-        table = _named(table, path, told)
+        table = _with_valid_symbols(table, path, skipped)
         return table.assign(stock_name=_names(table["stock_name"])).drop_duplicates("symbol", ignore_index=True)
     return pd.DataFrame(columns=["symbol", "stock_name"], dtype="object")
 
 
-def changed_series(pack: Path, told: Told | None = None) -> frozenset[str]:
-    """Read ``series_change``: symbols that move between the series of shares."""
+def changed_series(pack: Path, skipped: SkippedLines | None = None) -> frozenset[str]:
+    """Return ``series_change``: symbols that move between the series of shares."""
     path = pack / "series_change.csv"
     if not path.is_file():
         return frozenset()
-    table = text_table(path, ("SYMBOL", "FROM SERIES", "TO SERIES"), told, may_be_empty=True)
+    table = text_table(path, ("SYMBOL", "FROM SERIES", "TO SERIES"), skipped, may_be_empty=True)
     table = table.rename(columns={"SYMBOL": "symbol"})
     moved = table["FROM SERIES"].isin(SERIES_ORDER) & table["TO SERIES"].isin(SERIES_ORDER)
-    return frozenset(_named(table.loc[moved, ["symbol"]], path, told)["symbol"])
+    return frozenset(_with_valid_symbols(table.loc[moved, ["symbol"]], path, skipped)["symbol"])
 
 
 def holidays(folder: Path) -> pd.DataFrame:
-    """Read the holiday service's answers for the cash market: date, description; ``*`` in it marks Muhurat trading."""
+    """Return the holidays of the cash market: date, description, in which ``*`` marks Muhurat trading."""
     records = []
     for path in sorted(folder.glob(HOLIDAYS)):
         try:
@@ -284,10 +286,10 @@ def holidays(folder: Path) -> pd.DataFrame:
                 (datetime.strptime(row["tradingDate"], "%d-%b-%Y"), _printable(row["description"])) for row in listed
             ]
         except FileUnreadable as error:
-            raise SourceUnreadable(f"{error} {_AGAIN}") from error
+            raise SourceUnreadable(f"{error} {_REMEDY}") from error
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise SourceUnreadable(
-                f"{path.name} is not an answer of the holiday service ({error!r:.200}). {_AGAIN}"
+                f"{path.name} is not an answer of the holiday service ({error!r:.200}). {_REMEDY}"
             ) from error
     frame = pd.DataFrame.from_records(records, columns=["date", "description"])
     frame["date"] = plausible_dates(pd.to_datetime(frame["date"]))
@@ -299,16 +301,16 @@ def _printable(text: object) -> str:
 
 
 def findings(lists: Path, reports: Path) -> list[SourceFinding]:
-    """Tell of the lines that the readers leave out: of the lists, and of the newest report pack."""
-    told: Told = []
+    """Return the lines that the readers of the lists and of the newest report pack skip."""
+    skipped: SkippedLines = []
     for read in (listed_equities, index_members, listed_actions, symbol_changes):
-        read(lists, told)
-    of_packs: tuple[Callable[[Path, Told], object], ...] = (daily_facts, traded_as_equity, changed_series)
+        read(lists, skipped)
+    of_packs: tuple[Callable[[Path, SkippedLines], object], ...] = (daily_facts, traded_as_equity, changed_series)
     for pack in [pack for _, pack in report_packs(reports)][-1:]:
         for read_pack in of_packs:
-            read_pack(pack, told)
+            read_pack(pack, skipped)
     by_file: dict[Path, list[LeftOut]] = {}
-    for path, line in told:
+    for path, line in skipped:
         by_file.setdefault(path, []).append(line)
     return [
         SourceFinding(

@@ -1,7 +1,7 @@
-"""Which symbols are shares and which are funds (ETFs), and what proves it.
+"""Evidence that tells shares from funds (ETFs).
 
-Funds trade in series EQ among the shares and no daily file says which is which. Evidence is taken in this order, the
-first that speaks decides, and its words are kept with the symbol:
+Funds trade in series EQ among the shares, and no daily file says which is which. The first evidence about a symbol, in
+this order, decides, and its wording is stored with the symbol:
 
 1. ISIN: ``INF`` is a fund's, ``INE`` and ``IN9`` a company's.
 2. The exchange's list of equities, its list of companies with their issued capital (``mcap`` of the report pack) and
@@ -10,10 +10,10 @@ first that speaks decides, and its words are kept with the symbol:
 3. Corporate actions of the equity series, and trading in BE, BZ, SM or ST, concern companies only.
 4. Prices: until 2024-06-10 every share moved in steps of ₹0.05 while funds moved in steps of ₹0.01; afterwards this
    holds for prices above ₹250. One-sided each way: see ``tick_claims``.
-5. The symbol's own wording (``NIFTYBEES``): see ``worded_as_fund``.
+5. The symbol's own wording (``NIFTYBEES``): see ``is_worded_as_fund``.
 
-A symbol about which nothing speaks is ``unknown``. A kind never changes during a symbol's life, so evidence dated
-after the day asked for may be used: what it tells was known to everybody on the day of listing.
+A symbol without evidence is ``unknown``. A kind never changes during a symbol's life, so evidence of a later date may
+be used: the kind was public on the day of listing.
 """
 
 import re
@@ -45,12 +45,12 @@ _FUND_WORDING = (
     re.compile(r"ETF|BEES$|.ADD$|.BETA$|\dCASE$|NIFTY|SENSEX$"),
     re.compile(r"^(?:LIQUID|GILT\d|LTGILT|EBBETF|SDL\d|MON100|MON50|MOM\d|NEXT\d|MID\d|SML\d|NV20|CPSE$|GROWW[A-Z])"),
     re.compile(rf"^(?:{_HOUSES})[A-Z0-9]*?(?:{_CONTENTS})"),
-    # Two-letter houses are also how companies begin, so these themes are spelt out.
+    # Company names also start with the letters of two-letter houses, so these themes are spelt out.
     re.compile(
         r"^MA(?:N\d|NV\d|NXT|SILV|GOLD|FANG|M\d|SPTOP|HK)|^MO(?:BANK\d|LOWVOL|MOMENTUM|NEXT|QUALITY|VALUE|GOLD|SILV)"
     ),
     re.compile(r"^[EQ]?(?:GOLD|SILVER)(?:\d+|SHARE|CASE|HALF|BND|AG)?$|^E?LIQUID$"),
-    # The theme of an index alone, where a company would bear a name.
+    # An index theme alone, where a company would have a name.
     re.compile(
         r"^(?:ALPHA|AUTO|BFSI|CHEMICAL|COMMO|CONS|CONSUMER|CONSUMPTION|DEFENCE|DIVIDEND|EBANK|ENERGY|EQUAL|ESG|FINANCIAL|FMCG|"
         r"HEALTHCARE|HEALTHY|INFRA|INTERNET|IT|LOWVOL|METAL|MID|MIDCAP|MIDSMALL|MNC|MOMENTUM|MULTICAP|PHARMA|PSUBANK|QUALITY|"
@@ -62,7 +62,7 @@ _FUND_WORDING = (
 
 @dataclass(frozen=True)
 class Claim:
-    """What one source says about symbols: they are of a kind, for a reason."""
+    """One source's evidence: these symbols are of a kind, for a reason."""
 
     kind: str
     symbols: frozenset[str]
@@ -70,14 +70,14 @@ class Claim:
 
 
 def isin_claims(isin: "pd.Series", where: str) -> list[Claim]:
-    """Tell companies from funds by the prefix of the ISIN.
+    """Return claims from the prefixes of ISINs.
 
     Parameters
     ----------
     isin
-        ISIN by symbol (index); missing ones say nothing.
+        ISIN by symbol (index); missing ones claim nothing.
     where
-        The source's name.
+        Name of the source.
     """
     known = isin.dropna().astype(str)
     fund = known.str.startswith("INF")
@@ -89,43 +89,43 @@ def isin_claims(isin: "pd.Series", where: str) -> list[Claim]:
 
 
 def tick_counts(traded: pd.DataFrame) -> pd.DataFrame:
-    """Count the sessions whose prices tell something by their steps; counts of more sessions add up.
+    """Count the sessions whose price steps are evidence; counts of several files add up.
 
     Parameters
     ----------
     traded
-        Columns symbol, date, open, high, low, last_price; the close is left out because it is an average.
+        Columns symbol, date, open, high, low, last_price; not the close, which is an average.
 
     Returns
     -------
     DataFrame
         Index symbol, ``TICK_COUNTS``: sessions before ``FIVE_PAISE_UNTIL`` with a price off the ₹0.05 grid, sessions
-        with one at all, sessions in which shares had to be on the grid. Symbols without such a session are left out.
+        with such a price at any time, sessions in which shares had to be on the grid. Symbols without any are absent.
     """
     price = traded.loc[:, ["open", "high", "low", "last_price"]].to_numpy(dtype="float64")
     paise = np.rint(np.nan_to_num(price) * 100).astype("int64")
     early = (traded["date"] < pd.Timestamp(FIVE_PAISE_UNTIL)).to_numpy()
     off = (paise % 5 != 0).any(axis=1)
-    telling = early | (price.min(axis=1) > FIVE_PAISE_FROM_PRICE)
-    rows = pd.DataFrame({"early_off": off & early, "off": off, "sessions": True}).loc[telling]
-    counts: pd.DataFrame = rows.groupby(traded["symbol"].to_numpy()[telling]).sum().astype("int64")
+    is_evidence = early | (price.min(axis=1) > FIVE_PAISE_FROM_PRICE)
+    rows = pd.DataFrame({"early_off": off & early, "off": off, "sessions": True}).loc[is_evidence]
+    counts: pd.DataFrame = rows.groupby(traded["symbol"].to_numpy()[is_evidence]).sum().astype("int64")
     return counts.rename_axis("symbol")
 
 
 def tick_claims(counts: pd.DataFrame) -> list[Claim]:
-    """Tell shares from funds by the step of their prices.
+    """Return claims from the price steps.
 
     Parameters
     ----------
     counts
-        Of `tick_counts`.
+        As `tick_counts` returns them.
 
     Returns
     -------
     list of Claim
         *fund*: before ``FIVE_PAISE_UNTIL``, ``MIN_OFF_GRID`` sessions with a price off the ₹0.05 grid. *share*: at
         least ``MIN_ON_GRID`` sessions in which shares had to be on the grid, and at most ``MAX_OFF_SHARE`` of them
-        off it. Some gold funds also keep to the grid, so the second speaks only after the wording of the symbol.
+        off it. Some gold funds also keep to the grid, so the second claim counts only after the symbol's wording.
     """
     fund = counts["early_off"] >= MIN_OFF_GRID
     share = (counts["sessions"] >= MIN_ON_GRID) & (counts["off"] <= MAX_OFF_SHARE * counts["sessions"])
@@ -135,13 +135,13 @@ def tick_claims(counts: pd.DataFrame) -> list[Claim]:
     ]
 
 
-def worded_as_fund(symbol: str) -> bool:
-    """Tell whether a symbol is worded as funds are: a fund house with a theme, an index, ``ETF``, ``BEES``."""
+def is_worded_as_fund(symbol: str) -> bool:
+    """Whether a symbol is worded like a fund's: a fund house with a theme, an index, ``ETF``, ``BEES``."""
     return any(pattern.search(symbol) for pattern in _FUND_WORDING)
 
 
-def decided(symbols: Iterable[str], claims: Iterable[Claim]) -> pd.DataFrame:
-    """Let the first claim that speaks about a symbol decide its kind.
+def decide_kinds(symbols: Iterable[str], claims: Iterable[Claim]) -> pd.DataFrame:
+    """Return each symbol's kind from the first claim about it.
 
     Returns
     -------
@@ -151,10 +151,10 @@ def decided(symbols: Iterable[str], claims: Iterable[Claim]) -> pd.DataFrame:
     verdict = pd.DataFrame(
         {"kind": "unknown", "because": "no evidence"}, index=pd.Index(sorted(set(symbols)), name="symbol")
     )
-    open_ones = set(verdict.index)
+    undecided = set(verdict.index)
     for claim in claims:
-        found = sorted(open_ones & claim.symbols)
-        verdict.loc[found, "kind"] = claim.kind
-        verdict.loc[found, "because"] = claim.because
-        open_ones.difference_update(found)
+        symbols_decided = sorted(undecided & claim.symbols)
+        verdict.loc[symbols_decided, "kind"] = claim.kind
+        verdict.loc[symbols_decided, "because"] = claim.because
+        undecided.difference_update(symbols_decided)
     return verdict

@@ -1,9 +1,9 @@
-"""What the daily files tell of who a symbol is, summed up by years: an evening opens one file and not thousands.
+"""Evidence from the daily files about what a symbol is, cached by year: an evening opens one file, not thousands.
 
-To tell shares from funds (`security_kinds`) every daily file has something to say: who traded, in which series, under
-which ISIN, at which steps of price. All of it adds up, so each year's sum is kept beside the list of files it was made
-of. An evening's new file is added to its year; a file that was revised, or that came late, has its year summed anew.
-The kept sums are a convenience: without them, or when one is damaged, the answer is the same and takes longer.
+To tell shares from funds (`security_kinds`) every daily file counts: who traded, in which series, under which ISIN, at
+which price steps. These counts add up, so each year's sum is cached with the list of its files. An evening's new file
+is added to its year; a revised or late file makes its year be counted again. Without a cache, or with a damaged one,
+the result is the same and takes longer.
 """
 
 import contextlib
@@ -37,27 +37,27 @@ class DailyFile(NamedTuple):
     layout: Layout
 
     def identity(self) -> list[str | int]:
-        """Return what tells a revised file from the one read before."""
+        """Return what distinguishes a revised file from the one counted before."""
         state = self.path.stat()
         return [self.session.isoformat(), str(self.path.absolute()), state.st_size, state.st_mtime_ns]
 
 
 def traded_evidence(files: Sequence[DailyFile], folder: Path | None = None) -> pd.DataFrame:
-    """Sum up what daily files tell of their symbols.
+    """Return the evidence that daily files hold about their symbols.
 
     Parameters
     ----------
     files
-        One a session, ascending.
+        One per session, ascending.
     folder
-        Where the years' sums are kept; None keeps none and opens every file.
+        The cache of yearly sums; without it every file is opened.
 
     Returns
     -------
     DataFrame
         Index symbol, every one that traded in a series of shares; isin (the latest known, else None), surveilled
-        (traded in another series than EQ), and ``TICK_COUNTS``. Files that cannot be read are passed over: they are
-        told when their bars are read.
+        (traded in another series than EQ), and ``TICK_COUNTS``. Unreadable files are skipped:
+        they are reported when their bars are read.
     """
     years = [
         _year(list(of_year), folder / f"traded-{year}.parquet" if folder else None)
@@ -67,18 +67,18 @@ def traded_evidence(files: Sequence[DailyFile], folder: Path | None = None) -> p
 
 
 def _year(files: Sequence[DailyFile], kept_in: Path | None) -> pd.DataFrame:
-    wanted = [file.identity() for file in files]
+    current = [file.identity() for file in files]
     known, summed = _kept(kept_in) if kept_in else ([], _summed([]))
-    if known != wanted[: len(known)]:
-        # A question about an earlier day than the sum reaches must not shorten it for the next evening.
-        keep = not known or str(wanted[-1][0]) >= str(known[-1][0])
+    if known != current[: len(known)]:
+        # A query for an earlier day must not shorten the cached sum for the next evening.
+        keep = not known or str(current[-1][0]) >= str(known[-1][0])
         known, summed = [], _summed([])
     else:
-        keep = len(known) < len(wanted)
-    if len(known) < len(wanted):
+        keep = len(known) < len(current)
+    if len(known) < len(current):
         summed = _summed([summed, _read(files[len(known) :])])
     if keep and kept_in:
-        _keep(kept_in, wanted, summed)
+        _keep(kept_in, current, summed)
     return summed
 
 
@@ -92,22 +92,22 @@ def _read(files: Iterable[DailyFile]) -> pd.DataFrame:
         if column in _WORDS:
             table = table.set_column(place, column, pc.utf8_trim_whitespace(table[column]))
     table = table.filter(pc.is_in(table["series"], pa.array(SERIES_ORDER)))
-    # Many rows of few distinct words: as categories they cost a tenth of the time and memory.
+    # Many rows with few distinct texts: as categories they cost a tenth of the time and memory.
     traded = table.to_pandas(strings_to_categorical=True)
     traded["symbol"] = traded["symbol"].astype("object")
     by_symbol = pd.DataFrame(index=pd.Index(sorted(traded["symbol"].unique()), name="symbol", dtype="object"))
-    told = traded.loc[traded["isin"].notna(), ["symbol", "isin"]].astype("object")
-    by_symbol["isin"] = told.drop_duplicates("symbol", keep="last").set_index("symbol")["isin"]
+    isins = traded.loc[traded["isin"].notna(), ["symbol", "isin"]].astype("object")
+    by_symbol["isin"] = isins.drop_duplicates("symbol", keep="last").set_index("symbol")["isin"]
     by_symbol["surveilled"] = by_symbol.index.isin(traded.loc[traded["series"].ne("EQ"), "symbol"])
     counts = tick_counts(traded).reindex(by_symbol.index).fillna(0).astype("int64")
     return by_symbol.join(counts)
 
 
 def _summed(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Add sums up; of two ISINs the one of the later part stays."""
+    """Return the sum of the parts; of two ISINs the later part's wins."""
     every = pd.concat([part for part in parts if len(part)] or [_NOTHING])
     groups = every.groupby(level="symbol", sort=True)
-    # GroupBy.last skips missing values, which is the rule wanted here.
+    # GroupBy.last skips missing values, as intended here.
     summed = pd.DataFrame({"isin": groups["isin"].last(), "surveilled": groups["surveilled"].any()})
     summed["isin"] = summed["isin"].astype("object").where(summed["isin"].notna(), None)
     return summed.join(groups[list(TICK_COUNTS)].sum())

@@ -18,10 +18,10 @@ from market_data.providers import (
     DAY_COLUMNS,
     FACT_COLUMNS,
     QUOTE_COLUMNS,
+    LocalSource,
     NotOffered,
     RawBars,
     SessionNotAvailable,
-    SourceAtHand,
     SourceFinding,
     SourceFingerprint,
     listed_frame,
@@ -63,7 +63,7 @@ def simulated_sessions(start: date, end: date) -> list[date]:
     return [day.date() for day in days if (day.month, day.day) not in _HOLIDAYS]
 
 
-class Simulator(SourceAtHand):
+class Simulator(LocalSource):
     """Provider of a synthetic market.
 
     Parameters

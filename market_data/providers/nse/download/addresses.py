@@ -1,7 +1,7 @@
-"""Where the exchange keeps which file: pure knowledge, no network.
+"""Addresses of the exchange's files; pure.
 
-Source of the addresses: the links of the exchange's own report pages. Two hosts: the *archive* hands files to whoever
-looks like a browser; the *site* wants cookies of its main page and answers the services below ``/api``.
+Source: the links of the exchange's own report pages. There are two hosts: the *archive* serves files to clients that
+look like a browser; the *site* wants the cookies of its main page and serves ``/api``.
 """
 
 from dataclasses import dataclass
@@ -13,18 +13,18 @@ from market_data.providers.nse.files import CM, FULL, UDIFF, Layout
 
 ARCHIVE, SITE = "archive", "site"
 FULL_SINCE = date(2020, 1, 1)
-"""About since then the file with deliveries is kept; before it the one without is asked for first."""
+"""Approximate first day of the file with deliveries; for earlier days the one without is requested first."""
 
 UDIFF_SINCE = date(2024, 7, 8)
-"""First session of the present layout; the one before ends with the session before."""
+"""First session of the UDiFF layout, which replaced the old one."""
 
 REPORT_MEMBERS = ("mcap", "pd", "bc")
-"""Beginnings of the names in the daily report pack that a reader wants."""
+"""Name prefixes of the files in a report pack that have a reader."""
 
 
 @dataclass(frozen=True)
 class Remote:
-    """A file at the exchange and its name here.
+    """A file at the exchange and its local name.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class Remote:
     path
         Below the host's address, with the query.
     name
-        What it is called here.
+        Local file name.
     """
 
     host: str
@@ -43,7 +43,7 @@ class Remote:
 
 @dataclass(frozen=True)
 class Hosts:
-    """Addresses of the two hosts; an empty site means that there is none: no cookies, none of its services."""
+    """Addresses of the two hosts; an empty site means no cookies and none of its services."""
 
     archive: str
     site: str
@@ -55,7 +55,7 @@ class Hosts:
 
 
 def bars(day: date) -> list[tuple[Layout, Remote]]:
-    """Return where a session's bars may lie, the preferred layout first: only the first one tells deliveries."""
+    """Return the possible files of a session's bars, preferred layout first; only FULL has deliveries."""
     full = f"sec_bhavdata_full_{day:%d%m%Y}.csv"
     udiff = f"BhavCopy_NSE_CM_0_0_0_{day:%Y%m%d}_F_0000.csv.zip"
     month = _MONTHS[day.month - 1]
@@ -68,7 +68,7 @@ def bars(day: date) -> list[tuple[Layout, Remote]]:
 
 
 def report_pack(day: date) -> Remote:
-    """Return the zip with the market's daily reports."""
+    """Return the zip of a session's market reports."""
     return Remote(ARCHIVE, f"archives/equities/bhavcopy/pr/PR{day:%d%m%y}.zip", f"PR{day:%d%m%y}.zip")
 
 
@@ -78,7 +78,7 @@ def earnings_ratios(day: date) -> Remote:
 
 
 def lists() -> list[Remote]:
-    """Return the undated lists that replace what is here as a whole."""
+    """Return the undated lists, each of which replaces the stored one as a whole."""
     equities = (nse_lists.EQUITIES, nse_lists.CHANGES)
     return [
         *(Remote(ARCHIVE, f"content/equities/{name}", name) for name in equities),
@@ -87,7 +87,7 @@ def lists() -> list[Remote]:
 
 
 def holidays(year: int) -> Remote:
-    """Return the holiday service, which answers for the running year only."""
+    """Return the holiday service, which answers only for the current year."""
     return Remote(SITE, "api/holiday-master?type=trading", nse_lists.HOLIDAYS.replace("*", f"{year}-api"))
 
 
@@ -99,5 +99,5 @@ def corporate_actions(first: date, last: date) -> Remote:
     return Remote(SITE, f"api/corporates-corporateActions?{query}", nse_lists.ACTIONS)
 
 
-# As the exchange writes them, whatever language this process speaks.
+# As the exchange writes them, whatever the locale of this process.
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")

@@ -5,11 +5,11 @@ import pytest
 
 from market_data.providers.nse.security_kinds import (
     Claim,
-    decided,
+    decide_kinds,
+    is_worded_as_fund,
     isin_claims,
     tick_claims,
     tick_counts,
-    worded_as_fund,
 )
 
 
@@ -26,7 +26,7 @@ def traded(symbol: str, start: str, sessions: int, price: float) -> pd.DataFrame
 
 def test_the_first_claim_that_speaks_decides():
     claims = [Claim("fund", frozenset({"A"}), "first"), Claim("share", frozenset({"A", "B"}), "second")]
-    verdict = decided(["B", "A", "C", "A"], claims)
+    verdict = decide_kinds(["B", "A", "C", "A"], claims)
     assert verdict["kind"].to_dict() == {"A": "fund", "B": "share", "C": "unknown"}
     assert verdict["because"].to_dict() == {"A": "first", "B": "second", "C": "no evidence"}
 
@@ -70,7 +70,7 @@ def test_a_stray_price_does_not_unmake_a_share():
      "SDL24BEES", "MAN50ETF", "SILVER1", "DEFENCE", "GSEC10ABSL", "KOTAKPSUBK", "LIQUIDCASE", "BANK10ADD", "AXISGOLD"],
 )  # fmt: skip
 def test_funds_are_worded_as_funds(symbol):
-    assert worded_as_fund(symbol)
+    assert is_worded_as_fund(symbol)
 
 
 @pytest.mark.parametrize(
@@ -79,4 +79,4 @@ def test_funds_are_worded_as_funds(symbol):
      "DECNGOLD", "TATATECH", "TATACONSUM", "BETA", "GROWW", "MAHABANK", "MAXHEALTH", "MOLDTECH", "IIFLSEC", "UTIAMC"],
 )  # fmt: skip
 def test_companies_are_not(symbol):
-    assert not worded_as_fund(symbol)
+    assert not is_worded_as_fund(symbol)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from market_data.providers.nse.security_kinds import worded_as_fund
+from market_data.providers.nse.security_kinds import is_worded_as_fund
 from market_data.providers.simulator import EPOCH, Simulator
 from market_data.providers.simulator.companies import companies, isin
 
@@ -17,7 +17,7 @@ def test_sizes_outside_the_range_are_refused():
 def test_names_are_distinct_and_only_funds_are_worded_as_funds():
     market = companies(9000, 1, EPOCH)
     assert len({*market.symbol, *market.new_symbol}) == 18_000
-    worded = np.array([worded_as_fund(symbol) for symbol in market.symbol])
+    worded = np.array([is_worded_as_fund(symbol) for symbol in market.symbol])
     assert worded[market.is_fund].all()
     assert not worded[~market.is_fund].any()
     assert max(map(len, market.symbol)) <= 14

@@ -1,4 +1,4 @@
-"""A loopback server that answers as the exchange does, out of a folder, or badly when told to."""
+"""A loopback server that serves a folder as the exchange does, or gives the bad answers it is configured for."""
 
 import gzip
 import hashlib
@@ -23,7 +23,7 @@ LAST_MODIFIED = "Mon, 11 Mar 2024 13:00:00 GMT"
 
 
 @dataclass
-class Seen:
+class Request:
     """One request: path, headers, and how many others were being answered at that moment."""
 
     path: str
@@ -34,23 +34,22 @@ class Seen:
 
 @dataclass
 class Exchange:
-    """The server's state: what it serves, what it wants, what it was asked for."""
+    """The server's state: what it serves, what it wants, the requests it received."""
 
     folder: Path
     address: str = ""
     wants_cookies: bool = True
-    offers_ranges: bool = True
     zips: bool = False
     token: int = 1
     faults: dict[str, Fault | list[Fault]] = field(default_factory=dict)
-    seen: list[Seen] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
     active: int = 0
     versions: dict[str, str] = field(default_factory=dict)
     stop: threading.Event = field(default_factory=threading.Event)
 
-    def asked(self, part: str) -> list[Seen]:
+    def requests_for(self, part: str) -> list[Request]:
         """The requests whose path contains a text."""
-        return [one for one in self.seen if part in one.path]
+        return [request for request in self.requests if part in request.path]
 
     def fault_for(self, path: str) -> Fault | None:
         for pattern, fault in self.faults.items():
@@ -106,7 +105,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         exchange = self.exchange
         exchange.active += 1
-        exchange.seen.append(Seen(self.path, dict(self.headers), exchange.active, time.monotonic()))
+        exchange.requests.append(Request(self.path, dict(self.headers), exchange.active, time.monotonic()))
         try:
             self._answer()
         finally:
@@ -135,27 +134,22 @@ class Handler(BaseHTTPRequestHandler):
 
     def _file(self, content: bytes) -> None:
         tag = f'"{hashlib.sha256(content).hexdigest()[:12]}"'
-        told = {"ETag": tag, "Last-Modified": LAST_MODIFIED}
-        begins = re.match(r"bytes=(\d+)-$", self.headers.get("Range", ""))
+        versions = {"ETag": tag, "Last-Modified": LAST_MODIFIED}
         if self.headers.get("If-None-Match") == tag:
-            self.send(304, b"", told)
-        elif begins and self.exchange.offers_ranges and self.headers.get("If-Range") == tag:
-            start = int(begins[1])
-            told["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
-            self.send(206, content[start:], told)
+            self.send(304, b"", versions)
         elif self.exchange.zips:
-            self.send(200, gzip.compress(content), told | {"Content-Encoding": "gzip"})
+            self.send(200, gzip.compress(content), versions | {"Content-Encoding": "gzip"})
         else:
-            self.send(200, content, told)
+            self.send(200, content, versions)
 
     def send(self, status: int, body: bytes = b"", headers: dict[str, Any] | None = None) -> None:
         """Send a whole answer; a header given as None is left out."""
         self.send_response_only(status)
-        told = {"Content-Length": len(body)} | (headers or {})
-        for name, value in told.items():
+        fields = {"Content-Length": len(body)} | (headers or {})
+        for name, value in fields.items():
             if value is not None:
                 self.send_header(name, str(value))
-        if told["Content-Length"] is None:
+        if fields["Content-Length"] is None:
             self.close_connection = True
         self.end_headers()
         self.wfile.write(body)
@@ -174,7 +168,7 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
 
     def handle_error(self, *_: object) -> None:
-        """A visitor that hangs up is no error here."""
+        """A client that hangs up is no error here."""
 
 
 @contextmanager

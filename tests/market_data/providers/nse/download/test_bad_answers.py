@@ -1,4 +1,4 @@
-"""Whatever the exchange answers: no file unless it is right, a sentence, and the next visit mends it."""
+"""After any bad answer: no file is stored, a sentence says why, and the next download succeeds."""
 
 import logging
 import shutil
@@ -13,7 +13,7 @@ from market_data.providers import SessionNotAvailable
 from market_data.providers.nse.archive import NseArchive
 from market_data.providers.nse.download import ArchiveDownload, Hosts, Politeness
 from market_data.providers.simulator import Simulator, simulated_sessions, write_archive
-from tests.market_data.providers.nse.download.bad_answers import CSV, ZIP, BadAnswer, says
+from tests.market_data.providers.nse.download.bad_answers import CSV, ZIP, BadAnswer, answers
 from tests.market_data.providers.nse.download.exchange_server import Exchange, serving
 
 DAY = date(2024, 3, 11)
@@ -79,27 +79,27 @@ def files(root: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("name", [*CSV, *ZIP])
-def test_a_bad_answer_leaves_no_file_and_says_what_is_wrong(
+def test_a_bad_answer_leaves_no_file_and_names_the_problem(
     archive: Path, exchange: Exchange, name: str, market: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
     bad: BadAnswer = CSV[name] if name in CSV else ZIP[name]
     caplog.set_level(logging.DEBUG)
-    only_zip = {"bhavdata": says(404)} if name in ZIP else {}
+    only_zip = {"bhavdata": answers(404)} if name in ZIP else {}
     exchange.faults |= {"bhavdata|bhav.csv": bad.fault} if not only_zip else only_zip | {"bhav.csv": bad.fault}
     before = files(archive)
     feed = downloading(archive, exchange, IMPATIENT if name in SLOW else PATIENT)
-    with pytest.raises(SessionNotAvailable, match=f"(?s)^No daily file for {DAY} came.*({bad.said})") as said:
+    with pytest.raises(SessionNotAvailable, match=f"(?s)^There is no daily file for {DAY}.*({bad.message})") as error:
         fetch(feed)
-    assert said.value.args[0].endswith((".", ")"))
+    assert error.value.args[0].endswith((".", ")"))
     assert files(archive) == before
     assert not list(archive.rglob(".download"))
     assert DAY not in feed.sessions(None, DAY)
     assert "secret" not in caplog.text
-    assert "secret" not in str(said.value)
-    assert "abc" not in str(said.value).replace("abcd", ""), "no query of a redirect is repeated"
+    assert "secret" not in str(error.value)
+    assert "abc" not in str(error.value).replace("abcd", ""), "no query of a redirect is repeated"
 
     exchange.faults = {**only_zip}
     feed = downloading(archive, exchange)
-    # Who was asked to stay away does so.
+    # A long Retry-After is obeyed.
     fetch(feed, now=NOW + timedelta(minutes=61))
     assert len(feed.bars(DAY).frame) == len(market.bars(DAY).frame)

@@ -30,7 +30,7 @@ from market_data.providers.nse.download import ArchiveDownload, Hosts, Politenes
 from market_data.providers.simulator import simulated_sessions
 download = ArchiveDownload(Path(sys.argv[1]), Hosts(sys.argv[2], sys.argv[2]), Politeness(wait_seconds=0.0), days=40)
 print("begun", flush=True)
-download.bring(
+download.download_missing(
     date(2024, 2, 12), date(2024, 3, 11), simulated_sessions, datetime.now(UTC), lambda done, total: None, again=True
 )
 """
