@@ -1,4 +1,4 @@
-"""One cell of a handed-in file: from text to value, or a sentence about what is wrong with it; pure."""
+"""One cell of an uploaded file: from text to value, or a sentence about what is wrong with it; pure."""
 
 import math
 import re
@@ -18,7 +18,7 @@ Reader = Callable[[str], Any]
 
 
 class CellError(ValueError):
-    """What is wrong with a cell; the sentence goes on after the column's name."""
+    """What is wrong with a cell; the sentence continues after the column's name."""
 
 
 @dataclass(frozen=True)
@@ -28,21 +28,21 @@ class Column:
     Attributes
     ----------
     name : str
-        As the table's.
+        As in the table.
     read : callable
-        Text to value; raises CellError. Is not asked about an empty cell.
+        Text to value; raises CellError. Not called for an empty cell.
     dtype : str
         Of the frame's column: ``object``, ``float64``, ``Int64``, ``datetime64[ns]``.
-    told : str
-        What stands in it, with its unit.
+    description : str
+        What it holds, with its unit, for the upload page.
     needed : bool
-        Whether the column must be there and no cell be empty.
+        Whether the column is required, without empty cells.
     """
 
     name: str
     read: Reader
     dtype: str
-    told: str
+    description: str
     needed: bool = False
 
 
@@ -62,11 +62,11 @@ def isin(text: str) -> str:
 
 
 def words(longest: int) -> Reader:
-    """Return the reader of a text of at most so many characters that no spreadsheet takes for a formula."""
+    """Return a reader of texts up to a length, none of which a spreadsheet would run as a formula."""
 
     def read(text: str) -> str:
         if is_formula(text.removeprefix("'")):
-            raise CellError("begins like a formula (= + - @)")
+            raise CellError("starts like a formula (= + - @)")
         if len(text) > longest:
             raise CellError(f"is longer than {longest} characters")
         return text
@@ -75,21 +75,21 @@ def words(longest: int) -> Reader:
 
 
 def number(low: float, high: float, *, zero: bool = True) -> Reader:
-    """Return the reader of a finite number within bounds; `zero` says whether 0 can be one."""
+    """Return a reader of finite numbers within bounds; `zero` says whether 0 is allowed."""
 
     def read(text: str) -> float:
         value = _parsed(text)
         if value == 0 and not zero:
             raise CellError("is 0, which it cannot be; leave the cell empty where the figure is unknown")
         if not low <= value <= high:
-            raise CellError(f"lies outside {low:,g} to {high:,g}")
+            raise CellError(f"is outside {low:,g} to {high:,g}")
         return value
 
     return read
 
 
 def whole(low: int, high: int) -> Reader:
-    """Return the reader of a whole number within bounds."""
+    """Return a reader of whole numbers within bounds."""
     bounded = number(low, high)
 
     def read(text: str) -> int:
@@ -103,7 +103,7 @@ def whole(low: int, high: int) -> Reader:
 
 def _parsed(text: str) -> float:
     if len(text) > MAX_DIGITS:
-        raise CellError(f"is longer than the {MAX_DIGITS} characters that a number may have")
+        raise CellError(f"is longer than the {MAX_DIGITS} characters allowed in a number")
     if not _NUMBER.fullmatch(text) or not re.search("[0-9]", re.split("[eE]", text)[0]):
         raise CellError("is not a number")
     value = float(text.replace(",", ""))
@@ -121,35 +121,35 @@ def day(text: str) -> date:
     if value is None:
         raise CellError("is not a date such as 2026-04-30")
     if not FIRST_DAY.date() <= value <= LAST_DAY.date():
-        raise CellError(f"lies outside {FIRST_DAY:%Y} to {LAST_DAY:%Y}")
+        raise CellError(f"is outside {FIRST_DAY:%Y} to {LAST_DAY:%Y}")
     return value
 
 
 def hour(text: str) -> time:
-    """Return a time of the day, Indian time."""
+    """Return a time of day, Indian time."""
     try:
         value = time.fromisoformat(text)
     except ValueError as error:
         raise CellError("is not a time such as 09:15") from error
     if value.tzinfo:
-        raise CellError("names a time zone; write Indian time, for example 09:15")
+        raise CellError("has a time zone; write Indian time, for example 09:15")
     return value
 
 
 def yes_no(text: str) -> bool:
-    """Return yes or no."""
-    said = text.lower()
-    if said not in _YES | _NO:
+    """Return whether a cell says yes."""
+    answer = text.lower()
+    if answer not in _YES | _NO:
         raise CellError("is neither yes nor no")
-    return said in _YES
+    return answer in _YES
 
 
 def one_of(*values: str) -> Reader:
-    """Return the reader of one of some words."""
+    """Return a reader that accepts only the given words."""
 
     def read(text: str) -> str:
         if text not in values:
-            raise CellError(f"is none of {', '.join(values)}")
+            raise CellError(f"is not one of {', '.join(values)}")
         return text
 
     return read

@@ -1,4 +1,4 @@
-"""What can be imported: one entry of KINDS each, with its columns, its checks and the writer that takes it."""
+"""What can be imported: one entry of KINDS per kind of file, with its columns, checks and writer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import pandas as pd
 
 from market_data.imports import cells, records
 from market_data.imports.cells import Column
-from market_data.imports.judging import RowError
+from market_data.imports.parsing import RowError
 from market_data.models import MarketDay
 from market_data.prices.bars import MAX_PRICE, MAX_QUANTITY, MAX_TURNOVER_LAKH, SERIES_ORDER
 from stocks.fundamentals.files import MAX_FIGURE, MAX_NAME
@@ -25,24 +25,24 @@ class Kind:
 
     Attributes
     ----------
-    title, told : str
-        Its name on the page, and what becomes of it.
+    title, description : str
+        Its name on the page, and what an import does.
     table : str
-        Table whose rows it brings.
+        Table that it adds rows to.
     columns : tuple of Column
-        What a file may hold.
+        Columns a file may have.
     key : tuple of str
-        Columns of which no two rows may be equal.
+        Columns that identify a row: no two rows may agree in them.
     check : callable
-        Rows and the moment to what is wrong with rows beside others and what is stored.
+        From rows and the current time to the errors of rows against each other and against what is stored.
     record : callable
-        Rows, the file's name and the run's id: writes them, within the caller's transaction.
+        Writes rows, given the file's name and the run's id, within the caller's transaction.
     computed : tuple of str
-        Tables whose rows are computed anew from what it brings.
+        Tables recomputed from the imported rows.
     """
 
     title: str
-    told: str
+    description: str
     table: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
@@ -55,36 +55,38 @@ def _symbol() -> Column:
     return Column("symbol", cells.symbol, _TEXT, "as the exchange writes it: RELIANCE", needed=True)
 
 
-def _name(name: str, told: str) -> Column:
-    return Column(name, cells.words(MAX_NAME), _TEXT, told)
+def _name(name: str, description: str) -> Column:
+    return Column(name, cells.words(MAX_NAME), _TEXT, description)
 
 
-def _amount(name: str, told: str, low: float = -MAX_FIGURE, high: float = MAX_FIGURE, *, zero: bool = True) -> Column:
-    return Column(name, cells.number(low, high, zero=zero), _FLOAT, told)
+def _amount(
+    name: str, description: str, low: float = -MAX_FIGURE, high: float = MAX_FIGURE, *, zero: bool = True
+) -> Column:
+    return Column(name, cells.number(low, high, zero=zero), _FLOAT, description)
 
 
-def _ratio(name: str, told: str) -> Column:
-    return _amount(name, told, *LIMITS[name], zero=name == "debt_to_equity")
+def _ratio(name: str, description: str) -> Column:
+    return _amount(name, description, *LIMITS[name], zero=name == "debt_to_equity")
 
 
 def _price(name: str, *, needed: bool = False) -> Column:
     return Column(name, cells.number(0, MAX_PRICE, zero=False), _FLOAT, "₹, as published, not adjusted", needed)
 
 
-def _count(name: str, told: str, *, needed: bool = False) -> Column:
-    return Column(name, cells.whole(0, MAX_QUANTITY), _WHOLE, told, needed)
+def _count(name: str, description: str, *, needed: bool = False) -> Column:
+    return Column(name, cells.whole(0, MAX_QUANTITY), _WHOLE, description, needed)
 
 
 _BARS = Kind(
     "Historical bars",
-    "Daily prices of sessions that are missing, not later than the latest session loaded. A bar of the exchange's own"
-    " file is never replaced. Indicators of the shares are computed anew from their first imported day on; what was"
-    " published stays.",
+    "Daily prices for missing sessions up to the latest one loaded. A bar from the exchange's own file is never"
+    " replaced. Indicators of the imported symbols are recomputed from their first imported date; published picks stay"
+    " as they are.",
     "historical_data",
     (
         _symbol(),
         Column("date", cells.day, _DAY, "session: 2026-04-30", needed=True),
-        Column("series", cells.one_of(*SERIES_ORDER), _TEXT, "EQ (taken when empty), BE, BZ, SM or ST"),
+        Column("series", cells.one_of(*SERIES_ORDER), _TEXT, "EQ (the default), BE, BZ, SM or ST"),
         *(_price(name, needed=True) for name in ("open", "high", "low", "close")),
         _count("volume", "shares", needed=True),
         *(_price(name) for name in ("prev_close", "last_price", "vwap")),
@@ -100,8 +102,8 @@ _BARS = Kind(
 )
 _STATEMENTS = Kind(
     "Financial statements",
-    "Reported figures of a quarter or year, usable from their publication on; without its date, 60 days after a quarter"
-    " and 75 after a year are assumed, and marked. A period that is stored is replaced.",
+    "Reported figures of a quarter or year, used from their publication date on. Without one, 60 days after the end of"
+    " a quarter and 75 after that of a year are assumed, and marked as assumed. A stored period is replaced.",
     "financial_statements",
     (
         _symbol(),
@@ -126,8 +128,8 @@ _STATEMENTS = Kind(
 )
 _FUNDAMENTALS = Kind(
     "Fundamentals of stocks",
-    "What a screener shows of shares on one evening; it counts from the next session on. Unknown figures are empty: a 0"
-    " that cannot be true is refused.",
+    "A screener's figures of one evening, used from the next session on. Leave unknown figures empty: a 0 that cannot"
+    " be true is rejected.",
     "fundamental_snapshots",
     (
         _symbol(),
@@ -151,8 +153,8 @@ _FUNDAMENTALS = Kind(
 )
 _MEMBERS = Kind(
     "Index members",
-    "Names, industries, series and ISINs of an index's members. They are shares, and what the list says is kept in"
-    " stocks with the file as its source.",
+    "Names, industries, series and ISINs of an index's members. They count as shares, and their details are stored with"
+    " the file as source.",
     "stocks",
     (
         _symbol(),
@@ -163,12 +165,12 @@ _MEMBERS = Kind(
         Column("isin", cells.isin, _TEXT, "INE002A01018"),
     ),
     ("symbol",),
-    records.check_nothing,
+    records.no_errors,
     records.record_members,
 )
 _MARKET_DAYS = Kind(
     "Holidays and sessions",
-    "Days of the exchange's calendar; what is imported overrules the calendar library and the exchange's files.",
+    "Days of the exchange's calendar; imported days override the calendar library and the exchange's files.",
     "market_days",
     (
         Column("date", cells.day, _DAY, "2027-01-26", needed=True),

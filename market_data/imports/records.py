@@ -1,7 +1,7 @@
-"""Each kind's checks of rows against one another and against what is stored, and the table's own writer for it.
+"""Each kind's checks of rows against each other and against what is stored, and its writer.
 
-The checks return what is wrong; nothing here repairs a row. All writing goes through the writer modules, so that
-before-images are kept and a run of `import_csv` can be rolled back like any other.
+The checks return errors; nothing here repairs a row. All writing goes through the writer modules, so that before-images
+are kept and a run of `import_csv` can be rolled back like any other.
 """
 
 from datetime import date, datetime
@@ -11,7 +11,7 @@ import pandas as pd
 from django.utils import timezone
 
 from market_data import trading_calendar
-from market_data.imports.judging import RowError, shown
+from market_data.imports.parsing import RowError, display_text
 from market_data.models import MarketDay, SourceFile
 from market_data.prices import adjustments
 from market_data.prices.bars import BAR_COLUMNS, as_bar_frame, checked_bars
@@ -33,51 +33,51 @@ _PRICES = ("open", "high", "low", "close")
 _COMPARED = (*_PRICES, "volume")
 
 
-def source_of(name: str, longest: int = 60) -> str:
-    """Return what a row's source says of a file."""
-    return f"{SOURCE}{name}"[:longest]
+def source_of(name: str, max_length: int = 60) -> str:
+    """Return the stored source of rows imported from a file."""
+    return f"{SOURCE}{name}"[:max_length]
 
 
-def check_nothing(rows: pd.DataFrame, now: datetime) -> list[RowError]:
-    """Return no error: the cells say all."""
+def no_errors(rows: pd.DataFrame, now: datetime) -> list[RowError]:
+    """Return no error, for a kind whose cells are all there is to check."""
     return []
 
 
 # --- bars -----------------------------------------------------------------------------------------------------------
 def check_bars(rows: pd.DataFrame, now: datetime) -> list[RowError]:
-    """Return what is wrong with bars: by themselves, their days, and beside the exchange's own."""
-    errors = _beside_themselves(rows)
-    errors += _beside_the_calendar(rows, now)
-    return errors + _beside_the_exchanges(rows)
+    """Return errors of bars: inconsistent figures, dates that are not loaded sessions, conflicts with stored bars."""
+    return [*_inconsistent_bars(rows), *_bars_outside_sessions(rows, now), *_conflicting_bars(rows)]
 
 
-def _beside_themselves(rows: pd.DataFrame) -> list[RowError]:
+def _inconsistent_bars(rows: pd.DataFrame) -> list[RowError]:
     _, rejects = checked_bars(_bar_frame(rows))
-    wrong = rejects.merge(rows[["symbol", "date", LINE, *_COMPARED]], on=["symbol", "date"])
+    rejected = rejects.merge(rows[["symbol", "date", LINE, *_COMPARED]], on=["symbol", "date"])
     return [
-        RowError(int(row[LINE]), _named_in(row["reason"]), shown([row[name] for name in _PRICES]), row["reason"])
-        for row in wrong.to_dict("records")
+        RowError(
+            int(row[LINE]), _column_of(row["reason"]), display_text([row[name] for name in _PRICES]), row["reason"]
+        )
+        for row in rejected.to_dict("records")
     ]
 
 
-def _named_in(reason: str) -> str:
-    """Return the column that a reason of `checked_bars` begins with; of the four prices all."""
+def _column_of(reason: str) -> str:
+    """Return the column that a reason of `checked_bars` starts with; all four prices if it names none."""
     word = reason.split(" ")[0]
     return word if word in _COMPARED else ", ".join(_PRICES)
 
 
-def _beside_the_calendar(rows: pd.DataFrame, now: datetime) -> list[RowError]:
-    """A bar belongs to a session that is over; later ones than those loaded are the pipeline's."""
+def _bars_outside_sessions(rows: pd.DataFrame, now: datetime) -> list[RowError]:
+    """Return errors of bars whose date is not a session, or later than the latest one loaded."""
     if rows.empty:
         return []
-    latest, told = _latest_allowed(now)
+    latest, limit = _latest_allowed(now)
     days = {stamp.date() for stamp in rows["date"].unique()}
-    over = {day for day in days if day <= latest}
-    sessions = set(trading_calendar.sessions_between(min(over), max(over))) if over else set()
-    reasons = dict.fromkeys(days - over, f"is later than {latest}, {told}")
-    reasons |= {day: f"is no session of the exchange that the calendar knows ({day:%A})" for day in over - sessions}
+    past = {day for day in days if day <= latest}
+    sessions = set(trading_calendar.sessions_between(min(past), max(past))) if past else set()
+    reasons = dict.fromkeys(days - past, f"is later than {latest}, {limit}")
+    reasons |= {day: f"is no session in the exchange's calendar ({day:%A})" for day in past - sessions}
     return [
-        RowError(int(row[LINE]), "date", shown(row["date"]), reasons[row["date"].date()])
+        RowError(int(row[LINE]), "date", display_text(row["date"]), reasons[row["date"].date()])
         for row in rows[["date", LINE]].to_dict("records")
         if row["date"].date() in reasons
     ]
@@ -86,21 +86,20 @@ def _beside_the_calendar(rows: pd.DataFrame, now: datetime) -> list[RowError]:
 def _latest_allowed(now: datetime) -> tuple[date, str]:
     loaded = queries.latest_loaded_session()
     if loaded is not None:
-        return loaded, "the latest session loaded; the job pipeline brings later ones"
-    return trading_calendar.latest_completed_session(now), "the latest session that is over"
+        return loaded, "the latest session loaded; the job pipeline loads later ones"
+    return trading_calendar.latest_completed_session(now), "the latest completed session"
 
 
-def _beside_the_exchanges(rows: pd.DataFrame) -> list[RowError]:
-    """A stored bar that was not imported stays; the same figures again do no harm."""
-    stored = _stored_bars(rows)
-    beside = rows.merge(stored, on=["symbol", "date"], suffixes=("", "_there"))
-    theirs = beside.loc[~beside["source"].str.startswith(SOURCE)]
+def _conflicting_bars(rows: pd.DataFrame) -> list[RowError]:
+    """Return errors of bars that differ from a stored one that was not imported; that one would stay."""
+    both = rows.merge(_stored_bars(rows), on=["symbol", "date"], suffixes=("", "_stored"))
     errors = []
-    for row in theirs.to_dict("records"):
-        differing = [name for name in _COMPARED if float(row[name]) != float(row[f"{name}_there"])]
-        if differing:
-            there = f"is {shown(row[differing[0] + '_there'])} in {row['source']}, which an import does not replace"
-            errors.append(RowError(int(row[LINE]), differing[0], shown(row[differing[0]]), there))
+    for row in both.loc[~both["source"].str.startswith(SOURCE)].to_dict("records"):
+        column = next((name for name in _COMPARED if float(row[name]) != float(row[f"{name}_stored"])), None)
+        if column:
+            stored = display_text(row[f"{column}_stored"])
+            reason = f"is {stored} in {row['source']}, which an import does not replace"
+            errors.append(RowError(int(row[LINE]), column, display_text(row[column]), reason))
     return errors
 
 
@@ -108,13 +107,13 @@ def _stored_bars(rows: pd.DataFrame) -> pd.DataFrame:
     if rows.empty:
         return pd.DataFrame(columns=["symbol", "date", *_COMPARED, "source"])
     span = [rows["date"].min().date(), rows["date"].max().date()]
-    found = query_frame(
+    stored = query_frame(
         "SELECT symbol, date, open, high, low, close, volume, source FROM historical_data"
         " WHERE symbol = ANY(%s) AND date BETWEEN %s AND %s",
         [rows["symbol"].unique().tolist(), *span],
         dates=("date",),
     )
-    return found.astype(dict.fromkeys(_COMPARED, "float64") | {"symbol": "object", "source": "object"})
+    return stored.astype(dict.fromkeys(_COMPARED, "float64") | {"symbol": "object", "source": "object"})
 
 
 def _bar_frame(rows: pd.DataFrame) -> pd.DataFrame:
@@ -123,12 +122,12 @@ def _bar_frame(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def record_bars(rows: pd.DataFrame, name: str, run_id: str) -> WriteCounts:
-    """Store bars, each symbol's row in `stocks` before; adjusted closes as the stored events say."""
+    """Store bars, adding their symbols to `stocks` first; adjusted closes follow the stored events."""
     bars = as_bar_frame(follow_renames(_bar_frame(rows)))
     as_of = _latest_bar_day(bars)
     events = queries.events_frame(as_of, only_factors=True)
     adj_close = adjustments.adj_close(adjustments.adjusted(bars, events, as_of))
-    universe_writer.record_traded_symbols(bars, run_id)
+    universe_writer.record_seen_symbols(bars, run_id)
     return market_writer.record_imported_bars(
         bars.assign(adj_close=adj_close.to_numpy(), source=source_of(name)), run_id
     )
@@ -142,16 +141,16 @@ def _latest_bar_day(bars: pd.DataFrame) -> date:
 
 # --- facts ----------------------------------------------------------------------------------------------------------
 def check_statements(rows: pd.DataFrame, now: datetime) -> list[RowError]:
-    """Return statements that tell nothing, of a period to come, or published before their period ended."""
+    """Return errors of statements without figures, of a future period, or published before their period ended."""
     today = pd.Timestamp(timezone.localtime(now).date())
     figures = [column for column in STATEMENT_FIGURES if column in rows]
     empty = rows[figures].isna().all(axis=1)
     early = rows["published_on"] < rows["period_end"]
     return [
-        *_errors(rows, empty, "revenue", "no figure at all is given"),
-        *_errors(rows, early, "published_on", "lies before the period's end"),
-        *_errors(rows, rows["period_end"] > today, "period_end", "lies ahead"),
-        *_errors(rows, rows["published_on"] > today, "published_on", "lies ahead"),
+        *_errors(rows, empty, "revenue", "no figure is given"),
+        *_errors(rows, early, "published_on", "is before the end of the period"),
+        *_errors(rows, rows["period_end"] > today, "period_end", "is in the future"),
+        *_errors(rows, rows["published_on"] > today, "published_on", "is in the future"),
     ]
 
 
@@ -167,24 +166,24 @@ def record_statements(rows: pd.DataFrame, name: str, run_id: str) -> WriteCounts
 
 
 def check_fundamentals(rows: pd.DataFrame, now: datetime) -> list[RowError]:
-    """Return evenings to come, and rows that tell nothing."""
+    """Return errors of snapshots of a future evening or without figures."""
     figures = [column for column in fundamentals_writer.SNAPSHOT_FIGURES if column in rows]
     ahead = rows["snapshot"] > pd.Timestamp(timezone.localtime(now).date())
     empty = rows[figures].isna().all(axis=1)
     return [
-        *_errors(rows, ahead, "snapshot", "lies ahead"),
-        *_errors(rows, empty, "market_cap", "no figure at all is given"),
+        *_errors(rows, ahead, "snapshot", "is in the future"),
+        *_errors(rows, empty, "market_cap", "no figure is given"),
     ]
 
 
 def record_fundamentals(rows: pd.DataFrame, name: str, run_id: str) -> WriteCounts:
-    """Store evenings of a screener."""
+    """Store a screener's snapshots."""
     frame = rows.drop(columns=LINE).assign(source=source_of(name, 100))
     return fundamentals_writer.record_snapshots(frame[list(fundamentals_writer.SNAPSHOT_COLUMNS)], run_id)
 
 
 def record_members(rows: pd.DataFrame, name: str, run_id: str) -> WriteCounts:
-    """Store what an index list says of its members."""
+    """Store the details of an index's members."""
     listed = rows.drop(columns=LINE).rename(columns={"industry": "sector"})
     listed = listed.assign(kind="share", source=source_of(name) + " (" + listed["index"] + ")").drop(columns="index")
     latest = queries.latest_session()
@@ -193,36 +192,37 @@ def record_members(rows: pd.DataFrame, name: str, run_id: str) -> WriteCounts:
 
 # --- the calendar ---------------------------------------------------------------------------------------------------
 def check_market_days(rows: pd.DataFrame, now: datetime) -> list[RowError]:
-    """Return days that cannot be: holidays with a session, hours that run backwards, sessions already traded undone."""
+    """Return errors of impossible days: a holiday with a session, closing before opening, bars without a session."""
     holiday = rows["kind"].eq(MarketDay.Kind.HOLIDAY) & rows["is_session"].eq(True)
-    backwards = [
+    is_reversed = [
         opens is not None and closes is not None and closes <= opens
         for opens, closes in zip(rows["open"], rows["close"], strict=True)
     ]
     loaded = set(SourceFile.objects.values_list("session", flat=True))
-    undone = rows["is_session"].eq(False) & rows["date"].isin([pd.Timestamp(day) for day in loaded])
+    has_bars = rows["is_session"].eq(False) & rows["date"].isin([pd.Timestamp(day) for day in loaded])
     return [
         *_errors(rows, holiday, "is_session", "a holiday cannot be a session"),
-        *_errors(rows, pd.Series(backwards, index=rows.index, dtype=bool), "close", "is not after open"),
-        *_errors(rows, undone, "is_session", "bars of this day are stored: it was a session"),
+        *_errors(rows, pd.Series(is_reversed, index=rows.index, dtype=bool), "close", "is not after open"),
+        *_errors(rows, has_bars, "is_session", "bars of this day are stored: it was a session"),
     ]
 
 
 def record_market_days(rows: pd.DataFrame, name: str, run_id: str) -> WriteCounts:
     """Store days of the calendar."""
     days = rows.drop(columns=LINE).assign(date=[stamp.date() for stamp in rows["date"]])
-    done = trading_calendar.record_imported_days(days, name, run_id)
-    return WriteCounts(done.added, done.changed)
+    counts = trading_calendar.record_imported_days(days, name, run_id)
+    return WriteCounts(counts.added, counts.changed)
 
 
 def _errors(rows: pd.DataFrame, wrong: "pd.Series[bool]", column: str, reason: str) -> list[RowError]:
-    found: list[dict[str, Any]] = rows.loc[wrong, [column, LINE]].to_dict("records")  # type: ignore[assignment]
+    records: list[dict[str, Any]] = rows.loc[wrong, [column, LINE]].to_dict("records")  # type: ignore[assignment]
     return [
-        RowError(int(row[LINE]), column, "" if pd.isna(row[column]) else shown(row[column]), reason) for row in found
+        RowError(int(row[LINE]), column, "" if pd.isna(row[column]) else display_text(row[column]), reason)
+        for row in records
     ]
 
 
-def first_days(rows: pd.DataFrame) -> dict[str, date]:
-    """Return each symbol's first day among bars, under the symbols in use."""
+def first_dates(rows: pd.DataFrame) -> dict[str, date]:
+    """Return each symbol's first date among bars, under the symbols in use."""
     firsts = follow_renames(_bar_frame(rows)).groupby("symbol")["date"].min()
     return {str(symbol): day.date() for symbol, day in firsts.items()}

@@ -1,7 +1,7 @@
-"""The steps of `check_csv` and `import_csv`: judge a handed-in file, write its rows, compute what follows from them.
+"""The steps of `check_csv` and `import_csv`: check an uploaded file, write its rows, recompute the indicators.
 
-The dry run is the real write, undone: it says exactly how many rows are new and how many change, and whatever the
-database refuses shows before anybody decides.
+The dry run is the real write, rolled back: it counts new and changed rows exactly, and whatever the database refuses
+shows before anybody decides.
 """
 
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ from typing import Any, Final, NamedTuple
 import pandas as pd
 from django.db import DatabaseError, transaction
 
-from market_data.imports.judging import Judged, RowError, doubled, judged, shown, without
 from market_data.imports.kinds import KINDS, Kind
-from market_data.imports.records import first_days
+from market_data.imports.parsing import ParsedFile, RowError, display_text, duplicate_errors, parsed_file, without_lines
+from market_data.imports.records import first_dates
 from market_data.models import ImportedFile, PipelineRun
 from market_data.prices import adjustments
 from market_data.prices.indicators import WARM_UP_ROWS, indicators
@@ -29,32 +29,32 @@ from stocks.storage.bulk import WriteCounts
 from stocks.storage.file_contents import LINE, FileUnreadable
 
 ERRORS_KEPT: Final = 500
-ROWS_SHOWN: Final = 50
+ROWS_PREVIEWED: Final = 50
 _SYMBOLS_AT_ONCE: Final = 200
 
 
-class Handed(NamedTuple):
-    """A file as it was judged."""
+class CheckedUpload(NamedTuple):
+    """An uploaded file with all errors of its rows."""
 
     kind: Kind
     name: str
-    found: Judged
+    file: ParsedFile
 
     @property
-    def good(self) -> pd.DataFrame:
-        """Rows of which nothing is wrong."""
-        return without(self.found.rows, self.found.bad_lines)
+    def good_rows(self) -> pd.DataFrame:
+        """Rows without an error."""
+        return without_lines(self.file.rows, self.file.bad_lines)
 
 
 def check(context: StepContext) -> dict[str, Any]:
-    """Judge the run's file and try its good rows; return the report that the page shows."""
+    """Check the run's file and try to write its good rows; return the report for the page."""
     try:
-        handed = _judged(context)
+        upload = _checked_upload(context)
     except (FileUnreadable, CalendarError) as error:
         return {"refused": str(error)}
-    written, refused = _tried(handed)
-    context.log("judged", rows=len(handed.found.rows), errors=len(handed.found.errors))
-    return _report(handed, written) | ({"refused": refused} if refused else {})
+    written, refused = _try_writing(upload)
+    context.log("checked", rows=len(upload.file.rows), errors=len(upload.file.errors))
+    return _report(upload, written) | ({"refused": refused} if refused else {})
 
 
 def record_check(context: StepContext, report: dict[str, Any]) -> int:
@@ -63,39 +63,45 @@ def record_check(context: StepContext, report: dict[str, Any]) -> int:
     return int(report.get("rows", 0))
 
 
-def run_at_work_on(kind: Kind) -> PipelineRun | None:
-    """Return a run that is writing what an import of this kind would change under it."""
+def conflicting_run(kind: Kind) -> PipelineRun | None:
+    """Return a running run that writes a table which an import of this kind changes too."""
     tables = {kind.table, *kind.computed}
     running = PipelineRun.objects.filter(status=PipelineRun.Status.RUNNING, is_replay=False).exclude(job="import_csv")
     return next((run for run in running if not tables.isdisjoint(saga_of(run.job).tables)), None)
 
 
-def read_rows(context: StepContext) -> Handed:
-    """Judge the run's file again, as the database stands now; refuse it while a row is bad unless asked not to."""
-    handed = _judged(context)
-    if other := run_at_work_on(handed.kind):
-        raise StepFailed(f"{other.id} is at work on the same tables. Nothing was written: retry when it has ended.")
-    bad = len(handed.found.bad_lines)
+def read_rows(context: StepContext) -> CheckedUpload:
+    """Check the run's file again, against the database as it is now.
+
+    Raises
+    ------
+    StepFailed
+        When another run writes the same tables, no row is good, or one is bad and the option `only_good` is not set.
+    """
+    upload = _checked_upload(context)
+    if other := conflicting_run(upload.kind):
+        raise StepFailed(f"{other.id} is writing the same tables. Nothing was written: retry when it has ended.")
+    bad = len(upload.file.bad_lines)
     if bad and not context.run.options.get("only_good"):
-        first = sorted(handed.found.errors)[0]
+        first = min(upload.file.errors)
         raise StepFailed(
-            f"{bad} rows of {handed.name} are bad, the first in line {first.line} ({first.column} {first.value!r}"
-            f" {first.reason}). Nothing was written: correct the file, or ask for the good rows alone."
+            f"{bad} rows of {upload.name} are bad, the first in line {first.line} ({first.column} {first.value!r}"
+            f" {first.reason}). Nothing was written: correct the file, or import only the good rows."
         )
-    if handed.good.empty:
-        raise StepFailed(f"{handed.name} holds no good row. Nothing was written.")
-    return handed
+    if upload.good_rows.empty:
+        raise StepFailed(f"{upload.name} has no good row. Nothing was written.")
+    return upload
 
 
-def record_rows(context: StepContext, handed: Handed) -> int:
-    """Write the rows through their table's writer, and keep the lines aside that were left out."""
-    rows, run_id = handed.good, context.run.id
-    written = handed.kind.record(rows, handed.name, run_id)
-    _keep_aside(handed, run_id)
-    if handed.kind.computed:
-        add_pending_work(context.run, PendingWork(recompute=first_days(rows)))
-    left_out = len(handed.found.bad_lines)
-    context.summarise(inserted=written.inserted, updated=written.updated, left_out=left_out, file=handed.name)
+def record_rows(context: StepContext, upload: CheckedUpload) -> int:
+    """Write the good rows by their table's writer, and store the errors of the others as rejected rows."""
+    rows, run_id = upload.good_rows, context.run.id
+    written = upload.kind.record(rows, upload.name, run_id)
+    _record_rejects(upload, run_id)
+    if upload.kind.computed:
+        add_pending_work(context.run, PendingWork(recompute=first_dates(rows)))
+    left_out = len(upload.file.bad_lines)
+    context.summarise(inserted=written.inserted, updated=written.updated, left_out=left_out, file=upload.name)
     return written.total
 
 
@@ -123,86 +129,88 @@ def _recomputed_indicators(context: StepContext, symbols: Sequence[str], latest:
     return frame.loc[frame["date"] >= pd.to_datetime(frame["symbol"].map(firsts))]
 
 
-def _judged(context: StepContext) -> Handed:
-    file = ImportedFile.objects.filter(pk=context.run.options["file"]).first()
-    if file is None:
-        raise StepFailed("The file is no longer kept; hand it in again.")
-    kind = KINDS[file.kind]
-    found = judged(bytes(file.content), file.name, kind.columns, context.report)
-    return Handed(kind, file.name, _with_row_checks(kind, found, context.now))
+def _checked_upload(context: StepContext) -> CheckedUpload:
+    stored = ImportedFile.objects.filter(pk=context.run.options["file"]).first()
+    if stored is None:
+        raise StepFailed("The file is no longer stored; upload it again.")
+    kind = KINDS[stored.kind]
+    file = parsed_file(bytes(stored.content), stored.name, kind.columns, context.report)
+    return CheckedUpload(kind, stored.name, _with_row_errors(kind, file, context.now))
 
 
-def _with_row_checks(kind: Kind, found: Judged, now: datetime) -> Judged:
-    errors = [*found.errors, *doubled(without(found.rows, found.bad_lines), kind.key)]
-    good = without(found.rows, {error.line for error in errors})
-    return found._replace(errors=[*errors, *(kind.check(good, now) if len(good) else [])])
+def _with_row_errors(kind: Kind, file: ParsedFile, now: datetime) -> ParsedFile:
+    errors = [*file.errors, *duplicate_errors(without_lines(file.rows, file.bad_lines), kind.key)]
+    good = without_lines(file.rows, {error.line for error in errors})
+    return file._replace(errors=[*errors, *(kind.check(good, now) if len(good) else [])])
 
 
-def _tried(handed: Handed) -> tuple[WriteCounts, str]:
-    """Write the good rows and undo it; return what it did, and why the database or the writer refuses them."""
-    if handed.good.empty:
+def _try_writing(upload: CheckedUpload) -> tuple[WriteCounts, str]:
+    """Write the good rows and roll back; return the counts, and why the database or the writer refuses them."""
+    rows = upload.good_rows
+    if rows.empty:
         return WriteCounts(0, 0), ""
     try:
         with transaction.atomic():
-            written = handed.kind.record(handed.good, handed.name, "check")
+            written = upload.kind.record(rows, upload.name, "check")
             transaction.set_rollback(True)
     except CalendarError as error:
         return WriteCounts(0, 0), str(error)
     except DATABASE_LOST:
         raise
     except DatabaseError as error:
-        told = str(error).splitlines()[0]
-        return WriteCounts(0, 0), f"The database refuses these rows: {shown(told)}"
+        first_line = str(error).splitlines()[0]
+        return WriteCounts(0, 0), f"The database refuses these rows: {display_text(first_line)}"
     return written, ""
 
 
-def _report(handed: Handed, written: WriteCounts) -> dict[str, Any]:
-    found, good = handed.found, handed.good
-    errors = sorted(found.errors)
-    total = len(found.rows) + len({error.line for error in errors} - set(found.rows[LINE]))
+def _report(upload: CheckedUpload, written: WriteCounts) -> dict[str, Any]:
+    file, good = upload.file, len(upload.good_rows)
+    # Lines that could not be split into cells have errors and are not among the rows.
+    unsplit = file.bad_lines - set(file.rows[LINE])
     return {
-        "rows": total,
-        "good": len(good),
-        "bad": len(found.bad_lines),
+        "rows": len(file.rows) + len(unsplit),
+        "good": good,
+        "bad": len(file.bad_lines),
         "new": written.inserted,
         "changed": written.updated,
-        "same": max(len(good) - written.total, 0),
-        "ignored_columns": found.ignored,
-        "errors": [error._asdict() for error in errors[:ERRORS_KEPT]],
-        "errors_in_all": len(errors),
-        "preview": _preview(handed),
+        "same": max(good - written.total, 0),
+        "ignored_columns": file.ignored,
+        "errors": [error._asdict() for error in sorted(file.errors)[:ERRORS_KEPT]],
+        "errors_in_all": len(file.errors),
+        "preview": _preview(file),
     }
 
 
-def _preview(handed: Handed) -> dict[str, Any]:
-    """Return the first rows of the file as they were read, each with what is wrong with it."""
-    wrong: dict[int, list[RowError]] = {}
-    for error in handed.found.errors:
-        wrong.setdefault(error.line, []).append(error)
-    head = handed.found.rows.head(ROWS_SHOWN)
-    filled = [str(column) for column in head.columns if column != LINE and head[column].notna().any()]
+def _preview(file: ParsedFile) -> dict[str, Any]:
+    """Return the first rows of the file as read, each with its errors."""
+    errors_by_line: dict[int, list[RowError]] = {}
+    for error in file.errors:
+        errors_by_line.setdefault(error.line, []).append(error)
+    head = file.rows.head(ROWS_PREVIEWED)
+    columns = [str(column) for column in head.columns if column != LINE and head[column].notna().any()]
     rows = [
         {
             "line": int(row[LINE]),
-            "cells": ["" if pd.isna(row[column]) else shown(row[column]) for column in filled],
-            "wrong": [f"{error.column} {error.value!r} {error.reason}" for error in wrong.get(int(row[LINE]), [])],
+            "cells": ["" if pd.isna(row[column]) else display_text(row[column]) for column in columns],
+            "wrong": [
+                f"{error.column} {error.value!r} {error.reason}" for error in errors_by_line.get(int(row[LINE]), [])
+            ],
         }
         for row in head.to_dict("records")
     ]
-    return {"columns": filled, "rows": rows}
+    return {"columns": columns, "rows": rows}
 
 
-def _keep_aside(handed: Handed, run_id: str) -> None:
-    errors = handed.found.errors
-    if not errors:
-        return
-    rejects = pd.DataFrame(
-        {
-            "symbol": "",
-            "date": None,
-            "reason": [f"line {error.line}: {error.column} {error.reason}"[:200] for error in errors],
-            "raw": [error.value for error in errors],
-            "source": handed.name,
-        }
-    )
-    market_writer.record_rejected(rejects, run_id)
+def _record_rejects(upload: CheckedUpload, run_id: str) -> None:
+    errors = upload.file.errors
+    if errors:
+        rejects = pd.DataFrame(
+            {
+                "symbol": "",
+                "date": None,
+                "reason": [f"line {error.line}: {error.column} {error.reason}"[:200] for error in errors],
+                "raw": [error.value for error in errors],
+                "source": upload.name,
+            }
+        )
+        market_writer.record_rejected(rejects, run_id)

@@ -28,7 +28,7 @@ from stocks.fundamentals.files import FundamentalsUnreadableError, Reading, read
 from stocks.picks.filters import FiltersInvalid, load_filters
 from stocks.universe import writer as universe_writer
 from stocks.universe.renames import renames
-from tests.fuzz.handed_in import handed_in
+from tests.fuzz.uploads import upload_readers
 from tests.stocks import fundamentals_folder as folders
 
 DAY = date(2024, 3, 8)
@@ -78,7 +78,7 @@ def readers() -> dict[str, Reader]:
             found.append(_daily(written))
         found += _lists(folder / "full")
         found += _fundamentals(folder)
-    return {reader.name: reader for reader in [*found, _market_days(), _filters(), *handed_in(Reader)]}
+    return {reader.name: reader for reader in [*found, _market_days(), _filters(), *upload_readers(Reader)]}
 
 
 def _daily(path: Path) -> Reader:

@@ -22,8 +22,8 @@ NAMES = (
     *("ratios", "capital_names", "traded_names", "series_changes", "holidays"),
     *("statements_income_quarterly", "statements_balance_yearly", "statements_cashflow_yearly"),
     *("snapshot_csv", "snapshot_parquet", "market_days", "filters"),
-    *("handed_in_historical_bars", "handed_in_fundamentals", "handed_in_financial_statements"),
-    *("handed_in_index_members", "handed_in_market_days"),
+    *("uploaded_historical_bars", "uploaded_fundamentals", "uploaded_financial_statements"),
+    *("uploaded_index_members", "uploaded_market_days"),
 )
 
 

@@ -17,8 +17,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget
 
-from market_data.imports.judging import MAX_BYTES, MAX_ROWS
 from market_data.imports.kinds import KINDS
+from market_data.imports.parsing import MAX_BYTES, MAX_ROWS
 from market_data.models import ImportedFile, PipelineRun
 from market_data.runs import rollback
 from market_data.runs.saga import SagaError

@@ -4,9 +4,9 @@ import hashlib
 from typing import Any, Final, NamedTuple
 
 from market_data import tasks
-from market_data.imports.judging import MAX_BYTES
 from market_data.imports.kinds import KINDS
-from market_data.imports.steps import run_at_work_on
+from market_data.imports.parsing import MAX_BYTES
+from market_data.imports.steps import conflicting_run
 from market_data.models import ImportedFile, PipelineRun
 from market_data.runs import lifecycle, rollback
 from market_data.runs.saga import SagaError
@@ -113,7 +113,7 @@ def start_import(file: ImportedFile, by: str, *, only_good: bool) -> PipelineRun
     bad = state.report["bad"]
     if bad and not only_good:
         raise SagaError(f"{bad} rows of {file.name} are bad: correct the file, or import only the good rows.")
-    if other := run_at_work_on(KINDS[file.kind]):
+    if other := conflicting_run(KINDS[file.kind]):
         raise SagaError(f"{other.id} is working on the same tables; import {file.name} when it has ended.")
     run = lifecycle.create_run(IMPORT, None, triggered_by=by, options={"file": file.pk, "only_good": only_good})
     ImportedFile.objects.filter(pk=file.pk).update(import_run_id=run.id)

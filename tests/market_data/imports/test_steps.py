@@ -20,7 +20,7 @@ from market_data.runs import engine, lifecycle, rollback
 from market_data.runs.saga import SagaError
 from market_data.runs.state_hash import contract_hash, differences
 from stocks.models import FinancialStatement, FundamentalSnapshot, Stock
-from tests.market_data.imports.handing_in import checked, imported, report
+from tests.market_data.imports.uploading import checked, imported, report
 from tests.runs import make_run
 from tradingsite.imports import uploads
 
@@ -111,7 +111,7 @@ def test_the_exchanges_bar_stays_and_the_same_file_again_changes_nothing(market)
 def test_bars_after_the_latest_session_are_the_pipelines(market):
     MarketDay.objects.create(date="2026-05-04", kind="normal", is_session=True, source="test")
     [error] = report(checked("historical_bars", HEAD + bars(days=[date(2026, 5, 4)])))["errors"]
-    assert error["reason"] == "is later than 2026-04-30, the latest session loaded; the job pipeline brings later ones"
+    assert error["reason"] == "is later than 2026-04-30, the latest session loaded; the job pipeline loads later ones"
 
 
 def test_statements_assume_their_publication_and_are_restored_by_an_undo(market):
@@ -140,9 +140,9 @@ def test_statements_that_cannot_be_are_refused(market):
         "AAA,2025-12-31,quarter,2025-12-30,5\nBBB,2025-12-31,quarter,,\nCCC,2099-12-31,year,,5\nDDD,2025-12-31,year,,0\n"
     )
     reasons = [error["reason"] for error in report(checked("financial_statements", text))["errors"]]
-    assert reasons[0] == "lies before the period's end"
-    assert reasons[1] == "no figure at all is given"
-    assert reasons[2] == "lies ahead"
+    assert reasons[0] == "is before the end of the period"
+    assert reasons[1] == "no figure is given"
+    assert reasons[2] == "is in the future"
     assert "is 0, which it cannot be" in reasons[3]
 
 
@@ -222,7 +222,7 @@ def test_nothing_is_written_under_a_run_that_is_at_work_on_the_same_tables(marke
     file = checked("historical_bars", HEAD + bars(days=SESSIONS[:1]))
     run = uploads.start_import(file, "asha", only_good=False)
     make_run("pipeline_1")
-    assert "pipeline_1 is at work on the same tables" in engine.advance(run.id).reason
+    assert "pipeline_1 is writing the same tables" in engine.advance(run.id).reason
     file.refresh_from_db()
     with pytest.raises(SagaError, match="pipeline_1 is working on the same tables; import"):
         uploads.start_import(file, "asha", only_good=False)

@@ -10,7 +10,7 @@ from django.contrib.auth.models import Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from market_data.imports import judging
+from market_data.imports import parsing
 from market_data.models import ImportedFile, MarketDay, PipelineRun
 from market_data.runs import engine
 from tests.runs import make_run
@@ -59,7 +59,7 @@ def test_a_file_is_checked_imported_and_rolled_back(operator):
 def bomb() -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("a.csv", b"0" * (judging.MAX_BYTES + 1))
+        archive.writestr("a.csv", b"0" * (parsing.MAX_BYTES + 1))
     return packed.getvalue()
 
 

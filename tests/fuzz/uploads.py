@@ -1,4 +1,4 @@
-"""The files that people hand in, for the damaged-file tests: one reader a kind that can be imported."""
+"""Uploaded files for the damaged-file tests: one reader per kind that can be imported."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from market_data.imports.judging import Judged, doubled, judged, without
 from market_data.imports.kinds import KINDS, Kind
+from market_data.imports.parsing import ParsedFile, duplicate_errors, parsed_file, without_lines
 from market_data.models import MarketDay
 from market_data.trading_calendar import CalendarError
 from stocks.storage.file_contents import FileUnreadable
@@ -33,21 +33,21 @@ VALID = {
 ERRORS = (FileUnreadable, CalendarError)
 
 
-def reading(kind: Kind) -> Callable[[Path], Judged]:
-    """Return what judges the file in a folder."""
+def reading(kind: Kind) -> Callable[[Path], ParsedFile]:
 
-    def read(folder: Path) -> Judged:
-        found = judged((folder / "rows.csv").read_bytes(), "rows.csv", kind.columns)
-        return found._replace(errors=[*found.errors, *doubled(without(found.rows, found.bad_lines), kind.key)])
+    def read(folder: Path) -> ParsedFile:
+        file = parsed_file((folder / "rows.csv").read_bytes(), "rows.csv", kind.columns)
+        rows = without_lines(file.rows, file.bad_lines)
+        return file._replace(errors=[*file.errors, *duplicate_errors(rows, kind.key)])
 
     return read
 
 
 def holding(kind: Kind) -> Callable[[Any], None]:
-    """Return what asserts that the good rows are what their columns promise."""
+    """Return a check that the good rows have their columns' types."""
 
-    def check(found: Judged) -> None:
-        good = without(found.rows, found.bad_lines)
+    def check(file: ParsedFile) -> None:
+        good = without_lines(file.rows, file.bad_lines)
         assert not good.duplicated(list(kind.key)).any()
         for column in kind.columns:
             values = good[column.name]
@@ -55,32 +55,31 @@ def holding(kind: Kind) -> Callable[[Any], None]:
             assert not (column.needed and values.isna().any()), column.name
             if column.dtype == "float64":
                 assert not np.isinf(values).any(), column.name
-        assert all(error.reason and "\0" not in error.value for error in found.errors)
+        assert all(error.reason and "\0" not in error.value for error in file.errors)
 
     return check
 
 
 def storing(kind: Kind) -> Callable[[Any], None]:
-    """Return what writes the rows that are good beside what is stored, as `import_csv` does."""
+    """Return a writer of the good rows, as `import_csv` does it."""
 
-    def store(found: Judged) -> None:
+    def store(file: ParsedFile) -> None:
         for day in (date(2024, 3, 7), date(2027, 12, 31)):
             MarketDay.objects.create(date=day, kind="normal", is_session=True, source="fuzz")
-        good = without(found.rows, found.bad_lines)
+        good = without_lines(file.rows, file.bad_lines)
         errors = kind.check(good, NOW) if len(good) else []
-        rows = without(good, {error.line for error in errors})
+        rows = without_lines(good, {error.line for error in errors})
         if len(rows):
             assert kind.record(rows, "rows.csv", "fuzz").total == len(rows)
 
     return store
 
 
-def handed_in(reader: Callable[..., Any]) -> list[Any]:
-    """Return one reader a kind, made by `reader`."""
+def upload_readers(reader: Callable[..., Any]) -> list[Any]:
     assert set(VALID) == set(KINDS)
     return [
         reader(
-            f"handed_in_{name}",
+            f"uploaded_{name}",
             "rows.csv",
             VALID[name].encode(),
             reading(kind),

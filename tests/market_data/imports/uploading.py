@@ -1,4 +1,4 @@
-"""Files handed in by a test, and their runs done at once."""
+"""Uploads of a test, their runs executed at once."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from tradingsite.imports import uploads
 
 
 def checked(kind: str, content: str | bytes, name: str = "rows.csv") -> ImportedFile:
-    """Hand a file in and judge it."""
+    """Upload a file and check it."""
     raw = content.encode() if isinstance(content, str) else content
     file = uploads.store_upload(raw, name, kind, "asha")
     uploads.start_check(file, "asha")
@@ -18,12 +18,12 @@ def checked(kind: str, content: str | bytes, name: str = "rows.csv") -> Imported
 
 
 def report(file: ImportedFile) -> dict[str, Any]:
-    """Return what the check found."""
+    """Report of the check."""
     return uploads.state_of(file).report
 
 
 def imported(file: ImportedFile, *, only_good: bool = False) -> PipelineRun:
-    """Write a judged file's rows; return the run as it ended."""
+    """Import a checked file and return the finished run."""
     run = uploads.start_import(file, "asha", only_good=only_good)
     file.refresh_from_db()
     return engine.advance(run.id)

@@ -1,7 +1,7 @@
-"""A handed-in file becomes rows and errors: each error names the line, the column and the value; pure.
+"""An uploaded file as rows and errors: each error names the line, the column and the value; pure.
 
-A file that is no table of the kind asked for is refused as a whole, by a sentence. What is wrong with single rows is
-collected, all of it, so that a person corrects the file once.
+A file that is not a table of the expected kind is refused as a whole. Errors of single rows are collected, all of them,
+so that a person corrects the file once.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -22,10 +22,10 @@ from stocks.storage.file_contents import (
 )
 
 MAX_BYTES = 32 * 1024 * 1024
-"""Handed in, and unpacked; 100,000 bars with all columns have 12 MB."""
+"""Of the upload, and of what it decompresses to; 100,000 bars with all columns have 12 MB."""
 
 MAX_ROWS = 250_000
-_SHOWN = 60
+_MAX_DISPLAYED = 60
 
 
 class RowError(NamedTuple):
@@ -37,8 +37,8 @@ class RowError(NamedTuple):
     reason: str
 
 
-class Judged(NamedTuple):
-    """A file's rows that can be read, in its order, with their lines; what is wrong with others; columns not used."""
+class ParsedFile(NamedTuple):
+    """A file's rows in its order, with their lines; the errors of its cells; the columns that are ignored."""
 
     rows: pd.DataFrame
     errors: list[RowError]
@@ -46,12 +46,12 @@ class Judged(NamedTuple):
 
     @property
     def bad_lines(self) -> set[int]:
-        """Lines of which something is wrong."""
+        """Lines that have an error."""
         return {error.line for error in self.errors}
 
 
-def unpacked(content: bytes, name: str) -> bytes:
-    """Return a csv's bytes, out of a zip or gzip where it is one; raises FileUnreadable."""
+def decompressed(content: bytes, name: str) -> bytes:
+    """Return the bytes of a CSV file, decompressed if it is a zip or gzip; raises FileUnreadable."""
     if len(content) > MAX_BYTES:
         raise FileUnreadable(f"{name} holds more than {MAX_BYTES:,} bytes and is refused; import it in parts.")
     if content.startswith(b"PK\x03\x04"):
@@ -61,71 +61,70 @@ def unpacked(content: bytes, name: str) -> bytes:
     return content
 
 
-def judged(
+def parsed_file(
     content: bytes, name: str, columns: Sequence[Column], report: Callable[[int, int], None] | None = None
-) -> Judged:
-    """Read a file.
+) -> ParsedFile:
+    """Return the rows and errors of a file.
 
     Parameters
     ----------
     content, name
-        Its bytes (csv, or one csv in a zip or gzip) and its name for the sentences.
+        Its bytes (CSV, or one CSV in a zip or gzip) and its name for error sentences.
     columns
-        What it should hold; others are left aside and named.
+        The columns expected; others are ignored and listed.
     report
-        Is told how many columns of how many were read.
+        Receives how many columns of how many have been read.
 
     Returns
     -------
-    Judged
-        Rows with the columns' dtypes (all columns, those that the file lacks empty) and ``LINE``; an unreadable cell is
-        empty in them.
+    ParsedFile
+        Rows with all columns in their dtypes (empty where the file lacks them) and ``LINE``; an unreadable cell is
+        empty.
 
     Raises
     ------
     FileUnreadable
-        When the file as a whole cannot be taken.
+        When the file as a whole must be refused.
     """
-    text = text_of(unpacked(content, name), name, only_unicode=True)
-    table, left_out = text_table(text, name, numbered=True)
+    text = text_of(decompressed(content, name), name, only_unicode=True)
+    table, left_out_lines = text_table(text, name, numbered=True)
     table.columns = pd.Index([str(column).strip().lower() for column in table.columns])
     _check_shape(table, name, columns)
-    errors = [_of_line(line) for line in left_out]
+    errors = [_error_of(line) for line in left_out_lines]
     rows: dict[str, pd.Series[Any]] = {}
-    for place, column in enumerate(columns, start=1):
+    for number, column in enumerate(columns, start=1):
         texts = table[column.name] if column.name in table else pd.Series("", index=table.index, dtype=object)
         rows[column.name] = _values(column, texts, table[LINE], errors)
         if report:
-            report(place, len(columns))
+            report(number, len(columns))
     known = {LINE, *(column.name for column in columns)}
     ignored = [str(column) for column in table.columns if column not in known]
-    return Judged(pd.DataFrame(rows).assign(**{LINE: table[LINE]}), errors, ignored)
+    return ParsedFile(pd.DataFrame(rows).assign(**{LINE: table[LINE]}), errors, ignored)
 
 
-def doubled(rows: pd.DataFrame, key: Sequence[str]) -> list[RowError]:
-    """Return an error for each row whose key an earlier row has."""
-    filled = rows.dropna(subset=list(key))
-    again = filled.loc[filled.duplicated(list(key))]
-    firsts = filled.drop_duplicates(list(key)).set_index(list(key))[LINE].to_dict() if len(again) else {}
-    found = []
-    for row in again[[*key, LINE]].itertuples(index=False, name=None):
-        *values, line = row
+def duplicate_errors(rows: pd.DataFrame, key: Sequence[str]) -> list[RowError]:
+    """Return an error for each row that has the same key as an earlier row."""
+    complete = rows.dropna(subset=list(key))
+    repeated = complete.loc[complete.duplicated(list(key))]
+    firsts = complete.drop_duplicates(list(key)).set_index(list(key))[LINE].to_dict() if len(repeated) else {}
+    errors = []
+    for *values, line in repeated[[*key, LINE]].itertuples(index=False, name=None):
         first = firsts[tuple(values) if len(values) > 1 else values[0]]
-        found.append(RowError(int(line), ", ".join(key), shown(values), f"stands in line {first} already"))
-    return found
+        errors.append(RowError(int(line), ", ".join(key), display_text(values), f"repeats line {first}"))
+    return errors
 
 
-def shown(values: object) -> str:
+def display_text(values: object) -> str:
     """Return a value or a row of values as short text that can be stored and shown."""
     if isinstance(values, list | tuple):
-        return ", ".join(shown(value) for value in values)
+        return ", ".join(display_text(value) for value in values)
     text = f"{values:%Y-%m-%d}" if isinstance(values, pd.Timestamp) else str(values)
     text = storable(text)
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+    return text if len(text) <= _MAX_DISPLAYED else f"{text[: _MAX_DISPLAYED - 1]}…"
 
 
-def without(rows: pd.DataFrame, lines: Iterable[int]) -> pd.DataFrame:
-    """Return the rows that stand in none of some lines."""
+def without_lines(rows: pd.DataFrame, lines: Iterable[int]) -> pd.DataFrame:
+    """Return the rows that are not on any of some lines."""
     return rows.loc[~rows[LINE].isin(list(lines))].reset_index(drop=True)
 
 
@@ -141,21 +140,21 @@ def _check_shape(table: pd.DataFrame, name: str, columns: Sequence[Column]) -> N
         raise FileUnreadable(f"{name} holds {len(table):,} rows, more than {MAX_ROWS:,}; import it in parts.")
 
 
-def _of_line(line: LeftOut) -> RowError:
-    return RowError(line.line, "", shown(line.raw), line.reason)
+def _error_of(line: LeftOut) -> RowError:
+    return RowError(line.line, "", display_text(line.raw), line.reason)
 
 
 def _values(column: Column, texts: pd.Series, lines: pd.Series, errors: list[RowError]) -> pd.Series:
-    """Return a column's values; what cannot be read is an error and empty."""
-    # Of a column of few different texts (names, dates) each is read once.
-    known: dict[str, Any] = {}
+    """Return a column's values; an unreadable cell is empty and adds an error."""
+    # Columns such as names and dates repeat few different texts: parse each once.
+    parsed: dict[str, Any] = {}
     values: list[Any] = []
     for text, line in zip(texts, lines, strict=True):
-        if text not in known:
-            known[text] = _read(column, text)
-        value = known[text]
+        if text not in parsed:
+            parsed[text] = _read(column, text)
+        value = parsed[text]
         if isinstance(value, CellError):
-            errors.append(RowError(int(line), column.name, shown(text), str(value)))
+            errors.append(RowError(int(line), column.name, display_text(text), str(value)))
             value = None
         values.append(value)
     if column.dtype == "datetime64[ns]":
@@ -165,7 +164,7 @@ def _values(column: Column, texts: pd.Series, lines: pd.Series, errors: list[Row
 
 def _read(column: Column, text: str) -> Any:
     if text == "":
-        return CellError("is empty and must be there") if column.needed else None
+        return CellError("is empty but required") if column.needed else None
     try:
         return column.read(text)
     except CellError as error:

@@ -6,9 +6,9 @@ import zipfile
 
 import pytest
 
-from market_data.imports import judging
-from market_data.imports.judging import doubled, judged, unpacked, without
+from market_data.imports import parsing
 from market_data.imports.kinds import KINDS
+from market_data.imports.parsing import decompressed, duplicate_errors, parsed_file, without_lines
 from stocks.storage.file_contents import LINE, FileUnreadable
 
 DAYS = KINDS["market_days"].columns
@@ -24,7 +24,7 @@ def zipped(content: bytes, name: str = "a.csv") -> bytes:
 
 def refusal(content: bytes) -> str:
     with pytest.raises(FileUnreadable) as refused:
-        judged(content, "days.csv", DAYS)
+        parsed_file(content, "days.csv", DAYS)
     return str(refused.value)
 
 
@@ -43,14 +43,14 @@ def refusal(content: bytes) -> str:
     ids=["utf-8", "utf-16", "byte-order mark", "CRLF", "capitals", "zip", "gzip"],
 )
 def test_it_reads_what_spreadsheets_and_packers_write(content):
-    found = judged(content, "days.csv", DAYS)
-    assert found.errors == []
-    assert found.rows.to_dict("records")[0]["kind"] == "holiday"
-    assert found.rows[LINE].tolist() == [2]
+    file = parsed_file(content, "days.csv", DAYS)
+    assert file.errors == []
+    assert file.rows.to_dict("records")[0]["kind"] == "holiday"
+    assert file.rows[LINE].tolist() == [2]
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b"", "it is empty"),
         (GOOD.replace("holiday", "caf\u00e9").encode("latin-1"), "is not UTF-8 text"),
@@ -68,18 +68,18 @@ def test_it_reads_what_spreadsheets_and_packers_write(content):
     ],
     ids=range(13),
 )
-def test_what_is_no_such_table_is_refused_by_a_sentence(content, told):
-    assert told in refusal(content)
+def test_a_file_that_is_not_such_a_table_is_refused(content, message):
+    assert message in refusal(content)
 
 
-def test_a_bomb_is_not_unpacked_beyond_the_limit(monkeypatch):
-    bomb = zipped(b"0" * (judging.MAX_BYTES + 1))
+def test_decompression_stops_at_the_limit(monkeypatch):
+    bomb = zipped(b"0" * (parsing.MAX_BYTES + 1))
     assert len(bomb) < 100_000
     assert "holds more than" in refusal(bomb)
-    assert "holds more than" in refusal(gzip.compress(b"0" * (judging.MAX_BYTES + 1)))
+    assert "holds more than" in refusal(gzip.compress(b"0" * (parsing.MAX_BYTES + 1)))
     with pytest.raises(FileUnreadable, match="in parts"):
-        unpacked(b"x" * (judging.MAX_BYTES + 1), "a.csv")
-    monkeypatch.setattr(judging, "MAX_ROWS", 0)
+        decompressed(b"x" * (parsing.MAX_BYTES + 1), "a.csv")
+    monkeypatch.setattr(parsing, "MAX_ROWS", 0)
     assert "more than 0" in refusal(GOOD.encode())
 
 
@@ -92,22 +92,23 @@ def test_every_wrong_cell_is_named_by_line_column_and_value():
         "2027-03-01,normal,yes,09:15\n"
         "2027-03-02,normal,,09:15,15:30,\n"
     )
-    found = judged(text.encode(), "days.csv", DAYS)
-    assert [(error.line, error.column, error.value) for error in sorted(found.errors)] == [
+    file = parsed_file(text.encode(), "days.csv", DAYS)
+    assert [(error.line, error.column, error.value) for error in sorted(file.errors)] == [
         (4, "date", "26.01.2027"),
         (4, "kind", "holidy"),
         (5, "", "2027-03-01,normal,yes,09:15"),
         (6, "is_session", ""),
     ]
-    assert found.bad_lines == {4, 5, 6}
-    assert found.ignored == ["remark"]
-    assert without(found.rows, found.bad_lines)[LINE].tolist() == [2]
+    assert file.bad_lines == {4, 5, 6}
+    assert file.ignored == ["remark"]
+    assert without_lines(file.rows, file.bad_lines)[LINE].tolist() == [2]
 
 
 def test_a_repeated_key_names_the_line_that_has_it():
     text = GOOD + "2027-01-27,holiday,no,,\n2027-01-26,normal,yes,,\n"
-    [error] = doubled(judged(text.encode(), "days.csv", DAYS).rows, ("date",))
-    assert (error.line, error.value, error.reason) == (4, "2027-01-26", "stands in line 2 already")
+    [error] = duplicate_errors(parsed_file(text.encode(), "days.csv", DAYS).rows, ("date",))
+    assert (error.line, error.value, error.reason) == (4, "2027-01-26", "repeats line 2")
     bars = "symbol,date,open,high,low,close,volume\nAAA,2026-04-30,1,1,1,1,1\naaa,2026-04-30,1,1,1,1,1\n"
-    [error] = doubled(judged(bars.encode(), "b.csv", KINDS["historical_bars"].columns).rows, ("symbol", "date"))
+    rows = parsed_file(bars.encode(), "b.csv", KINDS["historical_bars"].columns).rows
+    [error] = duplicate_errors(rows, ("symbol", "date"))
     assert (error.line, error.value) == (3, "AAA, 2026-04-30")
