@@ -147,12 +147,9 @@ def screened_candidates(context: StepContext) -> dict[str, screening.Screened]:
 
 def filters(context: StepContext) -> Filters:
     """Thresholds of `config/stock_filters.yaml` with the environment's overrides."""
-    try:
-        return context.once(
-            "filters", lambda: screening.load_filters(settings.STOCK_FILTERS_FILE, settings.SCREENING_OVERRIDES)
-        )
-    except FiltersInvalid as error:
-        raise StepFailed(str(error)) from error
+    return context.once(
+        "filters", lambda: screening.load_filters(settings.STOCK_FILTERS_FILE, settings.SCREENING_OVERRIDES)
+    )
 
 
 class Predictions(NamedTuple):
@@ -272,6 +269,8 @@ _FACTS = (
     "market_days",
 )
 
+_REFUSALS = (FiltersInvalid,)
+
 register_condition("recent_model", "a recent accepted model", lambda session: model_in_force(session) is not None)
 register_condition("training_failed", "a failed training", training_failed)
 register_sagas(
@@ -293,11 +292,11 @@ register_sagas(
         "Suggested stocks",
         (
             Step("DISCOVER", candidates, _share_count),
-            Step("FILTER", screened_candidates, _passing_count),
+            Step("FILTER", screened_candidates, _passing_count, refusals=_REFUSALS),
             Step("PREDICT", predictions, _share_count),
             Step("SCORE", candidates_with_predictions, _share_count),
-            Step("RANK", ranked_picks, _pick_count),
-            Step("PUBLISH", ranked_picks, publish),
+            Step("RANK", ranked_picks, _pick_count, refusals=_REFUSALS),
+            Step("PUBLISH", ranked_picks, publish, refusals=_REFUSALS),
         ),
         tables=("daily_suggested_stocks",),
         cluster="ml",

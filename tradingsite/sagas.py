@@ -6,7 +6,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from market_data import quality
-from market_data.runs.saga import NO_SESSION, Saga, Step, StepContext, StepFailed, register_sagas
+from market_data.runs.saga import NO_SESSION, Saga, Step, StepContext, register_sagas
 from tradingsite.backup import age, creation
 from tradingsite.backup.archive import BackupError
 from tradingsite.backup.creation import Made
@@ -21,10 +21,7 @@ def back_up(context: StepContext) -> Made | None:
     # The run's own moment: a second attempt writes the same file again instead of another one.
     moment = context.run.id.removeprefix("backup_")
     path = folder / f"{settings.PROVIDER_KIND}_{moment}{creation.SUFFIX}"
-    try:
-        made = creation.create(path, timezone.now(), context.report)
-    except BackupError as error:
-        raise StepFailed(str(error)) from error
+    made = creation.create(path, timezone.now(), context.report)
     if elsewhere is None:
         creation.purge(folder, settings.PROVIDER_KIND, settings.BACKUPS_KEPT)
     context.log("backed up", file=str(made.path), megabytes=made.bytes >> 20, rows=made.rows)
@@ -46,7 +43,7 @@ register_sagas(
     Saga(
         "backup",
         "Back-up",
-        (Step("BACKUP", back_up, record_back_up),),
+        (Step("BACKUP", back_up, record_back_up, refusals=(BackupError,)),),
         command="backup",
         cron="0 4 * * *",  # after the selection, whatever the evening came to: it waits for nobody's success
         stands_for=NO_SESSION,

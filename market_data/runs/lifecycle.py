@@ -7,19 +7,13 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
-from django.db.models import F, Max, QuerySet
+from django.db.models import F, Max
 from django.utils import timezone
 
 from market_data.models import PipelineRun, PipelineStep, SourceFile
 from market_data.runs import holds
-from market_data.runs.saga import (
-    AlreadyRunning,
-    NoSuchRun,
-    NotRetryable,
-    OtherMarket,
-    SagaError,
-    saga_of,
-)
+from market_data.runs.saga import AlreadyRunning, NoSuchRun, NotRetryable, OtherMarket, SagaError, saga_of
+from market_data.runs.states import run_sources, step_sources
 
 _CREATION_LOCK = 5002
 
@@ -35,9 +29,9 @@ def create_run(
     intended_at: datetime | None = None,
     options: dict[str, Any] | None = None,
 ) -> PipelineRun:
-    """Create a run with its steps, waiting or ready; one for a session older than the latest loaded one is a replay.
+    """Create a run with its steps; it waits if it has prerequisites, or is planned for an evening that is held.
 
-    A planned run of an evening that is held waits. `waits_for` holds its prerequisites as they are stored (see
+    A run for a session older than the latest loaded one is a replay. `waits_for` holds the prerequisites as text (see
     `prerequisites`).
 
     Raises
@@ -52,7 +46,7 @@ def create_run(
     try:
         with transaction.atomic():
             sequence, now = _next_sequence(), timezone.now()
-            _refuse_second(job, intended_at)
+            _refuse_duplicate(job, intended_at)
             waits = bool(waits_for) or holds.is_held(session, intended_at)
             run = PipelineRun.objects.create(
                 id=_free_id(job, now),
@@ -76,30 +70,33 @@ def create_run(
     return run
 
 
-def _refuse_second(job: str, intended_at: datetime | None) -> None:
-    """Refuse a second run beside an active one, and a second one for the same planned time; under the lock."""
-    active = PipelineRun.objects.filter(job=job, status__in=PipelineRun.ACTIVE).first()
-    planned = (
-        PipelineRun.objects.filter(job=job, intended_at=intended_at) if intended_at else PipelineRun.objects.none()
-    )
-    other = planned.first() or active
+def _refuse_duplicate(job: str, intended_at: datetime | None) -> None:
+    """Refuse a second active run of the job and a second run for the same planned time; call with the lock held."""
+    planned = PipelineRun.objects.filter(job=job, intended_at=intended_at).first() if intended_at else None
+    other = planned or _active_run(job)
     if other:
         raise AlreadyRunning(job, other.id)
 
 
+def _active_run(job: str) -> PipelineRun | None:
+    return PipelineRun.objects.filter(job=job, status__in=PipelineRun.ACTIVE).first()
+
+
 def already_running(job: str, error: IntegrityError) -> AlreadyRunning | IntegrityError:
-    """Return what a second active run of a job is refused with; any other broken constraint as it is."""
-    active = PipelineRun.objects.filter(job=job, status__in=PipelineRun.ACTIVE).first()
+    """Translate a violation of "one active run a job"; any other violation is returned as it is."""
+    active = _active_run(job)
     return error if active is None else AlreadyRunning(job, active.id)
 
 
 def retry_failed(run_id: str, triggered_by: str, step: str | None = None) -> tuple[PipelineRun, list[str]]:
-    """Make the failed steps of a run (or the one named) ready again, on the same rows; return the run and their names.
+    """Make a run's failed steps, or the named one, pending again, on the same rows; return the run and their names.
 
     Raises
     ------
     NotRetryable
-        When the run is active, complete or rolled back.
+        When the run has not failed.
+    AlreadyRunning
+        When another run of the job is active.
     SagaError
         When there is no such run.
     """
@@ -107,13 +104,14 @@ def retry_failed(run_id: str, triggered_by: str, step: str | None = None) -> tup
     with transaction.atomic():
         lock_run_creation()
         run = PipelineRun.objects.select_for_update().get(pk=run.pk)
-        steps = run.steps.filter(status__in=(PipelineStep.Status.FAILED, PipelineStep.Status.ERRORED))
+        steps = run.steps.filter(status__in=step_sources("retry"))
         if step is not None:
-            steps = _failed_step(run, step)
+            _refuse_unfailed(run, step)
+            steps = steps.filter(name=step)
         names = list(steps.values_list("name", flat=True))
-        if run.status != PipelineRun.Status.FAILED or not names:
+        if run.status not in run_sources("retry") or not names:
             raise NotRetryable(f"{run.id} is {run.get_status_display().lower()} and has no failed step to retry.")
-        active = PipelineRun.objects.filter(job=run.job, status__in=PipelineRun.ACTIVE).first()
+        active = _active_run(run.job)
         if active:
             raise AlreadyRunning(run.job, active.id)
         steps.update(
@@ -138,14 +136,12 @@ def retry_failed(run_id: str, triggered_by: str, step: str | None = None) -> tup
     return run, names
 
 
-def _failed_step(run: PipelineRun, name: str) -> "QuerySet[PipelineStep]":
-    found = run.steps.filter(name=name)
-    step = found.first()
+def _refuse_unfailed(run: PipelineRun, name: str) -> None:
+    step = run.steps.filter(name=name).first()
     if step is None:
         raise SagaError(f"{run.id} has no step {name!r}; its steps are {', '.join(saga_of(run.job).names)}.")
-    if step.status not in (PipelineStep.Status.FAILED, PipelineStep.Status.ERRORED):
+    if step.status not in step_sources("retry"):
         raise NotRetryable(f"{step.name} of {run.id} is {step.get_status_display().lower()}: it has not failed.")
-    return found
 
 
 def find_run(run_id: str) -> PipelineRun:
@@ -156,9 +152,8 @@ def find_run(run_id: str) -> PipelineRun:
     NoSuchRun
         When there is none.
     """
-    run = (
-        PipelineRun.objects.filter(pk=run_id).first() or PipelineRun.objects.filter(aliases__contains=[run_id]).first()
-    )
+    runs = PipelineRun.objects
+    run = runs.filter(pk=run_id).first() or runs.filter(aliases__contains=[run_id]).first()
     if run is None:
         raise NoSuchRun(f"There is no run {run_id[:70]!r}; `system_status` lists the latest ones.")
     return run
@@ -186,14 +181,14 @@ def _free_id(job: str, now: datetime) -> str:
 
 
 def _next_sequence() -> int:
-    """Return the next number, under a lock until the transaction ends, so that runs are created one after the other."""
+    # The lock lasts until the transaction ends: numbers follow the order of commits.
     lock_run_creation()
     return int(PipelineRun.objects.aggregate(latest=Max("sequence"))["latest"] or 0) + 1
 
 
 def start_waiting_run(run: PipelineRun) -> bool:
     """Turn a waiting run into a running one unless its evening is held; True for the single caller that did it."""
-    waiting = PipelineRun.objects.filter(pk=run.pk, status=PipelineRun.Status.WAITING)
+    waiting = PipelineRun.objects.filter(pk=run.pk, status__in=run_sources("start"))
     with transaction.atomic():
         lock_run_creation()
         if holds.is_held(run.session, run.intended_at):
@@ -206,7 +201,7 @@ def start_waiting_run(run: PipelineRun) -> bool:
 def record_skipped(
     job: str, reason: str, *, session: date | None = None, intended_at: datetime | None = None
 ) -> PipelineRun:
-    """Keep a run that was planned and not done, with the reason."""
+    """Store a run that was planned and is not executed, with the reason."""
     with transaction.atomic():
         sequence, now = _next_sequence(), timezone.now()
         return PipelineRun.objects.create(
@@ -225,9 +220,11 @@ def record_skipped(
 
 
 def skip_older_waiting(job: str, session: date | None) -> int:
-    """Give up runs of the job that still wait for an earlier session, so that tonight's can be created."""
-    waiting = PipelineRun.objects.filter(job=job, status=PipelineRun.Status.WAITING).exclude(session=session)
-    reason = f"It still waited, for its prerequisites or to be released; the run for {session} takes its place."
+    """Skip runs of the job that still wait for an earlier session, so that tonight's can be created."""
+    waiting = PipelineRun.objects.filter(job=job, status__in=run_sources("skip")).exclude(session=session)
+    reason = (
+        f"It was still waiting for its prerequisites or for its evening's release when the run for {session} was due."
+    )
     return waiting.update(status=PipelineRun.Status.SKIPPED, reason=reason, ended_at=timezone.now())
 
 

@@ -9,6 +9,7 @@ from market_data.models import PipelineRun, PipelineStep, TableTotal
 from market_data.runs import lifecycle
 from market_data.runs.claims import wait_for_commits
 from market_data.runs.saga import Saga, SagaError, saga_of
+from market_data.runs.states import run_sources
 from market_data.storage import writer as market_writer
 from stocks.storage import bulk
 
@@ -86,7 +87,7 @@ def oldest_undoable_sequence() -> int:
 def _rollback_saga(run: PipelineRun) -> Saga:
     """Return the saga of a run that can be rolled back now, or raise the reason why it cannot."""
     saga = saga_of(run.job)
-    if run.status not in (PipelineRun.Status.COMPLETED, PipelineRun.Status.FAILED, PipelineRun.Status.CANCELLED):
+    if run.status not in run_sources("roll_back"):
         raise SagaError(
             f"{run.id} is {run.get_status_display().lower()}: only a run that has ended can be rolled back."
         )

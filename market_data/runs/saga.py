@@ -1,4 +1,4 @@
-"""What a saga is: steps, what a step may know and say, errors, and the registry that each app's `sagas.py` fills."""
+"""Sagas: steps, the context a step works in, the errors it may raise, and the registry that each `sagas.py` fills."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -62,18 +62,18 @@ class StepFailed(Exception):
 
 
 class NotYet(StepFailed):
-    """What a step needs is not there yet; a scheduled run asks again until its deadline, a run by hand fails."""
+    """What a step needs is not available yet: a planned run polls for it until a deadline, a triggered one fails."""
 
 
 class FenceLost(Exception):
-    """The step was taken over by another worker; nothing may be written."""
+    """The step has another owner by now, or its run has ended; nothing may be written."""
 
 
 class Listener(Protocol):
-    """Whoever watches a run at the same terminal."""
+    """Shows a run's progress, such as the terminal it was started from."""
 
     def __call__(self, step: str, fraction: float, line: str | None) -> None:
-        """Receive progress 0-1 of a step, and a log line where there is one."""
+        """Receive a step's progress 0-1, with a log line if there is a new one."""
 
 
 def _no_result(context: "StepContext") -> None:
@@ -220,7 +220,15 @@ class Saga:
 
 @dataclass
 class StepContext:
-    """What a step may know and say while it works; `memo` keeps what a run's steps share in one process."""
+    """What a step works with: its run, progress, log lines, and `memo`, shared by the run's steps in this process.
+
+    Attributes
+    ----------
+    base, share : float
+        Where the current chunk begins in the step's progress, and its part of it; 0-1.
+    attempted_at : datetime, optional
+        When this attempt began.
+    """
 
     run: PipelineRun
     step: PipelineStep
@@ -229,27 +237,27 @@ class StepContext:
     base: float = 0.0
     share: float = 1.0
     memo: dict[str, Any] = field(default_factory=dict)
-    began: datetime | None = None
+    attempted_at: datetime | None = None
 
     @property
     def now(self) -> datetime:
-        """Return the moment this attempt began, for steps that ask another host."""
-        return self.began or self.run.created_at
+        """The moment this attempt began, for steps whose work depends on the clock."""
+        return self.attempted_at or self.run.created_at
 
     @property
     def session(self) -> date:
-        """Return the session the run stands for."""
+        """The session the run stands for."""
         if self.run.session is None:
             raise StepFailed(f"{self.run.job} needs a session; pass --date.")
         return self.run.session
 
     def report(self, done: int, total: int) -> None:
-        """Say how far the current chunk has come; who has lost the step meanwhile stops here.
+        """Report the progress of the current chunk.
 
         Raises
         ------
         FenceLost
-            When another worker has the step, or the run was cancelled: going on would be in vain.
+            When another worker owns the step by now, or the run was cancelled: further work would be discarded.
         """
         if self.keeper.lost:
             raise FenceLost
@@ -267,13 +275,13 @@ class StepContext:
             self.listener(self.step.name, self.keeper.progress, line)
 
     def once(self, name: str, build: Callable[[], Built]) -> Built:
-        """Return what `build` makes, made once in this process for the run; another process makes it again."""
+        """Return the result of `build`, called once per run and process; another process builds its own."""
         if name not in self.memo:
             self.memo[name] = build()
         return cast("Built", self.memo[name])
 
     def summarise(self, **figures: Any) -> None:
-        """Add figures to the run's summary; they are committed with the step."""
+        """Add figures to the run's summary; they are committed with the chunk."""
         self.run.summary |= figures
 
 

@@ -122,7 +122,8 @@ def test_an_evening_gives_up_at_its_deadline_with_a_sentence(archive: Path, exch
     exchange.faults["27062023.csv|27JUN2023bhav"] = answers(404)
     run = scheduled(hours_ago=4.1)
     assert run.status == "failed"
-    assert f"There is no daily file for {DAY}. The exchange does not have it (yet). It was asked for" in run.reason
+    reason = f"There is no daily file for {DAY}. The exchange does not have it (yet). It was polled for until"
+    assert reason in run.reason
 
 
 def test_a_run_by_hand_does_not_wait(archive: Path, exchange: Exchange) -> None:

@@ -131,11 +131,10 @@ def hold_evening(user: AbstractUser, session: date, reason: str = "") -> ActionR
 def unhold_evening(user: AbstractUser, session: date) -> ActionResult:
     """Let a held evening's planned runs start."""
     hold = holds.hold_of(session)
-    release = interventions.release_evening(session, user.get_username())
+    waiting = len(interventions.unhold_evening(session, user.get_username()))
     tasks.release_waiting()
     if hold:
         _record_action(user, hold, f"Released the evening of {session}.")
-    waiting = len(release.waiting)
     detail = f"The evening of {session} is released; {waiting} run{' was' if waiting == 1 else 's were'} waiting."
     return ActionResult("Released", detail)
 

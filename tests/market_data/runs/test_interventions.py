@@ -125,7 +125,7 @@ def test_nothing_is_resumed_beside_another_run_or_after_one_that_did_the_work(wo
     with pytest.raises(AlreadyRunning, match=new.id):
         interventions.resume(old.id, "asha")
     engine.advance(new.id)
-    with pytest.raises(NotRetryable, match=f"{new.id} has done drill since"):
+    with pytest.raises(NotRetryable, match=f"{new.id} has completed drill since"):
         interventions.resume(old.id, "asha")
     with pytest.raises(NotRetryable, match="is completed: there is nothing to resume"):
         interventions.resume(new.id, "asha")
@@ -164,8 +164,8 @@ def test_a_held_evening_keeps_planned_runs_and_lets_them_go(worker: Worker) -> N
     tasks.heartbeat("data")
     assert [PipelineRun.objects.get(pk=run.id).status for run in (held, follower)] == ["waiting", "waiting"]
     assert OrmQ.objects.count() == 0
-    release = interventions.release_evening(FRIDAY, "asha")
-    assert [run.id for run in release.waiting] == [held.id, follower.id]
+    waiting = interventions.unhold_evening(FRIDAY, "asha")
+    assert [run.id for run in waiting] == [held.id, follower.id]
     tasks.release_waiting()
     assert PipelineRun.objects.get(pk=held.id).status == "running"
     assert PipelineRun.objects.get(pk=follower.id).status == "waiting"
@@ -182,9 +182,9 @@ def test_an_evening_is_held_once_and_released_once(worker: Worker) -> None:
     interventions.hold_evening(FRIDAY, "asha")
     with pytest.raises(SagaError, match="is held by asha already"):
         interventions.hold_evening(FRIDAY, "ravi")
-    interventions.release_evening(FRIDAY, "ravi")
+    interventions.unhold_evening(FRIDAY, "ravi")
     with pytest.raises(SagaError, match="is not held"):
-        interventions.release_evening(FRIDAY, "ravi")
+        interventions.unhold_evening(FRIDAY, "ravi")
     interventions.hold_evening(FRIDAY, "ravi")
     assert EveningHold.objects.count() == 2
 
