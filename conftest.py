@@ -21,7 +21,7 @@ import pytest
 import pytest_django
 from django.db import connection
 
-from tradingsite.embedded.files import remove
+from tradingsite.embedded.files import remove_directory
 from tradingsite.embedded.servers import EmbeddedServers
 
 TIERS = {
@@ -53,7 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
         _end_orphans()
         directory = Path(tempfile.mkdtemp(prefix=_PREFIX))
         servers = EmbeddedServers(directory, durable=False)
-        config.add_cleanup(lambda: remove(directory))
+        config.add_cleanup(lambda: remove_directory(directory))
         servers.__enter__()
         config.add_cleanup(lambda: servers.__exit__(None, None, None))
         _isolate(directory)
@@ -87,7 +87,7 @@ def _end_orphans() -> None:
         for process in psutil.process_iter(["cmdline"]):
             if any(str(directory) in argument for argument in process.info["cmdline"] or ()):
                 process.kill()
-        remove(directory)
+        remove_directory(directory)
 
 
 def _isolate(directory: Path) -> None:

@@ -75,12 +75,12 @@ def _servers(directory: Path, symbols: int, sessions: int) -> Iterator[None]:
         "LOG_FILE": str(directory / "logs" / "app.log"),
     }
     server = EmbeddedPostgres(directory / "var")
-    server.hold()
+    server.acquire()
     os.environ["DATABASE_URL"] = server.url("growth")
     try:
         yield
     finally:
-        server.leave()
+        server.release()
 
 
 def _python(*arguments: str) -> None:

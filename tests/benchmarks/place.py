@@ -17,7 +17,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from tests.benchmarks.measuring import peak_memory
-from tradingsite.embedded.files import remove
+from tradingsite.embedded.files import remove_directory
 from tradingsite.embedded.servers import EmbeddedServers
 
 ROOT = Path(__file__).parent.parent.parent
@@ -91,7 +91,7 @@ def place(market_environment: dict[str, str], say: Callable[[str], None]) -> Ite
             finally:
                 connection.close()
     finally:
-        remove(directory)
+        remove_directory(directory)
 
 
 def _isolate(directory: Path, market_environment: dict[str, str]) -> None:

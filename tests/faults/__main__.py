@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from tests.faults.drill.small_disk import FOLDER, unmount
-from tradingsite.embedded.files import remove
+from tradingsite.embedded.files import remove_directory
 from tradingsite.embedded.servers import EmbeddedServers
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def main() -> None:
             code = _run_child(command, _environment(folder, servers.postgres.url("drill")))
     finally:
         unmount(folder / FOLDER)
-        remove(folder)
+        remove_directory(folder)
     if code:
         sys.stderr.write("The drill found a difference, or could not continue; see above.\n")
     sys.exit(code)

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from tests.tradingsite.dev.test_supervisor import Dev
-from tradingsite.embedded.files import remove
+from tradingsite.embedded.files import remove_directory
 from tradingsite.embedded.servers import DATABASE_NAMES, EmbeddedPostgres
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(1500)]
@@ -45,7 +45,7 @@ def dev() -> Iterator[Dev]:
             process.wait()
         for leftover in running.processes():
             leftover.kill()
-        remove(place / "var")
+        remove_directory(place / "var")
 
 
 def database(dev: Dev) -> "psycopg.Connection[tuple[object, ...]]":

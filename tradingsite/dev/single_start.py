@@ -1,4 +1,4 @@
-"""One supervisor a directory, and nothing left running of a killed one."""
+"""One supervisor per directory, and no leftovers of a killed one."""
 
 import os
 import time
@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 
 _KILL_SECONDS = 10.0
-# Inherited by everything that the supervisor starts, so that what a killed one left behind is known again.
+# Inherited by everything the supervisor starts, so that the leftovers of a killed one can be recognized.
 _MARK = "SUPERVISED_BELOW"
 
 
@@ -18,13 +18,13 @@ class AlreadySupervisedError(Exception):
 
 
 @contextmanager
-def only_one(directory: Path, message: str) -> Iterator[None]:
-    """Hold the directory for this process, and clear away what a killed predecessor left running.
+def single_instance(directory: Path, message: str) -> Iterator[None]:
+    """Lock the directory for this process, and kill what a killed predecessor left running.
 
     Raises
     ------
     AlreadySupervisedError
-        When another process holds it; with its pid and `message`.
+        When another process has locked it; with its pid and `message`.
     """
     import fcntl
 
@@ -40,15 +40,15 @@ def only_one(directory: Path, message: str) -> Iterator[None]:
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
-        _end_marked(directory)
+        _kill_marked(directory)
         os.environ[_MARK] = str(directory)
         try:
             yield
         finally:
-            _end_marked(directory)
+            _kill_marked(directory)
 
 
-def _end_marked(directory: Path) -> None:
+def _kill_marked(directory: Path) -> None:
     marked = []
     for process in psutil.process_iter():
         try:
@@ -56,19 +56,19 @@ def _end_marked(directory: Path) -> None:
                 process.kill()
                 marked.append(process)
         except (psutil.Error, OSError):
-            continue  # ended meanwhile, or not ours
+            continue  # has ended meanwhile, or is another account's
     await_end(marked)
 
 
 def await_end(killed: Sequence[psutil.Process]) -> None:
-    """Wait for killed processes to have given back what they held; ten seconds at most."""
+    """Wait until killed processes have released what they held; ten seconds at most."""
     deadline = time.monotonic() + _KILL_SECONDS
     while any(map(_is_alive, killed)) and time.monotonic() < deadline:
         time.sleep(0.01)
 
 
 def _is_alive(process: psutil.Process) -> bool:
-    """Whether it runs; an orphan's zombie, which nobody may ever collect, does not."""
+    # A zombie counts as ended: an orphan's may never be reaped.
     try:
         return process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:

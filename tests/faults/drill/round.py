@@ -70,7 +70,7 @@ class Arena:
         os.kill(pid, signal.SIGQUIT)
         while self.postgres.is_running():
             time.sleep(0.01)
-        self.postgres.hold()
+        self.postgres.acquire()
         self.reconnect()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from tradingsite.embedded.files import own, server_account
+from tradingsite.embedded.files import ensure_server_account, make_private_directory
 
 TABLESPACE = FOLDER = "small_disk"
 _SPARE_BYTES = 64 * 2**20
@@ -39,7 +39,7 @@ class SmallDisk:
         if subprocess.run(command, check=False, capture_output=True).returncode:
             return False
         tables = self._folder / "tables"
-        own(tables, server_account())
+        make_private_directory(tables, ensure_server_account())
         name = sql.Identifier(TABLESPACE)
         server.execute(sql.SQL("CREATE TABLESPACE {} LOCATION {}").format(name, sql.Literal(str(tables))))
         return True

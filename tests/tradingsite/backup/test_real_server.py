@@ -23,7 +23,7 @@ from market_data.runs.state_hash import MARKET_TABLES, contract_hash
 from ml.models import TrainedModel
 from tests.tables import fill_every_table
 from tradingsite.backup.archive import ArchiveReader
-from tradingsite.embedded.files import own, programs, server_account
+from tradingsite.embedded.files import ensure_server_account, make_private_directory, program_directory
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.crash]
 PRINT_HASH = f"""
@@ -39,15 +39,15 @@ def server() -> Iterator[str]:
     """Address of a second PostgreSQL, without a database's name, that listens on loopback only."""
     directory = Path(tempfile.mkdtemp(prefix="nse-tcp-"))
     directory.chmod(0o755)
-    data, account = directory / "data", server_account()
+    data, account = directory / "data", ensure_server_account()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    own(data, account)
+    make_private_directory(data, account)
 
     def run(program: str, *arguments: str) -> None:
         who: dict[str, Any] = {"user": account[0], "group": account[1], "extra_groups": []} if account else {}
-        command = [str(programs(data) / program), "-D", str(data), *arguments]
+        command = [str(program_directory(data) / program), "-D", str(data), *arguments]
         subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **who)
 
     run("initdb", "--auth=trust", "--username=trader", "--no-sync", "--encoding=UTF8", "--locale=C")

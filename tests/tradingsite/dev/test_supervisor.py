@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from tradingsite.dev.supervisor import Child, Service
-from tradingsite.embedded.files import remove
+from tradingsite.embedded.files import remove_directory
 
 ROOT = Path(__file__).parents[3]
 PATIENCE_SECONDS = 300
@@ -28,6 +28,10 @@ def eventually(condition: Callable[[], object], what: str) -> None:
         time.sleep(0.2)
 
 
+def is_alive(process: psutil.Process) -> bool:
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -35,14 +39,14 @@ def free_port() -> int:
 
 
 class Dev:
-    """`./run.sh dev` with its files in a folder of its own."""
+    """`./run.sh dev` with its files in a separate folder."""
 
     def __init__(self, place: Path) -> None:
         self.place = place
         self.port = free_port()
-        own = {"VAR_DIR": str(place / "var"), "LOG_FILE": str(place / "logs" / "app.log"), "PORT": str(self.port)}
-        theirs = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "REDIS_URL")}
-        self.environment = theirs | own | {"IGNORE_DOTENV": "1"}
+        overrides = {"VAR_DIR": str(place / "var"), "LOG_FILE": str(place / "logs" / "app.log"), "PORT": str(self.port)}
+        inherited = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "REDIS_URL")}
+        self.environment = inherited | overrides | {"IGNORE_DOTENV": "1"}
         self.log = place / "dev.log"
         self.started: list[subprocess.Popen[bytes]] = []
 
@@ -59,7 +63,7 @@ class Dev:
         return [sys.executable, "manage.py", "dev", "--no-first-run"]
 
     def serves(self) -> bool:
-        """Whether the last start came to serving; an orphan of an earlier one may answer too."""
+        """Whether the last start serves, and not an orphan of an earlier one."""
         return self.log.read_text().count("serving http") == len(self.started) and self.answers()
 
     def answers(self) -> bool:
@@ -70,16 +74,16 @@ class Dev:
             return False
 
     def processes(self) -> list[psutil.Process]:
-        """Everything alive that works in this folder."""
-        found = []
+        """Return every live process that works in this folder."""
+        matches = []
         for process in psutil.process_iter():
             try:
                 described = " ".join([*process.cmdline(), process.environ().get("VAR_DIR", "")])
                 if str(self.place) in described and process.status() != psutil.STATUS_ZOMBIE:
-                    found.append(process)
+                    matches.append(process)
             except psutil.Error:
                 continue
-        return found
+        return matches
 
     def child(self, text: str) -> psutil.Process | None:
         for process in self.processes():
@@ -101,7 +105,7 @@ def dev(place: Path) -> Iterator[Dev]:
         process.wait()
     for leftover in running.processes():
         leftover.kill()
-    remove(place / "var")
+    remove_directory(place / "var")
 
 
 def test_it_serves_refuses_a_second_start_and_leaves_nothing_behind(dev: Dev):
@@ -115,15 +119,15 @@ def test_it_serves_refuses_a_second_start_and_leaves_nothing_behind(dev: Dev):
     supervisor.send_signal(signal.SIGTERM)
     assert supervisor.wait(PATIENCE_SECONDS) == 0
     assert dev.processes() == []
-    said = dev.log.read_text()
-    assert said.count("created the user admin with the password") == 1
-    assert "stopped" in said
+    log = dev.log.read_text()
+    assert log.count("created the user admin with the password") == 1
+    assert "stopped" in log
 
 
-def test_a_used_port_is_said_in_a_sentence(dev: Dev):
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", dev.port))
-        taken.listen()
+def test_a_used_port_is_refused_in_a_sentence(dev: Dev):
+    with socket.socket() as occupant:
+        occupant.bind(("127.0.0.1", dev.port))
+        occupant.listen()
         refused = subprocess.run(
             dev.command, cwd=ROOT, env=dev.environment, capture_output=True, text=True, check=False
         )
@@ -138,12 +142,12 @@ def test_a_used_port_is_said_in_a_sentence(dev: Dev):
     "victim",
     [
         "gunicorn: master",
-        "qcluster MainProcess",  # there are two: what is killed may still be dying when all is told to end
+        "qcluster MainProcess",  # there are two: the killed one may still be dying when everything is stopped
         "valkey-server",
         "postgres -D",
     ],
 )
-def test_what_is_killed_is_started_again(dev: Dev, victim: str):
+def test_a_killed_process_is_restarted(dev: Dev, victim: str):
     supervisor = dev.start()
     eventually(lambda: dev.child(victim), victim)
     killed = dev.child(victim)
@@ -157,35 +161,35 @@ def test_what_is_killed_is_started_again(dev: Dev, victim: str):
 
 
 @pytest.mark.crash
-def test_the_leftovers_of_a_killed_supervisor_are_cleared_by_the_next_start(dev: Dev):
+def test_the_next_start_kills_the_leftovers_of_a_killed_supervisor(dev: Dev):
     killed = dev.start()
     eventually(lambda: dev.child("qcluster"), "clusters")
     killed.kill()
     killed.wait()
-    left = [process for process in dev.processes() if "postgres" not in process.name()]
-    assert left
+    leftovers = [process for process in dev.processes() if "postgres" not in process.name()]
+    assert leftovers
     second = dev.start()
-    assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in left)
+    assert not any(map(is_alive, leftovers))
     second.send_signal(signal.SIGTERM)
     second.wait(PATIENCE_SECONDS)
     assert dev.processes() == []
 
 
-def test_quick_ends_are_started_again_ever_later():
+def test_a_child_that_keeps_ending_is_restarted_after_growing_pauses():
     child = Child(Service("failing", (sys.executable, "-c", "raise SystemExit(3)")))
     delays = []
     for _ in range(4):
         child.start()
         code = None
         while code is None:
-            code = child.ended()
+            code = child.reap()
         assert code == 3
         delays.append(child.start_at - time.monotonic())
     assert delays == sorted(delays)
     assert delays[-1] > 4 * delays[0]
 
 
-def test_a_childs_whole_group_is_killed():
+def test_the_whole_group_of_a_child_is_killed():
     grandchild = "import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']);"
     child = Child(Service("parent", (sys.executable, "-c", grandchild + "p.wait()")))
     child.start()
@@ -194,6 +198,4 @@ def test_a_childs_whole_group_is_killed():
     eventually(parent.children, "the grandchild")
     grandchildren = parent.children()
     child.kill_group()
-    eventually(
-        lambda: all(not one.is_running() or one.status() == psutil.STATUS_ZOMBIE for one in grandchildren), "its end"
-    )
+    eventually(lambda: not any(map(is_alive, grandchildren)), "its end")

@@ -1,4 +1,4 @@
-"""The embedded servers, started for real in folders of their own."""
+"""The real embedded servers in folders of their own."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ import redis
 
 from tradingsite.embedded import files as embedded_files
 from tradingsite.embedded import servers as embedded
-from tradingsite.embedded.files import EmbeddedServerError, made_directory, remove, socket_directory
+from tradingsite.embedded.files import EmbeddedServerError, make_directory, remove_directory, socket_directory
 from tradingsite.embedded.servers import EmbeddedPostgres, EmbeddedServers, EmbeddedValkey
 
 HOLD = """
@@ -22,7 +22,7 @@ import sys
 from pathlib import Path
 from tradingsite.embedded.servers import EmbeddedPostgres
 server = EmbeddedPostgres(Path(sys.argv[1]), durable=False)
-server.hold()
+server.acquire()
 print(server.url("shared"), flush=True)
 sys.stdin.read()
 """
@@ -55,7 +55,7 @@ def test_both_servers_live_as_long_as_the_block(place: Path):
     assert servers.valkey.url is None
 
 
-def test_data_outlive_the_server(initialised: Path):
+def test_data_survive_a_restart_of_the_server(initialised: Path):
     with (
         EmbeddedServers(initialised, durable=False, with_valkey=False) as servers,
         psycopg.connect(servers.postgres.url("kept")) as connection,
@@ -99,7 +99,7 @@ def test_a_killed_process_does_not_keep_the_server_up(initialised: Path):
 
 @pytest.mark.crash
 @pytest.mark.parametrize("children_too", [False, True])
-def test_a_killed_server_is_started_again(initialised: Path, children_too: bool):
+def test_a_killed_server_is_restarted(initialised: Path, children_too: bool):
     with EmbeddedServers(initialised, durable=False, with_valkey=False) as servers:
         with psycopg.connect(servers.postgres.url("kept")) as connection:
             connection.execute("CREATE TABLE bars AS SELECT 7 AS close")
@@ -115,30 +115,30 @@ def test_a_killed_server_is_started_again(initialised: Path, children_too: bool)
 
 
 @pytest.mark.crash
-def test_a_stop_that_falls_into_crash_recovery_is_carried_out(initialised: Path):
+def test_a_stop_during_crash_recovery_is_carried_out(initialised: Path):
     with EmbeddedServers(initialised, durable=False, with_valkey=False):
         server = postmaster(initialised)
         server.children()[0].kill()
     assert not server.is_running() or server.status() == psutil.STATUS_ZOMBIE
 
 
-def test_a_stale_pid_file_with_a_foreign_pid_does_not_deceive(initialised: Path):
+def test_a_stale_pid_file_with_a_foreign_pid_is_ignored(initialised: Path):
     with EmbeddedServers(initialised, durable=False, with_valkey=False):
         lines = (initialised / "postgres" / "postmaster.pid").read_text().splitlines()
     lines[0] = str(os.getpid())
     (initialised / "postgres" / "postmaster.pid").write_text("\n".join(lines) + "\n")
     server = EmbeddedPostgres(initialised, durable=False)
     assert not server.is_running()
-    server.hold()
+    server.acquire()
     assert postmaster(initialised).pid != os.getpid()
-    server.leave()
+    server.release()
 
 
 def test_a_forked_child_does_not_stop_the_server(initialised: Path):
     with EmbeddedServers(initialised, durable=False, with_valkey=False) as servers:
         child = os.fork()
         if child == 0:
-            servers.postgres.leave()
+            servers.postgres.release()
             os._exit(0)
         os.waitpid(child, 0)
         assert servers.postgres.is_running()
@@ -146,7 +146,7 @@ def test_a_forked_child_does_not_stop_the_server(initialised: Path):
 
 @pytest.mark.parametrize("name", ["deep" * 30, "with blank, and comma", "₹"])
 def test_an_awkward_folder_gets_short_sockets(place: Path, name: str):
-    directory = made_directory(place / name / "var")
+    directory = make_directory(place / name / "var")
     sockets = socket_directory(directory)
     assert len(str(sockets)) < 90
     assert socket_directory(directory) == sockets
@@ -154,11 +154,11 @@ def test_an_awkward_folder_gets_short_sockets(place: Path, name: str):
         psycopg.connect(servers.postgres.url("deep")).close()
         with redis.Redis.from_url(str(servers.valkey.url)) as client:
             assert client.ping()
-    remove(directory)
+    remove_directory(directory)
     assert not sockets.exists()
 
 
-def test_two_folders_do_not_meet(place: Path):
+def test_two_folders_do_not_interfere(place: Path):
     with (
         EmbeddedServers(place / "one", durable=False) as one,
         EmbeddedServers(place / "two", durable=False) as two,
@@ -168,7 +168,7 @@ def test_two_folders_do_not_meet(place: Path):
         assert postmaster(place / "one").pid != postmaster(place / "two").pid
 
 
-def test_valkey_ends_with_its_owner_and_ignores_the_terminals_interrupt(place: Path):
+def test_valkey_is_owned_by_its_starter_and_ignores_the_terminals_interrupt(place: Path):
     valkey = EmbeddedValkey(place)
     valkey.start()
     assert valkey._process is not None
@@ -182,20 +182,20 @@ def test_valkey_ends_with_its_owner_and_ignores_the_terminals_interrupt(place: P
     assert valkey.url is None
 
 
-def test_a_missing_wheel_is_said_in_a_sentence(place: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_missing_wheel_is_refused_in_a_sentence(place: Path, monkeypatch: pytest.MonkeyPatch):
     for module in (embedded, embedded_files):
         monkeypatch.setattr(module, "find_spec", lambda _name: None)
     with pytest.raises(EmbeddedServerError, match="Set DATABASE_URL"):
-        EmbeddedPostgres(place).hold()
+        EmbeddedPostgres(place).acquire()
     with pytest.raises(EmbeddedServerError, match="extra `embedded`"):
         EmbeddedValkey(place).start()
 
 
 def test_data_of_an_unknown_version_are_refused(place: Path):
-    made_directory(place / "postgres")
+    make_directory(place / "postgres")
     (place / "postgres" / "PG_VERSION").write_text("9\n")
     with pytest.raises(EmbeddedServerError, match="was made by PostgreSQL 9"):
-        EmbeddedPostgres(place).hold()
+        EmbeddedPostgres(place).acquire()
 
 
 def test_a_server_that_does_not_start_shows_its_log(initialised: Path):
@@ -204,7 +204,7 @@ def test_a_server_that_does_not_start_shows_its_log(initialised: Path):
     with (initialised / "postgres" / "postgresql.conf").open("a") as file:
         file.write("no_such_setting = 1\n")
     with pytest.raises(EmbeddedServerError, match="no_such_setting"):
-        EmbeddedPostgres(initialised).hold()
+        EmbeddedPostgres(initialised).acquire()
 
 
 OTHER_ACCOUNT = """
@@ -213,14 +213,14 @@ from pathlib import Path
 from tradingsite.embedded.servers import EmbeddedPostgres, EmbeddedServerError
 os.setuid(65534)
 try:
-    EmbeddedPostgres(Path(sys.argv[1])).hold()
+    EmbeddedPostgres(Path(sys.argv[1])).acquire()
 except EmbeddedServerError as error:
     print(error)
 """
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can try another account")
-def test_another_account_is_told_whose_folder_it_is(initialised: Path):
+def test_another_account_is_refused_in_a_sentence(initialised: Path):
     with EmbeddedServers(initialised, durable=False, with_valkey=False):
         pass
     initialised.parent.chmod(0o755)

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from stocks.models import Publication
 from tradingsite import env
-from tradingsite.dev.single_start import AlreadySupervisedError, only_one
+from tradingsite.dev.single_start import AlreadySupervisedError, single_instance
 from tradingsite.dev.supervisor import Service, Supervisor
 from tradingsite.embedded.servers import VAR_DIR, EmbeddedServers
 
@@ -36,7 +36,7 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: sys.exit(1))
         try:
-            with only_one(VAR_DIR, address):
+            with single_instance(VAR_DIR, address):
                 _require_free_port(settings.PORT)
                 postgres = not (env.text("DATABASE_URL") or env.text("POSTGRES_HOST"))
                 valkey = not (env.text("REDIS_URL") or env.text("REDIS_HOST"))
@@ -93,7 +93,7 @@ def _services(*, first_run: bool) -> list[Service]:
     if first_run:
         # SIGINT, as Ctrl-C would send: the run is recorded as interrupted, and the next start continues it.
         command = (python, manage, "run_all")
-        services.append(Service(name="first run", command=command, once=True, stop_signal=signal.SIGINT))
+        services.append(Service(name="first run", command=command, runs_once=True, stop_signal=signal.SIGINT))
     return services
 
 

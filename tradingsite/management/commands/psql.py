@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
-from tradingsite.embedded.files import EmbeddedServerError, programs
+from tradingsite.embedded.files import EmbeddedServerError, program_directory
 from tradingsite.embedded.servers import VAR_DIR
 
 _VARIABLES = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
@@ -40,6 +40,6 @@ def _psql() -> str:
     if installed := shutil.which("psql"):
         return installed
     try:
-        return str(programs(VAR_DIR / "postgres") / "psql")
+        return str(program_directory(VAR_DIR / "postgres") / "psql")
     except EmbeddedServerError as error:
         raise CommandError("psql is not installed (on Debian and Ubuntu: postgresql-client).") from error
