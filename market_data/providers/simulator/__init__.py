@@ -1,8 +1,7 @@
-"""A seeded synthetic market as a provider: deterministic, of any size, able to write itself out as the exchange does.
+"""A seeded synthetic market as a provider: deterministic, of any size, and writable in the exchange's file formats.
 
-``companies`` draws the securities, ``incidents`` what happens to them and to the files, ``market`` the prices,
-``books`` the statements, ``editions`` what is printed, ``provider`` answers as every provider does, ``exchange_files``
-writes the files.
+``companies`` draws the securities, ``incidents`` what happens to them and to their files, ``market`` the prices,
+``past`` caches them, ``books`` draws the statements, ``editions`` the misprints, ``exchange_files`` writes the files.
 """
 
 from market_data.providers.simulator.exchange_files import write_archive

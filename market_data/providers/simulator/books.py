@@ -1,6 +1,6 @@
 """Statements of the simulated companies: quarters and years with their publication dates, ₹ crore.
 
-Each company begins with a price-earnings ratio, a margin and a leverage; its revenue grows at its own pace with noise.
+Each company starts with a price-earnings ratio, a margin and a leverage; its revenue grows at its own pace with noise.
 Every quarter draws from a generator seeded with (seed, quarter number), so later quarters never change earlier ones.
 """
 
@@ -23,7 +23,7 @@ _LOSS_CHANCE = 0.12
 
 @dataclass(frozen=True)
 class _Ratios:
-    """What stays with a company; one entry each."""
+    """Constant traits of the companies, one entry each."""
 
     revenue: Floats
     growth: Floats
@@ -38,7 +38,7 @@ class _Ratios:
 def statements(
     market: Companies, seed: int, as_of: date, shares_at: Callable[[date], Floats], since: date | None = None
 ) -> pd.DataFrame:
-    """Return what the companies published by a day.
+    """Return the statements published by a day.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def statements(
     shares_at
         Issued shares of each security on a day.
     since
-        Leave out what was published by then; None gives all.
+        Leave out what was published by then; None includes all.
 
     Returns
     -------
@@ -73,14 +73,14 @@ def statements(
         net = revenue * (ratios.margin + 0.02 * rng.standard_normal(len(market)))
         operating = np.maximum(net * ratios.operating_over_net, net + 0.01 * revenue)
         income = {"revenue": revenue, "operating_income": operating, "net_income": net}
-        told = since is None or end + timedelta(days=max(_LATEST_DAYS.values())) > since
-        if told:
+        is_due = since is None or end + timedelta(days=max(_LATEST_DAYS.values())) > since
+        if is_due:
             parts.append(_rows(market, end, "quarter", income, ratios.delay, shares_at(end)))
         year.append(income)
         if end.month == 3 and len(year) >= 4:
             sums = {name: np.sum([quarter[name] for quarter in year[-4:]], axis=0) for name in income}
             figures = sums | _balance(sums["revenue"], ratios, rng)
-            if told:
+            if is_due:
                 parts.append(_rows(market, end, "year", figures, ratios.delay, shares_at(end)))
     if not parts:
         return pd.DataFrame(columns=list(STATEMENT_COLUMNS), dtype="object")
@@ -136,7 +136,7 @@ def _balance(revenue: Floats, ratios: _Ratios, rng: np.random.Generator) -> dict
 def _rows(
     market: Companies, end: date, kind: str, figures: dict[str, Floats], delay: Floats, shares: Floats
 ) -> pd.DataFrame:
-    """Put one period of all securities into rows; what its kind does not report is NaN."""
+    """Return one period of all securities as rows; what its kind does not report is NaN."""
     days = np.floor(_LATEST_DAYS[kind] * delay).astype(int)
     frame = pd.DataFrame({name: np.round(values, 2) for name, values in figures.items()})
     frame = frame.reindex(columns=list(STATEMENT_COLUMNS))

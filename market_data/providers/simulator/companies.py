@@ -1,7 +1,7 @@
-"""The simulated securities: who they are at the first session, drawn once from the seed.
+"""The simulated securities as of the first session, drawn once from the seed.
 
-Nothing here resembles a real company on purpose: names are made of syllables, ISINs use the issuer letter Z. One
-security in sixteen is a fund.
+They deliberately resemble no real company: names are made of syllables, ISINs use the issuer letter Z. One security in
+sixteen is a fund.
 """
 
 from dataclasses import dataclass
@@ -100,7 +100,7 @@ def companies(count: int, seed: int, epoch: date) -> Companies:
     Raises
     ------
     ValueError
-        When more are asked for than there are names.
+        When more are requested than there are names.
     """
     if not 1 <= count <= MAX_SYMBOLS:
         raise ValueError(f"The simulator makes 1 to {MAX_SYMBOLS} symbols, not {count}.")
@@ -151,7 +151,7 @@ def _issuer(number: int, fund: bool) -> str:
 
 
 def _check_digit(body: str) -> str:
-    """Luhn's digit over the letters' numbers, as ISO 6166 asks."""
+    """Luhn's digit over the letters' numbers, as ISO 6166 requires."""
     digits = "".join(str(_BASE36.index(letter)) for letter in body)
     total = sum(
         sum(divmod(int(digit) * (2 if place % 2 == 0 else 1), 10)) for place, digit in enumerate(reversed(digits))
@@ -160,7 +160,7 @@ def _check_digit(body: str) -> str:
 
 
 def _names(is_fund: npt.NDArray[np.bool_], sector: Whole) -> tuple[Words, Words]:
-    """Make a distinct symbol and name for each place, from its number alone."""
+    """Return a distinct symbol and name for each place, from its number alone."""
     tails = [name.split()[0] for name in SECTORS]
     symbols, names = [], []
     for place, fund in enumerate(is_fund):
@@ -181,15 +181,15 @@ def _names(is_fund: npt.NDArray[np.bool_], sector: Whole) -> tuple[Words, Words]
 
 
 def _distinct(symbols: list[str]) -> Words:
-    seen: dict[str, int] = {}
-    out: dict[str, None] = {}
+    numbers: dict[str, int] = {}
+    distinct: dict[str, None] = {}
     for symbol in symbols:
         name = symbol
-        while name in out:
-            seen[symbol] = seen.get(symbol, 1) + 1
-            name = f"{symbol}{seen[symbol]}"
-        out[name] = None
-    return np.array(list(out), dtype=object)
+        while name in distinct:
+            numbers[symbol] = numbers.get(symbol, 1) + 1
+            name = f"{symbol}{numbers[symbol]}"
+        distinct[name] = None
+    return np.array(list(distinct), dtype=object)
 
 
 def _industries(sector: Whole, is_fund: npt.NDArray[np.bool_], place: Whole) -> Words:

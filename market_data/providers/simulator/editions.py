@@ -1,7 +1,7 @@
-"""What the simulated files bear: whether a session's file lies there yet, and what is printed wrong in it.
+"""Editions of the simulated files: whether a session's file is published yet, and what is misprinted in it.
 
-The market itself (``market``) makes no mistake; its publisher does, where it is told to. A file is judged as of the
-latest day that was asked for: what is late arrives, and a first edition is put right.
+The market itself (``market``) makes no mistakes; its publisher does, if configured. A file is viewed as of the latest
+requested day: late files arrive, and first editions are corrected.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from market_data.providers.simulator.market import PRICES
 
 _FIGURES = (*PRICES, "volume", "trades", "delivered_quantity", "turnover_lakh")
 _WRONG_EVERY = 20
-"""One row in so many of a first edition is corrected by the later one."""
+"""One row in so many of a first edition is corrected later."""
 
 
 class Editions:
@@ -26,51 +26,51 @@ class Editions:
     seed
         Of the market.
     incidents
-        All that happens to it; those of files and of figures count here.
+        All incidents of the market; those of files and figures count here.
     """
 
     def __init__(self, seed: int, incidents: Sequence[Placed]) -> None:
         self._seed = seed
-        self._of_files = {one.at: one for one in incidents if one.kind in FILE_KINDS}
-        self._of_figures = [one for one in incidents if one.kind in ("revision", "frozen", "unit_error")]
+        self._of_files = {incident.at: incident for incident in incidents if incident.kind in FILE_KINDS}
+        self._of_figures = [incident for incident in incidents if incident.kind in ("revision", "frozen", "unit_error")]
 
-    def lies_there(self, at: int, looked_at: int) -> bool:
-        """Whether the file of a session is there when one looks on another session."""
-        trouble = self._of_files.get(at)
-        if trouble is None or trouble.kind not in ("late", "missing"):
+    def is_published(self, at: int, viewed_at: int) -> bool:
+        """Whether a session's file is published when viewed on another session."""
+        incident = self._of_files.get(at)
+        if incident is None or incident.kind not in ("late", "missing"):
             return True
-        return trouble.kind == "late" and looked_at >= at + trouble.length
+        return incident.kind == "late" and viewed_at >= at + incident.length
 
-    def is_first(self, at: int, looked_at: int) -> bool:
+    def is_first(self, at: int, viewed_at: int) -> bool:
         """Whether the file is an edition that will be corrected."""
-        return self._is(at, "correction") and looked_at < at + self._of_files[at].length
+        return self._is(at, "correction") and viewed_at < at + self._of_files[at].length
 
-    def published_at(self, at: int, looked_at: int) -> int:
-        """Return the session on which the edition came out that one sees on another session."""
-        trouble = self._of_files.get(at)
-        waits = trouble is not None and trouble.kind in ("late", "correction") and not self.is_first(at, looked_at)
-        return at + trouble.length if trouble is not None and waits else at
+    def published_at(self, at: int, viewed_at: int) -> int:
+        """Return the session on which the edition viewed on another session was published."""
+        incident = self._of_files.get(at)
+        waits = incident is not None and incident.kind in ("late", "correction") and not self.is_first(at, viewed_at)
+        return at + incident.length if incident is not None and waits else at
 
     def repeats(self, at: int) -> bool:
-        """Whether the file holds the session before once more."""
+        """Whether the file repeats the previous session."""
         return at > 0 and self._is(at, "repeat")
 
     def frozen(self, at: int) -> list[tuple[int, int]]:
-        """Return the place of each share whose bar is printed again, and the session it comes from."""
+        """Return the place of each share whose bar is repeated, and the session it comes from."""
         return [
-            (one.place, one.at - 1)
-            for one in self._of_figures
-            if one.kind == "frozen" and 0 < one.at <= at < one.at + one.length
+            (incident.place, incident.at - 1)
+            for incident in self._of_figures
+            if incident.kind == "frozen" and 0 < incident.at <= at < incident.at + incident.length
         ]
 
     def misprinted(self, frame: pd.DataFrame, at: int, *, first: bool) -> pd.DataFrame:
-        """Return a session's frame (one row a place) with what is printed wrong, or put right, in it."""
-        for one in self._of_figures:
-            if one.at == at and one.kind == "revision":
-                frame = _revised(frame, np.array([one.place]))
-            elif one.at == at and one.kind == "unit_error":
+        """Return a session's frame (one row per place) with its misprints and corrections."""
+        for incident in self._of_figures:
+            if incident.at == at and incident.kind == "revision":
+                frame = _revised(frame, np.array([incident.place]))
+            elif incident.at == at and incident.kind == "unit_error":
                 columns = [column for column in PRICES if column != "prev_close"]
-                frame.loc[one.place, columns] *= one.ratio[0] / one.ratio[1]
+                frame.loc[incident.place, columns] *= incident.ratio[0] / incident.ratio[1]
         if first:
             start = np.random.default_rng([self._seed, 7, at]).integers(_WRONG_EVERY)
             frame = _revised(frame, np.arange(start, len(frame), _WRONG_EVERY))
@@ -81,14 +81,14 @@ class Editions:
 
 
 def reprinted(frame: pd.DataFrame, before: pd.DataFrame, place: int) -> pd.DataFrame:
-    """Give one share the figures that it had in another session's frame."""
+    """Return the frame with one share's figures of another session."""
     columns: list[Any] = list(_FIGURES)
     frame.loc[place, columns] = before.loc[place, columns]
     return frame
 
 
 def as_bytes(frame: pd.DataFrame) -> bytes:
-    """Return what a file of these bars would hold, as bytes that differ when any figure does."""
+    """Return bytes that differ whenever a figure differs."""
     numbers = frame.select_dtypes("number").astype("float64").to_numpy()
     words: list[str] = (frame["symbol"] + frame["series"] + frame["isin"]).tolist()
     figures: bytes = np.nan_to_num(numbers).tobytes()
@@ -96,7 +96,7 @@ def as_bytes(frame: pd.DataFrame) -> bytes:
 
 
 def _revised(frame: pd.DataFrame, places: "np.ndarray[Any, np.dtype[np.int64]]") -> pd.DataFrame:
-    """Give rows a higher high, another close inside the range, more volume."""
+    """Return the frame with a higher high, another close within the range and more volume in some rows."""
     rows = frame.loc[places]
     high = (rows["high"] * 1.02 * 20).round() / 20
     close = ((rows["low"] + rows["close"]) * 10).round() / 20

@@ -1,7 +1,7 @@
-"""Writes a simulated market as the exchange publishes itself, so that its reader can be tested without real files.
+"""Writes a simulated market in the exchange's file formats, so that their readers can be tested without real files.
 
-The files have the real ones' habits: padded values, ``-`` for unknown, a byte-order mark before the list of corporate
-actions, securities of other series among the shares.
+The files have the habits of the real ones: padded values, ``-`` for unknown, a byte-order mark before the list of
+corporate actions, securities of other series among the shares.
 """
 
 import json

@@ -1,10 +1,9 @@
-"""What happens to simulated securities and to the files about them besides trading.
+"""Incidents of simulated securities and of the files about them.
 
-Three sorts: what a market does (splits, demergers, renames, surveillance, listings …), what is printed wrong in one
-day's figures (a frozen price, a price in paise), and what goes wrong with a whole file (late, missing, corrected later,
-the day before once more). A market draws its own incidents for all sessions to come at once, from the seed alone, so
-that asking for later sessions never changes earlier ones, and switching a kind on or off changes no other. A test adds
-its own to them.
+Three sorts: events of the market (splits, demergers, renames, surveillance, listings …), misprints in a day's figures
+(a frozen price, a price in paise), and faults of a whole file (late, missing, corrected later, a repeated session). A
+market draws its incidents for all sessions at once, from the seed alone, so that requesting later sessions never
+changes earlier ones, and switching a kind on or off changes no other. Tests add incidents of their own.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -38,15 +37,15 @@ CHANCES: dict[Kind, float] = {
 # Chance per session.
 FILE_CHANCES: dict[Kind, float] = {"late": 0.02, "missing": 0.004, "correction": 0.02, "repeat": 0.002}
 FILE_KINDS = frozenset(FILE_CHANCES)
-"""Kinds that befall a whole file, not one security."""
+"""Kinds that concern a whole file, not one security."""
 
 USUAL: frozenset[Kind] = frozenset(
     ("split", "bonus", "dividend", "rename", "surveillance", "suspension", "listing"),
 )
-"""What happens in a market whose publisher makes no mistake: the default."""
+"""The default: a market whose publisher makes no mistakes."""
 
 EVERY: frozenset[Kind] = frozenset((*CHANCES, *FILE_CHANCES, "listing"))
-"""All that a market can be told to draw by itself."""
+"""All kinds that a market can draw itself."""
 
 _SPLITS = ((10, 5), (10, 2), (10, 1), (5, 1), (2, 1))
 _BONUSES = ((1, 1), (1, 2), (2, 1), (1, 3), (3, 1))
@@ -64,15 +63,15 @@ class Incident:
         *split* and *bonus* by ``ratio``; *surveillance*: series BE for ``length`` sessions; *suspension*: no trading
         for ``length`` sessions; *listing*: first session; *delisting*: first session without it, for good;
         *demerger*: the price keeps ``ratio`` of its value, and no list says how much; *rename*: a new symbol.
-        *revision*: that session's published figures are corrected (a market with and one without it are the file
-        before and after); *frozen*: the bar of the session before is printed again for ``length`` sessions;
-        *unit_error*: prices multiplied by ``ratio``, their turnover is right.
-        *late*: the file lies there ``length`` sessions later only; *missing*: never; *correction*: it is published
-        with wrong figures first and put right after ``length`` sessions; *repeat*: it holds the day before once more.
+        *revision*: that session's published figures are corrected (markets without and with it are the file before
+        and after); *frozen*: the previous bar is repeated for ``length`` sessions; *unit_error*: prices are
+        multiplied by ``ratio``, the turnover is right.
+        *late*: the file is published ``length`` sessions later; *missing*: never; *correction*: it is published with
+        wrong figures and corrected after ``length`` sessions; *repeat*: it repeats the previous session.
     session
-        First session on which it holds (ex-date for split, bonus, dividend, demerger).
+        First session it applies to (ex-date for split, bonus, dividend, demerger).
     place
-        Number of the security in the market; of no meaning for a whole file.
+        Number of the security in the market; meaningless for a whole file.
     ratio
         Split: old and new face value, ``(10, 2)``. Bonus: new for held, ``(1, 1)``. Dividend: ₹ and unused. Demerger:
         value kept of a hundred, ``(65, 100)``. Unit error: ``(100, 1)`` or ``(1, 100)``.
@@ -96,42 +95,42 @@ class Placed(NamedTuple):
 
 
 def chosen_kinds(words: Iterable[str]) -> frozenset[Kind]:
-    """Return the kinds that words name: kinds, ``usual``, ``every`` or ``none``.
+    """Return the kinds named by words: kinds, ``usual``, ``every`` or ``none``.
 
     Raises
     ------
     ValueError
-        Naming the word, and the kinds there are.
+        Naming the unknown word and the kinds.
     """
     groups: dict[str, frozenset[Kind]] = {"usual": USUAL, "every": EVERY, "none": frozenset()}
     groups |= {kind: frozenset((kind,)) for kind in EVERY}
-    found: frozenset[Kind] = frozenset()
+    kinds: frozenset[Kind] = frozenset()
     for word in words:
         if word not in groups:
             raise ValueError(
                 f"{word!r} is no kind of incident; choose among usual, every, none, {', '.join(sorted(EVERY))}."
             )
-        found |= groups[word]
-    return found
+        kinds |= groups[word]
+    return kinds
 
 
 def own_incidents(market: Companies, seed: int, horizon: int, kinds: Collection[Kind] = USUAL) -> list[Placed]:
-    """Draw what happens in a market.
+    """Return the incidents that a market draws itself.
 
     Parameters
     ----------
     market
-        Its securities; nothing happens to funds.
+        Its securities; funds have no incidents.
     seed
         Of the market.
     horizon
-        Number of sessions to draw for, always the same for one market however many are asked for.
+        Number of sessions to draw for, always the same for one market.
     kinds
-        What is switched on; the others are drawn all the same and left out, so that a switch moves nothing else.
+        Kinds switched on; the others are drawn too and then left out, so that a switch moves nothing else.
     """
     rng = np.random.default_rng([seed, 2])
     shares = np.flatnonzero(~market.is_fund)
-    found = []
+    drawn = []
     for kind, chance in CHANCES.items():
         number = rng.poisson(chance * len(shares) * horizon)
         sessions = rng.integers(1, horizon, number)
@@ -140,12 +139,12 @@ def own_incidents(market: Companies, seed: int, horizon: int, kinds: Collection[
         choices = rng.integers(0, 5, number)
         for at, place, length, choice in zip(sessions, places, lengths, choices, strict=False):
             lasts = int(length) if kind != "frozen" else 2 + int(length) % (_LONGEST_FROZEN - 1)
-            found.append(Placed(kind, int(at), int(place), lasts, _ratio(kind, int(choice))))
-    return [one for one in found + _of_files(seed, horizon) if one.kind in kinds]
+            drawn.append(Placed(kind, int(at), int(place), lasts, _ratio(kind, int(choice))))
+    return [incident for incident in drawn + _of_files(seed, horizon) if incident.kind in kinds]
 
 
 def _of_files(seed: int, horizon: int) -> list[Placed]:
-    """Draw what goes wrong with whole files; on one session one thing at most."""
+    """Return the faults of whole files, at most one per session."""
     rng = np.random.default_rng([seed, 6])
     drawn: dict[int, Placed] = {}
     for kind, chance in FILE_CHANCES.items():
@@ -157,7 +156,7 @@ def _of_files(seed: int, horizon: int) -> list[Placed]:
 
 
 def placed(incidents: Iterable[Incident], sessions: Sequence[date], count: int) -> list[Placed]:
-    """Turn dates into indices.
+    """Return incidents with session indices instead of dates.
 
     Raises
     ------
@@ -165,29 +164,29 @@ def placed(incidents: Iterable[Incident], sessions: Sequence[date], count: int) 
         When the date is no session of the market or the place does not exist.
     """
     index = {day: number for number, day in enumerate(sessions)}
-    out = []
-    for one in incidents:
-        if one.session not in index:
-            raise ValueError(f"{one.session} is not a session of the simulated market.")
-        if not 0 <= one.place < count:
-            raise ValueError(f"The market has {count} securities, none at place {one.place}.")
-        out.append(Placed(one.kind, index[one.session], one.place, one.length, one.ratio))
-    return out
+    by_index = []
+    for incident in incidents:
+        if incident.session not in index:
+            raise ValueError(f"{incident.session} is not a session of the simulated market.")
+        if not 0 <= incident.place < count:
+            raise ValueError(f"The market has {count} securities, none at place {incident.place}.")
+        by_index.append(Placed(incident.kind, index[incident.session], incident.place, incident.length, incident.ratio))
+    return by_index
 
 
 def listed_between(market: Companies, incidents: Iterable[Placed], horizon: int) -> tuple[Whole, Whole]:
-    """Return the first session of each security, and the one from which it is delisted (the horizon for most)."""
+    """Return each security's first session, and the one from which it is delisted (the horizon for most)."""
     first, end = market.lists_at.copy(), np.full(len(market), horizon)
-    for one in incidents:
-        if one.kind == "listing":
-            first[one.place] = one.at
-        elif one.kind == "delisting":
-            end[one.place] = min(end[one.place], one.at)
+    for incident in incidents:
+        if incident.kind == "listing":
+            first[incident.place] = incident.at
+        elif incident.kind == "delisting":
+            end[incident.place] = min(end[incident.place], incident.at)
     return first, end
 
 
 def factor_of(incident: Placed) -> float:
-    """Return what prices before the ex-date are multiplied with; 1 where the incident moves no price."""
+    """Return the factor of prices before the ex-date; 1 when the incident moves no price."""
     first, second = incident.ratio
     if incident.kind == "split":
         return second / first
@@ -197,14 +196,14 @@ def factor_of(incident: Placed) -> float:
 
 
 def price_effect(incident: Placed) -> float:
-    """Return what the published price keeps of its value from the ex-date on, told or not."""
+    """Return the share of its value that the published price keeps from the ex-date on, announced or not."""
     if incident.kind == "demerger":
         return incident.ratio[0] / incident.ratio[1]
     return factor_of(incident)
 
 
 def purpose_of(incident: Placed) -> str:
-    """Word a corporate action as the exchange's list does."""
+    """Return a corporate action in the exchange's wording."""
     first, second = incident.ratio
     if incident.kind == "split":
         return f"Face Value Split (Sub-Division) - From {_rupees(first)} Per Share To {_rupees(second)} Per Share"

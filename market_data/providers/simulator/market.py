@@ -1,4 +1,4 @@
-"""The prices of a simulated market, session after session: pure, seeded, and the same however far it is asked for.
+"""The prices of a simulated market, session by session: pure, seeded, and independent of how many are generated.
 
 The model, in daily log returns of a share::
 
@@ -8,7 +8,7 @@ The model, in daily log returns of a share::
 with GARCH(1,1) variances ``h`` of the market and of each share, shocks with fat tails, a slow drift (AR 0.98: mild
 momentum) and a passing component ``u`` (AR 0.85: mild reversal over about a week). The last two are what a model can
 find: over 1,200 securities and 1,000 sessions the reversal of the last 5 sessions has a rank correlation of 0.03 with
-the ten sessions from the next open on, the momentum of 120 sessions without the last ten one of 0.04. There is no other
+the ten sessions from the next open on, the momentum of 120 sessions without the last ten has 0.04. There is no other
 signal, and no profit after costs is promised. Funds follow the market closely.
 
 Every session draws from a generator seeded with (seed, session number), and each state follows from the one before:
@@ -34,7 +34,7 @@ _PASSING_KEEP, _PASSING_SIZE = 0.85, 0.60
 _FAT_TAIL_CHANCE, _FAT_TAIL_SIZE = 0.02, 3.0
 _DAILY_BAND = 0.18
 _FINE_TICK, _COARSE_TICK, _COARSE_FROM = 1, 5, 25_000
-"""In paise: the step, and the price from which it is the coarse one."""
+"""In paise: the ticks, and the price from which the coarse one applies."""
 
 _LOG_PRICE_BOUNDS = (float(np.log(1.0)), float(np.log(500_000.0)))
 """Logs of rupees; no share of the real market has left this range."""
@@ -70,7 +70,7 @@ class History:
 
 @dataclass
 class State:
-    """What one session hands to the next; arrays have one entry a security."""
+    """The state between two sessions; arrays have one entry per security."""
 
     log_price: Floats
     published_factor: Floats
@@ -97,13 +97,13 @@ def history(market: Companies, seed: int, days: Sequence[date], incidents: Seque
     days
         Its sessions from the first one on.
     incidents
-        All that happens to it, by session index; those after the last session are ignored.
+        Its incidents by session index; those after the last session are ignored.
     """
     rows = status(market, len(days), incidents)
-    return continued(market, seed, days, 0, rows, first_state(market), price_factors(len(days), incidents))
+    return continue_history(market, seed, days, 0, rows, first_state(market), price_factors(len(days), incidents))
 
 
-def continued(
+def continue_history(
     market: Companies,
     seed: int,
     days: Sequence[date],
@@ -112,21 +112,21 @@ def continued(
     state: State,
     factors: dict[int, dict[int, float]],
 ) -> History:
-    """Generate some sessions of a market from what the one before them left.
+    """Generate some sessions of a market from the state before them.
 
     Parameters
     ----------
     market, seed, days
         As for `history`.
     start
-        Index of the first session wanted.
+        Index of the first session.
     rows
-        `status` of the sessions wanted; changed in place where a share finds no buyer.
+        `status` of the sessions; changed in place where a share finds no buyer.
     state
-        What the session before left; becomes what the last one leaves. Its arrays are replaced, not changed, but for
-        the factor published.
+        State before the first session; becomes the state after the last. Its arrays are replaced, not changed, but
+        for the published factor.
     factors
-        Of `price_factors`.
+        As `price_factors` returns them.
     """
     shape = rows.shape
     out = History(
@@ -144,36 +144,36 @@ def continued(
 
 
 def status(market: Companies, sessions: int, incidents: Sequence[Placed]) -> npt.NDArray[np.int8]:
-    """Tell in which series each security may trade on each session; sessions × securities."""
+    """Return the series in which each security may trade on each session; sessions × securities."""
     listed = np.arange(sessions)[:, None] >= market.lists_at[None, :]
     out = np.where(listed, IN_EQ, NOT_TRADED).astype(np.int8)
-    for one in incidents:
-        if one.kind == "listing":
-            out[:, one.place] = IN_EQ
-            out[: one.at, one.place] = NOT_TRADED
+    for incident in incidents:
+        if incident.kind == "listing":
+            out[:, incident.place] = IN_EQ
+            out[: incident.at, incident.place] = NOT_TRADED
     for kind, becomes in (("surveillance", IN_BE), ("suspension", NOT_TRADED)):
-        for one in incidents:
-            if one.kind == kind:
-                window = out[one.at : one.at + one.length, one.place]
+        for incident in incidents:
+            if incident.kind == kind:
+                window = out[incident.at : incident.at + incident.length, incident.place]
                 window[window != NOT_TRADED] = becomes
-    for one in incidents:
-        if one.kind == "delisting":
-            out[one.at :, one.place] = NOT_TRADED
+    for incident in incidents:
+        if incident.kind == "delisting":
+            out[incident.at :, incident.place] = NOT_TRADED
     return out
 
 
 def price_factors(sessions: int, incidents: Sequence[Placed]) -> dict[int, dict[int, float]]:
-    """Collect the price factor of each ex-date: session index → place → factor."""
+    """Return the price factors: session index of the ex-date → place → factor."""
     out: dict[int, dict[int, float]] = {}
-    for one in incidents:
-        if one.at < sessions and price_effect(one) != 1.0:
-            day = out.setdefault(one.at, {})
-            day[one.place] = day.get(one.place, 1.0) * price_effect(one)
+    for incident in incidents:
+        if incident.at < sessions and price_effect(incident) != 1.0:
+            day = out.setdefault(incident.at, {})
+            day[incident.place] = day.get(incident.place, 1.0) * price_effect(incident)
     return out
 
 
 def first_state(market: Companies) -> State:
-    """Return what the first session begins with."""
+    """Return the state before the first session."""
     nothing = np.zeros(len(market))
     return State(
         log_price=np.log(market.price),
@@ -199,14 +199,14 @@ def _advance(
     factors: dict[int, float],
     day: date,
 ) -> None:
-    """Generate one session and write what is published of it."""
+    """Generate one session and write its published figures."""
     returns = _returns(state, market, rng)
     gap = 0.3 * returns + 0.3 * market.volatility * rng.standard_normal(len(market))
     before = state.log_price
     state.log_price = (before + returns).clip(*_LOG_PRICE_BOUNDS)
     for place, factor in factors.items():
         state.published_factor[place] *= factor
-    # Until it trades, a share's issue price stands for its last close.
+    # Until its first trade, a share's issue price serves as its last close.
     state.last_close = np.where(state.has_traded, state.last_close, _paise(before, state, market, day))
     scale = market.volatility * np.sqrt(state.variance)
     up, down = np.abs(rng.standard_normal((2, len(market)))) * scale * 0.6
@@ -253,7 +253,7 @@ def _volume(out: History, state: State, market: Companies, at: int, rng: np.rand
     state.activity = 0.93 * state.activity + 0.18 * z[0]
     excited = 0.5 * (np.abs(state.shock) - 0.8)
     turnover = market.turnover * np.exp(state.activity + excited + 0.3 * z[1])
-    # The smallest shares find no buyer on some days.
+    # The smallest shares do not trade every day.
     silent = chance < np.exp(-turnover / 2e4)
     out.status[at, silent] = NOT_TRADED
     price = np.exp(state.log_price) * state.published_factor
@@ -265,13 +265,13 @@ def _volume(out: History, state: State, market: Companies, at: int, rng: np.rand
 
 
 def _paise(log_price: Floats, state: State, market: Companies, day: date) -> Floats:
-    """Return prices as published, in paise on the tick of the day."""
+    """Return published prices in paise, on the day's tick."""
     paise = np.exp(log_price) * state.published_factor * 100
     tick = _tick(paise, market, day)
     return np.maximum(np.rint(paise / tick), 1) * tick
 
 
 def _tick(paise: Floats, market: Companies, day: date) -> Whole:
-    """Return the step in paise: shares 5 (below ₹250 1 since June 2024), funds 1."""
+    """Return the tick in paise: shares 5 (below ₹250 1 since June 2024), funds 1."""
     fine = market.is_fund | ((paise < _COARSE_FROM) & (day >= FIVE_PAISE_UNTIL))
     return np.where(fine, _FINE_TICK, _COARSE_TICK)

@@ -1,4 +1,4 @@
-"""The simulated market behind the interface that all providers share."""
+"""The simulated market as a provider."""
 
 import hashlib
 from collections import Counter
@@ -27,7 +27,6 @@ from market_data.providers import (
     listed_frame,
 )
 from market_data.providers.simulator import books
-from market_data.providers.simulator.chronicle import Chronicle
 from market_data.providers.simulator.companies import SECTORS, Companies, Floats, Whole, Words, companies, isin
 from market_data.providers.simulator.editions import Editions, as_bytes, reprinted
 from market_data.providers.simulator.incidents import (
@@ -42,11 +41,12 @@ from market_data.providers.simulator.incidents import (
     purpose_of,
 )
 from market_data.providers.simulator.market import IN_BE, NOT_TRADED, PRICES
+from market_data.providers.simulator.past import GeneratedPast
 
 EPOCH = date(2022, 1, 3)
 LAST_DAY = date(2041, 12, 31)
 AHEAD_DAYS, ANNOUNCED_DAYS = 30, 14
-"""Calendar days: how far ahead official events are told, and how long before the ex-date they are announced."""
+"""Calendar days: how far ahead official events are included, and how long before the ex-date they are announced."""
 
 _HOLIDAYS = frozenset(
     [(1, 26), (3, 14), (3, 31), (4, 14), (4, 18), (5, 1), (8, 15), (8, 27), (10, 2), (10, 21), (11, 5), (12, 25)]
@@ -54,11 +54,11 @@ _HOLIDAYS = frozenset(
 _OPEN, _CLOSE = time(9, 15), time(15, 30)
 _INDEX_SIZE = 500
 _FOUR_QUARTERS_DAYS = 550
-"""Within so many days four quarters are published, the latest of them late."""
+"""Within so many days four quarters are published, even if the latest is late."""
 
 
 def simulated_sessions(start: date, end: date) -> list[date]:
-    """Return the simulated exchange's sessions: weekdays without a dozen fixed holidays, from ``EPOCH`` on."""
+    """Return the simulated exchange's sessions: weekdays but for a dozen fixed holidays, from ``EPOCH`` on."""
     days = pd.bdate_range(max(start, EPOCH), min(end, LAST_DAY))
     return [day.date() for day in days if (day.month, day.day) not in _HOLIDAYS]
 
@@ -71,22 +71,22 @@ class Simulator(LocalSource):
     symbols
         Number of securities, about one in sixteen a fund.
     sessions
-        How many sessions up to the day asked for are offered when no first one is named.
+        Number of sessions offered up to a day when no first one is given.
     seed
-        Another seed is another market.
+        Each seed gives another market.
     series
-        ``eq`` leaves out what trades in series BE, as the exchange's EQ files do; ``all`` has it.
+        ``eq`` leaves out series BE, as the exchange's EQ files do; ``all`` includes it.
     incidents
-        Things that happen besides those that the market draws itself.
+        Incidents in addition to the market's own.
     own_incidents
-        Kinds that the market draws by itself (``incidents.USUAL``, ``EVERY``, or some of them).
+        Kinds of incidents that the market draws itself (``incidents.USUAL``, ``EVERY``, or some of them).
     folder
-        Where to keep what other processes need not generate again; None keeps nothing.
+        Cache of the generated past for other processes; None caches nothing.
 
     Notes
     -----
-    Point in time: every answer for a day is the same whichever later day was asked for before. With ``late`` or
-    ``correction`` switched on, files lie there as of the latest day that `sessions` was asked for.
+    Point in time: what is returned for a day does not depend on later days requested before. With ``late`` or
+    ``correction`` switched on, files are published as of the latest day passed to `sessions`.
     """
 
     name = "simulator"
@@ -111,36 +111,36 @@ class Simulator(LocalSource):
         self.series = series
         self.offered_sessions = sessions
         self._latest: tuple[int, bool, pd.DataFrame] | None = None
-        self._looked_at = -1
-        self._draws_own = own_incidents
+        self._viewed_at = -1
+        self._own_kinds = own_incidents
         self._added = tuple(incidents)
         self._folder = folder
 
     def sessions(self, start: date | None, end: date) -> list[date]:
         """Return the sessions from ``start`` to ``end``; without a start the last ``offered_sessions`` of them."""
-        found = simulated_sessions(start or EPOCH, end)
-        looked_at = self._last_at(end)
-        self._looked_at = max(self._looked_at, looked_at)
-        offered = found if start is not None else found[-self.offered_sessions :]
-        return [day for day in offered if self._editions.lies_there(self._index[day], looked_at)]
+        sessions = simulated_sessions(start or EPOCH, end)
+        viewed_at = self._last_at(end)
+        self._viewed_at = max(self._viewed_at, viewed_at)
+        offered = sessions if start is not None else sessions[-self.offered_sessions :]
+        return [day for day in offered if self._editions.is_published(self._index[day], viewed_at)]
 
     def fingerprint(self, session: date) -> SourceFingerprint:
-        """Identify a session by what its content follows from, so that asking about thousands generates none.
+        """Return a session's identity from what its content follows from, so that no session need be generated.
 
-        The modification time is a digest of all that precedes the session and of when the edition came out.
+        The modification time is a digest of everything before the session and of the edition's publication.
         """
-        at, looked_at = self._there(session)
-        published_at = self._editions.published_at(at, looked_at)
-        follows_from = int(hashlib.sha256(f"{self._past.digest(at)} {published_at}".encode()).hexdigest()[:15], 16)
+        at, viewed_at = self._published(session)
+        published_at = self._editions.published_at(at, viewed_at)
+        digest = int(hashlib.sha256(f"{self._past.digest(at)} {published_at}".encode()).hexdigest()[:15], 16)
         return SourceFingerprint(
-            f"simulator:{session}", len(self.market), follows_from, lambda: as_bytes(self.bars(session).frame)
+            f"simulator:{session}", len(self.market), digest, lambda: as_bytes(self.bars(session).frame)
         )
 
     def bars(self, session: date) -> RawBars:
-        """Return a session's bars; raises SessionNotAvailable where there is no session, or no file of it."""
-        at, looked_at = self._there(session)
-        first = self._editions.is_first(at, looked_at)
-        # The evening asks for the fingerprint and the bars of one session, one after the other.
+        """Return a session's bars; raises SessionNotAvailable without a session or a published file."""
+        at, viewed_at = self._published(session)
+        first = self._editions.is_first(at, viewed_at)
+        # An evening reads the fingerprint and the bars of one session in turn.
         if self._latest is None or self._latest[:2] != (at, first):
             self._latest = (at, first, self._published_frame(at, first=first))
         return RawBars(frame=self._latest[2].copy(), rejects=empty_rejects(), source="simulator")
@@ -179,7 +179,7 @@ class Simulator(LocalSource):
         return pd.DataFrame.from_records(sorted(records), columns=list(CHANGE_COLUMNS))
 
     def corporate_actions(self, as_of: date) -> pd.DataFrame:
-        """Return the event frame of what was announced by a day, under the symbols of that day.
+        """Return the events announced by a day, under the symbols of that day.
 
         Notes
         -----
@@ -188,18 +188,18 @@ class Simulator(LocalSource):
         return official_events(self.published_actions(as_of))
 
     def published_actions(self, as_of: date) -> pd.DataFrame:
-        """Return the announced actions as the exchange words them, with columns as ``official_events`` takes them."""
+        """Return the announced actions in the exchange's wording, with the columns that ``official_events`` takes."""
         at = self._last_at(as_of)
         symbols, face = self.symbols_at(at), self.face_values_at(at)
         records = []
-        for one in self._incidents:
-            ex_date = self._days[one.at]
+        for incident in self._incidents:
+            ex_date = self._days[incident.at]
             known_on = max(ex_date - timedelta(days=ANNOUNCED_DAYS), EPOCH)
-            if one.kind not in ("split", "bonus", "dividend", "demerger") or known_on > as_of:
+            if incident.kind not in ("split", "bonus", "dividend", "demerger") or known_on > as_of:
                 continue
             if ex_date <= as_of + timedelta(days=AHEAD_DAYS):
-                record = (symbols[one.place], "EQ", purpose_of(one), face[one.place], ex_date, known_on, "simulator")
-                records.append(record)
+                place, purpose = incident.place, purpose_of(incident)
+                records.append((symbols[place], "EQ", purpose, face[place], ex_date, known_on, "simulator"))
         columns = ["symbol", "series", "purpose", "face_value", "ex_date", "known_on", "source"]
         return pd.DataFrame.from_records(sorted(records, key=lambda row: (row[4], row[0])), columns=columns)
 
@@ -236,7 +236,7 @@ class Simulator(LocalSource):
         return facts.sort_values("symbol", ignore_index=True)
 
     def quotes(self, symbols: Sequence[str]) -> pd.DataFrame:
-        """Raise NotOffered: the market is simulated by the day."""
+        """Raise NotOffered: only daily bars are simulated."""
         raise NotOffered(
             f"The simulator has daily bars only, so no {', '.join(QUOTE_COLUMNS[2:4])} of {len(symbols)} symbols."
         )
@@ -262,14 +262,14 @@ class Simulator(LocalSource):
         return published.assign(symbol=published["symbol"].map(now))
 
     def findings(self) -> list[SourceFinding]:
-        """Return that the market is simulated."""
+        """Return the finding that the market is simulated."""
         message = "Every price is simulated; nothing here is a real company."
         return [SourceFinding("source_files", "info", message, "Set MARKET_DATA_PROVIDER for real data.")]
 
     def incidents(self, first: date, last: date) -> list[Incident]:
-        """Return all that happens from one session to another, in order."""
-        days = ((self._days[one.at], one) for one in self._incidents)
-        return [Incident(one.kind, day, *one[2:]) for day, one in days if first <= day <= last]
+        """Return the incidents from one session to another, in order."""
+        days = ((self._days[incident.at], incident) for incident in self._incidents)
+        return [Incident(incident.kind, day, *incident[2:]) for day, incident in days if first <= day <= last]
 
     def symbol_on(self, place: int, session: date) -> str:
         """Return the symbol of a security on a session."""
@@ -285,26 +285,26 @@ class Simulator(LocalSource):
     def isins_at(self, at: int) -> Words:
         """Return the ISIN of each security on a session (by index)."""
         isins, changes = self._first_isins.copy(), Counter[int]()
-        for one in self._changes_of_capital:
-            if one.kind == "split" and one.at <= at:
-                changes[one.place] += 1
-                isins[one.place] = isin(str(self.market.issuer[one.place]), changes[one.place])
+        for incident in self._changes_of_capital:
+            if incident.kind == "split" and incident.at <= at:
+                changes[incident.place] += 1
+                isins[incident.place] = isin(str(self.market.issuer[incident.place]), changes[incident.place])
         return isins
 
     def face_values_at(self, at: int) -> Floats:
         """Return the face value in ₹ of each security on a session (by index)."""
         face = self.market.face_value.copy()
-        for one in self._changes_of_capital:
-            if one.kind == "split" and one.at <= at:
-                face[one.place] = one.ratio[1]
+        for incident in self._changes_of_capital:
+            if incident.kind == "split" and incident.at <= at:
+                face[incident.place] = incident.ratio[1]
         return face
 
     def shares_at(self, at: int) -> Floats:
         """Return the issued shares of each security on a session (by index)."""
         shares = self.market.shares.copy()
-        for one in self._changes_of_capital:
-            if one.at <= at:
-                shares[one.place] = np.floor(shares[one.place] / factor_of(one))
+        for incident in self._changes_of_capital:
+            if incident.at <= at:
+                shares[incident.place] = np.floor(shares[incident.place] / factor_of(incident))
         return shares
 
     @cached_property
@@ -313,7 +313,7 @@ class Simulator(LocalSource):
 
     @cached_property
     def _changes_of_capital(self) -> list[Placed]:
-        return [one for one in self._incidents if one.kind in ("split", "bonus")]
+        return [incident for incident in self._incidents if incident.kind in ("split", "bonus")]
 
     @cached_property
     def _editions(self) -> Editions:
@@ -329,18 +329,18 @@ class Simulator(LocalSource):
 
     @cached_property
     def _incidents(self) -> list[Placed]:
-        """All that ever happens, in order of sessions."""
-        found = own_incidents(self.market, self.seed, len(self._days), self._draws_own)
-        found += placed(self._added, self._days, len(self.market))
-        return sorted(found, key=lambda one: (one.at, one.place, one.kind))
+        """All incidents in order of sessions."""
+        incidents = own_incidents(self.market, self.seed, len(self._days), self._own_kinds)
+        incidents += placed(self._added, self._days, len(self.market))
+        return sorted(incidents, key=lambda incident: (incident.at, incident.place, incident.kind))
 
     @cached_property
     def _renames(self) -> dict[int, int]:
-        """Place → session of its rename; a company is renamed once only."""
+        """Place → session of its rename; a company is renamed at most once."""
         first: dict[int, int] = {}
-        for one in self._incidents:
-            if one.kind == "rename":
-                first.setdefault(one.place, one.at)
+        for incident in self._incidents:
+            if incident.kind == "rename":
+                first.setdefault(incident.place, incident.at)
         return first
 
     @cached_property
@@ -350,26 +350,26 @@ class Simulator(LocalSource):
     def _at(self, session: date) -> int:
         at = self._index.get(session)
         if at is None:
-            raise SessionNotAvailable(f"{session} is no session of the simulated market; it begins on {EPOCH}.")
+            raise SessionNotAvailable(f"{session} is no session of the simulated market; it starts on {EPOCH}.")
         return at
 
-    def _there(self, session: date) -> tuple[int, int]:
-        """Return the index of a session whose file is there, and that of the session on which one looks."""
-        at, looked_at = self._at(session), max(self._looked_at, self._at(session))
-        if not self._editions.lies_there(at, looked_at):
-            raise SessionNotAvailable(f"The simulated file of {session} is not there on {self._days[looked_at]}.")
-        return at, looked_at
+    def _published(self, session: date) -> tuple[int, int]:
+        """Return the index of a session whose file is published, and that of the session it is viewed on."""
+        at, viewed_at = self._at(session), max(self._viewed_at, self._at(session))
+        if not self._editions.is_published(at, viewed_at):
+            raise SessionNotAvailable(f"The simulated file of {session} is not published on {self._days[viewed_at]}.")
+        return at, viewed_at
 
     def _last_at(self, day: date) -> int:
         """Return the index of the last session up to a day; -1 before the first."""
         return int(np.searchsorted(np.array(self._days, dtype="datetime64[D]"), np.datetime64(day), side="right")) - 1
 
     @cached_property
-    def _past(self) -> Chronicle:
-        return Chronicle(self.market, self.seed, self._days, self._incidents, self._folder)
+    def _past(self) -> GeneratedPast:
+        return GeneratedPast(self.market, self.seed, self._days, self._incidents, self._folder)
 
     def _published_frame(self, at: int, *, first: bool) -> pd.DataFrame:
-        """Return the bars that the file of a session bears, misprints and all."""
+        """Return the bars in a session's file, misprints included."""
         source = at - 1 if self._editions.repeats(at) else at
         frame = self._frame(source).assign(date=pd.Timestamp(self._days[at]))
         for place, other in self._editions.frozen(at):
@@ -380,7 +380,7 @@ class Simulator(LocalSource):
         return as_bar_frame(frame.loc[traded, list(BAR_COLUMNS)])
 
     def _frame(self, at: int) -> pd.DataFrame:
-        """Return the true figures of a session, one row a place whether it traded or not."""
+        """Return the true figures of a session, one row per place whether it traded or not."""
         past = self._past
         surveilled = past.status[at] == IN_BE
         columns: dict[str, object] = {column: past.prices[column][at] / 100 for column in PRICES}

@@ -1,9 +1,9 @@
-"""The generated past of a simulated market, by blocks of sessions, so that ten years need the memory of some weeks.
+"""The generated past of a simulated market, in blocks of sessions, so that ten years need the memory of weeks.
 
-Each session follows from the one before, so a far one would need all before it. What one block hands to the next is
-kept (`States`), in memory and, where a folder is named, on disk: another process then begins at the nearest block
-instead of the first session. A file's name is the digest of everything its state follows from, so that a market with
-another seed, size or incident before that block never meets it.
+Each session follows from the previous one, so a late one would need all before it. The state between two blocks is
+cached, in memory and, with a folder, on disk: another process then starts at the nearest block instead of the first
+session. The file's name is a digest of everything the state follows from, so that a market with another seed, size or
+earlier incident never reads it.
 """
 
 import dataclasses
@@ -26,7 +26,7 @@ from market_data.providers.simulator.market import (
     PRICES,
     History,
     State,
-    continued,
+    continue_history,
     first_state,
     price_factors,
     status,
@@ -35,15 +35,15 @@ from stocks.storage.durable_files import replace_file
 
 BLOCK_SESSIONS = 50
 _BLOCKS_KEPT = 3
-"""A file that repeats an earlier session looks back across a block's edge."""
+"""More than one, since a file that repeats an earlier session may look back into the previous block."""
 
 _Number = TypeVar("_Number", bound=np.generic)
 
 
 class Rows(Generic[_Number]):
-    """One array of the past as if it were whole: an index of sessions gives that session's values."""
+    """One array of the past as if it were whole: indexed by session."""
 
-    def __init__(self, chronicle: "Chronicle", array_of: Callable[[History], npt.NDArray[_Number]]) -> None:
+    def __init__(self, chronicle: "GeneratedPast", array_of: Callable[[History], npt.NDArray[_Number]]) -> None:
         self._chronicle, self._array_of = chronicle, array_of
 
     def __getitem__(self, at: int) -> npt.NDArray[_Number]:
@@ -51,15 +51,15 @@ class Rows(Generic[_Number]):
         return values
 
 
-class Chronicle:
-    """What a market published, block by block as it is asked for.
+class GeneratedPast:
+    """What a market published, generated block by block on request.
 
     Parameters
     ----------
     market, seed, days, incidents
-        As `market.history` takes them; the days of all time.
+        As for `market.history`; all days of the market.
     folder
-        Where the states between blocks are kept for other processes; None keeps them in this one.
+        Cache of the states between blocks for other processes; None keeps them in this one.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Chronicle:
         folder: Path | None = None,
     ) -> None:
         self._market, self._seed, self._days, self._folder = market, seed, days, folder
-        self._incidents = sorted(incidents, key=lambda one: one.at)
+        self._incidents = sorted(incidents, key=lambda incident: incident.at)
         self._states: dict[int, State] = {0: first_state(market)}
         self._blocks: OrderedDict[int, History] = OrderedDict()
         self.prices = {name: self._prices(name) for name in PRICES}
@@ -79,24 +79,24 @@ class Chronicle:
         self.delivered, self.status = Rows(self, lambda block: block.delivered), Rows(self, lambda block: block.status)
 
     def block(self, number: int) -> History:
-        """Return a block's sessions; the last few blocks stay in memory."""
+        """Return a block of sessions; the last few stay in memory."""
         if number not in self._blocks:
-            self._blocks[number] = self._generated(number)
+            self._blocks[number] = self._generate(number)
             if len(self._blocks) > _BLOCKS_KEPT:
                 self._blocks.popitem(last=False)
         self._blocks.move_to_end(number)
         return self._blocks[number]
 
     def digest(self, at: int) -> str:
-        """Return what stands for all that the past up to a session follows from."""
+        """Return a digest of everything that the past up to a session follows from."""
         return self._digests[min(at, len(self._digests) - 1)]
 
     def _prices(self, name: str) -> Rows[np.int32]:
         return Rows(self, lambda block: block.prices[name])
 
-    def _generated(self, number: int) -> History:
-        known = next(block for block in range(number, -1, -1) if self._has_state(block))
-        for block in range(known, number):
+    def _generate(self, number: int) -> History:
+        nearest = next(block for block in range(number, -1, -1) if self._has_state(block))
+        for block in range(nearest, number):
             self._run(block)
         return self._run(number)
 
@@ -104,9 +104,9 @@ class Chronicle:
         start = number * BLOCK_SESSIONS
         state = dataclasses.replace(self._state(number))
         rows = self._status[start : start + BLOCK_SESSIONS].copy()
-        out = continued(self._market, self._seed, self._days, start, rows, state, self._factors)
-        self._keep(number + 1, state)
-        return out
+        sessions = continue_history(self._market, self._seed, self._days, start, rows, state, self._factors)
+        self._store_state(number + 1, state)
+        return sessions
 
     @cached_property
     def _status(self) -> npt.NDArray[np.int8]:
@@ -118,7 +118,7 @@ class Chronicle:
 
     @cached_property
     def _digests(self) -> list[str]:
-        """For each session the digest of seed, securities and all incidents up to it."""
+        """For each session, the digest of seed, securities and all incidents up to it."""
         running = hashlib.sha256(f"{self._seed} {len(self._market)} {self._days[0]}".encode())
         running.update(self._market.lists_at.tobytes())
         digests, place = [], 0
@@ -138,7 +138,7 @@ class Chronicle:
         return number in self._states or (path is not None and path.is_file() and self._load(number, path))
 
     def _load(self, number: int, path: Path) -> bool:
-        """Read a kept state; one that cannot be read is made again."""
+        """Read a cached state; an unreadable one is generated again."""
         try:
             with np.load(io.BytesIO(path.read_bytes())) as kept:
                 values: dict[str, Any] = {
@@ -153,7 +153,7 @@ class Chronicle:
     def _state(self, number: int) -> State:
         return self._states[number]
 
-    def _keep(self, number: int, state: State) -> None:
+    def _store_state(self, number: int, state: State) -> None:
         self._states[number] = state
         path = self._path(number)
         if path is None or path.is_file():
