@@ -6,7 +6,7 @@ train and picks publish on those alone.
 
 import json
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, LiteralString
 
 import numpy as np
@@ -25,6 +25,9 @@ _BAR_COLUMNS = (
 )
 _SESSIONS_FOR_GAPS = 30
 """Sessions read beyond the rows wanted, so that few of the symbols with gaps must be asked for one by one."""
+
+_LARGE_RANGE, _MANY_SYMBOLS = timedelta(days=90), 1_000
+"""Beyond both, a frame has some 100,000 rows or more."""
 
 _EARLIEST, _LATEST = date(1900, 1, 1), date(9999, 12, 31)
 
@@ -94,11 +97,13 @@ def bars_frame(
     """
     columns: LiteralString = _BAR_COLUMNS + ", adj_close" if with_adj_close else _BAR_COLUMNS
     query = "SELECT " + columns + " FROM historical_data WHERE date BETWEEN %s AND %s AND status = 'final'"
-    asked: list[object] = [start or _EARLIEST, end or _LATEST]
+    first, last = start or _EARLIEST, end or _LATEST
+    asked: list[object] = [first, last]
     if symbols is not None:
         query += " AND symbol = ANY(%s)"
         asked.append(list(symbols))
-    return _in_order(_typed(query_frame(query, asked, dates=("date",))))
+    large = last - first > _LARGE_RANGE and (symbols is None or len(symbols) > _MANY_SYMBOLS)
+    return _in_order(_typed(query_frame(query, asked, dates=("date",), large=large)))
 
 
 def window_bars(session: date, sessions: int) -> pd.DataFrame:
@@ -204,7 +209,8 @@ def indicators_between(start: date, end: date) -> pd.DataFrame:
         " atr_14, atr_percentage, bollinger_upper, bollinger_middle, bollinger_lower FROM technical_indicators"
         ' WHERE date BETWEEN %s AND %s ORDER BY symbol COLLATE "C", date'
     )
-    return query_frame(query, [start, end], dates=("date",))
+    rows = query_frame(query, [start, end], dates=("date",), large=end - start > _LARGE_RANGE)
+    return rows.astype(dict.fromkeys(rows.columns[2:], "float64"))
 
 
 def jumps_frame(as_of: date) -> pd.DataFrame:

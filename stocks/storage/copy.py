@@ -13,6 +13,9 @@ TEXT: Final = sql.SQL("(FORMAT text)")
 
 BLOCK_BYTES: Final = 1 << 16
 
+Query = sql.SQL | sql.Composed | LiteralString
+Parameters = Sequence[object] | Mapping[str, object]
+
 
 class CopyOut:
     """The rows of a query by COPY; iterating runs it, once, in memory that does not grow with the rows.
@@ -39,8 +42,8 @@ class CopyOut:
     def __init__(
         self,
         connection: "psycopg.Connection[Any]",
-        query: "sql.Composable | LiteralString",
-        parameters: Sequence[object] | Mapping[str, object] = (),
+        query: Query,
+        parameters: Parameters = (),
         *,
         form: sql.SQL = CSV_WITH_HEADING,
         block_bytes: int = BLOCK_BYTES,

@@ -1,23 +1,20 @@
-"""Query results as frames: the rows come by COPY and are parsed by Arrow, twice as fast as fetching them."""
+"""Query results as frames: parsed by Arrow from COPY's CSV, or received as Arrow over a connection of their own."""
 
 import io
-from collections.abc import Mapping, Sequence
-from typing import LiteralString
+from collections.abc import Sequence
 
 import pandas as pd
+import psycopg
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 from django.db import connection
-from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
-from stocks.storage.copy import CopyOut
+from stocks.storage.copy import CopyOut, Parameters, Query
 
 
 def query_frame(
-    query: "sql.Composable | LiteralString",
-    parameters: Sequence[object] | Mapping[str, object] = (),
-    *,
-    dates: Sequence[str] = (),
+    query: Query, parameters: Parameters = (), *, dates: Sequence[str] = (), large: bool = False
 ) -> pd.DataFrame:
     """Return a query's rows as a frame.
 
@@ -29,14 +26,20 @@ def query_frame(
         Values, quoted by the driver; a mapping for named ones.
     dates : sequence of str
         Columns returned as midnight ``datetime64[ns]``.
+    large : bool
+        Whether to expect more than 100,000 rows. Outside of a transaction these come over a connection of their own,
+        which costs 40 ms and saves a quarter to a half of the processor time. The values are the same to the bit, but
+        not all types: in COPY's text a column of whole or of missing numbers does not look like floats. Cast those.
+
+    Raises
+    ------
+    psycopg.Error
+        Whichever way the rows come.
     """
     connection.ensure_connection()
-    buffer = io.BytesIO()
-    buffer.writelines(CopyOut(connection.connection, query, parameters, block_bytes=1 << 20))
-    options = pa_csv.ConvertOptions(
-        strings_can_be_null=True, quoted_strings_can_be_null=False, timestamp_parsers=[pa_csv.ISO8601]
-    )
-    table = pa_csv.read_csv(pa.py_buffer(buffer.getbuffer()), convert_options=options)
+    # Another connection would not see what this transaction has written.
+    read = _table_over_adbc if large and not connection.in_atomic_block else _table_by_copy
+    table = read(query, parameters)
     for index, field in enumerate(table.schema):
         if field.name in dates and pa.types.is_date(field.type):
             # Days as Python objects would take longer than all the rest.
@@ -49,3 +52,28 @@ def query_frame(
     for column in dates:
         frame[column] = pd.to_datetime(frame[column]).astype("datetime64[ns]")
     return frame
+
+
+def _table_by_copy(query: Query, parameters: Parameters) -> pa.Table:
+    buffer = io.BytesIO()
+    buffer.writelines(CopyOut(connection.connection, query, parameters, block_bytes=1 << 20))
+    options = pa_csv.ConvertOptions(
+        strings_can_be_null=True, quoted_strings_can_be_null=False, timestamp_parsers=[pa_csv.ISO8601]
+    )
+    return pa_csv.read_csv(pa.py_buffer(buffer.getbuffer()), convert_options=options)
+
+
+def _table_over_adbc(query: Query, parameters: Parameters) -> pa.Table:
+    from adbc_driver_postgresql import dbapi
+
+    session: psycopg.ConnectionInfo = connection.connection.info
+    options = f"{session.get_parameters().get('options', '')} -c TimeZone={connection.timezone_name}"
+    address = make_conninfo(session.dsn, password=session.password or None, options=options)
+    statement = psycopg.ClientCursor(connection.connection).mogrify(query, parameters or None)
+    try:
+        with dbapi.connect(address, autocommit=True) as reader, reader.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetch_arrow_table()
+    except dbapi.Error as error:
+        kind = psycopg.errors.lookup(error.sqlstate) if error.sqlstate else psycopg.OperationalError
+        raise kind(str(error)) from error

@@ -1,8 +1,12 @@
 """Query results as frames: exact values, missing ones, reads of any length and reads that break."""
 
+import time
+
 import numpy as np
+import pandas as pd
 import psycopg
 import pytest
+from django.db import connection, transaction
 
 from stocks.storage.frames import query_frame
 
@@ -37,3 +41,52 @@ def test_a_read_that_breaks_on_its_way_says_so_and_leaves_the_connection_fit(bad
     with pytest.raises(psycopg.errors.DivisionByZero):
         query_frame("SELECT 1 / (n - %s) AS x FROM generate_series(1, 20000) n", [bad_row])
     assert query_frame("SELECT 1 AS one")["one"].tolist() == [1]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("rows", [0, 3_000])
+def test_large_frames_are_equal_over_a_connection_of_their_own(rows: int) -> None:
+    query = (
+        "SELECT CASE WHEN n %% 7 > 0 THEN 'it''s ' || n END AS word, '2025-01-01'::date + n::int AS day,"
+        " CASE WHEN n %% 5 > 0 THEN sqrt(n) / 3 END AS figure, n AS volume, NULLIF(n, 2) AS trades, '' AS empty"
+        " FROM generate_series(1, %s::bigint) n WHERE 'a' = ANY(%s) ORDER BY n"
+    )
+    kinds = {"word": "str", "empty": "str", "figure": "float64", "volume": "int64", "trades": "Int64"}
+    ours, apart = (
+        query_frame(query, [rows, ["a"]], dates=("day",), large=large).astype(kinds) for large in (False, True)
+    )
+    pd.testing.assert_frame_equal(ours, apart, check_exact=True)
+    assert len(apart) == rows
+    assert_no_other_session()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_large_read_within_a_transaction_sees_what_the_transaction_wrote() -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("CREATE TEMP TABLE written ON COMMIT DROP AS SELECT 1 AS n")
+        assert query_frame("SELECT n FROM written", large=True)["n"].tolist() == [1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_large_read_that_breaks_raises_the_same_error_and_leaves_no_session() -> None:
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        query_frame("SELECT 1 / (n - 15000) AS x FROM generate_series(1, 20000) n", large=True)
+    assert_no_other_session()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_both_connections_have_the_same_time_zone() -> None:
+    query = "SELECT current_setting('TimeZone') AS zone"
+    assert query_frame(query, large=True)["zone"].tolist() == query_frame(query)["zone"].tolist()
+
+
+def assert_no_other_session() -> None:
+    sessions = 0
+    for _ in range(50):  # the server notices the end of a connection a moment later
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+            sessions = int(cursor.fetchone()[0])
+        if sessions == 1:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{sessions - 1} sessions are left")
