@@ -55,7 +55,7 @@ def test_a_unit_error_hits_the_prices_and_not_their_turnover(ratio):
 def test_a_late_file_is_there_some_sessions_later_only():
     feed = quiet(Incident("late", NEXT, 0, length=2))
     assert NEXT not in feed.sessions(EPOCH, NEXT)
-    with pytest.raises(SessionNotAvailable, match="not there"):
+    with pytest.raises(SessionNotAvailable, match="not published"):
         feed.bars(NEXT)
     assert NEXT not in feed.sessions(EPOCH, WINDOW[2])
     assert NEXT in feed.sessions(EPOCH, WINDOW[3])
