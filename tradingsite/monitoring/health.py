@@ -1,8 +1,8 @@
-"""`/healthz` and `/readyz`: for health checks, balancers and whoever watches from outside.
+"""`/healthz` and `/readyz`: for health checks, load balancers and outside monitoring.
 
-`/healthz` says that this process answers, and touches nothing. `/readyz` says part by part whether the system can be
-relied on (503 when not); `?only=database,cache` asks for what serving a page needs: a page should not be taken from its
-readers because an evening's data are late.
+`/healthz` shows that this process answers, and touches nothing else. `/readyz` shows part by part whether the system
+can be relied on (503 if not); `?only=database,cache` is what serving pages needs: they should not go offline because
+an evening's data are late.
 """
 
 from collections.abc import Callable
@@ -14,21 +14,21 @@ from tradingsite.monitoring.readiness import PARTS, readiness
 
 
 def answer_health(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Middleware that answers `/healthz` and `/readyz` before any other looks at the request.
+    """Middleware that answers `/healthz` and `/readyz` before any other middleware.
 
-    It comes first because who asks is on this machine: it knows neither the site's name (which ALLOWED_HOSTS would
-    demand) nor TLS (to which production redirects). Nothing that it tells is secret.
+    It comes first because a health check on this machine uses neither the site's name, which ALLOWED_HOSTS would
+    require, nor TLS, to which production redirects. The responses hold no secret.
     """
 
     def respond(request: HttpRequest) -> HttpResponseBase:
-        answer = ADDRESSES.get(request.path_info)
-        if answer is None:
+        view = VIEWS.get(request.path_info)
+        if view is None:
             return get_response(request)
         if request.method not in ("GET", "HEAD"):
-            return JsonResponse({"status": "only GET is answered here"}, status=405, headers={"Allow": "GET, HEAD"})
-        response = answer(request)
+            return JsonResponse({"status": "only GET is allowed here"}, status=405, headers={"Allow": "GET, HEAD"})
+        response = view(request)
         response["Cache-Control"] = "no-store"
-        # Asked every few seconds, a part that is not ready would fill the log; the alerts tell of it once.
+        # Polled every few seconds, a part that is not ready would fill the log; the alerts report it once.
         response._has_been_logged = True  # type: ignore[attr-defined]
         return response
 
@@ -43,11 +43,12 @@ def _ready(request: HttpRequest) -> HttpResponse:
     only = [name for name in request.GET.get("only", "").split(",") if name]
     unknown = sorted(set(only) - set(PARTS))
     if unknown:
-        told = f"There is no part {unknown[0][:40]!r}; the parts are {', '.join(PARTS)}."
-        return JsonResponse({"status": told}, status=400)
+        refusal = f"There is no part {unknown[0][:40]!r}; the parts are {', '.join(PARTS)}."
+        return JsonResponse({"status": refusal}, status=400)
     parts = readiness(timezone.now(), only)
-    ready = all(part["ok"] for part in parts.values())
-    return JsonResponse({"status": "ready" if ready else "not ready", "parts": parts}, status=200 if ready else 503)
+    is_ready = all(part["ok"] for part in parts.values())
+    status = "ready" if is_ready else "not ready"
+    return JsonResponse({"status": status, "parts": parts}, status=200 if is_ready else 503)
 
 
-ADDRESSES: dict[str, Callable[[HttpRequest], HttpResponse]] = {"/healthz": _alive, "/readyz": _ready}
+VIEWS: dict[str, Callable[[HttpRequest], HttpResponse]] = {"/healthz": _alive, "/readyz": _ready}

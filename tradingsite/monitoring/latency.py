@@ -1,7 +1,7 @@
-"""How long answers take: a histogram by route, kept per process or, where PROMETHEUS_MULTIPROC_DIR is set, shared.
+"""Response times: a histogram by route, per process or, with PROMETHEUS_MULTIPROC_DIR, shared by all processes.
 
-Several gunicorn processes answer in turn: without the shared folder (files mapped into memory, one a process) each
-scrape would show another one's counts. The image sets it; the one process of `./run.sh dev` needs none.
+Several gunicorn processes answer in turn: without the shared folder (one memory-mapped file per process) each scrape
+would show the counts of another process. The image sets it; the single process of `./run.sh dev` needs none.
 """
 
 import time
@@ -18,7 +18,7 @@ if settings.METRICS_DIR:
 _OWN = CollectorRegistry()
 SECONDS = Histogram(
     "trading_http_request_seconds",
-    "Time until an answer was ready, in seconds",
+    "Time until a response was ready, in seconds",
     ("route", "method", "status"),
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0),
     registry=_OWN,
@@ -29,29 +29,29 @@ _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 def measure_latency(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Middleware that notes each answer's time."""
+    """Middleware that records the time of each response."""
 
     def respond(request: HttpRequest) -> HttpResponseBase:
-        began = time.perf_counter()
+        started = time.perf_counter()
         response = get_response(request)
         method = request.method if request.method in _METHODS else "other"
         labels = (_route(request), method, f"{response.status_code // 100}xx")
-        SECONDS.labels(*labels).observe(time.perf_counter() - began)
+        SECONDS.labels(*labels).observe(time.perf_counter() - started)
         return response
 
     return respond
 
 
-def collected() -> Iterable[Metric]:
-    """Return what was measured, of all processes where they share a folder."""
+def latency_metrics() -> Iterable[Metric]:
+    """Return the measured response times, of all processes if they share a folder."""
     if not settings.METRICS_DIR:
         return _OWN.collect()
-    every: Iterable[Metric] = MultiProcessCollector(CollectorRegistry(), str(settings.METRICS_DIR)).collect()  # type: ignore[no-untyped-call]
-    return every
+    shared: Iterable[Metric] = MultiProcessCollector(CollectorRegistry(), str(settings.METRICS_DIR)).collect()  # type: ignore[no-untyped-call]
+    return shared
 
 
 def _route(request: HttpRequest) -> str:
-    """Return the API's route, or the part of the site: never a path, of which there is no end."""
+    # The API's route or the part of the site, never the raw path: label values must stay few.
     match = request.resolver_match
     if match is None:
         return "none"

@@ -1,6 +1,6 @@
-"""`/metrics` for Prometheus: runs, steps, rows, queues and picks out of the database, latencies out of the processes.
+"""`/metrics` for Prometheus: runs, steps, rows, queues and picks from the database, response times from the processes.
 
-What the database holds is read at each scrape, by a few bounded queries, so it is the same whichever process answers.
+The database is read at each scrape by a few bounded queries, so the figures are the same whichever process answers.
 """
 
 import hmac
@@ -28,38 +28,38 @@ from tradingsite.schedule import scheduled_jobs
 _FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
 
 
-class Facts(Collector):
-    """The database's facts as gauges."""
+class DatabaseMetrics(Collector):
+    """Gauges read from the database."""
 
     def collect(self) -> Iterable[Metric]:
-        """Read them now."""
+        """Read all gauges."""
         yield from (_runs(), _successes(), *_steps(), *_tables(), *_clusters(timezone.now()), _findings(), _picks())
 
 
-class Latencies(Collector):
-    """The processes' latencies."""
+class LatencyMetrics(Collector):
+    """Response times of the web processes."""
 
     def collect(self) -> Iterable[Metric]:
-        """Return what was measured."""
-        return latency.collected()
+        """Return the histogram."""
+        return latency.latency_metrics()
 
 
 REGISTRY = CollectorRegistry(auto_describe=False)
-REGISTRY.register(Facts())
-REGISTRY.register(Latencies())
+REGISTRY.register(DatabaseMetrics())
+REGISTRY.register(LatencyMetrics())
 
 
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Answer a scrape of those who may."""
+    """Serve metrics to authorized scrapers."""
     if not may_scrape(request):
-        told = "Metrics are for this machine, for staff, and for who sends METRICS_TOKEN as a bearer token.\n"
-        return HttpResponse(told, status=403, content_type="text/plain; charset=utf-8")
+        refusal = "Metrics are served to this machine, to staff, and with METRICS_TOKEN as a bearer token.\n"
+        return HttpResponse(refusal, status=403, content_type="text/plain; charset=utf-8")
     return HttpResponse(generate_latest(REGISTRY), content_type=CONTENT_TYPE_LATEST)
 
 
 def may_scrape(request: HttpRequest) -> bool:
-    """Whether a request is of staff, bears the token, or comes from this machine itself."""
+    """Whether a request is by staff, bears the token, or comes from this machine."""
     if _bears_token(request):
         return True
     user = getattr(request, "user", AnonymousUser())
@@ -67,12 +67,12 @@ def may_scrape(request: HttpRequest) -> bool:
 
 
 def _bears_token(request: HttpRequest) -> bool:
-    said = request.headers.get("Authorization", "").removeprefix("Bearer ").encode()
-    return bool(settings.METRICS_SECRET_TOKEN) and hmac.compare_digest(said, settings.METRICS_SECRET_TOKEN.encode())
+    token = request.headers.get("Authorization", "").removeprefix("Bearer ").encode()
+    return bool(settings.METRICS_SECRET_TOKEN) and hmac.compare_digest(token, settings.METRICS_SECRET_TOKEN.encode())
 
 
 def _is_local(request: HttpRequest) -> bool:
-    """Whether it was sent on this machine; behind a proxy here, everybody's requests come from it."""
+    # Behind a proxy on this machine, every request comes from a local address.
     if any(name in request.META for name in _FORWARDED):
         return False
     if settings.AXES_IPWARE_PROXY_COUNT or getattr(settings, "SECURE_PROXY_SSL_HEADER", None):
@@ -83,9 +83,9 @@ def _is_local(request: HttpRequest) -> bool:
         return False
 
 
-def _gauge(name: str, told: str, labels: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> Metric:
-    """Return a gauge; each row holds the labels' values and, last, the number (None: left out)."""
-    family = GaugeMetricFamily(f"trading_{name}", told, labels=labels)
+def _gauge(name: str, description: str, labels: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> Metric:
+    """Return a gauge; each row holds the labels' values and, last, the number (None: no sample)."""
+    family = GaugeMetricFamily(f"trading_{name}", description, labels=labels)
     for *values, number in rows:
         if number is not None:
             family.add_metric([str(value) for value in values], float(str(number)))
@@ -107,7 +107,7 @@ def _steps() -> list[Metric]:
     latest = [
         PipelineRun.objects.filter(job=saga.job).order_by("-sequence").values("pk")[:1] for saga in scheduled_jobs()
     ]
-    ids = [run["pk"] for found in latest for run in found]
+    ids = [run["pk"] for runs in latest for run in runs]
     steps = list(PipelineStep.objects.filter(run__in=ids).select_related("run").order_by("run__job", "order"))
     labels = ("job", "step")
     return [
@@ -131,7 +131,7 @@ def _tables() -> list[Metric]:
     totals = list(TableTotal.objects.order_by("table_name"))
     latest = latest_loaded_session()
     return [
-        _gauge("table_rows", "Rows, as the writers keep count", ("table",), ((t.table_name, t.rows) for t in totals)),
+        _gauge("table_rows", "Rows, as counted by the writers", ("table",), ((t.table_name, t.rows) for t in totals)),
         _gauge("latest_session_timestamp_seconds", "Midnight (IST) of the latest session", (), ((_midnight(latest),),)),
     ]
 
@@ -145,7 +145,7 @@ def _clusters(now: datetime) -> list[Metric]:
     ages = ((name, (now - finished).total_seconds()) for name, finished in beats)
     queued = ((name, tasks.queue_length(name)) for name in settings.CLUSTERS)
     return [
-        _gauge("queue_tasks", "Tasks that wait or run", ("cluster",), queued),
+        _gauge("queue_tasks", "Tasks waiting or running", ("cluster",), queued),
         _gauge("heartbeat_age_seconds", "Since the cluster's last heartbeat", ("cluster",), ages),
     ]
 

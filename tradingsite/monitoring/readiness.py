@@ -1,6 +1,6 @@
-"""Whether the system can be relied on now: the database, the cache, the clusters, and how fresh the data are.
+"""Readiness: whether database, cache and clusters work, and the data are fresh.
 
-Each part says in a sentence what is wrong and what to do; none tells an address, an account or a traceback.
+Each part states what is wrong and what to do; none reveals an address, an account or a traceback.
 """
 
 import logging
@@ -18,16 +18,16 @@ from market_data.trading_calendar import CalendarError
 from tradingsite.clusters.progress import cluster_liveness
 
 DUE_AFTER: Final = timedelta(hours=9, minutes=30)
-"""A session's bars are asked for from 21:00 until 01:00, nine and a half hours after its close."""
+"""After a session's close; its bars are requested from 21:00 until 01:00, nine and a half hours after the close."""
 
-_PATIENCE: Final = "3s"
+_STATEMENT_TIMEOUT: Final = "3s"
 
 Part = dict[str, Any]
 logger = logging.getLogger(__name__)
 
 
 def readiness(now: datetime, only: Collection[str] = ()) -> dict[str, Part]:
-    """Return the parts that were asked for (none named: all), each with `ok`, `detail` and its figures.
+    """Check the requested parts (default: all) and return each with `ok`, `detail` and its figures.
 
     Parameters
     ----------
@@ -36,19 +36,19 @@ def readiness(now: datetime, only: Collection[str] = ()) -> dict[str, Part]:
     only : collection of str
         Names of `PARTS`.
     """
-    wanted = [name for name in PARTS if not only or name in only]
-    found: dict[str, Part] = {"cache": _cache()} if "cache" in wanted else {}
+    requested = [name for name in PARTS if not only or name in only]
+    parts: dict[str, Part] = {"cache": _cache()} if "cache" in requested else {}
     try:
         with transaction.atomic():
             with connection.cursor() as cursor:
-                cursor.execute(f"SET LOCAL statement_timeout = '{_PATIENCE}'")
-            found |= {name: PARTS[name](now) for name in wanted if name != "cache"}
+                cursor.execute(f"SET LOCAL statement_timeout = '{_STATEMENT_TIMEOUT}'")
+            parts |= {name: PARTS[name](now) for name in requested if name != "cache"}
     except DatabaseError:
         logger.exception("the database does not answer")
-        for name in wanted:
-            found.setdefault(name, _part(False, "It is not known while the database does not answer."))
-        found["database"] = _part(False, "The database does not answer; see that it runs and can be reached.")
-    return {name: found[name] for name in wanted}
+        for name in requested:
+            parts.setdefault(name, _part(False, "Unknown while the database does not answer."))
+        parts["database"] = _part(False, "The database does not answer; check that it runs and can be reached.")
+    return {name: parts[name] for name in requested}
 
 
 def _part(ok: bool, detail: str, **figures: object) -> Part:
@@ -62,12 +62,12 @@ def _database(now: datetime) -> Part:
 
 
 def _cache() -> Part:
-    """A cache that is away raises nothing (answers are then computed anew), so it is asked for what it was given."""
+    # django-redis swallows connection errors: probe with a write and a read.
     key, value = "readiness", uuid.uuid4().hex
     cache.set(key, value, 10)
-    # Two who ask at once overwrite each other's value; both see that it works.
+    # Any value will do: a simultaneous probe may have overwritten ours.
     if cache.get(key) is None:
-        return _part(False, "The cache keeps nothing; pages are slower until it runs again.")
+        return _part(False, "The cache does not work; pages are slower until it runs again.")
     return _part(True, "It answers.")
 
 
@@ -78,20 +78,22 @@ def _clusters(now: datetime) -> Part:
     if silent:
         detail = f"No sign of life from {', '.join(silent)}; where nothing restarts them: manage.py qcluster."
         return _part(False, detail, heartbeat_age_seconds=ages)
-    return _part(True, "All are at work or wait for it.", heartbeat_age_seconds=ages)
+    return _part(True, "All are alive.", heartbeat_age_seconds=ages)
 
 
 def _data(now: datetime) -> Part:
     latest = latest_loaded_session()
     if latest is None:
-        return _part(False, "No session was loaded yet; ./run.sh manage run_all loads the market.", latest_session=None)
+        return _part(
+            False, "No session has been loaded yet; ./run.sh manage run_all loads the market.", latest_session=None
+        )
     try:
         due = trading_calendar.latest_completed_session(now - DUE_AFTER)
     except CalendarError as error:
         return _part(False, str(error), latest_session=latest)
     if latest < due:
-        told = f"The session of {due} should be there and is not; see the runs of the job pipeline."
-        return _part(False, told, latest_session=latest, due_session=due)
+        detail = f"The session of {due} is overdue; see the runs of the job pipeline."
+        return _part(False, detail, latest_session=latest, due_session=due)
     return _part(True, f"Loaded up to {latest}.", latest_session=latest, due_session=due)
 
 

@@ -1,4 +1,4 @@
-"""The facts of `tradingsite.monitoring.status` on one screen of a terminal; the same, without colours, elsewhere."""
+"""Prints the facts of `tradingsite.monitoring.status` on one screen, in colours on a terminal."""
 
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
@@ -25,14 +25,14 @@ _PLAIN_WIDTH = 120
 
 
 def print_screen(status: dict[str, Any], stream: "TextIO | OutputWrapper") -> None:
-    """Write the state of the system, as `system_status` returns it, with its `parts` of readiness and the verdict.
+    """Print the state of the system with its readiness and the verdict on the picks.
 
     Parameters
     ----------
     status : dict
         `system_status(now) | {"parts": readiness(now), "verdict": asdict(standing_verdict(now))}`.
     stream : text stream
-        A terminal gets colours and its own width.
+        On a terminal the screen has colours and the terminal's width.
     """
     width = None if stream.isatty() else _PLAIN_WIDTH
     console = Console(file=cast("TextIO", stream), width=width, highlight=False, soft_wrap=False)
@@ -40,9 +40,9 @@ def print_screen(status: dict[str, Any], stream: "TextIO | OutputWrapper") -> No
 
 
 def screen(status: dict[str, Any]) -> RenderableType:
-    """Return what is shown: the verdict, the data, the jobs, and below what is not as it should be."""
-    told = (*_readiness(status["parts"]), _verdict(status["verdict"]), Text())
-    return Group(*told, _facts(status), _jobs(status["jobs"]), *_reasons(status["jobs"]))
+    """Return readiness, verdict, data, jobs, and the reasons of jobs that are not complete."""
+    head = (*_readiness(status["parts"]), _verdict(status["verdict"]), Text())
+    return Group(*head, _facts(status), _jobs(status["jobs"]), *_reasons(status["jobs"]))
 
 
 def _verdict(verdict: dict[str, Any]) -> Text:
@@ -68,43 +68,43 @@ def _facts(status: dict[str, Any]) -> Table:
     grid.add_column()
     day = f"latest session {_day(status['latest_session'])}"
     grid.add_row("market", market["kind"], f"{day}, from {market['provider']}")
-    known = f"{stocks['with_price']:,} with a price, {stocks['with_market_cap']:,} with a market cap"
-    grid.add_row("stocks", f"{stocks['total']:,}", known)
+    coverage = f"{stocks['with_price']:,} with a price, {stocks['with_market_cap']:,} with a market cap"
+    grid.add_row("stocks", f"{stocks['total']:,}", coverage)
     for name, total in status["tables"].items():
         grid.add_row(name.replace("_", " "), f"{total['records']:,}", f"to {_day(total['latest_date'])}")
     for cluster in status["clusters"]:
-        grid.add_row(f"cluster {cluster['cluster']}", f"{cluster['queued']:,} queued", _beat(cluster))
+        grid.add_row(f"cluster {cluster['cluster']}", f"{cluster['queued']:,} queued", _heartbeat(cluster))
     grid.add_row("findings", f"{sum(status['findings'].values()):,}", _findings(status["findings"]))
     grid.add_row("model", *_model(status["model"], status["evaluation"]))
     grid.add_row("picks", *_picks(status["picks"]))
     return grid
 
 
-def _beat(cluster: dict[str, Any]) -> Text:
+def _heartbeat(cluster: dict[str, Any]) -> Text:
     age = cluster["heartbeat_age_seconds"]
     if age is None:
         return Text("no heartbeat yet", "red")
     return Text(f"heartbeat {age} s ago" if age < 600 else f"last heartbeat {timedelta(seconds=age)} h ago")
 
 
-def _findings(found: dict[str, int]) -> Text:
-    parts = [Text(f"{count:,} {severity}", _COLOURS.get(severity, "")) for severity, count in found.items()]
+def _findings(counts: dict[str, int]) -> Text:
+    parts = [Text(f"{count:,} {severity}", _COLOURS.get(severity, "")) for severity, count in counts.items()]
     return Text(", ").join(parts) if parts else Text("none for the latest session")
 
 
 def _model(model: dict[str, Any] | None, evaluation: dict[str, Any] | None) -> tuple[str, str]:
-    judged = f"judged {evaluation['first_test']} to {evaluation['last_test']}" if evaluation else "not judged yet"
+    tested = f"evaluated {evaluation['first_test']} to {evaluation['last_test']}" if evaluation else "not evaluated yet"
     if model is None:
-        return "none yet", f"{judged} (train_models, evaluate_models)"
-    return str(model["status"]), f"{model['id']}, {judged}"
+        return "none yet", f"{tested} (train_models, evaluate_models)"
+    return str(model["status"]), f"{model['id']}, {tested}"
 
 
 def _picks(picks: dict[str, Any]) -> tuple[str, str]:
     if not picks:
         return "none yet", "suggest_stocks publishes them"
     lists = {name: count for name, count in picks.items() if name not in ("date", "valid_for")}
-    told = ", ".join(f"{name} {count}" for name, count in lists.items())
-    return f"{sum(lists.values()):,}", f"of {_day(picks['date'])} for {_day(picks['valid_for'])}: {told}"
+    counts = ", ".join(f"{name} {count}" for name, count in lists.items())
+    return f"{sum(lists.values()):,}", f"of {_day(picks['date'])} for {_day(picks['valid_for'])}: {counts}"
 
 
 def _jobs(jobs: list[dict[str, Any]]) -> Table:

@@ -1,4 +1,4 @@
-"""Error answers outside any view: JSON under `/api/`, a plain page elsewhere."""
+"""Error responses outside any view: JSON under `/api/`, a plain page elsewhere."""
 
 from django.http import HttpRequest, HttpResponse
 from django.views import defaults
@@ -6,33 +6,33 @@ from django.views import defaults
 from stocks.error_responses import json_error
 
 
-def _wants_json(request: HttpRequest) -> bool:
+def _is_api(request: HttpRequest) -> bool:
     return request.path.startswith("/api/")
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer a request that the framework refused to read (400)."""
-    if _wants_json(request):
-        return json_error(400, "The request cannot be read.")
+    """Handle 400."""
+    if _is_api(request):
+        return json_error(400, "The request is malformed.")
     return defaults.bad_request(request, exception)
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer a request that may not be made (403)."""
-    if _wants_json(request):
-        return json_error(403, "You may not do this.")
+    """Handle 403."""
+    if _is_api(request):
+        return json_error(403, "Permission denied.")
     return defaults.permission_denied(request, exception)
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer a request for an address that does not exist (404)."""
-    if _wants_json(request):
+    """Handle 404."""
+    if _is_api(request):
         return json_error(404, f"There is nothing at {request.path}.")
     return defaults.page_not_found(request, exception)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer a request that broke the server (500); the log has the reason."""
-    if _wants_json(request):
-        return json_error(500, "The server broke while answering; the reason is in its log.")
+    """Handle 500."""
+    if _is_api(request):
+        return json_error(500, "Internal server error; see the server log.")
     return defaults.server_error(request)

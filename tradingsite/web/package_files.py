@@ -1,7 +1,7 @@
-"""Static files that lie inside Python packages which are no Django apps: Bootstrap, and TradingView's chart library.
+"""Static files inside Python packages that are not Django apps: Bootstrap, and TradingView's chart library.
 
-Only the files that the pages load are found, not the megabytes beside them. The packages are located, never imported:
-the Python half of `lightweight-charts` opens windows on a desktop and needs libraries that are not installed here.
+Only the files that the pages load are served, not the megabytes beside them. The packages are located, never imported:
+the Python half of `lightweight-charts` opens desktop windows and needs libraries that are not installed here.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ from django.core.files.storage import FileSystemStorage, Storage
 
 
 class PackageFiles(NamedTuple):
-    """Files of one package, served under one prefix; source maps are named in the files and must be there too."""
+    """Files of one package, served under one prefix, with the source maps that they refer to."""
 
     package: str
     folder: str
@@ -31,13 +31,13 @@ PACKAGES: Final = (
 
 
 def package_folder(files: PackageFiles) -> Path | None:
-    """Return where a package's files lie, or None where it is not installed."""
+    """Return the folder of a package's files, or None if it is not installed."""
     spec = find_spec(files.package)
-    places = list(spec.submodule_search_locations or ()) if spec else []
-    return Path(places[0]) / files.folder if places else None
+    locations = list(spec.submodule_search_locations or ()) if spec else []
+    return Path(locations[0]) / files.folder if locations else None
 
 
-# Inside the class `list` is its method.
+# Inside the class, `list` is the finder's method.
 CheckMessages = list[CheckMessage]
 
 
@@ -45,7 +45,7 @@ class PackageFileFinder(BaseFinder):
     """Finds the files of PACKAGES as `<prefix>/<name>`."""
 
     def find(self, path: str, find_all: bool = False, **_kwargs: Any) -> Any:
-        """Return a file's place; a list of places with `find_all`."""
+        """Return the path of a file, or with `find_all` a list of paths."""
         prefix, _, name = path.partition("/")
         for files in PACKAGES:
             folder = package_folder(files)
@@ -54,7 +54,7 @@ class PackageFileFinder(BaseFinder):
         return []
 
     def list(self, ignore_patterns: Iterable[str] | None) -> Iterator[tuple[str, Storage]]:
-        """Yield each file's name and the storage that opens it."""
+        """Yield the name and storage of each file."""
         for files in PACKAGES:
             storage: Any = FileSystemStorage(location=package_folder(files))
             storage.prefix = files.prefix
@@ -63,7 +63,7 @@ class PackageFileFinder(BaseFinder):
                     yield name, storage
 
     def check(self, **_kwargs: Any) -> CheckMessages:
-        """Name the files that are missing."""
+        """Report missing files."""
         missing = [
             f"{files.prefix}/{name}"
             for files in PACKAGES
@@ -72,5 +72,5 @@ class PackageFileFinder(BaseFinder):
         ]
         if not missing:
             return []
-        message = f"Static files of packages are missing: {', '.join(missing)}. Install them: ./run.sh install"
+        message = f"Static files from Python packages are missing: {', '.join(missing)}. Install them: ./run.sh install"
         return [Error(message, id="site.E022")]

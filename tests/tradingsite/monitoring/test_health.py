@@ -1,4 +1,4 @@
-"""`/healthz` and `/readyz` answer whoever asks; the second knows the database, the cache, the clusters and the data."""
+"""`/healthz` and `/readyz` answer everybody; the latter checks the database, the cache, the clusters and the data."""
 
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -28,7 +28,7 @@ def market(db):
         Heartbeat.objects.create(cluster=cluster, finished_at=NOON)
 
 
-def bad(now: datetime) -> set[str]:
+def failing_parts(now: datetime) -> set[str]:
     return {name for name, part in readiness(now).items() if not part["ok"]}
 
 
@@ -51,7 +51,7 @@ def test_it_answers_without_the_sites_name_and_without_tls(settings: Settings):
 
 
 @pytest.mark.django_db
-def test_an_empty_system_is_not_ready_and_says_what_to_do(client, caplog):
+def test_an_empty_system_is_not_ready_and_names_the_remedy(client, caplog):
     answer = client.get("/readyz")
     assert [record for record in caplog.records if record.name == "django.request"] == []
     assert answer.status_code == 503
@@ -63,25 +63,25 @@ def test_an_empty_system_is_not_ready_and_says_what_to_do(client, caplog):
 
 
 def test_data_are_fresh_until_the_next_sessions_deadline(market):
-    assert bad(NOON) == set()
+    assert failing_parts(NOON) == set()
     evening = NOON.replace(hour=23, minute=30)
-    assert "data" not in bad(evening)  # Monday's files may still come
-    assert "data" in bad(NOON + timedelta(days=1))
+    assert "data" not in failing_parts(evening)  # Monday's files may still come
+    assert "data" in failing_parts(NOON + timedelta(days=1))
     assert str(MONDAY) in readiness(NOON + timedelta(days=1))["data"]["detail"]
 
 
 def test_a_silent_cluster_is_not_ready_unless_it_holds_a_lease(market):
     late = NOON + timedelta(minutes=4)
     OrmQ.objects.create(key="data", payload="x", lock=NOON)
-    assert bad(late) == {"clusters"}
+    assert failing_parts(late) == {"clusters"}
     Heartbeat.objects.filter(cluster="ml").update(finished_at=late)
     run = make_run()
     run.steps.filter(status="running").update(lease_until=late + timedelta(minutes=1))
-    assert bad(late) == set()
+    assert failing_parts(late) == set()
 
 
 @pytest.mark.django_db
-def test_a_cache_that_is_away_is_told(settings: Settings):
+def test_an_unreachable_cache_is_not_ready(settings: Settings):
     settings.CACHES = {
         "default": {
             "BACKEND": "django_redis.cache.RedisCache",
@@ -93,14 +93,14 @@ def test_a_cache_that_is_away_is_told(settings: Settings):
 
 
 @pytest.mark.django_db
-def test_a_database_that_breaks_makes_all_it_holds_unknown(monkeypatch):
+def test_parts_are_unknown_while_the_database_fails(monkeypatch):
     from django.db import DatabaseError
 
     def broken(now: datetime) -> dict[str, object]:
         raise DatabaseError("FATAL: password of trader@10.0.0.1")
 
     monkeypatch.setitem(PARTS, "data", broken)
-    found = readiness(timezone.now())
-    assert {"database", "data"} <= {name for name, part in found.items() if not part["ok"]}
-    assert found["cache"]["ok"]
-    assert "10.0.0.1" not in str(found)
+    parts = readiness(timezone.now())
+    assert {"database", "data"} <= {name for name, part in parts.items() if not part["ok"]}
+    assert parts["cache"]["ok"]
+    assert "10.0.0.1" not in str(parts)

@@ -1,4 +1,4 @@
-"""`/metrics`: what Prometheus reads, and who may."""
+"""`/metrics`: what Prometheus reads, and who may read it."""
 
 import subprocess
 import sys
@@ -25,21 +25,21 @@ def samples(text: str) -> dict[tuple[str, ...], float]:
     }
 
 
-def test_the_databases_facts_are_there(client):
+def test_metrics_of_the_database_are_there(client):
     fill_every_table()
-    with CaptureQueriesContext(connection) as asked:
+    with CaptureQueriesContext(connection) as queries:
         text = client.get("/metrics").content.decode()
-    found = samples(text)
-    assert found["trading_runs", "job=pipeline", "status=failed"] == 1
-    assert found["trading_table_rows", "table=historical_data"] == 1
-    assert found["trading_queue_tasks", "cluster=data"] == 1
-    assert found["trading_queue_tasks", "cluster=ml"] == 0
-    assert found["trading_step_records", "job=pipeline", "step=SYMBOL_MASTER"] == 2259
-    assert found["trading_picks", "strategy=balanced"] == 1
-    assert ("trading_heartbeat_age_seconds", "cluster=data") in found
-    assert found["trading_latest_session_timestamp_seconds",] == 1777487400  # 2026-04-30 00:00 IST
-    assert len(asked) <= 30
-    assert not any('FROM "historical_data"' in query["sql"] for query in asked.captured_queries)
+    values = samples(text)
+    assert values["trading_runs", "job=pipeline", "status=failed"] == 1
+    assert values["trading_table_rows", "table=historical_data"] == 1
+    assert values["trading_queue_tasks", "cluster=data"] == 1
+    assert values["trading_queue_tasks", "cluster=ml"] == 0
+    assert values["trading_step_records", "job=pipeline", "step=SYMBOL_MASTER"] == 2259
+    assert values["trading_picks", "strategy=balanced"] == 1
+    assert ("trading_heartbeat_age_seconds", "cluster=data") in values
+    assert values["trading_latest_session_timestamp_seconds",] == 1777487400  # 2026-04-30 00:00 IST
+    assert len(queries) <= 30
+    assert not any('FROM "historical_data"' in query["sql"] for query in queries.captured_queries)
 
 
 def test_latencies_are_counted_by_route_and_never_by_path(client):
@@ -47,9 +47,9 @@ def test_latencies_are_counted_by_route_and_never_by_path(client):
         client.get("/api/suggested-stocks/?limit=1")
     client.get("/no-such-page-4711")
     text = client.get("/metrics").content.decode()
-    found = samples(text)
+    values = samples(text)
     key = ("trading_http_request_seconds_count", "method=GET", "route=/api/suggested-stocks/", "status=2xx")
-    assert found[key] >= 2
+    assert values[key] >= 2
     assert "4711" not in text
 
 
@@ -62,11 +62,11 @@ def test_latencies_are_counted_by_route_and_never_by_path(client):
         {"HTTP_AUTHORIZATION": "Bearer ", **FAR},
     ],
 )
-def test_strangers_are_refused(client, more):
+def test_requests_from_elsewhere_are_refused(client, more):
     assert client.get("/metrics", **more).status_code == 403
 
 
-def test_behind_a_proxy_this_machine_is_everybody(client, settings: Settings):
+def test_behind_a_proxy_a_local_address_proves_nothing(client, settings: Settings):
     settings.AXES_IPWARE_PROXY_COUNT = 1
     assert client.get("/metrics").status_code == 403
     settings.AXES_IPWARE_PROXY_COUNT = 0
@@ -75,7 +75,7 @@ def test_behind_a_proxy_this_machine_is_everybody(client, settings: Settings):
     assert client.get("/metrics").status_code == 403
 
 
-def test_the_token_and_staff_may(client, settings: Settings):
+def test_the_token_and_staff_may_scrape(client, settings: Settings):
     settings.METRICS_SECRET_TOKEN = "s3cret"
     assert client.get("/metrics", HTTP_AUTHORIZATION="Bearer s3cret", **FAR).status_code == 200
     assert client.get("/metrics", HTTP_AUTHORIZATION="Bearer other", **FAR).status_code == 403
@@ -95,11 +95,11 @@ if os.fork() == 0:
     os._exit(0)
 os.wait()
 latency.SECONDS.labels("/api/x/", "GET", "2xx").observe(0.2)
-print(sum(s.value for m in latency.collected() for s in m.samples if s.name.endswith("_count")))
+print(sum(s.value for m in latency.latency_metrics() for s in m.samples if s.name.endswith("_count")))
 """
 
 
-def test_processes_count_together_where_they_share_a_folder(tmp_path):
+def test_processes_that_share_a_folder_count_together(tmp_path):
     environment = {
         "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics"),
         "DATABASE_URL": "postgresql:///unused",
@@ -108,7 +108,7 @@ def test_processes_count_together_where_they_share_a_folder(tmp_path):
         "VAR_DIR": str(tmp_path / "var"),
         "LOG_FILE": str(tmp_path / "logs" / "app.log"),
     }
-    done = subprocess.run(
+    scraper = subprocess.run(
         [sys.executable, "-c", SERVING], env=environment, cwd=ROOT, capture_output=True, text=True, check=False
     )
-    assert done.stdout == "2.0\n", done.stderr
+    assert scraper.stdout == "2.0\n", scraper.stderr

@@ -1,4 +1,4 @@
-"""`system_status` prints one screen, and the same facts as JSON."""
+"""`system_status` prints one screen, or the same facts as JSON."""
 
 import io
 import json
@@ -17,7 +17,7 @@ def printed(*arguments: str) -> str:
     return stream.getvalue()
 
 
-def test_one_screen_says_what_is_wrong_first():
+def test_one_screen_starts_with_what_is_wrong():
     fill_every_table()
     text = printed()
     lines = text.splitlines()
@@ -41,7 +41,7 @@ def test_an_empty_database_says_what_to_do():
 
 def test_json_holds_the_same_facts():
     fill_every_table()
-    told = json.loads(printed("--json"))
-    assert told["tables"]["historical_data"]["records"] == 1
-    assert {job["job"]: job["status"] for job in told["jobs"]}["pipeline"] == "failed"
-    assert told["parts"]["database"]["ok"] is True
+    status = json.loads(printed("--json"))
+    assert status["tables"]["historical_data"]["records"] == 1
+    assert {job["job"]: job["status"] for job in status["jobs"]}["pipeline"] == "failed"
+    assert status["parts"]["database"]["ok"] is True

@@ -1,4 +1,4 @@
-"""The files that come out of packages are there, and only those."""
+"""The pages' files from Python packages are served, and nothing else of the packages."""
 
 import sys
 
@@ -13,7 +13,7 @@ def test_each_file_is_found_and_served(client, name):
     assert finders.find(name)
     response = client.get(f"/static/{name}")
     assert response.status_code == 200
-    # Read to its end, the file is closed.
+    # Reading to the end closes the file.
     assert len(response.getvalue()) > 10_000
 
 
@@ -36,6 +36,6 @@ def test_the_desktop_half_is_not_imported():
 
 def test_a_missing_package_is_named_with_the_remedy(monkeypatch):
     monkeypatch.setattr("tradingsite.web.package_files.find_spec", lambda name: None)
-    (found,) = PackageFileFinder().check()
-    assert "bootstrap/bootstrap.min.css" in found.msg
-    assert "./run.sh install" in found.msg
+    (error,) = PackageFileFinder().check()
+    assert "bootstrap/bootstrap.min.css" in error.msg
+    assert "./run.sh install" in error.msg
