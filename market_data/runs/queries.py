@@ -1,8 +1,9 @@
 """Reads of the state of runs, for the pages and the terminal; the tracking rows are the state."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Protocol, TypeVar
 
 from django.db.models import Q
 
@@ -97,9 +98,31 @@ def unresolved_failures(limit: int = 5) -> list[RunState]:
 
 
 def newest_runs(session: date, jobs: Iterable[str]) -> dict[str, RunState]:
-    """Return the newest run of each job for a session; a job without one is left out."""
-    found = PipelineRun.objects.filter(job__in=list(jobs), session=session).prefetch_related("steps")
-    return {run.job: _state(run) for run in found.order_by("sequence")}
+    """The run that decides where each job stands for a session; a job without one is left out."""
+    runs = PipelineRun.objects.filter(job__in=list(jobs), session=session, is_replay=False).prefetch_related("steps")
+    by_job: dict[str, list[PipelineRun]] = {}
+    for run in runs.order_by("-sequence"):
+        by_job.setdefault(run.job, []).append(run)
+    decisive = {job: decisive_run(runs_of_job) for job, runs_of_job in by_job.items()}
+    return {job: _state(run) for job, run in decisive.items() if run}
+
+
+class _HasStatus(Protocol):
+    @property
+    def status(self) -> str: ...
+
+
+Run = TypeVar("Run", bound=_HasStatus)
+
+
+def decisive_run(runs: Sequence[Run]) -> Run | None:
+    """The run that decides where a job stands, of its runs for one session, newest first.
+
+    An active run comes first; otherwise a completed one counts even if a later attempt failed.
+    """
+    active = [run for run in runs if run.status in PipelineRun.ACTIVE]
+    completed = [run for run in runs if run.status == PipelineRun.Status.COMPLETED]
+    return next(iter([*active, *completed, *runs]), None)
 
 
 def _states(runs: Iterable[PipelineRun]) -> list[RunState]:

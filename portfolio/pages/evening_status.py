@@ -5,17 +5,16 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
-from django.db.models import Count
 from django_q.models import Schedule
 
-from market_data import trading_calendar
-from market_data.models import Finding, PipelineRun, SourceFile
+from market_data import quality, trading_calendar
+from market_data.models import PipelineRun, SourceFile
 from market_data.runs.queries import RunState, newest_runs
 from market_data.runs.saga import job_title
-from ml.models import TrainedModel
+from ml.evening_facts import finding_counts, kept_out_by_check, lists_in_force
+from ml.sagas import MODEL_AGE_LIMIT_SESSIONS, model_in_force
 from portfolio.pages.date_text import day_text, time_text
-from stocks.picks.queries import latest_listed_session, newest_publications
-from stocks.picks.screening import STRATEGIES
+from stocks.picks.queries import latest_listed_session
 
 JOBS: Final = ("pipeline", "fill_data", "business_logic", "validation", "training", "selection")
 """The jobs between the close and the picks, in their order."""
@@ -79,7 +78,7 @@ def evening_status(now: datetime) -> EveningStatus:
     starts = dict(Schedule.objects.filter(name__in=JOBS).values_list("name", "next_run"))
     jobs = [JobState(name, job_title(name), runs.get(name), starts.get(name)) for name in JOBS]
     by_name = {job.name: job for job in jobs}
-    sentences = [_data(expected, by_name), *_checks(expected), _model(), _picks(expected, by_name)]
+    sentences = [_data(expected, by_name), *_checks(expected), _model(expected), _picks(expected, by_name)]
     return EveningStatus(expected, sentences, jobs)
 
 
@@ -99,42 +98,37 @@ def _data(expected: date, jobs: Mapping[str, JobState]) -> Sentence:
 
 def _checks(expected: date) -> list[Sentence]:
     """Say what the checks of the session found; nothing before they ran."""
-    found = Finding.objects.filter(session=expected).values_list("severity").annotate(Count("pk")).order_by()
-    counts = dict(found)
+    counts = finding_counts(expected)
     if not counts:
         return []
-    whole_day = Finding.objects.filter(session=expected, blocks=True, symbol="").first()
-    if whole_day:
-        return [Sentence("bad", f"The checks stop the picks of this session: {whole_day.message}")]
-    kept_out = Finding.objects.filter(session=expected, blocks=True).exclude(symbol="").count()
+    if refusal := quality.day_refusal(expected):
+        return [Sentence("bad", f"{refusal} No picks are published from them.")]
+    kept_out = sum(kept_out_by_check(expected).values())
     words = f"The checks found {counts.get('error', 0)} errors and {counts.get('warning', 0)} warnings"
     return [
         Sentence("wait" if counts.get("error") else "good", f"{words}; {kept_out} shares are kept out of the picks.")
     ]
 
 
-def _model() -> Sentence:
-    accepted = TrainedModel.objects.filter(status=TrainedModel.Status.ACCEPTED).order_by("-session").first()
-    if accepted is None:
-        return Sentence("wait", "No model has been accepted yet; without one no picks are published.")
-    return Sentence("good", f"The model in use learnt from sessions up to {day_text(accepted.train_until)}.")
+def _model(expected: date) -> Sentence:
+    model = model_in_force(expected)
+    if model is None:
+        why = f"No accepted model is at most {MODEL_AGE_LIMIT_SESSIONS} sessions old"
+        return Sentence("wait", f"{why}; without one no picks are published.")
+    return Sentence("good", f"The model in use learnt from sessions up to {day_text(model.train_until)}.")
 
 
 def _picks(expected: date, jobs: Mapping[str, JobState]) -> Sentence:
-    newest = newest_publications()
-    ours = [one for one in newest.values() if one.date >= expected]
-    if ours:
-        counts = ", ".join(f"{one.strategy} {one.count}" for one in sorted(ours, key=lambda one: one.strategy))
-        valid = f", for {day_text(ours[0].valid_for)}" if ours[0].valid_for else ""
-        if any(one.count for one in ours):
-            return Sentence("good", f"The picks of {day_text(ours[0].date)} are published{valid}: {counts}.")
-        return Sentence("bad", f"No picks are published{valid}. {ours[0].reason}".strip())
+    lists = list(lists_in_force(expected))
+    if lists:
+        counts = ", ".join(f"{publication.strategy} {publication.count}" for publication in lists)
+        valid = f", for {day_text(lists[0].valid_for)}" if lists[0].valid_for else ""
+        if any(publication.count for publication in lists):
+            return Sentence("good", f"The picks of {day_text(expected)} are published{valid}: {counts}.")
+        return Sentence("bad", f"No picks are published{valid}. {lists[0].reason}".strip())
     selection = jobs["selection"]
     tone = "bad" if _has_failed(selection) else "wait"
-    missing = (
-        "not published yet" if newest else f"not published yet (no list of any of the {len(STRATEGIES)} strategies is)"
-    )
-    return Sentence(tone, f"The picks of {day_text(expected)} are {missing}. {selection.words}")
+    return Sentence(tone, f"The picks of {day_text(expected)} are not published yet. {selection.words}")
 
 
 def _has_failed(job: JobState) -> bool:

@@ -1,15 +1,16 @@
 """The facts an operator asks for first, gathered without counting a big table."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.db.models import Count, Q
 from django_q.models import Schedule
 
-from market_data.models import Finding, PipelineRun, SourceFile, TableTotal
-from ml.models import Evaluation, TrainedModel
-from stocks.models import Publication, Stock
+from market_data.models import PipelineRun, SourceFile, TableTotal
+from ml.evening_facts import finding_counts, lists_in_force, newest_model
+from ml.models import Evaluation
+from stocks.models import Stock
 from tradingsite.clusters.states import cluster_states
 from tradingsite.schedule import scheduled_jobs
 
@@ -33,7 +34,7 @@ def system_status(now: datetime) -> dict[str, Any]:
             {"cluster": one.name, "heartbeat_age_seconds": one.age_seconds, "queued": one.queued}
             for one in cluster_states(now)
         ],
-        "findings": _findings(latest.session) if latest else {},
+        "findings": finding_counts(latest.session) if latest else {},
         "model": _model(),
         "evaluation": _evaluation(),
         "picks": _picks(),
@@ -73,13 +74,8 @@ def _job(name: str, now: datetime) -> dict[str, Any]:
     }
 
 
-def _findings(session: date) -> dict[str, int]:
-    rows = Finding.objects.filter(session=session).values_list("severity").annotate(count=Count("pk"))
-    return dict(rows.order_by("severity"))
-
-
 def _model() -> dict[str, Any] | None:
-    model = TrainedModel.objects.order_by("-session", "-trained_at").first()
+    model = newest_model()
     if model is None:
         return None
     return {"id": model.pk, "session": model.session, "status": model.status, "metrics": model.metrics}
@@ -91,8 +87,8 @@ def _evaluation() -> dict[str, Any] | None:
 
 
 def _picks() -> dict[str, Any]:
-    newest = Publication.objects.filter(superseded_at=None).order_by("-date").first()
-    if newest is None:
+    lists = list(lists_in_force())
+    if not lists:
         return {}
-    of_day = Publication.objects.filter(superseded_at=None, date=newest.date).order_by("strategy")
-    return {"date": newest.date, "valid_for": newest.valid_for} | {one.strategy: one.count for one in of_day}
+    counts = {publication.strategy: publication.count for publication in lists}
+    return {"date": lists[0].date, "valid_for": lists[0].valid_for} | counts

@@ -6,6 +6,7 @@ from statistics import median
 from typing import Final
 
 from market_data.models import PipelineRun
+from market_data.runs.queries import decisive_run
 
 _RUNS_READ: Final = 400
 _RUNS_MEASURED: Final = 20
@@ -49,14 +50,10 @@ class RunHistory:
         return next((run for run in self.runs if run.job == job and not run.is_replay), None)
 
     def of_session(self, job: str, session: date) -> PastRun | None:
-        """The run that decides where a job stands for a session.
-
-        An active run comes first; otherwise a completed one counts even if a later attempt failed.
-        """
-        runs = [run for run in self.runs if run.job == job and run.session == session and not run.is_replay]
-        completed = [run for run in runs if run.status == PipelineRun.Status.COMPLETED]
-        active = [run for run in runs if run.status in PipelineRun.ACTIVE]
-        return next(iter(active + completed + runs), None)
+        """The run that decides where a job stands for a session."""
+        return decisive_run(
+            [run for run in self.runs if run.job == job and run.session == session and not run.is_replay]
+        )
 
     def usual_seconds(self, job: str) -> float | None:
         """Median duration of the job's last completed runs; None before the first."""

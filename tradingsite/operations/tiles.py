@@ -4,12 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
-from django.db.models import Count, F, Q
+from django.db.models import Count, Q
 from django.urls import reverse
 
 from market_data.models import SourceFile, TableTotal, TechnicalIndicator
+from ml.evening_facts import lists_in_force, newest_model
 from ml.models import TrainedModel
-from stocks.models import Publication, Stock
+from stocks.models import Stock
 
 GOOD, WARN, BAD, NONE = "good", "warn", "bad", "none"
 _FULL, _THIN = 0.98, 0.90
@@ -103,14 +104,12 @@ def _indicators(total: TableTotal | None, file: SourceFile | None, expected: Exp
 
 def _picks(expected: Expectation) -> Tile:
     url = reverse("admin:stocks_suggestedstock_changelist")
-    newest = Publication.objects.filter(superseded_at=None).order_by("-date").defer("picks").first()
-    if newest is None:
+    lists = list(lists_in_force())
+    if not lists:
         return Tile("Picks", "0", ("Published by the selection.",), NONE, "Nothing yet", url)
-    lists = Publication.objects.filter(superseded_at=None, date=newest.date).values_list("strategy", "count")
-    counts = dict(lists.order_by("strategy"))
-    total = sum(counts.values())
+    newest, total = lists[0], sum(publication.count for publication in lists)
     lines = (
-        ", ".join(f"{name} {count}" for name, count in counts.items()),
+        ", ".join(f"{publication.strategy} {publication.count}" for publication in lists),
         f"of {newest.date}" + (f" for {newest.valid_for}" if newest.valid_for else ""),
     )
     state, label = _by_age(newest.date, expected)
@@ -124,7 +123,7 @@ def _model(expected: Expectation) -> Tile:
     facts = TrainedModel.objects.aggregate(
         total=Count("pk"), accepted=Count("pk", filter=Q(status=TrainedModel.Status.ACCEPTED))
     )
-    newest = TrainedModel.objects.order_by(F("session").desc(), F("trained_at").desc()).first()
+    newest = newest_model()
     if newest is None:
         return Tile("Models", "0", ("Trained by the training job.",), NONE, "Nothing yet", url)
     lines = (

@@ -4,23 +4,19 @@ After a publication it states what was published; before, what the selection wou
 the same model.
 """
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from django.core.cache import cache
-from django.db.models import Max
-
 from market_data import quality
-from market_data.models import Finding, PipelineRun, SourceFile
+from market_data.models import PipelineRun
+from market_data.storage.queries import is_loaded
+from ml.evening_facts import kept_out_by_check, lists_in_force
 from ml.sagas import MODEL_AGE_LIMIT_SESSIONS, model_in_force
-from stocks.models import Publication
 from tradingsite.operations.recent_runs import PastRun, RunHistory
 
 PUBLISH, EXCLUSIONS, ABSTAIN, UNDECIDED = "publish", "exclusions", "abstain", "undecided"
-_CACHE_SECONDS: Final = 300
 _NAMED_CHECKS: Final = 3
 
 
@@ -144,32 +140,16 @@ def session_verdict(session: date | None, history: RunHistory) -> Verdict:
 
 
 def _evidence(session: date, history: RunHistory) -> Evidence:
-    lists = Publication.objects.filter(date=session, superseded_at=None).values_list("strategy", "count", "reason")
-    published = {strategy: count for strategy, count, _ in lists}
-    loaded = SourceFile.objects.filter(session=session).exists()
+    lists = list(lists_in_force(session))
+    loaded = is_loaded(session)
     return Evidence(
         session=session,
-        lists=published,
-        reason=next((reason for _, _, reason in lists if reason), ""),
+        lists={publication.strategy: publication.count for publication in lists},
+        reason=next((publication.reason for publication in lists if publication.reason), ""),
         loaded=loaded,
         refusal=quality.day_refusal(session) if loaded else "",
-        has_model=bool(published) or (loaded and model_in_force(session) is not None),
-        kept_out=kept_out_by_check(session, history) if loaded else {},
+        has_model=bool(lists) or (loaded and model_in_force(session) is not None),
+        kept_out=kept_out_by_check(session) if loaded else {},
         pipeline=history.of_session("pipeline", session),
         training=history.of_session("training", session),
     )
-
-
-def kept_out_by_check(session: date, history: RunHistory) -> dict[str, int]:
-    """Number of shares each check keeps out of the picks.
-
-    Cached until findings or runs change, because it reads all price jumps of the last year.
-    """
-    newest = Finding.objects.aggregate(newest=Max("id"))["newest"]
-    latest = next((f"{run.id} {run.status}" for run in history.runs if run.ended_at), "")
-    key = f"operations kept out {session} {newest} {latest}".replace(" ", "-")
-    counts: dict[str, int] | None = cache.get(key)
-    if counts is None:
-        counts = dict(Counter(quality.kept_out(session).values()))
-        cache.set(key, counts, _CACHE_SECONDS)
-    return counts

@@ -4,7 +4,9 @@ import pytest
 
 from market_data.models import PipelineRun
 from market_data.runs import queries as run_queries
+from tests.published import SESSION
 from tests.runs import make_run
+from tradingsite.operations.recent_runs import RunHistory
 
 pytestmark = pytest.mark.django_db
 
@@ -79,3 +81,24 @@ def test_what_a_run_waits_for_is_named_by_jobs_also_where_it_waits_for_single_ru
         "the end of Data pipeline",
         "Model training or a recent accepted model",
     )
+
+
+@pytest.mark.parametrize(
+    ("statuses", "decisive"),
+    [
+        ("failed", 0),
+        ("failed completed", 1),
+        ("completed failed", 0),
+        ("completed running", 1),
+        ("waiting failed", 0),
+        ("cancelled failed", 1),
+    ],
+)
+def test_an_active_run_decides_then_a_completed_one_then_the_newest(statuses, decisive):
+    for number, status in enumerate(statuses.split()):
+        make_run(f"pipeline_{number}", status=status, done=1)
+    make_run("pipeline_replay", status="completed", done=6, is_replay=True)
+    assert run_queries.newest_runs(SESSION, ["pipeline", "training"])["pipeline"].id == f"pipeline_{decisive}"
+    runs = RunHistory()
+    assert (run := runs.of_session("pipeline", SESSION)) is not None
+    assert run.id == f"pipeline_{decisive}"

@@ -81,9 +81,10 @@ def test_a_blocked_day_is_bad():
         check_name="x",
         severity="error",
         blocks=True,
-        message="41 % of the bars are missing.",
+        message="41 % of the bars are missing",
     )
-    assert "[bad] The checks stop the picks of this session: 41 % of the bars are missing." in said()
+    failed = "[bad] The data of 2026-04-30 failed a check: 41 % of the bars are missing."
+    assert f"{failed} No picks are published from them." in said()
 
 
 def test_an_abstention_is_bad_with_its_reason():

@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from market_data.models import PipelineRun
 from market_data.runs.command import failure, requested_session, run_job, run_report, seconds, summary
 from market_data.runs.pending_migrations import apply_pending_migrations
-from tradingsite.monitoring import evening_report
+from ml.evening_facts import lists_in_force, newest_model
 from tradingsite.schedule import EVENING
 
 
@@ -59,5 +59,20 @@ class Command(BaseCommand):
             self.stdout.write(f"{run.job:<15} {run.status:<10} {seconds(run) or 0:>7.1f} s   {run.reason}")
         self.stdout.write("")
         self.stdout.write(summary(runs[0]))
-        self.stdout.write(evening_report.report(session))
+        self.stdout.write(_evening_report(session))
         self.stdout.write(f"Total {took:.0f} s.")
+
+
+def _evening_report(session: date) -> str:
+    """The newest model, each strategy's picks and the export folder."""
+    lines = []
+    if model := newest_model(session):
+        figures = ", ".join(
+            f"{name} {value}" for name, value in model.metrics.items() if isinstance(value, int | float | str)
+        )
+        lines.append(f"model {model.pk}: {model.status}, {model.samples:,} samples; {figures}")
+    for publication in lists_in_force(session).defer(None):
+        first = ", ".join(pick["symbol"] for pick in publication.picks[:5])
+        reason = f"  ({publication.reason})" if publication.reason else ""
+        lines.append(f"{publication.strategy:<10} {publication.count:>3} picks  {first}{reason}")
+    return "\n".join([*lines, f"exports in {settings.EXPORT_DIR}"])

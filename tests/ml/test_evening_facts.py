@@ -1,0 +1,86 @@
+"""The facts of an evening, and that console, pages and terminal say the same of one database."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from market_data.models import Finding, MarketDay, SourceFile
+from ml import evening_facts
+from ml.models import TrainedModel
+from portfolio.pages.evening_status import evening_status
+from stocks.models import Stock
+from tests.published import SESSION, pick, publish
+from tests.runs import make_run
+from tradingsite.monitoring.status import system_status
+from tradingsite.operations.recent_runs import RunHistory
+from tradingsite.operations.verdict import session_verdict
+
+pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 4, 30, 17, 30, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _market():
+    MarketDay.objects.bulk_create(
+        MarketDay(date=day, kind="normal", is_session=True, open="9:15", close="15:30", source="t")
+        for day in (SESSION + timedelta(days=number) for number in range(-40, 10))
+        if day.weekday() < 5
+    )
+    Stock.objects.create(symbol="AAA", last_seen=SESSION)
+    SourceFile.objects.create(session=SESSION, name="a", size=1, mtime_ns=1, sha256="0" * 64, rows=1, rejected=0)
+
+
+def finding(symbol: str = "", session: date = SESSION, **facts) -> None:
+    facts = {"run_id": "r", "check_name": "unit_error", "severity": "error", "message": "m", "blocks": True} | facts
+    Finding.objects.create(symbol=symbol, session=session, **facts)
+
+
+def said() -> str:
+    return " ".join(sentence.text for sentence in evening_status(NOW).sentences)
+
+
+def test_findings_are_counted_by_severity():
+    finding("AAA")
+    finding("AAA", check_name="thin_fundamentals", severity="warning", blocks=False)
+    finding("AAA", session=SESSION - timedelta(days=1))
+    assert evening_facts.finding_counts(SESSION) == {"error": 1, "warning": 1}
+    assert system_status(NOW)["findings"] == {"error": 1, "warning": 1}
+    assert "1 errors and 1 warnings" in said()
+
+
+def test_a_share_kept_out_by_an_earlier_finding_is_kept_out_everywhere():
+    publish("balanced", [pick("AAA")])
+    finding("BBB", session=SESSION - timedelta(days=1), check_name="range_spike")
+    finding("CCC", check_name="thin_fundamentals", severity="warning", blocks=False)
+    assert evening_facts.kept_out_by_check(SESSION) == {"range_spike": 1}
+    assert "1 share is kept out (range spike 1)" in session_verdict(SESSION, RunHistory()).why
+    assert "1 shares are kept out" in said()
+    finding("DDD")
+    assert evening_facts.kept_out_by_check(SESSION) == {"range_spike": 1, "unit_error": 1}, "a new finding counts"
+
+
+def test_the_lists_in_force_are_those_of_the_newest_session():
+    publish("balanced", [pick("AAA")], session=SESSION - timedelta(days=1))
+    assert [one.strategy for one in evening_facts.lists_in_force()] == ["balanced"]
+    assert not evening_facts.lists_in_force(SESSION)
+    publish("growth", [pick("AAA"), pick("BBB")])
+    assert [(one.strategy, one.count) for one in evening_facts.lists_in_force()] == [("growth", 2)]
+    assert system_status(NOW)["picks"]["growth"] == 2
+    assert "growth 2." in said()
+    assert "2 picks in 1 list" in session_verdict(SESSION, RunHistory()).why
+
+
+def test_the_newest_model_need_not_be_the_accepted_one():
+    facts = {"estimator": "e", "trained_at": NOW, "train_from": SESSION, "train_until": SESSION, "samples": 1}
+    for number, status in enumerate(("accepted", "rejected")):
+        TrainedModel.objects.create(
+            id=f"m{number}", session=SESSION + timedelta(days=number), status=status, metrics={}, **facts
+        )
+    assert (newest := evening_facts.newest_model()) is not None
+    assert newest.pk == "m1"
+    assert (until := evening_facts.newest_model(SESSION)) is not None
+    assert until.pk == "m0"
+    assert evening_facts.newest_model(SESSION - timedelta(days=1)) is None
+    make_run(status="failed", step_status="failed")
+    assert session_verdict(SESSION, RunHistory()).why.startswith("No accepted model is at most 7 sessions old")
+    assert "No accepted model is at most 7 sessions old" in said()
