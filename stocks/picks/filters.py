@@ -1,4 +1,4 @@
-"""Thresholds of the picks: `config/stock_filters.yaml`, checked when it is read; pure."""
+"""Thresholds of the picks: reads and checks `config/stock_filters.yaml`; pure."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-# The contract's keys and values: what a file that lacks a key means.
+# The contract's keys and values; they stand in for keys that the file lacks.
 DEFAULTS: Mapping[str, float] = {
     "min_price": 50.0,
     "max_price": 5000.0,
@@ -24,7 +24,7 @@ DEFAULTS: Mapping[str, float] = {
     "min_ml_prediction_score": 0.5,
     "max_ml_risk_score": 0.5,
 }
-# Column that a key is about, without its min_ or max_.
+# Key without its min_ or max_ → the column it limits.
 COLUMNS: Mapping[str, str] = {
     "price": "current_price",
     "market_cap_crores": "market_cap",
@@ -45,13 +45,13 @@ _BETWEEN_0_AND_1 = ("min_ml_prediction_score", "max_ml_risk_score")
 
 
 class FiltersInvalid(ValueError):
-    """The thresholds cannot be used; the sentence names the key, its value, and what to do."""
+    """Unusable thresholds; the sentence names the key, its value, and the remedy."""
 
     runbook = "filters-invalid"
 
 
 class Threshold(NamedTuple):
-    """One bound on one column."""
+    """One limit on one column."""
 
     key: str
     column: str
@@ -61,7 +61,7 @@ class Threshold(NamedTuple):
 
 @dataclass(frozen=True)
 class Filters:
-    """Thresholds for all strategies, and what single strategies want otherwise."""
+    """Thresholds of all strategies, and what single strategies override."""
 
     general: Mapping[str, float]
     by_strategy: Mapping[str, Mapping[str, float]]
@@ -78,29 +78,30 @@ def load_filters(path: Path, overrides: Mapping[str, float | None], strategies: 
     Parameters
     ----------
     path
-        The yaml file; the contract's keys on top, other values for a strategy under ``strategies``.
+        The yaml file: the contract's keys at the top level, overrides per strategy under ``strategies``.
     overrides
-        Values of the environment (SCREENING_*), which count for every strategy; None where not set.
+        Values of the environment (SCREENING_*), which apply to every strategy; None where not set.
     strategies
         Names of the strategies that exist.
 
     Raises
     ------
     FiltersInvalid
-        The file is missing or no yaml; a key is unknown, a value no number, a minimum above its maximum.
+        The file is missing or not yaml, a key is unknown, a value is not a number, or a minimum exceeds its maximum.
     """
     content = _content(path)
-    named = content.pop("strategies", None) or {}
-    if not isinstance(named, dict):
-        raise FiltersInvalid(f"{path.name}: `strategies` must map a strategy to its thresholds, not {named!r}.")
+    by_name = content.pop("strategies", None) or {}
+    if not isinstance(by_name, dict):
+        raise FiltersInvalid(f"{path.name}: `strategies` must map a strategy to its thresholds, not {by_name!r}.")
     existing = list(strategies)
-    for name in named:
+    for name in by_name:
         if name not in existing:
             raise FiltersInvalid(f"{path.name}: there is no strategy {name!r}; choose from {', '.join(existing)}.")
     forced = {key: value for key, value in overrides.items() if value is not None}
     general = {**DEFAULTS, **_checked(content, path.name), **_checked(forced, "SCREENING_*")}
     by_strategy = {
-        name: {**_checked(values or {}, f"{path.name}, strategies.{name}"), **forced} for name, values in named.items()
+        name: {**_checked(values or {}, f"{path.name}, strategies.{name}"), **forced}
+        for name, values in by_name.items()
     }
     filters = Filters(general, by_strategy)
     for name in ("", *by_strategy):
@@ -133,7 +134,7 @@ def _checked(values: Any, where: str) -> dict[str, float]:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
             raise FiltersInvalid(f"{where}: {key} must be a number, not {value!r}.")
         if key in _NOT_NEGATIVE and value < 0:
-            raise FiltersInvalid(f"{where}: {key} is {value!r}; nothing can be below 0 there. Write 0 or more.")
+            raise FiltersInvalid(f"{where}: {key} is {value!r}; it cannot be below 0. Write 0 or more.")
         if key in _BETWEEN_0_AND_1 and not 0 <= value <= 1:
             raise FiltersInvalid(f"{where}: {key} must lie between 0 and 1, not {value!r}.")
     return {key: float(value) for key, value in values.items()}

@@ -1,8 +1,8 @@
-"""Reads of the published picks, cached by publication.
+"""Published picks, cached by publication.
 
 A published list never changes: a newer version supersedes it under another id. So the id (with the time of publication)
-is the cache key; which publication is in force is asked from the database each time, by one indexed row. A new list is
-therefore visible at once and a superseded one is never served.
+is the cache key, and which publication is in force is read from the database each time, by one indexed row. A new list
+is therefore visible at once and a superseded one is never served.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ PICK_COLUMNS: Final = tuple(
 LATEST_LISTED: Final = "greatest({})".format(
     ", ".join(f"(SELECT max(last_seen) FROM stocks WHERE kind = '{kind}')" for kind in Stock.Kind.values)
 )
-"""SQL of the latest session listed, kind by kind as the index of stocks is: a plain maximum would read all of it."""
+"""SQL of the latest listed session, kind by kind as the index of `stocks`: a plain maximum would read all of it."""
 
 _CACHE_SECONDS: Final = 24 * 3600
 _LOCK_SECONDS: Final = 10
@@ -45,18 +45,18 @@ _LOCAL_LOCKS: Final = tuple(threading.Lock() for _ in range(16))
 
 @dataclass(frozen=True)
 class PickList:
-    """What a strategy publishes, as a reader asked for it.
+    """A strategy's published picks, filtered and sorted for a reader.
 
     Attributes
     ----------
     publication : Publication or None
-        The version in force; None when nothing was published (for the date asked).
+        The version in force; None when nothing was published (for the requested date).
     picks : list of Pick
-        Filtered, sorted and cut.
+        Filtered, sorted and limited.
     total : int
-        How many picks fit the filters, before the cut.
+        Number of picks that match the filters, before the limit.
     reason : str
-        Why `picks` is empty, or what the publication says about itself; may be empty.
+        Why `picks` is empty, or the publication's own reason; may be empty.
     """
 
     publication: Publication | None
@@ -66,7 +66,7 @@ class PickList:
 
 
 def publication_in_force(strategy: str, session: date | None = None) -> Publication | None:
-    """Return the version in force of a strategy's list, without its stored copy of the picks.
+    """The version in force of a strategy's list, without its stored copy of the picks.
 
     Parameters
     ----------
@@ -75,21 +75,21 @@ def publication_in_force(strategy: str, session: date | None = None) -> Publicat
     session : date, optional
         The session whose close was used; without it, the newest.
     """
-    found = Publication.objects.filter(strategy=strategy, superseded_at=None).defer("picks")
+    publications = Publication.objects.filter(strategy=strategy, superseded_at=None).defer("picks")
     if session is not None:
-        found = found.filter(date=session)
-    return found.order_by("-date").first()
+        publications = publications.filter(date=session)
+    return publications.order_by("-date").first()
 
 
 def newest_publications() -> dict[str, Publication]:
-    """Return the newest version in force of each strategy that ever published, without the stored copies."""
-    found = Publication.objects.filter(superseded_at=None, strategy__in=screening.STRATEGIES).defer("picks")
-    newest = found.order_by("strategy", "-date").distinct("strategy")
+    """The newest version in force of each strategy that ever published, without the stored copies."""
+    in_force = Publication.objects.filter(superseded_at=None, strategy__in=screening.STRATEGIES).defer("picks")
+    newest = in_force.order_by("strategy", "-date").distinct("strategy")
     return {publication.strategy: publication for publication in newest}
 
 
 def latest_listed_session() -> date | None:
-    """Return the latest session on which any symbol was seen, or None in an empty database."""
+    """The latest session on which any symbol traded, or None in an empty database."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {LATEST_LISTED}")
         latest: date | None = cursor.fetchone()[0]
@@ -97,24 +97,24 @@ def latest_listed_session() -> date | None:
 
 
 def outdated_notice(publication: Publication | None, latest: date | None) -> str | None:
-    """Return a sentence when a later session than the publication's has ended, else None."""
+    """A sentence when a later session than the publication's has ended, else None."""
     if publication is None or latest is None or publication.date >= latest:
         return None
     return f"The session of {latest} has ended and its picks are not published yet; these are of {publication.date}."
 
 
 def publication_key(publication: Publication) -> str:
-    """Return a text that names one published list, unlike that of any other database behind the same cache."""
+    """Cache key of one published list, distinct from those of any other database behind the same cache."""
     database = str(connection.settings_dict["NAME"])
     facts = (database, publication.pk, publication.strategy, publication.published_at.isoformat(), publication.run_id)
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
 
 
 def published_picks(publication: Publication) -> list[Pick]:
-    """Return a publication's whole list in its own order, from the cache or, once, from the database.
+    """A publication's whole list in its own order, from the cache or, once, from the database.
 
-    When the list is not cached, one reader of one process fetches it and the others wait for it. With the cache server
-    down each reader fetches it himself: slower, and never wrong.
+    When the list is not cached, one reader in one process loads it while the others wait. With the cache server down
+    every reader loads it: slower, but never wrong.
     """
     key = f"picks:2:{publication_key(publication)}"
     picks = cache.get(key)
@@ -122,13 +122,13 @@ def published_picks(publication: Publication) -> list[Pick]:
         with _LOCAL_LOCKS[publication.pk % len(_LOCAL_LOCKS)]:
             picks = cache.get(key)
             if picks is None:
-                picks = _fetched_by_one(publication, key)
+                picks = _load_exclusively(publication, key)
     return list(picks)
 
 
-def _fetched_by_one(publication: Publication, key: str) -> list[Pick]:
-    """Fetch and cache the list, unless another process is at it; then wait for what it stores."""
-    # `add` answers None, not False, when the cache server is down: nobody will store anything, so do not wait.
+def _load_exclusively(publication: Publication, key: str) -> list[Pick]:
+    """Load and cache the list; while another process is loading it, wait for the result instead."""
+    # `add` returns None, not False, when the cache server is down: nobody will store anything, so do not wait.
     if cache.add(f"{key}:lock", 1, _LOCK_SECONDS) is False:
         deadline = time.monotonic() + _WAIT_SECONDS
         while time.monotonic() < deadline:
@@ -137,7 +137,7 @@ def _fetched_by_one(publication: Publication, key: str) -> list[Pick]:
             if stored is not None:
                 return stored
     picks = stored_picks(publication)
-    # Superseded between the two queries, its rows may be gone; such a list is not to be remembered.
+    # If it was superseded between the two queries, rows may be missing; such a list must not be cached.
     if len(picks) == publication.count:
         cache.set(key, picks, _CACHE_SECONDS)
     cache.delete(f"{key}:lock")
@@ -145,23 +145,23 @@ def _fetched_by_one(publication: Publication, key: str) -> list[Pick]:
 
 
 def stored_picks(publication: Publication) -> list[Pick]:
-    """Return a publication's list from the database: the rows in force, else the copy kept with the publication.
+    """A publication's list from the database: the rows in force, else the copy kept with the publication.
 
-    The rows of a superseded or an old publication are gone from `daily_suggested_stocks`; its copy stays.
+    A superseded or old publication has no rows left in `daily_suggested_stocks`, but its copy.
     """
     rows: Iterable[dict[str, Any]] = (
         SuggestedStock.objects.filter(publication=publication).order_by("rank", "symbol").values(*PICK_COLUMNS)
     )
     picks = [{name: _finite(value) for name, value in row.items()} for row in rows]
     if not picks and publication.count:
-        copied = Publication.objects.values_list("picks", flat=True).get(pk=publication.pk)
+        copies = Publication.objects.values_list("picks", flat=True).get(pk=publication.pk)
         shared = {"date": publication.date, "strategy": publication.strategy, "valid_for": publication.valid_for}
-        picks = [{name: _finite(row.get(name)) for name in PICK_COLUMNS} | shared for row in copied]
+        picks = [{name: _finite(row.get(name)) for name in PICK_COLUMNS} | shared for row in copies]
     return picks
 
 
 def _finite(value: Any) -> Any:
-    """Return the value, or None for a float that JSON cannot say."""
+    """The value, or None for a float that JSON cannot represent."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -175,16 +175,16 @@ def pick_list(
     descending: bool = True,
     limit: int = screening.MAX_PICKS,
 ) -> PickList:
-    """Return a strategy's published picks as asked.
+    """A strategy's published picks, filtered, sorted and limited.
 
     Parameters
     ----------
     strategy : str
         One of `screening.STRATEGIES`.
     session : date, optional
-        Session whose close was used; without it the newest publication answers, whatever its date.
+        Session whose close was used; without it, the newest publication of any date.
     sector : str
-        Sector's name or an alias of it, in any case; empty for all.
+        Name or alias of a sector, in any case; empty for all.
     search : str
         Part of the symbol or the name, in any case; empty for all.
     sort_by : str
@@ -192,20 +192,16 @@ def pick_list(
     descending : bool
         Largest first.
     limit : int
-        At most so many.
+        Maximum number of picks.
     """
     publication = publication_in_force(strategy, session)
     if publication is None:
         return PickList(None, [], 0, _nothing_published(strategy, session))
-    whole = published_picks(publication)
-    fitting = [pick for pick in whole if _fits(pick, sector, search)]
-    picks = _sorted(fitting, sort_by, descending)[:limit]
-    return PickList(
-        publication,
-        picks,
-        len(fitting),
-        publication.reason if picks else _why_empty(publication, whole, sector, search),
-    )
+    published = published_picks(publication)
+    matching = [pick for pick in published if _matches(pick, sector, search)]
+    picks = _sorted(matching, sort_by, descending)[:limit]
+    reason = publication.reason if picks else _why_empty(publication, published, sector, search)
+    return PickList(publication, picks, len(matching), reason)
 
 
 def _nothing_published(strategy: str, session: date | None) -> str:
@@ -214,19 +210,19 @@ def _nothing_published(strategy: str, session: date | None) -> str:
     return f"No {strategy} picks have been published yet: the first nightly run has not reached its last step."
 
 
-def _why_empty(publication: Publication, whole: Sequence[Pick], sector: str, search: str) -> str:
-    if not whole:
+def _why_empty(publication: Publication, published: Sequence[Pick], sector: str, search: str) -> str:
+    if not published:
         return (
             publication.reason
-            or f"The {publication.strategy} list of {publication.date} is empty; no share passed its conditions."
+            or f"The {publication.strategy} list of {publication.date} is empty: no share passed its thresholds."
         )
-    if sector and not any(_fits(pick, sector, "") for pick in whole):
-        present = ", ".join(sorted({pick["sector"] for pick in whole if pick["sector"]})) or "none"
+    if sector and not any(_matches(pick, sector, "") for pick in published):
+        present = ", ".join(sorted({pick["sector"] for pick in published if pick["sector"]})) or "none"
         return f"No pick of this list is in the sector {sector!r}. Sectors of this list: {present}."
-    return f"No pick of this list fits the search {search!r}."
+    return f"No pick of this list matches the search {search!r}."
 
 
-def _fits(pick: Pick, sector: str, search: str) -> bool:
+def _matches(pick: Pick, sector: str, search: str) -> bool:
     if sector and not same_sector(pick["sector"] or "", sector):
         return False
     needle = search.casefold()
@@ -236,5 +232,5 @@ def _fits(pick: Pick, sector: str, search: str) -> bool:
 def _sorted(picks: list[Pick], column: str, descending: bool) -> list[Pick]:
     known = [pick for pick in picks if pick[column] is not None]
     unknown = [pick for pick in picks if pick[column] is None]
-    # Both sorts are stable and the list comes in order of rank.
+    # The sort is stable and the list arrives in order of rank, so equal values stay in that order.
     return sorted(known, key=lambda pick: float(pick[column]), reverse=descending) + unknown

@@ -1,8 +1,8 @@
-"""The four strategies: who passes, how those are scored and ranked, and what is said of them; pure.
+"""The strategies: which shares pass, how they are scored and ranked, and the reason each pick states; pure.
 
 Order: tradable shares → thresholds (`config/stock_filters.yaml`) and the strategy's required inputs → score → rank →
 the first fifty. The score of a share is a weighted mean of its parts, each 0-1; a part marked ``rank`` is the share's
-percentile among all tradable shares of the day, so that a score does not hang on who else passed:
+percentile among all tradable shares of the day, so that a score does not depend on which others passed:
 
 =========  =============================================================================================================
 growth     .40 prediction + .25 rank(earnings growth) + .20 rank(revenue growth) + .15 rank(ROE)
@@ -12,10 +12,10 @@ momentum   .40 prediction + .25 rank(price over SMA 200) + .20 rank(price over S
 price)
 =========  =============================================================================================================
 
-Growth and value require their own inputs: a share without one fails with that reason. Balanced and momentum skip what
-is missing, a threshold as well as a part of the score (the other weights then share its weight), and the reason lists
-it. A share picked the session before stays until it falls below rank 100: less turnover for a difference that is mostly
-noise.
+Growth and value require their own inputs: a share without one fails for that reason. Balanced and momentum skip what
+is missing, both as a threshold and as a part of the score (whose weight the other parts share out), and the reason
+lists it. A share picked the session before stays until it falls below rank 100: less turnover for a difference that is
+mostly noise.
 """
 
 from collections.abc import Callable, Collection, Mapping, Set
@@ -31,7 +31,7 @@ from stocks.picks.filters import Filters
 
 MAX_PICKS = 50
 DEFAULT_STRATEGY = "balanced"
-# A held share leaves the list when it falls below this rank.
+# A share picked the session before leaves the list when it falls below this rank.
 HOLD_RANK = 100
 MODEL_COLUMNS = ("ml_prediction_score", "ml_risk_score")
 _ALWAYS_REQUIRED = ("current_price", *MODEL_COLUMNS)
@@ -53,16 +53,16 @@ def _rank_over(above: str, below: str) -> Part:
 
 @dataclass(frozen=True)
 class StrategyRule:
-    """How one strategy judges.
+    """How one strategy chooses.
 
     Attributes
     ----------
     label : str
-        What it looks for, in a few words.
+        What it looks for, in a few words; users read it.
     parts : mapping of str to (weight, function)
         Parts of the score; weights sum to 1; each function maps the day's tradable shares to 0-1.
     required : tuple of str
-        Columns without which a share fails; those not named are skipped where missing.
+        Columns without which a share fails; others are skipped where missing.
     """
 
     label: str
@@ -128,19 +128,19 @@ _NAMES = {
 
 
 class Screened(NamedTuple):
-    """Who passes a strategy's thresholds, who fails at what, what could not be judged (all on the frame's index)."""
+    """Which shares pass a strategy's thresholds, and what the others fail at; on the frame's index."""
 
     passes: "pd.Series[bool]"
     failures: pd.Series
-    """Comma-separated thresholds at which a share failed, empty where it passes."""
+    """Comma-separated thresholds that a share fails, empty where it passes."""
     skipped: pd.Series
-    """Comma-separated figures that were missing and passed over."""
+    """Comma-separated figures that are missing and were skipped."""
     counts: dict[str, int]
-    """Threshold, or ``no <figure>`` → how many shares failed at it (a share may fail at several)."""
+    """Threshold, or ``no <figure>`` → how many shares fail it (a share may fail several)."""
 
 
 class Ranking(NamedTuple):
-    """A strategy's list, and why it is no longer."""
+    """A strategy's list, with the counts that explain its length."""
 
     picks: pd.DataFrame
     considered: int
@@ -153,8 +153,9 @@ class Ranking(NamedTuple):
         if len(self.picks) >= MAX_PICKS:
             return ""
         most = sorted(self.rejected.items(), key=lambda item: (-item[1], item[0]))[:5]
-        at = "; ".join(f"{count} at {key}" for key, count in most)
-        return f"{self.passed} of {self.considered} tradable shares passed" + (f" (failed: {at})." if at else ".")
+        failures = "; ".join(f"{count} at {key}" for key, count in most)
+        passed = f"{self.passed} of {self.considered} tradable shares passed"
+        return f"{passed} (failed: {failures})." if failures else f"{passed}."
 
 
 def load_filters(path: Path, overrides: Mapping[str, float | None]) -> Filters:
@@ -163,7 +164,7 @@ def load_filters(path: Path, overrides: Mapping[str, float | None]) -> Filters:
 
 
 def passing(frame: pd.DataFrame, filters: Filters, strategy: str, without: Collection[str] = frozenset()) -> Screened:
-    """Judge shares by a strategy's thresholds and required inputs.
+    """Screen shares by a strategy's thresholds and required inputs.
 
     Parameters
     ----------
@@ -195,9 +196,9 @@ def passing(frame: pd.DataFrame, filters: Filters, strategy: str, without: Colle
         failed[f"{threshold.key} {threshold.value:g}"] = beyond
         if threshold.column not in required:
             skipped[figure_name(threshold.column)] = value.isna()
-    failures = _listed(frame.index, failed)
+    failures = _marked_names(frame.index, failed)
     counts = {key: int(where.sum()) for key, where in failed.items() if where.any()}
-    return Screened(failures == "", failures, _listed(frame.index, skipped), counts)
+    return Screened(failures == "", failures, _marked_names(frame.index, skipped), counts)
 
 
 def scores(frame: pd.DataFrame, strategy: str) -> tuple[pd.Series, pd.DataFrame]:
@@ -247,27 +248,26 @@ def ranked(
     """
     if (frame["predicted_drawdown"] < 0).any():
         worst = frame["predicted_drawdown"].min()
-        raise ValueError(f"predicted_drawdown must be percent below the entry, 0 or more; found {worst:g}.")
+        raise ValueError(f"predicted_drawdown must be percent below the entry, 0 or more; it is {worst:g}.")
     screened = passing(frame, filters, strategy)
     score, parts = scores(frame, strategy)
     passed = frame.assign(selection_score=score, skipped=screened.skipped).loc[screened.passes]
     order = ["selection_score", "ml_prediction_score", "symbol"]
     passed = passed.sort_values(order, ascending=[False, False, True], kind="stable")
     passed["place"] = range(1, len(passed) + 1)
-    # Held shares down to rank 100 keep their place on the list; the best others fill what is left.
-    kept = passed["symbol"].isin(held) & (passed["place"] <= max(HOLD_RANK, limit))
-    others = passed.loc[~kept].head(max(limit - int(kept.sum()), 0))
-    picks = passed.loc[kept].head(limit)
-    picks = pd.concat([picks, others]).sort_values("place")
+    # Shares held down to rank 100 keep their place on the list; the best others fill what is left.
+    stays = passed["symbol"].isin(held) & (passed["place"] <= max(HOLD_RANK, limit))
+    others = passed.loc[~stays].head(max(limit - int(stays.sum()), 0))
+    picks = pd.concat([passed.loc[stays].head(limit), others]).sort_values("place")
     picks = picks.assign(rank=range(1, len(picks) + 1), was_held=picks["symbol"].isin(held))
     picks = picks.assign(
         target_price=signals.target_price(picks),
         stop_loss=signals.stop_loss(picks),
         recommendation=signals.recommendation(picks),
     )
-    parts = parts.loc[picks.index]
-    known = [{str(name): value for name, value in row.items() if pd.notna(value)} for row in parts.to_dict("records")]
-    picks["score_parts"] = pd.Series(known, index=picks.index, dtype=object)
+    rows = parts.loc[picks.index].to_dict("records")
+    known_parts = [{str(name): value for name, value in row.items() if pd.notna(value)} for row in rows]
+    picks["score_parts"] = pd.Series(known_parts, index=picks.index, dtype=object)
     picks["reason"] = _reasons(picks, strategy, len(passed), limit)
     picks = picks.drop(columns=["skipped", "place", "was_held"]).reset_index(drop=True)
     return Ranking(picks, len(frame), len(passed), screened.counts)
@@ -277,10 +277,10 @@ def _reasons(picks: pd.DataFrame, strategy: str, passed: int, limit: int) -> lis
     rule = STRATEGIES[strategy]
     texts = []
     for row in picks.to_dict("records"):
-        known = [f"{name} {value:.2f}" for name, value in row["score_parts"].items()]
+        values = [f"{name} {value:.2f}" for name, value in row["score_parts"].items()]
         missing = [name for name in rule.parts if name not in row["score_parts"]]
         text = f"{strategy.capitalize()} ({rule.label}): place {row['place']} of {passed} that passed, score "
-        text += f"{row['selection_score']:.2f} from {', '.join(known)}."
+        text += f"{row['selection_score']:.2f} from {', '.join(values)}."
         if pd.notna(row["predicted_return"]):
             verdict = "above" if row["predicted_return"] > signals.ROUND_TRIP_COST_PCT else "not above"
             text += f" Expected {row['predicted_return']:+.1f}% in ten sessions, {verdict} the costs"
@@ -290,12 +290,12 @@ def _reasons(picks: pd.DataFrame, strategy: str, passed: int, limit: int) -> lis
             text += f" Picked the session before{beyond}."
         skipped = list(dict.fromkeys([*filter(None, str(row["skipped"]).split(", ")), *missing]))
         if skipped:
-            text += f" Not known and passed over: {', '.join(skipped)}."
+            text += f" Not known and skipped: {', '.join(skipped)}."
         texts.append(text)
     return texts
 
 
-def _listed(index: pd.Index, marks: Mapping[str, pd.Series]) -> pd.Series:
+def _marked_names(index: pd.Index, marks: Mapping[str, pd.Series]) -> pd.Series:
     """For each row the names whose mark is set, comma-separated."""
     text = pd.Series("", index=index, dtype=object)
     for name, where in marks.items():
@@ -304,5 +304,5 @@ def _listed(index: pd.Index, marks: Mapping[str, pd.Series]) -> pd.Series:
 
 
 def figure_name(column: str) -> str:
-    """Return a column as readers know it."""
+    """A column's name as readers know it."""
     return _NAMES.get(column, column)

@@ -1,10 +1,10 @@
-"""What a pick says to do: recommendation, target and stop; pure.
+"""Trading signals of a pick: recommendation, target and stop; pure.
 
 * Target: price × (1 + predicted return), rounded to the tick.
 * Stop: the price less twice the ATR or less the predicted drawdown, whichever is farther, rounded down to the tick:
-  inside that distance lies what the share does on quiet days, or is expected to suffer anyway. Always below the price;
+  a smaller distance would be reached by ordinary moves, or by the fall that is expected anyway. Always below the price;
   NULL where neither is known.
-* Recommendation, of the score, confidence, risk and expected return of the model:
+* Recommendation, from the score, confidence, risk and expected return of the model:
   STRONG_BUY score > 0.7, confidence > 0.7, risk < 0.3; BUY score >= 0.5, risk <= 0.5; both only if the expected return
   exceeds the costs of a round trip; AVOID score < 0.4 and risk > 0.5; HOLD otherwise.
 """
@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-# Percent of the traded value for buying and selling once, delivery: securities transaction tax 0.1 + 0.1, stamp duty
-# 0.015, exchange and regulator 0.006, tax on these 0.001, and 0.08 for the spread of a liquid share. Brokerage of the
-# discount brokers is nil on delivery.
+# Percent of the traded value, for buying and selling once with delivery: securities transaction tax 0.1 + 0.1, stamp
+# duty 0.015, exchange and regulator 0.006, tax on these 0.001, and 0.08 for the spread of a liquid share. Discount
+# brokers charge no brokerage on delivery.
 ROUND_TRIP_COST_PCT = 0.30
 ATR_MULTIPLE = 2.0
-# Coarsest grid of the exchange below each price; every coarser grid is also on the finer ones, so that a price stays
-# valid when a share's tick is refined from one month to the next.
+# Coarsest tick of the exchange up to each price. Multiples of a coarse tick are multiples of the finer ones too, so a
+# price stays valid when the exchange refines a share's tick from one month to the next.
 _TICK_UP_TO = ((1_000.0, 0.05), (5_000.0, 0.10), (10_000.0, 0.50), (20_000.0, 1.0), (np.inf, 5.0))
 
 Floats = npt.NDArray[np.float64]
@@ -42,11 +42,11 @@ def target_price(picks: pd.DataFrame) -> pd.Series:
 def stop_loss(picks: pd.DataFrame) -> pd.Series:
     """Stop in ₹, below the price; columns current_price, atr_14 (₹), predicted_drawdown (percent below the entry)."""
     price = picks["current_price"].to_numpy(dtype=np.float64)
-    quiet = ATR_MULTIPLE * picks["atr_14"].to_numpy(dtype=np.float64)
+    noise = ATR_MULTIPLE * picks["atr_14"].to_numpy(dtype=np.float64)
     expected = price * picks["predicted_drawdown"].to_numpy(dtype=np.float64) / 100
-    exact = price - np.fmax(quiet, expected)
+    exact = price - np.fmax(noise, expected)
     step = tick(price)
-    # A hair is added so that a price on the grid does not fall off it by the rounding of floats.
+    # The epsilon keeps a price that is on the grid from being floored off it by rounding errors.
     stop = np.round(np.floor(exact / step + 1e-9) * step, 2)
     stop = np.where(stop >= price, np.round(np.ceil(price / step - 1e-9) * step - step, 2), stop)
     return pd.Series(np.where(stop > 0, stop, np.nan), index=picks.index)
@@ -59,5 +59,5 @@ def recommendation(picks: pd.DataFrame) -> pd.Series:
     strong = worth & (score > 0.7) & (picks["ml_confidence"] > 0.7) & (risk < 0.3)
     buy = worth & (score >= 0.5) & (risk <= 0.5)
     avoid = (score < 0.4) & (risk > 0.5)
-    said = np.select([strong, buy, avoid], ["STRONG_BUY", "BUY", "AVOID"], default="HOLD")
-    return pd.Series(said, index=picks.index, dtype=object)
+    labels = np.select([strong, buy, avoid], ["STRONG_BUY", "BUY", "AVOID"], default="HOLD")
+    return pd.Series(labels, index=picks.index, dtype=object)

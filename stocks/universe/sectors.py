@@ -1,4 +1,4 @@
-"""Names of sectors: sources spell one sector in several ways, and people type the short one."""
+"""Sector names: sources spell a sector in several ways, and people type the short one."""
 
 from typing import Final
 
@@ -18,7 +18,7 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     "Consumer Durables": ("durables",),
     "Aerospace & Defense": ("aerospace and defence", "defence", "defense"),
 }
-"""The spelling of the exchange's lists, where it has the sector, and other names of just that sector."""
+"""The exchange's spelling of a sector → its other names."""
 
 
 def _words(text: str) -> str:
@@ -29,10 +29,10 @@ _SPELLINGS: Final = {_words(name): spelling for spelling, names in _NAMES.items(
 
 
 def exchange_spelling(text: str) -> str:
-    """Return the exchange's spelling of a sector; a name that is not known stays as it is."""
+    """The exchange's spelling of a sector; an unknown name is returned unchanged."""
     return _SPELLINGS.get(_words(text), text)
 
 
-def same_sector(one: str, other: str) -> bool:
-    """Tell whether two names mean one sector, so that `IT` finds `Information Technology`."""
-    return _words(exchange_spelling(one)) == _words(exchange_spelling(other))
+def same_sector(first: str, second: str) -> bool:
+    """Whether two names mean one sector, so that `IT` finds `Information Technology`."""
+    return _words(exchange_spelling(first)) == _words(exchange_spelling(second))

@@ -1,7 +1,7 @@
-"""Old symbols in what sources say: which symbol they stand for today.
+"""Renamed symbols: which symbol an old one stands for today.
 
-Statements, snapshots and exchange facts are stored under the symbol that their source used, so that importing a file
-again changes nothing; readers give them the symbol in use through `symbol_changes`.
+Statements, snapshots and exchange facts are stored under the symbol of their source, so that importing a file again
+changes nothing; readers translate it to the symbol in use by `symbol_changes`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,9 +13,9 @@ from stocks.models import Stock, SymbolChange
 
 
 def successors(as_of: date) -> dict[str, str]:
-    """Symbols renamed away up to a session, and the symbol in use on it (chains followed to their end).
+    """Symbols renamed by a session → the symbol in use on it, at the end of a chain of renames.
 
-    A symbol that trades again under another company's flag (it has a row in `stocks`) is not replaced.
+    A symbol that another company uses meanwhile (it has a row in `stocks`) is not replaced.
 
     Notes
     -----
@@ -35,7 +35,7 @@ def successors(as_of: date) -> dict[str, str]:
 
 
 def current_symbols(frame: pd.DataFrame, as_of: date, *, key: Sequence[str] = ()) -> pd.DataFrame:
-    """The frame with the symbols in use on a session.
+    """A frame under the symbols in use on a session.
 
     Parameters
     ----------
@@ -44,7 +44,8 @@ def current_symbols(frame: pd.DataFrame, as_of: date, *, key: Sequence[str] = ()
     as_of
         Session.
     key
-        Columns that, with the symbol, name a row: where old and new symbol both have it, the new one's row stays.
+        Columns that identify a row together with the symbol: where old and new symbol both have it, the new one's row
+        stays.
 
     Returns
     -------
@@ -53,7 +54,7 @@ def current_symbols(frame: pd.DataFrame, as_of: date, *, key: Sequence[str] = ()
     """
     renamed = successors(as_of)
     old = frame["symbol"].isin(renamed)
-    # Without this question a frame in which nothing was renamed would gain a row of nothing.
+    # Concatenating an empty frame would change the dtypes of a frame in which nothing was renamed.
     if old.any():
         moved = frame.loc[old]
         frame = pd.concat([frame.loc[~old], moved.assign(symbol=moved["symbol"].map(renamed))])
@@ -64,41 +65,39 @@ def current_symbols(frame: pd.DataFrame, as_of: date, *, key: Sequence[str] = ()
 
 
 def follow_renames(bars: pd.DataFrame, date_column: str = "date") -> pd.DataFrame:
-    """Bars of an old file under the symbols that own their history now.
+    """Rows of an old file under the symbols that own their history now.
 
-    A file of a session before a rename names the old symbol, but its history has moved: without this, reading a revised
-    file again would bring the old symbol back.
+    A file of a session before a rename has the old symbol, but the history has moved: without this, reading a revised
+    file would bring the old symbol back.
 
     Parameters
     ----------
     bars
-        Has symbol and a day.
+        Has a column symbol and one of dates.
     date_column
-        The day's name.
+        The name of that one.
 
     Returns
     -------
     DataFrame
-        Same rows and order; a row dated before a rename bears the symbol that took it over.
+        Same rows and order; a row dated before a rename has the symbol that took its history over.
     """
     changes = SymbolChange.objects.order_by("date", "id").values_list("from_symbol", "to_symbol", "date")
     moves: dict[str, list[tuple[int, str, date]]] = {}
     for place, (old, new, day) in enumerate(changes):
         moves.setdefault(old, []).append((place, new, day))
-    concerned = bars["symbol"].isin(moves)
-    if not concerned.any():
-        return bars.assign(symbol=bars["symbol"].copy())
-    rows = bars.loc[concerned, ["symbol", date_column]]
-    named = [
-        _owner(str(symbol), day.date(), moves) for symbol, day in zip(rows["symbol"], rows[date_column], strict=True)
-    ]
-    symbols = bars["symbol"].copy()
-    symbols.loc[concerned] = named
+    symbols, renamed = bars["symbol"].copy(), bars["symbol"].isin(moves)
+    if renamed.any():
+        rows = bars.loc[renamed, ["symbol", date_column]]
+        symbols.loc[renamed] = [
+            _owner(str(symbol), day.date(), moves)
+            for symbol, day in zip(rows["symbol"], rows[date_column], strict=True)
+        ]
     return bars.assign(symbol=symbols)
 
 
 def _owner(symbol: str, day: date, moves: Mapping[str, Sequence[tuple[int, str, date]]]) -> str:
-    """Follow the changes after a day, in their order, from one symbol to the next."""
+    """The symbol at the end of the renames after a day; each must come later than the one before."""
     place = -1
     while True:
         later = (move for move in moves.get(symbol, ()) if move[0] > place and day < move[2])

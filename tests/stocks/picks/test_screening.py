@@ -144,7 +144,7 @@ def test_balanced_and_momentum_skip_what_is_missing_and_say_so(strategy):
     ranking = ranked(day(missing), strategy, FILTERS)
     reason = ranking.picks["reason"].item()
     part = "low volatility" if strategy == "balanced" else "price over SMA 200"
-    assert f"Not known and passed over: P/E, return on equity, debt to equity, {part}." in reason
+    assert f"Not known and skipped: P/E, return on equity, debt to equity, {part}." in reason
     assert ranking.picks["selection_score"].notna().all()
 
 
@@ -240,9 +240,9 @@ def test_a_part_that_is_not_known_is_not_stated():
     [pick] = ranked(day({"ml_confidence": np.nan}), "balanced", FILTERS).picks.to_dict("records")
     assert set(pick["score_parts"]) == {"prediction", "safety", "low volatility"}
     assert "confidence 0" not in pick["reason"]
-    assert "Not known and passed over: confidence." in pick["reason"]
+    assert "Not known and skipped: confidence." in pick["reason"]
 
 
 def test_a_drawdown_in_another_unit_is_refused():
-    with pytest.raises(ValueError, match=r"found -0\.04"):
+    with pytest.raises(ValueError, match=r"it is -0\.04"):
         ranked(day({"predicted_drawdown": -0.04}), "balanced", FILTERS)
