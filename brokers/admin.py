@@ -1,4 +1,4 @@
-"""Broker accounts in the admin. Secrets can be entered and replaced here, and never be read."""
+"""Broker accounts in the admin. Secrets can be entered and replaced here, but never read."""
 
 from typing import Any
 
@@ -20,23 +20,23 @@ def _secret_field(label: str) -> forms.CharField:
         required=False,
         strip=True,
         widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}, render_value=False),
-        help_text="Is stored encrypted and never shown. Left empty, what is stored stays.",
+        help_text="Stored encrypted and never shown. Leave empty to keep the stored one.",
     )
 
 
 class BrokerConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
-    """A form whose secrets go in and never come out."""
+    """A form that takes secrets and never shows them."""
 
     new_api_secret = _secret_field("New API secret")
     new_access_token = _secret_field("New access token")
-    forget_secrets = forms.BooleanField(label="Forget the stored secrets", required=False)
+    forget_secrets = forms.BooleanField(label="Delete the stored secrets", required=False)
 
     class Meta:
         model = BrokerConfiguration
         fields = ("user", "broker", "client_id", "is_active", "token_expires_at")
 
     def save(self, commit: bool = True) -> BrokerConfiguration:
-        """Put what was entered on the account; what was left empty is not touched, nor even read."""
+        """Store the secrets entered; empty fields leave theirs untouched, and even unread."""
         for name in _SECRETS:
             entered = self.cleaned_data[f"new_{name}"]
             if entered or self.cleaned_data["forget_secrets"]:
@@ -47,8 +47,6 @@ class BrokerConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]  # not
 
 @admin.register(BrokerConfiguration)
 class BrokerConfigurationAdmin(ModelAdmin):
-    """Accounts with brokers."""
-
     form = BrokerConfigurationForm
     fields = (
         "user",
@@ -75,17 +73,15 @@ class BrokerConfigurationAdmin(ModelAdmin):
     list_select_related = ("user",)
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
-        """Leave the secrets in the database, so that one that no key decrypts breaks no page."""
+        # Deferred, so that a secret that no key decrypts breaks no page.
         stored = {f"stored_{name}": ExpressionWrapper(~Q(**{name: ""}), BooleanField()) for name in _SECRETS}
-        found: QuerySet[Any] = super().get_queryset(request).defer(*_SECRETS).annotate(**stored)
-        return found
+        accounts: QuerySet[Any] = super().get_queryset(request).defer(*_SECRETS).annotate(**stored)
+        return accounts
 
     @admin.display(description="secret stored", boolean=True)
     def has_secret(self, account: Any) -> bool:
-        """Return whether a secret is stored."""
         return bool(account.stored_api_secret)
 
     @admin.display(description="token stored", boolean=True)
     def has_token(self, account: Any) -> bool:
-        """Return whether an access token is stored."""
         return bool(account.stored_access_token)

@@ -15,29 +15,29 @@ else:
 
 
 class SecretUnreadable(ValueError):
-    """A stored secret fits none of the configured keys."""
+    """No configured key decrypts a stored secret."""
 
 
 def cipher() -> MultiFernet:
-    """Return the cipher of the configured keys, derived by SHA-256 from each text of ``CREDENTIAL_KEYS``."""
+    """Cipher of the configured keys, each derived by SHA-256 from a text of ``CREDENTIAL_KEYS``."""
     keys = settings.CREDENTIAL_KEYS
     return MultiFernet([Fernet(base64.urlsafe_b64encode(hashlib.sha256(key.encode()).digest())) for key in keys])
 
 
 class EncryptedTextField(_Text):
-    """Text that is encrypted in the database and plain in Python."""
+    """Text, encrypted in the database and plain in Python."""
 
     def get_prep_value(self, value: Any) -> str | None:
-        """Return the encrypted text; None and the empty text stay what they are."""
+        """Encrypt; None and the empty text stay unchanged."""
         return cipher().encrypt(str(value).encode()).decode() if value else value
 
     def from_db_value(self, value: str | None, *_: object) -> str | None:
-        """Return the plain text.
+        """Decrypt.
 
         Raises
         ------
         SecretUnreadable
-            When no configured key decrypts it.
+            No configured key decrypts it.
         """
         if not value:
             return value
@@ -45,6 +45,6 @@ class EncryptedTextField(_Text):
             return cipher().decrypt(value.encode()).decode()
         except InvalidToken as error:
             raise SecretUnreadable(
-                "A stored broker secret cannot be decrypted: put the key it was saved with back into CREDENTIAL_KEYS,"
-                " or enter it anew."
+                "A stored broker secret cannot be decrypted: add the key it was stored with to CREDENTIAL_KEYS again,"
+                " or enter the secret anew."
             ) from error

@@ -1,4 +1,4 @@
-"""Access of a person to a broker. Secrets are encrypted; nothing here is ever logged or shown."""
+"""A person's access to a broker. Secrets are stored encrypted, and never logged or shown."""
 
 from django.conf import settings
 from django.db import models

@@ -1,4 +1,4 @@
-"""`GET /api/suggested-stocks/`, and what becomes of whatever a view under `/api/` raises."""
+"""`GET /api/suggested-stocks/`, and the error responses of all views under `/api/`."""
 
 import hashlib
 import logging
@@ -62,32 +62,25 @@ _ADDED = (
 
 # --- errors ---------------------------------------------------------------------------------------------------------
 def error_response(error: Exception, context: dict[str, Any]) -> Response:
-    """Turn whatever a view raised into the contract's error answer (`REST_FRAMEWORK["EXCEPTION_HANDLER"]`).
-
-    Parameters
-    ----------
-    error : Exception
-        What the view raised.
-    context : dict
-        The framework's: view, request, arguments.
+    """The contract's error response to an exception of a view (`REST_FRAMEWORK["EXCEPTION_HANDLER"]`).
 
     Returns
     -------
     Response
-        `{"success": false, "error": {"code", "message"}}` with the error's own status; 500 for an unforeseen one, whose
+        `{"success": false, "error": {"code", "message"}}` with the error's own status; 500 for an unexpected one, whose
         details go to the log only.
     """
     set_rollback()
     if isinstance(error, Http404):
         return Response(error_body(404, str(error) or "There is nothing at this address."), status=404)
     if isinstance(error, PermissionDenied):
-        return Response(error_body(403, str(error) or "You may not do this."), status=403)
+        return Response(error_body(403, str(error) or "You do not have permission to do this."), status=403)
     if isinstance(error, SuspiciousOperation):
-        return Response(error_body(400, f"The request is refused: {error}"), status=400)
+        return Response(error_body(400, f"The request is rejected: {error}"), status=400)
     if not isinstance(error, APIException):
         request = context.get("request")
-        log.error("request broke", extra={"path": getattr(request, "path", "")}, exc_info=error)
-        return Response(error_body(500, "The server broke while answering; the reason is in its log."), status=500)
+        log.error("request failed", extra={"path": getattr(request, "path", "")}, exc_info=error)
+        return Response(error_body(500, "Internal server error; see the server log."), status=500)
     headers = {}
     if challenge := getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = challenge
@@ -97,7 +90,7 @@ def error_response(error: Exception, context: dict[str, Any]) -> Response:
 
 
 def _sentence(detail: Any) -> str:
-    """Return the framework's nested error detail as one text that names each parameter."""
+    """The framework's nested error detail as one text that names each parameter."""
     if isinstance(detail, dict):
         return " ".join(
             _sentence(value) if name == "non_field_errors" else f"{name}: {_sentence(value)}"
@@ -110,16 +103,15 @@ def _sentence(detail: Any) -> str:
 
 # --- parameters -----------------------------------------------------------------------------------------------------
 class _ChoiceField(serializers.ChoiceField):
-    """A choice whose refusal names what is allowed."""
+    """A choice whose error names the allowed values."""
 
-    def fail(self, key: str, **facts: Any) -> Any:
-        """Raise a validation error with the allowed values."""
+    def fail(self, key: str, **details: Any) -> Any:
         allowed = ", ".join(map(str, self.choices))
-        raise ValidationError(f"{str(facts.get('input', ''))[:50]!r} is not allowed. Allowed: {allowed}.")
+        raise ValidationError(f"{str(details.get('input', ''))[:50]!r} is not allowed. Allowed: {allowed}.")
 
 
 class _StrategyField(_ChoiceField):
-    """The strategies of the registry, read when a serializer is made."""
+    """The strategies of the registry at the time a serializer is made."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(choices=list(screening.STRATEGIES), **options)
@@ -127,18 +119,16 @@ class _StrategyField(_ChoiceField):
 
 @extend_schema_field({"type": "string", "maxLength": 100, "pattern": "^[^\\u0000]*$"})
 class _TextField(serializers.CharField):
-    """Words to look for; NUL is in no text, which the API's description must say too."""
+    """Free text. PostgreSQL has no NUL in texts, so the schema must exclude it too."""
 
 
 class SuggestedStocksQuery(serializers.Serializer[dict[str, Any]]):
-    """The parameters of the list of picks, with their bounds."""
-
     strategy = _StrategyField(default=screening.DEFAULT_STRATEGY, help_text="Which list.")
     limit = serializers.IntegerField(
         min_value=1,
         max_value=100,
         default=screening.MAX_PICKS,
-        help_text=f"At most so many stocks. A list holds up to {screening.MAX_PICKS}.",
+        help_text=f"Maximum number of stocks. A list holds up to {screening.MAX_PICKS}.",
         error_messages=dict.fromkeys(
             ("invalid", "min_value", "max_value", "max_string_length"), "Allowed: a whole number from 1 to 100."
         ),
@@ -147,7 +137,7 @@ class SuggestedStocksQuery(serializers.Serializer[dict[str, Any]]):
         max_length=100,
         default="",
         allow_blank=True,
-        help_text="Only this sector, in any case; `IT` and the like are understood.",
+        help_text="Only this sector, in any case; aliases such as `IT` are accepted.",
     )
     search = _TextField(
         max_length=100, default="", allow_blank=True, help_text="Part of the symbol or the name, in any case."
@@ -159,14 +149,14 @@ class SuggestedStocksQuery(serializers.Serializer[dict[str, Any]]):
     date = serializers.DateField(
         required=False,
         input_formats=["%Y-%m-%d"],
-        help_text="Session whose close was used. Without it, the newest publication answers; its `date` says which.",
+        help_text="Session whose close was used. Without it, the newest publication is returned; see its `date`.",
         error_messages={"invalid": "Allowed: a date such as 2026-04-30."},
     )
 
 
-# --- the answer -----------------------------------------------------------------------------------------------------
+# --- the response ---------------------------------------------------------------------------------------------------
 def pick_json(pick: Pick) -> dict[str, Any]:
-    """Return one pick under the contract's keys, with ours added."""
+    """One pick under the contract's keys, followed by our own."""
     body = {name: pick[name] for name in _PLAIN}
     body["technical_indicators"] = {name: pick[name] for name in _TECHNICAL}
     body["fundamentals"] = {name: pick[name] for name in _FUNDAMENTAL}
@@ -174,22 +164,22 @@ def pick_json(pick: Pick) -> dict[str, Any]:
     return body | {name: pick[name] for name in _ADDED}
 
 
-def answer(strategy: str, found: PickList, latest: date | None) -> dict[str, Any]:
-    """Return the whole body: the contract's keys, and what tells how far it can be trusted."""
-    publication = found.publication
+def response_body(strategy: str, listed: PickList, latest: date | None) -> dict[str, Any]:
+    """The whole body: the contract's keys, and how far it can be trusted."""
+    publication = listed.publication
     return {
         "success": True,
-        "count": len(found.picks),
+        "count": len(listed.picks),
         "strategy": strategy,
         "generated_at": _local(publication.published_at) if publication else None,
-        "stocks": [pick_json(pick) for pick in found.picks],
+        "stocks": [pick_json(pick) for pick in listed.picks],
         "date": publication.date if publication else None,
         "valid_for": publication.valid_for if publication else None,
-        "total": found.total,
+        "total": listed.total,
         "version": publication.version if publication else None,
         "model_id": publication.model_id if publication else None,
         "simulated": settings.PROVIDER_KIND == "simulated",
-        "reason": found.reason or None,
+        "reason": listed.reason or None,
         "notice": pick_queries.outdated_notice(publication, latest),
     }
 
@@ -199,8 +189,6 @@ def _local(moment: datetime) -> str:
 
 
 class PickIndicators(serializers.Serializer[Any]):
-    """Indicators of a pick's session."""
-
     rsi_14 = serializers.FloatField(allow_null=True, help_text="0-100")
     macd = serializers.FloatField(allow_null=True, help_text="₹")
     sma_50 = serializers.FloatField(allow_null=True, help_text="₹")
@@ -208,8 +196,6 @@ class PickIndicators(serializers.Serializer[Any]):
 
 
 class PickFundamentals(serializers.Serializer[Any]):
-    """Fundamentals of a pick."""
-
     pe_ratio = serializers.FloatField(allow_null=True, help_text="ratio")
     pb_ratio = serializers.FloatField(allow_null=True, help_text="ratio")
     roe = serializers.FloatField(allow_null=True, help_text="percent")
@@ -221,16 +207,12 @@ class PickFundamentals(serializers.Serializer[Any]):
 
 
 class TradingSignals(serializers.Serializer[Any]):
-    """What follows for trading."""
-
     target_price = serializers.FloatField(allow_null=True, help_text="₹")
     stop_loss = serializers.FloatField(allow_null=True, help_text="₹")
     recommendation = serializers.CharField(allow_null=True, help_text="STRONG_BUY, BUY, HOLD or AVOID")
 
 
 class SuggestedStockAnswer(serializers.Serializer[Any]):
-    """One pick."""
-
     symbol = serializers.CharField()
     stock_name = serializers.CharField(allow_null=True)
     rank = serializers.IntegerField(allow_null=True)
@@ -253,7 +235,7 @@ class SuggestedStockAnswer(serializers.Serializer[Any]):
 
 
 class SuggestedStocksAnswer(serializers.Serializer[Any]):
-    """The answer, for the API's description."""
+    """The picks of one strategy, and the publication they come from."""
 
     success = serializers.BooleanField()
     count = serializers.IntegerField()
@@ -262,23 +244,23 @@ class SuggestedStocksAnswer(serializers.Serializer[Any]):
     stocks = SuggestedStockAnswer(many=True)
     date = serializers.DateField(allow_null=True, help_text="session whose close was used")
     valid_for = serializers.DateField(allow_null=True, help_text="session the picks are meant for")
-    total = serializers.IntegerField(help_text="how many fit the filters")
+    total = serializers.IntegerField(help_text="number of picks that match the filters")
     version = serializers.IntegerField(allow_null=True)
     model_id = serializers.CharField(allow_null=True)
-    simulated = serializers.BooleanField(help_text="true: the market is a simulated one")
+    simulated = serializers.BooleanField(help_text="true: the market is simulated")
     reason = serializers.CharField(allow_null=True, help_text="why the list is empty or short")
-    notice = serializers.CharField(allow_null=True, help_text="said when a later session has ended")
+    notice = serializers.CharField(
+        allow_null=True, help_text="set when a later session has ended whose picks are not published yet"
+    )
 
 
 class ErrorFacts(serializers.Serializer[Any]):
-    """What went wrong."""
-
     code = serializers.CharField()
     message = serializers.CharField()
 
 
 class ErrorAnswer(serializers.Serializer[Any]):
-    """Every error, for the API's description."""
+    """The form of every error response."""
 
     success = serializers.BooleanField()
     error = ErrorFacts()
@@ -289,21 +271,20 @@ def _reading_permission() -> BasePermission:
 
 
 class MayRead(BasePermission):
-    """Anyone in development; who is known, in production."""
+    """Open in development; authenticated users only in production."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        """Return whether the request may read."""
         return _reading_permission().has_permission(request, view)
 
 
 class SuggestedStocksView(APIView):
     """The day's picks of one strategy, as they were published."""
 
-    # The first one decides between 401 and 403 for the unknown: a token can be asked for.
+    # The first class decides whether anonymous requests get 401 or 403: with tokens first it is 401.
     authentication_classes = (TokenAuthentication, SessionAuthentication)
 
     def get_permissions(self) -> list[BasePermission]:
-        """Return the permission itself, so that the API's description tells whether a login is needed."""
+        # The permission itself, not `MayRead`: the schema derives from it whether a login is needed.
         return [_reading_permission()]
 
     cache_version = ""
@@ -325,49 +306,49 @@ class SuggestedStocksView(APIView):
         parameters=[SuggestedStocksQuery],
         responses={
             200: SuggestedStocksAnswer,
-            304: OpenApiResponse(description="Nothing changed since the answer whose ETag was sent."),
+            304: OpenApiResponse(description="Unchanged since the response whose ETag was sent."),
             400: ErrorAnswer,
             401: ErrorAnswer,
-            404: OpenApiResponse(ErrorAnswer, "A `format` that is not offered."),
-            405: OpenApiResponse(ErrorAnswer, "Another method than GET, HEAD and OPTIONS."),
-            406: OpenApiResponse(ErrorAnswer, "A form asked for by `Accept` that is not offered."),
+            404: OpenApiResponse(ErrorAnswer, "An unsupported `format`."),
+            405: OpenApiResponse(ErrorAnswer, "A method other than GET, HEAD and OPTIONS."),
+            406: OpenApiResponse(ErrorAnswer, "An unsupported media type in `Accept`."),
         },
-        examples=[OpenApiExample("Refused", error_body(400, "limit: Allowed: …"), status_codes=["400"])],
+        examples=[OpenApiExample("Rejected", error_body(400, "limit: Allowed: …"), status_codes=["400"])],
     )
     def get(self, request: Request) -> HttpResponseBase:
-        """List the picks in force of a strategy; an empty list says why it is empty."""
+        """List a strategy's picks in force; an empty list comes with its reason."""
         if settings.READING_NEEDS_LOGIN and (cached := response_cache.cached_response(request._request)):
             return cached
-        asked = SuggestedStocksQuery(data=request.query_params)
-        for name, _ in asked.fields.items():  # the stub has the keys alone as fields
+        query = SuggestedStocksQuery(data=request.query_params)
+        for name, _ in query.fields.items():  # the type stub knows the keys only through items()
             if len(request.query_params.getlist(name)) > 1:
                 raise ValidationError({name: "It is given more than once; give one value."})
-        asked.is_valid(raise_exception=True)
-        facts = asked.validated_data
-        found = pick_queries.pick_list(
-            facts["strategy"],
-            session=facts.get("date"),
-            sector=facts["sector"],
-            search=facts["search"],
-            sort_by=facts["sort_by"],
-            descending=facts["order"] == "desc",
-            limit=facts["limit"],
+        query.is_valid(raise_exception=True)
+        parameters = query.validated_data
+        listed = pick_queries.pick_list(
+            parameters["strategy"],
+            session=parameters.get("date"),
+            sector=parameters["sector"],
+            search=parameters["search"],
+            sort_by=parameters["sort_by"],
+            descending=parameters["order"] == "desc",
+            limit=parameters["limit"],
         )
-        latest = pick_queries.latest_listed_session() if "date" not in facts else None
+        latest = pick_queries.latest_listed_session() if "date" not in parameters else None
         # A list superseded while it was read may be short of rows; such a response is not cached.
-        if found.publication and found.total == found.publication.count:
-            self.cache_version = response_cache.cache_version(found.publication, latest)
-        return _revalidated(request, answer(facts["strategy"], found, latest))
+        if listed.publication and listed.total == listed.publication.count:
+            self.cache_version = response_cache.cache_version(listed.publication, latest)
+        return _conditional_response(request, response_body(parameters["strategy"], listed, latest))
 
 
-def _revalidated(request: Request, body: dict[str, Any]) -> HttpResponseBase:
-    """Return the body, or 304 when the client already has exactly it."""
+def _conditional_response(request: Request, body: dict[str, Any]) -> HttpResponseBase:
+    """The body, or 304 when the client already has exactly it."""
     accepted = getattr(request, "accepted_renderer", None)
     if accepted is None or accepted.format != "json":
         return Response(body, status=status.HTTP_200_OK)
     content = accepted.render(body, accepted.media_type)
     etag = f'W/"{hashlib.sha256(content).hexdigest()[:32]}"'
     response = HttpResponse(content, content_type=accepted.media_type, headers={"ETag": etag})
-    # Always asked again, so that a new publication is seen at once; the answer is then usually 304.
+    # Clients must revalidate each time, so a new publication is visible at once; most responses are then 304.
     patch_cache_control(response, private=settings.READING_NEEDS_LOGIN, no_cache=True)
     return get_conditional_response(request._request, etag=etag, response=response) or response

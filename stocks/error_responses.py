@@ -1,4 +1,4 @@
-"""The one form of every JSON answer that says no: `{"success": false, "error": {"code", "message"}}`."""
+"""The form of every JSON error: `{"success": false, "error": {"code", "message"}}`."""
 
 from typing import Any
 
@@ -18,10 +18,10 @@ _CODES = {
 
 
 def error_body(http_status: int, message: str, code: str | None = None) -> dict[str, Any]:
-    """Return the body of an error answer."""
+    """Body of an error response; without `code`, the one of the status."""
     return {"success": False, "error": {"code": code or _CODES.get(http_status, "error"), "message": message}}
 
 
 def json_error(http_status: int, message: str) -> JsonResponse:
-    """Return an error answer from outside the API's own views (pages, unknown addresses, broken requests)."""
+    """Error response from outside the API's own views: pages, unknown addresses, malformed requests."""
     return JsonResponse(error_body(http_status, message), status=http_status)

@@ -1,11 +1,11 @@
-"""Which new symbol of a session is an old share under a new name.
+"""Renames: which new symbol of a session is an old share under a new symbol.
 
-Three proofs, the strongest first: the exchange's own list of symbol changes; the same ISIN; and the price rule: the
-exchange publishes with the first bar of the new symbol a PREV_CLOSE that equals, to the paisa, the last close of a
-symbol that traded on the very next session before and trades no more, with one candidate only, seen from both sides.
-Without proof two symbols stay two. A newly listed share also has a PREV_CLOSE, its issue price: chance meetings of two
-prices are rare (few symbols vanish on a day) but possible, so contradicting ISINs and an opening outside the widest
-daily price band of 20 % void the price rule.
+Three proofs, the strongest first: the exchange's own list of symbol changes; the same ISIN; and the price rule: with
+the first bar of the new symbol the exchange publishes a PREV_CLOSE that equals, to the paisa, the last close of a
+symbol that traded on the session just before and does not trade any more, with exactly one candidate on either side.
+Without proof two symbols stay two. A newly listed share has a PREV_CLOSE too, its issue price: coincidences are rare
+(few symbols vanish on a day) but possible, so contradicting ISINs or an opening outside the widest daily price band of
+20 % void the price rule.
 """
 
 from collections.abc import Mapping
@@ -15,9 +15,9 @@ from datetime import date
 import pandas as pd
 
 RENAME_COLUMNS = ("from_symbol", "to_symbol", "date", "proof")
-# The widest daily band of the exchange; a renamed share opens inside it, a share on its first day of listing may not.
+# The widest daily price band: a renamed share opens inside it, a newly listed one may not.
 MAX_OPENING_MOVE = 0.20
-# Country, type and issuer: a face value split changes what follows, never these.
+# Country, type and issuer: a face-value split changes what follows, never these.
 ISIN_ISSUER_LENGTH = 7
 
 
@@ -28,7 +28,7 @@ def renames(
     isin_by_symbol: Mapping[str, str] | None = None,
     official: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Find the renames that come into effect with one session.
+    """Renames that take effect with one session.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def renames(
     yesterday
         Bar frame of the session just before it.
     known_symbols
-        Symbols that own history before the session; a symbol renamed away earlier owns none any more.
+        Symbols that own history before the session; a symbol renamed earlier owns none any more.
     isin_by_symbol
         ISIN of a symbol where known, for old and new ones alike.
     official
@@ -51,8 +51,8 @@ def renames(
 
     Notes
     -----
-    Point in time: only bars of the two sessions and lists given by the caller are looked at. That the old symbol never
-    trades again is not, and cannot be, part of the proof.
+    Point in time: uses only bars of the two sessions and the lists passed in. That the old symbol never trades again
+    is not, and cannot be, part of the proof.
 
     Raises
     ------
@@ -71,22 +71,23 @@ def renames(
         return _renames_frame([], session)
     gone = known_symbols - trading
     isins = isin_by_symbol or {}
-    found = _by_exchange(official, arrived, gone, session)
-    found += _by_isin(arrived - _taken(found, 1), gone - _taken(found, 0), isins)
-    found += _by_price(
-        today.loc[today["symbol"].isin(arrived - _taken(found, 1))],
-        yesterday.loc[yesterday["symbol"].isin(gone - _taken(found, 0))],
+    proven = _by_exchange(official, arrived, gone, session)
+    proven += _by_isin(arrived - _symbols(proven, 1), gone - _symbols(proven, 0), isins)
+    proven += _by_price(
+        today.loc[today["symbol"].isin(arrived - _symbols(proven, 1))],
+        yesterday.loc[yesterday["symbol"].isin(gone - _symbols(proven, 0))],
         isins,
     )
-    return _renames_frame(found, session)
+    return _renames_frame(proven, session)
 
 
-_Found = list[tuple[str, str, str]]
+_Renames = list[tuple[str, str, str]]
+"""Old symbol, new symbol, proof."""
 
 
 def _by_exchange(
     official: pd.DataFrame | None, arrived: AbstractSet[str], gone: AbstractSet[str], session: pd.Timestamp
-) -> _Found:
+) -> _Renames:
     if official is None or official.empty:
         return []
     named = official.loc[
@@ -94,13 +95,13 @@ def _by_exchange(
         & official["to_symbol"].isin(arrived)
         & official["from_symbol"].isin(gone)
     ]
-    # A list names each change once; of two that contradict each other neither is a proof.
+    # Of two changes that contradict each other, neither is a proof.
     named = named.drop_duplicates(["from_symbol", "to_symbol"])
     named = named.loc[~named.duplicated("from_symbol", keep=False) & ~named.duplicated("to_symbol", keep=False)]
     return [(old, new, "exchange") for old, new in zip(named["from_symbol"], named["to_symbol"], strict=True)]
 
 
-def _by_isin(arrived: AbstractSet[str], gone: AbstractSet[str], isins: Mapping[str, str]) -> _Found:
+def _by_isin(arrived: AbstractSet[str], gone: AbstractSet[str], isins: Mapping[str, str]) -> _Renames:
     old_by_isin = _symbols_by_isin(gone, isins)
     new_by_isin = _symbols_by_isin(arrived, isins)
     return [
@@ -118,17 +119,17 @@ def _symbols_by_isin(symbols: AbstractSet[str], isins: Mapping[str, str]) -> dic
     return grouped
 
 
-def _by_price(arrived: pd.DataFrame, vanished: pd.DataFrame, isins: Mapping[str, str]) -> _Found:
+def _by_price(arrived: pd.DataFrame, vanished: pd.DataFrame, isins: Mapping[str, str]) -> _Renames:
     new = arrived.assign(paise=(arrived["prev_close"] * 100).round())
     old = vanished.assign(paise=(vanished["close"] * 100).round())
     new, old = new.loc[new["paise"] > 0], old.loc[old["paise"] > 0]
     pairs = new[["symbol", "open", "prev_close", "paise"]].merge(
         old[["symbol", "paise"]], on="paise", suffixes=("", "_old")
     )
-    # Ambiguity is judged before plausibility: a second candidate stays a doubt even when it is the less likely one.
-    alone = ~pairs.duplicated("symbol", keep=False) & ~pairs.duplicated("symbol_old", keep=False)
-    calm = (pairs["open"] / pairs["prev_close"] - 1).abs() <= MAX_OPENING_MOVE
-    accepted = pairs.loc[alone & calm, ["symbol_old", "symbol"]].astype(str)
+    # Ambiguity comes before plausibility: a second candidate leaves a doubt even when it is the less likely one.
+    is_unique = ~pairs.duplicated("symbol", keep=False) & ~pairs.duplicated("symbol_old", keep=False)
+    is_plausible = (pairs["open"] / pairs["prev_close"] - 1).abs() <= MAX_OPENING_MOVE
+    accepted = pairs.loc[is_unique & is_plausible, ["symbol_old", "symbol"]].astype(str)
     return [
         (old_symbol, new_symbol, "prev_close")
         for old_symbol, new_symbol in zip(accepted["symbol_old"], accepted["symbol"], strict=True)
@@ -141,8 +142,8 @@ def _same_issuer(old: str | None, new: str | None) -> bool:
     return not old or not new or old[:ISIN_ISSUER_LENGTH] == new[:ISIN_ISSUER_LENGTH]
 
 
-def _taken(found: _Found, side: int) -> set[str]:
-    return {pair[side] for pair in found}
+def _symbols(pairs: _Renames, side: int) -> set[str]:
+    return {pair[side] for pair in pairs}
 
 
 def _single_date(bars: pd.DataFrame) -> pd.Timestamp | None:
@@ -152,13 +153,13 @@ def _single_date(bars: pd.DataFrame) -> pd.Timestamp | None:
     return pd.Timestamp(dates[0]) if len(dates) else None
 
 
-def _renames_frame(found: _Found, session: date | pd.Timestamp | None) -> pd.DataFrame:
+def _renames_frame(pairs: _Renames, session: date | pd.Timestamp | None) -> pd.DataFrame:
     frame = pd.DataFrame(
         {
-            "from_symbol": pd.Series([pair[0] for pair in found], dtype=object),
-            "to_symbol": pd.Series([pair[1] for pair in found], dtype=object),
-            "date": pd.Series([session] * len(found), dtype="datetime64[ns]"),
-            "proof": pd.Series([pair[2] for pair in found], dtype=object),
+            "from_symbol": pd.Series([pair[0] for pair in pairs], dtype=object),
+            "to_symbol": pd.Series([pair[1] for pair in pairs], dtype=object),
+            "date": pd.Series([session] * len(pairs), dtype="datetime64[ns]"),
+            "proof": pd.Series([pair[2] for pair in pairs], dtype=object),
         }
     )
     return frame.sort_values("from_symbol", ignore_index=True)

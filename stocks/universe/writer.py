@@ -1,7 +1,7 @@
 """The only writer of `stocks`, `symbol_changes` and `exchange_facts` (metrics: `fundamentals.metrics_writer`).
 
 Each `record_*` runs inside the caller's transaction and may run twice with the same result. A known value is never
-replaced by an unknown one. Renames move rows by changing their symbol, so that the images of those rows move them back
+replaced by an unknown one. A rename changes the symbol of existing rows, whose before-images bring the old symbol back
 when the run is rolled back.
 """
 
@@ -23,14 +23,14 @@ from stocks.universe.symbols import current_symbols, successors
 
 _LISTED = ("stock_name", "isin", "series", "kind", "face_value", "listed_on", "sector", "industry")
 _TRACED = ("stock_name", "isin", "face_value", "listed_on", "sector", "industry")
-# Tables whose rows follow a renamed share; bars and indicators belong to an app that this one must not import.
+# Tables whose rows follow a rename. By name: the models of bars and indicators are in an app above this one.
 _HISTORY = ("historical_data", "technical_indicators", "stock_metrics")
 FACT_COLUMNS = ("symbol", "date", "issue_size", "market_cap", "pe_ratio", "source")
-_SEEN = ("symbol", "first_seen", "last_seen", "series", "isin", "provenance")
+_TRADED = ("symbol", "first_seen", "last_seen", "series", "isin", "provenance")
 
 
 def record_symbols(listed: pd.DataFrame, run_id: str, as_of: date) -> WriteCounts:
-    """Record what a list says of symbols: names, ISIN, sector, and whether they are shares or funds.
+    """Record the symbols of a list: names, ISIN, sector, and whether they are shares or funds.
 
     Parameters
     ----------
@@ -40,8 +40,8 @@ def record_symbols(listed: pd.DataFrame, run_id: str, as_of: date) -> WriteCount
     run_id
         Kept on inserted rows.
     as_of
-        Day the list stands for. A list older than the latest session in the database only fills what is unknown. A
-        symbol that was renamed away is passed over: lists go on naming it for a while.
+        Day of the list. A list older than the latest session in the database only fills what is unknown. Symbols
+        that were renamed are skipped: lists keep naming them for a while.
 
     Returns
     -------
@@ -56,18 +56,18 @@ def record_symbols(listed: pd.DataFrame, run_id: str, as_of: date) -> WriteCount
 def _record_listed(listed: pd.DataFrame, run_id: str, as_of: date, *, only_fill: bool) -> WriteCounts:
     if listed.empty:
         return WriteCounts(0, 0)
-    news = listed.drop_duplicates("symbol").set_index("symbol").reindex(columns=[*_LISTED, "source"])
-    news = news.astype(object).where(news.notna(), None)
+    fresh = listed.drop_duplicates("symbol").set_index("symbol").reindex(columns=[*_LISTED, "source"])
+    fresh = fresh.astype(object).where(fresh.notna(), None)
     stored = pd.DataFrame(
-        Stock.objects.filter(symbol__in=list(news.index)).values(
+        Stock.objects.filter(symbol__in=list(fresh.index)).values(
             "symbol", *_LISTED, "kind_source", "provenance", "last_seen"
         )
     )
     stored = stored.reindex(columns=["symbol", *_LISTED, "kind_source", "provenance", "last_seen"]).set_index("symbol")
     known = stored.astype(object).where(stored.notna(), None).to_dict("index")
     rows = [
-        _listed_row(str(symbol), said, known.get(symbol, {}), as_of, only_fill)
-        for symbol, said in news.to_dict("index").items()
+        _listed_row(str(symbol), entry, known.get(symbol, {}), as_of, only_fill)
+        for symbol, entry in fresh.to_dict("index").items()
     ]
     frame = pd.DataFrame(rows).astype({"face_value": float})
     frame["listed_on"] = pd.to_datetime(frame["listed_on"])
@@ -75,40 +75,37 @@ def _record_listed(listed: pd.DataFrame, run_id: str, as_of: date, *, only_fill:
 
 
 def _listed_row(
-    symbol: str, said: dict[Any, Any], known: dict[Any, Any], as_of: date, only_fill: bool
+    symbol: str, entry: dict[Any, Any], known: dict[Any, Any], as_of: date, only_fill: bool
 ) -> dict[str, Any]:
     row: dict[str, Any] = {"symbol": symbol}
     provenance = dict(known.get("provenance") or {})
     for column in _LISTED:
-        old, new = known.get(column), said[column]
+        old, new = known.get(column), entry[column]
         # The series of a traded symbol comes from its bars.
         keep = new is None or (old is not None and (only_fill or (column == "series" and known.get("last_seen"))))
         row[column] = old if keep else new
-        if column in _TRACED and not keep and (old != _plain(new) or column not in provenance):
-            provenance[column] = {"source": said["source"], "as_of": as_of.isoformat(), "how": "measured"}
-    unsure = said["kind"] in (None, "unknown")
-    keep = unsure or (only_fill and known.get("kind") not in (None, "unknown"))
-    row["kind"] = (known.get("kind") or "unknown") if keep else said["kind"]
-    row["kind_source"] = known.get("kind_source") if keep else str(said["source"])[:60]
+        # A date of the list is a timestamp, and a date in the database.
+        fresh = new.date() if isinstance(new, pd.Timestamp) else new
+        if column in _TRACED and not keep and (old != fresh or column not in provenance):
+            provenance[column] = {"source": entry["source"], "as_of": as_of.isoformat(), "how": "measured"}
+    is_unsure = entry["kind"] in (None, "unknown")
+    keep = is_unsure or (only_fill and known.get("kind") not in (None, "unknown"))
+    row["kind"] = (known.get("kind") or "unknown") if keep else entry["kind"]
+    row["kind_source"] = known.get("kind_source") if keep else str(entry["source"])[:60]
     return row | {"provenance": json.dumps(provenance, sort_keys=True)}
 
 
-def _plain(value: Any) -> Any:
-    """The value as the database gives it back."""
-    return value.date() if isinstance(value, pd.Timestamp) else value
-
-
 def fill_symbols_from_snapshots(session: date, run_id: str) -> WriteCounts:
-    """Fill names, sectors and kinds that no list knows from the newest snapshot: a screener shows shares only.
+    """Fill names, sectors and kinds that no list has from the newest snapshot: a screener shows shares only.
 
-    Its sectors are spelled as the exchange's lists spell them, where both have the sector.
+    Sectors get the exchange's spelling where it has the sector.
 
     Notes
     -----
     Point in time: snapshots before the session.
     """
     frame = query_frame(
-        # One probe of the index a symbol: the evenings of years are not read for it.
+        # A loose index scan: one probe a symbol instead of a read of years of evenings.
         "WITH RECURSIVE names(symbol) AS ((SELECT symbol FROM fundamental_snapshots ORDER BY symbol LIMIT 1) UNION ALL"
         " SELECT (SELECT f.symbol FROM fundamental_snapshots f WHERE f.symbol > n.symbol ORDER BY f.symbol LIMIT 1)"
         " FROM names n WHERE n.symbol IS NOT NULL)"
@@ -128,7 +125,7 @@ def fill_symbols_from_snapshots(session: date, run_id: str) -> WriteCounts:
 
 
 def record_traded_symbols(bars: pd.DataFrame, run_id: str) -> WriteCounts:
-    """Give each symbol of a bar frame a row, with its first and last session and the series of the last one.
+    """Record each symbol of a bar frame with its first and last session and the series of the last one.
 
     Parameters
     ----------
@@ -139,31 +136,32 @@ def record_traded_symbols(bars: pd.DataFrame, run_id: str) -> WriteCounts:
     """
     ordered = bars.sort_values("date", kind="stable")
     groups = ordered.groupby("symbol", sort=True)
-    seen = pd.DataFrame(
+    traded = pd.DataFrame(
         {"first_seen": groups["date"].min(), "last_seen": groups["date"].max(), "series": groups["series"].last()}
     )
-    seen["isin"] = groups["isin"].last() if "isin" in ordered else None
-    stored = pd.DataFrame(Stock.objects.filter(symbol__in=list(seen.index)).values(*_SEEN), columns=list(_SEEN))
-    stored = stored.set_index("symbol").reindex(seen.index)
+    traded["isin"] = groups["isin"].last() if "isin" in ordered else None
+    stored = pd.DataFrame(Stock.objects.filter(symbol__in=list(traded.index)).values(*_TRADED), columns=list(_TRADED))
+    stored = stored.set_index("symbol").reindex(traded.index)
     for column in ("first_seen", "last_seen"):
-        stored[column] = pd.to_datetime(stored[column]).astype(seen[column].dtype)
-    newer = ~(stored["last_seen"] > seen["last_seen"])
+        stored[column] = pd.to_datetime(stored[column]).astype(traded[column].dtype)
+    # Not `<=`: where nothing is stored (NaT) the bars are the newer ones.
+    is_newer, is_older = ~(stored["last_seen"] > traded["last_seen"]), ~(stored["first_seen"] < traded["first_seen"])
     for column in ("series", "isin"):
-        seen[column] = seen[column].where(newer & seen[column].notna(), stored[column]).fillna(seen[column])
-    seen["provenance"] = [
+        traded[column] = traded[column].where(is_newer & traded[column].notna(), stored[column]).fillna(traded[column])
+    traded["provenance"] = [
         json.dumps(value, sort_keys=True) if isinstance(value, dict) else "{}" for value in stored["provenance"]
     ]
-    seen["first_seen"] = seen["first_seen"].where(~(stored["first_seen"] < seen["first_seen"]), stored["first_seen"])
-    seen["last_seen"] = seen["last_seen"].where(newer, stored["last_seen"])
-    return bulk.upsert("stocks", seen.reset_index(), ("symbol",), run_id)
+    traded["first_seen"] = traded["first_seen"].where(is_older, stored["first_seen"])
+    traded["last_seen"] = traded["last_seen"].where(is_newer, stored["last_seen"])
+    return bulk.upsert("stocks", traded.reset_index(), ("symbol",), run_id)
 
 
 def record_exchange_facts(facts: pd.DataFrame, session: date, run_id: str) -> WriteCounts:
-    """Record what a session's report pack says: symbol, issue_size, market_cap_crores, pe_ratio, source."""
+    """Record the facts of a session's report pack: symbol, issue_size, market_cap_crores, pe_ratio, source."""
     rows = facts.rename(columns={"market_cap_crores": "market_cap"}).assign(date=pd.Timestamp(session))
     for column in ("issue_size", "market_cap", "pe_ratio"):
         values = pd.to_numeric(rows[column], errors="coerce").astype("Float64")
-        # Neither a share count nor a price can be 0: the pack leaves out what it does not know.
+        # Neither a share count nor a price can be 0: the pack writes 0 for what it does not know.
         rows[column] = values.where(values != 0)
     rows["issue_size"] = rows["issue_size"].round().astype("Int64")
     rows = rows[["symbol", "date", "issue_size", "market_cap", "pe_ratio", "source"]].drop_duplicates("symbol")
@@ -171,7 +169,7 @@ def record_exchange_facts(facts: pd.DataFrame, session: date, run_id: str) -> Wr
 
 
 def facts_frame(as_of: date) -> pd.DataFrame:
-    """Facts of report packs up to a session: symbol, date, issue_size (shares), market_cap (₹ crore), pe_ratio, source.
+    """Facts of report packs by a session: symbol, date, issue_size (shares), market_cap (₹ crore), pe_ratio, source.
 
     Notes
     -----
@@ -187,19 +185,19 @@ def facts_frame(as_of: date) -> pd.DataFrame:
 
 
 def typed_facts(frame: pd.DataFrame, as_of: date) -> pd.DataFrame:
-    """Give facts of report packs their dtypes and the symbols in use on a session."""
+    """Facts of report packs with their dtypes and the symbols in use on a session."""
     typed = frame.astype({"issue_size": "Int64", "market_cap": float, "pe_ratio": float})
     return current_symbols(typed, as_of, key=("date",))
 
 
 def isins() -> dict[str, str]:
-    """ISIN of each symbol where one is known."""
+    """Symbol → ISIN, where one is known."""
     known = Stock.objects.exclude(isin=None).values_list("symbol", "isin")
     return {symbol: isin for symbol, isin in known if isin}
 
 
 def symbols_with_history() -> list[str]:
-    """Symbols that own bars; a symbol renamed away owns none."""
+    """Symbols that own bars; a renamed symbol owns none any more."""
     return list(Stock.objects.exclude(first_seen=None).order_by("symbol").values_list("symbol", flat=True))
 
 
@@ -220,14 +218,14 @@ def kinds() -> "pd.Series[str]":
 
 
 def apply_renames(renames: pd.DataFrame, run_id: str) -> int:
-    """Let the history of renamed shares follow to their new symbols, and keep the record of it.
+    """Move the history of renamed shares to their new symbols, and record the renames.
 
     Parameters
     ----------
     renames
         from_symbol, to_symbol, date (first session under the new symbol), proof.
     run_id
-        Images of moved rows are kept for it, except of those it inserted itself.
+        Before-images of moved rows are kept for it, except of those it inserted itself.
 
     Returns
     -------
@@ -236,19 +234,19 @@ def apply_renames(renames: pd.DataFrame, run_id: str) -> int:
 
     Notes
     -----
-    Rows of the old symbol before the date move: what trades under it afterwards is another company. Its row in `stocks`
-    goes, unless such rows stay behind; what it knew fills what the new row does not know.
+    Rows of the old symbol before the date move: whatever trades under it afterwards is another company. Its row in
+    `stocks` is deleted unless such rows remain, after filling what the new symbol's row lacks.
     """
     ordered = renames.sort_values(["date", "from_symbol"], kind="stable")
-    record = ordered[["from_symbol", "to_symbol", "date", "proof"]].assign(evidence="{}")
-    bulk.upsert("symbol_changes", record, ("from_symbol", "date"), run_id)
-    moved = 0
-    for row in record.to_dict("records"):
-        moved += _rename(str(row["from_symbol"]), str(row["to_symbol"]), pd.Timestamp(row["date"]).date(), run_id)
-    return moved
+    changes = ordered[["from_symbol", "to_symbol", "date", "proof"]].assign(evidence="{}")
+    bulk.upsert("symbol_changes", changes, ("from_symbol", "date"), run_id)
+    return sum(
+        _move_history(str(row["from_symbol"]), str(row["to_symbol"]), pd.Timestamp(row["date"]).date(), run_id)
+        for row in changes.to_dict("records")
+    )
 
 
-def _rename(old: str, new: str, day: date, run_id: str) -> int:
+def _move_history(old: str, new: str, day: date, run_id: str) -> int:
     moved = 0
     with connection.cursor() as cursor:
         cursor.execute(
@@ -273,12 +271,11 @@ def _rename(old: str, new: str, day: date, run_id: str) -> int:
             " FROM stocks o WHERE n.symbol = %s AND o.symbol = %s",
             [new, old],
         )
-    _remove_if_empty(old, run_id)
+    _delete_without_history(old, run_id)
     return moved
 
 
-def _remove_if_empty(symbol: str, run_id: str) -> None:
-    """Delete a symbol's row in `stocks` when no history is left under it."""
+def _delete_without_history(symbol: str, run_id: str) -> None:
     bulk.delete(
         "stocks",
         "t.symbol = %s AND NOT EXISTS (SELECT 1 FROM historical_data h WHERE h.symbol = t.symbol)"
