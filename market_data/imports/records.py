@@ -127,7 +127,7 @@ def record_bars(rows: pd.DataFrame, name: str, run_id: str) -> WriteCounts:
     as_of = _latest_bar_day(bars)
     events = queries.events_frame(as_of, only_factors=True)
     adj_close = adjustments.adj_close(adjustments.adjusted(bars, events, as_of))
-    universe_writer.record_seen_symbols(bars, run_id)
+    universe_writer.record_traded_symbols(bars, run_id)
     return market_writer.record_imported_bars(
         bars.assign(adj_close=adj_close.to_numpy(), source=source_of(name)), run_id
     )
