@@ -1,7 +1,7 @@
 """Reads of bars, events and indicators as frames.
 
-Point in time: a reader that takes `as_of` or `session` uses nothing later. Only final bars are handed out, since models
-train and picks publish on those alone.
+Point in time: a reader with the parameter `as_of` or `session` uses nothing later. Only final bars are returned, since
+models train and picks are published on those alone.
 """
 
 import json
@@ -24,7 +24,7 @@ _BAR_COLUMNS = (
     " delivered_quantity"
 )
 _SESSIONS_FOR_GAPS = 30
-"""Sessions read beyond the rows wanted, so that few of the symbols with gaps must be asked for one by one."""
+"""Sessions read beyond the rows wanted, so that few symbols with gaps need a query of their own."""
 
 _LARGE_RANGE, _MANY_SYMBOLS = timedelta(days=90), 1_000
 """Beyond both, a frame has some 100,000 rows or more."""
@@ -88,7 +88,7 @@ def bars_frame(
     symbols : sequence of str, optional
         Only these.
     with_adj_close : bool
-        Whether `adj_close`, the one column that is not as published, stands beside them.
+        Whether to add `adj_close`, the one column that is not as published.
 
     Returns
     -------
@@ -98,16 +98,16 @@ def bars_frame(
     columns: LiteralString = _BAR_COLUMNS + ", adj_close" if with_adj_close else _BAR_COLUMNS
     query = "SELECT " + columns + " FROM historical_data WHERE date BETWEEN %s AND %s AND status = 'final'"
     first, last = start or _EARLIEST, end or _LATEST
-    asked: list[object] = [first, last]
+    parameters: list[object] = [first, last]
     if symbols is not None:
         query += " AND symbol = ANY(%s)"
-        asked.append(list(symbols))
+        parameters.append(list(symbols))
     large = last - first > _LARGE_RANGE and (symbols is None or len(symbols) > _MANY_SYMBOLS)
-    return _in_order(_typed(query_frame(query, asked, dates=("date",), large=large)))
+    return _in_order(_typed(query_frame(query, parameters, dates=("date",), large=large)))
 
 
 def window_bars(session: date, sessions: int) -> pd.DataFrame:
-    """Return what metrics need of the market's last sessions, of each symbol that traded on the latest of them.
+    """Return the columns that metrics need, of the last sessions, for every symbol that traded on the latest one.
 
     Returns
     -------
@@ -115,7 +115,7 @@ def window_bars(session: date, sessions: int) -> pd.DataFrame:
         symbol, date, series, open, close, prev_close (₹, as published), volume, turnover_lakh; sorted by symbol, date.
     """
     days = sessions_before(session, sessions - 1) or [session]
-    bars = _range(days[0], session, "symbol, date, series, open, close, prev_close, volume, turnover_lakh")
+    bars = _columns_between(days[0], session, "symbol, date, series, open, close, prev_close, volume, turnover_lakh")
     prices = dict.fromkeys(("open", "close", "prev_close", "turnover_lakh"), "float64")
     return _in_order(_of_traded(bars.astype(prices | {"volume": "int64"}), session))
 
@@ -130,11 +130,11 @@ def recent_prices(session: date, rows: int) -> pd.DataFrame:
 
     Notes
     -----
-    The sessions of the window lie together on disk and are read in one go; only the symbols with gaps in it are asked
-    for one by one.
+    The sessions of the window lie together on disk and are read at once; only symbols with gaps in it need a query of
+    their own.
     """
     days = sessions_before(session, rows + _SESSIONS_FOR_GAPS - 1) or [session]
-    bars = _range(days[0], session, "symbol, date, high, low, close")
+    bars = _columns_between(days[0], session, "symbol, date, high, low, close")
     bars = _of_traded(bars.astype(dict.fromkeys(("high", "low", "close"), "float64")), session)
     counts = bars["symbol"].value_counts()
     short = counts.index[counts < rows].astype(str).tolist()
@@ -153,8 +153,8 @@ def last_prices(symbols: Sequence[str], rows: int, *, before: date = _LATEST) ->
         " (SELECT symbol, date, high, low, close FROM historical_data b WHERE b.symbol = n.symbol AND b.date < %s"
         " AND b.status = 'final' ORDER BY b.date DESC LIMIT %s) h"
     )
-    found = query_frame(query, [list(symbols), before, rows], dates=("date",))
-    return _in_order(found.astype({"high": "float64", "low": "float64", "close": "float64"}))
+    prices = query_frame(query, [list(symbols), before, rows], dates=("date",))
+    return _in_order(prices.astype({"high": "float64", "low": "float64", "close": "float64"}))
 
 
 def closes_frame(symbols: Sequence[str], end: date) -> pd.DataFrame:
@@ -163,8 +163,8 @@ def closes_frame(symbols: Sequence[str], end: date) -> pd.DataFrame:
         "SELECT symbol, date, close, adj_close FROM historical_data"
         " WHERE symbol = ANY(%s) AND date <= %s AND status = 'final'"
     )
-    found = query_frame(query, [list(symbols), end], dates=("date",))
-    return _in_order(found.astype({"close": "float64", "adj_close": "float64"}))
+    closes = query_frame(query, [list(symbols), end], dates=("date",))
+    return _in_order(closes.astype({"close": "float64", "adj_close": "float64"}))
 
 
 def last_bars_before(session: date) -> pd.DataFrame:
@@ -180,8 +180,8 @@ def last_bars_before(session: date) -> pd.DataFrame:
 def events_frame(as_of: date, *, only_factors: bool = False) -> pd.DataFrame:
     """Return corporate actions known by a day, under the symbols that own the history now.
 
-    An event of a share that was renamed after its ex-date bears the new symbol, as the bars do. `only_factors` leaves
-    out what moves no price by a known ratio, as dividends, which are most of them.
+    An event of a share that was renamed after its ex-date has the new symbol, as the bars do. `only_factors` leaves out
+    the events without a known price ratio, such as dividends, which are most of them.
     """
     query = (
         "SELECT symbol, ex_date, kind, factor, known_on, status, purpose, source, evidence::text AS evidence"
@@ -214,9 +214,9 @@ def indicators_between(start: date, end: date) -> pd.DataFrame:
 
 
 def jumps_frame(as_of: date) -> pd.DataFrame:
-    """Return the jumps found up to a session, under the symbols that own the history now.
+    """Return the jumps recorded up to a session, under the symbols that own the history now.
 
-    Columns symbol, date, ratio, reason, near_factor. A jump that an event has settled since is still among them; see
+    Columns symbol, date, ratio, reason, near_factor. Jumps that an event has settled since are included; see
     `unsettled_jumps`.
     """
     query = (
@@ -254,19 +254,19 @@ def _columns_of(alias: str) -> str:
     return ", ".join(f"{alias}.{name.strip()}" for name in _BAR_COLUMNS.split(","))
 
 
-def _range(start: date, end: date, columns: LiteralString) -> pd.DataFrame:
+def _columns_between(start: date, end: date, columns: LiteralString) -> pd.DataFrame:
     query = "SELECT " + columns + " FROM historical_data WHERE date BETWEEN %s AND %s AND status = 'final'"
     return query_frame(query, [start, end], dates=("date",))
 
 
 def _of_traded(bars: pd.DataFrame, session: date) -> pd.DataFrame:
-    """Leave the symbols that traded on a session."""
+    """Return the bars of the symbols that traded on a session."""
     traded = bars.loc[bars["date"] == pd.Timestamp(session), "symbol"]
     return bars.loc[bars["symbol"].isin(traded)].reset_index(drop=True)
 
 
 def _in_order(bars: pd.DataFrame) -> pd.DataFrame:
-    """Sort by symbol (by code points) and date: whole numbers sort many times faster than the database's texts."""
+    """Sort by symbol (by code points) and date: integer codes sort many times faster than texts, or than the server."""
     codes, _ = pd.factorize(bars["symbol"], sort=True)
     order = np.lexsort((bars["date"].to_numpy(), codes))
     return bars.take(order).reset_index(drop=True)

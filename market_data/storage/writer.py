@@ -19,7 +19,8 @@ from stocks.storage.frames import query_frame
 from stocks.universe.symbols import follow_renames
 
 BAR_KEY = ("symbol", "date")
-_STORED = (
+EVENT_KEY = ("symbol", "ex_date", "kind", "purpose")
+_BAR_COLUMNS = (
     "symbol",
     "date",
     "series",
@@ -37,14 +38,13 @@ _STORED = (
     "delivered_quantity",
     "source",
 )
-
-_FOUND = ("check_name", "severity", "blocks", "symbol", "message", "remedy", "sample")
-_EMPTY: dict[str, Any] = {"blocks": False, "symbol": "", "remedy": "", "sample": None}
+_FINDING_FIELDS = ("check_name", "severity", "blocks", "symbol", "message", "remedy", "sample")
+_FINDING_DEFAULTS: dict[str, Any] = {"blocks": False, "symbol": "", "remedy": "", "sample": None}
 
 
 @dataclass(frozen=True)
 class ReadSession:
-    """What was read for one session: where from, the bars taken, the rows kept aside."""
+    """One session as read: its file, the accepted bars, the rejected rows."""
 
     session: date
     file: SourceFile
@@ -52,38 +52,36 @@ class ReadSession:
     rejects: pd.DataFrame
 
 
-def record_bars(read: Sequence[ReadSession], adj_close: pd.Series, run_id: str) -> bulk.WriteCounts:
-    """Store sessions as they were read; bars that a revised file no longer holds are deleted, with an image.
+def record_bars(sessions: Sequence[ReadSession], adj_close: pd.Series, run_id: str) -> bulk.WriteCounts:
+    """Store sessions as read; bars missing from a revised file are deleted, with a before-image.
 
     Parameters
     ----------
-    read : sequence of ReadSession
-        Sessions, ascending; the symbols have rows in `stocks` already.
+    sessions : sequence of ReadSession
+        Ascending; the symbols already have rows in `stocks`.
     adj_close : Series
         ₹, of all bars in order (``pd.concat`` of the sessions' frames).
     run_id : str
         The run that writes.
     """
-    bars = pd.concat([one.bars.assign(source=one.file.name) for one in read], ignore_index=True)
+    bars = pd.concat([read.bars.assign(source=read.file.name) for read in sessions], ignore_index=True)
     bars["adj_close"] = adj_close.to_numpy()
-    stored = SourceFile.objects.in_bulk([one.session for one in read], field_name="session")
-    removed = 0
-    for one in read:
-        if one.session in stored:
-            removed += _delete_missing(one, run_id)
-    written = bulk.upsert("historical_data", bars[list(_STORED)], BAR_KEY, run_id)
-    record_total("historical_data", written.inserted - removed, max(one.session for one in read))
-    _record_files(read, run_id, first_time=not stored)
-    record_rejected(pd.concat([one.rejects.assign(source=one.file.name) for one in read], ignore_index=True), run_id)
+    stored = SourceFile.objects.in_bulk([read.session for read in sessions], field_name="session")
+    removed = sum(_delete_missing(read, run_id) for read in sessions if read.session in stored)
+    written = bulk.upsert("historical_data", bars[list(_BAR_COLUMNS)], BAR_KEY, run_id)
+    record_total("historical_data", written.inserted - removed, max(read.session for read in sessions))
+    _record_files(sessions, run_id, first_time=not stored)
+    rejects = pd.concat([read.rejects.assign(source=read.file.name) for read in sessions], ignore_index=True)
+    record_rejected(rejects, run_id)
     return bulk.WriteCounts(written.inserted, written.updated + removed)
 
 
 def record_imported_bars(bars: pd.DataFrame, run_id: str) -> bulk.WriteCounts:
-    """Store bars that a person handed in (bar frame with adj_close and source); other bars of their days stay.
+    """Store uploaded bars (bar frame with adj_close and source); other bars of their days stay.
 
-    No source file is noted for their sessions: the exchange's own file of such a day is still read when it comes.
+    Their sessions get no source file: the exchange's own file of such a day is still read when it arrives.
     """
-    written = bulk.upsert("historical_data", bars[list(_STORED)], BAR_KEY, run_id)
+    written = bulk.upsert("historical_data", bars[list(_BAR_COLUMNS)], BAR_KEY, run_id)
     record_total("historical_data", written.inserted, None if bars.empty else bars["date"].max().date())
     return written
 
@@ -101,49 +99,47 @@ def record_indicators(frame: pd.DataFrame, run_id: str) -> bulk.WriteCounts:
 
 
 def record_corporate_actions(events: pd.DataFrame, run_id: str) -> bulk.WriteCounts:
-    """Store an event frame under the symbols in use; an event there with other figures is changed, with an image."""
+    """Store an event frame under the symbols in use; a stored event that differs is changed, with a before-image."""
     rows = _under_new_names(events).assign(purpose=events["purpose"].fillna("").str.slice(0, 300))
     rows["evidence"] = [
         json.dumps(value, default=str) if isinstance(value, dict) else None for value in rows["evidence"]
     ]
-    return bulk.upsert("corporate_actions", rows, ("symbol", "ex_date", "kind", "purpose"), run_id)
+    return bulk.upsert("corporate_actions", rows, EVENT_KEY, run_id)
 
 
 def record_official_events(events: pd.DataFrame, run_id: str) -> bulk.WriteCounts:
-    """Store what a list says of events; the evidence found since stays while the factor does."""
-    key = ["symbol", "ex_date", "kind", "purpose"]
-    named = _under_new_names(events)
-    said = named.assign(purpose=named["purpose"].fillna("").str.slice(0, 300))
+    """Store the events of a list; evidence added to a stored one since stays as long as its factor does."""
+    rows = _under_new_names(events)
+    listed = rows.assign(purpose=rows["purpose"].fillna("").str.slice(0, 300))
     stored = query_frame(
-        "SELECT symbol, ex_date, kind, purpose, factor AS factor_there, known_on AS known_there FROM corporate_actions"
-        " WHERE status = 'official'",
-        dates=("ex_date", "known_there"),
-    ).astype({"factor_there": "float64"})
-    beside = said.astype({"symbol": "str", "kind": "str", "purpose": "str"}).merge(
-        stored.astype({"symbol": "str", "kind": "str", "purpose": "str"}), on=key, how="left"
-    )
-    same = beside["factor"].eq(beside["factor_there"]) | (beside["factor"].isna() & beside["factor_there"].isna())
-    known = (same & beside["known_on"].eq(beside["known_there"])).to_numpy()
-    return record_corporate_actions(said.loc[~known], run_id)
+        "SELECT symbol, ex_date, kind, purpose, factor AS stored_factor, known_on AS stored_known_on"
+        " FROM corporate_actions WHERE status = 'official'",
+        dates=("ex_date", "stored_known_on"),
+    ).astype({"stored_factor": "float64"})
+    texts = dict.fromkeys(("symbol", "kind", "purpose"), "str")
+    both = listed.astype(texts).merge(stored.astype(texts), on=list(EVENT_KEY), how="left")
+    same_factor = both["factor"].eq(both["stored_factor"]) | (both["factor"].isna() & both["stored_factor"].isna())
+    is_known = (same_factor & both["known_on"].eq(both["stored_known_on"])).to_numpy()
+    return record_corporate_actions(listed.loc[~is_known], run_id)
 
 
 def _under_new_names(events: pd.DataFrame) -> pd.DataFrame:
-    """Give events of shares that were renamed after the ex-date the symbol that owns the history; lists use either."""
+    """Give each event the symbol that owns its history now; lists use the one of the ex-date or of today."""
     named = follow_renames(events, date_column="ex_date")
-    return named.drop_duplicates(["symbol", "ex_date", "kind", "purpose"], keep="last")
+    return named.drop_duplicates(list(EVENT_KEY), keep="last")
 
 
 def rename_corporate_actions(renames: pd.DataFrame, run_id: str) -> int:
-    """Let the events of renamed shares (from_symbol, to_symbol, date) follow to the new symbols; return how many."""
+    """Move the events of renamed shares (from_symbol, to_symbol, date) to the new symbols; return how many."""
     moved = 0
     for row in renames.to_dict("records"):
         new = row["to_symbol"]
         past = ("t.symbol = %s AND t.ex_date < %s", [row["from_symbol"], pd.Timestamp(row["date"]).date()])
-        there = (
+        is_duplicate = (
             " AND EXISTS (SELECT 1 FROM corporate_actions n WHERE n.symbol = %s"
             " AND (n.ex_date, n.kind, n.purpose) = (t.ex_date, t.kind, t.purpose))"
         )
-        bulk.delete("corporate_actions", past[0] + there, [*past[1], new], run_id)
+        bulk.delete("corporate_actions", past[0] + is_duplicate, [*past[1], new], run_id)
         bulk.keep_before_images("corporate_actions", *past, run_id)
         with connection.cursor() as cursor:
             cursor.execute("UPDATE corporate_actions t SET symbol = %s WHERE " + past[0], [new, *past[1]])
@@ -152,7 +148,7 @@ def rename_corporate_actions(renames: pd.DataFrame, run_id: str) -> int:
 
 
 def remove_corporate_actions(events: pd.DataFrame, run_id: str) -> int:
-    """Delete events (symbol, ex_date, kind, purpose), keeping images; return how many there were."""
+    """Delete events (symbol, ex_date, kind, purpose), keeping before-images; return how many there were."""
     return sum(
         bulk.delete(
             "corporate_actions",
@@ -165,7 +161,7 @@ def remove_corporate_actions(events: pd.DataFrame, run_id: str) -> int:
 
 
 def record_quotes(quotes: pd.DataFrame) -> int:
-    """Store quotes (symbol, at, last_price in ₹, volume, source), each moment once; return how many are new."""
+    """Store quotes (symbol, at, last_price in ₹, volume, source), one per moment; return how many are new."""
     rows = [
         Quote(**{str(name): value for name, value in row.items()})
         for row in quotes.rename(columns={"symbol": "symbol_id"}).to_dict("records")
@@ -176,7 +172,7 @@ def record_quotes(quotes: pd.DataFrame) -> int:
 
 
 def first_dates_of_events(run_id: str) -> dict[str, date]:
-    """Return the symbols whose factors a run inserted or changed, with the first ex-date among them."""
+    """Return the symbols of the events with a factor that a run inserted or changed, with their first ex-date."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT symbol, min(ex_date) FROM (SELECT symbol, ex_date, factor FROM corporate_actions WHERE run_id = %s"
@@ -190,7 +186,7 @@ def first_dates_of_events(run_id: str) -> dict[str, date]:
 
 
 def record_rejected(rejects: pd.DataFrame, run_id: str) -> int:
-    """Keep rows aside that were not taken: columns symbol, date, reason, raw, source."""
+    """Store rejected rows: columns symbol, date, reason, raw, source."""
     rows = [
         RejectedRow(
             run_id=run_id,
@@ -206,7 +202,7 @@ def record_rejected(rejects: pd.DataFrame, run_id: str) -> int:
 
 
 def record_findings(run_id: str, session: date | None, findings: Sequence[dict[str, Any]]) -> int:
-    """Keep findings of a session.
+    """Store findings of a session; return how many.
 
     Parameters
     ----------
@@ -219,49 +215,49 @@ def record_findings(run_id: str, session: date | None, findings: Sequence[dict[s
 
 
 def remove_findings(check_name: str, sessions: Sequence[date], run_id: str) -> int:
-    """Delete what a check found on some sessions, keeping images of other runs' findings; return how many."""
+    """Delete a check's findings on some sessions, keeping before-images of other runs' findings; return how many."""
     return bulk.delete("findings", "t.check_name = %s AND t.session = ANY(%s)", [check_name, list(sessions)], run_id)
 
 
 def replace_findings(
     run_id: str, session: date | None, checks: Iterable[str], findings: Sequence[dict[str, Any]]
 ) -> int:
-    """Keep what checks found on a session in place of what they found before, whoever ran them; return how many.
+    """Replace the findings of checks on a session, whichever run stored them; return how many there are now.
 
-    A check that found the same again keeps its rows as they are; of rows that go, images are kept.
+    The rows of a check with the same findings as before stay as they are; deleted rows leave before-images.
 
     Parameters
     ----------
     checks
-        Names of all checks that ran, those that found nothing among them.
+        Names of all checks that ran, with or without findings.
     findings
         As for `record_findings`.
     """
     names = {*checks, *(finding["check_name"] for finding in findings)}
-    stored = _by_check(Finding.objects.filter(session=session, check_name__in=names).order_by("id").values(*_FOUND))
-    found = _by_check(findings)
-    changed = sorted(name for name in names if stored.get(name) != found.get(name))
+    rows = Finding.objects.filter(session=session, check_name__in=names).order_by("id").values(*_FINDING_FIELDS)
+    old, new = _contents_by_check(rows), _contents_by_check(findings)
+    changed = sorted(name for name in names if old.get(name) != new.get(name))
     bulk.delete("findings", "t.check_name = ANY(%s) AND t.session IS NOT DISTINCT FROM %s", [changed, session], run_id)
-    record_findings(run_id, session, [one for one in findings if one["check_name"] in changed])
+    record_findings(run_id, session, [finding for finding in findings if finding["check_name"] in changed])
     return len(findings)
 
 
-def _by_check(findings: Iterable[dict[str, Any]]) -> dict[str, list[str]]:
-    """Return the content of findings as text, in order, by check."""
+def _contents_by_check(findings: Iterable[dict[str, Any]]) -> dict[str, list[str]]:
+    """Return the sorted contents of findings as text, by check."""
     contents: dict[str, list[str]] = {}
     for finding in findings:
-        full = _EMPTY | {name: value for name, value in finding.items() if name in _FOUND}
+        full = _FINDING_DEFAULTS | {name: value for name, value in finding.items() if name in _FINDING_FIELDS}
         contents.setdefault(finding["check_name"], []).append(json.dumps(full, sort_keys=True, default=str))
     return {name: sorted(lines) for name, lines in contents.items()}
 
 
 def record_same_content(session: date, name: str, size: int, mtime_ns: int) -> None:
-    """Note under which name, size and time a session's unchanged content lies now."""
+    """Update the name, size and modification time of a session's file whose content is unchanged."""
     SourceFile.objects.filter(session=session).update(name=name, size=size, mtime_ns=mtime_ns)
 
 
 def record_total(table: str, added: int, latest: date | None = None) -> None:
-    """Add to the total of a table, so that no page has to count it."""
+    """Add to the stored total of a table, so that no page has to count its rows."""
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO table_totals AS t (table_name, rows, symbols, latest_date, updated_at)"
@@ -273,7 +269,7 @@ def record_total(table: str, added: int, latest: date | None = None) -> None:
 
 
 def recount(table: str) -> None:
-    """Count a table anew, after a roll back; an empty one has no total, as before its first row."""
+    """Recount a table after a rollback; an empty table has no total, as before its first row."""
     with connection.cursor() as cursor:
         cursor.execute(
             sql.SQL(
@@ -285,29 +281,30 @@ def recount(table: str) -> None:
         cursor.execute("DELETE FROM table_totals WHERE table_name = %s AND rows = 0", [table])
 
 
-def _delete_missing(one: ReadSession, run_id: str) -> int:
-    symbols = one.bars["symbol"].astype(str).tolist()
-    gone = ("t.date = %s AND NOT t.symbol = ANY(%s)", [one.session, symbols], run_id)
-    record_total("technical_indicators", -bulk.delete("technical_indicators", *gone))
-    return bulk.delete("historical_data", *gone)
+def _delete_missing(read: ReadSession, run_id: str) -> int:
+    """Delete the session's bars, and their indicators, that its file no longer has; return the number of bars."""
+    symbols = read.bars["symbol"].astype(str).tolist()
+    missing = ("t.date = %s AND NOT t.symbol = ANY(%s)", [read.session, symbols], run_id)
+    record_total("technical_indicators", -bulk.delete("technical_indicators", *missing))
+    return bulk.delete("historical_data", *missing)
 
 
-def _record_files(read: Sequence[ReadSession], run_id: str, *, first_time: bool) -> None:
+def _record_files(sessions: Sequence[ReadSession], run_id: str, *, first_time: bool) -> None:
     facts: list[dict[str, Any]] = [
         {
-            "session": one.session,
-            "name": one.file.name,
-            "size": one.file.size,
-            "mtime_ns": one.file.mtime_ns,
-            "sha256": one.file.sha256,
-            "rows": len(one.bars),
-            "rejected": len(one.rejects),
+            "session": read.session,
+            "name": read.file.name,
+            "size": read.file.size,
+            "mtime_ns": read.file.mtime_ns,
+            "sha256": read.file.sha256,
+            "rows": len(read.bars),
+            "rejected": len(read.rejects),
         }
-        for one in read
+        for read in sessions
     ]
     if first_time:
-        # One statement; staging would take an evening longer than its bars do.
-        SourceFile.objects.bulk_create(SourceFile(**one, run_id=run_id) for one in facts)
+        # One statement: for an evening's single file, staging would take longer than all its bars.
+        SourceFile.objects.bulk_create(SourceFile(**fields, run_id=run_id) for fields in facts)
         return
     files = pd.DataFrame(facts)
     bulk.upsert("source_files", files.assign(session=pd.to_datetime(files["session"])), ("session",), run_id)

@@ -1,4 +1,4 @@
-"""Readers of bars: what they return, and that an evening's do not read the years before it."""
+"""Readers of bars: their results, and that an evening does not read the years before it."""
 
 from collections.abc import Callable
 from datetime import date
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 SYMBOLS = 24
 DAYS = [day.date() for day in pd.bdate_range("2016-01-04", periods=1422)]
-"""Of the 900th and the last one, two years later to the day: statements come by quarters."""
+"""The 900th and the last session lie exactly two years apart: statements are quarterly."""
 BIG = ("historical_data", "technical_indicators", "stock_metrics", "exchange_facts", "financial_statements")
 _BARS = """
     INSERT INTO historical_data (symbol, date, series, open, high, low, close, adj_close, volume, prev_close,
@@ -27,7 +27,7 @@ _BARS = """
     SELECT 'S' || n, d, 'EQ', p, p + 2, p - 2, p + 1, p + 1, 1000 + n, p, 900, 'test', 'final', 'run_1'
     FROM unnest(%(days)s::date[]) WITH ORDINALITY AS t(d, i), generate_series(1, %(symbols)s) n,
          LATERAL (SELECT 100 + n + (i * n) %% 17 AS p) price
-    -- The last symbols have holes: single sessions, and years.
+    -- The last symbols have gaps: single sessions, and years.
     WHERE NOT (n > %(symbols)s - 4 AND i %% n = 0) AND NOT (n = 3 AND i BETWEEN 300 AND 900)
     ORDER BY d, 1"""
 _OTHERS = (
@@ -44,7 +44,6 @@ _OTHERS = (
 
 
 def store(days: list[date]) -> None:
-    """Bars of some sessions and what belongs to them."""
     SourceFile.objects.bulk_create(
         SourceFile(session=day, name="test", size=1, mtime_ns=1, sha256="0", rows=SYMBOLS, rejected=0) for day in days
     )
@@ -67,21 +66,21 @@ def test_recent_prices_are_the_last_rows_whatever_the_gaps():
         every = queries.bars_frame(end=session)
         traded = every.loc[every["date"] == pd.Timestamp(session), "symbol"]
         wanted = every.loc[every["symbol"].isin(traded)].groupby("symbol", sort=False).tail(rows)
-        found = queries.recent_prices(session, rows)
-        pd.testing.assert_frame_equal(found, wanted[found.columns].reset_index(drop=True))
+        frame = queries.recent_prices(session, rows)
+        pd.testing.assert_frame_equal(frame, wanted[frame.columns].reset_index(drop=True))
     assert queries.recent_prices(date(2015, 1, 1), 450).empty
 
 
-def test_the_window_holds_the_last_sessions_of_those_that_traded():
+def test_the_window_has_the_last_sessions_of_symbols_that_traded():
     store(DAYS[:320])
-    found = queries.window_bars(DAYS[310], 100)
+    frame = queries.window_bars(DAYS[310], 100)
     every = queries.bars_frame(DAYS[211], DAYS[310])
     wanted = every.loc[every["symbol"] != "S3"]
-    assert len(found) > 2000
-    pd.testing.assert_frame_equal(found, wanted[found.columns].reset_index(drop=True))
+    assert len(frame) > 2000
+    pd.testing.assert_frame_equal(frame, wanted[frame.columns].reset_index(drop=True))
 
 
-def test_some_symbols_bars_are_theirs_alone():
+def test_bars_of_some_symbols_contain_no_others():
     store(DAYS[:30])
     assert set(queries.bars_frame(symbols=["S1", "S20"])["symbol"]) == {"S1", "S20"}
     assert queries.bars_frame(symbols=[]).empty
@@ -111,7 +110,7 @@ READERS: dict[str, Callable[[date], object]] = {
 
 
 def rows_read(session: date) -> dict[str, int]:
-    """Return how many rows of the big tables each reader touches, dead or alive, by index or not."""
+    """Number of rows of the big tables that each reader touches, dead or alive, by index or not."""
     counted = {}
     for name, reader in READERS.items():
         before = _touched()
@@ -130,8 +129,8 @@ def _touched() -> int:
         return int(cursor.fetchone()[0] or 0)
 
 
-def test_what_an_evening_and_a_page_read_does_not_grow_with_the_sessions_stored():
-    """Small tables are read whole because that is quickest; where an index serves, it must be there and suffice."""
+def test_rows_read_by_an_evening_and_a_page_do_not_grow_with_the_history():
+    """Small tables are read whole because that is fastest: disable that, so that a missing index shows."""
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute("SET LOCAL enable_bitmapscan = off")
@@ -144,8 +143,8 @@ def test_what_an_evening_and_a_page_read_does_not_grow_with_the_sessions_stored(
     assert not grown, "rows read with 900 and with 1,422 sessions stored"
 
 
-def test_the_server_is_told_that_an_index_over_years_of_bars_pays():
-    """With its default it reads 11 million bars from end to end where a tenth of them lies together."""
+def test_the_server_prefers_an_index_over_years_of_bars():
+    """With the default it scans 11 million bars where a tenth of them, lying together, would do."""
     with connection.cursor() as cursor:
         cursor.execute("SHOW random_page_cost")
         assert cursor.fetchone()[0] == "1.1"

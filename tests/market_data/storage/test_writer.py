@@ -1,4 +1,4 @@
-"""What the list of corporate actions says again changes nothing, and leaves what was found out about an event."""
+"""A repeated list of corporate actions changes nothing and leaves the evidence about an event."""
 
 from typing import Any
 
@@ -19,23 +19,23 @@ LIST = pd.DataFrame(
         "source": ["list", "list"],
     }
 )
-FOUND: Any = pd.Series([{"agrees": True}, None], dtype=object)
+EVIDENCE: Any = pd.Series([{"agrees": True}, None], dtype=object)
 
 
-def test_a_list_read_again_leaves_the_evidence_and_asks_for_no_work() -> None:
+def test_a_list_read_again_leaves_the_evidence_and_no_pending_work() -> None:
     events = official_events(LIST)
     assert market_writer.record_official_events(events, "run_1").inserted == 2
-    checked = typed_events(events.assign(evidence=FOUND))
+    checked = typed_events(events.assign(evidence=EVIDENCE))
     market_writer.record_corporate_actions(checked, "run_1")
     assert market_writer.record_official_events(events, "run_2").total == 0
     assert CorporateAction.objects.get(symbol="AAA").evidence == {"agrees": True}
     assert market_writer.first_dates_of_events("run_2") == {}
 
 
-def test_another_factor_in_the_list_is_taken_and_the_old_evidence_goes() -> None:
+def test_a_corrected_factor_replaces_the_old_one_and_its_evidence() -> None:
     events = official_events(LIST)
     market_writer.record_official_events(events, "run_1")
-    market_writer.record_corporate_actions(typed_events(events.assign(evidence=FOUND)), "run_1")
+    market_writer.record_corporate_actions(typed_events(events.assign(evidence=EVIDENCE)), "run_1")
     corrected = events.assign(factor=events["factor"].where(events["kind"] != "bonus", 0.25))
     assert market_writer.record_official_events(corrected, "run_2").updated == 1
     stored = CorporateAction.objects.get(symbol="AAA")
