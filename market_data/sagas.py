@@ -5,9 +5,10 @@ from market_data.imports import steps as csv_steps
 from market_data.providers import ProviderError, TransientProviderError
 from market_data.runs.saga import NO_SESSION, Saga, Step, register_sagas
 from market_data.steps import fundamentals as fundamentals_step
-from market_data.steps import metrics, symbol_master, upkeep
+from market_data.steps import metrics, symbol_master, upkeep, validation
 from market_data.steps.historical_data import bar_chunks
 from market_data.steps.indicators import indicator_chunks
+from market_data.steps.sources import as_of
 from market_data.trading_calendar import CalendarError
 from stocks.fundamentals.files import FundamentalsUnreadableError
 from stocks.storage.file_contents import FileUnreadable
@@ -26,7 +27,7 @@ SYMBOL_MASTER = Step(
     transient=_TRANSIENT,
     refusals=_REFUSALS,
 )
-VALIDATION = Step("PIPELINE_VALIDATION", metrics.check, metrics.record_check)
+VALIDATION = Step("PIPELINE_VALIDATION", validation.validate, validation.record_validation)
 
 register_sagas(
     Saga(
@@ -67,8 +68,8 @@ register_sagas(
         (
             Step(
                 "READ_FILES",
-                fundamentals_step.read,
-                fundamentals_step.record,
+                fundamentals_step.read_folder,
+                fundamentals_step.record_folder,
                 refusals=(FundamentalsUnreadableError,),
             ),
         ),
@@ -106,7 +107,7 @@ register_sagas(
     Saga(
         "business_logic",
         "Business logic",
-        (Step("BUSINESS_LOGIC", metrics.compute_ratios, metrics.record_ratios),),
+        (Step("BUSINESS_LOGIC", metrics.compute_metrics, metrics.record_ratios),),
         tables=("stock_metrics", "stocks"),
         reads=_INPUTS,
         command="calculate_business_logic",
@@ -117,7 +118,7 @@ register_sagas(
     Saga(
         "validation",
         "Data-quality validation",
-        (Step("VALIDATION", metrics.check, metrics.record_check),),
+        (Step("VALIDATION", validation.validate, validation.record_validation),),
         tables=("findings",),
         reads=_INPUTS,
         command="validate_data",
@@ -144,7 +145,7 @@ register_sagas(
     Saga(
         "cleanup",
         "Cleanup",
-        (Step("CLEANUP", upkeep.old_things, upkeep.remove_old),),
+        (Step("CLEANUP", as_of, upkeep.purge_expired),),
         command="cleanup",
         cron="0 3 * * 0",
         stands_for=NO_SESSION,

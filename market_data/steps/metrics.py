@@ -1,6 +1,5 @@
-"""Steps that complete the day: its metrics, what was missing in them, the ratios from statements, its validation."""
+"""COMPREHENSIVE_METRICS, and the jobs that complete them: missing values, ratios from new statements."""
 
-from collections import Counter
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -11,7 +10,6 @@ from market_data import quality, trading_calendar
 from market_data.prices import adjustments, volatility
 from market_data.prices.indicators import WARM_UP_ROWS, indicators_on
 from market_data.runs.saga import StepContext, StepFailed
-from market_data.steps.factors import sessions_to_check
 from market_data.storage import queries
 from market_data.storage import writer as market_writer
 from stocks.fundamentals import latest_facts, metrics_writer
@@ -20,8 +18,8 @@ from stocks.universe import writer as universe_writer
 
 TURNOVER_SESSIONS = 20
 
-_METRIC_SESSIONS = volatility.SESSIONS_PER_YEAR + 1
-"""A year of returns, and the session before the first of them."""
+_WINDOW_SESSIONS = volatility.SESSIONS_PER_YEAR + 1
+"""A year of returns, and the session before the first one."""
 
 
 def session_frame(session: date) -> pd.DataFrame:
@@ -30,13 +28,13 @@ def session_frame(session: date) -> pd.DataFrame:
     Point in time: bars, indicators, events, statements and snapshots known at the close of the session, nothing later.
     """
     events = queries.events_frame(session, only_factors=True)
-    recent = adjustments.adjusted(queries.window_bars(session, _METRIC_SESSIONS), events, session)
+    recent = adjustments.adjusted(queries.window_bars(session, _WINDOW_SESSIONS), events, session)
     kinds, jumps = universe_writer.kinds(), queries.unsettled_jumps(session, events)
     return session_metrics(
         session,
         recent.loc[recent["date"] == pd.Timestamp(session)].reset_index(drop=True),
         queries.indicator_frame(session),
-        _from_history(recent, session, set(kinds.index[kinds == "share"]), jumps),
+        _window_metrics(recent, session, set(kinds.index[kinds == "share"]), jumps),
         latest_facts.latest_statements(session),
         latest_facts.latest_snapshots(session),
         latest_facts.latest_facts(session),
@@ -47,8 +45,8 @@ def session_frame(session: date) -> pd.DataFrame:
     )
 
 
-def _from_history(recent: pd.DataFrame, session: date, shares: set[str], jumps: pd.DataFrame) -> pd.DataFrame:
-    """Return what takes more than a day's bars: symbol, volatility, beta, average volume, median turnover (₹ lakh)."""
+def _window_metrics(recent: pd.DataFrame, session: date, shares: set[str], jumps: pd.DataFrame) -> pd.DataFrame:
+    """Return symbol and the metrics over a window: volatility, beta, average volume, median turnover (₹ lakh)."""
     frame = volatility.metrics(recent, session, shares=shares, jumps=jumps)
     since = pd.Timestamp(
         trading_calendar.sessions_between(session - timedelta(days=60), session)[-TURNOVER_SESSIONS:][0]
@@ -59,12 +57,12 @@ def _from_history(recent: pd.DataFrame, session: date, shares: set[str], jumps: 
 
 
 def compute_metrics(context: StepContext) -> pd.DataFrame:
-    """Return the session's metrics."""
+    """Return the session's metrics, with ratios from the statements published by now."""
     return session_frame(context.session)
 
 
 def record_metrics(context: StepContext, frame: pd.DataFrame) -> int:
-    """Store the metrics, and make `stocks` their latest row."""
+    """Store the metrics, and update `stocks` to the latest ones."""
     written = metrics_writer.record_metrics(frame, context.session, context.run.id)
     metrics_writer.refresh_stocks(context.session, context.run.id)
     context.summarise(tradable=int(frame["tradable"].sum()), coverage=_coverage(frame))
@@ -72,36 +70,35 @@ def record_metrics(context: StepContext, frame: pd.DataFrame) -> int:
 
 
 def _coverage(frame: pd.DataFrame) -> dict[str, str]:
-    """Return the percentage of tradable shares that have a figure, for the columns a reader asks about first."""
+    """Return the coverage of the most important columns among tradable shares, in percent."""
     shares = frame.loc[frame["tradable"]]
     columns = ("market_cap", "pe_ratio", "pb_ratio", "roe", "beta", "revenue_growth", "debt_to_equity")
     return {column: f"{shares[column].notna().mean():.0%}" for column in columns} if len(shares) else {}
 
 
-class Filled(NamedTuple):
-    """Rows that were missing and the metrics as they should be."""
+class Completion(NamedTuple):
+    """Indicator rows that are missing, and the complete metrics."""
 
     indicators: pd.DataFrame
     metrics: pd.DataFrame
 
 
-def compute_missing(context: StepContext) -> Filled:
-    """Compute again what the session lacks, with the pipeline's own functions."""
+def compute_missing(context: StepContext) -> Completion:
+    """Compute what the session lacks, with the pipeline's own functions."""
     session = context.session
     if queries.latest_session() is None:
         raise StepFailed("There are no bars yet; run the pipeline first.")
     missing = queries.symbols_without_indicators(session)
     prices = queries.last_prices(missing, WARM_UP_ROWS, before=session + timedelta(days=1))
     bars = adjustments.adjusted(prices, queries.events_frame(session, only_factors=True), session)
-    return Filled(
-        indicators_on(bars, session) if missing else queries.indicator_frame(session).iloc[:0], session_frame(session)
-    )
+    indicators = indicators_on(bars, session) if missing else queries.indicator_frame(session).iloc[:0]
+    return Completion(indicators, session_frame(session))
 
 
-def record_missing(context: StepContext, filled: Filled) -> int:
-    """Write what was NULL or absent, and count it by column."""
-    indicators = market_writer.record_indicators(filled.indicators, context.run.id).inserted
-    by_column = metrics_writer.fill_metrics(filled.metrics, context.session, context.run.id)
+def record_missing(context: StepContext, completion: Completion) -> int:
+    """Write what was NULL or absent, counted by column."""
+    indicators = market_writer.record_indicators(completion.indicators, context.run.id).inserted
+    by_column = metrics_writer.fill_metrics(completion.metrics, context.session, context.run.id)
     metrics_writer.refresh_stocks(context.session, context.run.id)
     context.summarise(
         filled={"indicators": indicators, **by_column} if indicators or by_column else "nothing was missing"
@@ -109,45 +106,9 @@ def record_missing(context: StepContext, filled: Filled) -> int:
     return indicators + sum(by_column.values())
 
 
-def compute_ratios(context: StepContext) -> pd.DataFrame:
-    """Return the session's metrics with the ratios from the statements published by now."""
-    return session_frame(context.session)
-
-
 def record_ratios(context: StepContext, frame: pd.DataFrame) -> int:
-    """Store the ratios where they changed."""
+    """Store the metrics that changed with new statements."""
     changed = metrics_writer.record_metrics(frame, context.session, context.run.id).total
     metrics_writer.refresh_stocks(context.session, context.run.id)
     context.summarise(rows_changed=changed, coverage=_coverage(frame))
     return changed
-
-
-class Checked(NamedTuple):
-    """What the checks found, session by session, and what is wrong with the system itself."""
-
-    sessions: list[tuple[date, quality.Findings]]
-    system: quality.Findings
-
-
-def check(context: StepContext) -> Checked:
-    """Run the checks on the session, and on those of the month before whose bars the run brought or changed."""
-    affected = sessions_to_check(context)[-quality.HOLDS_SESSIONS :]
-    sessions = sorted({*affected, context.session})
-    system = [] if context.run.is_replay else quality.system_findings(context.run.created_at)
-    return Checked(list(quality.findings_between(sessions, context.report)), system)
-
-
-def record_check(context: StepContext, found: Checked) -> int:
-    """Keep the findings in place of those before; what blocks keeps the day, or symbols, out of the selection."""
-    own = [*found.sessions[-1][1], *found.system]
-    if not context.run.is_replay:
-        names = [one.name for one in quality.CHECKS]
-        for session, findings in found.sessions:
-            market_writer.replace_findings(context.run.id, session, names, findings)
-        system = quality.system_check_names()
-        market_writer.replace_findings(context.run.id, context.session, system, found.system)
-    counts = Counter(finding["severity"] for finding in own)
-    day = [finding["message"] for finding in own if finding["blocks"] and not finding["symbol"]]
-    symbols = sorted({finding["symbol"] for finding in own if finding["blocks"] and finding["symbol"]})
-    context.summarise(findings=dict(counts) or "none", day_blocked=day or "no", symbols_blocked=symbols or "none")
-    return sum(len(findings) for _, findings in found.sessions) + len(found.system)

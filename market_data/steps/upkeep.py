@@ -1,4 +1,4 @@
-"""Steps that hand out and tidy up: CSV export, quotes, cleanup."""
+"""Single-step jobs around the pipeline: CSV export, quotes, cleanup."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -12,13 +12,13 @@ from market_data.models import ImportedFile, PipelineRun, RunUndo
 from market_data.providers import NotOffered
 from market_data.runs import rollback
 from market_data.runs.saga import StepContext, purges
-from market_data.steps.sources import as_of, run_provider
+from market_data.steps.sources import run_provider
 from market_data.storage import writer as market_writer
 from stocks.models import Stock
 
 EXPORTS_KEPT_DAYS = 30
 RESULTS_KEPT_DAYS = 30
-HANDED_IN_KEPT_DAYS = 30
+UPLOADS_KEPT_DAYS = 30
 
 
 def export(context: StepContext) -> export_files.PreparedExport:
@@ -27,14 +27,14 @@ def export(context: StepContext) -> export_files.PreparedExport:
 
 
 def record_export(context: StepContext, prepared: export_files.PreparedExport) -> int:
-    """Put the files in place, while the fence is held, and keep in the run's summary what was written."""
+    """Put the files in place, while the fence is held, and list them in the run's summary."""
     export_files.put_in_place(prepared)
     context.summarise(files={file.name: file.rows for file in prepared.files})
     return sum(file.rows for file in prepared.files)
 
 
 def read_quotes(context: StepContext) -> pd.DataFrame:
-    """Ask the provider for the prices of now."""
+    """Return the provider's quotes of every symbol that has ever traded; none if it does not offer quotes."""
     symbols = list(Stock.objects.filter(last_seen__isnull=False).values_list("symbol", flat=True))
     try:
         return run_provider(context).quotes(symbols)
@@ -44,31 +44,26 @@ def read_quotes(context: StepContext) -> pd.DataFrame:
 
 
 def record_quotes(context: StepContext, quotes: pd.DataFrame) -> int:
-    """Store quotes, each symbol and moment once."""
+    """Store quotes, one per symbol and moment."""
     return market_writer.record_quotes(quotes)
 
 
-def old_things(context: StepContext) -> date:
-    """Return the day whose age counts from."""
-    return as_of(context)
-
-
-def remove_old(context: StepContext, today: date) -> int:
-    """Remove exports, queue results, undo data and picks past their time; nothing else."""
-    removed: dict[str, Any] = {
+def purge_expired(context: StepContext, today: date) -> int:
+    """Delete exports, queue results, uploads, before-images and what other apps registered, past their time."""
+    purged: dict[str, Any] = {
         "exports": len(export_files.purge_exports(settings.EXPORT_DIR, today - timedelta(days=EXPORTS_KEPT_DAYS))),
         "queue results": Task.objects.filter(stopped__date__lt=today - timedelta(days=RESULTS_KEPT_DAYS)).delete()[0],
         "handed-in files": ImportedFile.objects.filter(
-            uploaded_at__date__lt=today - timedelta(days=HANDED_IN_KEPT_DAYS)
+            uploaded_at__date__lt=today - timedelta(days=UPLOADS_KEPT_DAYS)
         ).delete()[0],
         "undo rows": purge_undo(),
-        **{name: remove(today) for name, remove in purges().items()},
+        **{name: purge(today) for name, purge in purges().items()},
     }
-    context.summarise(removed=removed)
-    return sum(removed.values())
+    context.summarise(removed=purged)
+    return sum(purged.values())
 
 
 def purge_undo() -> int:
-    """Delete the images of runs that can no longer be rolled back: of all but the last ten nights."""
+    """Delete before-images of runs too old to be rolled back; return how many."""
     kept = PipelineRun.objects.filter(sequence__gte=rollback.oldest_undoable_sequence())
     return RunUndo.objects.exclude(run_id__in=kept.values("pk")).delete()[0]
