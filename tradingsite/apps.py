@@ -1,10 +1,10 @@
-"""The composition root as a Django app: it brings commands and system checks."""
+"""Commands and system checks of the site."""
 
 from django.apps import AppConfig
 
 
 class TradingSiteConfig(AppConfig):
-    """Registers the system checks."""
+    """The composition root."""
 
     name = "tradingsite"
     default_auto_field = "django.db.models.BigAutoField"

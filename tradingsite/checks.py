@@ -1,4 +1,4 @@
-"""System checks: what would go wrong later and silently is said at start."""
+"""System checks: report at start what would otherwise fail later and silently."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,57 +15,54 @@ _SHORTEST_SECRET = 32
 
 @register(Tags.compatibility)
 def queue_timings(app_configs: Sequence[AppConfig] | None, **_options: Any) -> list[CheckMessage]:
-    """Refuse a queue that would deliver a task again while it runs; django-q only logs a warning.
+    """Reject queue settings that would deliver a running task again; django-q only logs a warning.
 
-    A task's retry clock starts when it is fetched, before it starts: so one task at a time is fetched, and the retry
-    time lies above the time limit.
+    A task's retry time counts from when it is fetched, before it runs: so one task is fetched at a time, and the retry
+    time is above the time limit.
     """
-    found: list[CheckMessage] = []
+    messages: list[CheckMessage] = []
     queue = settings.Q_CLUSTER
     named = {f'Q_CLUSTER["ALT_CLUSTERS"]["{name}"]': queue | own for name, own in queue.get("ALT_CLUSTERS", {}).items()}
     for name, options in {"Q_CLUSTER": queue, **named}.items():
         timeout, retry = options.get("timeout"), options.get("retry", 0)
         if not timeout:
-            found.append(
-                Error(f"{name} has no timeout: a hanging task would hold its worker for ever.", id="site.E001")
+            messages.append(
+                Error(f"{name} has no timeout: a task that hangs would block its worker forever.", id="site.E001")
             )
         elif retry <= timeout:
             message = (
                 f"{name}: retry ({retry} s) must be above timeout ({timeout} s), or running tasks are delivered again."
             )
-            found.append(Error(message, id="site.E002"))
+            messages.append(Error(message, id="site.E002"))
         if options.get("bulk", 1) != 1 or options.get("queue_limit") != 1:
-            found.append(
-                Error(
-                    f"{name}: bulk and queue_limit must be 1: fetched tasks wait on their retry clock.", id="site.E003"
-                )
-            )
+            message = f"{name}: bulk and queue_limit must be 1: the retry time of a fetched task runs while it waits."
+            messages.append(Error(message, id="site.E003"))
     for cluster in settings.CLUSTERS:
         if cluster not in queue.get("ALT_CLUSTERS", {}):
-            found.append(
+            messages.append(
                 Error(f"The cluster {cluster!r} is not in ALT_CLUSTERS: it would die with a KeyError.", id="site.E004")
             )
-    return found
+    return messages
 
 
 @register(Tags.security)
 def production_secrets(app_configs: Sequence[AppConfig] | None, **_options: Any) -> list[CheckMessage]:
-    """Refuse production with a short secret, open hosts or debugging."""
+    """Reject production with a short secret, open hosts or debugging."""
     if not settings.PRODUCTION:
         return []
-    found: list[CheckMessage] = []
+    messages: list[CheckMessage] = []
     if len(settings.SECRET_KEY) < _SHORTEST_SECRET:
-        found.append(Error(f"SECRET_KEY has fewer than {_SHORTEST_SECRET} characters.", id="site.E011"))
+        messages.append(Error(f"SECRET_KEY has fewer than {_SHORTEST_SECRET} characters.", id="site.E011"))
     if "*" in settings.ALLOWED_HOSTS:
-        found.append(Error("ALLOWED_HOSTS allows every host: name yours.", id="site.E012"))
+        messages.append(Error("ALLOWED_HOSTS allows every host: name yours.", id="site.E012"))
     if settings.DEBUG:
-        found.append(Error("DEBUG is on: pages would show settings and source.", id="site.E013"))
-    return found
+        messages.append(Error("DEBUG is on: pages would show settings and source.", id="site.E013"))
+    return messages
 
 
 @register(Tags.database)
 def database_engine(app_configs: Sequence[AppConfig] | None, **_options: Any) -> list[CheckMessage]:
-    """Refuse any database but PostgreSQL: bulk loads, leases and constraints are written for it."""
+    """Reject any database but PostgreSQL: bulk loads, leases and constraints depend on it."""
     engine = settings.DATABASES["default"]["ENGINE"]
     if engine != "django.db.backends.postgresql":
         return [Error(f"DATABASE_URL names {engine}; only PostgreSQL 15 or newer is supported.", id="site.E021")]
@@ -74,46 +71,47 @@ def database_engine(app_configs: Sequence[AppConfig] | None, **_options: Any) ->
 
 @register(Tags.compatibility)
 def registries(app_configs: Sequence[AppConfig] | None, **_options: Any) -> list[CheckMessage]:
-    """Refuse names that no registry knows: of prerequisites, clusters and the provider."""
-    # Here, so that commands that run no checks need not import every saga.
+    """Reject unknown names of prerequisites, clusters and the provider."""
+    # Imported here, so that commands without checks need not import every saga.
     from market_data.providers import PROVIDER_NAMES
     from market_data.runs.prerequisites import parse_all
     from market_data.runs.saga import sagas
 
-    found: list[CheckMessage] = []
+    messages: list[CheckMessage] = []
     for saga in sagas().values():
         jobs = {job for wanted in parse_all(saga.waits_for) for job in wanted.jobs}
-        found += [
+        messages += [
             Error(f"The job {saga.job} waits for {job}, which is neither a job nor a condition.", id="site.E032")
             for job in sorted(jobs - sagas().keys())
         ]
         if saga.cluster not in settings.CLUSTERS:
-            found.append(Error(f"The job {saga.job} runs on the unknown cluster {saga.cluster}.", id="site.E033"))
+            messages.append(Error(f"The job {saga.job} runs on the unknown cluster {saga.cluster}.", id="site.E033"))
     if settings.MARKET_DATA_PROVIDER not in PROVIDER_NAMES:
         names = ", ".join(PROVIDER_NAMES)
-        found.append(
+        messages.append(
             Error(f"MARKET_DATA_PROVIDER={settings.MARKET_DATA_PROVIDER!r} is not one of {names}.", id="site.E034")
         )
-    return found
+    return messages
 
 
 @register(Tags.compatibility)
 def alert_channels(app_configs: Sequence[AppConfig] | None, **_options: Any) -> list[CheckMessage]:
-    """Refuse channels that could never deliver; addresses are not repeated, because they hold secrets."""
-    found: list[CheckMessage] = []
+    """Reject channels that could never deliver; the messages omit addresses, because they hold secrets."""
+    messages: list[CheckMessage] = []
     if settings.ALERT_MAIL_TO and not settings.EMAIL_HOST and settings.EMAIL_BACKEND.endswith("smtp.EmailBackend"):
-        found.append(Error("ALERT_MAIL_TO is set, and EMAIL_URL names no mail server.", id="site.E041"))
+        messages.append(Error("ALERT_MAIL_TO is set, but EMAIL_URL names no mail server.", id="site.E041"))
     addresses = settings.ALERT_WEBHOOK_SECRET_URLS
     for number, address in enumerate(addresses, start=1):
         if not _is_web_address(address):
-            found.append(Error(f"Address {number} of ALERT_WEBHOOK_URLS is no http(s):// address.", id="site.E042"))
+            message = f"Address {number} of ALERT_WEBHOOK_URLS is not an http(s):// address."
+            messages.append(Error(message, id="site.E042"))
     try:
         payload_templates(settings.ALERT_WEBHOOK_PAYLOAD, len(addresses))
     except ValueError as error:
-        found.append(Error(str(error), id="site.E043"))
+        messages.append(Error(str(error), id="site.E043"))
     if settings.DEADMAN_PING_SECRET_URL and not _is_web_address(settings.DEADMAN_PING_SECRET_URL):
-        found.append(Error("DEADMAN_PING_URL is no http(s):// address.", id="site.E044"))
-    return found
+        messages.append(Error("DEADMAN_PING_URL is not an http(s):// address.", id="site.E044"))
+    return messages
 
 
 def _is_web_address(text: str) -> bool:

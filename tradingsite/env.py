@@ -1,7 +1,7 @@
-"""Typed reads of the environment: the only file besides settings that looks at it.
+"""Typed reads of environment variables; apart from settings, the only module that reads the environment.
 
-Order of precedence: the process's environment, then `.env` beside manage.py, then the default in settings. Each
-variable may instead be given as ``NAME_FILE``, the path of a file that holds it (secrets of containers).
+Order of precedence: the process's environment, `.env` beside manage.py, the default in settings. Instead of ``NAME``,
+each variable may be given as ``NAME_FILE``, the path of a file that holds the value (secrets of containers).
 """
 
 import math
@@ -22,7 +22,7 @@ if (BASE_DIR / ".env").is_file() and os.environ.get("IGNORE_DOTENV") != "1":
 
 
 def text(name: str, default: str = "") -> str:
-    """Return the variable, or what the file named by ``NAME_FILE`` holds.
+    """Return the variable, or the contents of the file named by ``NAME_FILE``.
 
     Raises
     ------
@@ -34,73 +34,77 @@ def text(name: str, default: str = "") -> str:
         try:
             return Path(path).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            told = getattr(error, "strerror", None) or "it is not UTF-8 text"
-            raise ImproperlyConfigured(f"{name}_FILE names {path!r}, which cannot be read: {told}.") from error
+            reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+            raise ImproperlyConfigured(f"{name}_FILE names {path!r}, which cannot be read: {reason}.") from error
     return os.environ.get(name, default)
 
 
 def flag(name: str, default: bool = False) -> bool:
-    """Return a yes or no; anything else than 1/0, true/false, yes/no, on/off is refused."""
-    return yes_or_no(name, text(name, "1" if default else "0"))
+    """Return a boolean variable, spelt 1/0, true/false, yes/no or on/off."""
+    return boolean(name, text(name, "1" if default else "0"))
 
 
-def yes_or_no(name: str, value: str) -> bool:
-    """Return what a variable's text means; anything but a yes or a no is refused."""
-    said = value.strip().lower()
-    if said in _TRUE:
-        return True
-    if said in _FALSE:
-        return False
+def boolean(name: str, value: str) -> bool:
+    """Parse the value of a boolean variable.
+
+    Raises
+    ------
+    ImproperlyConfigured
+        When it is neither yes nor no.
+    """
+    word = value.strip().lower()
+    if word in _TRUE | _FALSE:
+        return word in _TRUE
     raise ImproperlyConfigured(f"{name}={value[:50]!r} is neither yes nor no; write 1 or 0.")
 
 
-def whole(name: str, default: int, *, minimum: int | None = None, maximum: int = 2**31 - 1) -> int:
+def integer(name: str, default: int, *, minimum: int | None = None, maximum: int = 2**31 - 1) -> int:
     """Return a whole number from `minimum` to `maximum`."""
     value = text(name, str(default))
     try:
-        number = int(value)
+        parsed = int(value)
     except ValueError as error:
         raise ImproperlyConfigured(f"{name}={value[:50]!r} is not a whole number.") from error
-    if minimum is not None and number < minimum:
-        raise ImproperlyConfigured(f"{name}={number} is below {minimum}.")
-    if number > maximum:
-        raise ImproperlyConfigured(f"{name}={number} is above {maximum}.")
-    return number
+    if minimum is not None and parsed < minimum:
+        raise ImproperlyConfigured(f"{name}={parsed} is below {minimum}.")
+    if parsed > maximum:
+        raise ImproperlyConfigured(f"{name}={parsed} is above {maximum}.")
+    return parsed
 
 
-def decimal(name: str) -> float | None:
-    """Return a number, or None when the variable is not set."""
+def number(name: str) -> float | None:
+    """Return a finite number, or None if the variable is not set."""
     value = text(name)
     if not value:
         return None
     try:
-        number = float(value)
+        parsed = float(value)
     except ValueError as error:
         raise ImproperlyConfigured(f"{name}={value[:50]!r} is not a number.") from error
-    if not math.isfinite(number):
+    if not math.isfinite(parsed):
         raise ImproperlyConfigured(f"{name}={value[:50]!r} is not a finite number.")
-    return number
+    return parsed
 
 
 def seconds(name: str, default: float, *, above_zero: bool = False) -> float:
-    """Return a length of time in seconds, not negative, and above zero where it must be."""
-    value = decimal(name)
-    number = default if value is None else value
-    if not 0 <= number < math.inf or (above_zero and number == 0):
-        raise ImproperlyConfigured(f"{name}={number:g} must be {'above' if above_zero else 'at least'} 0 seconds.")
-    return number
+    """Return a duration in seconds, not negative and, with `above_zero`, positive."""
+    value = number(name)
+    duration = default if value is None else value
+    if not 0 <= duration < math.inf or (above_zero and duration == 0):
+        raise ImproperlyConfigured(f"{name}={duration:g} must be {'above' if above_zero else 'at least'} 0 seconds.")
+    return duration
 
 
-def address(name: str, default: str = "") -> str:
-    """Return an http or https address, or empty."""
+def web_address(name: str, default: str = "") -> str:
+    """Return an http or https address without credentials, or the empty string."""
     value = text(name, default).strip()
     if value and not re.fullmatch(r"https?://[^\s@]+", value):
-        raise ImproperlyConfigured(f"{name} is no address; write it like https://host.example, without a password.")
+        raise ImproperlyConfigured(f"{name} is not a web address like https://host.example, without a password.")
     return value
 
 
 def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
-    """Return one of the allowed words, however it is spelt in small and capital letters."""
+    """Return one of the allowed words, ignoring case."""
     value = text(name, default)
     for word in allowed:
         if word.casefold() == value.strip().casefold():
@@ -109,44 +113,44 @@ def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
 
 
 def database(url: str) -> dict[str, Any]:
-    """Return the settings of a PostgreSQL address; what is wrong with one is said without its password."""
-    form = "write it as postgresql://user:password@host:5432/database"
+    """Return Django's settings for a PostgreSQL address; error messages do not contain its password."""
+    remedy = "write it as postgresql://user:password@host:5432/database"
     scheme = url.partition("://")[0]
     if scheme not in ("postgresql", "postgres", "psql", "pgsql"):
-        raise ImproperlyConfigured(f"DATABASE_URL begins with {scheme[:20]!r}; {form}.")
+        raise ImproperlyConfigured(f"DATABASE_URL begins with {scheme[:20]!r}; {remedy}.")
     try:
         return dict(environ.Env.db_url_config(url))
     except ValueError as error:
-        raise ImproperlyConfigured(f"DATABASE_URL cannot be understood ({error}); {form}.") from error
+        raise ImproperlyConfigured(f"DATABASE_URL cannot be parsed ({error}); {remedy}.") from error
 
 
 def folder(name: str) -> Path | None:
-    """Return a path, relative ones from the project's folder; None when not set."""
+    """Return a path, resolved from the project's folder, or None if not set."""
     value = text(name)
     return (BASE_DIR / value).resolve() if value else None
 
 
-def words(name: str, default: str = "") -> list[str]:
-    """Return a comma-separated list."""
+def strings(name: str, default: str = "") -> list[str]:
+    """Return the items of a comma-separated list."""
     return [part.strip() for part in text(name, default).split(",") if part.strip()]
 
 
 def mail_server(name: str) -> dict[str, Any]:
-    """Return Django's EMAIL_* settings out of one address such as ``smtp+tls://user:password@host:587``."""
+    """Return Django's EMAIL_* settings from an address such as ``smtp+tls://user:password@host:587``."""
     value = text(name)
     if not value:
         return {}
     schemes = environ.Env.EMAIL_SCHEMES
     if urlsplit(value).scheme not in schemes:
-        raise ImproperlyConfigured(f"{name} begins with none of {', '.join(f'{one}://' for one in schemes)}.")
+        raise ImproperlyConfigured(f"{name} begins with none of {', '.join(f'{scheme}://' for scheme in schemes)}.")
     return dict(environ.Env.email_url_config(value))
 
 
-def renamed(name: str, old: str, default: str = "") -> str:
-    """Return the variable, or its older name with a warning."""
-    if name not in os.environ and old in os.environ:
+def text_or_old_name(name: str, old_name: str, default: str = "") -> str:
+    """Return the variable, or with a warning the one of its old name."""
+    if name not in os.environ and old_name in os.environ:
         import warnings
 
-        warnings.warn(f"{old} is the old name of {name}; please rename it in your environment or .env.", stacklevel=2)
-        return text(old, default)
+        warnings.warn(f"{old_name} is the old name of {name}; rename it in your environment or .env.", stacklevel=2)
+        return text(old_name, default)
     return text(name, default)

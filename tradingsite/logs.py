@@ -1,10 +1,10 @@
-"""Structured logs: one JSON object a line in files, readable lines on the console, secrets blotted out.
+"""Structured logs: one JSON object per line in files, readable lines on the console, secrets redacted.
 
 Web and commands write `logs/app.log`, the cluster `data` writes `data_scheduler.log`, the cluster `ml` `scheduler.log`.
-Each file has several writers (gunicorn's processes and every command; a cluster's workers, which it forks), so it is
-put aside at a size by `concurrent-log-handler`: writing and putting aside happen under one lock file. The standard
-library's RotatingFileHandler would rename the file under the others, which then go on writing into the old one; its
-WatchedFileHandler leaves the rotation to a program that a laptop or a container does not have.
+Each file has several writers (gunicorn's processes and every command; a cluster's forked workers), so
+`concurrent-log-handler` rotates it by size: it writes and rotates under one lock file. The standard library's
+RotatingFileHandler would rename the file under the other writers, which would go on writing into the old one; its
+WatchedFileHandler leaves the rotation to a program that laptops and containers lack.
 """
 
 import logging.config
@@ -23,12 +23,12 @@ _SECRET_TEXT = re.compile(
 
 
 def without_secrets(text: str) -> str:
-    """Return a text with what looks like a secret in it replaced by stars."""
+    """Return the text with everything that looks like a secret replaced by stars."""
     return _SECRET_TEXT.sub(r"\1***", text)
 
 
-def redacted(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Return the event with values of secret-sounding fields, and secrets inside text, replaced by stars."""
+def redact_secrets(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Replace the values of secret-sounding fields, and secrets inside texts, by stars (a structlog processor)."""
     for name, value in event.items():
         if _SECRET_NAME.search(name):
             event[name] = "***"
@@ -44,7 +44,7 @@ _SHARED: list[Any] = [
     structlog.processors.TimeStamper(fmt="iso"),
     structlog.stdlib.ExtraAdder(),
     structlog.processors.format_exc_info,
-    redacted,
+    redact_secrets,
 ]
 
 
@@ -57,24 +57,24 @@ def _formatter(renderer: Any) -> dict[str, Any]:
 
 
 def logging_settings(
-    level: str, app_log: Path, *, cluster: str, to_console: bool, megabytes: float = 20, kept: int = 5
+    level: str, app_log: Path, *, cluster: str, to_console: bool, megabytes: float = 20, files_kept: int = 5
 ) -> dict[str, Any]:
     """Return the dictionary for :func:`configure`.
 
     Parameters
     ----------
     level : str
-        Least severe level written.
+        Lowest level written.
     app_log : Path
-        File of the web process; the clusters' files lie beside it.
+        File of the web process; the clusters' files are in the same folder.
     cluster : str
         Name of the cluster this process belongs to, or empty.
     to_console : bool
         Whether lines also go to standard error.
     megabytes : float
-        Size at which a file is put aside as ``name.1``.
-    kept : int
-        How many of those stay.
+        Size at which a file is rotated to ``name.1``.
+    files_kept : int
+        Number of rotated files kept.
     """
     path = app_log.with_name(FILES.get(cluster, app_log.name))
     handlers = ["file", "console"] if to_console else ["file"]
@@ -92,7 +92,7 @@ def logging_settings(
                 "formatter": "json",
                 "encoding": "utf-8",
                 "maxBytes": int(megabytes * 1_000_000),
-                "backupCount": kept,
+                "backupCount": files_kept,
             },
             "console": {"class": "logging.StreamHandler", "formatter": "plain"},
         },
@@ -101,7 +101,7 @@ def logging_settings(
             "django.db.backends": {"level": "INFO"},
             "django_q": {"level": "WARNING"},
             "axes": {"level": "WARNING"},
-            # Below that it writes down the paths of what is called, and those of webhooks are secrets.
+            # At lower levels it logs request paths, and those of webhooks are secrets.
             "urllib3": {"level": "WARNING"},
         },
     }

@@ -1,10 +1,10 @@
-"""What is wrong with the system as a whole, and who has been told: the memory of the alerts."""
+"""Tables of the alerts: troubles, their deliveries, and the timers of the channels."""
 
 from django.db import models
 
 
 class Trouble(models.Model):
-    """Something that is wrong, from when it was noticed until it was over; one open row a key."""
+    """A problem from when it was noticed until it was over; one open row per key."""
 
     key = models.CharField(max_length=200, help_text="what is watched, and which: jobs:pipeline, clusters:ml")
     title = models.TextField(help_text="what is wrong, as it was when it was noticed")
@@ -17,7 +17,7 @@ class Trouble(models.Model):
         db_table = "troubles"
         ordering = ("-since", "key")
         constraints = (
-            # Whoever comes second of two clusters finds the trouble open and does not tell it again.
+            # Of two clusters that notice it, the second finds it open and does not report it again.
             models.UniqueConstraint(fields=("key",), condition=models.Q(over_at=None), name="troubles_one_open"),
         )
 
@@ -26,7 +26,7 @@ class Trouble(models.Model):
 
 
 class AlertDelivery(models.Model):
-    """That one channel has been, or is still to be, told of a trouble's beginning or end."""
+    """One channel's message about the beginning or the end of a trouble, delivered or waiting."""
 
     class Event(models.TextChoices):
         BEGUN = "begun", "Begun"
@@ -53,9 +53,10 @@ class AlertDelivery(models.Model):
 
 
 class AlertTimer(models.Model):
-    """When something that goes out may be tried next: a channel's message, the dead-man ping.
+    """When the next message of a channel, or the next dead-man ping, may be sent.
 
-    Taking it is one conditional UPDATE: of two clusters one wins, and no channel gets messages faster than its pause.
+    It is claimed by one conditional UPDATE: of two clusters one wins, and no channel is used more often than its pause
+    allows.
     """
 
     name = models.CharField(primary_key=True, max_length=40)

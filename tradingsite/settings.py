@@ -16,16 +16,16 @@ from tradingsite.logs import logging_settings
 BASE_DIR = env.BASE_DIR
 VAR_DIR = env.folder("VAR_DIR") or BASE_DIR / "var"
 
-# --- what kind of place this is -------------------------------------------------------------------------------------
-APP_ENV = env.renamed("APP_ENV", "FLASK_ENV", "development")
+# --- environment ----------------------------------------------------------------------------------------------------
+APP_ENV = env.text_or_old_name("APP_ENV", "FLASK_ENV", "development")
 if APP_ENV not in ("development", "production"):
     raise ImproperlyConfigured(f"APP_ENV={APP_ENV!r} is neither development nor production.")
 PRODUCTION = APP_ENV == "production"
-DEBUG = env.yes_or_no("DEBUG", env.renamed("DEBUG", "FLASK_DEBUG", "0")) and not PRODUCTION
+DEBUG = env.boolean("DEBUG", env.text_or_old_name("DEBUG", "FLASK_DEBUG", "0")) and not PRODUCTION
 
 
 def _secret_key() -> str:
-    """Return SECRET_KEY; in development one is made once and kept in `var/secret_key`."""
+    """Return SECRET_KEY, in development by default a random one stored in `var/secret_key`."""
     key = env.text("SECRET_KEY")
     if key:
         return key
@@ -35,6 +35,7 @@ def _secret_key() -> str:
         )
     path = VAR_DIR / "secret_key"
     VAR_DIR.mkdir(parents=True, exist_ok=True)
+    # O_EXCL: of processes that start at once, one writes the key and all read it.
     try:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(secrets.token_urlsafe(50))
@@ -44,68 +45,68 @@ def _secret_key() -> str:
 
 
 SECRET_KEY = _secret_key()
-CREDENTIAL_KEYS = env.words("CREDENTIAL_KEYS") or [hashlib.sha256(f"credentials:{SECRET_KEY}".encode()).hexdigest()]
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
-CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
-PORT = env.whole("PORT", 5001, minimum=1, maximum=65535)
+CREDENTIAL_KEYS = env.strings("CREDENTIAL_KEYS") or [hashlib.sha256(f"credentials:{SECRET_KEY}".encode()).hexdigest()]
+ALLOWED_HOSTS = env.strings("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = env.strings("CSRF_TRUSTED_ORIGINS")
+PORT = env.integer("PORT", 5001, minimum=1, maximum=65535)
 
 # --- market data ----------------------------------------------------------------------------------------------------
 MARKET_DATA_PROVIDER = env.text("MARKET_DATA_PROVIDER", "simulator")
 PROVIDER_KIND = "simulated" if MARKET_DATA_PROVIDER == "simulator" else "real"
 NSE_ARCHIVE_DIR = env.folder("NSE_ARCHIVE_DIR")
 NSE_ARCHIVE_SERIES = env.choice("NSE_ARCHIVE_SERIES", "eq", ("eq", "all"))
-NSE_ARCHIVE_URL = env.address("NSE_ARCHIVE_URL")
-NSE_SITE_URL = env.address("NSE_SITE_URL", "https://www.nseindia.com")
-NSE_ARCHIVE_DAYS = env.whole("NSE_ARCHIVE_DAYS", 1100, minimum=1)
+NSE_ARCHIVE_URL = env.web_address("NSE_ARCHIVE_URL")
+NSE_SITE_URL = env.web_address("NSE_SITE_URL", "https://www.nseindia.com")
+NSE_ARCHIVE_DAYS = env.integer("NSE_ARCHIVE_DAYS", 1100, minimum=1)
 NSE_DOWNLOAD_WAIT_SECONDS = env.seconds("NSE_DOWNLOAD_WAIT_SECONDS", 1.0)
 NSE_DOWNLOAD_TIMEOUT_SECONDS = env.seconds("NSE_DOWNLOAD_TIMEOUT_SECONDS", 30.0, above_zero=True)
 NSE_DOWNLOAD_FILE_SECONDS = env.seconds("NSE_DOWNLOAD_FILE_SECONDS", 180.0, above_zero=True)
 NSE_DOWNLOAD_DEADLINE_SECONDS = env.seconds("NSE_DOWNLOAD_DEADLINE_SECONDS", 3600.0, above_zero=True)
-NSE_DOWNLOAD_ATTEMPTS = env.whole("NSE_DOWNLOAD_ATTEMPTS", 4, minimum=1)
+NSE_DOWNLOAD_ATTEMPTS = env.integer("NSE_DOWNLOAD_ATTEMPTS", 4, minimum=1)
 FUNDAMENTALS_DIR = env.folder("FUNDAMENTALS_DIR")
-SIMULATOR_SYMBOLS = env.whole("SIMULATOR_SYMBOLS", 2259, minimum=20)
-SIMULATOR_SESSIONS = env.whole("SIMULATOR_SESSIONS", 500, minimum=30)
-SIMULATOR_SEED = env.whole("SIMULATOR_SEED", 1, minimum=0)
-SIMULATOR_INCIDENTS = env.words("SIMULATOR_INCIDENTS", "usual")
+SIMULATOR_SYMBOLS = env.integer("SIMULATOR_SYMBOLS", 2259, minimum=20)
+SIMULATOR_SESSIONS = env.integer("SIMULATOR_SESSIONS", 500, minimum=30)
+SIMULATOR_SEED = env.integer("SIMULATOR_SEED", 1, minimum=0)
+SIMULATOR_INCIDENTS = env.strings("SIMULATOR_INCIDENTS", "usual")
 
 # --- models and picks -----------------------------------------------------------------------------------------------
 ESTIMATOR = env.text("ESTIMATOR", "lightgbm")
-TRAINING_LOOKBACK_DAYS = env.whole("TRAINING_LOOKBACK_DAYS", 365, minimum=60)
+TRAINING_LOOKBACK_DAYS = env.integer("TRAINING_LOOKBACK_DAYS", 365, minimum=60)
 MODELS_DIR = env.folder("MODELS_DIR") or VAR_DIR / "models"
 STOCK_FILTERS_FILE = env.folder("STOCK_FILTERS_FILE") or BASE_DIR / "config" / "stock_filters.yaml"
 SCREENING_OVERRIDES = {
-    "min_price": env.decimal("SCREENING_MIN_PRICE_THRESHOLD"),
-    "min_market_cap_crores": env.decimal("SCREENING_MIN_MARKET_CAP_CRORES"),
-    "min_volume": env.decimal("SCREENING_MIN_VOLUME"),
+    "min_price": env.number("SCREENING_MIN_PRICE_THRESHOLD"),
+    "min_market_cap_crores": env.number("SCREENING_MIN_MARKET_CAP_CRORES"),
+    "min_volume": env.number("SCREENING_MIN_VOLUME"),
 }
 EXPORT_DIR = env.folder("EXPORT_DIR") or BASE_DIR / "exports"
 BACKUP_DIR = env.folder("BACKUP_DIR") or VAR_DIR / "backups"
-BACKUPS_KEPT = env.whole("BACKUPS_KEPT", 7, minimum=0)
+BACKUPS_KEPT = env.integer("BACKUPS_KEPT", 7, minimum=0)
 
 
 # --- database and cache ---------------------------------------------------------------------------------------------
 def _database_url() -> str:
-    """Return the address from DATABASE_URL or POSTGRES_*, else that of the embedded server, started or joined."""
+    """Return the address from DATABASE_URL or POSTGRES_*; by default start or join the embedded server."""
     url = env.text("DATABASE_URL")
     if url:
         return url
     host = env.text("POSTGRES_HOST")
     if host:
-        # Quoted: a password may hold any character.
+        # A password may hold any character.
         user = quote(env.text("POSTGRES_USER", "trader"), safe="")
         password = quote(env.text("POSTGRES_PASSWORD"), safe="")
         name = env.text("POSTGRES_DB", "trading_system")
-        return f"postgresql://{user}:{password}@{host}:{env.whole('POSTGRES_PORT', 5432)}/{name}"
+        return f"postgresql://{user}:{password}@{host}:{env.integer('POSTGRES_PORT', 5432)}/{name}"
     return servers.database_url(PROVIDER_KIND)
 
 
 def _cache() -> dict[str, Any]:
-    """Return the cache: the named server, the embedded one if it runs, else this process's memory."""
+    """Return the cache: the configured server, the embedded one if it runs, else this process's memory."""
     url = env.text("REDIS_URL")
     if not url and env.text("REDIS_HOST"):
         password = quote(env.text("REDIS_PASSWORD"), safe="")
         login = f"default:{password}@" if password else ""
-        url = f"redis://{login}{env.text('REDIS_HOST')}:{env.whole('REDIS_PORT', 6379)}/0"
+        url = f"redis://{login}{env.text('REDIS_HOST')}:{env.integer('REDIS_PORT', 6379)}/0"
     url = url or servers.cache_url() or ""
     if not url:
         return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
@@ -116,8 +117,8 @@ def _cache() -> dict[str, Any]:
 DATABASES = {"default": env.database(_database_url()) | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}}
 _OPTIONS = DATABASES["default"].setdefault("OPTIONS", {})
 _OPTIONS["application_name"] = "trading"
-# Bars lie on disk in order of their dates. The server's default, made for turning disks, would rather read ten years
-# from end to end than one of them by the index.
+# Bars are stored in order of their dates. With the server's default, which assumes spinning disks, it would read ten
+# years sequentially rather than one of them by the index.
 _OPTIONS["options"] = f"{_OPTIONS.get('options', '')} -c random_page_cost=1.1".strip()
 CACHES = {"default": _cache()}
 DJANGO_REDIS_LOG_IGNORED_EXCEPTIONS = True
@@ -197,7 +198,7 @@ AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["ip_address", "username"]]
 AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
-AXES_IPWARE_PROXY_COUNT = env.whole("PROXY_COUNT", 0, minimum=0)
+AXES_IPWARE_PROXY_COUNT = env.integer("PROXY_COUNT", 0, minimum=0)
 
 # --- time, language, files ------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en-gb"
@@ -211,7 +212,7 @@ STATICFILES_FINDERS = [
     "django.contrib.staticfiles.finders.AppDirectoriesFinder",
     "tradingsite.web.package_files.PackageFileFinder",
 ]
-# In development static files come straight out of the packages and `static/`; production collects them beforehand.
+# In development static files are served from the packages and `static/`; production collects them beforehand.
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = not PRODUCTION
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -233,7 +234,7 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "stocks.api.error_response",
 }
 READING_NEEDS_LOGIN = PRODUCTION
-# Without it whoever may enter the admin takes any table out.
+# Without it every member of staff could export any table.
 IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "view"
 SPECTACULAR_SETTINGS = {
     "TITLE": "NSE trading system",
@@ -258,18 +259,18 @@ UNFOLD = {
 }
 
 # --- queue ----------------------------------------------------------------------------------------------------------
-# `retry` must lie above `timeout`, or a task still running is delivered again; a second delivery is harmless all the
-# same, because a step is claimed by one conditional UPDATE. Each cluster is one more `qcluster` process with
-# Q_CLUSTER_NAME.
+# `retry` must be above `timeout`, or a task still running is delivered again; that would be harmless, because a step is
+# claimed by one conditional UPDATE. Each cluster is one more `qcluster` process with Q_CLUSTER_NAME.
 _QUEUE: dict[str, Any] = {"workers": 1, "timeout": 7200, "retry": 7500, "queue_limit": 1, "bulk": 1, "max_attempts": 1}
 CLUSTERS = ("data", "ml")
-# How long a step's worker is waited for when nothing is heard of it, and the first pause after a passing trouble.
-STEP_LEASE_SECONDS = env.whole("STEP_LEASE_SECONDS", 60, minimum=1)
-# Who is silent for five leases within a transaction (stopped, or cut off) loses it, and what it locked is free.
+# How long a step's worker may stay silent; below, the first pause after a transient error.
+STEP_LEASE_SECONDS = env.integer("STEP_LEASE_SECONDS", 60, minimum=1)
+# A session that idles within a transaction for five leases (stopped, or cut off) is ended, which frees its locks.
 _OPTIONS["options"] += f" -c idle_in_transaction_session_timeout={5 * STEP_LEASE_SECONDS}s"
-STEP_PAUSE_SECONDS = env.whole("STEP_PAUSE_SECONDS", 20, minimum=0)
-# A heartbeat comes each minute, and the queue looks at its schedules each half: below that a healthy cluster is shot.
-CLUSTER_STUCK_SECONDS = env.whole("CLUSTER_STUCK_SECONDS", 180, minimum=30)
+STEP_PAUSE_SECONDS = env.integer("STEP_PAUSE_SECONDS", 20, minimum=0)
+# Heartbeats are planned each minute, and the queue checks its schedules every 30 s: below 45 a healthy cluster may be
+# killed.
+CLUSTER_STUCK_SECONDS = env.integer("CLUSTER_STUCK_SECONDS", 180, minimum=30)
 Q_CLUSTER: dict[str, Any] = {
     "name": "trading",
     "orm": "default",
@@ -289,9 +290,9 @@ X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = True
 if PRODUCTION:
     SECURE_SSL_REDIRECT = env.flag("SECURE_SSL_REDIRECT", True)
-    SECURE_REDIRECT_EXEMPT = [r"^metrics$"]  # Prometheus asks on the inner network, without TLS
+    SECURE_REDIRECT_EXEMPT = [r"^metrics$"]  # Prometheus scrapes on the internal network, without TLS
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("BEHIND_PROXY") else None
-    SECURE_HSTS_SECONDS = env.whole("SECURE_HSTS_SECONDS", 31536000, minimum=0)
+    SECURE_HSTS_SECONDS = env.integer("SECURE_HSTS_SECONDS", 31536000, minimum=0)
     SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
 _SELF = "'self'"
@@ -305,15 +306,15 @@ CONTENT_SECURITY_POLICY = {
         "form-action": [_SELF],
         "base-uri": [_SELF],
     },
-    # The admin theme's own scripts evaluate expressions, and the API documentation writes its styles in place.
+    # The admin theme's scripts evaluate expressions, and the API documentation uses inline styles.
     "EXCLUDE_URL_PREFIXES": ["/admin/", "/api/docs/", "/api/redoc/", "/api/suggested-stocks/"],
 }
 
 # --- alerts ---------------------------------------------------------------------------------------------------------
-# Addresses of webhooks hold tokens: SECRET in these names keeps them off Django's pages for developers.
-ALERT_MAIL_TO = env.words("ALERT_MAIL_TO")
+# Webhook addresses hold tokens: SECRET in these names makes Django's debug pages hide them.
+ALERT_MAIL_TO = env.strings("ALERT_MAIL_TO")
 DEFAULT_FROM_EMAIL = env.text("ALERT_MAIL_FROM", "trading-system@localhost")
-ALERT_WEBHOOK_SECRET_URLS = env.words("ALERT_WEBHOOK_URLS")
+ALERT_WEBHOOK_SECRET_URLS = env.strings("ALERT_WEBHOOK_URLS")
 ALERT_WEBHOOK_PAYLOAD = env.text("ALERT_WEBHOOK_PAYLOAD") or '{"text": "$text"}'
 DEADMAN_PING_SECRET_URL = env.text("DEADMAN_PING_URL")
 _MAIL = env.mail_server("EMAIL_URL")
@@ -324,15 +325,15 @@ EMAIL_USE_TLS, EMAIL_USE_SSL = _MAIL.get("EMAIL_USE_TLS", False), _MAIL.get("EMA
 EMAIL_TIMEOUT = 10
 
 # --- metrics ------------------------------------------------------------------------------------------------------
-# Prometheus' library reads the folder's variable itself, when it is imported.
+# The Prometheus library reads PROMETHEUS_MULTIPROC_DIR itself, on import.
 METRICS_DIR = env.folder("PROMETHEUS_MULTIPROC_DIR")
 METRICS_SECRET_TOKEN = env.text("METRICS_TOKEN")
 
 # --- logs -----------------------------------------------------------------------------------------------------------
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
 LOG_FILE = env.folder("LOG_FILE") or BASE_DIR / "logs" / "app.log"
-LOG_MEGABYTES = env.whole("LOG_MEGABYTES", 20, minimum=1)
-LOG_FILES_KEPT = env.whole("LOG_FILES_KEPT", 5, minimum=1)
+LOG_MEGABYTES = env.integer("LOG_MEGABYTES", 20, minimum=1)
+LOG_FILES_KEPT = env.integer("LOG_FILES_KEPT", 5, minimum=1)
 LOGGING_CONFIG = "tradingsite.logs.configure"
 LOGGING = logging_settings(
     LOG_LEVEL,
@@ -340,5 +341,5 @@ LOGGING = logging_settings(
     cluster=env.text("Q_CLUSTER_NAME"),
     to_console=PRODUCTION or "qcluster" in sys.argv or "runserver" in sys.argv,
     megabytes=LOG_MEGABYTES,
-    kept=LOG_FILES_KEPT,
+    files_kept=LOG_FILES_KEPT,
 )

@@ -1,4 +1,4 @@
-"""Addresses of the whole site."""
+"""URLs of the whole site."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ handler403 = "tradingsite.web.error_pages.permission_denied"
 handler404 = "tradingsite.web.error_pages.page_not_found"
 handler500 = "tradingsite.web.error_pages.server_error"
 
-# Where the icon lies is known only once static files were collected.
+# Lazy: the icon's address is known only after static files have been collected.
 _ICON = lazy(static, str)("portfolio/icon.svg")
 _READERS: dict[str, Any] = {
     "permission_classes": [MayRead],
@@ -35,7 +35,7 @@ urlpatterns = [
     path("api/schema/", SpectacularAPIView.as_view(**_READERS), name="api-schema"),
     path(
         "api/docs/",
-        # A page for people: a wrong token would be refused a second time while the refusal is being drawn.
+        # A page for people: a wrong token would be rejected again while the error page is being rendered.
         SpectacularSwaggerView.as_view(
             url_name="api-schema", **_READERS | {"authentication_classes": [SessionAuthentication]}
         ),

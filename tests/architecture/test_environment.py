@@ -8,21 +8,21 @@ from tests.architecture.sources import ROOT, app_files, tree
 READERS = {
     "text",
     "flag",
-    "whole",
-    "decimal",
+    "integer",
+    "number",
     "choice",
     "folder",
-    "words",
-    "renamed",
+    "strings",
+    "text_or_old_name",
     "mail_server",
     "seconds",
-    "address",
+    "web_address",
 }
 NOT_FOR_THE_FILE = {"IGNORE_DOTENV"}  # says whether the file is read at all
 
 
 def variables_read() -> set[str]:
-    """Names in calls of `env.…("NAME")` and of `os.environ.get("NAME")`, the older names of `renamed` included."""
+    """Names in `env.…("NAME")` and `os.environ.get("NAME")`, including the old names of `text_or_old_name`."""
     names: set[str] = set()
     for path in app_files():
         for node in ast.walk(tree(path)):
@@ -31,7 +31,7 @@ def variables_read() -> set[str]:
                 if (owner == "env" and node.func.attr in READERS) or (
                     owner == "os.environ" and node.func.attr == "get"
                 ):
-                    count = 2 if node.func.attr == "renamed" else 1
+                    count = 2 if node.func.attr == "text_or_old_name" else 1
                     names |= {str(arg.value) for arg in node.args[:count] if isinstance(arg, ast.Constant)}
     return names - NOT_FOR_THE_FILE
 

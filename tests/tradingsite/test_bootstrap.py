@@ -1,4 +1,4 @@
-"""The tests' own ground: real servers, one database a worker, and no way out of the machine."""
+"""What the tests run on: real servers, one database per worker, and no network."""
 
 import socket
 
@@ -19,8 +19,8 @@ def test_the_database_is_a_postgresql_of_our_own():
 
 
 def test_the_cache_is_a_real_valkey():
-    cache.set("ground", 1)
-    assert cache.get("ground") == 1
+    cache.set("key", 1)
+    assert cache.get("key") == 1
     assert get_redis_connection().info("server")["server_name"] == "valkey"
 
 

@@ -1,4 +1,4 @@
-"""System checks: silent on the settings as they are, loud on each mistake."""
+"""System checks: silent on the default settings, loud on each mistake."""
 
 from typing import Any
 
@@ -10,8 +10,8 @@ from tests.runs import registered
 from tradingsite import checks
 
 
-def ids(found: list[Any]) -> set[str]:
-    return {message.id for message in found}
+def ids(messages: list[Any]) -> set[str]:
+    return {message.id for message in messages}
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def ids(found: list[Any]) -> set[str]:
         checks.alert_channels,
     ],
 )
-def test_the_settings_as_they_are_pass(check: Any):
+def test_the_default_settings_pass(check: Any):
     assert check(None) == []
 
 
@@ -40,9 +40,9 @@ def test_the_settings_as_they_are_pass(check: Any):
 def test_a_queue_that_delivers_twice_is_refused(settings: Settings, options: dict[str, Any], expected: set[str]):
     alternatives = settings.Q_CLUSTER["ALT_CLUSTERS"]
     settings.Q_CLUSTER = settings.Q_CLUSTER | {"ALT_CLUSTERS": alternatives | {"ml": alternatives["ml"] | options}}
-    found = checks.queue_timings(None)
-    assert ids(found) == expected
-    assert '["ml"]' in found[0].msg
+    messages = checks.queue_timings(None)
+    assert ids(messages) == expected
+    assert '["ml"]' in messages[0].msg
 
 
 def test_a_cluster_without_options_is_refused(settings: Settings):
@@ -68,9 +68,9 @@ def test_unknown_names_are_refused(settings: Settings):
     settings.MARKET_DATA_PROVIDER = "crystal_ball"
     lost = Saga("lost", "Lost", (), waits_for=("pipeline", "no_such_job"), cluster="nowhere")
     with registered(lost):
-        found = checks.registries(None)
-    assert ids(found) == {"site.E032", "site.E033", "site.E034"}
-    assert "waits for no_such_job" in found[0].msg
+        messages = checks.registries(None)
+    assert ids(messages) == {"site.E032", "site.E033", "site.E034"}
+    assert "waits for no_such_job" in messages[0].msg
 
 
 def test_channels_that_could_never_deliver_are_refused(settings: Settings):
@@ -80,13 +80,13 @@ def test_channels_that_could_never_deliver_are_refused(settings: Settings):
     settings.ALERT_WEBHOOK_SECRET_URLS = [f"hooks.example/{token}", f"https://[{token}"]
     settings.ALERT_WEBHOOK_PAYLOAD = '[{"text": "$text"}]'
     settings.DEADMAN_PING_SECRET_URL = f"ftp://{token}"
-    found = checks.alert_channels(None)
-    assert ids(found) == {"site.E041", "site.E042", "site.E043", "site.E044"}
-    assert token not in " ".join(message.msg for message in found)
+    messages = checks.alert_channels(None)
+    assert ids(messages) == {"site.E041", "site.E042", "site.E043", "site.E044"}
+    assert token not in " ".join(message.msg for message in messages)
 
 
 @pytest.mark.parametrize("payload", ["{", "[1]", '{"text": "fixed"}', "7"])
-def test_a_payload_without_a_place_for_the_text_is_refused(settings: Settings, payload: str):
+def test_a_payload_without_a_placeholder_is_refused(settings: Settings, payload: str):
     settings.ALERT_WEBHOOK_SECRET_URLS = ["https://hooks.example/x"]
     settings.ALERT_WEBHOOK_PAYLOAD = payload
     assert ids(checks.alert_channels(None)) == {"site.E043"}

@@ -1,4 +1,4 @@
-"""Each command that the contract names is there, can be executed, and leads to one of ours."""
+"""Each script that the contract names exists, is executable, and runs a management command."""
 
 import os
 import re
@@ -19,9 +19,9 @@ SCRIPTS = (
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_a_contract_script_runs_a_command_of_ours(script: str):
+def test_a_contract_script_runs_a_management_command(script: str):
     path = ROOT / script
-    found = re.findall(r"manage(?:\", \"| )(\w+)", path.read_text())
-    assert found
-    assert set(found) <= set(get_commands())
+    commands = re.findall(r"manage(?:\", \"| )(\w+)", path.read_text())
+    assert commands
+    assert set(commands) <= set(get_commands())
     assert path.suffix == ".py" or os.access(path, os.X_OK)

@@ -1,4 +1,4 @@
-"""Values of the environment that cannot be: refused at start, with the name, the value and what to write."""
+"""Invalid environment variables are refused at start, with name, value and remedy."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,50 +14,50 @@ HUGE = "9" * 400
 
 
 @pytest.mark.parametrize(
-    ("value", "read", "said"),
+    ("value", "read", "expected"),
     [
-        ("many", lambda: env.whole("X", 1), "X='many' is not a whole number"),
-        ("1.5", lambda: env.whole("X", 1), "X='1.5' is not a whole number"),
-        ("", lambda: env.whole("X", 1), "X='' is not a whole number"),
-        ("9" * 5000, lambda: env.whole("X", 1), "is not a whole number"),
-        (HUGE, lambda: env.whole("X", 1), "is above 2147483647"),
-        ("0", lambda: env.whole("X", 1, minimum=1), "X=0 is below 1"),
-        ("70000", lambda: env.whole("X", 1, maximum=65535), "X=70000 is above 65535"),
-        ("cheap", lambda: env.decimal("X"), "X='cheap' is not a number"),
-        ("nan", lambda: env.decimal("X"), "X='nan' is not a finite number"),
-        ("inf", lambda: env.decimal("X"), "X='inf' is not a finite number"),
-        ("1e999", lambda: env.decimal("X"), "X='1e999' is not a finite number"),
+        ("many", lambda: env.integer("X", 1), "X='many' is not a whole number"),
+        ("1.5", lambda: env.integer("X", 1), "X='1.5' is not a whole number"),
+        ("", lambda: env.integer("X", 1), "X='' is not a whole number"),
+        ("9" * 5000, lambda: env.integer("X", 1), "is not a whole number"),
+        (HUGE, lambda: env.integer("X", 1), "is above 2147483647"),
+        ("0", lambda: env.integer("X", 1, minimum=1), "X=0 is below 1"),
+        ("70000", lambda: env.integer("X", 1, maximum=65535), "X=70000 is above 65535"),
+        ("cheap", lambda: env.number("X"), "X='cheap' is not a number"),
+        ("nan", lambda: env.number("X"), "X='nan' is not a finite number"),
+        ("inf", lambda: env.number("X"), "X='inf' is not a finite number"),
+        ("1e999", lambda: env.number("X"), "X='1e999' is not a finite number"),
         ("maybe", lambda: env.flag("X"), "X='maybe' is neither yes nor no; write 1 or 0"),
         ("loud", lambda: env.choice("X", "INFO", LEVELS), "X='loud' is not one of DEBUG, INFO"),
     ],
 )
-def test_a_value_that_cannot_be_is_refused(
-    monkeypatch: pytest.MonkeyPatch, value: str, read: Callable[[], Any], said: str
+def test_an_invalid_value_is_refused(
+    monkeypatch: pytest.MonkeyPatch, value: str, read: Callable[[], Any], expected: str
 ) -> None:
     monkeypatch.setenv("X", value)
     with pytest.raises(ImproperlyConfigured) as error:
         read()
-    assert said in str(error.value)
+    assert expected in str(error.value)
     assert len(str(error.value)) < 600
 
 
-def test_a_choice_is_taken_in_any_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_choice_ignores_case(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("X", "debug")
     assert env.choice("X", "INFO", LEVELS) == "DEBUG"
 
 
-def test_a_file_of_a_secret_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_unreadable_secret_file_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
-    for path, said in ((tmp_path / "none", "No such file"), (tmp_path / "binary", "it is not UTF-8 text")):
+    for path, expected in ((tmp_path / "none", "No such file"), (tmp_path / "binary", "it is not UTF-8 text")):
         monkeypatch.setenv("X_FILE", str(path))
-        with pytest.raises(ImproperlyConfigured, match=f"X_FILE names .*{path.name}.*{said}"):
+        with pytest.raises(ImproperlyConfigured, match=f"X_FILE names .*{path.name}.*{expected}"):
             env.text("X")
 
 
 @pytest.mark.parametrize(
     "url", ["nonsense", "mysql://a:hush@h/d", "postgresql://a:hush@h:port/d", "postgresql://a:hush@h:99999999/d"]
 )
-def test_an_address_that_is_none_is_refused_without_its_password(url: str) -> None:
+def test_an_invalid_database_address_is_refused_without_its_password(url: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="postgresql://user:password@host:5432/database") as error:
         env.database(url)
     assert "hush" not in str(error.value)

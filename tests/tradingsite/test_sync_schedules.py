@@ -1,4 +1,4 @@
-"""The queue's schedules follow the list of jobs, and a second call changes nothing."""
+"""The queue's schedules follow the registered jobs, and a second call changes nothing."""
 
 import io
 from datetime import UTC, datetime
@@ -18,9 +18,9 @@ def sync() -> str:
     return out.getvalue()
 
 
-def test_every_job_and_what_each_cluster_does_each_minute_is_scheduled() -> None:
-    said = sync()
-    assert f"{len(scheduled_jobs()) + 4} written" in said
+def test_every_job_and_every_minute_task_is_scheduled() -> None:
+    output = sync()
+    assert f"{len(scheduled_jobs()) + 4} written" in output
     assert set(Schedule.objects.values_list("name", "cron")) >= {(saga.job, saga.cron) for saga in scheduled_jobs()}
     for name in ("heartbeat", "alerts"):
         assert Schedule.objects.filter(name__startswith=name, cron="* * * * *").count() == 2
@@ -33,7 +33,7 @@ def test_a_second_call_changes_nothing() -> None:
     assert list(Schedule.objects.order_by("id").values()) == before
 
 
-def test_what_was_changed_is_put_right_and_what_is_not_listed_goes() -> None:
+def test_changed_schedules_are_restored_and_unknown_ones_removed() -> None:
     sync()
     Schedule.objects.filter(name="pipeline").update(cron="0 1 * * *")
     Schedule.objects.create(name="of old", func="a.b", schedule_type="C", cron="0 0 * * *")

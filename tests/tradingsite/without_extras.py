@@ -1,6 +1,6 @@
-"""Runs manage.py as in the image: only what the core dependencies bring can be imported.
+"""Runs manage.py as in the image: only modules of the core dependencies can be imported.
 
-`python without_extras.py check --deploy`; a module of any other installed package is missing, as it would be there.
+`python without_extras.py check --deploy`
 """
 
 import re
@@ -18,48 +18,48 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def plain(name: str) -> str:
-    """A distribution's name as it is compared."""
+def normalized(name: str) -> str:
+    """Return the normalized name of a distribution."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def core_distributions() -> set[str]:
-    """The distributions that the core dependencies bring, directly or not."""
+    """Return the core dependencies and everything they depend on."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    open_ends = [Requirement(line) for line in project["dependencies"]]
-    found: set[str] = set()
-    seen: set[tuple[str, frozenset[str]]] = set()
-    while open_ends:
-        wanted = open_ends.pop()
-        key = (plain(wanted.name), frozenset(wanted.extras))
-        if key in seen:
+    queue = [Requirement(line) for line in project["dependencies"]]
+    installed: set[str] = set()
+    visited: set[tuple[str, frozenset[str]]] = set()
+    while queue:
+        requirement = queue.pop()
+        key = (normalized(requirement.name), frozenset(requirement.extras))
+        if key in visited:
             continue
-        seen.add(key)
+        visited.add(key)
         try:
-            lines = requires(wanted.name) or []
+            lines = requires(requirement.name) or []
         except PackageNotFoundError:
             continue  # for another platform or Python
-        found.add(key[0])
+        installed.add(key[0])
         for line in lines:
-            below = Requirement(line)
-            extras = wanted.extras or {""}
-            if below.marker is None or any(below.marker.evaluate({"extra": extra}) for extra in extras):
-                open_ends.append(below)
-    return found
+            dependency = Requirement(line)
+            extras = requirement.extras or {""}
+            if dependency.marker is None or any(dependency.marker.evaluate({"extra": extra}) for extra in extras):
+                queue.append(dependency)
+    return installed
 
 
 def foreign_modules() -> set[str]:
-    """Top-level modules that no core distribution brings."""
+    """Return the top-level modules of all other installed distributions."""
     core = core_distributions()
     return {
         module
         for module, distributions in packages_distributions().items()
-        if not core & {plain(one) for one in distributions}
+        if not core & {normalized(name) for name in distributions}
     }
 
 
-class Missing(MetaPathFinder):
-    """Says of the given modules that they are not installed."""
+class HiddenModules(MetaPathFinder):
+    """Import hook that hides modules."""
 
     def __init__(self, names: set[str]) -> None:
         self.names = names
@@ -67,14 +67,14 @@ class Missing(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Refuse a foreign module; leave the others to the finders behind."""
+        """Raise for a hidden module; leave the others to the next finders."""
         if fullname.partition(".")[0] in self.names:
             raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
         return None
 
 
 if __name__ == "__main__":
-    sys.meta_path.insert(0, Missing(foreign_modules()))
+    sys.meta_path.insert(0, HiddenModules(foreign_modules()))
     sys.path.insert(0, str(ROOT))
     from manage import main
 
