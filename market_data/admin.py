@@ -1,4 +1,4 @@
-"""Bars, indicators and the calendar in the admin; the runs' part is in `tradingsite/operations/run_admin.py`."""
+"""Bars, indicators and the calendar in the admin; runs are in `tradingsite/operations/run_admin.py`."""
 
 from django.contrib import admin
 
@@ -26,8 +26,6 @@ _COLOURS = {
 
 @admin.register(DailyBar)
 class DailyBarAdmin(DatedAdmin):
-    """Daily bars."""
-
     import_kind = "historical_bars"
     list_display = (
         "ticker",
@@ -48,15 +46,11 @@ class DailyBarAdmin(DatedAdmin):
 
 @admin.register(TechnicalIndicator)
 class TechnicalIndicatorAdmin(DatedAdmin):
-    """Indicators."""
-
     list_display = ("ticker", "date", "rsi_14", "macd", "signal_line", "sma_20", "sma_50", "sma_200", "atr_percentage")
 
 
 @admin.register(Quote)
 class QuoteAdmin(ReadOnlyAdmin):
-    """Prices seen during a session."""
-
     list_display = ("symbol_name", "at", "last_price", "volume", "source")
     ordering = ("-at",)
     search_fields = ("=symbol__symbol",)
@@ -64,13 +58,12 @@ class QuoteAdmin(ReadOnlyAdmin):
 
     @admin.display(description="symbol", ordering="symbol_id")
     def symbol_name(self, quote: Quote) -> str:
-        """Return the symbol without reading the stock's row."""
-        return str(quote.symbol_id)
+        return str(quote.symbol_id)  # `symbol` itself would read the stock's row
 
 
 @admin.register(MarketDay)
 class MarketDayAdmin(TableAdmin):
-    """The exchange's calendar; a holiday that was announced late is corrected here."""
+    """A holiday that was announced late is corrected here."""
 
     import_kind = "market_days"
     list_display = ("date", "kind", "is_session", "open", "close", "source")
@@ -80,8 +73,6 @@ class MarketDayAdmin(TableAdmin):
 
 @admin.register(CorporateAction)
 class CorporateActionAdmin(ReadOnlyAdmin):
-    """Corporate actions and their factors."""
-
     list_display = ("symbol", "ex_date", "kind", "factor", "status", "known_on", "purpose", "source")
     list_filter = ("kind", "status", "source")
     search_fields = ("=symbol", "purpose")
@@ -90,8 +81,6 @@ class CorporateActionAdmin(ReadOnlyAdmin):
 
 @admin.register(SourceFile)
 class SourceFileAdmin(ReadOnlyAdmin):
-    """Files that were read."""
-
     list_display = ("session", "name", "rows", "rejected", "size", "read_at", "run_id")
     search_fields = ("name",)
     date_hierarchy = "session"
@@ -99,8 +88,6 @@ class SourceFileAdmin(ReadOnlyAdmin):
 
 @admin.register(RunUndo)
 class RunUndoAdmin(ReadOnlyAdmin):
-    """Rows as they were before a run."""
-
     list_display = ("id", "run_id", "table_name")
     search_fields = ("=run_id",)
     search_help_text = "A run, for example pipeline_20261004_210000"
@@ -109,18 +96,14 @@ class RunUndoAdmin(ReadOnlyAdmin):
 
 @admin.register(RejectedRow)
 class RejectedRowAdmin(ReadOnlyAdmin):
-    """Rows that were not taken."""
-
     list_display = ("session", "symbol", "reason", "source", "raw", "run_id")
     search_fields = ("=symbol", "=run_id", "=source")
-    search_help_text = "A symbol, a run or a file, exactly as it is written"
+    search_help_text = "A symbol, a run or a file, spelled exactly"
     ordering = ("-id",)
 
 
 @admin.register(Finding)
 class FindingAdmin(ReadOnlyAdmin):
-    """What the checks found."""
-
     list_display = ("session", "level", "check_name", "symbol", "message", "blocks", "remedy")
     list_filter = ("severity", "blocks", "check_name")
     search_fields = ("=symbol", "message")
@@ -128,19 +111,14 @@ class FindingAdmin(ReadOnlyAdmin):
 
     @coloured("severity", _COLOURS)
     def level(self, finding: Finding) -> tuple[str, str]:
-        """Return the severity with its colour."""
         return finding.severity, finding.get_severity_display()
 
 
 @admin.register(TableTotal)
 class TableTotalAdmin(ReadOnlyAdmin):
-    """Totals of the big tables, kept by their writers."""
-
     list_display = ("table_name", "rows", "symbols", "latest_date", "updated_at")
 
 
 @admin.register(Heartbeat)
 class HeartbeatAdmin(ReadOnlyAdmin):
-    """Signs of life of the clusters."""
-
     list_display = ("cluster", "finished_at", "worker")

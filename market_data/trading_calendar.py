@@ -1,8 +1,8 @@
-"""Which days the exchange trades on: seeded from a library, corrected by the exchange's files, kept in `market_days`.
+"""The trading calendar: seeded from a library, corrected by the exchange's files, stored in `market_days`.
 
-The library (calendar ``XBOM``, the same holidays as the NSE) knows neither Muhurat nor Budget-day nor test sessions and
-ends on 2026-12-31. Later sources overrule earlier ones: library, the sessions known to this module, the provider's
-files, what people imported. Beyond the last day nobody guesses: `CalendarExhausted`. All times are IST.
+The library (calendar ``XBOM``, with the NSE's holidays) has no Muhurat, Budget-day or test sessions and ends on
+2026-12-31. Later sources overrule earlier ones: the library, the sessions listed in this module, the provider's files,
+imported days. Days beyond the last one are refused, never guessed: `CalendarExhausted`. All times are IST.
 """
 
 import warnings
@@ -24,7 +24,7 @@ SEED_FROM = date(2016, 1, 1)
 """Official corporate actions of the sample begin here; no bars are older."""
 
 IMPORTED = "import"
-"""Sources beginning so are people's words and are not overruled by a seed."""
+"""Prefix of the source of imported days, which a seed does not overrule."""
 
 _SPECIAL = "special"
 _MUHURAT = "muhurat"
@@ -52,11 +52,11 @@ _BY_CIRCULAR = "exchange's circular"
 
 
 class CalendarError(Exception):
-    """A question the calendar of market days cannot answer; the sentence says what to do."""
+    """The calendar cannot answer, or a day cannot be stored; the sentence says what to do."""
 
 
 class CalendarExhausted(CalendarError):
-    """The day lies outside the market days known."""
+    """The day lies outside the known market days."""
 
     runbook = "calendar-ends"
 
@@ -86,9 +86,9 @@ def library_days(calendar: str, start: date = SEED_FROM) -> pd.DataFrame:
     import exchange_calendars  # slow, and only needed to seed the calendar
 
     with warnings.catch_warnings():
-        # The library uses what a coming pandas will change; its answers are tested here, so the news is not ours.
+        # The library uses what a later pandas will change; our tests check its results, so users need no warning.
         warnings.simplefilter("ignore", DeprecationWarning)
-        # Without its last day named, the library would end a year from today.
+        # Without an explicit end the library stops a year from today.
         last = exchange_calendars.get_calendar(calendar).bound_max()
         sessions = exchange_calendars.get_calendar(calendar, start=pd.Timestamp(start), end=last).sessions
     days = [stamp.date() for stamp in sessions]
@@ -97,77 +97,75 @@ def library_days(calendar: str, start: date = SEED_FROM) -> pd.DataFrame:
 
 
 def seeded_days(from_provider: pd.DataFrame, calendar: str | None) -> pd.DataFrame:
-    """Combine the library, the special sessions known here, and what a provider's files prove.
+    """Combine the library, the special sessions of this module, and what a provider's files prove.
 
     Parameters
     ----------
     from_provider
         ``DAY_COLUMNS`` of a provider.
     calendar
-        The library's calendar to begin with; None when the provider's days are the whole calendar.
+        The library's calendar; None when the provider's days are the whole calendar.
 
     Returns
     -------
     DataFrame
-        ``DAY_COLUMNS``, one row a date, ascending. A file proves a session; whether a session outside the library was
-        a Muhurat session or a drill only this module's list tells, and it keeps its kind and hours; one that nobody
-        knows is special, its hours unknown.
+        ``DAY_COLUMNS``, one row a date, ascending. A file only proves that there was a session. Kind and hours of a
+        session outside the library come from this module's list; one that is in neither is special, its hours unknown.
     """
     if calendar is None:
         return _frame(list(from_provider.itertuples(index=False, name=None)))
     library = library_days(calendar)
     known = _frame([(*special[:2], True, *special[2:], _BY_CIRCULAR) for special in SPECIAL_SESSIONS])
-    usual = set(library["date"])
-    # What a file says beyond "it was a session" is less than what the circular says.
+    # About a session that a circular announced, the file knows less than the circular.
     proven = from_provider.loc[~(from_provider["date"].isin(known["date"]) & from_provider["is_session"].astype(bool))]
-    unusual = proven["is_session"].astype(bool) & ~proven["date"].isin(usual)
+    unusual = proven["is_session"].astype(bool) & ~proven["date"].isin(library["date"])
     proven = proven.astype({"kind": "object", "open": "object", "close": "object"})
     proven.loc[unusual, ["kind", "open", "close"]] = [_SPECIAL, None, None]
     parts = [part for part in (library, known, proven) if not part.empty]
-    every = pd.concat(parts, ignore_index=True).drop_duplicates("date", keep="last")
-    return _frame(list(every.itertuples(index=False, name=None)))
+    days = pd.concat(parts, ignore_index=True).drop_duplicates("date", keep="last")
+    return _frame(list(days.itertuples(index=False, name=None)))
 
 
 def record_market_days(from_provider: pd.DataFrame, calendar: str | None, run_id: str | None = None) -> RecordedDays:
-    """Write the seed, leaving what people imported as it is.
+    """Write the seed, except over imported days.
 
     Parameters
     ----------
     from_provider, calendar
         As for `seeded_days`.
     run_id
-        Run that writes: kept on inserted rows, images of changed ones are kept for it.
+        Run that writes: stored on inserted rows and with the before-images of changed ones.
     """
     return _record(seeded_days(from_provider, calendar), run_id, keep_imported=True)
 
 
 def record_imported_days(days: pd.DataFrame, source: str, run_id: str | None = None) -> RecordedDays:
-    """Write market days that people hand in; they overrule every other source.
+    """Write imported market days; they overrule every other source.
 
     Parameters
     ----------
     days
         date, kind, is_session, open, close (times or None).
     source
-        Where they come from, for example the file's name.
+        Where they come from, such as the file's name.
     run_id
-        Run that writes, which can be rolled back. Without one the rows become people's own: no roll back of a run that
-        wrote these days before takes them back.
+        Run that writes, which can be rolled back. Without one the rows are final: rolling back a run that wrote these
+        days before no longer changes them.
 
     Raises
     ------
     CalendarError
-        When a kind is unknown, a date is doubled, or a session closes before it opens.
+        When a kind is unknown, a date occurs twice, or a session closes before it opens.
     """
     named = days.assign(source=f"{IMPORTED}:{source}"[:60])
     unknown = set(named["kind"]) - set(MarketDay.Kind.values)
     if unknown:
         raise CalendarError(f"Kinds {sorted(unknown)} are unknown; use one of {', '.join(MarketDay.Kind.values)}.")
-    doubled = named["date"].loc[named["date"].duplicated()]
-    if len(doubled):
-        raise CalendarError(f"{doubled.iloc[0]} occurs twice; keep one line a day.")
+    repeated = named["date"].loc[named["date"].duplicated()]
+    if len(repeated):
+        raise CalendarError(f"{repeated.iloc[0]} occurs twice; keep one line a day.")
     if not MarketDay.objects.exists():
-        # Alone, the days handed in would look like the whole calendar.
+        # On their own, the imported days would look like the whole calendar.
         feed = provider(settings.MARKET_DATA_PROVIDER)
         record_market_days(feed.market_days(days["date"].max()), feed.calendar, run_id)
     frame = _frame(list(named.loc[:, list(DAY_COLUMNS)].itertuples(index=False, name=None)))
@@ -175,31 +173,31 @@ def record_imported_days(days: pd.DataFrame, source: str, run_id: str | None = N
         if row.open is not None and row.close is not None and row.close <= row.open:
             raise CalendarError(f"{row.date} closes at {row.close} and opens at {row.open}; correct the hours.")
     if run_id is None:
-        _make_peoples_own([row.date for row in _rows(frame)])
+        _detach_from_runs([row.date for row in _rows(frame)])
     return _record(frame, run_id, keep_imported=False)
 
 
-def _make_peoples_own(dates: list[date]) -> None:
+def _detach_from_runs(dates: list[date]) -> None:
     MarketDay.objects.filter(date__in=dates).update(run_id=None)
     RunUndo.objects.filter(table_name="market_days", row_image__date__in=[day.isoformat() for day in dates]).delete()
 
 
 def is_session(day: date) -> bool:
-    """Tell whether a day is a session; raises CalendarExhausted outside the days known."""
+    """Whether a day is a session; raises CalendarExhausted outside the known days."""
     days = _days(day)
     _check_known(day, days)
     return day in days and days[day].is_session
 
 
 def sessions_between(start: date, end: date) -> list[date]:
-    """Return the sessions from ``start`` to ``end``, both included; raises CalendarExhausted when ``end`` is beyond."""
+    """Return the sessions from `start` to `end`, inclusive; raises CalendarExhausted when `end` is outside."""
     days = _days(end)
     _check_known(end, days)
     return [day for day in days if start <= day <= end and days[day].is_session]
 
 
 def session_on_or_before(day: date) -> date:
-    """Return the day itself when it is a session, otherwise the last one before; raises CalendarExhausted."""
+    """Return the day itself if it is a session, else the last one before it; raises CalendarExhausted."""
     days = _days(day)
     _check_known(day, days)
     for earlier in reversed(days):
@@ -230,7 +228,7 @@ def latest_completed_session(now: datetime) -> date:
     Raises
     ------
     CalendarExhausted
-        When the moment lies beyond the days known.
+        When the moment lies beyond the known days.
 
     Notes
     -----
@@ -238,8 +236,8 @@ def latest_completed_session(now: datetime) -> date:
     """
     local = now.astimezone(IST)
     today = _days(local.date()).get(local.date())
-    over = today is not None and today.close is not None and local.time() >= today.close
-    return session_on_or_before(local.date() if over else local.date() - timedelta(days=1))
+    is_over = today is not None and today.close is not None and local.time() >= today.close
+    return session_on_or_before(local.date() if is_over else local.date() - timedelta(days=1))
 
 
 class _Day(NamedTuple):
@@ -247,14 +245,14 @@ class _Day(NamedTuple):
     close: time | None
 
 
-def _days(asked: date) -> dict[date, _Day]:
-    """Return the known days in order of date; before the first seed, what the seed would be."""
+def _days(until: date) -> dict[date, _Day]:
+    """Return the known days in order of date; before the first seed, those that it would write."""
     stored = MarketDay.objects.order_by("date").values_list("date", "is_session", "close")
     days = {day: _Day(session, close) for day, session, close in stored}
     if days:
         return days
     feed = provider(settings.MARKET_DATA_PROVIDER)
-    seed = _rows(seeded_days(feed.market_days(asked), feed.calendar))
+    seed = _rows(seeded_days(feed.market_days(until), feed.calendar))
     return {row.date: _Day(row.is_session, row.close) for row in seed}
 
 
@@ -292,7 +290,7 @@ def _content(day: MarketDay) -> tuple[object, ...]:
 
 
 def _frame(records: list[tuple[object, ...]]) -> pd.DataFrame:
-    """Put days into ``DAY_COLUMNS``, ascending, unknown hours as None."""
+    """Return days as ``DAY_COLUMNS``, ascending, unknown hours as None."""
     frame = pd.DataFrame.from_records(sorted(records, key=lambda row: str(row[0])), columns=list(DAY_COLUMNS))
     frame = frame.astype("object")
     return frame.where(frame.notna(), None)

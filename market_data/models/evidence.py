@@ -1,19 +1,19 @@
-"""What was read, what was not taken, and what the checks found."""
+"""Files read, rows rejected, and findings of the checks."""
 
 from django.db import models
 from django.db.models.functions import Now
 
 
 class SourceFile(models.Model):
-    """The file a session's bars were read from, so that a revised one is noticed."""
+    """The file that a session's bars came from; its fingerprint reveals a revised one."""
 
     session = models.DateField(unique=True)
     name = models.CharField(max_length=200)
     size = models.BigIntegerField(help_text="bytes")
     mtime_ns = models.BigIntegerField(help_text="modification time, nanoseconds")
     sha256 = models.CharField(max_length=64)
-    rows = models.IntegerField(help_text="bars taken")
-    rejected = models.IntegerField(help_text="rows kept aside")
+    rows = models.IntegerField(help_text="bars stored")
+    rejected = models.IntegerField(help_text="rows rejected")
     run_id = models.CharField(max_length=64, null=True)
     read_at = models.DateTimeField(db_default=Now())
 
@@ -26,7 +26,7 @@ class SourceFile(models.Model):
 
 
 class RejectedRow(models.Model):
-    """A row of a source that was not taken, with the reason."""
+    """A row of a source that was set aside, with the reason."""
 
     run_id = models.CharField(max_length=64)
     session = models.DateField(null=True)
@@ -45,7 +45,7 @@ class RejectedRow(models.Model):
 
 
 class Finding(models.Model):
-    """Something the checks found wrong or missing; a blocking one keeps its symbol, or the day, out of the picks."""
+    """What a check reports; a blocking finding keeps its symbol, or the whole day, out of the picks."""
 
     class Severity(models.TextChoices):
         INFO = "info", "Information"

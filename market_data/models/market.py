@@ -10,7 +10,7 @@ from stocks.models import Stock, amount
 
 
 def symbol_key() -> "models.ForeignKey[Stock, Stock]":
-    """Return the key to `stocks(symbol)`; its unique partner (symbol, date) already serves look-ups by symbol."""
+    """Return a foreign key to `stocks(symbol)`, without an index: the unique key (symbol, date) serves look-ups."""
     return models.ForeignKey(
         Stock, models.PROTECT, to_field="symbol", db_column="symbol", db_index=False, related_name="+"
     )
@@ -105,7 +105,7 @@ class TechnicalIndicator(models.Model):
 
 
 class Quote(models.Model):
-    """A price seen during the session; never mixed with daily bars."""
+    """A price during a session; never mixed with daily bars."""
 
     symbol = symbol_key()
     at = models.DateTimeField()
@@ -122,7 +122,7 @@ class Quote(models.Model):
 
 
 class MarketDay(models.Model):
-    """A calendar day on which the exchange opened, or should have: the only source of what a session is."""
+    """A day the calendar knows, with its kind; alone decides which days are sessions."""
 
     class Kind(models.TextChoices):
         NORMAL = "normal", "Normal session"
@@ -138,7 +138,7 @@ class MarketDay(models.Model):
     close = models.TimeField(null=True, blank=True, help_text="IST")
     source = models.CharField(max_length=60)
     run_id = models.CharField(
-        max_length=64, null=True, blank=True, help_text="run that inserted the row; none: people did"
+        max_length=64, null=True, blank=True, help_text="run that inserted the row; empty: edited or imported by hand"
     )
 
     class Meta:
@@ -150,7 +150,7 @@ class MarketDay(models.Model):
 
 
 class CorporateAction(models.Model):
-    """An event that changes what a price means; only those with a factor adjust prices."""
+    """An event that changes what a share stands for; only those with a factor adjust prices."""
 
     class Status(models.TextChoices):
         OFFICIAL = "official", "Official"
@@ -158,7 +158,7 @@ class CorporateAction(models.Model):
         CONFIRMED = "confirmed", "Confirmed"
         REJECTED = "rejected", "Rejected"
 
-    symbol = models.CharField(max_length=50, help_text="the symbol need not be listed (any more)")
+    symbol = models.CharField(max_length=50, help_text="the symbol need not be listed any longer")
     ex_date = models.DateField()
     kind = models.CharField(
         max_length=20, help_text="split, bonus, consolidation, dividend, rights, demerger, capital_reduction, other"

@@ -1,4 +1,4 @@
-"""The state of every run: its steps, what it overwrote, and what the writers keep beside their tables."""
+"""The state of runs and their steps, before-images, evening holds, table totals and heartbeats."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -21,19 +21,17 @@ class PipelineRun(models.Model):
     id = models.CharField(primary_key=True, max_length=64, help_text="job_YYYYMMDD_HHMMSS, IST")
     sequence = models.BigIntegerField(unique=True, help_text="order of creation")
     job = models.CharField(max_length=40)
-    session = models.DateField(null=True, blank=True, help_text="the session it stands for")
+    session = models.DateField(null=True, blank=True, help_text="the session the run stands for")
     provider = models.CharField(max_length=40, blank=True)
     provider_kind = models.CharField(max_length=12, help_text="real or simulated")
-    triggered_by = models.CharField(max_length=100, help_text="schedule, command, or who pressed the button")
+    triggered_by = models.CharField(max_length=100, help_text="schedule, command, or the user")
     intended_at = models.DateTimeField(null=True, blank=True, help_text="planned time")
     status = models.CharField(max_length=12, choices=Status, default=Status.WAITING)
-    waits_for = models.JSONField(
-        default=list, blank=True, help_text="jobs of the same session that must complete first"
-    )
+    waits_for = models.JSONField(default=list, blank=True, help_text="prerequisites: jobs, runs or conditions, as text")
     aliases = models.JSONField(default=list, blank=True, help_text="other ids of this run (retry_…)")
     options = models.JSONField(default=dict, blank=True)
     summary = models.JSONField(default=dict, blank=True, help_text="figures for the summary screen")
-    is_replay = models.BooleanField(default=False, help_text="for an older session: writes only its own report")
+    is_replay = models.BooleanField(default=False, help_text="for an older session: only reports")
     reason = models.TextField(blank=True)
     created_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True, blank=True)
@@ -68,7 +66,7 @@ class PipelineStep(models.Model):
     order = models.PositiveSmallIntegerField()
     status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
     attempts = models.PositiveIntegerField(default=0)
-    fence = models.PositiveIntegerField(default=0, help_text="grows with each claim; an older holder is refused")
+    fence = models.PositiveIntegerField(default=0, help_text="grows with each claim; an older owner is refused")
     worker = models.CharField(max_length=100, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     not_before = models.DateTimeField(null=True, blank=True, help_text="back-off before the next attempt")
@@ -100,7 +98,7 @@ class PipelineStep(models.Model):
 
 
 class EveningHold(models.Model):
-    """That planned runs of a session wait until somebody lets them go; started by hand they begin all the same."""
+    """Keeps the planned runs of a session waiting until an operator releases it; triggered runs still start."""
 
     session = models.DateField(help_text="the evening's session")
     held_by = models.CharField(max_length=150)
@@ -123,7 +121,7 @@ class EveningHold(models.Model):
 
 
 class RunUndo(models.Model):
-    """A row as it was before a run overwrote or deleted it; kept for the last ten nights."""
+    """The before-image of a row that a run overwrote or deleted; kept for the last ten nights."""
 
     run_id = models.CharField(max_length=64)
     table_name = models.CharField(max_length=63)
@@ -138,7 +136,7 @@ class RunUndo(models.Model):
 
 
 class TableTotal(models.Model):
-    """Totals that the writers keep, so that no page has to count a big table."""
+    """Totals maintained by the writers, so that no page has to count a big table."""
 
     table_name = models.CharField(primary_key=True, max_length=63)
     rows = models.BigIntegerField(default=0)
@@ -154,7 +152,7 @@ class TableTotal(models.Model):
 
 
 class Heartbeat(models.Model):
-    """When a cluster last finished its minute task; its age tells a frozen cluster."""
+    """When a cluster last finished its minutely task; an old one reveals a stuck cluster."""
 
     cluster = models.CharField(primary_key=True, max_length=40)
     finished_at = models.DateTimeField()

@@ -1,4 +1,4 @@
-"""A thread that keeps a step's lease alive and shows its progress, over a database connection of its own."""
+"""The thread that renews a step's lease and flushes its progress, over a database connection of its own."""
 
 import logging
 import threading
@@ -11,29 +11,29 @@ from django.utils import timezone
 
 from market_data.models import PipelineStep
 
-_LONGEST_BEAT_SECONDS = 1.0
-_BEATS_A_LEASE = 6
+_MAX_INTERVAL_SECONDS = 1.0
+_RENEWALS_PER_LEASE = 6
 _KEPT_LINES = 200
 
 logger = logging.getLogger(__name__)
 
 
 class LeaseKeeper:
-    """Renews a lease, and writes progress and log lines, each second (a short lease: oftener) until it is left.
+    """Renews the lease and flushes progress once a second until the context exits; more often for a short lease.
 
     Parameters
     ----------
     step_id, fence : int
-        The row and the claim it may speak for; a row with another fence is not touched.
+        The row and the claim it acts for; a row with another fence is left alone.
     lease_seconds : int
-        How long the lease holds after the last beat.
+        How long the lease lasts after a renewal.
     lines : list of str
         Log lines already on the row.
 
     Attributes
     ----------
     lost : bool
-        Whether the row has another fence by now: another worker claimed it, or the run was cancelled.
+        Whether the row has another fence by now: another worker has claimed it, or the run was cancelled.
     """
 
     def __init__(self, step_id: int, fence: int, lease_seconds: int, lines: list[str]) -> None:
@@ -41,9 +41,9 @@ class LeaseKeeper:
         self.lost = False
         self.lines = lines
         self._step_id, self._fence, self._lease_seconds = step_id, fence, lease_seconds
-        self._beat_seconds = min(_LONGEST_BEAT_SECONDS, lease_seconds / _BEATS_A_LEASE)
-        self._left = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name=f"lease-{step_id}", daemon=True)
+        self._interval_seconds = min(_MAX_INTERVAL_SECONDS, lease_seconds / _RENEWALS_PER_LEASE)
+        self._exited = threading.Event()
+        self._thread = threading.Thread(target=self._renew_until_exit, name=f"lease-{step_id}", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -52,16 +52,16 @@ class LeaseKeeper:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._left.set()
+        self._exited.set()
         self._thread.join()
 
     def take_lines(self) -> list[str]:
-        """Return the last lines, as they go on the row."""
+        """Return the lines to store on the row: the last ones."""
         return self.lines[-_KEPT_LINES:]
 
-    def _beat(self) -> None:
+    def _renew_until_exit(self) -> None:
         try:
-            while not self._left.wait(self._beat_seconds):
+            while not self._exited.wait(self._interval_seconds):
                 self._renew()
         finally:
             connection.close()
@@ -74,9 +74,9 @@ class LeaseKeeper:
                 progress=self.progress,
                 log_lines=self.take_lines(),
             )
-            # A step that this worker has completed keeps its fence; one that is not committed yet is not seen.
+            # Not lost is a step that this worker has just completed: it is no longer running but keeps its fence.
             self.lost = not renewed and row.exclude(fence=self._fence).exists()
         except Error:
-            # Out of reach for the moment: the lease runs out unless a later beat gets through.
+            # Unreachable for the moment: the lease expires unless a later renewal succeeds.
             logger.warning("lease not renewed", extra={"step_id": self._step_id})
             connection.close()

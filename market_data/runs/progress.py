@@ -1,4 +1,4 @@
-"""Progress of a run on a terminal as bars, elsewhere as plain lines."""
+"""A run's progress, as bars on a terminal and as plain lines elsewhere."""
 
 from types import TracebackType
 from typing import Self, TextIO
@@ -8,11 +8,11 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from market_data.models import PipelineRun
 
-_PLAIN_STEP = 0.25
+_LINE_EVERY = 0.25
 
 
 class ProgressView:
-    """A listener that shows each step: a bar on a terminal, a line now and then elsewhere, nothing when quiet."""
+    """A listener that shows each step: a bar on a terminal, a line every quarter elsewhere, nothing when quiet."""
 
     def __init__(self, stream: TextIO, run: PipelineRun, *, quiet: bool) -> None:
         self._stream, self._run, self._quiet = stream, run, quiet
@@ -25,7 +25,7 @@ class ProgressView:
         )
         self._progress = Progress(*columns, console=Console(file=stream), disable=not self._is_terminal)
         self._bars: dict[str, TaskID] = {}
-        self._said: dict[str, float] = {}
+        self._shown: dict[str, float] = {}
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -37,7 +37,7 @@ class ProgressView:
         self._progress.stop()
 
     def __call__(self, step: str, fraction: float, line: str | None) -> None:
-        """Show a step's progress 0-1, and its line where there is one."""
+        """Show a step's progress 0-1 and its log line, if any."""
         if self._quiet:
             return
         if self._is_terminal:
@@ -55,7 +55,7 @@ class ProgressView:
     def _show_line(self, step: str, fraction: float, line: str | None) -> None:
         if line:
             self._stream.write(f"{self._run.job} {step}: {line}\n")
-        elif fraction >= 1 or fraction - self._said.get(step, 0.0) >= _PLAIN_STEP:
-            self._said[step] = fraction
+        elif fraction >= 1 or fraction - self._shown.get(step, 0.0) >= _LINE_EVERY:
+            self._shown[step] = fraction
             self._stream.write(f"{self._run.job} {step}: {fraction:.0%}\n")
         self._stream.flush()

@@ -1,11 +1,9 @@
-"""Reads of the state of runs, for the pages and the terminal; the tracking rows are the state."""
+"""The state of runs for the pages and the terminal, read from the tracking rows."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol, TypeVar
-
-from django.db.models import Q
 
 from market_data.models import PipelineRun, PipelineStep
 from market_data.runs.prerequisites import parse_all
@@ -14,7 +12,7 @@ from market_data.runs.saga import job_title, words_of
 
 @dataclass(frozen=True)
 class StepState:
-    """One step as a reader sees it; `progress` is 0-1, `last_line` its latest log line or its reason."""
+    """One step as it is shown; `progress` is 0-1, `last_line` its latest log line, else its reason."""
 
     name: str
     title: str
@@ -58,12 +56,12 @@ class RunState:
 
     @property
     def is_active(self) -> bool:
-        """Return whether it is running or waiting."""
+        """Whether it is running or waiting."""
         return self.status in PipelineRun.ACTIVE
 
     @property
     def current(self) -> StepState | None:
-        """Return the step to look at first."""
+        """The step to look at first."""
         for status in ("running", "errored", "failed", "pending"):
             for step in self.steps:
                 if step.status == status:
@@ -72,14 +70,14 @@ class RunState:
 
 
 def active_runs() -> list[RunState]:
-    """Return the runs that run or wait, the running ones first, then in the order of their creation."""
+    """Return the active runs: first the running ones, then the waiting ones, each in the order of creation."""
     runs = PipelineRun.objects.filter(status__in=PipelineRun.ACTIVE).prefetch_related("steps").order_by("sequence")
     return sorted(map(_state, runs), key=lambda run: run.status != PipelineRun.Status.RUNNING)
 
 
 def recent_runs(limit: int = 8) -> list[RunState]:
     """Return the latest runs of any job, newest first."""
-    return _states(PipelineRun.objects.prefetch_related("steps").order_by("-sequence")[:limit])
+    return list(map(_state, PipelineRun.objects.prefetch_related("steps").order_by("-sequence")[:limit]))
 
 
 def unresolved_failures(limit: int = 5) -> list[RunState]:
@@ -87,14 +85,11 @@ def unresolved_failures(limit: int = 5) -> list[RunState]:
     failed = (
         PipelineRun.objects.filter(status=PipelineRun.Status.FAILED).prefetch_related("steps").order_by("-sequence")
     )
-    newer = [
-        run
-        for run in failed[: limit * 4]
-        if not PipelineRun.objects.filter(
-            Q(status=PipelineRun.Status.COMPLETED), job=run.job, sequence__gt=run.sequence
-        ).exists()
+    completed = PipelineRun.objects.filter(status=PipelineRun.Status.COMPLETED)
+    unresolved = [
+        run for run in failed[: limit * 4] if not completed.filter(job=run.job, sequence__gt=run.sequence).exists()
     ]
-    return _states(newer[:limit])
+    return list(map(_state, unresolved[:limit]))
 
 
 def newest_runs(session: date, jobs: Iterable[str]) -> dict[str, RunState]:
@@ -125,13 +120,9 @@ def decisive_run(runs: Sequence[Run]) -> Run | None:
     return next(iter([*active, *completed, *runs]), None)
 
 
-def _states(runs: Iterable[PipelineRun]) -> list[RunState]:
-    return [_state(run) for run in runs]
-
-
 def _state(run: PipelineRun) -> RunState:
     steps = tuple(_step_state(step) for step in sorted(run.steps.all(), key=lambda step: step.order))
-    done = sum(step.progress for step in steps) / len(steps) if steps else 0.0
+    mean_progress = sum(step.progress for step in steps) / len(steps) if steps else 0.0
     return RunState(
         id=run.id,
         job=run.job,
@@ -144,7 +135,7 @@ def _state(run: PipelineRun) -> RunState:
         reason=run.reason,
         started_at=run.started_at,
         ended_at=run.ended_at,
-        progress=1.0 if run.status == PipelineRun.Status.COMPLETED else done,
+        progress=1.0 if run.status == PipelineRun.Status.COMPLETED else mean_progress,
         steps=steps,
     )
 

@@ -1,4 +1,4 @@
-"""Goes on after the database went away: a restart takes seconds and must not cost a run."""
+"""Reconnecting to a lost database: a restart takes seconds and must not cost a run."""
 
 import logging
 import time
@@ -16,35 +16,37 @@ DATABASE_LOST = (
     psycopg.InterfaceError,
     psycopg.InternalError,
 )
-"""What is raised when the server ends, refuses or runs out of room; COPY raises the driver's own errors.
+"""What is raised when the server stops, refuses or runs out of space; COPY raises the driver's own errors.
 
-An internal error is what a process hears that was silent for too long in a transaction: its session was ended.
+A process whose session was terminated because it idled in a transaction for too long gets an internal error.
 """
 
 _PAUSES_SECONDS = (0.1, 0.3, 1.0, 2.0, 4.0, 8.0, 15.0)
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
-Given = ParamSpec("Given")
+Arguments = ParamSpec("Given")
 
 
-def retry_while_database_is_down(action: Callable[Given, Result], *given: Given.args, **named: Given.kwargs) -> Result:
-    """Return what `action` returns; while the database is away try again, on a new connection, for half a minute.
+def retry_while_database_is_down(
+    action: Callable[Arguments, Result], *arguments: Arguments.args, **keywords: Arguments.kwargs
+) -> Result:
+    """Call `action` and return its result; while the database is down retry, on a new connection, for half a minute.
 
-    `action` may be carried out twice: its first commit may have come through although its answer did not.
+    `action` may be executed twice: its first commit may have succeeded although the confirmation was lost.
 
     Raises
     ------
     OperationalError, InterfaceError
-        When the database stays away, or at once inside a transaction, which is lost with its connection.
+        When the database stays down; at once inside a transaction, which is lost with its connection.
     """
     for pause in _PAUSES_SECONDS:
         try:
-            return action(*given, **named)
+            return action(*arguments, **keywords)
         except DATABASE_LOST as error:
             if connection.in_atomic_block:
                 raise
-            logger.warning("the database went away", extra={"reason": str(error).strip(), "seconds": pause})
+            logger.warning("database lost", extra={"reason": str(error).strip(), "seconds": pause})
             connection.close()
             time.sleep(pause)
-    return action(*given, **named)
+    return action(*arguments, **keywords)

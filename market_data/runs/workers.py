@@ -1,8 +1,8 @@
-"""Who works on a step: a name that tells, on the same machine, whether its process still exists.
+"""Worker identities, from which the same machine can tell whether the worker's process still exists.
 
-A lease protects against a worker whose fate is unknown. Where the worker's process provably no longer exists, nobody
-has to wait for the lease. Should the proof be wrong all the same (a clock set back by minutes), the step's fence
-refuses whoever comes late: nothing but work is lost.
+A lease covers a worker whose fate is unknown. Where its process provably no longer exists, nobody need wait for the
+lease to expire. Should that proof ever be wrong (a clock set back by minutes), the step's fence still refuses the late
+worker: only work is lost.
 """
 
 import os
@@ -16,25 +16,26 @@ _SAME_START_SECONDS = 2.0
 
 
 def identity() -> str:
-    """Return this process's name: host, process id, its start, and the namespace in which that id means something."""
-    return _identity_of(os.getpid())
+    """Return this process's identity: host, process id, start time, and the namespace of the process id."""
+    return identity_of(os.getpid())
 
 
 @cache
-def _identity_of(pid: int) -> str:
-    # By process id, so that a forked child does not inherit its parent's name.
+def identity_of(pid: int) -> str:
+    """Return the identity of a process of this host and namespace."""
+    # Cached by process id, so that a forked child does not inherit its parent's identity.
     return f"{socket.gethostname()}:{pid}:{psutil.Process(pid).create_time():.0f}:{_namespace()}"
 
 
 def process_id(worker: str) -> int | None:
-    """Return a worker's process id if it lives, or lived, on this host."""
+    """Return a worker's process id; None if the worker belongs to another host."""
     host, _, rest = worker.partition(":")
     pid = rest.partition(":")[0]
     return int(pid) if host == socket.gethostname() and pid.isdigit() else None
 
 
 def has_ended(worker: str) -> bool:
-    """Whether a worker's process provably no longer exists; False wherever that cannot be told from here."""
+    """Whether a worker's process provably no longer exists; False where this process cannot tell."""
     parts = worker.split(":")
     pid = process_id(worker)
     if pid is None or len(parts) != 4 or parts[3] != _namespace():
@@ -51,8 +52,8 @@ def has_ended(worker: str) -> bool:
 
 
 def _namespace() -> str:
-    """Return the number of this process's pid namespace: containers of one host count their processes apart."""
+    # Containers on one host may give the same process id to different processes.
     try:
         return str(Path("/proc/self/ns/pid").stat().st_ino)
     except OSError:
-        return "0"  # no such thing outside of Linux
+        return "0"  # only Linux has namespaces

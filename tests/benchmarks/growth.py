@@ -123,14 +123,14 @@ def _child(what: str, session: str) -> None:
 
 def _job(job: str, session: date) -> dict[str, Any]:
     from market_data.runs import engine, lifecycle
-    from market_data.runs.command import seconds
+    from market_data.runs.command import duration_seconds
 
     spent: dict[str, float] = {}
     _timed(job, spent)
     run = engine.advance(lifecycle.create_run(job, session, triggered_by="benchmark").id, wait=True)
-    steps = {step.name: seconds(step) for step in run.steps.order_by("order")}
+    steps = {step.name: duration_seconds(step) for step in run.steps.order_by("order")}
     peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return {"status": run.status, "reason": run.reason, "seconds": seconds(run), "steps": steps, "cpu": spent,
+    return {"status": run.status, "reason": run.reason, "seconds": duration_seconds(run), "steps": steps, "cpu": spent,
             "peak_gb": round(peak / 1e6, 2), "bars": run.summary.get("bars")}  # fmt: skip
 
 

@@ -1,10 +1,8 @@
-"""`manage.py cleanup`: removes what is old."""
+"""`manage.py cleanup`: deletes what is old."""
 
 from market_data.runs.command import JobCommand
 
 
 class Command(JobCommand):
-    """Remove picks older than 90 days, exports and queue results older than 30, undo data of all but ten nights."""
-
     help = "Remove picks older than 90 days, exports and queue results older than 30, undo data of all but ten nights."
     job = "cleanup"

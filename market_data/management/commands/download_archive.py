@@ -1,4 +1,4 @@
-"""`manage.py download_archive --from D --to D`: download the exchange's files into the archive's folder now."""
+"""`manage.py download_archive --from D --to D`: downloads the exchange's missing files into the archive."""
 
 from argparse import ArgumentParser
 from datetime import date, timedelta
@@ -13,43 +13,33 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from market_data import trading_calendar
 from market_data.providers import ProviderError, archive_download
 from market_data.providers.nse.download import DownloadReport
-from market_data.runs.command import parsed_date, requested_session
+from market_data.runs.command import parse_date, requested_session
 from market_data.runs.pending_migrations import apply_pending_migrations
 
 _LINE_EVERY = 25
 
 
 class Command(BaseCommand):
-    """Downloads what is missing between two days; valid stored files are not requested again."""
-
     help = (
         "Download the exchange's daily files, lists and reports that are missing into NSE_ARCHIVE_DIR, politely: one"
         " request at a time, with a pause in between. It may be interrupted; the next call continues."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add the span of days and what to do beyond the usual."""
         parser.add_argument("--from", dest="first", metavar="YYYY-MM-DD", help="first day (default: NSE_ARCHIVE_DAYS)")
         parser.add_argument("--to", dest="last", metavar="YYYY-MM-DD", help="last day (default: the latest session)")
         parser.add_argument("--again", action="store_true", help="request also what was absent before")
         parser.add_argument("--reports", action="store_true", help="download the daily reports of all sessions")
 
     def handle(self, *_: object, **options: Any) -> None:
-        """Download with progress and print the result.
-
-        Raises
-        ------
-        CommandError
-            When a setting or a date is wrong, or something could not be downloaded; complete files stay.
-        """
         apply_pending_migrations(self.stderr)
         if settings.MARKET_DATA_PROVIDER != "nse_archive":
             raise CommandError(
                 f"MARKET_DATA_PROVIDER is {settings.MARKET_DATA_PROVIDER}, not nse_archive: its sessions are not "
                 "the exchange's."
             )
-        last = parsed_date(options["last"]) if options["last"] else requested_session(None)
-        first = parsed_date(options["first"]) if options["first"] else last - timedelta(days=settings.NSE_ARCHIVE_DAYS)
+        last = parse_date(options["last"]) if options["last"] else requested_session(None)
+        first = parse_date(options["first"]) if options["first"] else last - timedelta(days=settings.NSE_ARCHIVE_DAYS)
         if first > last:
             raise CommandError(f"--from {first} lies after --to {last}.")
         result = self._download(first, last, again=options["again"], reports=options["reports"])
@@ -89,7 +79,6 @@ class Command(BaseCommand):
 
 
 def summary(result: DownloadReport, first: date, last: date) -> str:
-    """Return the result of a download in a few lines."""
     lines = [f"{first} to {last}: {len(result.new)} files downloaded, {len(result.revised)} replaced."]
     if result.absent:
         days = ", ".join(map(str, sorted(result.absent)[-10:]))

@@ -4,7 +4,5 @@ from market_data.runs.command import JobCommand
 
 
 class Command(JobCommand):
-    """Write the four CSV files and their manifest into the export folder."""
-
     help = "Write the four CSV files and their manifest into the export folder."
     job = "csv_export"

@@ -4,7 +4,5 @@ from market_data.runs.command import JobCommand
 
 
 class Command(JobCommand):
-    """Complete NULLs with the pipeline's own functions and report how many."""
-
     help = "Complete NULLs with the pipeline's own functions and report how many."
     job = "fill_data"

@@ -1,4 +1,4 @@
-"""`manage.py import_fundamentals`: statements and screener evenings out of a folder of files."""
+"""`manage.py import_fundamentals`: imports statements and screener snapshots from a folder of files."""
 
 import json
 from argparse import ArgumentParser
@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from market_data.models import PipelineRun
-from market_data.runs.command import failure, run_job
+from market_data.runs.command import execute_job, failure
 from market_data.runs.pending_migrations import apply_pending_migrations
 from market_data.steps import fundamentals as fundamentals_step
 from stocks.fundamentals.files import FundamentalsUnreadableError
@@ -17,46 +17,36 @@ from stocks.fundamentals.writer import read_fundamentals, record_fundamentals
 
 
 class Command(BaseCommand):
-    """Import statements and snapshots; the same files again change nothing."""
-
     help = (
         "Import company statements and screener snapshots from FUNDAMENTALS_DIR; the same files again change nothing."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add `--dir`, `--dry-run` and `--json`."""
         parser.add_argument("--dir", type=Path, help="folder of the files (default: FUNDAMENTALS_DIR)")
-        parser.add_argument("--dry-run", action="store_true", help="read and judge the files, write nothing")
+        parser.add_argument("--dry-run", action="store_true", help="read and check the files, write nothing")
         parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
     def handle(self, *_: object, **options: Any) -> None:
-        """Read, record, and say what came of it.
-
-        Raises
-        ------
-        CommandError
-            No folder is named, nothing usable is in it, or a file is damaged; nothing is written then.
-        """
         apply_pending_migrations(self.stderr)
         folder = options["dir"] or settings.FUNDAMENTALS_DIR
         if folder is None:
-            raise CommandError("No folder is named: set FUNDAMENTALS_DIR, or pass --dir.")
+            raise CommandError("There is no folder to import: set FUNDAMENTALS_DIR, or pass --dir.")
         if not Path(folder).is_dir():
-            raise CommandError(f"{folder} does not exist or is no folder; name the one with the files: --dir.")
-        report = _tried(Path(folder)) if options["dry_run"] else _imported(Path(folder))
+            raise CommandError(f"{folder} does not exist or is not a folder; pass the folder of the files as --dir.")
+        report = _check(Path(folder)) if options["dry_run"] else _import(Path(folder))
         self.stdout.write(json.dumps(report) if options["json"] else _text(report, dry_run=options["dry_run"]))
 
 
-def _tried(folder: Path) -> dict[str, Any]:
+def _check(folder: Path) -> dict[str, Any]:
     try:
-        found = read_fundamentals(folder)
+        fundamentals = read_fundamentals(folder)
     except FundamentalsUnreadableError as error:
         raise CommandError(str(error)) from error
-    return {"run_id": None, **fundamentals_step.report(record_fundamentals(found, "", dry_run=True))}
+    return {"run_id": None, **fundamentals_step.report(record_fundamentals(fundamentals, "", dry_run=True))}
 
 
-def _imported(folder: Path) -> dict[str, Any]:
-    run = run_job("import_fundamentals", None, quiet=True, options={"folder": str(folder.resolve())})
+def _import(folder: Path) -> dict[str, Any]:
+    run = execute_job("import_fundamentals", None, quiet=True, options={"folder": str(folder.resolve())})
     if run.status != PipelineRun.Status.COMPLETED:
         raise CommandError(failure(run))
     return {"run_id": run.id, **run.summary}

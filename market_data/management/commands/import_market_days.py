@@ -1,4 +1,4 @@
-"""`manage.py import_market_days FILE`: the exchange's calendar out of a CSV file."""
+"""`manage.py import_market_days FILE`: imports market days from a CSV file."""
 
 from argparse import ArgumentParser
 from datetime import time
@@ -10,29 +10,25 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from market_data.models import MarketDay
-from market_data.runs.command import parsed_date
+from market_data.runs.command import parse_date
 from market_data.runs.pending_migrations import apply_pending_migrations
 from market_data.trading_calendar import CalendarError, record_imported_days
 from stocks.storage.file_contents import FIRST_DAY, LAST_DAY, FileUnreadable, file_bytes, text_of, text_table
 
-_NEEDED = ("date", "kind", "is_session")
+_REQUIRED = ("date", "kind", "is_session")
 _YES, _NO = {"1", "true", "yes"}, {"0", "false", "no"}
 
 
 class Command(BaseCommand):
-    """Imports market days; they overrule the library and the files."""
-
     help = (
         "Import market days from a CSV file with the columns date, kind, is_session"
-        " and, where known, open and close (IST)."
+        " and, where known, open and close (IST). They overrule the calendar library and the exchange's files."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add the file."""
         parser.add_argument("file", type=Path, help="CSV file, for example: 2027-01-26,holiday,no,,")
 
     def handle(self, *_: object, **options: Any) -> None:
-        """Read the whole file, then write it; nothing is written when a line is bad."""
         path: Path = options["file"]
         apply_pending_migrations(self.stderr)
         days = imported_days(path)
@@ -45,21 +41,21 @@ class Command(BaseCommand):
 
 
 def imported_days(path: Path) -> pd.DataFrame:
-    """Read the file: date, kind, is_session, open, close (times or None).
+    """Return the days of a file: date, kind, is_session, open, close (times or None).
 
     Raises
     ------
     CommandError
-        When it is no such table; the sentence names the file, and the line where one is wrong.
+        When it is not such a table; the sentence names the file and, where one is wrong, the line.
     """
     try:
-        table, left_out = text_table(text_of(file_bytes(path), path.name), path.name)
+        table, rejected = text_table(text_of(file_bytes(path), path.name), path.name)
     except FileUnreadable as error:
         raise CommandError(f"{error} Nothing was imported.") from error
-    if left_out:
-        line, reason, raw = left_out[0]
+    if rejected:
+        line, reason, raw = rejected[0]
         raise CommandError(f"{path.name}, line {line}: {reason} ({raw[:80]!r}). Nothing was imported.")
-    missing = [column for column in _NEEDED if column not in table.columns]
+    missing = [column for column in _REQUIRED if column not in table.columns]
     if missing:
         raise CommandError(
             f"{path} lacks the columns {', '.join(missing)}; its first line must name date, kind, is_session."
@@ -69,17 +65,17 @@ def imported_days(path: Path) -> pd.DataFrame:
 
 def _day(number: int, row: dict[Any, str]) -> dict[str, object]:
     try:
-        said, kind, day = row["is_session"].lower(), row["kind"], parsed_date(row["date"])
-        if said not in _YES | _NO:
-            raise CommandError(f"is_session {said!r} is neither yes nor no")
+        is_session, kind, day = row["is_session"].lower(), row["kind"], parse_date(row["date"])
+        if is_session not in _YES | _NO:
+            raise CommandError(f"is_session {is_session!r} is neither yes nor no")
         if not FIRST_DAY.date() <= day <= LAST_DAY.date():
             raise CommandError(f"{day} lies outside {FIRST_DAY:%Y} to {LAST_DAY:%Y}")
-        if kind == MarketDay.Kind.HOLIDAY and said in _YES:
-            raise CommandError(f"{day} is called a holiday and a session; only one can be true")
+        if kind == MarketDay.Kind.HOLIDAY and is_session in _YES:
+            raise CommandError(f"{day} is both a holiday and a session; only one can be true")
         hours = {name: _hour(row.get(name, "")) for name in ("open", "close")}
     except (CommandError, ValueError) as error:
         raise CommandError(f"Line {number}: {str(error).rstrip('.')}. Nothing was imported.") from error
-    return {"date": day, "kind": kind, "is_session": said in _YES} | hours
+    return {"date": day, "kind": kind, "is_session": is_session in _YES} | hours
 
 
 def _hour(text: str) -> time | None:

@@ -1,10 +1,8 @@
-"""`manage.py refresh_quotes`: intraday quotes."""
+"""`manage.py refresh_quotes`: stores intraday quotes."""
 
 from market_data.runs.command import JobCommand
 
 
 class Command(JobCommand):
-    """Store the provider's quotes of the running session."""
-
     help = "Store the provider's quotes of the running session."
     job = "quotes"

@@ -1,4 +1,4 @@
-"""`manage.py write_simulated_archive`: the simulated market as the exchange's files, with the answers."""
+"""`manage.py write_simulated_archive`: writes a simulated market as the exchange's files, with an answer key."""
 
 import json
 from argparse import ArgumentParser
@@ -17,15 +17,12 @@ ANSWER_KEY = "incidents.json"
 
 
 class Command(BaseCommand):
-    """Write sessions of a simulated market as the exchange would have published them by the last one."""
-
     help = (
         "Write a simulated market as a folder of the exchange's daily files, lists and report pack, to be read with"
-        f" MARKET_DATA_PROVIDER=nse_archive. {ANSWER_KEY} in it says what happened, and what is wrong in which file."
+        f" MARKET_DATA_PROVIDER=nse_archive. {ANSWER_KEY} in it lists the incidents and which files are wrong."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Where, which sessions, what happens in them."""
         parser.add_argument("--to", required=True, type=Path, metavar="FOLDER", help="new or empty folder")
         parser.add_argument(
             "--until", required=True, type=date.fromisoformat, metavar="YYYY-MM-DD", help="last session"
@@ -40,7 +37,6 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_: object, **options: Any) -> None:
-        """Write, session after session."""
         folder: Path = options["to"]
         if folder.exists() and any(folder.iterdir()):
             raise CommandError(f"{folder} is not empty; name a new folder.")
@@ -61,22 +57,24 @@ class Command(BaseCommand):
         console = Console(stderr=True)
         for session in track(sessions, "files", console=console, disable=not self.stderr.isatty()):
             write_archive(market, folder, [session], layout=options["layout"], lists=session == sessions[-1])
-        told = _answers(market, sessions[0], sessions[-1])
-        (folder / ANSWER_KEY).write_text(json.dumps(told, indent=1, default=str) + "\n", encoding="utf-8")
+        answers = _answers(market, sessions[0], sessions[-1])
+        (folder / ANSWER_KEY).write_text(json.dumps(answers, indent=1, default=str) + "\n", encoding="utf-8")
         self.stdout.write(f"{len(sessions)} sessions from {sessions[0]} to {sessions[-1]} are in {folder};")
-        self.stdout.write(f"{ANSWER_KEY} tells {len(told)} incidents. MARKET_DATA_PROVIDER=nse_archive reads them with")
+        self.stdout.write(
+            f"{ANSWER_KEY} lists {len(answers)} incidents. MARKET_DATA_PROVIDER=nse_archive reads them with"
+        )
         self.stdout.write(f"NSE_ARCHIVE_DIR={folder}")
 
 
 def _answers(market: Simulator, first: date, last: date) -> list[dict[str, Any]]:
-    """Tell each incident with its session, and with the symbol of that day where it is one security's."""
+    """Return the incidents, each with the symbol that its security had on the day; none where a whole file is hit."""
     return [
         {
-            "session": one.session,
-            "kind": one.kind,
-            "symbol": None if one.kind in FILE_KINDS else market.symbol_on(one.place, one.session),
-            "sessions": one.length,
-            "ratio": one.ratio,
+            "session": incident.session,
+            "kind": incident.kind,
+            "symbol": None if incident.kind in FILE_KINDS else market.symbol_on(incident.place, incident.session),
+            "sessions": incident.length,
+            "ratio": incident.ratio,
         }
-        for one in market.incidents(first, last)
+        for incident in market.incidents(first, last)
     ]

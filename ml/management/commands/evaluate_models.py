@@ -10,7 +10,7 @@ import pandas as pd
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from market_data.runs.command import parsed_date, requested_session
+from market_data.runs.command import parse_date, requested_session
 from market_data.runs.pending_migrations import apply_pending_migrations
 from ml import datasets, evaluation, evaluation_records
 from ml.estimators import ESTIMATORS, Estimator, UnknownEstimator, estimator
@@ -40,7 +40,7 @@ class Command(BaseCommand):
     def handle(self, *_: object, **options: Any) -> None:
         apply_pending_migrations(self.stderr)
         session, started = requested_session(options["date"]), time.monotonic()
-        first = parsed_date(options["first_test"]) if options["first_test"] else None
+        first = parse_date(options["first_test"]) if options["first_test"] else None
         if first is not None and first > session:
             raise CommandError(f"--first-test {first} is after the last session of the data, {session}.")
         try:

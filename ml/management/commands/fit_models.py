@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from market_data.runs.command import parsed_date, requested_session
+from market_data.runs.command import parse_date, requested_session
 from market_data.runs.pending_migrations import apply_pending_migrations
 from ml import artifacts, datasets
 from ml.estimators import UnknownEstimator, estimator
@@ -45,7 +45,7 @@ class Command(BaseCommand):
             raise CommandError(f"--lookback {options['lookback']} is not a number of days; pass 1 or more.")
         apply_pending_migrations(self.stderr)
 
-        session = (parsed_date if options["with_parent"] else requested_session)(options["date"])
+        session = (parse_date if options["with_parent"] else requested_session)(options["date"])
         started = time.monotonic()
         try:
             chosen = estimator(options["estimator"])

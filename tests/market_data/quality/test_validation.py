@@ -180,7 +180,7 @@ def test_the_report_over_history_tells_by_session_and_writes_nothing() -> None:
         (["--from=2020-01-01", "--to=2020-02-01"], f"they go from {DAYS[0]} to {TODAY}"),
         (["--to=2020-02-01"], "--to needs --from"),
         (["--from=yesterday"], "'yesterday' is not a date"),
-        (["--from=2026-01-05", "--date=2026-01-05"], "pass one of the two"),
+        (["--from=2026-01-05", "--date=2026-01-05"], "pass only one of them"),
     ],
 )
 def test_a_range_that_says_nothing_is_refused(arguments: list[str], sentence: str) -> None:

@@ -45,7 +45,7 @@ def other_process() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_a_workers_name_tells_whether_it_has_ended(other_process: "subprocess.Popen[bytes]") -> None:
-    name = workers._identity_of(other_process.pid)
+    name = workers.identity_of(other_process.pid)
     assert workers.process_id(name) == other_process.pid
     assert not workers.has_ended(name)
     assert not workers.has_ended(workers.identity())
@@ -71,7 +71,7 @@ def test_a_process_id_used_again_is_another_worker() -> None:
 def test_the_lease_of_a_dead_worker_is_not_waited_for(
     step: PipelineStep, other_process: "subprocess.Popen[bytes]"
 ) -> None:
-    step = held(step, workers._identity_of(other_process.pid), FUTURE)
+    step = held(step, workers.identity_of(other_process.pid), FUTURE)
     assert not claims.claim(step, 3)
     other_process.kill()
     other_process.wait()

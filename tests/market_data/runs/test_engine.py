@@ -225,16 +225,16 @@ def test_the_other_kind_of_market_is_refused(script: Script, settings: Any) -> N
 def test_a_command_goes_on_with_a_run_whose_process_was_killed(script: Script) -> None:
     from django.core.management.base import CommandError
 
-    from market_data.runs.command import run_job
+    from market_data.runs.command import execute_job
 
     run = start()
     run.steps.filter(name="FIRST").update(
         status="running", attempts=1, lease_until=timezone.now() + timedelta(minutes=1)
     )
     with pytest.raises(CommandError, match="already running"):
-        run_job("drill", None, quiet=True)
+        execute_job("drill", None, quiet=True)
     run.steps.filter(name="FIRST").update(lease_until=timezone.now() - timedelta(seconds=1))
-    done = run_job("drill", None, quiet=True)
+    done = execute_job("drill", None, quiet=True)
     assert (done.id, done.status) == (run.id, "completed")
     assert written() == EVERYTHING
 

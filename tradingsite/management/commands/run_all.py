@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from market_data.models import PipelineRun
-from market_data.runs.command import failure, requested_session, run_job, run_report, seconds, summary
+from market_data.runs.command import duration_seconds, execute_job, failure, requested_session, run_report, summary
 from market_data.runs.pending_migrations import apply_pending_migrations
 from ml.evening_facts import lists_in_force, newest_model
 from tradingsite.schedule import EVENING
@@ -41,7 +41,7 @@ class Command(BaseCommand):
             call_command("import_fundamentals", stdout=self.stderr)
         runs: list[PipelineRun] = []
         for job in EVENING:
-            runs.append(run_job(job, session, quiet=quiet))
+            runs.append(execute_job(job, session, quiet=quiet))
             # Without a new model the selection uses a recent one, or publishes why there are no picks.
             if runs[-1].status != PipelineRun.Status.COMPLETED and job != "training":
                 break
@@ -56,7 +56,7 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps({"session": session, "seconds": round(took, 1), "jobs": jobs}, default=str))
             return
         for run in runs:
-            self.stdout.write(f"{run.job:<15} {run.status:<10} {seconds(run) or 0:>7.1f} s   {run.reason}")
+            self.stdout.write(f"{run.job:<15} {run.status:<10} {duration_seconds(run) or 0:>7.1f} s   {run.reason}")
         self.stdout.write("")
         self.stdout.write(summary(runs[0]))
         self.stdout.write(_evening_report(session))
