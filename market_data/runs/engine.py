@@ -206,7 +206,7 @@ def _fail(step: PipelineStep, reason: str, error: BaseException) -> None:
 
 
 def _end_step(
-    step: PipelineStep, event: StepEvent, status: _Step, reason: str, error: BaseException, trace: str
+    step: PipelineStep, event: StepEvent, status: PipelineStep.Status, reason: str, error: BaseException, trace: str
 ) -> None:
     _update_owned(
         step,

@@ -25,7 +25,7 @@ _PAUSES_SECONDS = (0.1, 0.3, 1.0, 2.0, 4.0, 8.0, 15.0)
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
-Arguments = ParamSpec("Given")
+Arguments = ParamSpec("Arguments")
 
 
 def retry_while_database_is_down(

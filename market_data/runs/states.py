@@ -4,11 +4,12 @@ Whatever changes a state makes its UPDATE conditional on the sources listed here
 completion and a cancel, two deliveries) only one happens.
 """
 
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 from market_data.models import PipelineRun, PipelineStep
 
-_Run, _Step = PipelineRun.Status, PipelineStep.Status
+_Run: TypeAlias = PipelineRun.Status
+_Step: TypeAlias = PipelineStep.Status
 
 RunEvent = Literal["start", "skip", "complete", "fail", "cancel", "resume", "retry", "roll_back"]
 StepEvent = Literal[
