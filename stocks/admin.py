@@ -33,7 +33,7 @@ from stocks.models import (
 from stocks.storage.admin_lists import EstimatingPaginator as EstimatingPaginator
 from stocks.storage.admin_lists import KeyedChangeList, ProbedDays
 from stocks.storage.export import csv_blocks
-from stocks.storage.figures_shown import figures_table, picks_table
+from stocks.storage.html_tables import figures_table, picks_table
 from stocks.storage.resources import StockResource, SuggestedStockResource
 
 logger = logging.getLogger(__name__)

@@ -13,12 +13,12 @@ from market_data.imports.cells import CellError, Column
 from stocks.storage.file_contents import (
     LINE,
     FileUnreadable,
-    LeftOut,
-    storable,
-    text_of,
+    RejectedLine,
+    decoded_text,
+    gzip_contents,
+    storable_text,
     text_table,
-    ungzipped,
-    unzipped,
+    zip_contents,
 )
 
 MAX_BYTES = 32 * 1024 * 1024
@@ -55,9 +55,9 @@ def decompressed(content: bytes, name: str) -> bytes:
     if len(content) > MAX_BYTES:
         raise FileUnreadable(f"{name} holds more than {MAX_BYTES:,} bytes and is refused; import it in parts.")
     if content.startswith(b"PK\x03\x04"):
-        return unzipped(content, name, MAX_BYTES)
+        return zip_contents(content, name, MAX_BYTES)
     if content.startswith(b"\x1f\x8b"):
-        return ungzipped(content, name, MAX_BYTES)
+        return gzip_contents(content, name, MAX_BYTES)
     return content
 
 
@@ -86,11 +86,11 @@ def parsed_file(
     FileUnreadable
         When the file as a whole must be refused.
     """
-    text = text_of(decompressed(content, name), name, only_unicode=True)
-    table, left_out_lines = text_table(text, name, numbered=True)
+    text = decoded_text(decompressed(content, name), name, only_unicode=True)
+    table, rejected_lines = text_table(text, name, numbered=True)
     table.columns = pd.Index([str(column).strip().lower() for column in table.columns])
     _check_shape(table, name, columns)
-    errors = [_error_of(line) for line in left_out_lines]
+    errors = [_error_of(line) for line in rejected_lines]
     rows: dict[str, pd.Series[Any]] = {}
     for number, column in enumerate(columns, start=1):
         texts = table[column.name] if column.name in table else pd.Series("", index=table.index, dtype=object)
@@ -119,7 +119,7 @@ def display_text(values: object) -> str:
     if isinstance(values, list | tuple):
         return ", ".join(display_text(value) for value in values)
     text = f"{values:%Y-%m-%d}" if isinstance(values, pd.Timestamp) else str(values)
-    text = storable(text)
+    text = storable_text(text)
     return text if len(text) <= _MAX_DISPLAYED else f"{text[: _MAX_DISPLAYED - 1]}…"
 
 
@@ -140,7 +140,7 @@ def _check_shape(table: pd.DataFrame, name: str, columns: Sequence[Column]) -> N
         raise FileUnreadable(f"{name} holds {len(table):,} rows, more than {MAX_ROWS:,}; import it in parts.")
 
 
-def _error_of(line: LeftOut) -> RowError:
+def _error_of(line: RejectedLine) -> RowError:
     return RowError(line.line, "", display_text(line.raw), line.reason)
 
 

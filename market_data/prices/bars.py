@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from stocks.storage.file_contents import ISIN, SYMBOL, storable
+from stocks.storage.file_contents import ISIN, SYMBOL, storable_text
 
 SERIES_ORDER = ("EQ", "BE", "BZ", "SM", "ST")
 """The exchange's series of shares; of a (symbol, date) that traded in several, the first one is kept."""
@@ -78,8 +78,8 @@ def rejects_of(rows: pd.DataFrame, reason: "str | pd.Series") -> pd.DataFrame:
     if rows.empty:
         return empty_rejects()
     text = rows.astype("object").where(rows.notna(), "")
-    raw = [storable(",".join(str(value) for value in row)) for row in text.itertuples(index=False)]
-    symbol = [storable(value) if isinstance(value, str) else value for value in rows["symbol"]]
+    raw = [storable_text(",".join(str(value) for value in row)) for row in text.itertuples(index=False)]
+    symbol = [storable_text(value) if isinstance(value, str) else value for value in rows["symbol"]]
     aside = pd.DataFrame({"symbol": symbol, "date": rows["date"], "reason": reason, "raw": raw}, index=rows.index)
     return aside.astype({"symbol": "object", "reason": "object", "raw": "object"}).reset_index(drop=True)
 

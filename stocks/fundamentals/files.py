@@ -25,7 +25,7 @@ import pandas as pd
 from stocks.fundamentals.ratios import LIMITS
 from stocks.fundamentals.tables import REJECT_COLUMNS, table_of
 from stocks.fundamentals.tables import FundamentalsUnreadableError as FundamentalsUnreadableError
-from stocks.storage.file_contents import SYMBOL, plausible_dates, storable
+from stocks.storage.file_contents import SYMBOL, plausible_dates, storable_text
 
 QUARTER_DELAY_DAYS = 60
 YEAR_DELAY_DAYS = 75
@@ -232,8 +232,8 @@ def _refuse(
     """Add the rows that `where` marks to the rejects; `frame` has symbol, date and source."""
     if where.any():
         found = frame.loc[where, ["symbol", "date", "source"]]
-        symbol = [storable(str(value)) for value in found["symbol"]]
-        said = [storable(str(value)) for value in raw.loc[where]]
+        symbol = [storable_text(str(value)) for value in found["symbol"]]
+        said = [storable_text(str(value)) for value in raw.loc[where]]
         rejects.append(found.assign(symbol=symbol, reason=reason, raw=said)[list(REJECT_COLUMNS)])
 
 

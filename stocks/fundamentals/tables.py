@@ -6,7 +6,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stocks.storage.file_contents import FileUnreadable, file_bytes, text_of, text_table, ungzipped
+from stocks.storage.file_contents import FileUnreadable, decoded_text, file_bytes, gzip_contents, text_table
 
 REJECT_COLUMNS = ("symbol", "date", "reason", "raw", "source")
 MAX_CELLS = 20_000_000
@@ -35,10 +35,10 @@ def table_of(path: Path, needed: list[str], rejects: list[pd.DataFrame]) -> pd.D
 def _csv(path: Path, rejects: list[pd.DataFrame]) -> pd.DataFrame:
     content = file_bytes(path)
     if path.suffix == ".gz":
-        content = ungzipped(content, path.name)
-    rows, left_out = text_table(text_of(content, path.name, only_unicode=True), path.name)
-    if left_out:
-        aside = pd.DataFrame({"raw": [line.raw for line in left_out], "reason": [line.reason for line in left_out]})
+        content = gzip_contents(content, path.name)
+    rows, rejected = text_table(decoded_text(content, path.name, only_unicode=True), path.name)
+    if rejected:
+        aside = pd.DataFrame({"raw": [line.raw for line in rejected], "reason": [line.reason for line in rejected]})
         aside["date"] = pd.NaT
         rejects.append(aside.assign(symbol="", source=path.name)[list(REJECT_COLUMNS)])
     return rows

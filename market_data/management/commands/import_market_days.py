@@ -13,7 +13,7 @@ from market_data.models import MarketDay
 from market_data.runs.command import parse_date
 from market_data.runs.pending_migrations import apply_pending_migrations
 from market_data.trading_calendar import CalendarError, record_imported_days
-from stocks.storage.file_contents import FIRST_DAY, LAST_DAY, FileUnreadable, file_bytes, text_of, text_table
+from stocks.storage.file_contents import FIRST_DAY, LAST_DAY, FileUnreadable, decoded_text, file_bytes, text_table
 
 _REQUIRED = ("date", "kind", "is_session")
 _YES, _NO = {"1", "true", "yes"}, {"0", "false", "no"}
@@ -49,7 +49,7 @@ def imported_days(path: Path) -> pd.DataFrame:
         When it is not such a table; the sentence names the file and, where one is wrong, the line.
     """
     try:
-        table, rejected = text_table(text_of(file_bytes(path), path.name), path.name)
+        table, rejected = text_table(decoded_text(file_bytes(path), path.name), path.name)
     except FileUnreadable as error:
         raise CommandError(f"{error} Nothing was imported.") from error
     if rejected:

@@ -36,7 +36,7 @@ from market_data.prices.bars import (
     rejects_of,
 )
 from market_data.providers import RawBars, SourceUnreadable
-from stocks.storage.file_contents import FileUnreadable, file_bytes, plausible_dates, text_of, unzipped
+from stocks.storage.file_contents import FileUnreadable, decoded_text, file_bytes, plausible_dates, zip_contents
 
 _UNKNOWN = ["", "-", " ", " -", "- ", "NA", "nan"]
 _NUMBERS = (*PRICE_COLUMNS, "volume", "turnover", "trades", "delivered_quantity")
@@ -190,7 +190,7 @@ def content_of(path: Path) -> bytes:
     """
     try:
         content = file_bytes(path)
-        return unzipped(content, path.name) if path.suffix.lower() == ".zip" else content
+        return zip_contents(content, path.name) if path.suffix.lower() == ".zip" else content
     except FileUnreadable as error:
         raise SourceUnreadable(f"{error} {_REMEDY}") from error
 
@@ -271,7 +271,7 @@ def traded_prices(content: bytes, *, name: str, layout: Layout, session: date) -
 def _plain_csv(content: bytes, name: str) -> bytes:
     """Return the text from the header on, and refuse what is no table."""
     try:
-        return text_of(content, name).encode()
+        return decoded_text(content, name).encode()
     except FileUnreadable as error:
         raise SourceUnreadable(f"{error} {_REMEDY}") from error
 

@@ -17,7 +17,15 @@ import pandas as pd
 from market_data.prices.bars import SERIES_ORDER
 from market_data.providers import CHANGE_COLUMNS, FACT_COLUMNS, MEMBER_COLUMNS, SourceFinding, SourceUnreadable
 from stocks.storage import file_contents
-from stocks.storage.file_contents import ISIN, SYMBOL, FileUnreadable, LeftOut, file_bytes, plausible_dates, text_of
+from stocks.storage.file_contents import (
+    ISIN,
+    SYMBOL,
+    FileUnreadable,
+    RejectedLine,
+    decoded_text,
+    file_bytes,
+    plausible_dates,
+)
 
 EQUITIES = "EQUITY_L.csv"
 ACTIONS = "CF-CA-equities.csv"
@@ -37,7 +45,7 @@ ACTION_COLUMNS = ("symbol", "series", "purpose", "face_value", "ex_date", "known
 _REPORT_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
-SkippedLines = list[tuple[Path, LeftOut]]
+SkippedLines = list[tuple[Path, RejectedLine]]
 """Collects the lines that a reader skips."""
 
 
@@ -49,7 +57,7 @@ def text_table(
     Parameters
     ----------
     path
-        The file, in any encoding that `text_of` knows.
+        The file, in any encoding that `decoded_text` knows.
     required
         Columns it must have, in upper case.
     skipped
@@ -68,8 +76,8 @@ def text_table(
         When it is no csv or lacks a required column.
     """
     try:
-        text = text_of(file_bytes(path), path.name)
-        table, left_out = file_contents.text_table(text, path.name, may_be_empty=may_be_empty)
+        text = decoded_text(file_bytes(path), path.name)
+        table, rejected = file_contents.text_table(text, path.name, may_be_empty=may_be_empty)
     except FileUnreadable as error:
         raise SourceUnreadable(f"{error} {_REMEDY}") from error
     table.columns = pd.Index([str(column).upper() for column in table.columns])
@@ -80,7 +88,7 @@ def text_table(
     if doubled:
         raise SourceUnreadable(f"{path.name} names the column {doubled[0]} twice. {_REMEDY}")
     if skipped is not None:
-        skipped.extend((path, line) for line in left_out)
+        skipped.extend((path, line) for line in rejected)
     return table.loc[:, ~table.columns.duplicated()].replace("-", "")
 
 
@@ -89,7 +97,7 @@ def _with_valid_symbols(table: pd.DataFrame, path: Path, skipped: SkippedLines |
     good = table["symbol"].str.fullmatch(SYMBOL)
     if skipped is not None:
         raw = table.loc[~good].astype(str).agg(",".join, axis=1)
-        skipped.extend((path, LeftOut(0, "the symbol is not one of the exchange", text)) for text in raw)
+        skipped.extend((path, RejectedLine(0, "the symbol is not one of the exchange", text)) for text in raw)
     return table.loc[good].reset_index(drop=True)
 
 
@@ -196,7 +204,7 @@ def symbol_changes(folder: Path, skipped: SkippedLines | None = None) -> pd.Data
     try:
         content = file_bytes(path)
         # The list has no header, so without any rename it is an empty file.
-        text = text_of(content, path.name) if content.strip() else ""
+        text = decoded_text(content, path.name) if content.strip() else ""
     except FileUnreadable as error:
         raise SourceUnreadable(f"{error} {_REMEDY}") from error
     # Company name (may contain commas), old symbol, new symbol, date.
@@ -209,7 +217,7 @@ def symbol_changes(folder: Path, skipped: SkippedLines | None = None) -> pd.Data
     good = named.astype(bool) & table["date"].notna() & (table["from_symbol"] != table["to_symbol"])
     if skipped is not None:
         raw = table.loc[~good].astype(str).agg(",".join, axis=1)
-        skipped.extend((path, LeftOut(0, "it is no rename", text)) for text in raw)
+        skipped.extend((path, RejectedLine(0, "it is no rename", text)) for text in raw)
     return table.loc[good].assign(proof="exchange's list").reset_index(drop=True)
 
 
@@ -309,7 +317,7 @@ def findings(lists: Path, reports: Path) -> list[SourceFinding]:
     for pack in [pack for _, pack in report_packs(reports)][-1:]:
         for read_pack in of_packs:
             read_pack(pack, skipped)
-    by_file: dict[Path, list[LeftOut]] = {}
+    by_file: dict[Path, list[RejectedLine]] = {}
     for path, line in skipped:
         by_file.setdefault(path, []).append(line)
     return [

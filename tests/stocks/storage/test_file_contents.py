@@ -1,4 +1,4 @@
-"""What may lie where a file should: each case ends in a sentence with the file's name, or in the table meant."""
+"""Bad files and good ones: each ends in a sentence with the file's name, or in the intended table."""
 
 import gzip
 import io
@@ -7,23 +7,30 @@ import zipfile
 
 import pytest
 
-from stocks.storage.file_contents import FileUnreadable, file_bytes, text_of, text_table, ungzipped, unzipped
+from stocks.storage.file_contents import (
+    FileUnreadable,
+    decoded_text,
+    file_bytes,
+    gzip_contents,
+    text_table,
+    zip_contents,
+)
 
 TEXT = "SYMBOL, NAME\nAAA, Café\nM&M, 株\n"
 
 
-def test_any_encoding_and_any_line_end_give_the_same_table():
+def test_every_encoding_and_line_end_gives_the_same_table():
     rows = [["AAA", "Café"], ["M&M", "株"]]
     for encoding in ("utf-8", "utf-8-sig", "utf-16"):
         for end in ("\n", "\r\n", "\r"):
             content = TEXT.replace("\n", end).encode(encoding)
-            table = text_table(text_of(content, "x.csv"), "x.csv")
+            table = text_table(decoded_text(content, "x.csv"), "x.csv")
             assert table.rows.to_numpy().tolist() == rows, (encoding, end)
-    assert text_of("A\né".encode("latin-1"), "x.csv") == "A\né"
+    assert decoded_text("A\né".encode("latin-1"), "x.csv") == "A\né"
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "reason"),
     [
         (b"", "is empty"),
         (b"\xef\xbb\xbf \n", "is empty"),
@@ -33,20 +40,20 @@ def test_any_encoding_and_any_line_end_give_the_same_table():
         (b"<html>", "web page"),
         (b"a,a\n1,2", "names the column 'a' twice"),
         (b"a,b\n", "a header and no usable row"),
-        (b'a,b\n1,"2\n3,4\n5,6', "a quotation in line 2 runs on"),
+        (b'a,b\n1,"2\n3,4\n5,6', "a quoted text in line 2 does not end there"),
         (b"a,b\n1," + b"9" * 200_000, "is not csv"),
     ],
 )
-def test_what_is_no_table_is_refused_by_name(content, said):
-    with pytest.raises(FileUnreadable, match=said) as error:
-        text_table(text_of(content, "x.csv"), "x.csv")
+def test_anything_but_a_table_is_refused_with_the_file_name(content, reason):
+    with pytest.raises(FileUnreadable, match=reason) as error:
+        text_table(decoded_text(content, "x.csv"), "x.csv")
     assert "x.csv" in str(error.value)
 
 
-def test_a_line_that_is_no_row_is_told_and_the_others_are_taken():
+def test_bad_lines_are_rejected_with_a_reason_and_the_others_kept():
     table = text_table("a,b\n1,2\n3\n4,5,6\n7,8,,\n\n9,\x07\n10," + "x" * 301 + "\n11,12", "x.csv")
     assert table.rows.to_numpy().tolist() == [["1", "2"], ["7", "8"], ["11", "12"]]
-    assert [(left.line, left.reason) for left in table.left_out] == [
+    assert [(line.line, line.reason) for line in table.rejected] == [
         (3, "line has 1 fields instead of 2"),
         (4, "line has 3 fields instead of 2"),
         (7, "a text holds control characters"),
@@ -54,17 +61,17 @@ def test_a_line_that_is_no_row_is_told_and_the_others_are_taken():
     ]
 
 
-def test_a_bomb_is_not_unpacked_beyond_the_limit():
+def test_a_zip_bomb_is_not_unpacked_beyond_the_limit():
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("x.csv", b"0" * 1_000_000)
-    for unpack, content in ((unzipped, buffer.getvalue()), (ungzipped, gzip.compress(b"0" * 1_000_000))):
+    for unpack, content in ((zip_contents, buffer.getvalue()), (gzip_contents, gzip.compress(b"0" * 1_000_000))):
         with pytest.raises(FileUnreadable, match="x holds more than 1,000 bytes"):
             unpack(content, "x", limit=1000)
 
 
 @pytest.mark.parametrize(
-    ("names", "said"),
+    ("names", "reason"),
     [
         ([], "0 csv files"),
         (["a.csv", "b.csv"], "2 csv files"),
@@ -73,13 +80,13 @@ def test_a_bomb_is_not_unpacked_beyond_the_limit():
         (["a\\x.csv"], "holds the path"),
     ],
 )
-def test_a_zip_holds_one_plain_csv(names, said):
+def test_a_zip_must_hold_exactly_one_plain_csv(names, reason):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name in names:
             archive.writestr(name, b"a,b")
-    with pytest.raises(FileUnreadable, match=said):
-        unzipped(buffer.getvalue(), "x.zip")
+    with pytest.raises(FileUnreadable, match=reason):
+        zip_contents(buffer.getvalue(), "x.zip")
 
 
 def test_an_encrypted_zip_is_refused():
@@ -91,12 +98,12 @@ def test_an_encrypted_zip_is_refused():
     content[6] |= 1
     content[content.index(b"PK\x01\x02") + 8] |= 1
     with pytest.raises(FileUnreadable, match=r"x\.zip is not a readable zip file .*encrypted"):
-        unzipped(bytes(content), "x.zip")
+        zip_contents(bytes(content), "x.zip")
 
 
-def test_a_file_that_cannot_be_read_is_named_with_the_reason(tmp_path):
-    for path, said in ((tmp_path / "gone.csv", "No such file"), (tmp_path, "Is a directory")):
-        with pytest.raises(FileUnreadable, match=f"{path.name} cannot be read: {said}"):
+def test_an_unreadable_file_is_named_with_the_reason(tmp_path):
+    for path, reason in ((tmp_path / "gone.csv", "No such file"), (tmp_path, "Is a directory")):
+        with pytest.raises(FileUnreadable, match=f"{path.name} cannot be read: {reason}"):
             file_bytes(path)
     large = tmp_path / "large.csv"
     large.write_bytes(b"0" * 11)
@@ -104,11 +111,11 @@ def test_a_file_that_cannot_be_read_is_named_with_the_reason(tmp_path):
         file_bytes(large, limit=10)
 
 
-def test_a_file_that_may_not_be_read_is_named_with_the_reason(tmp_path):
+def test_a_file_without_permission_is_named_with_the_reason(tmp_path):
     path = tmp_path / "secret.csv"
     path.write_bytes(b"a,b")
     path.chmod(0)
-    if os.access(path, os.R_OK):  # the superuser may read everything: become somebody else for a moment
+    if os.access(path, os.R_OK):  # the superuser may read everything: act as another account for a moment
         os.seteuid(65534)
     try:
         with pytest.raises(FileUnreadable, match=r"secret\.csv cannot be read: Permission denied"):

@@ -1,7 +1,7 @@
 """A stock's figures, each with its unit and where it came from."""
 
 from stocks.models import Stock, StockMetrics
-from stocks.storage.figures_shown import figures_table
+from stocks.storage.html_tables import figures_table
 
 
 def test_each_figure_has_value_unit_source_day_and_kind():
