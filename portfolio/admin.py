@@ -1,4 +1,4 @@
-"""People, strategies, orders, trades and positions in the admin."""
+"""Users, strategies, orders, trades and positions in the admin."""
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -12,13 +12,11 @@ from stocks.admin import ExportAdmin, ReadOnlyAdmin, StreamedExport, TableAdmin
 
 @admin.register(User)
 class UserAdmin(StreamedExport, DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg, misc]  # not subscriptable at run time
-    """People."""
-
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     list_display = ("username", "email", "first_name", "last_name", "is_active", "is_staff", "last_login")
-    # The two boxes that Django's script makes of a choice are nameless to a screen reader.
+    # The two boxes of Django's horizontal filter have no accessible names.
     filter_horizontal = ()
 
     class Media:
@@ -27,8 +25,6 @@ class UserAdmin(StreamedExport, DjangoUserAdmin, ModelAdmin):  # type: ignore[ty
 
 @admin.register(Strategy)
 class StrategyAdmin(ExportAdmin, TableAdmin):
-    """Ways of choosing shares."""
-
     resource_classes = (StrategyResource,)
     list_display = ("name", "kind", "owner", "mode", "capital", "is_active")
     list_filter = ("kind", "mode", "is_active")
@@ -39,8 +35,6 @@ class StrategyAdmin(ExportAdmin, TableAdmin):
 
 @admin.register(Order)
 class OrderAdmin(ExportAdmin, ReadOnlyAdmin):
-    """Orders."""
-
     resource_classes = (OrderResource,)
     list_display = (
         "created_at",
@@ -62,8 +56,6 @@ class OrderAdmin(ExportAdmin, ReadOnlyAdmin):
 
 @admin.register(Trade)
 class TradeAdmin(ExportAdmin, ReadOnlyAdmin):
-    """Fills."""
-
     resource_classes = (TradeResource,)
     list_display = ("traded_at", "order", "quantity", "price", "charges", "broker", "broker_trade_id")
     list_filter = ("broker",)
@@ -74,8 +66,6 @@ class TradeAdmin(ExportAdmin, ReadOnlyAdmin):
 
 @admin.register(Position)
 class PositionAdmin(ExportAdmin, ReadOnlyAdmin):
-    """Holdings, derived from trades."""
-
     resource_classes = (PositionResource,)
     list_display = ("user", "symbol", "quantity", "average_price", "realised_profit", "product", "broker", "updated_at")
     list_filter = ("broker", "product")

@@ -1,4 +1,4 @@
-"""People, their strategies, and their money. Money owed is ``numeric``; positions follow from trades alone."""
+"""Users, their strategies, orders, trades and positions. Money owed is ``numeric``."""
 
 import uuid
 
@@ -21,12 +21,12 @@ PARAMETERS_SCHEMA = {
 
 
 def validate_parameters(value: object) -> None:
-    """Refuse strategy parameters that the schema does not allow.
+    """Reject strategy parameters that the schema does not allow.
 
     Raises
     ------
     ValidationError
-        Naming the first offending key.
+        Naming the first invalid key.
     """
     from jsonschema import Draft202012Validator  # slow, and models are loaded by every command
 
@@ -36,7 +36,7 @@ def validate_parameters(value: object) -> None:
 
 
 def money(help_text: str, *, null: bool = False) -> "models.DecimalField[object, object]":
-    """Return an exact amount column; `help_text` names its unit."""
+    """An exact amount column; `help_text` names its unit."""
     return models.DecimalField(max_digits=18, decimal_places=4, null=null, blank=null, help_text=help_text)
 
 
@@ -46,14 +46,14 @@ def strategy_kinds() -> list[tuple[str, str]]:
 
 
 class User(AbstractUser):
-    """A person who may log in."""
+    """A user account, in a table of the project's own from the first migration: it cannot be replaced later."""
 
     class Meta(AbstractUser.Meta):
         db_table = "users"
 
 
 class Strategy(models.Model):
-    """A way of choosing shares: a system row of the screening registry, or a person's own variation of one."""
+    """A way of choosing shares: a system row of the screening registry, or a user's own variation of one."""
 
     class Mode(models.TextChoices):
         PAPER = "paper", "Paper"
@@ -83,7 +83,7 @@ class Strategy(models.Model):
 
 
 class Order(models.Model):
-    """An intention to trade, with our own key so that it is never sent twice."""
+    """An instruction to trade; the idempotency key keeps it from being sent twice."""
 
     class Side(models.TextChoices):
         BUY = "buy", "Buy"
@@ -137,7 +137,7 @@ class Order(models.Model):
 
 
 class Trade(models.Model):
-    """A fill reported by a broker; recorded once."""
+    """A fill reported by a broker, recorded once."""
 
     order = models.ForeignKey(Order, models.PROTECT, related_name="trades")
     broker = models.CharField(max_length=20)
@@ -161,7 +161,7 @@ class Trade(models.Model):
 
 
 class Position(models.Model):
-    """What a person holds of a symbol; derived from trades alone."""
+    """A user's holding of a symbol, derived from trades alone."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="positions")
     broker = models.CharField(max_length=20)

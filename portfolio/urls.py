@@ -1,4 +1,4 @@
-"""Addresses of the web pages."""
+"""URLs of the web pages."""
 
 from datetime import date
 
@@ -11,16 +11,16 @@ app_name = "portfolio"
 
 
 class DayConverter:
-    """A day in an address, such as 2026-04-30."""
+    """A date in a URL, such as 2026-04-30."""
 
     regex = r"\d{4}-\d{2}-\d{2}"
 
     def to_python(self, value: str) -> date:
-        """Return the day; a text that is none matches no address."""
+        """Parse the date; a ValueError (2026-02-30) means that the URL does not match."""
         return date.fromisoformat(value)
 
     def to_url(self, value: date) -> str:
-        """Return the day as the address writes it."""
+        """Format the date."""
         return value.isoformat()
 
 

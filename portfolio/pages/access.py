@@ -1,4 +1,4 @@
-"""Who may read the pages: everybody in development, those who are logged in in production."""
+"""Read access to the pages: open in development; authenticated users only in production."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -15,12 +15,12 @@ View = TypeVar("View", bound=Callable[..., HttpResponse])
 
 
 def may_read(request: HttpRequest) -> bool:
-    """Return whether who asks may read what is published."""
+    """Whether the requester may read published data."""
     return request.user.is_authenticated or not settings.READING_NEEDS_LOGIN
 
 
-def page(view: View) -> View:
-    """Guard a page: others are sent to the login, and what it shows is kept by nobody else."""
+def page_view(view: View) -> View:
+    """Redirect to the login unless the requester may read, and keep the page out of shared caches."""
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -33,8 +33,8 @@ def page(view: View) -> View:
     return cast("View", require_safe(guarded))
 
 
-def data(view: View) -> View:
-    """Guard an address that answers with JSON: others are refused with 401."""
+def json_view(view: View) -> View:
+    """Answer 401 as JSON unless the requester may read."""
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

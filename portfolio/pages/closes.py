@@ -1,4 +1,4 @@
-"""Reads for the pages that need more than one app."""
+"""Recent closes for sparklines."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -7,27 +7,27 @@ from typing import Final
 from market_data.models import DailyBar
 
 SPARK_SESSIONS: Final = 60
-# Sixty sessions lie within some ninety calendar days; long holidays are covered.
+# Sixty sessions take about ninety calendar days; the rest covers long holidays.
 _SPARK_DAYS: Final = 110
 
 
 def recent_closes(symbols: Sequence[str], until: date, sessions: int = SPARK_SESSIONS) -> dict[str, list[float]]:
-    """Return each symbol's last closes up to a date, oldest first.
+    """Each symbol's last closes up to a date, oldest first.
 
     Parameters
     ----------
     symbols : sequence of str
-        Whose closes.
+        Symbols without a bar are missing from the result.
     until : date
         Last session; nothing later is read.
     sessions : int
-        At most so many.
+        Maximum number of closes per symbol.
 
     Returns
     -------
     dict of str to list of float
-        ₹, scaled so that the last one is the close as it was published: splits and bonuses leave no step in the line,
-        and the levels of a pick of that date can be drawn on the same scale.
+        ₹, scaled so that the last one is the published close: splits and bonuses leave no step in the line, and the
+        levels of a pick of that date are on the same scale.
     """
     rows = (
         DailyBar.objects.filter(

@@ -1,6 +1,5 @@
-"""The evening in plain sentences: is the data in, what was found, when the picks are due, what waits for what."""
+"""The evening in plain sentences, for the status page: data, checks, model, picks and jobs."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
@@ -30,7 +29,7 @@ class Sentence:
 
 @dataclass(frozen=True)
 class JobState:
-    """One job of the evening: its newest run for the session (None before it was planned) and its next start."""
+    """One job of the evening: its newest run for the session (None before it is planned) and its next start."""
 
     name: str
     title: str
@@ -38,13 +37,13 @@ class JobState:
     next_start: datetime | None
 
     @property
-    def words(self) -> str:
-        """Return where the job stands, as a sentence."""
+    def sentence(self) -> str:
+        """The state of the job as a sentence."""
         if self.run is None:
             return f"Starts {time_text(self.next_start)}." if self.next_start else "Not planned yet."
         if self.run.status == PipelineRun.Status.WAITING:
             names = " and ".join(self.run.waits_for)
-            return f"Waits for {names}." if names else "Held until the evening is released."
+            return f"Waiting for {names}." if names else "Held until the evening is released."
         if self.run.status == PipelineRun.Status.RUNNING:
             step = f": {self.run.current.title.lower()}" if self.run.current else ""
             return f"Running{step}, {self.run.progress:.0%} done."
@@ -55,7 +54,7 @@ class JobState:
 
 @dataclass(frozen=True)
 class EveningStatus:
-    """What the page of the system's state shows."""
+    """Content of the status page; `expected` is the latest completed session, None beyond the calendar."""
 
     expected: date | None
     sentences: list[Sentence]
@@ -63,13 +62,7 @@ class EveningStatus:
 
 
 def evening_status(now: datetime) -> EveningStatus:
-    """Return the state of the latest completed session's evening.
-
-    Parameters
-    ----------
-    now : datetime
-        Decides which session is the latest completed one.
-    """
+    """Status of the evening after the latest session completed by `now`."""
     try:
         expected = trading_calendar.latest_completed_session(now)
     except trading_calendar.CalendarError as error:
@@ -78,58 +71,60 @@ def evening_status(now: datetime) -> EveningStatus:
     starts = dict(Schedule.objects.filter(name__in=JOBS).values_list("name", "next_run"))
     jobs = [JobState(name, job_title(name), runs.get(name), starts.get(name)) for name in JOBS]
     by_name = {job.name: job for job in jobs}
-    sentences = [_data(expected, by_name), *_checks(expected), _model(expected), _picks(expected, by_name)]
+    sentences = [
+        _data_sentence(expected, by_name["pipeline"]),
+        *_check_sentences(expected),
+        _model_sentence(expected),
+        _picks_sentence(expected, by_name["selection"]),
+    ]
     return EveningStatus(expected, sentences, jobs)
 
 
-def _data(expected: date, jobs: Mapping[str, JobState]) -> Sentence:
+def _data_sentence(expected: date, pipeline: JobState) -> Sentence:
     latest = latest_listed_session()
     if latest is None:
-        begin = "Run ./run.sh manage run_all, or wait for the evening."
-        return Sentence("wait", f"Nothing has been collected yet. {begin} {jobs['pipeline'].words}")
+        start = "Run ./run.sh manage run_all, or wait for the evening."
+        return Sentence("wait", f"Nothing has been collected yet. {start} {pipeline.sentence}")
     if latest < expected:
-        tone = "bad" if _has_failed(jobs["pipeline"]) else "wait"
         text = f"The data of {day_text(expected)} is not in yet; the latest is of {day_text(latest)}."
-        return Sentence(tone, f"{text} {jobs['pipeline'].words}")
+        return Sentence(_pending_tone(pipeline), f"{text} {pipeline.sentence}")
     file = SourceFile.objects.filter(session=latest).first()
-    rows = f": {file.rows:,} shares and funds, {file.rejected:,} rows kept aside" if file else ""
+    rows = f": {file.rows:,} shares and funds, {file.rejected:,} rows rejected" if file else ""
     return Sentence("good", f"The data of {day_text(latest)} is in{rows}.")
 
 
-def _checks(expected: date) -> list[Sentence]:
-    """Say what the checks of the session found; nothing before they ran."""
+def _check_sentences(expected: date) -> list[Sentence]:
     counts = finding_counts(expected)
     if not counts:
         return []
     if refusal := quality.day_refusal(expected):
         return [Sentence("bad", f"{refusal} No picks are published from them.")]
-    kept_out = sum(kept_out_by_check(expected).values())
-    words = f"The checks found {counts.get('error', 0)} errors and {counts.get('warning', 0)} warnings"
+    excluded = sum(kept_out_by_check(expected).values())
+    text = f"The checks found {counts.get('error', 0)} errors and {counts.get('warning', 0)} warnings"
     return [
-        Sentence("wait" if counts.get("error") else "good", f"{words}; {kept_out} shares are kept out of the picks.")
+        Sentence("wait" if counts.get("error") else "good", f"{text}; {excluded} shares are excluded from the picks.")
     ]
 
 
-def _model(expected: date) -> Sentence:
+def _model_sentence(expected: date) -> Sentence:
     model = model_in_force(expected)
     if model is None:
-        why = f"No accepted model is at most {MODEL_AGE_LIMIT_SESSIONS} sessions old"
-        return Sentence("wait", f"{why}; without one no picks are published.")
-    return Sentence("good", f"The model in use learnt from sessions up to {day_text(model.train_until)}.")
+        missing = f"No accepted model is at most {MODEL_AGE_LIMIT_SESSIONS} sessions old"
+        return Sentence("wait", f"{missing}; without one no picks are published.")
+    return Sentence("good", f"The model in use was trained on sessions up to {day_text(model.train_until)}.")
 
 
-def _picks(expected: date, jobs: Mapping[str, JobState]) -> Sentence:
+def _picks_sentence(expected: date, selection: JobState) -> Sentence:
     lists = list(lists_in_force(expected))
-    if lists:
-        counts = ", ".join(f"{publication.strategy} {publication.count}" for publication in lists)
-        valid = f", for {day_text(lists[0].valid_for)}" if lists[0].valid_for else ""
-        if any(publication.count for publication in lists):
-            return Sentence("good", f"The picks of {day_text(expected)} are published{valid}: {counts}.")
+    if not lists:
+        text = f"The picks of {day_text(expected)} are not published yet."
+        return Sentence(_pending_tone(selection), f"{text} {selection.sentence}")
+    valid = f", for {day_text(lists[0].valid_for)}" if lists[0].valid_for else ""
+    if not any(publication.count for publication in lists):
         return Sentence("bad", f"No picks are published{valid}. {lists[0].reason}".strip())
-    selection = jobs["selection"]
-    tone = "bad" if _has_failed(selection) else "wait"
-    return Sentence(tone, f"The picks of {day_text(expected)} are not published yet. {selection.words}")
+    counts = ", ".join(f"{publication.strategy} {publication.count}" for publication in lists)
+    return Sentence("good", f"The picks of {day_text(expected)} are published{valid}: {counts}.")
 
 
-def _has_failed(job: JobState) -> bool:
-    return job.run is not None and job.run.status == PipelineRun.Status.FAILED
+def _pending_tone(job: JobState) -> str:
+    return "bad" if job.run is not None and job.run.status == PipelineRun.Status.FAILED else "wait"

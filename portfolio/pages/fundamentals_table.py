@@ -1,4 +1,4 @@
-"""A stock's figures in groups, each with its unit, its source and the day it is of."""
+"""A stock's figures in groups, each with unit, source and date."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from stocks.models import Stock
 
-# Column, words, how it is written (a filter of the pages' figures).
+# Column, label, style (see `figures.styled`).
 _GROUPS: Final = {
     "Price and size": (
         ("current_price", "Close", "rupees"),
@@ -52,7 +52,7 @@ _SOURCES: Final = {
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure; source, day and way are None where the figure itself is not known."""
+    """One figure; source, date and kind of origin are None where the figure is not known."""
 
     name: str
     value: Any
@@ -63,7 +63,7 @@ class Figure:
 
 
 def groups(stock: Stock) -> list[tuple[str, list[Figure]]]:
-    """Return a stock's figures by group; a missing one is there without a value."""
+    """A stock's figures by group; unknown ones have no value."""
     return [(name, [_figure(stock, *column) for column in columns]) for name, columns in _GROUPS.items()]
 
 
@@ -85,5 +85,5 @@ def _figure(stock: Stock, column: str, name: str, style: str) -> Figure:
 
 
 def _file_of(source: str) -> str:
-    """Return the file alone: `nse_archive:EQUITY_L.csv; kind: ISIN in the lists` says more than that."""
+    """The file name in a source such as `nse_archive:EQUITY_L.csv; kind: ISIN in the lists`."""
     return source.partition(";")[0].rpartition(":")[2].strip()

@@ -1,7 +1,7 @@
-"""Reads of the whole market on few sessions: by the index (date, symbol), never across the history."""
+"""The whole market on few sessions: read by the index (date, symbol), never across the history."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ HIGHS_SESSIONS: Final = 20
 
 @dataclass(frozen=True)
 class Horizon:
-    """A stretch of sessions up to the one looked at; `base` is where it starts, None before all data."""
+    """A number of sessions up to the current one; `base` is the session it starts from, None before all data."""
 
     key: str
     label: str
@@ -27,7 +27,7 @@ class Horizon:
 
     @property
     def column(self) -> str:
-        """Return the column of `market_frame` that holds the returns in percent."""
+        """Column of `market_frame` with the returns in percent."""
         return f"return_{self.key}_pct"
 
 
@@ -40,57 +40,65 @@ HORIZONS: Final = (
 
 
 def horizons(session: date) -> list[Horizon]:
-    """Return the horizons with the session that each starts from, counted in stored sessions."""
-    before = market.sessions_before(session, max(one.sessions for one in HORIZONS))
+    """`HORIZONS` with their base sessions, counted in stored sessions."""
+    before = market.sessions_before(session, max(horizon.sessions for horizon in HORIZONS))
     return [
-        Horizon(one.key, one.label, one.sessions, before[-one.sessions] if len(before) >= one.sessions else None)
-        for one in HORIZONS
+        replace(horizon, base=before[-horizon.sessions] if len(before) >= horizon.sessions else None)
+        for horizon in HORIZONS
     ]
 
 
-def market_frame(session: date, asked: Sequence[Horizon]) -> pd.DataFrame:
-    """Return the shares that traded on a session, with their returns.
+def market_frame(session: date, spans: Sequence[Horizon]) -> pd.DataFrame:
+    """Shares that traded on a session, with their returns.
 
     Parameters
     ----------
     session
-        The session looked at.
-    asked
+        Last session of the returns.
+    spans
         Horizons that end with it.
 
     Returns
     -------
     DataFrame
-        One row a share: symbol, stock_name, sector (None where not known), market_cap (₹ crore), close (₹),
+        One row per share: symbol, stock_name, sector (None where unknown), market_cap (₹ crore), close (₹),
         turnover_lakh, and `Horizon.column` in percent from adjusted close to adjusted close, NaN for a share that did
         not trade on the session where the horizon starts.
     """
-    days = sorted({session, *(one.base for one in asked if one.base)})
+    days = sorted({session, *(horizon.base for horizon in spans if horizon.base)})
     bars = query_frame(
         "SELECT symbol, date, close, coalesce(adj_close, close) AS adjusted, turnover_lakh FROM historical_data"
         " WHERE date = ANY(%s) AND close > 0",
         [days],
         dates=("date",),
     )
-    named = query_frame("SELECT symbol, stock_name, sector, market_cap FROM stocks WHERE kind = 'share'")
+    shares = query_frame("SELECT symbol, stock_name, sector, market_cap FROM stocks WHERE kind = 'share'")
     adjusted = bars.pivot(index="symbol", columns="date", values="adjusted")
     today = bars.loc[bars["date"] == pd.Timestamp(session), ["symbol", "close", "turnover_lakh"]]
-    frame = named.merge(today, on="symbol").astype({"market_cap": "float64", "turnover_lakh": "float64"})
+    frame = shares.merge(today, on="symbol").astype({"market_cap": "float64", "turnover_lakh": "float64"})
     latest = adjusted.get(pd.Timestamp(session), pd.Series(dtype=float))
-    for one in asked:
-        base = adjusted.get(pd.Timestamp(one.base)) if one.base else None
-        change = pd.Series(dtype=float) if base is None else (latest / base - 1) * 100
-        frame[one.column] = frame["symbol"].map(change).astype(float)
+    for horizon in spans:
+        base = adjusted.get(pd.Timestamp(horizon.base)) if horizon.base else None
+        change_pct = pd.Series(dtype=float) if base is None else (latest / base - 1) * 100
+        frame[horizon.column] = frame["symbol"].map(change_pct).astype(float)
     return frame
 
 
 @dataclass(frozen=True)
 class Extremes:
-    """How many shares stand at extremes of their own last sessions; `*_known` are those it could be said of."""
+    """Number of shares at a new high or low, or above a moving average.
+
+    Attributes
+    ----------
+    comparable : int
+        Shares that traded on each of the `HIGHS_SESSIONS` before.
+    sma_50_known, sma_200_known : int
+        Shares with that average.
+    """
 
     highs: int
     lows: int
-    ranged: int
+    comparable: int
     above_sma_50: int
     sma_50_known: int
     above_sma_200: int
@@ -98,20 +106,20 @@ class Extremes:
 
     @property
     def above_sma_50_share(self) -> float | None:
-        """Return the part of the shares above their average of 50 sessions, 0-1."""
+        """Fraction of the shares above their 50-session average."""
         return self.above_sma_50 / self.sma_50_known if self.sma_50_known else None
 
     @property
     def above_sma_200_share(self) -> float | None:
-        """Return the part of the shares above their average of 200 sessions, 0-1."""
+        """Fraction of the shares above their 200-session average."""
         return self.above_sma_200 / self.sma_200_known if self.sma_200_known else None
 
 
 def extremes(session: date) -> Extremes:
-    """Count the shares at a new high or low of their last sessions' closes, and those above their averages.
+    """Shares at a new high or low, and above their averages.
 
-    A new high is a close above every adjusted close of the `HIGHS_SESSIONS` sessions before, of shares that traded on
-    each of them.
+    A new high is an adjusted close above those of all `HIGHS_SESSIONS` sessions before; shares that did not trade on
+    each of them do not count.
     """
     before = market.sessions_before(session, HIGHS_SESSIONS)
     row = query_frame(
@@ -122,7 +130,7 @@ def extremes(session: date) -> Extremes:
         "  WHERE date BETWEEN %s AND %s GROUP BY symbol),"
         " averages AS MATERIALIZED (SELECT symbol, sma_50, sma_200 FROM technical_indicators WHERE date = %s)"
         " SELECT count(*) FILTER (WHERE adjusted > highest) AS highs,"
-        " count(*) FILTER (WHERE adjusted < lowest) AS lows, count(highest) AS ranged,"
+        " count(*) FILTER (WHERE adjusted < lowest) AS lows, count(highest) AS comparable,"
         " count(*) FILTER (WHERE close > sma_50) AS above_sma_50,"
         " count(sma_50) AS sma_50_known, count(*) FILTER (WHERE close > sma_200) AS above_sma_200,"
         " count(sma_200) AS sma_200_known"
@@ -145,25 +153,26 @@ class Market:
 
 
 def latest_market() -> Market | None:
-    """Return the latest session with bars, or None in an empty database."""
+    """The latest session with bars; None in an empty database."""
     session = stocks.latest_listed_session()
     if session is None:
         return None
-    asked = horizons(session)
-    frame = market_frame(session, asked)
+    spans = horizons(session)
+    frame = market_frame(session, spans)
     if frame.empty:
         return None
-    return Market(session, asked, frame, breadth.moves(frame[asked[0].column]), extremes(session))
+    return Market(session, spans, frame, breadth.moves(frame[spans[0].column]), extremes(session))
 
 
 def movers(frame: pd.DataFrame, symbols: Sequence[str], column: str, count: int = 5) -> dict[str, list[dict[str, Any]]]:
-    """Return the shares among some symbols that rose and fell most (`up`, `down`), each as a row of the frame."""
-    ours = frame.loc[frame["symbol"].isin(symbols)].dropna(subset=[column]).assign(change_pct=lambda rows: rows[column])
-    up = ours.loc[ours["change_pct"] > 0].sort_values("change_pct", ascending=False, kind="stable")
-    down = ours.loc[ours["change_pct"] < 0].sort_values("change_pct", kind="stable")
-    return {name: _rows(found.head(count)) for name, found in (("up", up), ("down", down))}
+    """The largest risers and fallers (`up`, `down`) among some symbols, each as a row of the frame."""
+    moves = frame.loc[frame["symbol"].isin(symbols)].dropna(subset=[column])
+    moves = moves.assign(change_pct=moves[column])
+    up = moves.loc[moves["change_pct"] > 0].sort_values("change_pct", ascending=False, kind="stable")
+    down = moves.loc[moves["change_pct"] < 0].sort_values("change_pct", kind="stable")
+    return {"up": _rows(up.head(count)), "down": _rows(down.head(count))}
 
 
 def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    kept = frame[["symbol", "stock_name", "close", "change_pct"]]
-    return [{str(name): value for name, value in row.items()} for row in kept.to_dict("records")]
+    columns = frame[["symbol", "stock_name", "close", "change_pct"]]
+    return [{str(name): value for name, value in row.items()} for row in columns.to_dict("records")]

@@ -1,4 +1,4 @@
-"""Why a share was picked: the parts of its score with their weights, and its figures beside the thresholds."""
+"""Why a share was picked: the parts of its score with their weights, and its figures against the thresholds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from stocks.picks.filters import Filters
 
 @dataclass(frozen=True)
 class ScorePart:
-    """One part of a score: its value 0-1 (None where the input was missing) and the weight it counts with, 0-1."""
+    """One part of a score: its value 0-1 (None if the input was missing) and its effective weight, 0-1."""
 
     name: str
     value: float | None
@@ -23,7 +23,7 @@ class ScorePart:
 
 @dataclass(frozen=True)
 class Bound:
-    """The thresholds on one figure beside the figure of the pick; a side without a threshold is None."""
+    """A pick's figure and its thresholds; a side without a threshold is None."""
 
     name: str
     column: str
@@ -32,31 +32,31 @@ class Bound:
     value: float | None
 
     @property
-    def holds(self) -> bool | None:
-        """Return whether the figure is inside, None where it is not known."""
+    def is_met(self) -> bool | None:
+        """Whether the figure is within the thresholds; None if it is not known."""
         if self.value is None:
             return None
         return (self.low is None or self.value >= self.low) and (self.high is None or self.value <= self.high)
 
     @property
     def is_count(self) -> bool:
-        """Return whether the figure is written without decimals."""
+        """Whether the figure is shown without decimals."""
         return self.column in ("volume", "market_cap")
 
 
 def filters() -> Filters:
-    """Return the thresholds in force.
+    """The thresholds in force.
 
     Raises
     ------
     FiltersInvalid
-        The file cannot be used; the sentence says what to mend.
+        The file cannot be used; the sentence says what to correct.
     """
     return screening.load_filters(settings.STOCK_FILTERS_FILE, settings.SCREENING_OVERRIDES)
 
 
 def score_parts(pick: Mapping[str, Any]) -> list[ScorePart]:
-    """Parts of a pick's score; the known ones share out the weight of those whose input was missing."""
+    """Parts of a pick's score; those whose input was missing pass their weight to the others."""
     rule = screening.STRATEGIES[pick["strategy"]]
     values = pick["score_parts"] or {}
     present = sum(weight for name, (weight, _) in rule.parts.items() if name in values)
@@ -68,22 +68,20 @@ def score_parts(pick: Mapping[str, Any]) -> list[ScorePart]:
     ]
 
 
-def bounds(pick: Mapping[str, Any], known: Filters) -> list[Bound]:
-    """Return the strategy's thresholds beside the figures of a pick, one entry a figure."""
-    lows: dict[str, float] = {}
-    highs: dict[str, float] = {}
-    for one in known.of(pick["strategy"]):
-        (lows if one.is_minimum else highs)[one.column] = one.value
-    columns = dict.fromkeys(one.column for one in known.of(pick["strategy"]))
+def bounds(pick: Mapping[str, Any], filters: Filters) -> list[Bound]:
+    """The strategy's thresholds with the figures of a pick, one entry per figure."""
+    thresholds = filters.of(pick["strategy"])
+    lows = {threshold.column: threshold.value for threshold in thresholds if threshold.is_minimum}
+    highs = {threshold.column: threshold.value for threshold in thresholds if not threshold.is_minimum}
     return [
         Bound(screening.figure_name(column), column, lows.get(column), highs.get(column), pick.get(column))
-        for column in columns
+        for column in dict.fromkeys(threshold.column for threshold in thresholds)
     ]
 
 
 def with_dated_figures(picks: Sequence[dict[str, Any]], session: date) -> list[dict[str, Any]]:
-    """Add what thresholds look at and picks do not keep, volume and debt to equity, from the session's own facts."""
-    found = StockMetrics.objects.filter(date=session, symbol_id__in=[pick["symbol"] for pick in picks])
-    facts = {row["symbol_id"]: row for row in found.values("symbol_id", "volume", "debt_to_equity")}
-    nothing = {"volume": None, "debt_to_equity": None}
-    return [pick | nothing | facts.get(pick["symbol"], {}) for pick in picks]
+    """Add volume and debt to equity of the session: thresholds use them, but picks do not store them."""
+    metrics = StockMetrics.objects.filter(date=session, symbol_id__in=[pick["symbol"] for pick in picks])
+    figures = {row["symbol_id"]: row for row in metrics.values("symbol_id", "volume", "debt_to_equity")}
+    unknown = {"volume": None, "debt_to_equity": None}
+    return [pick | unknown | figures.get(pick["symbol"], {}) for pick in picks]

@@ -1,4 +1,4 @@
-"""Reads for a stock's page: its row, its names, its bars with their indicators on one scale, and its past picks."""
+"""A stock's page: its row, its symbols, its bars with indicators on one scale, and its past picks."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -13,7 +13,7 @@ from stocks.storage.frames import query_frame
 from stocks.universe.symbols import successors
 
 LONGEST_YEARS: Final = 5
-FOUND_AT_MOST: Final = 50
+SEARCH_LIMIT: Final = 50
 _LONGEST: Final = timedelta(days=LONGEST_YEARS * 366)
 _PRICES: Final = ("open", "high", "low", "close")
 _LEVELS: Final = (
@@ -23,86 +23,85 @@ _LEVELS: Final = (
 
 
 class RangeRefused(ValueError):
-    """A range of dates that cannot be answered; the sentence says which can."""
+    """A range of dates that is not served; the sentence says which is."""
 
 
 @dataclass(frozen=True)
 class Profile:
-    """A stock and what else it is or was called."""
+    """A stock and its earlier symbols."""
 
     stock: Stock
     earlier: list[SymbolChange]
 
     @property
     def symbols(self) -> list[str]:
-        """Return the symbol in use and those it replaced."""
+        """The current symbol and those it replaced."""
         return [self.stock.symbol, *(change.from_symbol for change in self.earlier)]
 
 
 def profile(symbol: str) -> Profile | None:
-    """Return a stock by the symbol in use, or None."""
+    """A stock by its current symbol, or None."""
     stock = Stock.objects.filter(symbol=symbol).first()
     if stock is None:
         return None
-    now = successors(date.max)
-    earlier = [old for old, new in now.items() if new == symbol]
+    earlier = [old for old, new in successors(date.max).items() if new == symbol]
     return Profile(stock, list(SymbolChange.objects.filter(from_symbol__in=earlier).order_by("-date")))
 
 
-def symbol_in_use(symbol: str) -> str | None:
-    """Return the symbol that took over from one that was renamed away, or None."""
+def current_symbol(symbol: str) -> str | None:
+    """The symbol that replaced a renamed one, or None."""
     return successors(date.max).get(symbol)
 
 
-def found_stocks(search: str, sector: str) -> list[Stock]:
-    """Return at most `FOUND_AT_MOST` stocks by part of symbol or name, and by sector, those with that symbol first."""
-    found = Stock.objects.exclude(last_seen=None)
+def matching_stocks(search: str, sector: str) -> list[Stock]:
+    """At most `SEARCH_LIMIT` stocks by part of symbol or name, and by sector; symbols that start with it come first."""
+    matches = Stock.objects.exclude(last_seen=None)
     if search:
-        found = found.filter(Q(symbol__icontains=search) | Q(stock_name__icontains=search))
+        matches = matches.filter(Q(symbol__icontains=search) | Q(stock_name__icontains=search))
     if sector:
-        found = found.filter(sector=sector)
-    listed = list(
-        found.order_by("symbol").only("symbol", "stock_name", "sector", "current_price", "market_cap", "kind")
-    )
-    listed.sort(key=lambda stock: (not stock.symbol.startswith(search.upper()), -(stock.market_cap or 0.0)))
-    return listed[:FOUND_AT_MOST]
+        matches = matches.filter(sector=sector)
+    columns = ("symbol", "stock_name", "sector", "current_price", "market_cap", "kind")
+    return sorted(
+        matches.order_by("symbol").only(*columns),
+        key=lambda stock: (not stock.symbol.startswith(search.upper()), -(stock.market_cap or 0.0)),
+    )[:SEARCH_LIMIT]
 
 
 def checked_range(start: str, end: str, latest: date) -> tuple[date, date]:
-    """Return the range asked for; without an end the latest day, without a start a year before the end.
+    """Parse a range of dates; the end defaults to the latest day, the start to a year before the end.
 
     Raises
     ------
     RangeRefused
-        A date cannot be read, the start lies behind the end, or the range is longer than `LONGEST_YEARS`.
+        A date is invalid, the start is after the end, or the range is longer than `LONGEST_YEARS`.
     """
-    last = _day("to", end) if end else latest
-    first = _day("from", start) if start else last - timedelta(days=366)
+    last = _parse_date("to", end) if end else latest
+    first = _parse_date("from", start) if start else last - timedelta(days=366)
     if first > last:
-        raise RangeRefused(f"from={first} lies behind to={last}: swap them.")
+        raise RangeRefused(f"from={first} is after to={last}: swap them.")
     if last - first > _LONGEST:
-        raise RangeRefused(f"{first} to {last} is more than {LONGEST_YEARS} years: ask for at most that.")
+        raise RangeRefused(f"{first} to {last} is more than {LONGEST_YEARS} years: request a shorter range.")
     return first, last
 
 
-def _day(name: str, text: str) -> date:
+def _parse_date(name: str, text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise RangeRefused(f"{name}={text[:30]!r} is no date: write it like 2026-04-30.") from error
+        raise RangeRefused(f"{name}={text[:30]!r} is not a date: write it like 2026-04-30.") from error
 
 
 def bars_with_indicators(symbol: str, first: date, last: date) -> pd.DataFrame:
-    """Return a stock's bars with their indicators, all in the rupees of its latest session.
+    """A stock's bars with their indicators, all in rupees of its latest session.
 
-    Bars and indicators are stored in the rupees of their own day. `adj_close` ÷ `close` is the factor by which the
-    splits and bonuses since then divide a price: it goes onto prices, averages, bands and MACD alike, and into volume
-    the other way round. RSI has no unit.
+    Bars and indicators are stored in rupees of their own day. `adj_close` ÷ `close` is the adjustment factor for the
+    splits and bonuses since then: prices, averages, bands and MACD are multiplied by it, the volume is divided. RSI has
+    no unit.
 
     Returns
     -------
     DataFrame
-        Ascending: date, open, high, low, close, volume, rsi_14 and the levels of `_LEVELS`; NaN where not known.
+        Ascending: date, open, high, low, close, volume, rsi_14 and `_LEVELS`; NaN where unknown.
     """
     columns = ", ".join(f"t.{name}" for name in ("rsi_14", *_LEVELS))
     frame = query_frame(
@@ -121,7 +120,7 @@ def bars_with_indicators(symbol: str, first: date, last: date) -> pd.DataFrame:
 
 
 def as_columns(frame: pd.DataFrame) -> dict[str, list[Any]]:
-    """Return a frame of bars column by column for JSON: dates as texts, 4 decimals, None where not known."""
+    """A frame of bars as JSON columns: dates as text, 4 decimals, None where unknown."""
     columns: dict[str, list[Any]] = {"time": frame["date"].dt.strftime("%Y-%m-%d").tolist()}
     for name in frame.columns.drop("date"):
         values = frame[name].round(4)
@@ -130,12 +129,12 @@ def as_columns(frame: pd.DataFrame) -> dict[str, list[Any]]:
 
 
 def last_change_pct(frame: pd.DataFrame) -> float | None:
-    """Return the last bar's move from the bar before in percent, None where there are no two."""
+    """Move of the last bar from the previous one in percent; None for fewer than two bars."""
     return float((frame["close"].iloc[-1] / frame["close"].iloc[-2] - 1) * 100) if len(frame) > 1 else None
 
 
-def past_picks(known: Profile, first: date, last: date) -> list[dict[str, Any]]:
-    """Return the picks in force of a stock under any of its names, newest first."""
-    found = SuggestedStock.objects.filter(symbol__in=known.symbols, date__range=(first, last))
+def past_picks(profile: Profile, first: date, last: date) -> list[dict[str, Any]]:
+    """Picks in force of a stock under any of its symbols, newest first."""
+    picks = SuggestedStock.objects.filter(symbol__in=profile.symbols, date__range=(first, last))
     columns = ("date", "strategy", "rank", "current_price", "target_price", "stop_loss", "ml_prediction_score")
-    return [dict(row) for row in found.order_by("-date", "strategy").values(*columns, "recommendation")]
+    return [dict(row) for row in picks.order_by("-date", "strategy").values(*columns, "recommendation")]

@@ -1,4 +1,4 @@
-"""The web pages, each a thin layer over the queries that it shows."""
+"""The web pages, each a thin layer over its queries."""
 
 from dataclasses import asdict
 from datetime import date
@@ -21,7 +21,7 @@ from portfolio.pages import (
     pick_reasons,
     stock_queries,
 )
-from portfolio.pages.access import data, page
+from portfolio.pages.access import json_view, page_view
 from portfolio.pages.closes import recent_closes
 from portfolio.pages.figures import breadth
 from portfolio.pages.figures.outcomes import HELD_SESSIONS, MARKS
@@ -33,7 +33,7 @@ from stocks.picks import queries as pick_queries
 from stocks.picks import screening
 from stocks.picks.filters import FiltersInvalid
 
-# Name in the address → (column, descending, words); rank is the order of publication.
+# Name in the URL → (column, descending, label); rank is the order of publication.
 SORTS: Final = {
     "rank": ("rank", False, "Rank"),
     "score": ("ml_prediction_score", True, "Model score, highest first"),
@@ -43,20 +43,18 @@ SORTS: Final = {
     "cap": ("market_cap", True, "Market cap, largest first"),
     "pe": ("pe_ratio", False, "P/E, lowest first"),
 }
-_SHORT_LIST: Final = 5
+_SHORT_LIST_LENGTH: Final = 5
 _ACTIVE_SECONDS, _IDLE_SECONDS = 2, 20
 
 
-@page
+@page_view
 def dashboard(request: HttpRequest) -> HttpResponse:
-    """Show the market of the latest session, the four lists in short, and the state of the run."""
     newest = pick_queries.newest_publications()
     market = market_queries.latest_market()
     lists = [_short_list(name, newest.get(name)) for name in screening.STRATEGIES]
-    picked = sorted({pick["symbol"] for one in lists for pick in one["whole"]})
+    picked = sorted({pick["symbol"] for short_list in lists for pick in short_list["picks"]})
     first = next(iter(newest.values()), None)
-    state = _state(newest)
-    context = state | {
+    context = _run_state(newest) | {
         "market": market,
         "lists": lists,
         "movers": market_queries.movers(market.frame, picked, market.horizons[0].column) if market else None,
@@ -64,42 +62,40 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "notice": pick_queries.outdated_notice(first, pick_queries.latest_listed_session()),
         "picks_shown": len(picked),
     }
-    return _shown(request, "portfolio/dashboard.html", context)
+    return _render(request, "portfolio/dashboard.html", context)
 
 
-@page
+@page_view
 def picks(request: HttpRequest) -> HttpResponse:
-    """Show the newest list of a strategy, filtered and sorted, with why each share was picked."""
-    strategy = _strategy(request.GET.get("strategy", screening.DEFAULT_STRATEGY))
+    """The latest list of a strategy, filtered and sorted, with the reasons for each pick."""
+    strategy = _strategy_or_404(request.GET.get("strategy", screening.DEFAULT_STRATEGY))
     sort = request.GET.get("sort", "rank")
     column, descending, _ = SORTS.get(sort, SORTS["rank"])
     sector, search = request.GET.get("sector", "")[:100], request.GET.get("search", "")[:100].strip()
     newest = pick_queries.newest_publications()
     publication = newest.get(strategy)
-    whole = pick_queries.published_picks(publication) if publication else []
-    found = pick_queries.pick_list(strategy, sector=sector, search=search, sort_by=column, descending=descending)
-    state = _state(newest)
-    context = state | {
+    published = pick_queries.published_picks(publication) if publication else []
+    matches = pick_queries.pick_list(strategy, sector=sector, search=search, sort_by=column, descending=descending)
+    context = _run_state(newest) | {
         "strategy": strategy,
         "label": screening.STRATEGIES[strategy].label,
         "tabs": [{"name": name, "publication": newest.get(name)} for name in screening.STRATEGIES],
         "publication": publication,
-        "picks": _explained(publication, found.picks),
-        "found": found,
-        "whole": len(whole),
-        "sectors": sorted({pick["sector"] for pick in whole if pick["sector"]}),
-        "sorts": [(name, words) for name, (_, _, words) in SORTS.items()],
-        "asked": {"sector": sector, "search": search, "sort": sort},
+        "picks": _explained_picks(publication, matches.picks),
+        "matches": matches,
+        "sectors": sorted({pick["sector"] for pick in published if pick["sector"]}),
+        "sorts": [(name, label) for name, (_, _, label) in SORTS.items()],
+        "query": {"sector": sector, "search": search, "sort": sort},
         "notice": pick_queries.outdated_notice(publication, pick_queries.latest_listed_session()),
-        "picks_shown": len(whole),
+        "picks_shown": len(published),
     }
-    return _shown(request, "portfolio/picks.html", context)
+    return _render(request, "portfolio/picks.html", context)
 
 
-@data
+@json_view
 def run_state(request: HttpRequest) -> HttpResponse:
-    """Answer the state of the run as JSON, with the piece of the page that shows it."""
-    state = _state(pick_queries.newest_publications())
+    """The state of the runs as JSON, with the part of the page that shows it."""
+    state = _run_state(pick_queries.newest_publications())
     body = {
         "success": True,
         "active": state["active"],
@@ -111,126 +107,125 @@ def run_state(request: HttpRequest) -> HttpResponse:
     return JsonResponse(body, headers={"Cache-Control": "no-store"})
 
 
-@page
+@page_view
 def stocks(request: HttpRequest) -> HttpResponse:
-    """Find a stock by symbol, name or sector; a symbol written out in full leads straight to its page."""
+    """Search by symbol, name or sector; a complete symbol redirects to its page."""
     search, sector = request.GET.get("q", "")[:100].strip(), request.GET.get("sector", "")[:100]
-    found = stock_queries.found_stocks(search, sector) if search or sector else []
+    matches = stock_queries.matching_stocks(search, sector) if search or sector else []
     if search and not sector:
-        exact = [stock.symbol for stock in found if stock.symbol == search.upper()]
-        target = exact[0] if exact else stock_queries.symbol_in_use(search.upper())
+        exact = [stock.symbol for stock in matches if stock.symbol == search.upper()]
+        target = exact[0] if exact else stock_queries.current_symbol(search.upper())
         if target:
             return HttpResponseRedirect(reverse("portfolio:stock", args=[target]))
-    context = {"search": search, "sector": sector, "found": found, "most": stock_queries.FOUND_AT_MOST}
-    return _shown(request, "portfolio/stocks.html", context)
+    context = {"search": search, "sector": sector, "matches": matches, "search_limit": stock_queries.SEARCH_LIMIT}
+    return _render(request, "portfolio/stocks.html", context)
 
 
-@page
+@page_view
 def stock(request: HttpRequest, symbol: str) -> HttpResponse:
-    """Show a stock: chart, figures with their sources, past picks."""
-    known = stock_queries.profile(symbol)
-    if known is None:
-        return _elsewhere(symbol)
-    last = known.stock.last_seen or timezone.localdate()
+    profile = stock_queries.profile(symbol)
+    if profile is None:
+        return _redirect_to_current_symbol(symbol)
+    last = profile.stock.last_seen or timezone.localdate()
     recent = stock_queries.bars_with_indicators(symbol, *stock_queries.checked_range("", "", last))
     context = {
-        "stock": known.stock,
-        "earlier": known.earlier,
-        "groups": fundamentals_table.groups(known.stock),
-        "picks": stock_queries.past_picks(known, last.replace(year=last.year - 5, day=min(last.day, 28)), last)[:40],
+        "stock": profile.stock,
+        "earlier": profile.earlier,
+        "groups": fundamentals_table.groups(profile.stock),
+        "picks": stock_queries.past_picks(profile, last.replace(year=last.year - 5, day=min(last.day, 28)), last)[:40],
         "recent": recent.tail(20).iloc[::-1].astype(object).where(recent.notna(), None).to_dict("records"),
         "day_change": stock_queries.last_change_pct(recent),
         "last": last,
         "longest_years": stock_queries.LONGEST_YEARS,
     }
-    return _shown(request, "portfolio/stock.html", context)
+    return _render(request, "portfolio/stock.html", context)
 
 
-@data
+@json_view
 def stock_bars(request: HttpRequest, symbol: str) -> HttpResponse:
-    """Answer a stock's bars, indicators and past picks of a range of dates, column by column."""
-    known = stock_queries.profile(symbol) or stock_queries.profile(stock_queries.symbol_in_use(symbol) or "")
-    if known is None:
+    """A stock's bars and indicators of a range of dates, column by column, with its past picks."""
+    profile = stock_queries.profile(symbol) or stock_queries.profile(stock_queries.current_symbol(symbol) or "")
+    if profile is None:
         return json_error(404, f"There is no stock {symbol[:50]!r}.")
-    latest = known.stock.last_seen or timezone.localdate()
+    latest = profile.stock.last_seen or timezone.localdate()
     try:
         first, last = stock_queries.checked_range(request.GET.get("from", ""), request.GET.get("to", ""), latest)
     except stock_queries.RangeRefused as error:
         return json_error(400, str(error))
     body = {
         "success": True,
-        "symbol": known.stock.symbol,
+        "symbol": profile.stock.symbol,
         "from": first,
         "to": last,
         "scale": "rupees of the latest session: adjusted for splits and bonuses",
-        "bars": stock_queries.as_columns(stock_queries.bars_with_indicators(known.stock.symbol, first, last)),
-        "picks": stock_queries.past_picks(known, first, last),
+        "bars": stock_queries.as_columns(stock_queries.bars_with_indicators(profile.stock.symbol, first, last)),
+        "picks": stock_queries.past_picks(profile, first, last),
     }
     return JsonResponse(body, headers={"Cache-Control": "no-cache, private"})
 
 
-@page
+@page_view
 def sectors(request: HttpRequest) -> HttpResponse:
-    """Show performance and breadth of the sectors as a tree map and as a table."""
+    """Performance and breadth of the sectors as a tree map and as a table."""
     market = market_queries.latest_market()
     context: dict[str, Any] = {"market": market}
     if market:
-        keys = [one.key for one in market.horizons]
-        chosen = keys.index(request.GET.get("span", "1d")) if request.GET.get("span") in keys else 0
-        found = breadth.sectors(market.frame, [one.column for one in market.horizons])
+        keys = [horizon.key for horizon in market.horizons]
+        index = keys.index(request.GET["span"]) if request.GET.get("span") in keys else 0
+        horizon = market.horizons[index]
+        columns = [horizon.column for horizon in market.horizons]
+        by_size = breadth.sectors(market.frame, columns)
         context |= {
-            "sectors": found,
-            "chosen": market.horizons[chosen],
+            "sectors": by_size,
+            "horizon": horizon,
             "maps": [
-                (name, size, sector_map(found, chosen, market.horizons[chosen].sessions, size))
+                (name, size, sector_map(by_size, index, horizon.sessions, size))
                 for name, size in (("wide", WIDE), ("tall", TALL))
             ],
-            "flat_pct": flat_pct(market.horizons[chosen].sessions),
-            "whole": [breadth.moves(market.frame[one.column]) for one in market.horizons],
+            "flat_pct": flat_pct(horizon.sessions),
+            "market_moves": [breadth.moves(market.frame[column]) for column in columns],
         }
-    return _shown(request, "portfolio/sectors.html", context)
+    return _render(request, "portfolio/sectors.html", context)
 
 
-@page
+@page_view
 def history(request: HttpRequest) -> HttpResponse:
-    """Show past lists, and how they did since."""
+    """Past lists with their returns since."""
     strategy = request.GET.get("strategy", "")
     if strategy:
-        _strategy(strategy)
-    shown = Paginator(history_queries.publication_dates(strategy), history_queries.DATES_A_PAGE).get_page(
-        request.GET.get("page")
-    )
+        _strategy_or_404(strategy)
+    dates = Paginator(history_queries.publication_dates(strategy), history_queries.DATES_A_PAGE)
+    page = dates.get_page(request.GET.get("page"))
     context = {
         "strategy": strategy,
         "strategies": screening.STRATEGIES,
-        "shown": shown,
-        "lists": history_queries.past_lists(list(shown), strategy),
+        "page": page,
+        "lists": history_queries.past_lists(list(page), strategy),
         "marks": MARKS,
     }
-    return _shown(request, "portfolio/history.html", context)
+    return _render(request, "portfolio/history.html", context)
 
 
-@page
+@page_view
 def past_list(request: HttpRequest, day: date, strategy: str) -> HttpResponse:
-    """Show one past list pick by pick."""
-    publication = pick_queries.publication_in_force(_strategy(strategy), day)
+    """One past list pick by pick."""
+    publication = pick_queries.publication_in_force(_strategy_or_404(strategy), day)
     if publication is None:
         raise Http404(f"No {strategy} list was published for the session of {day}.")
-    followed = history_queries.followed_list(publication)
-    summary = list(zip(MARKS, followed.averages, followed.market_medians_pct, strict=True))
+    results = history_queries.list_outcomes(publication)
     context = {
         "publication": publication,
-        "followed": followed,
-        "summary": summary,
+        "results": results,
+        "summary": list(zip(MARKS, results.averages, results.market_medians_pct, strict=True)),
         "marks": MARKS,
         "held": HELD_SESSIONS,
     }
-    return _shown(request, "portfolio/past_list.html", context)
+    return _render(request, "portfolio/past_list.html", context)
 
 
-@page
+@page_view
 def strategies(request: HttpRequest) -> HttpResponse:
-    """Show how each strategy judges: thresholds and the formula of its score."""
+    """Thresholds and score formula of each strategy."""
     try:
         filters, error = pick_reasons.filters(), ""
     except FiltersInvalid as invalid:
@@ -246,40 +241,39 @@ def strategies(request: HttpRequest) -> HttpResponse:
         for name, rule in screening.STRATEGIES.items()
     ]
     context = {"rules": rules, "error": error, "limit": screening.MAX_PICKS, "hold_rank": screening.HOLD_RANK}
-    return _shown(request, "portfolio/strategies.html", context)
+    return _render(request, "portfolio/strategies.html", context)
 
 
-@page
+@page_view
 def status(request: HttpRequest) -> HttpResponse:
-    """Say in sentences where the evening stands."""
-    newest = pick_queries.newest_publications()
-    context = _state(newest) | {"evening": evening_status.evening_status(timezone.now())}
-    return _shown(request, "portfolio/status.html", context)
+    context = _run_state(pick_queries.newest_publications())
+    context["evening"] = evening_status.evening_status(timezone.now())
+    return _render(request, "portfolio/status.html", context)
 
 
-def _shown(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
+def _render(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
     return render(request, template, context | {"simulated": settings.PROVIDER_KIND == "simulated"})
 
 
-def _strategy(name: str) -> str:
+def _strategy_or_404(name: str) -> str:
     if name not in screening.STRATEGIES:
         raise Http404(f"There is no strategy {name[:50]!r}. Strategies: {', '.join(screening.STRATEGIES)}.")
     return name
 
 
-def _elsewhere(symbol: str) -> HttpResponse:
-    """Lead from an old or lower-case symbol to the one in use; there is nothing else to show."""
+def _redirect_to_current_symbol(symbol: str) -> HttpResponse:
+    """Redirect from an old or lower-case symbol."""
     upper = symbol.upper()
-    target = stock_queries.symbol_in_use(upper)
+    target = stock_queries.current_symbol(upper)
     if target is None and upper != symbol and stock_queries.profile(upper):
         target = upper
     if target is None:
-        raise Http404(f"There is no stock {symbol[:50]!r}: no file of the exchange that was read names it.")
+        raise Http404(f"There is no stock {symbol[:50]!r}: none of the exchange's files read so far contains it.")
     return HttpResponseRedirect(reverse("portfolio:stock", args=[target]))
 
 
-def _state(newest: dict[str, Publication]) -> dict[str, Any]:
-    """Return what the piece of the page about runs shows."""
+def _run_state(newest: dict[str, Publication]) -> dict[str, Any]:
+    """Context of the auto-refreshing part of a page: the runs, and which publications are the newest."""
     active = run_queries.active_runs()
     recent = run_queries.recent_runs()
     shown = active or recent[:1]
@@ -297,21 +291,21 @@ def _state(newest: dict[str, Publication]) -> dict[str, Any]:
 
 
 def _short_list(name: str, publication: Publication | None) -> dict[str, Any]:
-    whole = pick_queries.published_picks(publication) if publication else []
+    picks = pick_queries.published_picks(publication) if publication else []
     return {
         "name": name,
         "label": screening.STRATEGIES[name].label,
         "publication": publication,
-        "whole": whole,
-        "first": whole[:_SHORT_LIST],
+        "picks": picks,
+        "first": picks[:_SHORT_LIST_LENGTH],
     }
 
 
-def _explained(publication: Publication | None, listed: list[pick_queries.Pick]) -> list[dict[str, Any]]:
-    """Return picks in their order, each with its picture, the parts of its score and its thresholds."""
-    if publication is None or not listed:
+def _explained_picks(publication: Publication | None, picks: list[pick_queries.Pick]) -> list[dict[str, Any]]:
+    """Picks with their sparklines, score parts and thresholds."""
+    if publication is None or not picks:
         return []
-    closes = recent_closes([pick["symbol"] for pick in listed], publication.date)
+    closes = recent_closes([pick["symbol"] for pick in picks], publication.date)
     try:
         filters = pick_reasons.filters()
     except FiltersInvalid:
@@ -323,5 +317,5 @@ def _explained(publication: Publication | None, listed: list[pick_queries.Pick])
             "parts": pick_reasons.score_parts(pick),
             "bounds": pick_reasons.bounds(pick, filters) if filters else [],
         }
-        for pick in pick_reasons.with_dated_figures(listed, publication.date)
+        for pick in pick_reasons.with_dated_figures(picks, publication.date)
     ]

@@ -1,4 +1,4 @@
-"""How figures are written on the pages. A missing value is a dash, never 0."""
+"""Template filters that format figures. A missing value is a dash, never 0."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -11,7 +11,7 @@ _MISSING: Final = "–"
 
 @register.filter
 def rupees(value: float | None) -> str:
-    """Return an amount with the Indian grouping of digits: 1234567.5 is ₹12,34,567.50."""
+    """An amount with Indian digit grouping: 1234567.5 is ₹12,34,567.50."""
     if value is None:
         return _MISSING
     integer, _, paise = f"{abs(value):.2f}".partition(".")
@@ -21,7 +21,7 @@ def rupees(value: float | None) -> str:
 
 @register.filter
 def crores(value: float | None) -> str:
-    """Return an amount of ₹ crore, whole from a hundred on: 1658000 is ₹16,58,000 cr."""
+    """An amount in ₹ crore, without decimals from a hundred on: 1658000 is ₹16,58,000 cr."""
     if value is None:
         return _MISSING
     text = _grouped(f"{value:.0f}") if abs(value) >= 100 else f"{value:.2f}"
@@ -30,7 +30,7 @@ def crores(value: float | None) -> str:
 
 @register.filter
 def whole(value: float | None) -> str:
-    """Return a count with the Indian grouping of digits."""
+    """A count with Indian digit grouping."""
     if value is None:
         return _MISSING
     return ("−" if value < 0 else "") + _grouped(f"{abs(value):.0f}")
@@ -47,31 +47,31 @@ def _grouped(digits: str) -> str:
 
 @register.filter
 def decimals(value: float | None, places: int = 2) -> str:
-    """Return a number with so many decimals."""
+    """A number with a fixed number of decimals."""
     return _MISSING if value is None else f"{value:.{places}f}"
 
 
 @register.filter
 def limit(value: float) -> str:
-    """Return a threshold: grouped from a thousand on, without needless decimals below."""
+    """A threshold: grouped digits from a thousand on, no trailing zeros below."""
     return whole(value) if abs(value) >= 1000 else f"{value:g}".replace("-", "−")
 
 
 @register.filter
 def percent(value: float | None) -> str:
-    """Return a share 0-1 as a whole percentage."""
+    """A fraction 0-1 as a whole percentage."""
     return _MISSING if value is None else f"{value * 100:.0f} %"
 
 
 @register.filter
 def pct(value: float | None) -> str:
-    """Return percent with one decimal, as a ratio is written."""
+    """A value in percent with one decimal."""
     return _MISSING if value is None else f"{'−' if value < 0 else ''}{abs(value):.1f} %"
 
 
 @register.filter
 def change(value: float | None) -> str:
-    """Return a move in percent with its sign."""
+    """A signed move in percent."""
     if value is None:
         return _MISSING
     rounded = round(value, 2)
@@ -81,7 +81,7 @@ def change(value: float | None) -> str:
 
 @register.filter
 def tone(value: float | None) -> str:
-    """Return the class of a move's colour: up, down, or none."""
+    """CSS class of a move: up, down, or none."""
     if value is None or round(value, 2) == 0:
         return ""
     return "up" if value > 0 else "down"
@@ -89,13 +89,13 @@ def tone(value: float | None) -> str:
 
 @register.filter
 def styled(value: Any, style: str) -> str:
-    """Return a figure in a named style; see `fundamentals_table`."""
+    """A figure in a named style (see `fundamentals_table`)."""
     return _STYLES[style](value)
 
 
 @register.filter
 def from_price(level: float | None, price: float | None) -> str:
-    """Return how far a level lies from a price, in percent with its sign."""
+    """Signed distance of a level from a price, in percent."""
     if level is None or not price:
         return ""
     distance = (level / price - 1) * 100
@@ -104,25 +104,19 @@ def from_price(level: float | None, price: float | None) -> str:
 
 @register.filter
 def hundredths(value: float | None) -> int:
-    """Return a share 0-1 as a length 0-100 of a drawn bar."""
+    """A fraction 0-1 as the length 0-100 of a drawn bar."""
     return round(min(max(value or 0.0, 0.0), 1.0) * 100)
 
 
 @register.filter
-def at(items: Any, place: int) -> Any:
-    """Return the item of a sequence at a place."""
-    return items[place]
-
-
-@register.filter
 def times(value: float | None, factor: float | None) -> float | None:
-    """Return a product, None where a factor is missing."""
+    """The product, or None if a factor is missing."""
     return None if value is None or factor is None else value * factor
 
 
 @register.filter
 def wording(value: str | None) -> str:
-    """Return a constant such as STRONG_BUY as words."""
+    """A constant such as STRONG_BUY as words."""
     return (value or _MISSING).replace("_", " ").capitalize()
 
 

@@ -117,7 +117,7 @@ def _pick(place: int, symbol: str, sector: str, close: float) -> dict[str, objec
 def logged_in(watched: Watched, path: str = "/") -> Page:
     get_user_model().objects.create_user("asha", password=PASSWORD)
     page = watched.open(f"/login/?next={path}")
-    page.get_by_label("User name").fill("asha")
+    page.get_by_label("Username").fill("asha")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
     return page
@@ -153,18 +153,18 @@ def test_picks_are_filtered_sorted_and_explained(opened):
     page = watched.open("/picks/")
     symbols = page.locator("a.symbol")
     expect(symbols).to_have_count(5)
-    page.get_by_label("Order").select_option(label="Expected return, highest first")
-    page.get_by_role("button", name="Show").click()
+    page.get_by_label("Sort by").select_option(label="Expected return, highest first")
+    page.get_by_role("button", name="Apply").click()
     expect(symbols.first).to_have_text("M&M")
     page.get_by_label("Sector").select_option(label="Information Technology")
-    page.get_by_role("button", name="Show").click()
+    page.get_by_role("button", name="Apply").click()
     expect(symbols).to_have_text(["INFY", "TCS"])
     page.locator("summary", has_text="Why INFY was picked").click()
-    expect(page.get_by_text("Thresholds in force now").first).to_be_visible()
+    expect(page.get_by_text("Current thresholds").first).to_be_visible()
     watched.picture("web-picks-explained-desktop-light", full=True)
     page.get_by_label("Symbol or name", exact=True).fill("zzz")
-    page.get_by_role("button", name="Show").click()
-    expect(page.get_by_role("heading", name="No pick fits")).to_be_visible()
+    page.get_by_role("button", name="Apply").click()
+    expect(page.get_by_role("heading", name="No matching picks")).to_be_visible()
 
 
 def test_a_chart_shows_candles_and_the_values_under_the_pointer(opened):

@@ -1,4 +1,4 @@
-"""How figures are written."""
+"""Formatting of figures on the pages."""
 
 import pytest
 
@@ -26,13 +26,13 @@ def test_a_missing_value_is_a_dash_and_never_zero():
     assert figures.from_price(None, 10.0) == figures.from_price(10.0, None) == ""
 
 
-def test_levels_are_told_from_the_price_with_their_sign():
+def test_levels_are_signed_distances_from_the_price():
     assert figures.from_price(110.0, 100.0) == "+10.0 %"
     assert figures.from_price(95.0, 100.0) == "−5.0 %"
 
 
 @pytest.mark.parametrize(("value", "length"), [(None, 0), (-1, 0), (0.5, 50), (7, 100)])
-def test_a_bar_stays_in_its_track(value, length):
+def test_a_bar_is_limited_to_its_track(value, length):
     assert figures.hundredths(value) == length
 
 
@@ -54,7 +54,7 @@ def test_only_a_move_has_a_colour(value, name):
     ("style", "text"),
     [("rupees", "₹1,234.50"), ("crores", "₹1,234 cr"), ("whole", "1,234"), ("plain", "1234.50"), ("pct", "1234.5 %")],
 )
-def test_each_style_has_its_unit_and_its_dash(style, text):
+def test_each_style_has_its_unit_and_a_dash_for_none(style, text):
     assert figures.styled(1234.5, style) == text
     assert figures.styled(None, style) == "–"
 
@@ -64,6 +64,6 @@ def test_thresholds_are_written_short(value, text):
     assert figures.limit(value) == text
 
 
-def test_a_product_with_something_missing_is_missing():
+def test_a_product_with_a_missing_factor_is_missing():
     assert figures.times(2.0, 0.5) == 1.0
     assert figures.times(None, 0.5) is None

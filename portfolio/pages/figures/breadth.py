@@ -1,6 +1,6 @@
-"""How a market moved, as a whole and by sector; pure.
+"""Market breadth: moves of shares, overall and by sector.
 
-Input is one row a share of the session (see `market_queries.market_frame`); what is not known is NaN and not counted.
+Input is one row per share of the session (see `market_queries.market_frame`); unknown values are NaN and not counted.
 """
 
 from collections.abc import Sequence
@@ -15,17 +15,17 @@ NO_SECTOR: Final = "Sector not known"
 
 @dataclass(frozen=True)
 class Moves:
-    """What some shares did over one horizon.
+    """Moves of a group of shares over one horizon.
 
     Attributes
     ----------
-    known : int
-        Shares with a close at both ends; the others count nowhere.
+    traded : int
+        Shares with a close at both ends of the horizon; the others are not counted anywhere.
     median_pct, mean_pct : float or None
-        Percent, each share counting the same.
+        Percent, equally weighted.
     """
 
-    known: int
+    traded: int
     advances: int
     declines: int
     unchanged: int
@@ -34,13 +34,13 @@ class Moves:
 
     @property
     def advances_share(self) -> float | None:
-        """Return the part of the known shares that rose, 0-1."""
-        return self.advances / self.known if self.known else None
+        """Fraction of the traded shares that rose."""
+        return self.advances / self.traded if self.traded else None
 
     @property
     def declines_share(self) -> float | None:
-        """Return the part of the known shares that fell, 0-1."""
-        return self.declines / self.known if self.known else None
+        """Fraction of the traded shares that fell."""
+        return self.declines / self.traded if self.traded else None
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ class Sector:
     Attributes
     ----------
     market_cap_crores : float or None
-        Sum over the shares whose market cap is known; None where none is.
+        Sum over the shares whose market cap is known; None if none is.
     moves : tuple of Moves
-        In the order of the horizons asked for.
+        One per horizon.
     """
 
     name: str
@@ -63,62 +63,62 @@ class Sector:
 
 
 def moves(returns_pct: pd.Series) -> Moves:
-    """Count and average some returns in percent."""
+    """Counts and averages of returns in percent."""
     whole = pd.Series("", index=returns_pct.index)
     return _moves_by(returns_pct, whole).get("", Moves(0, 0, 0, 0, None, None))
 
 
 def sectors(frame: pd.DataFrame, columns: Sequence[str]) -> list[Sector]:
-    """Group shares by sector.
+    """Market cap, turnover and moves of each sector.
 
     Parameters
     ----------
     frame
-        One row a share: sector, market_cap (₹ crore), turnover_lakh, and the columns below.
+        One row per share: sector, market_cap (₹ crore), turnover_lakh, and the columns below.
     columns
-        Columns of returns in percent, one a horizon.
+        Columns of returns in percent, one per horizon.
 
     Returns
     -------
     list of Sector
-        The largest market cap first, those without one last.
+        Largest market cap first, sectors without one last.
     """
     sector = frame["sector"].fillna(NO_SECTOR)
     groups = frame.groupby(sector, sort=True)
     shares = groups.size()
     sums = groups[["market_cap", "turnover_lakh"]].sum(min_count=1)
-    grouped = [_moves_by(frame[column], sector) for column in columns]
-    found = [
+    by_horizon = [_moves_by(frame[column], sector) for column in columns]
+    unordered = [
         Sector(
             name=str(name),
             shares=int(shares[name]),
-            market_cap_crores=_known(sums.at[name, "market_cap"]),
-            turnover_lakh=_known(sums.at[name, "turnover_lakh"]),
-            moves=tuple(moves_of[name] for moves_of in grouped),
+            market_cap_crores=_float_or_none(sums.at[name, "market_cap"]),
+            turnover_lakh=_float_or_none(sums.at[name, "turnover_lakh"]),
+            moves=tuple(sector_moves[name] for sector_moves in by_horizon),
         )
         for name in shares.index
     ]
-    return sorted(found, key=lambda one: -(one.market_cap_crores or 0.0))
+    return sorted(unordered, key=lambda item: -(item.market_cap_crores or 0.0))
 
 
 def _moves_by(returns_pct: pd.Series, sector: pd.Series) -> dict[str, Moves]:
-    """Return the moves of each sector, all at once: one by one they take a page's whole time."""
+    """Moves of each sector, vectorised: a loop over sectors would dominate the page's response time."""
     signs, groups = np.sign(returns_pct), returns_pct.groupby(sector)
-    known = groups.count()
-    rose, fell, stood = ((signs == sign).groupby(sector).sum() for sign in (1, -1, 0))
+    traded = groups.count()
+    advances, declines, unchanged = ((signs == sign).groupby(sector).sum() for sign in (1, -1, 0))
     medians, means = groups.median(), groups.mean()
     return {
         str(name): Moves(
-            known=int(known[name]),
-            advances=int(rose[name]),
-            declines=int(fell[name]),
-            unchanged=int(stood[name]),
-            median_pct=_known(medians[name]),
-            mean_pct=_known(means[name]),
+            traded=int(traded[name]),
+            advances=int(advances[name]),
+            declines=int(declines[name]),
+            unchanged=int(unchanged[name]),
+            median_pct=_float_or_none(medians[name]),
+            mean_pct=_float_or_none(means[name]),
         )
-        for name in known.index.astype(str)
+        for name in traded.index.astype(str)
     }
 
 
-def _known(value: Any) -> float | None:
+def _float_or_none(value: Any) -> float | None:
     return None if pd.isna(value) else float(value)

@@ -1,4 +1,4 @@
-"""The sectors as a tree map: area by market cap, colour by what the median share did; pure."""
+"""The sectors as a tree map: area by market cap, colour by the median share's move."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from portfolio.pages.figures.tree_map import Rectangle, rectangles
 
 WIDE: Final = (960.0, 440.0)
 TALL: Final = (340.0, 520.0)
-# A median move of so many percent (of the square root of the sessions) has the strongest colour.
+# Median moves in percent per square root of sessions, from which each of the three strengths of colour applies.
 _STEPS: Final = (0.25, 0.75, 1.5)
 _LETTER_WIDTH: Final = 8.2
 _SMALLEST_WITH_TEXT: Final = (54.0, 40.0)
@@ -17,7 +17,7 @@ _SMALLEST_WITH_TEXT: Final = (54.0, 40.0)
 
 @dataclass(frozen=True)
 class Box:
-    """One sector's place; `shade` is a class such as up-2, flat or unknown, `label` its name as far as it fits."""
+    """One sector's rectangle; `shade` is a CSS class such as up-2, flat or unknown, `label` its name cut to fit."""
 
     sector: Sector
     place: Rectangle
@@ -27,25 +27,27 @@ class Box:
 
     @property
     def has_text(self) -> bool:
-        """Return whether name and move fit in."""
+        """Whether label and move fit into the rectangle."""
         return self.place.width >= _SMALLEST_WITH_TEXT[0] and self.place.height >= _SMALLEST_WITH_TEXT[1]
 
 
-def sector_map(found: Sequence[Sector], horizon: int, sessions: int = 1, size: tuple[float, float] = WIDE) -> list[Box]:
-    """Return the boxes of the sectors whose market cap is known, largest first.
+def sector_map(
+    sectors: Sequence[Sector], horizon: int, sessions: int = 1, size: tuple[float, float] = WIDE
+) -> list[Box]:
+    """Boxes of the sectors whose market cap is known, largest first.
 
     Parameters
     ----------
-    found
+    sectors
         Sectors, largest market cap first.
     horizon
-        Place of the horizon among each sector's moves.
+        Index into each sector's moves.
     sessions
-        Its length: longer ones move further, by about the square root.
+        Length of that horizon: moves grow with about its square root.
     size
         Width and height of the picture.
     """
-    sized = [sector for sector in found if sector.market_cap_crores]
+    sized = [sector for sector in sectors if sector.market_cap_crores]
     places = rectangles([sector.market_cap_crores or 0.0 for sector in sized], *size)
     return [
         _box(sector, place, sector.moves[horizon].median_pct, sessions)
@@ -60,12 +62,12 @@ def _box(sector: Sector, place: Rectangle, move_pct: float | None, sessions: int
 
 
 def flat_pct(sessions: int) -> float:
-    """Return the move in percent from which on a span of so many sessions has a colour."""
+    """Smallest move in percent that is coloured, over this many sessions."""
     return float(_STEPS[0] * sessions**0.5)
 
 
 def shade(move_pct: float | None, sessions: int) -> str:
-    """Return the class of a colour: up-1 … up-3, down-1 … down-3, flat, or unknown."""
+    """CSS class of a move: up-1 … up-3, down-1 … down-3, flat, or unknown."""
     if move_pct is None:
         return "unknown"
     scaled = abs(move_pct) / sessions**0.5

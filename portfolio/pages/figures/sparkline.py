@@ -1,6 +1,6 @@
-"""A pick's picture: the line of its last closes, and how far target and stop lie from the latest.
+"""A pick's sparkline: the line of its last closes, with target and stop.
 
-Pure: numbers in, coordinates out. The template draws them as SVG attributes, so no inline style is needed.
+Numbers in, coordinates out: the template draws them as SVG attributes, so no inline style is needed.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from typing import Final
 WIDTH: Final = 160
 HEIGHT: Final = 44
 _MARGIN: Final = 3
-# The last part of the width belongs to the ten sessions ahead.
+# The right end of the picture stands for the ten sessions ahead.
 _AHEAD: Final = 28
 
 
@@ -21,13 +21,13 @@ class Sparkline:
     Attributes
     ----------
     points : str
-        The line of closes, as an SVG polyline wants it.
+        The line of closes, as the `points` of an SVG polyline.
     now_x, now_y : float
         The latest close.
     target_y, stop_y : float or None
-        Heights of the levels.
+        Target and stop.
     description : str
-        The same in words, for those who cannot see it.
+        Text alternative for screen readers.
     """
 
     points: str
@@ -41,12 +41,12 @@ class Sparkline:
 
 
 def sparkline(closes: Sequence[float], target: float | None, stop: float | None) -> Sparkline | None:
-    """Return the picture of some closes, or None where there are fewer than two.
+    """The sparkline of at least two closes; None for fewer.
 
     Parameters
     ----------
     closes : sequence of float
-        ₹, oldest first; the last one is the price at which the pick was made.
+        ₹, oldest first; the last one is the pick's price.
     target, stop : float or None
         ₹, on the same scale.
     """
@@ -73,5 +73,5 @@ def sparkline(closes: Sequence[float], target: float | None, stop: float | None)
 
 
 def _description(closes: Sequence[float]) -> str:
-    change = (closes[-1] / closes[0] - 1) * 100 if closes[0] else 0.0
-    return f"{len(closes)} sessions: from ₹{closes[0]:,.2f} to ₹{closes[-1]:,.2f}, {change:+.1f} %"
+    change_pct = (closes[-1] / closes[0] - 1) * 100 if closes[0] else 0.0
+    return f"{len(closes)} sessions: from ₹{closes[0]:,.2f} to ₹{closes[-1]:,.2f}, {change_pct:+.1f} %"

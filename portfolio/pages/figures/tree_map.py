@@ -1,7 +1,7 @@
-"""A tree map: rectangles whose areas stand for sizes, as square as can be; pure.
+"""A tree map: rectangles with areas in proportion to sizes, as square as possible.
 
-The algorithm is the squarified tree map of Bruls, Huizing and van Wijk (2000): rows are laid along the shorter side of
-what is left, and a row takes the next size as long as its worst rectangle does not get narrower.
+Squarified tree map of Bruls, Huizing and van Wijk (2000): rows are laid along the shorter side of the remaining box,
+and a row takes the next size as long as its worst aspect ratio does not get worse.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Rectangle:
-    """A place in the picture, in its units."""
+    """A rectangle in the units of the picture."""
 
     x: float
     y: float
@@ -19,14 +19,14 @@ class Rectangle:
 
 
 def rectangles(sizes: Sequence[float], width: float, height: float) -> list[Rectangle]:
-    """Return one rectangle a size, together filling a box.
+    """One rectangle per size, together filling a box.
 
     Parameters
     ----------
     sizes
         Above 0, largest first.
     width, height
-        Of the box.
+        Size of the box.
 
     Raises
     ------
@@ -34,35 +34,35 @@ def rectangles(sizes: Sequence[float], width: float, height: float) -> list[Rect
         A size is not above 0.
     """
     if any(not size > 0 for size in sizes):
-        raise ValueError("Every size of a tree map must be above 0: leave out what has none.")
+        raise ValueError("Every size of a tree map must be above 0; leave out items without one.")
     scale = width * height / sum(sizes) if sizes else 0.0
     areas = [size * scale for size in sizes]
     placed: list[Rectangle] = []
     box = Rectangle(0.0, 0.0, width, height)
     while areas:
         count = _row_length(areas, min(box.width, box.height))
-        row, box = _laid(areas[:count], box)
+        row, box = _row_and_rest(areas[:count], box)
         placed += row
         areas = areas[count:]
     return placed
 
 
 def _row_length(areas: Sequence[float], side: float) -> int:
-    """Return how many of the next areas make the best row along a side."""
+    """Number of areas that make the best next row along a side."""
     best = 1
-    while best < len(areas) and _worst(areas[: best + 1], side) <= _worst(areas[:best], side):
+    while best < len(areas) and _worst_aspect(areas[: best + 1], side) <= _worst_aspect(areas[:best], side):
         best += 1
     return best
 
 
-def _worst(row: Sequence[float], side: float) -> float:
-    """Return the largest ratio of long to short side in a row."""
+def _worst_aspect(row: Sequence[float], side: float) -> float:
+    """Largest ratio of long to short side in a row."""
     total = sum(row)
     return max(max(side**2 * area / total**2, total**2 / (side**2 * area)) for area in row)
 
 
-def _laid(row: Sequence[float], box: Rectangle) -> tuple[list[Rectangle], Rectangle]:
-    """Lay a row along the shorter side of a box; return it and what is left of the box."""
+def _row_and_rest(row: Sequence[float], box: Rectangle) -> tuple[list[Rectangle], Rectangle]:
+    """Rectangles of a row along the shorter side of a box, and the rest of the box."""
     total = sum(row)
     placed: list[Rectangle] = []
     if box.width >= box.height:

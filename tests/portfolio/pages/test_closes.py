@@ -1,4 +1,4 @@
-"""Closes for the pictures: nothing later than asked, and one scale."""
+"""Closes for sparklines: nothing later than the date, all on one scale."""
 
 from datetime import date, timedelta
 
@@ -24,28 +24,28 @@ def store(symbol: str, closes: list[tuple[float, float]], last: date = UNTIL) ->
 
 
 def test_the_line_is_on_the_scale_of_its_last_close_and_has_no_step():
-    # A split by two on the last day; a later one halved every stored adjusted close again.
+    # A 2-for-1 split on the last day; a later one halved every stored adjusted close again.
     store("AAA", [(100.0, 25.0), (104.0, 26.0), (53.0, 26.5)])
     assert recent_closes(["AAA"], UNTIL) == {"AAA": [50.0, 52.0, 53.0]}
 
 
-def test_nothing_later_and_not_too_much():
+def test_nothing_later_and_at_most_sixty_closes():
     store("AAA", [(10.0, 10.0)] * 5, last=UNTIL + timedelta(days=2))
     store("BBB", [(10.0 + n, 10.0 + n) for n in range(80)])
-    found = recent_closes(["AAA", "BBB", "NONE"], UNTIL)
-    assert len(found["AAA"]) == 3
-    assert len(found["BBB"]) == 60
-    assert found["BBB"][-1] == 89.0
-    assert "NONE" not in found
+    closes = recent_closes(["AAA", "BBB", "NONE"], UNTIL)
+    assert len(closes["AAA"]) == 3
+    assert len(closes["BBB"]) == 60
+    assert closes["BBB"][-1] == 89.0
+    assert "NONE" not in closes
 
 
-def test_a_missing_adjusted_close_is_the_close():
+def test_the_close_replaces_a_missing_adjusted_close():
     store("AAA", [(10.0, None), (11.0, None)])  # type: ignore[list-item]
     assert recent_closes(["AAA"], UNTIL)["AAA"] == [10.0, 11.0]
 
 
 def test_it_is_one_query(django_assert_num_queries):
     store("AAA", [(10.0, 10.0)])
-    with django_assert_num_queries(1) as asked:
+    with django_assert_num_queries(1) as queries:
         recent_closes(["AAA", "BBB"], UNTIL)
-    assert "JOIN" not in asked.captured_queries[0]["sql"]
+    assert "JOIN" not in queries.captured_queries[0]["sql"]

@@ -1,4 +1,4 @@
-"""The market of a session: adjusted, shares only, nothing counted that is not known."""
+"""The market of a session: adjusted prices, shares only, unknown values not counted."""
 
 import pytest
 
@@ -19,13 +19,13 @@ def test_breadth_counts_shares_that_traded_on_both_days():
     market = latest_market()
     assert market is not None
     assert market.session == DAYS[-1]
-    assert (market.day.known, market.day.advances, market.day.declines) == (2, 1, 1)
+    assert (market.day.traded, market.day.advances, market.day.declines) == (2, 1, 1)
     assert set(market.frame["symbol"]) == {"AAA", "BBB", "CCC"}
 
 
 def test_horizons_are_counted_in_sessions_and_empty_before_all_data():
     store_sessions(DAYS[-30:])
-    assert [one.base for one in horizons(DAYS[-1])] == [DAYS[-2], DAYS[-6], DAYS[-22], None]
+    assert [horizon.base for horizon in horizons(DAYS[-1])] == [DAYS[-2], DAYS[-6], DAYS[-22], None]
 
 
 def test_returns_are_adjusted():
@@ -36,8 +36,7 @@ def test_returns_are_adjusted():
     DailyBar.objects.create(
         symbol_id="AAA", date=DAYS[-1], series="EQ", open=55, high=55, low=55, close=55, adj_close=55, source="t"
     )
-    asked = horizons(DAYS[-1])
-    frame = market_frame(DAYS[-1], asked)
+    frame = market_frame(DAYS[-1], horizons(DAYS[-1]))
     assert frame.loc[0, "return_1d_pct"] == pytest.approx(10.0)
     assert frame["return_3m_pct"].isna().all()
 
@@ -45,22 +44,22 @@ def test_returns_are_adjusted():
 def test_extremes_need_every_session_before():
     store_market(DAYS)
     store_indicators("AAA", DAYS[-1], sma_50=140.0, sma_200=200.0)
-    found = extremes(DAYS[-1])
-    assert (found.highs, found.lows, found.ranged) == (1, 1, 2)  # CCC missed a session
-    assert (found.above_sma_50, found.sma_50_known, found.above_sma_200, found.sma_200_known) == (1, 1, 0, 1)
-    assert found.above_sma_50_share == 1.0
+    counts = extremes(DAYS[-1])
+    assert (counts.highs, counts.lows, counts.comparable) == (1, 1, 2)  # CCC missed a session
+    assert (counts.above_sma_50, counts.sma_50_known, counts.above_sma_200, counts.sma_200_known) == (1, 1, 0, 1)
+    assert counts.above_sma_50_share == 1.0
 
 
-def test_movers_are_of_the_picks_alone():
+def test_movers_are_among_the_picks():
     store_market(DAYS)
     market = latest_market()
     assert market is not None
-    found = movers(market.frame, ["AAA", "CCC"], "return_1d_pct")
-    assert [row["symbol"] for row in found["up"]] == ["AAA"]
-    assert found["down"] == []
+    sides = movers(market.frame, ["AAA", "CCC"], "return_1d_pct")
+    assert [row["symbol"] for row in sides["up"]] == ["AAA"]
+    assert sides["down"] == []
 
 
-def test_no_big_table_is_read_from_end_to_end():
+def test_no_big_table_is_scanned():
     store_market(DAYS)
     with scanned() as plans:
         latest_market()

@@ -1,4 +1,4 @@
-"""Why a share was picked: parts with their weights, and thresholds beside figures of the pick's own session."""
+"""Why a share was picked: parts with their weights, and thresholds against figures of the pick's session."""
 
 import pytest
 
@@ -24,12 +24,12 @@ def test_without_stored_parts_there_are_none_to_show():
 
 
 def test_a_figure_is_inside_outside_or_not_known():
-    chosen = pick("AAA", strategy="balanced", rsi_14=75.0, pe_ratio=None, current_price=100.0)
-    found = {bound.column: bound for bound in bounds(chosen, pick_reasons.filters())}
-    assert (found["rsi_14"].low, found["rsi_14"].high, found["rsi_14"].holds) == (30.0, 70.0, False)
-    assert found["pe_ratio"].holds is None
-    assert found["current_price"].holds is True
-    assert (found["roe"].high, found["roe"].low) == (None, 10.0)
+    balanced = pick("AAA", strategy="balanced", rsi_14=75.0, pe_ratio=None, current_price=100.0)
+    by_column = {bound.column: bound for bound in bounds(balanced, pick_reasons.filters())}
+    assert (by_column["rsi_14"].low, by_column["rsi_14"].high, by_column["rsi_14"].is_met) == (30.0, 70.0, False)
+    assert by_column["pe_ratio"].is_met is None
+    assert by_column["current_price"].is_met is True
+    assert (by_column["roe"].high, by_column["roe"].low) == (None, 10.0)
 
 
 @pytest.mark.django_db

@@ -1,16 +1,17 @@
-"""A stock's page: one scale for prices and indicators, bounded ranges, names followed."""
+"""A stock's page: one scale for prices and indicators, bounded ranges, renamed symbols."""
 
 from datetime import date, timedelta
 
 import pytest
 
 from portfolio.pages import stock_queries
+from portfolio.pages.fundamentals_table import groups
 from portfolio.pages.stock_queries import (
     RangeRefused,
     as_columns,
     bars_with_indicators,
     checked_range,
-    found_stocks,
+    matching_stocks,
     profile,
 )
 from stocks.models import Stock, SymbolChange
@@ -33,7 +34,7 @@ def test_prices_and_indicators_are_on_one_scale():
     assert first["volume"] == 2000
 
 
-def test_what_is_not_known_is_null_in_json():
+def test_unknown_values_are_null_in_json():
     store_share("AAA", {DAYS[0]: 100.0})
     columns = as_columns(bars_with_indicators("AAA", DAYS[0], DAYS[0]))
     assert columns["time"] == [DAYS[0].isoformat()]
@@ -42,7 +43,7 @@ def test_what_is_not_known_is_null_in_json():
     assert as_columns(bars_with_indicators("AAA", DAYS[1], DAYS[2]))["time"] == []
 
 
-def test_bars_of_others_and_of_other_days_stay_away():
+def test_only_the_stocks_own_bars_in_the_range_are_read():
     store_share("AAA", dict.fromkeys(DAYS, 100.0))
     store_share("BBB", dict.fromkeys(DAYS, 200.0))
     assert as_columns(bars_with_indicators("AAA", DAYS[1], DAYS[1]))["close"] == [100.0]
@@ -51,13 +52,13 @@ def test_bars_of_others_and_of_other_days_stay_away():
 @pytest.mark.parametrize(
     ("start", "end", "sentence"),
     [
-        ("yesterday", "", "from='yesterday' is no date"),
-        ("", "2026-02-30", "to='2026-02-30' is no date"),
+        ("yesterday", "", "from='yesterday' is not a date"),
+        ("", "2026-02-30", "to='2026-02-30' is not a date"),
         ("2026-04-01", "2026-03-01", "swap them"),
         ("2016-01-01", "2026-01-01", "more than 5 years"),
     ],
 )
-def test_ranges_that_are_refused(start, end, sentence):
+def test_bad_ranges_are_refused(start, end, sentence):
     with pytest.raises(RangeRefused, match=sentence):
         checked_range(start, end, SESSION)
 
@@ -84,10 +85,10 @@ def test_the_endpoint_answers_bars_and_picks_of_any_name(client):
     assert client.get("/stocks/OLD/bars.json").json() == body
     assert body["symbol"] == "NEW"
     assert body["bars"]["time"] == [day.isoformat() for day in DAYS]
-    assert [(one["date"], one["strategy"]) for one in body["picks"]] == [(DAYS[1].isoformat(), "balanced")]
+    assert [(row["date"], row["strategy"]) for row in body["picks"]] == [(DAYS[1].isoformat(), "balanced")]
 
 
-def test_an_old_and_a_lower_case_symbol_lead_to_the_one_in_use(client):
+def test_old_and_lower_case_symbols_redirect_to_the_current_one(client):
     store_share("M&M", dict.fromkeys(DAYS, 100.0))
     SymbolChange.objects.create(from_symbol="OLD", to_symbol="M&M", date=DAYS[2], proof="isin")
     for address in ("/stocks/OLD/", "/stocks/old/", "/stocks/m&m/", "/stocks/?q=old", "/stocks/?q=m%26m"):
@@ -111,7 +112,7 @@ def test_a_stock_without_recent_bars_says_so_instead_of_an_empty_chart(client):
 def test_each_figure_has_its_source_and_day(client):
     origin = {"pe_ratio": {"source": "statements", "as_of": "2026-04-02", "how": "computed"}}
     store_share("AAA", dict.fromkeys(DAYS, 100.0), pe_ratio=21.5, roe=12.0, provenance=origin)
-    figures = {one.name: one for _, group in figures_of_the_only_stock() for one in group}
+    figures = {figure.name: figure for _, group in groups(Stock.objects.get()) for figure in group}
     assert (figures["P/E"].source, figures["P/E"].as_of) == ("financial statements", date(2026, 4, 2))
     assert figures["Return on equity"].source is None
     html = client.get("/stocks/AAA/").content.decode()
@@ -120,22 +121,16 @@ def test_each_figure_has_its_source_and_day(client):
     assert "not known" in html
 
 
-def figures_of_the_only_stock():
-    from portfolio.pages.fundamentals_table import groups
-
-    return groups(Stock.objects.get())
-
-
 def test_stocks_are_found_by_symbol_name_and_sector():
     store_share("BANKA", {SESSION: 1.0}, market_cap=1.0, sector="Banks")
     store_share("ZED", {SESSION: 1.0}, stock_name="Bankers of Zed", market_cap=9.0, sector="Banks")
     store_share("OIL", {SESSION: 1.0}, sector="Oil")
-    assert [stock.symbol for stock in found_stocks("bank", "")] == ["BANKA", "ZED"]
-    assert [stock.symbol for stock in found_stocks("", "Banks")] == ["ZED", "BANKA"]
-    assert found_stocks("%", "") == []
+    assert [stock.symbol for stock in matching_stocks("bank", "")] == ["BANKA", "ZED"]
+    assert [stock.symbol for stock in matching_stocks("", "Banks")] == ["ZED", "BANKA"]
+    assert matching_stocks("%", "") == []
 
 
-def test_a_page_asks_little_and_by_index(client, django_assert_max_num_queries):
+def test_a_page_needs_few_queries_and_uses_indexes(client, django_assert_max_num_queries):
     store_share("AAA", dict.fromkeys(sessions(200), 100.0))
     publish("balanced", [pick("AAA")])
     with django_assert_max_num_queries(6), scanned() as plans:
@@ -149,7 +144,7 @@ def test_a_profile_follows_chains_of_names():
     store_share("THIRD", {SESSION: 1.0})
     SymbolChange.objects.create(from_symbol="FIRST", to_symbol="SECOND", date=DAYS[0], proof="isin")
     SymbolChange.objects.create(from_symbol="SECOND", to_symbol="THIRD", date=DAYS[1], proof="isin")
-    known = profile("THIRD")
-    assert known is not None
-    assert known.symbols == ["THIRD", "SECOND", "FIRST"]
-    assert stock_queries.symbol_in_use("FIRST") == "THIRD"
+    third = profile("THIRD")
+    assert third is not None
+    assert third.symbols == ["THIRD", "SECOND", "FIRST"]
+    assert stock_queries.current_symbol("FIRST") == "THIRD"

@@ -174,7 +174,7 @@ def test_a_page_of_fifty_is_a_handful_of_queries(client, django_assert_max_num_q
 def test_an_unknown_address_is_a_page_of_ours(client):
     response = client.get("/nothing/")
     assert response.status_code == 404
-    assert "There is nothing here" in response.content.decode()
+    assert "Page not found" in response.content.decode()
 
 
 def test_the_list_is_filtered_and_sorted_as_asked(client):
@@ -191,7 +191,7 @@ def test_the_list_is_filtered_and_sorted_as_asked(client):
     assert symbols.findall(html) == ["BBB", "CCC"]
     assert "2 of 3 picks" in html
     assert symbols.findall(page(client, "/picks/?search=aaa")) == ["AAA"]
-    assert "No pick fits" in page(client, "/picks/?search=%3Cscript%3E")
+    assert "No matching picks" in page(client, "/picks/?search=%3Cscript%3E")
     assert symbols.findall(page(client, "/picks/?sort=lottery")) == ["AAA", "BBB", "CCC"]
 
 
@@ -240,7 +240,7 @@ def test_a_login_leads_to_no_other_site(client):
 def test_a_form_without_its_token_is_refused_in_a_sentence():
     response = Client(enforce_csrf_checks=True).post("/login/", {"username": "asha", "password": "x"})
     assert response.status_code == 403
-    assert "This form was open for too long" in response.content.decode()
+    assert "This form has expired" in response.content.decode()
     assert "style=" not in response.content.decode()
 
 

@@ -1,4 +1,4 @@
-"""Boxes of sectors: only those with a size, and a colour that knows how long the span is."""
+"""Boxes of sectors: only those with a market cap, coloured relative to the length of the horizon."""
 
 import pytest
 
@@ -11,15 +11,15 @@ def sector(name, cap, move):
 
 
 def test_a_sector_without_a_market_cap_has_no_box():
-    found = sector_map([sector("Banks", 100.0, 1.0), sector("Realty", None, 1.0)], 0)
-    assert [box.sector.name for box in found] == ["Banks"]
-    assert found[0].has_text
+    boxes = sector_map([sector("Banks", 100.0, 1.0), sector("Realty", None, 1.0)], 0)
+    assert [box.sector.name for box in boxes] == ["Banks"]
+    assert boxes[0].has_text
 
 
-def test_a_long_name_is_cut_where_it_would_not_fit():
-    found = sector_map([sector("Banks", 10_000.0, 1.0), sector("Oil Gas & Consumable Fuels", 900.0, 1.0)], 0)
-    assert found[1].label.endswith("…")
-    assert found[0].label == "Banks"
+def test_a_long_name_is_cut_to_fit():
+    banks, fuels = sector_map([sector("Banks", 10_000.0, 1.0), sector("Oil Gas & Consumable Fuels", 900.0, 1.0)], 0)
+    assert fuels.label.endswith("…")
+    assert banks.label == "Banks"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The picture's coordinates stay in its box and keep the order of prices."""
+"""The coordinates of a sparkline stay in its box and keep the order of prices."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +10,7 @@ levels = st.none() | prices
 
 
 @given(st.lists(prices, min_size=2, max_size=60), levels, levels)
-def test_everything_lies_in_the_box(closes, target, stop):
+def test_all_coordinates_are_in_the_box(closes, target, stop):
     spark = sparkline(closes, target, stop)
     assert spark is not None
     points = [tuple(map(float, point.split(","))) for point in spark.points.split()]
@@ -21,7 +21,7 @@ def test_everything_lies_in_the_box(closes, target, stop):
         assert level is None or 0 <= level <= HEIGHT
 
 
-def test_higher_prices_lie_higher():
+def test_higher_prices_are_drawn_higher():
     spark = sparkline([100.0, 110.0], 120.0, 90.0)
     assert spark is not None
     assert spark.target_y == 3.0
@@ -30,7 +30,7 @@ def test_higher_prices_lie_higher():
     assert "+10.0 %" in spark.description
 
 
-def test_one_close_is_no_line_and_a_flat_line_is_one():
+def test_a_line_needs_two_closes_and_may_be_flat():
     assert sparkline([100.0], 120.0, 90.0) is None
     assert sparkline([], None, None) is None
     assert sparkline([5.0, 5.0], None, None) is not None

@@ -1,4 +1,6 @@
-"""A tree map fills its box, and areas stand for sizes."""
+"""A tree map fills its box, with areas in proportion to sizes."""
+
+from itertools import combinations
 
 import pytest
 from hypothesis import given
@@ -6,8 +8,8 @@ from hypothesis import strategies as st
 
 from portfolio.pages.figures.tree_map import rectangles
 
-SEEN = 1e-3
-"""Of a unit of the drawing: what rounding may shift."""
+ROUNDING = 1e-3
+"""In units of the drawing."""
 SIZES = st.lists(st.floats(0.01, 1e6), min_size=1, max_size=40).map(lambda sizes: sorted(sizes, reverse=True))
 
 
@@ -17,20 +19,18 @@ def test_areas_are_in_proportion_and_inside(sizes):
     scale = 960.0 * 440.0 / sum(sizes)
     for size, box in zip(sizes, placed, strict=True):
         assert box.width * box.height == pytest.approx(size * scale, rel=1e-6)
-        assert box.x >= -SEEN
-        assert box.y >= -SEEN
-        assert box.x + box.width <= 960.0 + SEEN
-        assert box.y + box.height <= 440.0 + SEEN
+        assert box.x >= -ROUNDING
+        assert box.y >= -ROUNDING
+        assert box.x + box.width <= 960.0 + ROUNDING
+        assert box.y + box.height <= 440.0 + ROUNDING
 
 
 @given(SIZES)
-def test_none_lies_on_another(sizes):
-    placed = rectangles(sizes, 960.0, 440.0)
-    for place, one in enumerate(placed):
-        for other in placed[place + 1 :]:
-            wide = min(one.x + one.width, other.x + other.width) - max(one.x, other.x)
-            high = min(one.y + one.height, other.y + other.height) - max(one.y, other.y)
-            assert wide <= SEEN or high <= SEEN
+def test_rectangles_do_not_overlap(sizes):
+    for a, b in combinations(rectangles(sizes, 960.0, 440.0), 2):
+        wide = min(a.x + a.width, b.x + b.width) - max(a.x, b.x)
+        high = min(a.y + a.height, b.y + b.height) - max(a.y, b.y)
+        assert wide <= ROUNDING or high <= ROUNDING
 
 
 def test_equal_sizes_become_squares():
@@ -47,7 +47,7 @@ def test_the_paper_s_example():
     assert (third.width, third.height) == pytest.approx((12 / 7, 7 / 3))
 
 
-def test_nothing_has_no_place():
+def test_no_sizes_give_no_rectangles_and_zero_is_refused():
     assert rectangles([], 10.0, 10.0) == []
     with pytest.raises(ValueError, match="above 0"):
         rectangles([1.0, 0.0], 10.0, 10.0)
