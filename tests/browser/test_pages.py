@@ -208,7 +208,7 @@ def test_the_admin_retries_a_failed_run_from_its_list(opened):
     page.locator("input.action-select").first.check()
     page.locator("select[name=action]").first.select_option("retry")
     page.get_by_role("button", name="Run", exact=True).first.click()
-    expect(page.get_by_text("cleanup_1 goes on with CLEANUP.")).to_be_visible(timeout=90_000)
+    expect(page.get_by_text("cleanup_1 continues with CLEANUP.")).to_be_visible(timeout=90_000)
     watched.picture("admin-runs-retried-desktop")
 
 
