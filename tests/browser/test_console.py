@@ -32,7 +32,7 @@ REASON = "The file of the session is truncated: 40 of 60 rows could not be taken
 
 
 class ScriptedWorker:
-    """Does the queue's work in a thread; its long step goes on when it is told to, its last one fails once."""
+    """Works on the queue in a thread; its long step waits for `go_on`, its last step fails once."""
 
     def __init__(self) -> None:
         self.go_on, self.over = threading.Event(), threading.Event()
@@ -62,7 +62,7 @@ class ScriptedWorker:
 
 @pytest.fixture
 def worker(transactional_db) -> Iterator[ScriptedWorker]:
-    made = ScriptedWorker()
+    worker = ScriptedWorker()
     pipeline = saga_of("pipeline")
 
     def nothing(context: StepContext) -> None:
@@ -73,15 +73,15 @@ def worker(transactional_db) -> Iterator[ScriptedWorker]:
 
     steps = (
         Step("SYMBOL_MASTER", nothing, record),
-        Step("HISTORICAL_DATA", made.long, record),
-        Step("PIPELINE_VALIDATION", made.fragile, record),
+        Step("HISTORICAL_DATA", worker.long, record),
+        Step("PIPELINE_VALIDATION", worker.fragile, record),
     )
     with registered(replace(pipeline, steps=steps)):
-        made.thread.start()
-        yield made
-        made.go_on.set()
-        made.over.set()
-        made.thread.join(30)
+        worker.thread.start()
+        yield worker
+        worker.go_on.set()
+        worker.over.set()
+        worker.thread.join(30)
 
 
 @pytest.fixture
@@ -249,9 +249,9 @@ def test_the_home_page_is_readable_everywhere(opened, calendar, transactional_db
     watched.picture(f"console-home-{width}-{scheme}", full=True)
     assert watched.overflow() <= 0
     run = make_run("cleanup_1", job="cleanup", status="failed", step_status="errored", names=("CLEANUP",), done=0)
-    found = watched.serious_faults()
+    faults = watched.serious_faults()
     for path in (run_url(run.id), f"/admin/operations/run/{run.id}/roll-back/", "/admin/operations/runbook/"):
         watched.open(path)
-        found += watched.serious_faults()
-        found += [f"{path} is too wide"] if watched.overflow() > 0 else []
-    assert found == []
+        faults += watched.serious_faults()
+        faults += [f"{path} is too wide"] if watched.overflow() > 0 else []
+    assert faults == []

@@ -1,4 +1,4 @@
-"""A file with three bad rows is handed in, its errors read, corrected, imported, and taken back, in a browser."""
+"""A file with three bad rows is uploaded, its errors shown, corrected, imported, and rolled back, in a browser."""
 
 from datetime import date
 from pathlib import Path

@@ -51,13 +51,13 @@ def operator(client):
     return client
 
 
-def test_every_table_is_there_in_the_theme():
+def test_every_table_is_registered_in_the_theme():
     shown = {model.__name__ for model in admin.site._registry}
     assert {model.__name__ for model in apps.get_models()} - shown - NOT_SHOWN == set()
     assert [model for model, page in ADMINS if not isinstance(page, ModelAdmin)] == []
 
 
-def test_what_a_writer_owns_is_only_shown():
+def test_tables_with_a_writer_are_read_only():
     assert {model.__name__ for model, page in ADMINS if not isinstance(page, ReadOnlyAdmin)} == EDITABLE
 
 
@@ -106,27 +106,27 @@ def act(client, model, action, *rows):
     return [str(message) for message in response.context["messages"]]
 
 
-def test_a_failed_run_goes_on_from_its_list_and_from_its_steps(operator):
+def test_a_failed_run_is_retried_from_its_list_and_from_its_steps(operator):
     run = make_run(status="failed", step_status="failed", done=1)
-    said = act(operator, PipelineRun, "retry", run)
-    assert said == [f"{run.id} continues with STOCKS."]
+    messages = act(operator, PipelineRun, "retry", run)
+    assert messages == [f"{run.id} continues with STOCKS."]
     run.refresh_from_db()
     assert run.status == "running"
     assert OrmQ.objects.filter(key="data").count() == 1
-    said = act(operator, PipelineStep, "retry", *run.steps.all()[:3])
-    assert len(said) == 1
-    assert "no failed step" in said[0]
+    messages = act(operator, PipelineStep, "retry", *run.steps.all()[:3])
+    assert len(messages) == 1
+    assert "no failed step" in messages[0]
 
 
-def test_a_job_starts_once_and_says_who_holds_it(operator):
+def test_a_job_starts_once_and_a_second_start_names_the_run(operator):
     make_run("cleanup_1", job="cleanup", status="completed", done=1, names=("CLEANUP",), session=None)
     old = PipelineRun.objects.get()
-    [said] = act(operator, PipelineRun, "run_again", old)
+    [message] = act(operator, PipelineRun, "run_again", old)
     started = PipelineRun.objects.exclude(pk="cleanup_1").get()
-    assert said == f"cleanup started as {started.id}."
+    assert message == f"cleanup started as {started.id}."
     assert started.triggered_by == "operator"
-    [said] = act(operator, PipelineStep, "run_again", *old.steps.all())
-    assert started.id in said
+    [message] = act(operator, PipelineStep, "run_again", *old.steps.all())
+    assert started.id in message
     assert PipelineRun.objects.count() == 2
 
 
@@ -135,12 +135,12 @@ def test_a_scheduled_job_starts_from_its_schedule(operator):
     from django_q.models import Schedule
 
     Schedule.objects.create(name="cleanup", func="x", schedule_type="C", cron="0 3 * * 0")
-    said = act(operator, Schedule, "run_now", *Schedule.objects.filter(name__in=("cleanup", "heartbeat_data")))
-    assert said[0].startswith("heartbeat_data is not a job")
-    assert said[1].startswith("cleanup started as cleanup_")
+    messages = act(operator, Schedule, "run_now", *Schedule.objects.filter(name__in=("cleanup", "heartbeat_data")))
+    assert messages[0].startswith("heartbeat_data is not a job")
+    assert messages[1].startswith("cleanup started as cleanup_")
 
 
-def test_actions_need_the_right_and_a_post(client):
+def test_actions_need_the_permission_and_a_post(client):
     run = make_run(status="failed", step_status="failed", done=1)
     watcher = get_user_model().objects.create_user("watcher", is_staff=True)
     watcher.user_permissions.add(Permission.objects.get(codename="view_pipelinerun"))
@@ -154,7 +154,7 @@ def test_actions_need_the_right_and_a_post(client):
 
 
 @pytest.mark.parametrize("model", ["success", "failure"])
-def test_the_queues_own_resubmit_is_gone(operator, model):
+def test_the_queues_own_resubmit_is_removed(operator, model):
     fill_every_table()
     html = operator.get(reverse(f"admin:django_q_{model}_changelist")).content.decode()
     assert "resubmit" not in html.lower()
@@ -263,7 +263,7 @@ def test_an_export_has_no_formula_and_keeps_negative_numbers(operator):
 
 
 @pytest.mark.parametrize("model", ["portfolio_strategy", "portfolio_order", "portfolio_trade", "portfolio_position"])
-def test_what_people_own_can_be_exported(operator, model):
+def test_user_owned_tables_can_be_exported(operator, model):
     fill_every_table()
     assert operator.get(reverse(f"admin:{model}_export")).status_code == 200
 

@@ -1,4 +1,4 @@
-"""Who may open and who may change something, for every address of the project; one that is in no line here fails.
+"""Access rules: who may read and who may change something, for every route; a route without a rule fails.
 
 A line of RULES is a pattern over the route as Django knows it, who may read it, who may send to it. Everybody below
 gets a log-in, 401 or 403. What a person with rights sends here is empty, so that it changes nothing either.
@@ -89,7 +89,7 @@ def addresses(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Ite
 
 
 def concrete(route: str) -> str:
-    """Fill a route's places: every key is 1, whatever it names."""
+    """A path for a route: every parameter is 1, whatever it names."""
     text = re.sub(r"<[^>]+>", "1", route.replace("<day:day>", "2026-04-30"))
     text = re.sub(r"\(\?P<[^>]+>[^)]*\)", "stocks" if "app_label" in route else "1", text)
     return "/" + re.sub(r"[\^$\\]|\(\?:.*?\)", "", text)
@@ -121,29 +121,29 @@ def is_refusal(answer) -> bool:
 
 
 def is_elsewhere(answer, who: Who) -> bool:
-    """Whether staff are led away: what is asked for does not exist, or lies at an address where they are asked."""
+    """Whether staff are redirected: the object does not exist, or another page decides."""
     return who == S and answer.status_code == 302 and answer["Location"].startswith("/admin/")
 
 
-def test_every_address_is_in_one_line():
+def test_every_route_matches_exactly_one_rule():
     assert len(ROUTES) > 150
     assert [route for route in ROUTES if len(rules_of(route)) != 1] == []
     assert [rule.routes for rule in RULES if not any(re.fullmatch(rule.routes, route) for route in ROUTES)] == []
 
 
 def fault(answer, who: Who, needed: Who, *, strict: bool) -> str:
-    """Return what is wrong with an answer to a person; empty when nothing is."""
-    told = f"{who.name} {answer.request['REQUEST_METHOD']} {answer.request['PATH_INFO']} {answer.status_code}"
+    """What is wrong with a response to a user; empty when nothing is."""
+    request = f"{who.name} {answer.request['REQUEST_METHOD']} {answer.request['PATH_INFO']} {answer.status_code}"
     refused = is_refusal(answer)
     if who < needed:
-        return "" if refused or answer.status_code == 405 or is_elsewhere(answer, who) else f"{told} gets in"
-    return f"{told} is refused" if refused and strict else ""
+        return "" if refused or answer.status_code == 405 or is_elsewhere(answer, who) else f"{request} gets in"
+    return f"{request} is refused" if refused and strict else ""
 
 
 @pytest.mark.parametrize("who", [V, T, S, OP])
 def test_who_may(who):
     client = client_of(who)
-    kept = {name: morsel.value for name, morsel in client.cookies.items()}
+    cookies = {name: morsel.value for name, morsel in client.cookies.items()}
     faults = []
     for route in ROUTES:
         [rule] = rules_of(route)[:1] or [Rule("", N, N)]
@@ -154,7 +154,7 @@ def test_who_may(who):
             with transaction.atomic():
                 answer = getattr(client, method)(concrete(route))
                 transaction.set_rollback(True)
-            client.cookies = SimpleCookie(kept)
+            client.cookies = SimpleCookie(cookies)
             faults.append(fault(answer, who, needed, strict=method == "get" and not rule.of_some))
     assert [one for one in faults if one] == []
 
@@ -162,13 +162,13 @@ def test_who_may(who):
 def faults_of_rare_methods(routes: Iterable[str]) -> list[str]:
     """What is wrong with a visitor's PUT, PATCH and DELETE on routes that take nothing from visitors."""
     client = Client(REMOTE_ADDR="192.0.2.7")
-    found = []
+    sentences = []
     for route in routes:
         [rule] = rules_of(route)[:1] or [Rule("", N, N)]
         if rule.changes > V:
             answers = [getattr(client, method)(concrete(route)) for method in ("put", "patch", "delete")]
-            found += [fault(answer, V, rule.changes, strict=False) for answer in answers]
-    return [sentence for sentence in found if sentence]
+            sentences += [fault(answer, V, rule.changes, strict=False) for answer in answers]
+    return [sentence for sentence in sentences if sentence]
 
 
 def test_a_visitor_changes_nothing_by_rare_methods_either():
@@ -181,7 +181,7 @@ def test_a_visitor_changes_nothing_by_rare_methods_on_any_route():
 
 
 @pytest.mark.parametrize("route", [route for route in ROUTES if rules_of(route)[:1] and rules_of(route)[0].reads == V])
-def test_in_production_even_reading_asks_for_a_login(client, settings, route):
+def test_in_production_reading_needs_a_login(client, settings, route):
     if route.endswith(("login/", "logout/", "favicon.ico")):
         return
     settings.READING_NEEDS_LOGIN = True
@@ -189,7 +189,7 @@ def test_in_production_even_reading_asks_for_a_login(client, settings, route):
 
 
 @pytest.mark.parametrize("address", ["/healthz", "/readyz"])
-def test_health_is_told_to_everybody_and_takes_nothing(client, address):
+def test_health_is_public_and_read_only(client, address):
     assert client.get(address).status_code in (200, 503)
     assert client.post(address).status_code == 405
 

@@ -51,7 +51,7 @@ def file_lines(until: date, history: RunHistory) -> list[FileLine]:
     wanted = stored_sessions(until - _DAYS_BACK, until)[-SHOWN:]
     files = list(SourceFile.objects.filter(session__lte=until).order_by("-session")[: SHOWN + _COMPARED])
     days = sorted({*wanted, *(file.session for file in files[:SHOWN])}, reverse=True)[:SHOWN]
-    # Sessions before the first file are not missing: nobody asked for them.
+    # Sessions before the first file are not missing: they lie before all data.
     first = files[-1].session if files else None
     provisional = set(
         DailyBar.objects.filter(date__in=days, status=DailyBar.Status.PROVISIONAL)
@@ -95,7 +95,7 @@ def _change_pct(value: int, before: list[int]) -> float | None:
 
 
 def _republished_sessions(history: RunHistory) -> set[date]:
-    """Return the sessions whose file another one replaced in a recent run: an image of its row was kept then."""
+    """Sessions whose file was replaced in a recent run: the run kept a before-image of its row."""
     recent = [run.id for run in history.runs if run.job == "pipeline"][:20]
     images = RunUndo.objects.filter(run_id__in=recent, table_name="source_files")
     return {date.fromisoformat(day) for day in images.values_list("row_image__session", flat=True)}

@@ -75,7 +75,7 @@ def bomb() -> bytes:
     ],
     ids=["utf16", "latin", "columns", "digits", "bomb", "formula"],
 )
-def test_bad_input_is_a_sentence_on_the_page_and_nothing_is_written(operator, content, message):
+def test_bad_input_is_explained_and_nothing_is_written(operator, content, message):
     upload(operator, content)
     file = ImportedFile.objects.get()
     engine.advance(file.check_run_id)
@@ -95,17 +95,17 @@ def test_the_form_rejects_a_file_before_reading_it(operator, monkeypatch):
     assert not ImportedFile.objects.exists()
 
 
-def test_a_name_is_no_markup_and_no_path(operator):
+def test_a_file_name_is_stripped_of_markup_and_path(operator):
     upload(operator, name="../<b>-x=1.csv")
     assert ImportedFile.objects.get().name == "b-x1.csv"
 
 
-def test_two_operators_at_once_make_one_run_and_both_see_it(operator):
+def test_a_second_check_names_the_active_run(operator):
     make_run("check_csv_1", job="check_csv", names=("CHECK_FILE",), done=0, session=None)
     assert "already running as check_csv_1" in upload(operator).content.decode()
 
 
-def test_buttons_need_the_right_and_a_post(operator, client):
+def test_buttons_need_the_permission_and_a_post(operator, client):
     upload(operator)
     file = ImportedFile.objects.get()
     assert operator.get(page_of(operator, file, "import")).status_code == 405

@@ -23,18 +23,18 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("weekdays")]
 def press(client, operator):
     client.force_login(operator)
 
-    def pressed(name, *args, **data):
+    def press_button(name, *args, **data):
         answer = client.post(reverse(f"operations:{name}", args=args), data, follow=True)
         assert answer.status_code == 200
         return [str(message) for message in answer.context["messages"]]
 
-    return pressed
+    return press_button
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_operators_who_press_at_once_one_run_comes_and_both_see_it():
+def test_two_simultaneous_presses_start_one_run_and_both_operators_see_it():
     people = [get_user_model().objects.create_superuser(name) for name in ("asha", "ravi")]
-    barrier, seen = threading.Barrier(2), {}
+    barrier, pages = threading.Barrier(2), {}
 
     def push(person):
         client = Client()
@@ -43,7 +43,7 @@ def test_of_two_operators_who_press_at_once_one_run_comes_and_both_see_it():
         try:
             answer = client.post(reverse("operations:start", args=["cleanup"]), follow=True)
             # Not `answer.context`: the test client hears the templates of both threads.
-            seen[person.username] = answer.content.decode()
+            pages[person.username] = answer.content.decode()
         finally:
             connection.close()
 
@@ -54,16 +54,16 @@ def test_of_two_operators_who_press_at_once_one_run_comes_and_both_see_it():
         thread.join()
     run = PipelineRun.objects.get()
     assert run.triggered_by in ("asha", "ravi")
-    assert len(seen) == 2
+    assert len(pages) == 2
     started = f"cleanup started as {run.id}."
     refused = f"cleanup is already running as {run.id};"
-    assert sorted((started in page, refused in page) for page in seen.values()) == [(False, True), (True, False)]
+    assert sorted((started in page, refused in page) for page in pages.values()) == [(False, True), (True, False)]
 
 
 def test_cancel_and_resume(press):
     run = make_run()
-    [said] = press("act", run.id, "cancel")
-    assert "is cancelled; what it had committed stays" in said
+    [message] = press("act", run.id, "cancel")
+    assert "is cancelled; what it had committed stays" in message
     run.refresh_from_db()
     assert (run.status, run.steps.get(order=2).status) == ("cancelled", "pending")
     assert press("act", run.id, "cancel") == [f"{run.id} is cancelled; only an active run can be cancelled."]
@@ -76,8 +76,8 @@ def test_cancel_and_resume(press):
 
 def test_one_step_is_retried(press):
     run = make_run(status="failed", step_status="errored")
-    [said] = press("retry-step", run.id, "STOCKS")
-    assert "has not failed" in said
+    [message] = press("retry-step", run.id, "STOCKS")
+    assert "has not failed" in message
     assert press("retry-step", run.id, "HISTORICAL_DATA") == [f"{run.id} continues with HISTORICAL_DATA."]
 
 
@@ -85,16 +85,16 @@ def test_an_evening_is_held_and_released(press):
     run = make_run(status="completed", done=6)
     press("act", run.id, "hold")
     assert EveningHold.objects.get().session == SESSION
-    [said] = press("hold", session=str(SESSION))
-    assert "is held by operator already" in said
-    [said] = press("release", session=str(SESSION))
-    assert "is released; 0 runs were waiting" in said
+    [message] = press("hold", session=str(SESSION))
+    assert "is held by operator already" in message
+    [message] = press("release", session=str(SESSION))
+    assert "is released; 0 runs were waiting" in message
     assert EveningHold.objects.get().released_by == "operator"
 
 
-def test_a_job_that_may_not_start_says_why(press):
-    [said] = press("start", "ml-training")
-    assert "It waits for Data-quality validation of" in said
+def test_a_refused_start_names_the_missing_prerequisite(press):
+    [message] = press("start", "ml-training")
+    assert "It waits for Data-quality validation of" in message
     assert not PipelineRun.objects.exists()
 
 
@@ -102,13 +102,13 @@ def test_a_job_that_may_not_start_says_why(press):
     "address",
     ["/admin/operations/start/moon/", "/admin/operations/run/moon/do/retry/", "/admin/operations/evening/hold/"],
 )
-def test_what_is_not_there_is_not_found(client, operator, address):
+def test_unknown_jobs_runs_and_sessions_are_not_found(client, operator, address):
     client.force_login(operator)
     assert client.post(address).status_code == 404
     assert client.get(address).status_code == 405
 
 
-def test_a_roll_back_says_what_would_change_asks_and_does_it(client, operator):
+def test_a_rollback_shows_what_would_change_and_needs_confirmation(client, operator):
     client.force_login(operator)
     run = make_run(job="symbol_master", status="completed", done=1, names=("SYMBOL_MASTER",))
     Stock.objects.create(symbol="AAA", run_id=run.id)
@@ -125,7 +125,7 @@ def test_a_roll_back_says_what_would_change_asks_and_does_it(client, operator):
     assert run.status == "rolled_back"
 
 
-def test_a_roll_back_under_a_later_run_is_refused_and_names_it(client, operator):
+def test_a_rollback_under_a_later_run_is_refused_and_names_it(client, operator):
     client.force_login(operator)
     run = make_run(status="completed", done=6)
     later = make_run("fill_data_1", job="fill_data", status="completed", done=1, names=("FILL_DATA",))
@@ -139,7 +139,7 @@ def test_a_roll_back_under_a_later_run_is_refused_and_names_it(client, operator)
     assert run.status == "completed"
 
 
-def test_the_list_of_runs_leads_to_the_same_actions(client, operator):
+def test_the_list_of_runs_offers_the_same_actions(client, operator):
     client.force_login(operator)
     run = make_run()
 
@@ -155,7 +155,7 @@ def test_the_list_of_runs_leads_to_the_same_actions(client, operator):
     assert "is running: only a run that has ended can be rolled back" in answer.content.decode()
 
 
-def test_an_onlooker_sees_no_buttons_and_can_press_none(client):
+def test_view_permission_alone_shows_no_buttons_and_permits_none(client):
     from django.contrib.auth.models import Permission
 
     run = make_run(status="failed", step_status="failed")
@@ -185,10 +185,10 @@ def test_an_onlooker_sees_no_buttons_and_can_press_none(client):
         ("retry-step", ["RUN", "STOCKS"], False),
     ],
 )
-def test_staff_without_rights_are_refused_everywhere(client, name, args, reads):
+def test_staff_without_permissions_are_refused_everywhere(client, name, args, reads):
     run = make_run()
     client.force_login(get_user_model().objects.create_user("clerk", is_staff=True))
-    address = reverse(f"operations:{name}", args=[run.id if one == "RUN" else one for one in args])
+    address = reverse(f"operations:{name}", args=[run.id if argument == "RUN" else argument for argument in args])
     assert (client.get(address) if reads else client.post(address)).status_code == 403
     run.refresh_from_db()
     assert run.status == "running"

@@ -40,7 +40,7 @@ def complete(job):
 
 
 # --- status ---------------------------------------------------------------------------------------------------------
-def test_the_status_has_the_contracts_keys_and_leaves_out_what_is_not_known(ask):
+def test_the_status_has_the_contracts_keys_and_omits_unknown_values(ask):
     Stock.objects.create(symbol="AAA", current_price=10)
     TableTotal.objects.create(table_name="historical_data", rows=820_574, symbols=2259, latest_date=SESSION)
     publish("growth", [pick("AAA"), pick("BBB")])
@@ -52,17 +52,17 @@ def test_the_status_has_the_contracts_keys_and_leaves_out_what_is_not_known(ask)
     assert status["technical_indicators"] == {"symbols": 0, "records": 0}
     assert status["daily_snapshots"] == {"total": 2, "unique_dates": 1, "latest_date": str(SESSION)}
     assert "latest_session" not in status
-    assert [one["alive"] for one in status["clusters"]] == [False, False]
+    assert [cluster["alive"] for cluster in status["clusters"]] == [False, False]
 
 
 def test_the_status_counts_no_big_table(ask, django_assert_max_num_queries):
-    with django_assert_max_num_queries(15) as seen:
+    with django_assert_max_num_queries(15) as queries:
         ask("get", "system/status")
-    assert [one for one in seen.captured_queries if 'FROM "historical_data"' in one["sql"]] == []
+    assert [query for query in queries.captured_queries if 'FROM "historical_data"' in query["sql"]] == []
 
 
 # --- triggers -------------------------------------------------------------------------------------------------------
-def test_a_trigger_starts_a_job_and_a_second_one_names_it(ask):
+def test_a_second_trigger_names_the_active_run(ask):
     answer = ask("post", "trigger/pipeline")
     run = PipelineRun.objects.get()
     assert (answer.status_code, answer.json()) == (
@@ -90,7 +90,7 @@ def test_an_unknown_job_answers_with_the_known_ones(ask):
         assert slug in error["message"]
 
 
-def test_a_job_does_not_begin_on_half_a_day(ask):
+def test_a_job_does_not_start_on_an_incomplete_day(ask):
     answer = ask("post", "trigger/fill-data")
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "may_not_start")
     assert "Data pipeline of" in answer.json()["error"]["message"]
@@ -99,7 +99,7 @@ def test_a_job_does_not_begin_on_half_a_day(ask):
     assert ask("post", "trigger/fill-data").status_code == 200
 
 
-def test_every_trigger_of_the_contract_is_there(ask):
+def test_every_trigger_of_the_contract_exists(ask):
     for job in ("pipeline", "fill_data", "business_logic", "validation"):
         complete(job)
     for slug in TRIGGERS[1:5]:
@@ -124,7 +124,7 @@ def test_all_is_one_chain_that_can_be_followed_by_one_id(ask):
 
 
 # --- tasks ----------------------------------------------------------------------------------------------------------
-def test_a_task_is_told_with_its_steps(ask):
+def test_a_task_is_returned_with_its_steps(ask):
     run = make_run()
     body = ask("get", f"task/{run.id}/status").json()
     task = body["task"]
@@ -146,7 +146,7 @@ def test_an_unknown_task_is_not_found(ask):
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
 
 
-def test_a_failed_run_is_retried_under_a_further_id(ask):
+def test_a_failed_run_is_retried_under_an_additional_id(ask):
     run = make_run(status="failed", step_status="failed", done=2)
     body = ask("post", f"task/{run.id}/retry-failed").json()
     assert body["task_id"].startswith("retry_")
@@ -167,7 +167,7 @@ def test_only_a_failed_run_is_retried(ask, status, step):
     assert f"{run.id} is {status}" in answer.json()["error"]["message"]
 
 
-def test_a_retry_of_an_evening_means_its_failed_job(ask):
+def test_retrying_an_evening_retries_its_failed_job(ask):
     alias = ask("post", "trigger/all").json()["task_id"]
     assert ask("post", f"task/{alias}/retry-failed").status_code == 409
     run = PipelineRun.objects.get(job="pipeline")
@@ -219,7 +219,7 @@ def test_a_get_changes_nothing(ask):
     assert not PipelineRun.objects.exists()
 
 
-def test_they_are_described(client):
+def test_the_endpoints_are_in_the_schema(client):
     paths = client.get("/api/schema/?format=json").json()["paths"]
     assert "post" in paths["/admin/trigger/{job}"]
     assert set(paths) >= {"/admin/system/status", "/admin/task/{task_id}/status", "/admin/task/{task_id}/retry-failed"}

@@ -29,18 +29,18 @@ def planned_jobs(**changes):
 
 
 def test_before_the_evening_planned_times_decide():
-    found = forecast(planned_jobs(), "selection", EVENING - timedelta(hours=3), DUE)
-    assert found.ready_at == EVENING + timedelta(hours=5) + minutes(20 + 1)
-    assert found.latest_start == DUE - minutes(10 + 20 + 1)
+    result = forecast(planned_jobs(), "selection", EVENING - timedelta(hours=3), DUE)
+    assert result.ready_at == EVENING + timedelta(hours=5) + minutes(20 + 1)
+    assert result.latest_start == DUE - minutes(10 + 20 + 1)
 
 
-def test_what_has_ended_is_not_done_again():
+def test_a_completed_job_takes_no_more_time():
     chain = planned_jobs(pipeline={"started_at": EVENING, "ended_at": EVENING + minutes(8)})
-    found = forecast(chain, "selection", EVENING + minutes(9), DUE)
-    assert found.latest_start == DUE - minutes(21)
+    result = forecast(chain, "selection", EVENING + minutes(9), DUE)
+    assert result.latest_start == DUE - minutes(21)
 
 
-def test_work_that_runs_has_only_its_rest_left_and_never_less_than_none():
+def test_a_running_job_has_only_its_remainder_left_and_never_less_than_zero():
     now = EVENING + timedelta(hours=5) + minutes(5)
     chain = planned_jobs(
         pipeline={"started_at": EVENING, "ended_at": EVENING + minutes(8)},
@@ -51,30 +51,30 @@ def test_work_that_runs_has_only_its_rest_left_and_never_less_than_none():
     assert forecast(chain, "selection", late, DUE).ready_at == late + minutes(1)
 
 
-def test_late_work_is_seen_to_be_late():
+def test_a_late_evening_is_forecast_late():
     now = DUE - minutes(5)
-    found = forecast(planned_jobs(), "selection", now, DUE)
-    assert found.ready_at == now + minutes(31)
-    assert found.ready_at is not None
-    assert found.ready_at > DUE
-    assert found.latest_start == DUE - minutes(31)
+    result = forecast(planned_jobs(), "selection", now, DUE)
+    assert result.ready_at == now + minutes(31)
+    assert result.ready_at is not None
+    assert result.ready_at > DUE
+    assert result.latest_start == DUE - minutes(31)
 
 
-def test_what_was_never_measured_is_not_guessed():
-    found = forecast(planned_jobs(training={"usual_seconds": None}), "selection", EVENING, DUE)
-    assert (found.ready_at, found.latest_start, found.unmeasured) == (None, None, ("training",))
+def test_an_unmeasured_job_is_not_guessed_at():
+    result = forecast(planned_jobs(training={"usual_seconds": None}), "selection", EVENING, DUE)
+    assert (result.ready_at, result.latest_start, result.unmeasured) == (None, None, ("training",))
 
 
-def test_a_finished_evening_says_when_it_was_done():
+def test_a_finished_evening_keeps_the_time_it_ended():
     done = EVENING + timedelta(hours=6)
-    found = forecast(
+    result = forecast(
         planned_jobs(selection={"ended_at": done}, training={"usual_seconds": None}), "selection", done, DUE
     )
-    assert (found.ready_at, found.unmeasured) == (done, ())
+    assert (result.ready_at, result.unmeasured) == (done, ())
 
 
 @given(st.floats(0, 10_000), st.floats(0, 10_000), st.floats(-600, 600))
-def test_who_begins_by_the_latest_start_is_done_when_it_is_due(pipeline, training, ahead):
+def test_starting_by_the_latest_start_meets_the_deadline(pipeline, training, ahead):
     chain = planned_jobs(pipeline={"usual_seconds": pipeline}, training={"usual_seconds": training})
     chain = {
         name: PlannedJob(**{**one.__dict__, "planned": EVENING - timedelta(days=1)}) for name, one in chain.items()

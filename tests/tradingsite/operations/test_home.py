@@ -52,7 +52,7 @@ def tonights(now: datetime) -> Evening:
 
 
 def line(state, slug):
-    return next(one for one in (*state["tonight"].lines, *state["tonight"].others) if one.slug == slug)
+    return next(line for line in (*state["tonight"].lines, *state["tonight"].others) if line.slug == slug)
 
 
 # --- which evening --------------------------------------------------------------------------------------------------
@@ -70,7 +70,7 @@ def test_an_evening_lasts_until_its_picks_are_used(weekdays, now, session):
     assert tonights(now).session == session
 
 
-def test_its_jobs_are_planned_over_midnight(weekdays):
+def test_jobs_are_planned_across_midnight(weekdays):
     evening = tonights(at(12))
     planned = {saga.job: evening.planned(saga) for saga in evening_jobs()}
     assert planned["pipeline"] == at(21)
@@ -78,13 +78,13 @@ def test_its_jobs_are_planned_over_midnight(weekdays):
     assert evening.due == at(9, day=SESSION + timedelta(days=1))
 
 
-def test_what_is_expected_changes_when_the_pipeline_is_due(weekdays):
+def test_the_expected_session_changes_when_the_pipeline_is_due(weekdays):
     for hour, expected in ((20, SESSION - timedelta(days=1)), (21, SESSION)):
         assert home.expected_session(current_evening(at(hour)), at(hour)) == expected
 
 
 # --- tonight --------------------------------------------------------------------------------------------------------
-def test_jobs_are_done_at_work_waiting_and_next(weekdays):
+def test_jobs_are_completed_running_waiting_planned_or_overdue(weekdays):
     make_run(status="completed", done=6, started_at=at(21), ended_at=at(21, 4))
     make_run("fill_data_1", job="fill_data", done=0, names=("FILL_DATA",), started_at=at(21, 30))
     make_run(
@@ -109,7 +109,7 @@ def test_jobs_are_done_at_work_waiting_and_next(weekdays):
     assert line(late, "csv-export").status == "overdue"
 
 
-def test_buttons_say_why_they_may_not_be_pressed(weekdays, client, operator):
+def test_disabled_buttons_say_why(weekdays, client, operator):
     client.force_login(operator)
     run = make_run("cleanup_1", job="cleanup", names=("CLEANUP",), session=None)
     page = client.get("/admin/").content.decode()
@@ -121,7 +121,7 @@ def test_buttons_say_why_they_may_not_be_pressed(weekdays, client, operator):
     assert " disabled " not in button
 
 
-def test_a_held_evening_is_said_with_who_holds_it(weekdays, client, operator):
+def test_a_held_evening_names_its_holder(weekdays, client, operator):
     client.force_login(operator)
     session = tonights(timezone.now()).session
     EveningHold.objects.create(session=session, held_by="asha", reason="The file is wrong.")
@@ -132,7 +132,7 @@ def test_a_held_evening_is_said_with_who_holds_it(weekdays, client, operator):
     assert 'id="do-hold"' not in page
 
 
-def test_the_forecast_rests_on_earlier_nights_and_says_what_blocks_it(weekdays):
+def test_the_forecast_rests_on_earlier_nights_and_names_the_blocking_job(weekdays):
     yesterday = SESSION - timedelta(days=1)
     for saga in evening_jobs():
         begun = at(21, day=yesterday)
@@ -160,7 +160,7 @@ def test_before_the_first_night_nothing_is_forecast(weekdays):
 
 
 # --- files and what lies ahead --------------------------------------------------------------------------------------
-def test_files_are_absent_provisional_final_or_published_again(weekdays):
+def test_files_are_absent_provisional_final_or_republished(weekdays):
     days = [SESSION - timedelta(days=back) for back in (8, 7, 6, 3, 2, 1)]  # the 25th and 26th are a weekend
     for day in days[:-2]:
         file(day)
@@ -171,13 +171,13 @@ def test_files_are_absent_provisional_final_or_published_again(weekdays):
     )
     run = make_run(status="completed", done=6)
     RunUndo.objects.create(run_id=run.id, table_name="source_files", row_image={"session": str(days[3])})
-    found = {one.session: one for one in sources.file_lines(SESSION, RunHistory())}
-    assert found[SESSION].state == "provisional"
-    assert found[SESSION].rows_change == pytest.approx(-25)
-    assert found[SESSION].is_unusual
-    assert [found[day].state for day in days[3:]] == ["re-published", "absent", "absent"]
-    assert found[days[2]].state == "final"
-    assert not found[days[2]].is_unusual
+    files = {line.session: line for line in sources.file_lines(SESSION, RunHistory())}
+    assert files[SESSION].state == "provisional"
+    assert files[SESSION].rows_change == pytest.approx(-25)
+    assert files[SESSION].is_unusual
+    assert [files[day].state for day in days[3:]] == ["re-published", "absent", "absent"]
+    assert files[days[2]].state == "final"
+    assert not files[days[2]].is_unusual
 
 
 def test_lists_are_current_old_or_absent():
@@ -185,8 +185,8 @@ def test_lists_are_current_old_or_absent():
         CorporateAction.objects.create(symbol="AAA", ex_date=day, kind="split", known_on=day, status=status)
     for day in (SESSION, date(2026, 5, 4)):
         ExchangeFact.objects.create(symbol="AAA", date=day, source="pack")
-    found = {one.name: (one.latest, one.age_days, one.is_old) for one in sources.list_lines(SESSION)}
-    assert found == {
+    lists = {line.name: (line.latest, line.age_days, line.is_old) for line in sources.list_lines(SESSION)}
+    assert lists == {
         "Corporate actions": (date(2025, 7, 18), 286, True),
         "Report pack": (SESSION, 0, False),
         "Screener": (None, None, True),
@@ -194,7 +194,7 @@ def test_lists_are_current_old_or_absent():
     }
 
 
-def test_the_next_session_is_told_ahead(weekdays):
+def test_the_next_sessions_events_are_listed(weekdays):
     following, before = SESSION + timedelta(days=1), SESSION - timedelta(days=1)
     event = {"kind": "split", "known_on": SESSION, "source": "t"}
     CorporateAction.objects.create(symbol="AAA", ex_date=following, status="official", purpose="Split 10:1", **event)
@@ -207,14 +207,14 @@ def test_the_next_session_is_told_ahead(weekdays):
         Stock.objects.create(symbol=symbol)
         DailyBar.objects.create(symbol_id=symbol, date=before, series=was, **bar)
         DailyBar.objects.create(symbol_id=symbol, date=SESSION, series=is_now, **bar)
-    found = sources.ahead(SESSION, before, following)
-    assert found.ex_dates == [("AAA", "Split 10:1")]
-    assert found.renames == [("OLD", "is NEW from 30 Apr")]
-    assert found.series == [("DDD", "EQ → BE")]
+    ahead = sources.ahead(SESSION, before, following)
+    assert ahead.ex_dates == [("AAA", "Split 10:1")]
+    assert ahead.renames == [("OLD", "is NEW from 30 Apr")]
+    assert ahead.series == [("DDD", "EQ → BE")]
 
 
 # --- tiles and nights -----------------------------------------------------------------------------------------------
-def test_tiles_compare_with_what_is_expected(weekdays):
+def test_tiles_compare_with_the_expected_session(weekdays):
     yesterday = SESSION - timedelta(days=1)
     Stock.objects.create(symbol="AAA", kind="share", current_price=10, last_seen=SESSION)
     file(SESSION, rows=1)
@@ -222,16 +222,16 @@ def test_tiles_compare_with_what_is_expected(weekdays):
         TableTotal.objects.create(table_name=table, rows=1_500_000, symbols=2259, latest_date=SESSION)
     TechnicalIndicator.objects.create(symbol_id="AAA", date=SESSION)
     publish("growth", [pick("AAA")], session=yesterday)
-    tiles = {one.title: one for one in home.home_context(at(22))["tiles"]}
+    tiles = {tile.title: tile for tile in home.home_context(at(22))["tiles"]}
     assert (tiles["Bars"].figure, tiles["Bars"].state) == ("1,500,000", "good")
     assert (tiles["Indicators"].label, tiles["Picks"].label) == ("100% complete", "1 session behind")
     assert tiles["Models"].label == "Nothing yet"
     TechnicalIndicator.objects.all().delete()
-    again = {one.title: one for one in home.home_context(at(22))["tiles"]}
+    again = {tile.title: tile for tile in home.home_context(at(22))["tiles"]}
     assert (again["Indicators"].state, again["Indicators"].label) == ("bad", "only 0% complete")
 
 
-def test_nights_are_drawn_with_time_rows_and_failures(weekdays):
+def test_nights_are_charted_with_time_rows_and_failures(weekdays):
     for back in (3, 2, 1):
         day = SESSION - timedelta(days=back)
         begun = at(21, day=day)
@@ -257,7 +257,7 @@ def test_nights_are_drawn_with_time_rows_and_failures(weekdays):
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(0.4, "0 s"), (59, "59 s"), (190, "3 min 10 s"), (7500, "2 h 05 min")])
-def test_spans_are_words(seconds, words):
+def test_durations_are_text(seconds, words):
     assert tonight.duration(seconds) == words
 
 
@@ -269,7 +269,7 @@ def test_an_empty_database_says_what_to_do(client, operator):
         assert words in page
 
 
-def test_a_dead_cluster_stands_on_the_page_with_what_to_do(client, operator):
+def test_a_dead_cluster_is_shown_with_its_remedy(client, operator):
     client.force_login(operator)
     Heartbeat.objects.create(cluster="data", finished_at=timezone.now() - timedelta(minutes=4), worker="x:1:1:1")
     OrmQ.objects.create(key="data", payload="x", lock=timezone.now() - timedelta(minutes=4))
@@ -278,7 +278,7 @@ def test_a_dead_cluster_stands_on_the_page_with_what_to_do(client, operator):
     assert reverse("operations:runbook-entry", args=["cluster-dead"]) in page
 
 
-def test_the_pages_reads_are_bounded_and_leave_big_tables_alone(
+def test_the_home_page_needs_few_queries_and_none_scans_a_big_table(
     weekdays, client, operator, django_assert_max_num_queries
 ):
     MarketDay.objects.filter(date=SESSION).delete()
@@ -300,10 +300,12 @@ def test_the_pages_reads_are_bounded_and_leave_big_tables_alone(
         )
     client.force_login(operator)
     client.get("/admin/")
-    with django_assert_max_num_queries(HOME_QUERIES) as seen:
+    with django_assert_max_num_queries(HOME_QUERIES) as queries:
         assert client.get("/admin/").status_code == 200
     big = [
-        one["sql"] for one in seen.captured_queries if re.search(r'FROM "?(historical_data|technical_ind)', one["sql"])
+        query["sql"]
+        for query in queries.captured_queries
+        if re.search(r'FROM "?(historical_data|technical_ind)', query["sql"])
     ]
     assert big
     assert all("date" in sql for sql in big), "a big table is only read by date"

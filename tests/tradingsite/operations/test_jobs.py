@@ -14,7 +14,7 @@ SESSION = date(2026, 4, 30)
 BARE = Situation(SESSION, "", {}, frozenset())
 
 
-def test_every_scheduled_job_has_an_address_and_the_contracts_are_as_it_says():
+def test_every_scheduled_job_has_a_slug_and_the_contracts_slugs_hold():
     known = jobs.startable_jobs()
     names = {job.name for job in known.values()}
     assert names >= {saga.job for saga in scheduled_jobs()}
@@ -24,7 +24,7 @@ def test_every_scheduled_job_has_an_address_and_the_contracts_are_as_it_says():
     assert (known["pipeline"].title, known["csv-export"].title) == ("Data pipeline", "CSV export")
 
 
-def test_an_unknown_one_is_answered_with_those_there_are():
+def test_an_unknown_job_lists_the_known_ones():
     with pytest.raises(jobs.UnknownJob, match=r"no job 'moon'; the jobs are .*ml-training.*, all\."):
         jobs.startable_job("moon")
 
@@ -46,7 +46,7 @@ def test_an_evening_is_a_chain_in_which_only_the_training_may_fail(settings, tmp
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("job", "seen", "words"),
+    ("job", "situation", "words"),
     [
         ("pipeline", BARE, ""),
         ("fill_data", BARE, "It waits for Data pipeline of 2026-04-30"),
@@ -57,12 +57,12 @@ def test_an_evening_is_a_chain_in_which_only_the_training_may_fail(settings, tmp
         ("selection", Situation(SESSION, "", {}, frozenset({"validation", "training"})), ""),
     ],
 )
-def test_why_a_job_may_not_start(weekdays, job, seen, words):
-    refusal = jobs.refusal(job, seen)
+def test_why_a_job_may_not_start(weekdays, job, situation, words):
+    refusal = jobs.refusal(job, situation)
     assert refusal.startswith(words) if words else refusal == ""
 
 
-def test_a_whole_evening_is_refused_beside_one_of_its_jobs():
+def test_a_whole_evening_is_refused_while_one_of_its_jobs_is_active():
     assert jobs.refusal_of_all(BARE) == ""
     assert "validation_1 is active" in jobs.refusal_of_all(
         Situation(SESSION, "", {"validation": "validation_1"}, frozenset())

@@ -21,7 +21,7 @@ def page(client, operator):
     return lambda run: client.get(run_url(run.id)).content.decode()
 
 
-def test_a_failure_is_a_sentence_with_what_to_do_and_its_entry(page):
+def test_a_failure_shows_its_reason_the_remedy_and_its_runbook_entry(page):
     run = make_run(status="failed", step_status="failed", ended_at=STARTED + timedelta(minutes=3))
     run.steps.filter(status="failed").update(runbook="file-refused")
     html = page(run)
@@ -33,7 +33,7 @@ def test_a_failure_is_a_sentence_with_what_to_do_and_its_entry(page):
     assert "Read 300 of 500 sessions" in html
 
 
-def test_a_broken_step_shows_its_traceback(page):
+def test_an_errored_step_shows_its_traceback(page):
     run = make_run(status="failed", step_status="errored")
     run.steps.filter(status="errored").update(reason="KeyError: 'x'", traceback="Traceback: <here>")
     html = page(run)
@@ -41,7 +41,7 @@ def test_a_broken_step_shows_its_traceback(page):
     assert reverse("operations:runbook-entry", args=["step-broke"]) in html
 
 
-def test_who_pressed_what_is_kept(page, operator):
+def test_actions_are_logged_with_their_user(page, operator):
     run = make_run(status="failed", step_status="failed", triggered_by="schedule", intended_at=STARTED)
     actions.retry_failed(operator, run.id)
     actions.cancel(operator, run.id)
@@ -61,31 +61,31 @@ def test_who_pressed_what_is_kept(page, operator):
         ("rolled_back", "completed", {"hold"}),
     ],
 )
-def test_actions_that_cannot_be_done_say_why(status, step, possible):
+def test_unavailable_actions_say_why(status, step, possible):
     run = make_run(status=status, step_status=step)
     run.steps.filter(status="running").update(lease_until=timezone.now() + timedelta(minutes=1))
-    found = run_page.run_actions(run, list(run.steps.all()))
-    assert {action.name for action in found if not action.refusal} == possible
+    buttons = run_page.run_actions(run, list(run.steps.all()))
+    assert {action.name for action in buttons if not action.refusal} == possible
     run.steps.filter(status="running").update(lease_until=None)
     lost = {action.name for action in run_page.run_actions(run, list(run.steps.all())) if not action.refusal}
     assert ("resume" in lost) == (status in ("running", "cancelled")), "a run whose worker is lost can be resumed"
 
 
-def test_steps_lie_on_the_time_line():
+def test_steps_are_placed_on_the_timeline():
     run = make_run(status="completed", done=6, ended_at=STARTED + timedelta(minutes=10))
     run.steps.filter(order=1).update(started_at=STARTED + timedelta(minutes=5), ended_at=STARTED + timedelta(minutes=7))
     line = run_page.run_context(run, timezone.now())["steps"][1]
     assert (line.left, line.width, line.took) == (50.0, 20.0, "2 min 00 s")
 
 
-def test_a_waiting_run_says_for_what(page):
+def test_a_waiting_run_names_what_it_waits_for(page):
     run = make_run(
         job="fill_data", status="waiting", step_status="pending", names=("A",), done=0, waits_for=["pipeline"]
     )
     assert "Waits for Data pipeline." in page(run)
 
 
-def test_the_page_and_its_piece_take_few_reads(client, operator, django_assert_max_num_queries):
+def test_the_page_and_its_fragment_need_few_queries(client, operator, django_assert_max_num_queries):
     run = make_run(status="failed", step_status="failed")
     client.force_login(operator)
     client.get(run_url(run.id))

@@ -47,13 +47,13 @@ def run(status: str, reason: str = "") -> PastRun:
     ],
 )
 def test_the_verdict_follows_from_the_evidence(evidence, kind, words):
-    found = verdict_on(evidence)
-    assert found.kind == kind
-    assert words in found.why
+    result = verdict_on(evidence)
+    assert result.kind == kind
+    assert words in result.why
 
 
 @pytest.mark.django_db
-def test_the_database_gives_the_evidence(weekdays):
+def test_the_evidence_comes_from_the_database(weekdays):
     assert session_verdict(None, RunHistory()).kind == "undecided"
     assert session_verdict(SESSION, RunHistory()).why.endswith("have not been collected yet.")
     make_run(status="failed", step_status="failed", reason="The file is truncated.")
@@ -67,6 +67,6 @@ def test_the_database_gives_the_evidence(weekdays):
     assert session_verdict(SESSION, RunHistory()).why == "2 picks in 1 list. 1 share is kept out (unit error 1)."
     finding.delete()
     Finding.objects.create(check_name="bar_count", **facts | {"message": "Half the bars are missing."})
-    found = session_verdict(SESSION, RunHistory())
-    assert (found.kind, "Half the bars are missing" in found.why) == ("abstain", True)
+    result = session_verdict(SESSION, RunHistory())
+    assert (result.kind, "Half the bars are missing" in result.why) == ("abstain", True)
     assert session_verdict(date(2026, 4, 29), RunHistory()).kind == "undecided"

@@ -68,8 +68,8 @@ class Command(BaseCommand):
         self.stdout.write(json.dumps(report) if options["json"] else _text(report, verify=options["verify"]))
 
     def _verify(self, reader: ArchiveReader) -> Restored:
-        with targets.scratch(connection) as made:
-            return restoration.restore(reader, made, self.stderr.write)
+        with targets.scratch(connection) as scratch:
+            return restoration.restore(reader, scratch, self.stderr.write)
 
     def _restore(self, reader: ArchiveReader, *, replace: bool) -> tuple[Restored, list[str]]:
         market = reader.manifest["market"]
@@ -86,18 +86,18 @@ class Command(BaseCommand):
             )
         notes = []
         if filled:
-            with targets.scratch(connection) as made:
-                done = restoration.restore(reader, made, self.stderr.write)
+            with targets.scratch(connection) as scratch:
+                restored = restoration.restore(reader, scratch, self.stderr.write)
                 models = model_files.restore(reader, settings.MODELS_DIR)
-                before = targets.put_in_place(made, connection, timezone.localtime())
+                before = targets.put_in_place(scratch, connection, timezone.localtime())
             notes.append(
                 f"The previous database is kept as {before}; drop it with: psql -c 'DROP DATABASE \"{before}\"'"
             )
         else:
             models = model_files.restore(reader, settings.MODELS_DIR)
-            done = restoration.restore(reader, connection, self.stderr.write)
+            restored = restoration.restore(reader, connection, self.stderr.write)
         notes.append(f"{models} models are in {settings.MODELS_DIR}.")
-        return done, [*notes, *_follow_ups(reader)]
+        return restored, [*notes, *_follow_ups(reader)]
 
 
 def _follow_ups(reader: ArchiveReader) -> list[str]:

@@ -59,11 +59,11 @@ def _each_minute(function: str, cluster: str) -> dict[str, Any]:
 
 
 def _write(name: str, fields: dict[str, Any]) -> bool:
-    """Write one schedule; True when something changed. A changed or new one is next due by its cron, not at once."""
-    found = Schedule.objects.filter(name=name).first()
-    if found and all(getattr(found, field) == value for field, value in fields.items()):
+    """Write one schedule; True when it changed. A new or changed schedule is next due by its cron, not at once."""
+    stored = Schedule.objects.filter(name=name).first()
+    if stored and all(getattr(stored, field) == value for field, value in fields.items()):
         return False
-    schedule = found or Schedule(name=name)
+    schedule = stored or Schedule(name=name)
     for field, value in fields.items():
         setattr(schedule, field, value)
     schedule.repeats = -1
