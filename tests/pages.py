@@ -81,7 +81,7 @@ def publish_largest(session: date) -> str:
     return symbols[0]
 
 
-def asked(client: Client, name: str, address: str) -> None:
+def open_page(client: Client, name: str, address: str) -> None:
     """Ask for a page and read it to its end, without anything kept.
 
     Raises

@@ -25,9 +25,9 @@ class Plans:
             # A table of a test is so small that reading all of it would be the best plan.
             cursor.execute("SET enable_seqscan = off")
             cursor.execute(f"EXPLAIN (FORMAT json) {statement}")
-            found: Any = cursor.fetchone()
+            row: Any = cursor.fetchone()
             cursor.execute("RESET enable_seqscan")
-        plan = found[0] if isinstance(found[0], list) else json.loads(found[0])
+        plan = row[0] if isinstance(row[0], list) else json.loads(row[0])
         self.scans += [f"{table}: {statement}" for table in _scanned(plan[0]["Plan"])]
 
 
@@ -45,16 +45,16 @@ def _scanned(node: dict[str, Any]) -> Iterator[str]:
 @contextmanager
 def scanned() -> Iterator[Plans]:
     """Collect the SELECT statements that go through Django and through COPY, and look at their plans at the end."""
-    plans, asked = Plans(), []
+    plans, queries = Plans(), []
 
     def remember(execute, sql, params, many, context):
         if sql.lstrip().upper().startswith(("SELECT", "WITH")):
-            asked.append(psycopg.ClientCursor(connection.connection).mogrify(sql, params))
+            queries.append(psycopg.ClientCursor(connection.connection).mogrify(sql, params))
         return execute(sql, params, many, context)
 
     def remember_copy(self, statement, params=None, **options):
         text = self.mogrify(statement, params)
-        asked.append(text.removeprefix("COPY (").rpartition(") TO STDOUT")[0])
+        queries.append(text.removeprefix("COPY (").rpartition(") TO STDOUT")[0])
         return copy(self, statement, params, **options)
 
     copy = psycopg.ClientCursor.copy
@@ -64,5 +64,5 @@ def scanned() -> Iterator[Plans]:
             yield plans
     finally:
         psycopg.ClientCursor.copy = copy  # type: ignore[method-assign]
-    for statement in asked:
+    for statement in queries:
         plans.look_at(statement)

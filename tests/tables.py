@@ -126,10 +126,10 @@ def _fill_libraries() -> None:
     assert Success.objects.count() == Failure.objects.count() == 1
     payload = SignedPackage.dumps({"id": "2" * 32, "name": "queued", "func": "a.b", "args": (), "kwargs": {}})
     OrmQ.objects.create(key="data", payload=payload, lock=NOW)
-    seen: dict[str, Any] = {"username": "asha", "ip_address": "127.0.0.1", "user_agent": "x", "attempt_time": NOW}
-    AccessAttempt.objects.create(get_data="", post_data="", failures_since_start=1, **seen)
-    AccessFailureLog.objects.create(**seen)
-    AccessLog.objects.create(**seen)
+    access: dict[str, Any] = {"username": "asha", "ip_address": "127.0.0.1", "user_agent": "x", "attempt_time": NOW}
+    AccessAttempt.objects.create(get_data="", post_data="", failures_since_start=1, **access)
+    AccessFailureLog.objects.create(**access)
+    AccessLog.objects.create(**access)
 
 
 def _fill_alerts() -> None:

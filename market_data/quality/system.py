@@ -39,15 +39,16 @@ def system_check_names() -> tuple[str, ...]:
 
 def system_findings(now: datetime) -> list[dict[str, Any]]:
     """Return what every registered source finds at a moment; a source that breaks is a finding itself."""
-    found = []
+    findings = []
     for name, find in _checks.items():
         try:
-            said = find(now)
+            reported = find(now)
         except Exception as error:
             logger.exception("system check broke", extra={"check": name})
-            said = [_broken(name, error)]
-        found += [{"symbol": "", "sample": None, **one, "check_name": name, "blocks": False} for one in said]
-    return found
+            reported = [_broken(name, error)]
+        fixed = {"check_name": name, "blocks": False}
+        findings += [{"symbol": "", "sample": None, **finding, **fixed} for finding in reported]
+    return findings
 
 
 def _broken(name: str, error: Exception) -> dict[str, Any]:

@@ -12,9 +12,9 @@ SOURCE_FOLDERS = (*APPS, "tests", "tools")
 
 def source_files() -> list[Path]:
     """Every Python file of ours but migrations, relative to the root."""
-    found = [path for folder in SOURCE_FOLDERS for path in (ROOT / folder).rglob("*.py")]
-    found += ROOT.glob("*.py")
-    return sorted(path.relative_to(ROOT) for path in found if "migrations" not in path.parts)
+    paths = [path for folder in SOURCE_FOLDERS for path in (ROOT / folder).rglob("*.py")]
+    paths += ROOT.glob("*.py")
+    return sorted(path.relative_to(ROOT) for path in paths if "migrations" not in path.parts)
 
 
 def app_files() -> list[Path]:

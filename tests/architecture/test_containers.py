@@ -51,8 +51,8 @@ def conforms(path: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_file_conforms_to_the_compose_specification(tmp_path: Path):
-    found = conforms(ROOT / "docker-compose.yml")
-    assert found.returncode == 0, found.stdout
+    problems = conforms(ROOT / "docker-compose.yml")
+    assert problems.returncode == 0, problems.stdout
     wrong = COMPOSE | {"services": SERVICES | {"database": {"restrat": "always"}}}
     (tmp_path / "wrong.yml").write_text(yaml.safe_dump(wrong))
     assert conforms(tmp_path / "wrong.yml").returncode != 0

@@ -55,10 +55,10 @@ def test_the_environment_is_read_in_two_places_only():
         "tradingsite/dev/supervisor.py",
         "tradingsite/management/commands/psql.py",
     }
-    found = {
+    readers = {
         str(path)
         for path in app_files()
         for node in ast.walk(tree(path))
         if isinstance(node, ast.Attribute) and ast.unparse(node) in ("os.environ", "os.getenv")
     }
-    assert found - {"tradingsite/env.py", "tradingsite/settings.py", *starters, "tradingsite/wsgi.py"} == set()
+    assert readers - {"tradingsite/env.py", "tradingsite/settings.py", *starters, "tradingsite/wsgi.py"} == set()

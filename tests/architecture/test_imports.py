@@ -21,18 +21,18 @@ def may_import_edges(path: Path) -> bool:
 
 
 def test_domain_modules_import_no_edge():
-    found = {
+    violations = {
         f"{path} imports {name}"
         for path in app_files()
         if not may_import_edges(path)
         for name in imported_modules(path)
         if is_edge(name)
     }
-    assert found == set()
+    assert violations == set()
 
 
 def test_a_venues_folder_is_known_only_to_its_registry():
-    found = {
+    violations = {
         f"{path} imports {name}"
         for path in app_files()
         for name in imported_modules(path)
@@ -40,14 +40,14 @@ def test_a_venues_folder_is_known_only_to_its_registry():
         if name.startswith(f"brokers.{venue}")
         and not module_name(path).startswith((f"brokers.{venue}", "brokers.registry", f"market_data.providers.{venue}"))
     }
-    assert found == set()
+    assert violations == set()
 
 
 def test_the_two_simulators_share_nothing():
-    found = {
+    violations = {
         f"{path} imports {name}"
         for path in app_files()
         for name in imported_modules(path)
         if name.startswith("brokers.simulator") and module_name(path).startswith("market_data.providers.simulator")
     }
-    assert found == set()
+    assert violations == set()

@@ -34,11 +34,11 @@ def test_every_table_can_be_named_in_the_admin():
 
 @pytest.mark.django_db
 def test_the_migrations_are_complete():
-    said = io.StringIO()
+    output = io.StringIO()
     try:
-        call_command("makemigrations", check=True, dry_run=True, stdout=said)
+        call_command("makemigrations", check=True, dry_run=True, stdout=output)
     except SystemExit:
-        pytest.fail(f"The models changed without a migration:\n{said.getvalue()}")
+        pytest.fail(f"The models changed without a migration:\n{output.getvalue()}")
 
 
 def test_migrations_are_named_after_their_effect():

@@ -55,11 +55,11 @@ def _measured(name: str, here: Place, market: Market, rounds: int) -> list[Figur
     # Imported late: models can only be imported once Django has read its settings.
     module: Any = importlib.import_module(f"tests.benchmarks.{BENCHMARKS[name][0]}")
     here.say(f"== {name}: {BENCHMARKS[name][1]}")
-    found: list[Figure] = module.figures(here, market, rounds)
-    for figure in found:  # now too: an hour's work must not be lost with an interrupted run
+    figures: list[Figure] = module.figures(here, market, rounds)
+    for figure in figures:  # now too: an hour's work must not be lost with an interrupted run
         low, high = figure.spread
         here.say(f"{figure.name}: {figure.median:.3g} ({low:.3g}-{high:.3g}) {figure.verdict}")
-    return found
+    return figures
 
 
 def _facts(market: Market, rounds: int, seconds: float) -> dict[str, Any]:

@@ -87,7 +87,7 @@ def _python(*arguments: str) -> None:
     subprocess.run([sys.executable, "manage.py", *arguments], check=True, stdout=subprocess.DEVNULL)
 
 
-def _asked(what: str, session: date) -> dict[str, Any]:
+def _run_child(what: str, session: date) -> dict[str, Any]:
     """Do something in a process of its own; its answer is one line of JSON."""
     command = [sys.executable, "-m", "tests.benchmarks.growth", "--child", what, session.isoformat()]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
@@ -100,16 +100,16 @@ def _stage(years: int, evenings: int, jobs: list[str]) -> dict[str, Any]:
     from market_data.providers.simulator import EPOCH, simulated_sessions
 
     days = simulated_sessions(EPOCH, date(2041, 12, 31))[: years * SESSIONS_A_YEAR + evenings]
-    load = _asked("pipeline", days[-evenings - 1])
+    load = _run_child("pipeline", days[-evenings - 1])
     nights = []
     for session in days[-evenings:]:
-        before = _asked("reads", session)
-        night = {job: _asked(job, session) for job in jobs}
-        after = _asked("reads", session)
+        before = _run_child("reads", session)
+        night = {job: _run_child(job, session) for job in jobs}
+        after = _run_child("reads", session)
         reads = {name: after[name] - before[name] for name in after}
         nights.append({"jobs": night, "reads": reads})
-    return {"years": years, "load": load, "nights": nights, "pages": _asked("pages", days[-1]),
-            "size": _asked("size", days[-1])}  # fmt: skip
+    return {"years": years, "load": load, "nights": nights, "pages": _run_child("pages", days[-1]),
+            "size": _run_child("size", days[-1])}  # fmt: skip
 
 
 def _child(what: str, session: str) -> None:

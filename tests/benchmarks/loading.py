@@ -33,7 +33,7 @@ def figures(place: Place, market: Market, rounds: int) -> list[Figure]:
     place.say(f"reading {len(days)} sessions of the {feed.name}")
     read = [_read(feed, day) for day in days]
     with transaction.atomic():
-        universe_writer.record_traded_symbols(pd.concat([one.bars for one in read], ignore_index=True), RUN)
+        universe_writer.record_traded_symbols(pd.concat([evening.bars for evening in read], ignore_index=True), RUN)
     load(read)
     whole = copy_out(f"SELECT {_STORED} FROM historical_data ORDER BY id")
     evening = copy_out(f"SELECT {_STORED} FROM historical_data WHERE date = '{read[-1].session}' ORDER BY id")
@@ -41,9 +41,15 @@ def figures(place: Place, market: Market, rounds: int) -> list[Figure]:
 
 
 def _read(feed: Provider, day: date) -> ReadSession:
-    seen, raw = feed.fingerprint(day), feed.bars(day)
+    fingerprint, raw = feed.fingerprint(day), feed.bars(day)
     bars, rejects = checked_bars(raw.frame, session=day)
-    file = SourceFile(session=day, name=seen.name, size=seen.size, mtime_ns=seen.mtime_ns, sha256=seen.sha256)
+    file = SourceFile(
+        session=day,
+        name=fingerprint.name,
+        size=fingerprint.size,
+        mtime_ns=fingerprint.mtime_ns,
+        sha256=fingerprint.sha256,
+    )
     aside = pd.concat([raw.rejects, rejects], ignore_index=True)
     return ReadSession(day, file, bars.sort_values("symbol", ignore_index=True), aside)
 
@@ -52,7 +58,7 @@ def load(read: Sequence[ReadSession]) -> None:
     """Store sessions as the pipeline does: one transaction a chunk of days."""
     for start in range(0, len(read), SESSIONS_PER_CHUNK):
         chunk = read[start : start + SESSIONS_PER_CHUNK]
-        adj_close = pd.concat([one.bars["close"] for one in chunk], ignore_index=True)
+        adj_close = pd.concat([evening.bars["close"] for evening in chunk], ignore_index=True)
         with transaction.atomic():
             market_writer.record_bars(chunk, adj_close, RUN)
 
@@ -77,13 +83,13 @@ def _whole_load(place: Place, read: Sequence[ReadSession], rows: Rows, rounds: i
     )
 
 
-def _evening(place: Place, one: ReadSession, rows: Rows, rounds: int) -> Figure:
+def _evening(place: Place, evening: ReadSession, rows: Rows, rounds: int) -> Figure:
     place.say(f"evening of {rows.number:,} bars")
     pair = alternated(
-        partial(load, [one]),
+        partial(load, [evening]),
         partial(copy_in, "historical_data", _STORED, rows),
         3 * rounds,
-        before=partial(_without, one),
+        before=partial(_without, evening),
         say=place.say,
     )
     return Figure(
@@ -101,10 +107,10 @@ def _empty_tables() -> None:
     execute("TRUNCATE historical_data, source_files, table_totals, rejected_rows", "CHECKPOINT")
 
 
-def _without(one: ReadSession) -> None:
+def _without(evening: ReadSession) -> None:
     execute(
-        f"DELETE FROM historical_data WHERE date = '{one.session}'",
-        f"DELETE FROM source_files WHERE session = '{one.session}'",
+        f"DELETE FROM historical_data WHERE date = '{evening.session}'",
+        f"DELETE FROM source_files WHERE session = '{evening.session}'",
         "VACUUM historical_data",
         "CHECKPOINT",
     )

@@ -10,7 +10,7 @@ from tests.benchmarks.bare_copy import execute
 from tests.benchmarks.market import Market
 from tests.benchmarks.measuring import Figure
 from tests.benchmarks.place import Place
-from tests.pages import addresses, asked, publish_largest
+from tests.pages import addresses, open_page, publish_largest
 
 _SECONDS = 0.3
 
@@ -44,5 +44,5 @@ def _page(place: Place, client: Client, name: str, address: str, rounds: int) ->
 
 def _timed(client: Client, name: str, address: str) -> float:
     begun = time.perf_counter()
-    asked(client, name, address)
+    open_page(client, name, address)
     return time.perf_counter() - begun

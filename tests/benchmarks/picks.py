@@ -53,13 +53,13 @@ def figures(place: Place, market: Market, rounds: int) -> list[Figure]:
     )
     for strategy in STRATEGIES:
         publish(strategy, [pick(f"S{number}") for number in range(50)])
-    found = []
+    figures = []
     for server in _SERVERS:
         with _running(place, server) as port, Client(port, _CONNECTIONS) as client:
-            found += _against_empty(place, client, server, rounds, _PICKS, "picks")
+            figures += _against_empty(place, client, server, rounds, _PICKS, "picks")
             if server is _SERVERS[0]:
-                found += _against_empty(place, client, server, rounds, _SEARCHED, "picks with search=", bound=False)
-    return found
+                figures += _against_empty(place, client, server, rounds, _SEARCHED, "picks with search=", bound=False)
+    return figures
 
 
 def _against_empty(

@@ -24,10 +24,10 @@ def figures(place: Place, market: Market, rounds: int) -> list[Figure]:
     rows = scalar("SELECT count(*) FROM historical_data")
     whole = scalar(f"SELECT pg_database_size('{connection.settings_dict['NAME']}')")
     files = sum(SourceFile.objects.values_list("size", flat=True)) if market.real else raw
-    said = "the exchange's files" if market.real else "the published columns as CSV"
-    found = [
+    yardstick = "the exchange's files" if market.real else "the published columns as CSV"
+    figures = [
         Figure(
-            f"size, database / {said}",
+            f"size, database / {yardstick}",
             (whole / files,),
             _megabytes(whole),
             _megabytes(files),
@@ -41,7 +41,7 @@ def figures(place: Place, market: Market, rounds: int) -> list[Figure]:
         bare, heap = scalar("SELECT pg_relation_size('bare')"), scalar(f"SELECT pg_relation_size('{table}')")
         indexes = scalar(f"SELECT pg_indexes_size('{table}')")
         execute("DROP TABLE bare")
-        found.append(
+        figures.append(
             Figure(
                 f"size, {table} / bare table",
                 ((heap + indexes) / bare,),
@@ -52,7 +52,7 @@ def figures(place: Place, market: Market, rounds: int) -> list[Figure]:
                 " same figures without any index, run or time of writing.",
             )
         )
-    return found
+    return figures
 
 
 def _megabytes(size: float) -> str:

@@ -45,12 +45,12 @@ def figures(place: Place, market: Market, rounds: int) -> list[Figure]:
         partial(fit_bundle, whole, ours, market.last, LOOKBACK_DAYS), both_forests, rounds, say=place.say
     )
     rows = f"{len(mine):,} rows; ours {len(ours.price_members)} + {len(ours.risk_members)} boosted models"
-    said = (
+    note = (
         f"the forest timed on {TREES} of {FOREST_PARAMETERS['n_estimators']} trees of {len(theirs.features)} features"
         f" and scaled by {forest_scale():.1f}: waves of trees on {processors()} processors"
     )
     return [
-        _figure("training, both models: speed / contract's forest", both, f"{rows}; {said}."),
+        _figure("training, both models: speed / contract's forest", both, f"{rows}; {note}."),
         _figure(
             "training, with calibration folds: speed / contract's forest",
             nightly,

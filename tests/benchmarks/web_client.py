@@ -90,34 +90,34 @@ class Client:
         self._port = port
         self._selector = selectors.DefaultSelector()
         self._connections = [_Connection(socket.create_connection(("127.0.0.1", port))) for _ in range(connections)]
-        for one in self._connections:
-            one.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._selector.register(one.socket, selectors.EVENT_READ, one)
+        for connection in self._connections:
+            connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._selector.register(connection.socket, selectors.EVENT_READ, connection)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._selector.close()
-        for one in self._connections:
-            one.socket.close()
+        for connection in self._connections:
+            connection.socket.close()
 
     def burst(self, path: str, requests: int, seconds: float, header: str = "") -> Burst:
         """Ask for a path again and again, at most so many times and so long."""
         request = f"GET {path} HTTP/1.1\r\nHost: localhost:{self._port}\r\nAccept: */*\r\n{header}\r\n".encode()
         latencies: list[float] = []
-        begun, asked = time.perf_counter(), 0
-        for one in self._connections:
-            one.ask(request)
-            asked += 1
-        while len(latencies) < asked:
+        begun, requests_sent = time.perf_counter(), 0
+        for connection in self._connections:
+            connection.ask(request)
+            requests_sent += 1
+        while len(latencies) < requests_sent:
             for key, _ in self._selector.select(timeout=30):
-                one = key.data
-                if not one.is_answered():
+                connection = key.data
+                if not connection.is_answered():
                     continue
                 now = time.perf_counter()
-                latencies.append(now - one.asked_at)
-                if asked < requests and now - begun < seconds:
-                    one.ask(request)
-                    asked += 1
-        return Burst(asked, time.perf_counter() - begun, tuple(latencies))
+                latencies.append(now - connection.asked_at)
+                if requests_sent < requests and now - begun < seconds:
+                    connection.ask(request)
+                    requests_sent += 1
+        return Burst(requests_sent, time.perf_counter() - begun, tuple(latencies))

@@ -60,9 +60,9 @@ class Watched:
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
         self.page.on("request", lambda asked: self._note(asked.url))
 
-    def _hear(self, said: ConsoleMessage) -> None:
-        if said.type == "error":
-            self.faults.append(f"{said.text} {said.location}")
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.faults.append(f"{message.text} {message.location}")
 
     def _note(self, url: str) -> None:
         if not url.startswith((self.host, "data:", "blob:")):

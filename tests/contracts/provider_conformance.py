@@ -84,11 +84,11 @@ class ProviderConformance:
                 question(date(1999, 1, 2))
 
     def test_a_fingerprint_identifies_the_source_of_a_session(self, feed, as_of, earlier):
-        seen, again, other = feed.fingerprint(as_of), feed.fingerprint(as_of), feed.fingerprint(earlier)
-        assert seen == again
-        assert seen.sha256 == again.sha256 != other.sha256
-        assert len(seen.sha256) == 64
-        assert seen.size > 0
+        first, again, other = feed.fingerprint(as_of), feed.fingerprint(as_of), feed.fingerprint(earlier)
+        assert first == again
+        assert first.sha256 == again.sha256 != other.sha256
+        assert len(first.sha256) == 64
+        assert first.size > 0
 
     def test_every_traded_symbol_is_listed_once(self, feed, as_of):
         listed = feed.listed_symbols(as_of)

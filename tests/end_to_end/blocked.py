@@ -50,11 +50,11 @@ def a_wrong_day_has_no_picks_until_it_is_right(session: date) -> None:
     _turnover_times(100, symbols, session)
     _checked_and_selected(session)
     assert not picked()
-    told = Publication.objects.filter(date=session, superseded_at=None)
-    assert told.count() == 4
-    for one in told:
-        assert one.count == 0
-        assert one.reason.startswith(f"The data of {session} failed a check: {len(symbols)} symbols")
+    publications = Publication.objects.filter(date=session, superseded_at=None)
+    assert publications.count() == 4
+    for publication in publications:
+        assert publication.count == 0
+        assert publication.reason.startswith(f"The data of {session} failed a check: {len(symbols)} symbols")
     _turnover_times(0.01, symbols, session)
     _checked_and_selected(session)
     assert picked() == before

@@ -183,12 +183,12 @@ def stored(*tables: str, where: str = "true") -> dict[str, pd.DataFrame]:
     return frames
 
 
-def assert_same(found: dict[str, pd.DataFrame], wanted: dict[str, pd.DataFrame]) -> None:
+def assert_same(actual: dict[str, pd.DataFrame], wanted: dict[str, pd.DataFrame]) -> None:
     """Hold tables against each other: the same rows, numbers equal to 1e-9."""
-    assert found.keys() == wanted.keys()
+    assert actual.keys() == wanted.keys()
     for table, frame in wanted.items():
         assert len(frame), f"{table} is empty: nothing is proven"
-        both = found[table]
+        both = actual[table]
         missing, surplus = frame.index.difference(both.index), both.index.difference(frame.index)
         assert both.index.equals(frame.index), f"{table} lacks {list(missing[:5])}, has besides {list(surplus[:5])}"
         pd.testing.assert_frame_equal(both, frame, rtol=1e-9, atol=1e-12, check_dtype=False, obj=table)

@@ -118,14 +118,14 @@ def test_each_bad_file_is_named_and_the_good_one_completes_the_same_run(exchange
         transaction.set_rollback(True)
     before, run = evenings.fingerprint(*UNTOUCHED), None
     for kind in sorted(kinds):
-        damaged, said = BAD[kind]
+        damaged, message = BAD[kind]
         path.write_bytes(good)
         path.write_bytes(damaged(path))
         run = evenings.run("pipeline", TONIGHT) if run is None else retried(run)
         step = run.steps.get(name="HISTORICAL_DATA")
         assert (run.status, step.status, step.traceback) == ("failed", "failed", ""), kind
-        assert said in step.reason, kind
-        assert path.name in step.reason or "%" in said, kind
+        assert message in step.reason, kind
+        assert path.name in step.reason or "%" in message, kind
         assert evenings.fingerprint(*UNTOUCHED) == before, kind
     assert run is not None
     path.write_bytes(good)
@@ -184,11 +184,11 @@ class Taken(NseArchive):
 
 
 @pytest.mark.parametrize(
-    ("feed", "error", "said"), [(Rewritten, NotYet, "changed while"), (Taken, SessionNotAvailable, "No daily")]
+    ("feed", "error", "message"), [(Rewritten, NotYet, "changed while"), (Taken, SessionNotAvailable, "no daily file")]
 )
-def test_a_file_that_changes_or_goes_while_it_is_read_is_not_taken(folder, feed, error, said):
+def test_a_file_that_changes_or_goes_while_it_is_read_is_refused(folder, feed, error, message):
     assert issubclass(error, (StepFailed, *saga_of("pipeline").step("HISTORICAL_DATA").refusals))
-    with pytest.raises(error, match=said):
+    with pytest.raises(error, match=message):
         historical_data.read_session(feed(folder), TONIGHT)
 
 

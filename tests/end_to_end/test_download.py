@@ -89,14 +89,14 @@ def test_an_empty_folder_and_the_wire_give_the_tables_that_a_folder_gives(
     out = io.StringIO()
     call_command("run_pipeline", f"--date={DAY}", stdout=out)
     assert SourceFile.objects.count() == SESSIONS
-    found = evenings.stored()
+    actual = evenings.stored()
     # Over the wire the list of corporate actions begins with the first session.
     actions = wanted["corporate_actions"]
     wanted["corporate_actions"] = actions.loc[actions.index.get_level_values("ex_date") >= FIRST]
-    told = {table: frame for table, frame in wanted.items() if len(frame)}
-    assert set(told) >= {"historical_data", "technical_indicators", "stocks", "stock_metrics", "source_files"}
-    evenings.assert_same({table: found[table] for table in told}, told)
-    assert {table for table in found if len(found[table])} == set(told)
+    filled = {table: frame for table, frame in wanted.items() if len(frame)}
+    assert set(filled) >= {"historical_data", "technical_indicators", "stocks", "stock_metrics", "source_files"}
+    evenings.assert_same({table: actual[table] for table in filled}, filled)
+    assert {table for table in actual if len(actual[table])} == set(filled)
     assert not Finding.objects.filter(check_name__in=("source_download", "source_sessions")).exists()
 
 
@@ -167,7 +167,7 @@ def test_the_command_downloads_a_span_and_says_so(archive: Path, exchange: Excha
 
 
 @pytest.mark.parametrize(
-    ("arguments", "changed", "said"),
+    ("arguments", "changed", "message"),
     [
         (["--from=2023-06-20", "--to=2023-06-19"], {}, "lies after"),
         (["--from=yesterday"], {}, "write it as YYYY-MM-DD"),
@@ -176,8 +176,8 @@ def test_the_command_downloads_a_span_and_says_so(archive: Path, exchange: Excha
     ],
 )
 def test_the_command_refuses_with_a_sentence(
-    archive: Path, exchange: Exchange, arguments: list[str], changed: dict[str, str], said: str
+    archive: Path, exchange: Exchange, arguments: list[str], changed: dict[str, str], message: str
 ) -> None:
-    with override_settings(**changed), pytest.raises(CommandError, match=said):
+    with override_settings(**changed), pytest.raises(CommandError, match=message):
         call_command("download_archive", *(arguments or [f"--to={DAY}"]), stdout=io.StringIO(), stderr=io.StringIO())
     assert exchange.requests == []

@@ -120,18 +120,18 @@ def outcome(
 
 @pytest.mark.parametrize("table", evenings.KEYS)
 def test_evening_after_evening_equals_one_full_load(outcome: Outcome, table: str) -> None:
-    found, wanted = outcome.by_evenings[table], outcome.at_once[table]
+    actual, wanted = outcome.by_evenings[table], outcome.at_once[table]
     if table == "corporate_actions":
         # What was inferred until the list told it stays on record; a full load never had to infer it.
-        late = found.loc[found["status"] == "confirmed"]
+        late = actual.loc[actual["status"] == "confirmed"]
         assert late.index.get_level_values("symbol").tolist() == [outcome.market.market.symbol[LATE_SPLIT]]
-        found = found.drop(index=late.index)
+        actual = actual.drop(index=late.index)
     if table == "stocks":
         # The simulator's index list forgets renamed companies; what an evening learnt before is kept.
         renamed = [new for _, new in outcome.renames if new in wanted.index]
-        assert found.loc[renamed, "sector"].notna().any()
-        found, wanted = (frame.assign(sector=frame["sector"].drop(renamed)) for frame in (found, wanted))
-    assert_same({table: found}, {table: wanted})
+        assert actual.loc[renamed, "sector"].notna().any()
+        actual, wanted = (frame.assign(sector=frame["sector"].drop(renamed)) for frame in (actual, wanted))
+    assert_same({table: actual}, {table: wanted})
 
 
 def test_everything_that_was_planned_has_happened(outcome: Outcome) -> None:
@@ -265,9 +265,9 @@ def test_what_a_broken_evening_left_undone_the_next_one_does(busy_evening: Path)
     computed = TechnicalIndicator.objects.filter(date=day(0)).count()
     assert computed == DailyBar.objects.filter(date=day(0)).count()
     symbol = market.market.symbol[REVISED]
-    found = queries.indicators_between(day(-3), day(1)).query("symbol == @symbol").reset_index(drop=True)
+    actual = queries.indicators_between(day(-3), day(1)).query("symbol == @symbol").reset_index(drop=True)
     whole = indicators(queries.adjusted_bars(day(1), symbols=[symbol])).query("date >= @found.date.min()")
-    pd.testing.assert_frame_equal(found, whole.reset_index(drop=True), rtol=1e-9, check_dtype=False)
+    pd.testing.assert_frame_equal(actual, whole.reset_index(drop=True), rtol=1e-9, check_dtype=False)
 
 
 # --- no look-ahead --------------------------------------------------------------------------------------------------
@@ -285,7 +285,7 @@ def _said_of(session: Any) -> dict[str, Any]:
 
 def test_nothing_that_comes_later_changes_what_is_said_of_a_day(archive: Path) -> None:
     days = (day(-1), day(-7), day(-40))
-    before = {one: _said_of(one) for one in days}
+    before = {session: _said_of(session) for session in days}
     future = evenings.simulator(
         *BUSY[:1],
         Incident("split", day(1), INFERRED, ratio=(10, 1)),
@@ -298,13 +298,13 @@ def test_nothing_that_comes_later_changes_what_is_said_of_a_day(archive: Path) -
         evenings.garble(evenings.file_of(archive, day(number)), number)
     evenings.evening(day(3))
     assert queries.latest_session() == day(3)
-    for one in days:
-        after = _said_of(one)
-        for name, value in before[one].items():
+    for session in days:
+        after = _said_of(session)
+        for name, value in before[session].items():
             if isinstance(value, str):
-                assert after[name] == value, f"{name} of {one}"
+                assert after[name] == value, f"{name} of {session}"
             else:
-                pd.testing.assert_frame_equal(after[name], value, obj=f"{name} of {one}")
+                pd.testing.assert_frame_equal(after[name], value, obj=f"{name} of {session}")
 
 
 # --- replay ---------------------------------------------------------------------------------------------------------

@@ -70,19 +70,19 @@ def outcome(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory, dja
 
 @pytest.mark.parametrize("table", [table for table in evenings.KEYS if table != "symbol_changes"])
 def test_evening_after_evening_equals_one_full_load(outcome: Outcome, table: str) -> None:
-    found, wanted = outcome.by_evenings[table], outcome.at_once[table]
+    actual, wanted = outcome.by_evenings[table], outcome.at_once[table]
     if table == "stocks":
         # Of a share that was silent on the last day a full load knows no figures; evenings keep its last ones.
-        found, wanted = (
-            frame.loc[outcome.at_once["stock_metrics"].index.get_level_values("symbol")] for frame in (found, wanted)
+        actual, wanted = (
+            frame.loc[outcome.at_once["stock_metrics"].index.get_level_values("symbol")] for frame in (actual, wanted)
         )
-    evenings.assert_same({table: found}, {table: wanted})
+    evenings.assert_same({table: actual}, {table: wanted})
 
 
 def test_everything_that_was_planned_has_happened(outcome: Outcome) -> None:
-    told = market().incidents(SESSIONS[BASE + 1], SESSIONS[LAST])
-    assert {one.kind for one in told} >= WANTED
-    late, corrected = (next(one.session for one in told if one.kind == kind) for kind in ("late", "correction"))
+    incidents = market().incidents(SESSIONS[BASE + 1], SESSIONS[LAST])
+    assert {one.kind for one in incidents} >= WANTED
+    late, corrected = (next(one.session for one in incidents if one.kind == kind) for kind in ("late", "correction"))
     assert outcome.left_out == [late]
     assert late in outcome.sources, "a late file is loaded by a later evening"
     first = market()

@@ -23,7 +23,7 @@ def _last_session() -> pd.Timestamp:
     gap = place - place.groupby(bars["symbol"]).shift()
     back = set(place[gap.between(SILENCE, WINDOW - EVENINGS - 2)])
     renamed = days.searchsorted(pd.DatetimeIndex(real_market.all_renames()["date"].unique()))
-    return days[max(int(one) for one in renamed if back & set(range(one - EVENINGS + 1, one + 1)))]
+    return days[max(int(session) for session in renamed if back & set(range(session - EVENINGS + 1, session + 1)))]
 
 
 @pytest.fixture
@@ -36,15 +36,15 @@ def window(sample_dir: Path, tmp_path: Path) -> list[pd.Timestamp]:
     (folder / "bhavcopy").mkdir(parents=True)
     for name in ("lists", "reports"):
         (folder / name).symlink_to(source / name)
-    for one in chosen:
-        evenings.file_of(folder, one.date()).symlink_to(evenings.file_of(source, one.date()))
+    for session in chosen:
+        evenings.file_of(folder, session.date()).symlink_to(evenings.file_of(source, session.date()))
     return chosen
 
 
 def test_evenings_with_a_rename_and_shares_back_from_be_equal_a_full_load(
     window: list[pd.Timestamp], tmp_path: Path
 ) -> None:
-    first, *rest = (one.date() for one in window[-EVENINGS - 1 :])
+    first, *rest = (session.date() for session in window[-EVENINGS - 1 :])
     last = rest[-1]
     with evenings.reading_archive(tmp_path / "nse", tmp_path):
         evenings.evening(first)

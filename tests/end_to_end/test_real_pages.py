@@ -14,7 +14,7 @@ from pytest_django import DjangoDbBlocker
 from market_data.models import PipelineRun
 from tests.end_to_end import evenings
 from tests.market_data.real_market import LAST_SESSION
-from tests.pages import addresses, asked, big_tables, publish_largest, scanned_tables
+from tests.pages import addresses, big_tables, open_page, publish_largest, scanned_tables
 
 pytestmark = [pytest.mark.real, pytest.mark.django_db(transaction=False), pytest.mark.timeout(1500)]
 STATEMENTS = 50
@@ -55,7 +55,7 @@ def test_no_page_reads_a_big_table_from_end_to_end(filled: None, client: Client)
     for name, address in pages.items():
         before = scanned_tables()
         with CaptureQueriesContext(connection) as queries:
-            asked(client, name, address)
+            open_page(client, name, address)
         after = scanned_tables()
         if len(queries) > STATEMENTS:
             faults.append(f"{name}: {len(queries)} statements")

@@ -43,7 +43,7 @@ def folder(base_archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         yield copy
 
 
-def said(command: str, *arguments: str) -> Any:
+def json_of(command: str, *arguments: str) -> Any:
     """The one JSON object that a command prints on standard output."""
     out = io.StringIO()
     call_command(command, *arguments, "--json", stdout=out)
@@ -59,10 +59,10 @@ def refusal(command: str, *arguments: str) -> str:
 
 @pytest.mark.long
 def test_from_an_empty_database_to_picks_and_files(folder: Path, tmp_path: Path) -> None:
-    told = said("run_all", f"--date={LAST}")
-    assert [job["job"] for job in told["jobs"]] == JOBS
-    assert {job["status"] for job in told["jobs"]} == {"completed"}
-    assert told["jobs"][0]["summary"]["sessions"] == BASE
+    report = json_of("run_all", f"--date={LAST}")
+    assert [job["job"] for job in report["jobs"]] == JOBS
+    assert {job["status"] for job in report["jobs"]} == {"completed"}
+    assert report["jobs"][0]["summary"]["sessions"] == BASE
     exported = {path.name.rpartition("_")[0]: path for path in (tmp_path / "exports").iterdir()}
     assert set(exported) == {"stocks", "historical_30d", "technical_indicators", "suggested_stocks", "manifest"}
     assert Publication.objects.filter(date=LAST, superseded_at=None).count() == 4
@@ -73,7 +73,7 @@ def test_from_an_empty_database_to_picks_and_files(folder: Path, tmp_path: Path)
     assert len(lines) == 1 + len(picks)
 
     before = evenings.contract_fingerprint()
-    said("run_all", f"--date={LAST}")
+    json_of("run_all", f"--date={LAST}")
     assert evenings.contract_fingerprint() == before
     assert list(SuggestedStock.objects.values_list("strategy", "symbol").order_by("strategy", "rank")) == picks
     assert TrainedModel.objects.count() == 1
@@ -170,7 +170,7 @@ def test_a_page_instead_of_a_file_fails_the_evening_and_leaves_nothing(folder: P
     assert "\n" not in refused
     assert not DailyBar.objects.exists()
     evenings.publish(evenings.simulator(), folder, LAST)
-    assert said("retry_failed")["status"] == "completed"
+    assert json_of("retry_failed")["status"] == "completed"
     assert DailyBar.objects.filter(date=LAST).exists()
 
 

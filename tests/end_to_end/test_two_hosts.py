@@ -49,7 +49,7 @@ _TABLES = {
 Rows = list[tuple[Any, ...]]
 
 
-def asked(environment: Mapping[str, str], query: str) -> Rows:
+def query_rows(environment: Mapping[str, str], query: str) -> Rows:
     """Ask the hosts' database."""
     with psycopg.connect(environment["DATABASE_URL"]) as connection:
         return connection.execute(query).fetchall()
@@ -114,7 +114,7 @@ def host(name: str, environment: dict[str, str]) -> Iterator[subprocess.Popen[by
 def waited(environment: dict[str, str], query: str, seconds: float = 400) -> Rows:
     """Play the heartbeat of the clusters until a query returns rows."""
     deadline, beat = time.monotonic() + seconds, 0.0
-    while not (found := asked(environment, query)):
+    while not (rows := query_rows(environment, query)):
         assert time.monotonic() < deadline, shown(environment)
         if time.monotonic() > beat:
             beat = time.monotonic() + 15
@@ -122,7 +122,7 @@ def waited(environment: dict[str, str], query: str, seconds: float = 400) -> Row
             code += "    async_task('market_data.tasks.heartbeat', name, cluster=name)"
             managed(environment, "shell", "--no-imports", "-c", code)
         time.sleep(0.05)
-    return found
+    return rows
 
 
 def evening(environment: dict[str, str], session: date) -> None:
@@ -141,7 +141,7 @@ def _runs(session: date) -> str:
 
 def steps(environment: dict[str, str], session: date) -> Rows:
     # The fence rises each time that somebody begins a step; attempts begin anew with each committed window.
-    return asked(
+    return query_rows(
         environment,
         "SELECT r.job, s.name, split_part(s.worker, ':', 1), s.fence, s.status FROM pipeline_execution_tracking s"
         f" JOIN pipeline_runs r ON r.id = s.run_id WHERE r.session = '{session}' ORDER BY r.sequence, s.order",
@@ -157,7 +157,7 @@ def shown(environment: dict[str, str]) -> str:
 def contents(environment: dict[str, str]) -> dict[str, Rows]:
     """Return how many rows each table has, and a hash of what the contract calls its columns."""
     query = "SELECT count(*), md5(string_agg(t::text, '' ORDER BY symbol, date)) FROM (SELECT {} FROM {}) t"
-    return {table: asked(environment, query.format(columns, table)) for table, columns in _TABLES.items()}
+    return {table: query_rows(environment, query.format(columns, table)) for table, columns in _TABLES.items()}
 
 
 @pytest.mark.skipif(

@@ -72,13 +72,13 @@ def readers() -> dict[str, Reader]:
     with tempfile.TemporaryDirectory(prefix="nse-fuzz-") as place:
         folder = Path(place)
         market = Simulator(symbols=40, sessions=60, seed=6, series="all")
-        found: list[Reader] = []
+        readers: list[Reader] = []
         for layout in LAYOUTS:
             (written,) = write_archive(market, folder / layout.name, [DAY], layout=layout.name)
-            found.append(_daily(written))
-        found += _lists(folder / "full")
-        found += _fundamentals(folder)
-    return {reader.name: reader for reader in [*found, _market_days(), _filters(), *upload_readers(Reader)]}
+            readers.append(_daily(written))
+        readers += _lists(folder / "full")
+        readers += _fundamentals(folder)
+    return {reader.name: reader for reader in [*readers, _market_days(), _filters(), *upload_readers(Reader)]}
 
 
 def _daily(path: Path) -> Reader:
@@ -225,7 +225,7 @@ def _fundamentals(folder: Path) -> list[Reader]:
         "statements_cashflow_yearly.csv.gz": (folders.CASHFLOW_HEADER, cashflow),
     }
     errors = (FundamentalsUnreadableError,)
-    found = [
+    readers = [
         Reader(
             name.split(".")[0],
             name,
@@ -241,7 +241,7 @@ def _fundamentals(folder: Path) -> list[Reader]:
     name = "fundamentals_2026-04-30.csv"
     valid = (evenings / name).read_bytes()
     for file, packing in ((name, "plain"), ("snapshots_2026-04.parquet", "parquet")):
-        found.append(
+        readers.append(
             Reader(
                 f"snapshot_{Path(file).suffix[1:]}",
                 file,
@@ -253,7 +253,7 @@ def _fundamentals(folder: Path) -> list[Reader]:
                 packing,
             )
         )
-    return found
+    return readers
 
 
 def _store_statements(reading: Reading) -> None:

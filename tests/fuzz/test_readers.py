@@ -58,12 +58,12 @@ def as_parquet(content: bytes) -> bytes:
 def read(reader: Reader, folder: Path) -> object | None:
     """Read what lies in the folder; None when it was refused with a sentence that says what to do."""
     try:
-        found: object = reader.read(folder)
+        frame: object = reader.read(folder)
     except reader.errors as error:
         check_sentence(error)
         return None
-    reader.check(found)
-    return found
+    reader.check(frame)
+    return frame
 
 
 def check_sentence(error: Exception) -> None:
@@ -129,13 +129,13 @@ def test_what_is_taken_can_be_stored(reader, tmp_path_factory, counts: Counts):
     def tried(data: st.DataObject) -> None:
         content = data.draw(mutations.damaged(reader.valid))
         put(reader, folder, data.draw(packing(reader, content)))
-        found = read(reader, folder)
-        counts.add(f"{reader.name}, stored", taken=found is not None)
-        if found is None:
+        frame = read(reader, folder)
+        counts.add(f"{reader.name}, stored", taken=frame is not None)
+        if frame is None:
             return
         with transaction.atomic():
             try:
-                reader.store(found)
+                reader.store(frame)
             except reader.errors as error:
                 check_sentence(error)
             transaction.set_rollback(True)

@@ -49,14 +49,14 @@ def raw_bars() -> pd.DataFrame:
 @cache
 def all_renames() -> pd.DataFrame:
     """The renames found session by session."""
-    found, known, previous = [], set(), None
+    events, known, previous = [], set(), None
     for _, today in raw_bars().groupby("date"):
         if previous is not None:
-            found.append(renames(today, previous, known))
-            known -= set(found[-1]["from_symbol"])
+            events.append(renames(today, previous, known))
+            known -= set(events[-1]["from_symbol"])
         known |= set(today["symbol"])
         previous = today
-    return pd.concat([frame for frame in found if len(frame)], ignore_index=True)
+    return pd.concat([frame for frame in events if len(frame)], ignore_index=True)
 
 
 @cache
@@ -136,8 +136,8 @@ def sessions_with_jumps() -> list[pd.Timestamp]:
 @cache
 def inferred_without_list() -> pd.DataFrame:
     """What would be inferred on every session if there were no official list at all."""
-    found = [inferred_events(session_bars(day), history(day), None) for day in sessions_with_jumps()]
-    return pd.concat([frame for frame in found if len(frame)], ignore_index=True)
+    events = [inferred_events(session_bars(day), history(day), None) for day in sessions_with_jumps()]
+    return pd.concat([frame for frame in events if len(frame)], ignore_index=True)
 
 
 @cache

@@ -95,18 +95,18 @@ def with_past(rows: list[tuple[str, int, float, int]]) -> pd.DataFrame:
 
 
 def test_a_bar_knows_the_bars_before_of_its_own_symbol_alone() -> None:
-    told = with_past([("A", 0, 5.0, 1), ("A", 1, 5.0, 1), ("A", 4, 5.0, 1), ("B", 5, 5.0, 1), ("B", 35, 6.0, 2)])
-    assert told["last_close"].fillna(0).tolist() == [0, 5, 5, 0, 0], "B's bar before is too long ago"
-    assert told["age"].fillna(0).tolist() == [0, 1, 3, 0, 0]
-    assert told["identical"].tolist() == [0, 1, 0, 0, 0]
-    assert told["repeats"].tolist() == [0, 1, 3, 0, 0], "the nearest of the sessions it repeats"
+    bars = with_past([("A", 0, 5.0, 1), ("A", 1, 5.0, 1), ("A", 4, 5.0, 1), ("B", 5, 5.0, 1), ("B", 35, 6.0, 2)])
+    assert bars["last_close"].fillna(0).tolist() == [0, 5, 5, 0, 0], "B's bar before is too long ago"
+    assert bars["age"].fillna(0).tolist() == [0, 1, 3, 0, 0]
+    assert bars["identical"].tolist() == [0, 1, 0, 0, 0]
+    assert bars["repeats"].tolist() == [0, 1, 3, 0, 0], "the nearest of the sessions it repeats"
 
 
 def test_ten_bars_before_make_the_usual_volume() -> None:
-    told = with_past([("A", day, 5.0, 10 + day) for day in range(12)] + [("B", 3 * day, 5.0, 10) for day in range(12)])
-    assert told["usual_volume"].iloc[:10].isna().all()
-    assert told["usual_volume"].iloc[10:12].tolist() == [14.5, 15.5]
-    assert told["usual_volume"].iloc[12:].isna().all(), "ten bars that reach too far back say nothing"
+    bars = with_past([("A", day, 5.0, 10 + day) for day in range(12)] + [("B", 3 * day, 5.0, 10) for day in range(12)])
+    assert bars["usual_volume"].iloc[:10].isna().all()
+    assert bars["usual_volume"].iloc[10:12].tolist() == [14.5, 15.5]
+    assert bars["usual_volume"].iloc[12:].isna().all(), "ten bars that reach too far back say nothing"
 
 
 def test_factors_are_those_of_the_day() -> None:

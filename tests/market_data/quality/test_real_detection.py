@@ -43,13 +43,13 @@ def windows(sample_dir: Path) -> list[tuple[pd.DataFrame, list[date]]]:
         read = cache(lambda day: checked_bars(feed.bars(day).frame, session=day)[0])
         listed = feed.listed_symbols(date(2026, 4, 30))
         funds = set(listed.loc[listed["kind"].eq("fund"), "symbol"])
-        found = []
+        detected = []
         for place in sorted(chosen):
             sessions = known[place - LOOKED_BACK : place + 1]
             bars = pd.concat([read(day) for day in sessions], ignore_index=True)
             bars = bars.loc[~bars["symbol"].isin(funds)]
-            found.append((bars.sort_values(["symbol", "date"], ignore_index=True), sessions))
-    return found
+            detected.append((bars.sort_values(["symbol", "date"], ignore_index=True), sessions))
+    return detected
 
 
 def candidates(bars: pd.DataFrame, session: date) -> pd.Index:
@@ -66,12 +66,12 @@ def evidence(bars: pd.DataFrame, sessions: Sequence[date]) -> Evidence:
     session, stamp = sessions[-1], pd.Timestamp(sessions[-1])
     events = real_market.events()
     events = events.loc[events["known_on"] <= stamp]
-    told = bars_with_past(bars.assign(adj_close=bars["close"]), sessions)
-    told = told.assign(kind="share", first_seen=pd.Timestamp("2023-04-03"))
-    today, before = told.loc[told["date"] == stamp], told.loc[told["date"] == pd.Timestamp(sessions[-2])]
-    by_day = told.groupby("date")["turnover_lakh"].agg(["size", "sum"])
+    known = bars_with_past(bars.assign(adj_close=bars["close"]), sessions)
+    known = known.assign(kind="share", first_seen=pd.Timestamp("2023-04-03"))
+    today, before = known.loc[known["date"] == stamp], known.loc[known["date"] == pd.Timestamp(sessions[-2])]
+    by_day = known.groupby("date")["turnover_lakh"].agg(["size", "sum"])
     jumps = unexplained_jumps(today[bars.columns], bars.loc[bars["date"] < stamp], events)
-    nothing = told.iloc[:0]
+    nothing = known.iloc[:0]
     return Evidence(
         session=session,
         bars=today.assign(factor=factors_on(today, events)),
@@ -88,11 +88,11 @@ def evidence(bars: pd.DataFrame, sessions: Sequence[date]) -> Evidence:
     )
 
 
-def found_in(told: Evidence) -> dict[str, set[str]]:
+def found_in(known: Evidence) -> dict[str, set[str]]:
     """Symbols kept out, by the check that does."""
     blocking = [check for check in prices.CHECKS if check.blocks == Blocks.SYMBOL]
-    return {check.name: {fault.symbol for fault in check.find(told)} for check in blocking} | {
-        "price_jump": set(told.jumps)
+    return {check.name: {fault.symbol for fault in check.find(known)} for check in blocking} | {
+        "price_jump": set(known.jumps)
     }
 
 
@@ -100,20 +100,20 @@ def test_two_hundred_symbol_days_of_each_fault(windows: Any) -> None:
     random = np.random.default_rng(5)
     lines, short = [], {}
     for name, inject in FAULTS.items():
-        injected, found = 0, 0
+        injected, detected = 0, 0
         by: Counter[str] = Counter()
         for whole, sessions in windows:
             rows = pd.Index(random.choice(candidates(whole, sessions[-1]), SYMBOLS_A_SESSION, replace=False))
             bars = whole.loc[whole["symbol"].isin(whole.loc[rows, "symbol"])].copy()
             inject(bars, rows, rows - 1)
             symbols = set(whole.loc[rows, "symbol"])
-            told = found_in(evidence(bars.reset_index(drop=True), sessions))
+            known = found_in(evidence(bars.reset_index(drop=True), sessions))
             injected += len(symbols)
-            found += len(symbols & set().union(*told.values()))
-            by.update({check: len(symbols & hit) for check, hit in told.items() if symbols & hit})
-        lines.append(f"{name:<36}{found:>4} of {injected}   {dict(by)}")
-        if found < WANTED.get(name, USUAL) * injected:
-            short[name] = found
+            detected += len(symbols & set().union(*known.values()))
+            by.update({check: len(symbols & hit) for check, hit in known.items() if symbols & hit})
+        lines.append(f"{name:<36}{detected:>4} of {injected}   {dict(by)}")
+        if detected < WANTED.get(name, USUAL) * injected:
+            short[name] = detected
     sys.stdout.write("\n" + "\n".join(lines) + "\n")
     assert not short
 
@@ -121,9 +121,9 @@ def test_two_hundred_symbol_days_of_each_fault(windows: Any) -> None:
 def test_without_a_fault_nothing_blocks_but_real_jumps(windows: Any) -> None:
     kept_out: Counter[str] = Counter()
     for bars, sessions in windows:
-        told = evidence(bars, sessions)
-        kept_out.update({check: len(symbols) for check, symbols in found_in(told).items() if symbols})
-        assert [check.name for check in days.CHECKS if check.blocks == Blocks.DAY and check.findings(told)] == []
+        known = evidence(bars, sessions)
+        kept_out.update({check: len(symbols) for check, symbols in found_in(known).items() if symbols})
+        assert [check.name for check in days.CHECKS if check.blocks == Blocks.DAY and check.findings(known)] == []
     sys.stdout.write(f"\nkept out without a fault, in {len(windows)} sessions: {dict(kept_out)}\n")
     assert set(kept_out) <= {"price_jump"}
 
@@ -136,10 +136,10 @@ def test_the_same_fault_in_every_share_keeps_out_the_day(windows: Any, name: str
         rows = rows[:60]
     bars = whole.copy()
     FAULTS[name](bars, rows[: len(rows) // 2 * 2], rows[: len(rows) // 2 * 2] - 1)
-    told = evidence(bars, sessions)
-    findings = [one for check in (*days.CHECKS, *prices.CHECKS) for one in check.findings(told) if one["blocks"]]
+    known = evidence(bars, sessions)
+    findings = [one for check in (*days.CHECKS, *prices.CHECKS) for one in check.findings(known) if one["blocks"]]
     of_day = {one["check_name"] for one in findings if not one["symbol"]}
-    assert of_day or len(told.jumps) > 25, findings[:3]
+    assert of_day or len(known.jumps) > 25, findings[:3]
     assert len(findings) < 60
     if name == "the bar of the day before":
         assert "repeated_day" in of_day

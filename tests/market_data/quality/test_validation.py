@@ -74,34 +74,34 @@ def test_a_broken_day_writes_few_rows() -> None:
     assert len(done.summary["day_blocked"]) == 3
 
 
-def finding(check: str, symbol: str, session: Any, *, blocks: bool = True) -> None:
-    told = {"severity": "error", "message": f"{symbol} is wrong"}
-    Finding.objects.create(run_id="r", session=session, check_name=check, symbol=symbol, blocks=blocks, **told)
+def store_finding(check: str, symbol: str, session: Any, *, blocks: bool = True) -> None:
+    fields = {"severity": "error", "message": f"{symbol} is wrong"}
+    Finding.objects.create(run_id="r", session=session, check_name=check, symbol=symbol, blocks=blocks, **fields)
 
 
 def test_a_symbol_is_kept_out_for_as_long_as_its_check_holds_it() -> None:
-    finding("unit_error", "A", DAYS[-20])
-    finding("unit_error", "B", DAYS[-21])
-    finding("ratio_contradiction", "C", TODAY)
-    finding("ratio_contradiction", "D", YESTERDAY)
-    finding("price_outlier", "E", TODAY, blocks=False)
-    finding("price_jump", "F", DAYS[0])
-    finding("unit_error", "G", LATER[0])
-    finding("bar_count", "", TODAY)
+    store_finding("unit_error", "A", DAYS[-20])
+    store_finding("unit_error", "B", DAYS[-21])
+    store_finding("ratio_contradiction", "C", TODAY)
+    store_finding("ratio_contradiction", "D", YESTERDAY)
+    store_finding("price_outlier", "E", TODAY, blocks=False)
+    store_finding("price_jump", "F", DAYS[0])
+    store_finding("unit_error", "G", LATER[0])
+    store_finding("bar_count", "", TODAY)
     assert quality.kept_out(TODAY) == {"A": "unit_error", "C": "ratio_contradiction", "F": "price_jump"}
 
 
 def test_a_renamed_symbol_stays_kept_out() -> None:
-    finding("unit_error", "OLD", DAYS[-3])
+    store_finding("unit_error", "OLD", DAYS[-3])
     SymbolChange.objects.create(from_symbol="OLD", to_symbol=ONE, date=YESTERDAY, proof="isin")
     assert quality.kept_out(TODAY) == {ONE: "unit_error"}
 
 
 def test_a_day_is_refused_with_its_reasons() -> None:
     assert quality.day_refusal(TODAY) == ""
-    finding("unit_error", ONE, TODAY)
-    finding("bar_count", "", YESTERDAY)
-    finding("market_move", "", TODAY, blocks=False)
+    store_finding("unit_error", ONE, TODAY)
+    store_finding("bar_count", "", YESTERDAY)
+    store_finding("market_move", "", TODAY, blocks=False)
     assert quality.day_refusal(TODAY) == ""
     Finding.objects.create(
         run_id="r", session=TODAY, check_name="bar_count", severity="error", blocks=True, message="3 bars"
@@ -117,9 +117,9 @@ def test_many_jumps_of_a_day_are_one_finding_and_every_one_of_them_counts() -> N
 
     count = 30
     jumps = pd.DataFrame({"symbol": SYMBOLS[:count], "date": pd.Timestamp(TODAY), "ratio": 0.01, "reason": "no_event"})
-    told = jump_findings(jumps.assign(near_factor=float("nan")))
-    assert [(one["symbol"], one["blocks"], one["sample"]["count"]) for one in told] == [("", True, count)]
-    market_writer.record_findings("r", TODAY, told)
+    findings = jump_findings(jumps.assign(near_factor=float("nan")))
+    assert [(row["symbol"], row["blocks"], row["sample"]["count"]) for row in findings] == [("", True, count)]
+    market_writer.record_findings("r", TODAY, findings)
     assert queries.jumps_frame(TODAY)["symbol"].tolist() == sorted(SYMBOLS[:count])
     assert set(quality.kept_out(TODAY)) == set(SYMBOLS[:count])
     assert len(jump_findings(jumps.assign(near_factor=0.01).head(25))) == 25
@@ -142,14 +142,14 @@ def test_findings_that_others_contribute_are_stored_never_block_and_go_when_they
 
 def test_a_session_that_is_over_and_not_loaded() -> None:
     over = datetime.combine(LATER[2], datetime.min.time(), UTC) + timedelta(hours=11)
-    (told,) = system.late_session(over)
-    assert told["sample"] == {"sessions": [str(LATER[0]), str(LATER[1])]}
+    (late,) = system.late_session(over)
+    assert late["sample"] == {"sessions": [str(LATER[0]), str(LATER[1])]}
     assert system.late_session(over - timedelta(days=2, hours=12)) == []
     MarketDay.objects.filter(date__gt=TODAY).delete()
     assert system.late_session(over)[0]["severity"] == "error"
 
 
-def said(*arguments: str) -> str:
+def report_of(*arguments: str) -> str:
     out = io.StringIO()
     call_command("validate_data", *arguments, stdout=out)
     return out.getvalue()
@@ -158,15 +158,15 @@ def said(*arguments: str) -> str:
 def test_the_report_over_history_tells_by_session_and_writes_nothing() -> None:
     bars_are(WRONG, [ONE], DAYS[-4])
     bars_are(WRONG, day=DAYS[-2])
-    finding("unit_error", OTHER, TODAY)
-    told = json.loads(said(f"--from={DAYS[-8]}", f"--to={YESTERDAY}", "--json"))
-    assert told["sessions_checked"] == 7
-    by_check = {row["check"]: row for row in told["checks"]}
+    store_finding("unit_error", OTHER, TODAY)
+    report = json.loads(report_of(f"--from={DAYS[-8]}", f"--to={YESTERDAY}", "--json"))
+    assert report["sessions_checked"] == 7
+    by_check = {row["check"]: row for row in report["checks"]}
     assert set(by_check) == {check.name for check in quality.CHECKS}
     row = by_check["unit_error"]
     assert (row["findings"], row["days_blocked"], row["symbol_days_blocked"]) == (2, 1, 1)
-    assert {day["session"] for day in told["sessions"]} >= {str(DAYS[-4]), str(DAYS[-2])}
-    text = said(f"--from={DAYS[-8]}")
+    assert {day["session"] for day in report["sessions"]} >= {str(DAYS[-4]), str(DAYS[-2])}
+    text = report_of(f"--from={DAYS[-8]}")
     assert f"{DAYS[-4]} {ONE}" in text
     assert f"{DAYS[-2]} DAY" in text
     assert f"Days blocked by month: {DAYS[-2]:%Y-%m} 1" in text
@@ -185,13 +185,13 @@ def test_the_report_over_history_tells_by_session_and_writes_nothing() -> None:
 )
 def test_a_range_that_says_nothing_is_refused(arguments: list[str], sentence: str) -> None:
     with pytest.raises(CommandError, match=sentence):
-        said(*arguments)
+        report_of(*arguments)
 
 
 def test_a_range_of_an_empty_database_is_refused() -> None:
     SourceFile.objects.all().delete()
     with pytest.raises(CommandError, match="there are none"):
-        said("--from=2026-01-05")
+        report_of("--from=2026-01-05")
 
 
 def test_findings_of_the_provider_replace_those_of_the_run_before() -> None:

@@ -131,9 +131,9 @@ def test_missing_lists_are_findings_and_no_errors(own_archive):
     shutil.rmtree(own_archive / "lists")
     shutil.rmtree(own_archive / "reports")
     feed = NseArchive(own_archive)
-    told = " ".join(finding.message for finding in feed.findings())
+    messages = " ".join(finding.message for finding in feed.findings())
     for name in ("EQUITY_L.csv", "CF-CA-equities.csv", "ind_nifty500list.csv", "report pack"):
-        assert name in told
+        assert name in messages
     assert feed.corporate_actions(DAY).empty
     assert feed.official_coverage() is None
     assert feed.index_members().empty
@@ -161,8 +161,10 @@ def test_official_events_that_end_before_the_bars_are_a_finding(own_archive):
     path = own_archive / "lists" / "CF-CA-equities.csv"
     lines = path.read_text(encoding="utf-8-sig").splitlines()
     path.write_text("\n".join([lines[0], lines[1]]), encoding="utf-8-sig")
-    told = [finding.message for finding in NseArchive(own_archive).findings() if finding.check == "official_coverage"]
-    assert "inferred from prices" in told[0]
+    messages = [
+        finding.message for finding in NseArchive(own_archive).findings() if finding.check == "official_coverage"
+    ]
+    assert "inferred from prices" in messages[0]
 
 
 def test_actions_of_a_report_are_known_from_its_day_on(own_archive):

@@ -126,7 +126,7 @@ def test_columns_may_stand_in_another_order_and_optional_ones_be_absent():
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b"", "is empty"),
         (b"  \n\n", "is empty"),
@@ -139,8 +139,8 @@ def test_columns_may_stand_in_another_order_and_optional_ones_be_absent():
         (f"{HEAD}\n{SHARE}\n".replace("01-Jan-2025", "some day").encode(), "holds no date"),
     ],
 )
-def test_what_is_no_daily_file_is_refused_with_name_and_remedy(content, told):
-    with pytest.raises(SourceUnreadable, match=told) as error:
+def test_what_is_no_daily_file_is_refused_with_name_and_remedy(content, message):
+    with pytest.raises(SourceUnreadable, match=message) as error:
         parsed_bars(content, name="sec_bhavdata_full_01012025.csv", layout=FULL, session=DAY)
     assert "sec_bhavdata_full_01012025.csv" in str(error.value)
     assert "again" in str(error.value)
@@ -210,14 +210,14 @@ def test_damaged_ambiguous_and_swelling_zips_are_refused(tmp_path):
     cut.write_bytes(cut.read_bytes()[:200])
     swelling = packed(tmp_path / "bomb.zip", {"a.csv": b"0" * (MAX_BYTES + 1)})
     assert swelling.stat().st_size < 1_000_000
-    for path, told in (
+    for path, message in (
         (tmp_path / "no.zip", "not a readable zip"),
         (cut, "not a readable zip"),
         (packed(tmp_path / "two.zip", {"a.csv": b"", "b.csv": b""}), "2 csv files"),
         (packed(tmp_path / "none.zip", {"a.txt": b""}), "0 csv files"),
         (swelling, "holds more than"),
     ):
-        with pytest.raises(SourceUnreadable, match=told) as error:
+        with pytest.raises(SourceUnreadable, match=message) as error:
             content_of(path)
         assert path.name in str(error.value)
 

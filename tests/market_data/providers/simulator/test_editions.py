@@ -73,11 +73,11 @@ def test_a_missing_file_never_comes_though_the_day_was_a_session():
 def test_a_first_edition_is_put_right_later():
     feed, plain = quiet(Incident("correction", NEXT, 0, length=1)), quiet()
     feed.sessions(EPOCH, NEXT)
-    first, seen = feed.bars(NEXT).frame, feed.fingerprint(NEXT).sha256
+    first, fingerprint = feed.bars(NEXT).frame, feed.fingerprint(NEXT).sha256
     assert len(first.compare(plain.bars(NEXT).frame)) >= 1
     assert checked_bars(first, session=NEXT)[1].empty, "a wrong figure is no impossible one"
     feed.sessions(EPOCH, WINDOW[2])
-    assert feed.fingerprint(NEXT).sha256 != seen
+    assert feed.fingerprint(NEXT).sha256 != fingerprint
     pd.testing.assert_frame_equal(feed.bars(NEXT).frame, plain.bars(NEXT).frame)
 
 

@@ -64,8 +64,8 @@ def test_a_share_goes_to_be_and_comes_back():
     move = Incident("surveillance", window[1], 2, length=3)
     in_eq, everything = quiet(move), quiet(move, series="all")
     symbol = in_eq.market.symbol[2]
-    seen = [symbol in set(in_eq.bars(day).frame["symbol"]) for day in window[:6]]
-    assert seen == [True, False, False, False, True, True]
+    listed = [symbol in set(in_eq.bars(day).frame["symbol"]) for day in window[:6]]
+    assert listed == [True, False, False, False, True, True]
     in_be = everything.bars(window[2]).frame.set_index("symbol").loc[symbol]
     assert in_be["series"] == "BE"
     assert pd.isna(in_be["delivered_quantity"])
@@ -77,8 +77,8 @@ def test_a_share_goes_to_be_and_comes_back():
 def test_a_suspended_share_has_no_bar_in_any_series():
     window = simulated_sessions(DAY, date(2024, 3, 20))
     feed = quiet(Incident("suspension", window[1], 2, length=2), series="all")
-    seen = [feed.market.symbol[2] in set(feed.bars(day).frame["symbol"]) for day in window[:4]]
-    assert seen == [True, False, False, True]
+    listed = [feed.market.symbol[2] in set(feed.bars(day).frame["symbol"]) for day in window[:4]]
+    assert listed == [True, False, False, True]
 
 
 def test_a_share_is_listed_on_its_first_session():

@@ -22,13 +22,13 @@ def market() -> Companies:
     return companies(40, 11, EPOCH)
 
 
-def is_whole(chronicle: GeneratedPast, whole: History, asked: Sequence[int] = ASKED) -> bool:
+def is_whole(past: GeneratedPast, whole: History, order: Sequence[int] = ASKED) -> bool:
     """Whether the chronicle says the same as one generated in one go."""
-    for at in asked:
+    for at in order:
         for name in PRICES:
-            np.testing.assert_array_equal(chronicle.prices[name][at], whole.prices[name][at])
+            np.testing.assert_array_equal(past.prices[name][at], whole.prices[name][at])
         for name in ("volume", "trades", "delivered", "status"):
-            np.testing.assert_array_equal(getattr(chronicle, name)[at], getattr(whole, name)[at])
+            np.testing.assert_array_equal(getattr(past, name)[at], getattr(whole, name)[at])
     return True
 
 
@@ -63,9 +63,9 @@ def test_a_market_to_which_something_else_happened_takes_no_state_of_another(mar
 
 def test_statements_since_a_day_are_those_published_after_it():
     market = Simulator(symbols=60, seed=5)
-    asked, since = date(2024, 3, 8), date(2023, 11, 20)
-    every = market.statements(asked)
+    order, since = date(2024, 3, 8), date(2023, 11, 20)
+    every = market.statements(order)
     newer = every.loc[every["published_on"] > since].reset_index(drop=True)
     assert len(newer) > 50
-    assert market.statements(asked, since).equals(newer)
-    assert market.statements(asked, asked).empty
+    assert market.statements(order, since).equals(newer)
+    assert market.statements(order, order).empty
