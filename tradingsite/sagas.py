@@ -1,4 +1,4 @@
-"""The nightly back-up as a job like the others: seen in the console, claimed once, retried."""
+"""The nightly back-up as a job like any other: shown in the console, claimed once, retried."""
 
 from pathlib import Path
 
@@ -13,30 +13,29 @@ from tradingsite.backup.creation import Made
 
 
 def back_up(context: StepContext) -> Made | None:
-    """Write a back-up into BACKUP_DIR, of which the last BACKUPS_KEPT stay, or where the run's options say."""
-    elsewhere = context.run.options.get("to")
-    if elsewhere is None and settings.BACKUPS_KEPT == 0:
+    """Write a back-up into BACKUP_DIR, keeping the last BACKUPS_KEPT, or into the folder of the run's options."""
+    destination = context.run.options.get("to")
+    if destination is None and settings.BACKUPS_KEPT == 0:
         return None
-    folder = Path(elsewhere) if elsewhere else settings.BACKUP_DIR
-    # The run's own moment: a second attempt writes the same file again instead of another one.
-    moment = context.run.id.removeprefix("backup_")
-    path = folder / f"{settings.PROVIDER_KIND}_{moment}{creation.SUFFIX}"
-    made = creation.create(path, timezone.now(), context.report)
-    if elsewhere is None:
+    folder = Path(destination) if destination else settings.BACKUP_DIR
+    # Named by the run: a second attempt overwrites the file of the first.
+    path = folder / f"{settings.PROVIDER_KIND}_{context.run.id.removeprefix('backup_')}{creation.SUFFIX}"
+    backup = creation.create(path, timezone.now(), context.report)
+    if destination is None:
         creation.purge(folder, settings.PROVIDER_KIND, settings.BACKUPS_KEPT)
-    context.log("backed up", file=str(made.path), megabytes=made.bytes >> 20, rows=made.rows)
-    return made
+    context.log("backed up", file=str(backup.path), megabytes=backup.bytes >> 20, rows=backup.rows)
+    return backup
 
 
-def record_back_up(context: StepContext, made: Made | None) -> int:
-    """Keep where the back-up is in the run's summary."""
-    if made is None:
+def record_back_up(context: StepContext, backup: Made | None) -> int:
+    """Record the back-up in the run's summary."""
+    if backup is None:
         context.summarise(backup="switched off (BACKUPS_KEPT=0)")
         return 0
-    context.summarise(file=str(made.path), bytes=made.bytes, tables=made.tables, rows=made.rows)
-    if made.missing_models:
-        context.summarise(missing_models=made.missing_models)
-    return made.rows
+    context.summarise(file=str(backup.path), bytes=backup.bytes, tables=backup.tables, rows=backup.rows)
+    if backup.missing_models:
+        context.summarise(missing_models=backup.missing_models)
+    return backup.rows
 
 
 register_sagas(

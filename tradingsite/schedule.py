@@ -10,7 +10,7 @@ from croniter import croniter
 from market_data.runs.saga import NO_SESSION, Saga, sagas
 
 EVENING = ("pipeline", "fill_data", "business_logic", "validation", "training", "selection", "csv_export")
-"""The jobs of a whole evening in the order in which they are done at a stretch: by `run_all`, or by one button."""
+"""The jobs of a whole evening in the order in which `run_all` and the console's button run them."""
 
 _SOME_MORNING = datetime(2026, 1, 5, 5, 59)
 

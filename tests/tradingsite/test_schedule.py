@@ -67,11 +67,11 @@ def test_an_extra_job_is_found_everywhere(admin_client: Any):
         assert schedule.args == "('weigh', ['validation|recent_model'], 'evening before')"
         startable = jobs.startable_jobs()["weigh"]
         assert (startable.name, startable.title) == ("weigh", "Weigh the market")
-        found = troubled_jobs(
+        result = troubled_jobs(
             CheckContext(datetime(2026, 5, 1, 2, 30, tzinfo=IST), datetime(2026, 5, 1, tzinfo=IST), "ml", "h", {})
         )
-        assert [symptom.key for symptom in found.symptoms] == ["jobs:weigh"]
-        assert found.symptoms[0].remedy.endswith("./run.sh manage weigh_market")
+        assert [symptom.key for symptom in result.symptoms] == ["jobs:weigh"]
+        assert result.symptoms[0].remedy.endswith("./run.sh manage weigh_market")
         run = lifecycle.create_run("weigh", SESSION, triggered_by="test", waits_for=WEIGH.waits_for)
         assert active_runs()[0].title == "Weigh the market"
         page = admin_client.get(run_url(run.id)).content.decode()

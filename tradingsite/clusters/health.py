@@ -24,7 +24,7 @@ _CONNECT_SECONDS = 5
 
 
 def host_liveness(cluster: str, host: str) -> Liveness:
-    """Read how the part of a cluster stands that runs on a host; the steps held there count as its own.
+    """Return the liveness of the part of a cluster that runs on a host; steps held there count as its own.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def host_liveness(cluster: str, host: str) -> Liveness:
 
 
 def description(liveness: Liveness) -> str:
-    """Return how a cluster stands, as one line."""
+    """Return the state of a cluster as one line."""
     age = liveness.heartbeat_age_seconds
     heartbeat = "no heartbeat yet" if age is None else f"last heartbeat {age} s ago"
     if liveness.is_at_work:

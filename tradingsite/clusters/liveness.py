@@ -50,7 +50,7 @@ class StepSign(NamedTuple):
 
 @dataclass(frozen=True)
 class Liveness:
-    """How a cluster stood at a moment.
+    """The state of a cluster at a moment.
 
     Attributes
     ----------
@@ -117,7 +117,7 @@ def read_liveness(
     is_own: Callable[[str, StepSign], bool],
     watched_since: datetime | None = None,
 ) -> dict[str, Liveness]:
-    """Read how clusters stand, in one query.
+    """Read the liveness of clusters in one query.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The clusters' liveness as this process sees it, and the tasks that a dead cluster had fetched."""
+"""Liveness of the clusters over Django's connection, and the release of a dead cluster's prefetched tasks."""
 
 import os
 from datetime import datetime
@@ -14,7 +14,7 @@ from tradingsite.clusters.liveness import Liveness, StepSign, read_liveness
 
 
 def cluster_liveness(now: datetime, watched_since: datetime | None = None) -> dict[str, Liveness]:
-    """Return how each cluster stands, wherever its processes run.
+    """Return the liveness of each cluster, wherever its processes run.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def cluster_liveness(now: datetime, watched_since: datetime | None = None) -> di
 
 
 def process_group_liveness(cluster: str, group: int) -> Liveness:
-    """Return how the part of a cluster stands that is one process group on this machine."""
+    """Return the liveness of the part of a cluster that is one process group on this machine."""
 
     def is_own(cluster: str, step: StepSign) -> bool:
         if not _is_job_of(cluster, step):
@@ -59,7 +59,7 @@ def release_prefetched(cluster: str) -> None:
         OrmQ.objects.filter(key=cluster, lock__gt=now).update(lock=now)
     finally:
         if not connection.in_atomic_block:
-            connection.close()  # used once in a while: one that was kept would be broken by a restart of the database
+            connection.close()  # rarely used: a restart of the database would break an open one
 
 
 def _is_job_of(cluster: str, step: StepSign) -> bool:

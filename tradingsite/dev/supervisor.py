@@ -258,7 +258,7 @@ class Supervisor:
             except Error:
                 continue  # the database is being restarted; the next check finds it
             finally:
-                connection.close()  # one that was kept would be broken by a restart meanwhile
+                connection.close()  # a restart of the database would break an open one
             if liveness.is_stuck:
                 self._say(f"{child.service.name} has made no progress {liveness.silence_words}: restarting it")
                 child.kill_group()

@@ -65,7 +65,7 @@ def program_directory(data: Path) -> Path:
     version = int(version_file.read_text()) if version_file.exists() else max(installed)
     if version not in installed:
         raise EmbeddedServerError(
-            f"{data} was made by PostgreSQL {version}; the installed wheel has {sorted(installed)}."
+            f"{data} was created by PostgreSQL {version}; the installed wheel has {sorted(installed)}."
         )
     return installed[version]
 
@@ -119,7 +119,7 @@ def ensure_server_account() -> tuple[int, int] | None:
 
 
 def make_private_directory(path: Path, account: tuple[int, int] | None) -> None:
-    """Make a folder, or an existing one, private to the server's account."""
+    """Make a folder that only the server's account may enter."""
     path.mkdir(mode=0o700, exist_ok=True)
     path.chmod(0o700)
     if account is not None:

@@ -1,4 +1,4 @@
-"""The health check of a cluster's container: what counts as working, and what it does to one that hangs."""
+"""The health check of a cluster's container: what counts as alive, and what happens to a stuck cluster."""
 
 import os
 import socket
@@ -27,15 +27,15 @@ def beat(age: timedelta) -> None:
     OrmQ.objects.create(key="data", payload="x", lock=now - timedelta(hours=1))
 
 
-def hold_step(worker: str, left: timedelta) -> None:
+def hold_step(worker: str, remaining: timedelta) -> None:
     make_run()
     step = PipelineStep.objects.filter(status="running")
-    assert step.update(worker=worker, lease_until=datetime.now(UTC) + left) == 1
+    assert step.update(worker=worker, lease_until=datetime.now(UTC) + remaining) == 1
 
 
 @pytest.fixture
 def cluster(tmp_path: Path):
-    """A process with a child, and the file that names it; written ten minutes ago."""
+    """A process with a child, and the file with its process id, written ten minutes ago."""
     code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'input()'], stdin=sys.stdin)"
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE) as process:
         file = tmp_path / "cluster.pid"
@@ -49,14 +49,14 @@ def cluster(tmp_path: Path):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_young_heartbeat_is_health(capsys: pytest.CaptureFixture[str]):
+def test_a_recent_heartbeat_is_healthy(capsys: pytest.CaptureFixture[str]):
     beat(timedelta(seconds=30))
     assert health.main(["data"]) == 0
     assert "last heartbeat 3" in capsys.readouterr().out
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_step_under_a_living_lease_is_health():
+def test_a_step_under_a_living_lease_is_healthy():
     beat(timedelta(hours=1))
     hold_step(f"{HOST}:77", timedelta(seconds=50))
     liveness = health.host_liveness("data", HOST)
@@ -64,10 +64,10 @@ def test_a_step_under_a_living_lease_is_health():
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize(("worker", "left"), [(f"{HOST}:77", -1), ("elsewhere:77", 50)])
-def test_a_lease_that_ended_or_is_another_hosts_is_none(worker: str, left: int):
+@pytest.mark.parametrize(("worker", "seconds"), [(f"{HOST}:77", -1), ("elsewhere:77", 50)])
+def test_an_expired_lease_or_one_of_another_host_does_not_count(worker: str, seconds: int):
     beat(timedelta(hours=1))
-    hold_step(worker, timedelta(seconds=left))
+    hold_step(worker, timedelta(seconds=seconds))
     liveness = health.host_liveness("data", HOST)
     assert not liveness.is_alive
     assert health.description(liveness) == "cluster data: last heartbeat 3600 s ago, and it holds no step"
@@ -83,7 +83,7 @@ def test_a_stuck_cluster_is_killed_with_its_children(cluster, capsys: pytest.Cap
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_cluster_that_works_or_has_just_started_is_left_alone(cluster, capsys: pytest.CaptureFixture[str]):
+def test_a_cluster_that_is_alive_or_has_just_started_is_not_killed(cluster, capsys: pytest.CaptureFixture[str]):
     file, family = cluster
     beat(timedelta(seconds=10))
     assert health.main(["data", "--end", str(file)]) == 0
@@ -108,5 +108,5 @@ def test_without_a_database_nothing_is_killed(
     assert all(process.is_running() for process in family)
 
 
-def test_a_file_that_names_nothing_ends_nothing(tmp_path: Path):
+def test_a_missing_file_ends_nothing(tmp_path: Path):
     assert "names no process" in health.end(tmp_path / "missing")

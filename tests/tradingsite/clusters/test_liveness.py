@@ -1,4 +1,4 @@
-"""One answer to whether a cluster is alive, and that whoever asks gives the same."""
+"""Liveness of clusters, and that everything which shows or acts on it agrees."""
 
 import itertools
 import os
@@ -36,12 +36,12 @@ SITUATIONS = [
 
 @pytest.fixture
 def no_database_of_its_own(monkeypatch: pytest.MonkeyPatch):
-    """The container's check reads over the test's connection, whose rows no other sees."""
+    """Let the container's check read over the test's connection: no other sees its rows."""
     monkeypatch.setattr(health.psycopg, "connect", lambda **_: nullcontext(connection.connection))
 
 
 def store(now: datetime, *, heartbeat: Any = None, lease: Any = None, step_end: Any = None, due: Any = None) -> None:
-    """Make the cluster ml look as if all this had happened so long ago (a lease: has so long left)."""
+    """Store a state of the cluster ml by the ages of its signs; a lease by its remaining time."""
     Heartbeat.objects.create(cluster="data", finished_at=now)
     if heartbeat is not None:
         Heartbeat.objects.create(cluster="ml", finished_at=now - heartbeat)
@@ -57,15 +57,15 @@ def store(now: datetime, *, heartbeat: Any = None, lease: Any = None, step_end: 
 
 
 def answers(now: datetime) -> dict[str, bool]:
-    """Return who holds the cluster ml for alive."""
-    watch = CheckContext(now, now - timedelta(days=1), "data", HOST, {})
-    readable = readiness(now, ["clusters"])["clusters"]
+    """Return for each of the six whether it takes the cluster ml for alive."""
+    context = CheckContext(now, now - timedelta(days=1), "data", HOST, {})
+    part = readiness(now, ["clusters"])["clusters"]
     return {
         "console": next(cluster for cluster in cluster_states(now) if cluster.name == "ml").state in ("alive", "busy"),
-        "readiness": readable["ok"],
+        "readiness": part["ok"],
         "uploads": not cluster_notice("ml"),
         "container": health.main(["ml"]) == 0,
-        "alerts": not conditions.stuck_clusters(watch).symptoms,
+        "alerts": not conditions.stuck_clusters(context).symptoms,
         "supervisor": not process_group_liveness("ml", os.getpgrp()).is_stuck,
     }
 
@@ -78,12 +78,12 @@ def test_all_six_agree(situation: dict[str, Any], no_database_of_its_own: None):
     is_due = situation["due"] == LONG
     is_silent = situation["lease"] != MINUTE and SHORT not in (situation["heartbeat"], situation["step_end"])
     has_started = situation["lease"] == MINUTE or situation["heartbeat"] or situation["step_end"]
-    given = answers(now)
-    expected = dict.fromkeys(given, not (is_due and is_silent))
+    actual = answers(now)
+    expected = dict.fromkeys(actual, not (is_due and is_silent))
     if not has_started and not is_due:
         # Nothing waits for it, so nobody is alarmed and nothing restarted; but nobody relies on it either.
         expected |= {"console": False, "readiness": False, "uploads": False, "container": False}
-    assert given == expected
+    assert actual == expected
 
 
 @pytest.mark.django_db

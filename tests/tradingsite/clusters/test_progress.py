@@ -1,4 +1,4 @@
-"""How one process group of a cluster stands, on real rows; and the tasks that a dead cluster had fetched."""
+"""Liveness of one process group, and the release of a dead cluster's prefetched tasks."""
 
 import os
 import socket

@@ -160,11 +160,11 @@ def test_an_awkward_folder_gets_short_sockets(place: Path, name: str):
 
 def test_two_folders_do_not_interfere(place: Path):
     with (
-        EmbeddedServers(place / "one", durable=False) as one,
-        EmbeddedServers(place / "two", durable=False) as two,
+        EmbeddedServers(place / "one", durable=False) as first,
+        EmbeddedServers(place / "two", durable=False) as second,
     ):
-        assert one.postgres.url("same") != two.postgres.url("same")
-        assert one.valkey.url != two.valkey.url
+        assert first.postgres.url("same") != second.postgres.url("same")
+        assert first.valkey.url != second.valkey.url
         assert postmaster(place / "one").pid != postmaster(place / "two").pid
 
 
@@ -194,7 +194,7 @@ def test_a_missing_wheel_is_refused_in_a_sentence(place: Path, monkeypatch: pyte
 def test_data_of_an_unknown_version_are_refused(place: Path):
     make_directory(place / "postgres")
     (place / "postgres" / "PG_VERSION").write_text("9\n")
-    with pytest.raises(EmbeddedServerError, match="was made by PostgreSQL 9"):
+    with pytest.raises(EmbeddedServerError, match="was created by PostgreSQL 9"):
         EmbeddedPostgres(place).acquire()
 
 
