@@ -77,7 +77,7 @@ def test_a_long_step_under_a_living_lease_is_progress(due_task: OrmQ, running_st
     assert own_group().is_stuck
 
 
-@pytest.mark.parametrize(("status", "worker"), [("completed", OWN_WORKER), ("failed", "")])
+@pytest.mark.parametrize(("status", "worker"), [("completed", OWN_WORKER), ("failed", "")], ids=["completed", "failed"])
 def test_the_end_of_a_step_is_progress(due_task: OrmQ, running_step: PipelineStep, status: str, worker: str):
     running_step.status, running_step.worker, running_step.lease_until = status, worker, None
     running_step.ended_at = timezone.now() - timedelta(seconds=20)
