@@ -1,11 +1,11 @@
 """Ratios of a share on a day, from what was published by that day.
 
-Three kinds of dated facts, of which for each figure the newest wins: company statements (usable from `published_on`),
-evenings of a public screener (usable from the next day), and the exchange's report packs (usable the same evening).
-Nothing serves that is older than 200 days, counted from the day it was published; the number of issued shares alone is
-carried on until a newer fact or a split or bonus changes it.
+For each figure the newest of three kinds of dated facts wins: company statements (usable from `published_on`), evenings
+of a public screener (usable from the next day), and the exchange's report packs (usable the same evening). Facts older
+than 200 days, counted from their publication, are not used; only the number of issued shares is carried on until a
+newer fact or a split or bonus changes it.
 
-Definitions (percent where not said otherwise; a ratio over nothing, or over a negative equity, is NULL):
+Definitions (percent unless noted; a ratio over zero or over a negative equity is NULL):
 
 ===================  ==================================================================================================
 eps                  ₹: close over P/E of the exchange or screener, else net income of four quarters over issued shares
@@ -18,8 +18,8 @@ debt_to_equity       ratio: debt over equity; of a screener as measured
 operating_margin     operating income over revenue, four quarters
 net_margin           net income attributable over revenue, four quarters
 profit_margin        net income over revenue, latest quarter
-revenue_growth       four quarters over the four before; of a screener, which shows no more: the latest quarter over the
-earnings_growth      same quarter a year before. The base must be positive
+revenue_growth       four quarters over the four before; from a screener, which shows no more: the latest quarter over
+earnings_growth      the same quarter of the year before. The base must be positive
 peg_ratio            P/E over earnings growth, both positive
 current_ratio        current assets over current liabilities
 quick_ratio          current assets less inventory over current liabilities; NULL without a known inventory
@@ -34,11 +34,11 @@ import pandas as pd
 
 from stocks.fundamentals import point_in_time as pit
 from stocks.fundamentals.point_in_time import NEVER, Dated, Days, Floats, Rows
-from stocks.fundamentals.ratios import CRORE, limited, over
+from stocks.fundamentals.ratios import CRORE, quotient, within_limits
 from stocks.fundamentals.statement_states import statement_states
 
 MAX_AGE_DAYS = 200
-# Five sessions, which a week holds: an official P/E is not carried further.
+# An official P/E is carried for five sessions, which are at most a week.
 OFFICIAL_PE_DAYS = 7
 SOURCES = ("", "statements", "screener", "exchange")
 STATEMENTS, SCREENER, EXCHANGE = 1, 2, 3
@@ -92,7 +92,7 @@ def dated_fundamentals(
     keys
         symbol, date, close (raw ₹); one row or 1.5 million.
     events
-        Event frame of splits and bonuses, under the same symbols; they change share counts and per-share figures.
+        Event frame under the same symbols; splits and bonuses change share counts and per-share figures.
     columns
         Which of ``ALL_COLUMNS`` to return.
     provenance
@@ -111,7 +111,7 @@ def dated_fundamentals(
     figures = _figures(statements, snapshots, exchange_facts, keys, events)
     result: dict[str, object] = {"symbol": keys["symbol"], "date": keys["date"]}
     for column in columns:
-        dated = _dated(*figures[column])  # a loss leaves no P/E: what has no value has no source
+        dated = _dated(*figures[column])  # what has no value (the P/E of a loss) has no source either
         result[column] = dated.values
         if provenance:
             result[f"{column}_source"] = dated.source
@@ -132,23 +132,23 @@ def _figures(
     screens = _screens(snapshots)
     of_state = pit.latest_known(keys, states, "known_on")
     of_screen = pit.latest_known(keys, screens, "known_on")
-    quarters = _fresh(pit.days_taken(pit.days(states["quarter_on"]), of_state), today)
-    balance = _fresh(pit.days_taken(pit.days(states["balance_on"]), of_state), today)
-    screened = _fresh(pit.days_taken(pit.days(screens["snapshot"]), of_screen), today)
+    quarters = _fresh(pit.days_at(pit.days(states["quarter_on"]), of_state), today)
+    balance = _fresh(pit.days_at(pit.days(states["balance_on"]), of_state), today)
+    screened = _fresh(pit.days_at(pit.days(screens["snapshot"]), of_screen), today)
     figures = _plain_ratios(states, of_state, quarters, balance, screens, of_screen, screened)
     shares = _shares(statements, snapshots, facts, keys, events)
     both = np.where((quarters == NEVER) | (balance == NEVER), NEVER, np.maximum(quarters, balance))
-    net_income = pit.taken(states["net_income"].to_numpy(), of_state)
-    equity = pit.taken(states["equity"].to_numpy(), of_state)
+    net_income = pit.values_at(states["net_income"].to_numpy(), of_state)
+    equity = pit.values_at(states["equity"].to_numpy(), of_state)
     earned = _dated(net_income * CRORE / shares.values, quarters, STATEMENTS)
     eps = _eps(earned, screens, of_screen, screened, facts, keys, events)
     book = _dated(np.where(equity > 0, equity, np.nan) * CRORE / shares.values, balance, STATEMENTS)
-    assets = pit.taken(states["total_assets"].to_numpy(), of_state)
+    assets = pit.values_at(states["total_assets"].to_numpy(), of_state)
     figures["roe"] = pit.newest(
-        _limited("roe", 100 * over(net_income, equity), both, STATEMENTS),
-        _dated(pit.taken(screens["roe"].to_numpy(), of_screen), screened, SCREENER),
+        _limited("roe", 100 * quotient(net_income, equity), both, STATEMENTS),
+        _dated(pit.values_at(screens["roe"].to_numpy(), of_screen), screened, SCREENER),
     )
-    figures["roa"] = _limited("roa", 100 * over(net_income, assets), both, STATEMENTS)
+    figures["roa"] = _limited("roa", 100 * quotient(net_income, assets), both, STATEMENTS)
     figures |= {"issue_size": shares, "eps": eps, "book_value": book}
     figures["market_cap"] = shares._replace(values=shares.values * close / CRORE)
     figures["pb_ratio"] = book._replace(values=close / book.values)
@@ -158,14 +158,14 @@ def _figures(
 
 
 def _screens(snapshots: pd.DataFrame) -> pd.DataFrame:
-    """Evenings of the screener with the ratios that follow from them, sorted by symbol and first day of use."""
+    """Evenings of the screener with ratios computed from them, sorted by symbol and first day of use."""
     screens = snapshots.sort_values(["symbol", "snapshot"], kind="stable", ignore_index=True)
     screens["known_on"] = screens["snapshot"] + pd.Timedelta(days=1)
     screens["eps"] = screens["close"] / screens["pe_ratio"]
-    screens["profit_margin"] = 100 * over(screens["net_profit_quarter"], screens["sales_quarter"])
+    screens["profit_margin"] = 100 * quotient(screens["net_profit_quarter"], screens["sales_quarter"])
     sales, profit = screens["sales_quarter_last_year"], screens["net_profit_quarter_last_year"]
-    screens["revenue_growth"] = 100 * (over(screens["sales_quarter"], sales) - 1)
-    screens["earnings_growth"] = 100 * (over(screens["net_profit_quarter"], profit) - 1)
+    screens["revenue_growth"] = 100 * (quotient(screens["sales_quarter"], sales) - 1)
+    screens["earnings_growth"] = 100 * (quotient(screens["net_profit_quarter"], profit) - 1)
     return screens
 
 
@@ -178,13 +178,13 @@ def _plain_ratios(
     of_screen: Rows,
     screened: Days,
 ) -> dict[str, Dated]:
-    """Ratios without a price or a share count in them: statements or screener, whichever is newer."""
+    """Ratios that involve neither price nor share count, from statements or screener, whichever is newer."""
     figures = {}
     for column in (*_OF_QUARTERS, *_OF_BALANCE):
         on = quarters if column in _OF_QUARTERS else balance
-        dated = _limited(column, pit.taken(states[column].to_numpy(), of_state), on, STATEMENTS)
+        dated = _limited(column, pit.values_at(states[column].to_numpy(), of_state), on, STATEMENTS)
         if column in _OF_SCREENER:
-            shown = pit.taken(screens[column].to_numpy(), of_screen)
+            shown = pit.values_at(screens[column].to_numpy(), of_screen)
             dated = pit.newest(dated, _limited(column, shown, screened, SCREENER))
         figures[column] = dated
     return figures
@@ -193,13 +193,13 @@ def _plain_ratios(
 def _shares(
     statements: pd.DataFrame, snapshots: pd.DataFrame, facts: pd.DataFrame, keys: pd.DataFrame, events: pd.DataFrame
 ) -> Dated:
-    """Issued shares: the newest count known, changed by the splits and bonuses since."""
+    """Issued shares: the newest known count, adjusted for splits and bonuses since."""
     counts = _share_counts(statements, snapshots, facts)
     rows = pit.latest_known(keys, counts, "known_on")
-    on = pit.days_taken(pit.days(counts["date"]), rows)
-    source = pit.taken(counts["source"].to_numpy(), rows)
+    on = pit.days_at(pit.days(counts["date"]), rows)
+    source = pit.values_at(counts["source"].to_numpy(), rows)
     factor = pit.share_factors(keys["symbol"], on, pit.days(keys["date"]), events)
-    shares = pit.taken(counts["shares"].to_numpy(), rows) / factor
+    shares = pit.values_at(counts["shares"].to_numpy(), rows) / factor
     return Dated(shares, on, np.nan_to_num(source).astype(np.int8))
 
 
@@ -209,8 +209,8 @@ def _share_counts(statements: pd.DataFrame, snapshots: pd.DataFrame, facts: pd.D
     Returns
     -------
     DataFrame
-        symbol, known_on (first day of use), date (the day the count stands for), shares, source (number in
-        ``SOURCES``); sorted by symbol and known_on, without counts that came later than a newer one.
+        symbol, known_on (first day of use), date (of the count), shares, source (number in ``SOURCES``); sorted by
+        symbol and known_on, without counts that were published after a newer one.
     """
     next_day = pd.Timedelta(days=1)
     counts = pd.concat(
@@ -228,7 +228,7 @@ def _share_counts(statements: pd.DataFrame, snapshots: pd.DataFrame, facts: pd.D
         ignore_index=True,
     )
     counts = counts.loc[counts["shares"] > 0].sort_values(["symbol", "known_on", "date"], kind="stable")
-    # A count that comes late (a year's report in June) says less than a newer one known already.
+    # A count that is published late (a year's report in June) is outdated by a newer one known already.
     on = pd.Series(pit.days(counts["date"]), index=counts.index)
     newest_before = on.groupby(counts["symbol"]).cummax().groupby(counts["symbol"]).shift()
     return counts.loc[~(on <= newest_before)].reset_index(drop=True)
@@ -255,14 +255,14 @@ def _eps(
     keys: pd.DataFrame,
     events: pd.DataFrame,
 ) -> Dated:
-    """Earnings per share: carried from a published P/E until the next results, else of four quarters."""
+    """Earnings per share: implied by a published P/E until the next results, else of four quarters."""
     today, symbols = pit.days(keys["date"]), keys["symbol"]
     priced = facts.loc[facts["pe_ratio"].gt(0) & facts["issue_size"].gt(0) & facts["market_cap"].gt(0)]
     priced = priced.sort_values(["symbol", "date"], kind="stable")
     price = priced["market_cap"] * CRORE / priced["issue_size"].astype(float)
     of_fact = pit.latest_known(keys, priced, "date")
-    published = _fresh(pit.days_taken(pit.days(priced["date"]), of_fact), today)
-    results = pit.days_taken(pit.days(screens["results_date"]), of_screen)
+    published = _fresh(pit.days_at(pit.days(priced["date"]), of_fact), today)
+    results = pit.days_at(pit.days(screens["results_date"]), of_screen)
     overtaken = (results <= today) & (published < results)
     candidates = [earned]
     for values, rows, on, source in (
@@ -270,7 +270,7 @@ def _eps(
         ((price / priced["pe_ratio"]).to_numpy(), of_fact, np.where(overtaken, NEVER, published), EXCHANGE),
     ):
         factor = pit.share_factors(symbols, on, today, events)
-        candidates.append(_dated(pit.taken(values, rows) * factor, on, source))
+        candidates.append(_dated(pit.values_at(values, rows) * factor, on, source))
     return pit.newest(*reversed(candidates))
 
 
@@ -278,8 +278,8 @@ def _price_earnings(close: Floats, eps: Dated, facts: pd.DataFrame, keys: pd.Dat
     computed = eps._replace(values=np.where(eps.values > 0, close / np.where(eps.values > 0, eps.values, 1), np.nan))
     official = facts.loc[facts["pe_ratio"].gt(0)].sort_values(["symbol", "date"], kind="stable")
     rows = pit.latest_known(keys, official, "date")
-    on = _fresh(pit.days_taken(pit.days(official["date"]), rows), pit.days(keys["date"]), OFFICIAL_PE_DAYS)
-    carried = _dated(pit.taken(official["pe_ratio"].to_numpy(), rows), on, EXCHANGE)
+    on = _fresh(pit.days_at(pit.days(official["date"]), rows), pit.days(keys["date"]), OFFICIAL_PE_DAYS)
+    carried = _dated(pit.values_at(official["pe_ratio"].to_numpy(), rows), on, EXCHANGE)
     alone = np.isnan(eps.values) & ~np.isnan(carried.values)
     return Dated(
         np.where(alone, carried.values, computed.values),
@@ -291,16 +291,16 @@ def _price_earnings(close: Floats, eps: Dated, facts: pd.DataFrame, keys: pd.Dat
 def _peg(price_earnings: Dated, growth: Dated) -> Dated:
     positive = (price_earnings.values > 0) & (growth.values > 0)
     values = np.where(positive, price_earnings.values / np.where(positive, growth.values, 1), np.nan)
-    return Dated(limited("peg_ratio", values), np.minimum(price_earnings.on, growth.on), growth.source)
+    return Dated(within_limits("peg_ratio", values), np.minimum(price_earnings.on, growth.on), growth.source)
 
 
 def _fresh(on: Days, today: Days, max_age_days: int = MAX_AGE_DAYS) -> Days:
-    """The days that are not too long ago; ``NEVER`` for the others."""
+    """Days not older than a maximum age; ``NEVER`` for the others."""
     return np.where(today - on > max_age_days, NEVER, on)
 
 
 def _dated(values: Floats, on: Days, source: int | npt.NDArray[np.int8]) -> Dated:
-    """A fact; no value where the day is ``NEVER``."""
+    """Facts, without a value where the day is ``NEVER``."""
     known = (on != NEVER) & np.isfinite(values)
     return Dated(
         np.where(known, values, np.nan), np.where(known, on, NEVER), np.where(known, source, 0).astype(np.int8)
@@ -308,4 +308,4 @@ def _dated(values: Floats, on: Days, source: int | npt.NDArray[np.int8]) -> Date
 
 
 def _limited(column: str, values: Floats, on: Days, source: int) -> Dated:
-    return _dated(limited(column, values), on, source)
+    return _dated(within_limits(column, values), on, source)

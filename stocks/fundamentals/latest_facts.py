@@ -1,8 +1,8 @@
-"""Of dated facts only what one session's ratios can use, so that an evening does not read the years before it.
+"""The dated facts that one session's ratios need, so that an evening does not read years of them.
 
-`statements_frame`, `snapshots_frame` and `facts_frame` return all that was known by a session, as a panel of many days
-needs it. A single day needs the newest of each: these readers return the few rows a symbol that can still decide
-anything, in the same columns, and `fundamentals.dated_fundamentals` gives the same figures from them.
+`statements_frame`, `snapshots_frame` and `facts_frame` return everything known by a session, as a panel of many days
+needs it. A single day needs only the newest of each: these readers return the few rows a symbol that can still affect a
+result, in the same columns, and `formulas.dated_fundamentals` computes the same figures from them.
 """
 
 from datetime import date
@@ -16,7 +16,7 @@ from stocks.fundamentals.formulas import MAX_AGE_DAYS
 from stocks.storage.frames import query_frame
 from stocks.universe import writer as universe_writer
 
-# One probe of the index a symbol, however many rows each has.
+# A loose index scan: one probe a symbol, however many rows it has.
 _NAMES: LiteralString = """
     WITH RECURSIVE names(symbol) AS (
         (SELECT symbol FROM {table} ORDER BY symbol LIMIT 1)
@@ -26,7 +26,7 @@ _NAMES: LiteralString = """
     )
     """
 
-# Two years of quarters, and back to the newest balance and the newest count of shares, which may be older.
+# Two years of quarters, and the newest balance and count of shares, which may be older.
 _STATEMENTS: LiteralString = (
     _NAMES
     + """
@@ -52,7 +52,7 @@ _SNAPSHOTS: LiteralString = (
     WHERE t.snapshot < %(as_of)s ORDER BY t.symbol, t.snapshot"""
 )
 
-# The newest count of shares, the newest price with a P/E beside it, the newest P/E.
+# The newest count of shares, the newest price that has a P/E, the newest P/E.
 _FACTS: LiteralString = (
     _NAMES
     + """
@@ -70,33 +70,32 @@ _FACTS: LiteralString = (
 
 
 def latest_statements(as_of: date) -> pd.DataFrame:
-    """Return the statements that a session's ratios can use, as `statements_frame` does."""
+    """Statements that a session's ratios need, in the form of `statements_frame`."""
     return fundamentals_writer.typed_statements(
         _rows(_STATEMENTS, "financial_statements", fundamentals_writer.COLUMNS, as_of), as_of
     )
 
 
 def latest_snapshots(as_of: date) -> pd.DataFrame:
-    """Return the screener's evenings that a session's ratios can use, as `snapshots_frame` does."""
+    """Evenings of a screener that a session's ratios need, in the form of `snapshots_frame`."""
     return fundamentals_writer.typed_snapshots(
         _rows(_SNAPSHOTS, "fundamental_snapshots", fundamentals_writer.SNAPSHOT_COLUMNS, as_of), as_of
     )
 
 
 def latest_facts(as_of: date) -> pd.DataFrame:
-    """Return the facts of report packs that a session's ratios can use, as `facts_frame` does."""
+    """Facts of report packs that a session's ratios need, in the form of `facts_frame`."""
     return universe_writer.typed_facts(_rows(_FACTS, "exchange_facts", universe_writer.FACT_COLUMNS, as_of), as_of)
 
 
 def _rows(query: LiteralString, table: LiteralString, columns: tuple[str, ...], as_of: date) -> pd.DataFrame:
-    known = {"as_of": as_of, "oldest": (pd.Timestamp(as_of) - pd.Timedelta(days=MAX_AGE_DAYS)).date()}
-    dates = [name for name in columns if name in _DATES]
+    bounds = {"as_of": as_of, "oldest": (pd.Timestamp(as_of) - pd.Timedelta(days=MAX_AGE_DAYS)).date()}
     return query_frame(
         sql.SQL(query).format(
             table=sql.Identifier(table), columns=sql.SQL(", ").join(sql.Identifier("t", name) for name in columns)
         ),
-        known,
-        dates=dates,
+        bounds,
+        dates=[name for name in columns if name in _DATES],
     )
 
 

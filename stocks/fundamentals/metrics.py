@@ -1,4 +1,4 @@
-"""The dated facts of one session, assembled into rows of `stock_metrics`; pure.
+"""The metrics of one session: rows of `stock_metrics`, assembled from dated facts; pure.
 
 A share is tradable when it is a share, traded on the session in series EQ, has a median turnover above ₹50 lakh over
 its last 20 sessions and a price above ₹20 (both in raw rupees of the day), and is not quarantined. `exclusion` names
@@ -10,7 +10,6 @@ from collections.abc import Set
 from datetime import date
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from stocks.fundamentals.formulas import ALL_COLUMNS, EXCHANGE, SCREENER, SOURCES, STATEMENTS, dated_fundamentals
@@ -22,7 +21,7 @@ _FROM_BARS = ("current_price", "volume")
 _FROM_INDICATORS = ("atr_14", "atr_percentage")
 _FROM_HISTORY = ("historical_volatility_1y", "beta", "avg_volume_30d", "turnover_median_20")
 _WHOLE = ("volume", "avg_volume_30d", "issue_size")
-# What a screener or the exchange printed as it stands; everything else is computed from it.
+# What a screener or the exchange publishes as it is; everything else is computed from it.
 _MEASURED = {
     SCREENER: {"roe", "debt_to_equity", "operating_margin"},
     EXCHANGE: {"issue_size"},
@@ -89,17 +88,17 @@ def session_metrics(
         Indicator frame of the session.
     volatility_metrics
         symbol and any of historical_volatility_1y (percent), beta, avg_volume_30d (shares), turnover_median_20 (₹
-        lakh), computed from bars up to the session; what is absent becomes NULL.
+        lakh), computed from bars up to the session; absent columns become NULL.
     statements, snapshots, facts
-        As `statements_frame`, `snapshots_frame` and `facts_frame` give them as of the session.
+        As `statements_frame`, `snapshots_frame` and `facts_frame` return them as of the session.
     events
         Event frame known by the session, one event a symbol and ex-date.
     kinds
         share, fund or unknown, indexed by symbol.
     quarantined
-        Symbols kept out of the picks by a finding.
+        Symbols that a finding keeps out of the picks.
     simulated
-        Whether the market is synthetic: provenance then says so instead of measured.
+        Whether the market is simulated: provenance then says so instead of measured.
 
     Returns
     -------
@@ -115,8 +114,8 @@ def session_metrics(
     ratios = dated_fundamentals(statements, snapshots, facts, keys, events, columns=ALL_COLUMNS, provenance=True)
     frame = bars[["symbol", "date", "series", "volume"]].assign(current_price=bars["close"])
     frame = frame.merge(indicators_today[["symbol", *_FROM_INDICATORS]], on="symbol", how="left")
-    measured = volatility_metrics.reindex(columns=["symbol", *_FROM_HISTORY])
-    frame = frame.merge(measured, on="symbol", how="left")
+    history = volatility_metrics.reindex(columns=["symbol", *_FROM_HISTORY])
+    frame = frame.merge(history, on="symbol", how="left")
     frame[list(ALL_COLUMNS)] = ratios[list(ALL_COLUMNS)]
     kind = frame["symbol"].map(kinds).fillna("unknown")
     frame["market_cap_category"] = market_cap_category(frame["market_cap"].where(kind == "share"))
@@ -129,14 +128,14 @@ def session_metrics(
 
 
 def market_cap_category(market_cap: pd.Series) -> pd.Series:
-    """Class of each share by rank of its market cap: 1-100 large, 101-250 mid, the rest small, None without a cap."""
+    """Class of each share by the rank of its market cap: 1-100 large, 101-250 mid, the rest small, None without one."""
     rank = market_cap.rank(ascending=False, method="first")
     names = np.select([rank <= LARGE_CAPS, rank <= MID_CAPS, rank.notna()], ["large", "mid", "small"], default="")
     return pd.Series([str(name) or None for name in names], index=market_cap.index, dtype=object)
 
 
 def _exclusion(frame: pd.DataFrame, kind: pd.Series, quarantined: Set[str]) -> pd.Series:
-    """Why a symbol is not tradable, None where it is; the first reason that holds."""
+    """Why a symbol is not tradable: the first reason that holds, None where none does."""
     turnover = frame["turnover_median_20"].astype(float)
     reasons: list[tuple[pd.Series, pd.Series | str]] = [
         (kind.ne("share"), "kind is " + kind),
@@ -147,32 +146,27 @@ def _exclusion(frame: pd.DataFrame, kind: pd.Series, quarantined: Set[str]) -> p
         (frame["current_price"].le(MIN_PRICE), f"price not above ₹{MIN_PRICE:g}"),
     ]
     exclusion = pd.Series(None, index=frame.index, dtype=object)
-    for holds, reason in reversed(reasons):
-        exclusion = exclusion.mask(holds, reason)
+    for applies, reason in reversed(reasons):
+        exclusion = exclusion.mask(applies, reason)
     return exclusion
 
 
 def _provenance(frame: pd.DataFrame, ratios: pd.DataFrame, session: date, simulated: bool) -> list[str]:
-    """For each row, as JSON: column → source, day of the fact, and how it came about."""
+    """For each row, as JSON: column → source, date of the fact, and kind (measured, computed, simulated)."""
     today = session.isoformat()
     measured = "simulated" if simulated else "measured"
     rows: list[dict[str, dict[str, str]]] = [{} for _ in range(len(frame))]
-    own = [(column, "bars", measured) for column in _FROM_BARS]
-    own += [(column, "bars", "computed") for column in (*_FROM_INDICATORS, *_FROM_HISTORY)]
-    for column, source, how in own:
+    hows = dict.fromkeys(_FROM_BARS, measured) | dict.fromkeys((*_FROM_INDICATORS, *_FROM_HISTORY), "computed")
+    for column, how in hows.items():
         for row in np.flatnonzero(frame[column].notna()):
-            rows[row][column] = {"source": source, "as_of": today, "how": how}
+            rows[row][column] = {"source": "bars", "as_of": today, "how": how}
     for column in ALL_COLUMNS:
         sources = ratios[f"{column}_source"].to_numpy()
-        facts = _day_texts(ratios[f"{column}_as_of"])
+        days = ratios[f"{column}_as_of"].to_numpy().astype("datetime64[D]").astype(str)
         for row in np.flatnonzero(ratios[column].notna()):
             number = int(sources[row])
             how = measured if column in _MEASURED[number] else "computed"
-            rows[row][column] = {"source": SOURCES[number], "as_of": facts[row], "how": how}
+            rows[row][column] = {"source": SOURCES[number], "as_of": days[row], "how": how}
     for row in np.flatnonzero(frame["market_cap_category"].notna()):
         rows[row]["market_cap_category"] = rows[row]["market_cap"] | {"how": "computed"}
     return [json.dumps(row, sort_keys=True) for row in rows]
-
-
-def _day_texts(dates: pd.Series) -> npt.NDArray[np.str_]:
-    return dates.to_numpy().astype("datetime64[D]").astype(str)

@@ -22,7 +22,7 @@ _STOCK_COLUMNS = tuple(column for column in METRIC_COLUMNS if column not in (*_K
 
 
 def record_metrics(frame: pd.DataFrame, session: date, run_id: str) -> WriteCounts:
-    """Write the metrics of a session (columns of `session_metrics`); symbols it no longer names lose their row.
+    """Write the metrics of a session; symbols that the frame lacks lose their row.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def record_metrics(frame: pd.DataFrame, session: date, run_id: str) -> WriteCoun
 
 
 def fill_metrics(frame: pd.DataFrame, session: date, run_id: str) -> dict[str, int]:
-    """Write metrics of a session only where none are stored; return how many values were filled, by column.
+    """Write the metrics of a session only where none are stored; return the number of values filled, by column.
 
     Parameters
     ----------
@@ -53,17 +53,17 @@ def fill_metrics(frame: pd.DataFrame, session: date, run_id: str) -> dict[str, i
     session
         The session that all rows are of.
     run_id
-        Kept on inserted rows; images of completed ones are kept for it.
+        Kept on inserted rows; before-images of completed ones are kept for it.
     """
-    wanted = frame.set_index("symbol")
+    computed = frame.set_index("symbol")
     stored = pd.DataFrame.from_records(
         list(StockMetrics.objects.filter(date=session).values(*METRIC_COLUMNS)), columns=list(METRIC_COLUMNS)
     ).set_index("symbol")
-    lacking = wanted.notna() & stored.isna().reindex(wanted.index).fillna(True).astype(bool)
+    lacking = computed.notna() & stored.isna().reindex(computed.index).fillna(True).astype(bool)
     columns = [column for column in METRIC_COLUMNS if column not in (*_KEY, "provenance", "tradable", "exclusion")]
     counts = {column: int(lacking[column].sum()) for column in columns if lacking[column].any()}
-    touched = lacking[columns].any(axis=1) | ~wanted.index.isin(stored.index)
-    rows = wanted.loc[touched].copy()
+    touched = lacking[columns].any(axis=1) | ~computed.index.isin(stored.index)
+    rows = computed.loc[touched].copy()
     for column in columns:
         rows[column] = rows[column].where(lacking.loc[touched, column], stored[column].reindex(rows.index))
     bulk.upsert("stock_metrics", rows.reset_index()[list(METRIC_COLUMNS)], _KEY, run_id)
@@ -71,7 +71,7 @@ def fill_metrics(frame: pd.DataFrame, session: date, run_id: str) -> dict[str, i
 
 
 def refresh_stocks(session: date, run_id: str) -> int:
-    """Give `stocks` the metrics of a session where they are the symbol's latest; return how many rows changed."""
+    """Copy a session's metrics to `stocks` where they are the symbol's latest; return the number of rows changed."""
     columns = [sql.Identifier(column) for column in _STOCK_COLUMNS]
     changed = query_frame(
         sql.SQL(

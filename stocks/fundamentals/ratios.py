@@ -1,4 +1,4 @@
-"""Quotients and the bounds beyond which one says nothing; pure."""
+"""Quotients, and the limits beyond which a ratio is meaningless; pure."""
 
 import numpy as np
 import numpy.typing as npt
@@ -7,7 +7,7 @@ import pandas as pd
 Floats = npt.NDArray[np.float64]
 
 CRORE = 1e7
-# Beyond these a figure only says that its denominator is next to nothing.
+# A ratio beyond these only shows that its denominator is close to zero.
 LIMITS = {
     "roe": (-200.0, 200.0),
     "roa": (-200.0, 200.0),
@@ -25,7 +25,7 @@ LIMITS = {
 }
 
 
-def over(numerator: "pd.Series[float] | Floats", denominator: "pd.Series[float] | Floats") -> Floats:
+def quotient(numerator: "pd.Series[float] | Floats", denominator: "pd.Series[float] | Floats") -> Floats:
     """Quotient, NaN where the denominator is not positive."""
     below = np.asarray(denominator, dtype=np.float64)
     above = np.asarray(numerator, dtype=np.float64)
@@ -33,7 +33,7 @@ def over(numerator: "pd.Series[float] | Floats", denominator: "pd.Series[float] 
     return np.where(positive, above / np.where(positive, below, 1.0), np.nan)
 
 
-def limited(column: str, values: Floats) -> Floats:
-    """The values of a figure named in ``LIMITS``, NaN beyond its bounds."""
+def within_limits(column: str, values: Floats) -> Floats:
+    """Values of a column of ``LIMITS``, NaN beyond its limits."""
     low, high = LIMITS[column]
     return np.where((values >= low) & (values <= high), values, np.nan)

@@ -1,4 +1,4 @@
-"""How many shares a company had issued, from every source that says so, and since when that was known."""
+"""Issued shares of companies from every source, with the date from which each count was known."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -29,25 +29,25 @@ _KINDS: dict[str, Any] = {
 
 
 def share_counts(as_of: date, symbols: Sequence[str]) -> pd.DataFrame:
-    """Return the issued shares of some symbols as known on a day.
+    """Issued shares of some symbols as known on a day.
 
     Returns
     -------
     DataFrame
-        symbol, date (the day the count stands for), known_on, shares, source; sorted by symbol and date. A screener's
-        count is its market cap over its close, known from the day after.
+        symbol, date (of the count), known_on, shares, source; sorted by symbol and date. A screener's count is its
+        market cap over its close, known from the day after.
     """
     if not symbols:
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in _KINDS.items()})
     wanted = set(symbols)
     names = sorted(wanted | {old for old, new in successors(as_of).items() if new in wanted})
-    found = query_frame(_COUNTS, {"names": names, "as_of": as_of}, dates=("date", "known_on"))
-    frame = current_symbols(found, as_of).astype(_KINDS)
+    counts = query_frame(_COUNTS, {"names": names, "as_of": as_of}, dates=("date", "known_on"))
+    frame = current_symbols(counts, as_of).astype(_KINDS)
     return frame.loc[frame["symbol"].isin(wanted)].sort_values(["symbol", "date"], kind="stable", ignore_index=True)
 
 
 def issue_sizes_around(session: date) -> pd.DataFrame:
-    """Return symbol, its issued shares before (last report pack of the week before) and today; often empty."""
+    """Issued shares of each symbol before (the last report pack within a week) and today; often empty."""
     return query_frame(
         "SELECT t.symbol, b.issue_size AS before, t.issue_size AS today FROM exchange_facts t"
         " CROSS JOIN LATERAL (SELECT issue_size FROM exchange_facts b"

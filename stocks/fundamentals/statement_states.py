@@ -1,28 +1,28 @@
-"""What a company's statements said on each day on which something was published; pure.
+"""The state of each company's statements after each publication; pure.
 
-Revenue and income are sums of four quarters that follow each other; balance figures are those of the newest row,
-quarter or year, that has any. A missing line leaves what is computed from it missing.
+Revenue and income are sums of four consecutive quarters; balance figures are those of the newest row, quarter or year,
+that has any. Where a line is missing, so is everything computed from it.
 """
 
 import pandas as pd
 
-from stocks.fundamentals.ratios import over
+from stocks.fundamentals.ratios import quotient
 
 _BALANCE = ("total_assets", "equity", "debt", "current_assets", "current_liabilities", "inventory")
 
 
 def statement_states(statements: pd.DataFrame, keys: pd.DataFrame) -> pd.DataFrame:
-    """What the statements of each symbol said from each day on which something was published.
+    """The state of each symbol's statements from each day on which something was published.
 
     Returns
     -------
     DataFrame
-        One row per (symbol, known_on), sorted: figures of four quarters, of the latest balance, ratios of each alone,
-        and `quarter_on`, `balance_on`: when the newest quarter and balance they stand on were published.
+        One row per (symbol, known_on), sorted: figures of four quarters, of the latest balance, ratios within each,
+        and `quarter_on`, `balance_on`: when the newest quarter and balance behind them were published.
 
     Notes
     -----
-    A state uses only what was published by its `known_on`; four quarters must follow each other without a gap.
+    Point in time: a state uses only what was published by its `known_on`. Four quarters must be consecutive.
     """
     moments = _moments(statements, keys)
     known = moments.merge(statements, on="symbol")
@@ -31,31 +31,30 @@ def statement_states(statements: pd.DataFrame, keys: pd.DataFrame) -> pd.DataFra
     known = known.drop_duplicates(["symbol", "known_on", "period_end", "kind"], keep="last")
     index = pd.MultiIndex.from_frame(moments)
     states = pd.concat([_four_quarters(known).reindex(index), _latest_balance(known).reindex(index)], axis=1)
-    states["operating_margin"] = 100 * over(states["operating_income"], states["revenue"])
-    states["net_margin"] = 100 * over(states["net_income"], states["revenue"])
-    states["profit_margin"] = 100 * over(states["net_income_quarter"], states["revenue_quarter"])
-    states["revenue_growth"] = 100 * (over(states["revenue"], states["revenue_before"]) - 1)
-    states["earnings_growth"] = 100 * (over(states["net_income"], states["net_income_before"]) - 1)
-    states["debt_to_equity"] = over(states["debt"], states["equity"])
-    states["current_ratio"] = over(states["current_assets"], states["current_liabilities"])
+    states["operating_margin"] = 100 * quotient(states["operating_income"], states["revenue"])
+    states["net_margin"] = 100 * quotient(states["net_income"], states["revenue"])
+    states["profit_margin"] = 100 * quotient(states["net_income_quarter"], states["revenue_quarter"])
+    states["revenue_growth"] = 100 * (quotient(states["revenue"], states["revenue_before"]) - 1)
+    states["earnings_growth"] = 100 * (quotient(states["net_income"], states["net_income_before"]) - 1)
+    states["debt_to_equity"] = quotient(states["debt"], states["equity"])
+    states["current_ratio"] = quotient(states["current_assets"], states["current_liabilities"])
     liquid = states["current_assets"] - states["inventory"]
-    states["quick_ratio"] = over(liquid, states["current_liabilities"])
+    states["quick_ratio"] = quotient(liquid, states["current_liabilities"])
     table: pd.DataFrame = states.reset_index()
     return table
 
 
 def _moments(statements: pd.DataFrame, keys: pd.DataFrame) -> pd.DataFrame:
-    """Days on which something was published, from the last one before the first key to the last key."""
+    """Dates of publication of each symbol, from the last one before the first key to the last key."""
     first, last = keys["date"].min(), keys["date"].max()
     moments = statements.loc[
         (statements["published_on"] <= last) & statements["symbol"].isin(keys["symbol"].unique()),
         ["symbol", "published_on"],
     ]
     moments = moments.drop_duplicates().sort_values(["symbol", "published_on"], ignore_index=True)
-    next_one = moments.groupby("symbol")["published_on"].shift(-1)
-    needed = next_one.isna() | (next_one > first)
-    kept: pd.DataFrame = moments.loc[needed].rename(columns={"published_on": "known_on"})
-    return kept.reset_index(drop=True)
+    following = moments.groupby("symbol")["published_on"].shift(-1)
+    needed = following.isna() | (following > first)
+    return moments.loc[needed].rename(columns={"published_on": "known_on"}).reset_index(drop=True)
 
 
 def _four_quarters(known: pd.DataFrame) -> pd.DataFrame:
@@ -75,7 +74,7 @@ def _four_quarters(known: pd.DataFrame) -> pd.DataFrame:
         }
     )
     by_lag = [quarters.loc[quarters["lag"] == lag].set_index(group)[lines].reindex(states.index) for lag in range(8)]
-    # Added one by one, always in this order: the last bit must not hang on how many other companies are summed.
+    # Added one by one in a fixed order: the last bit must not depend on how many other companies are summed.
     recent = by_lag[0] + by_lag[1] + by_lag[2] + by_lag[3]
     before = by_lag[4] + by_lag[5] + by_lag[6] + by_lag[7]
     return states.join(recent).join(before.add_suffix("_before"))

@@ -1,4 +1,4 @@
-"""The tables of the fundamentals folder, csv or parquet, before anything is made of their values; pure."""
+"""Reads the tables of the fundamentals folder, csv or parquet, without interpreting their values; pure."""
 
 from pathlib import Path
 
@@ -14,20 +14,22 @@ MAX_CELLS = 20_000_000
 
 
 class FundamentalsUnreadableError(Exception):
-    """A folder or file of fundamentals cannot be used; the sentence says which, why, and what to do."""
+    """An unusable folder or file of fundamentals; the sentence says which, why, and what to do."""
 
 
-def table_of(path: Path, needed: list[str], rejects: list[pd.DataFrame]) -> pd.DataFrame:
-    """Read the columns needed, of a csv as texts; lines that are no rows go to the rejects."""
+def read_table(path: Path, needed: list[str], rejects: list[pd.DataFrame]) -> pd.DataFrame:
+    """Read the needed columns, those of a csv as texts; malformed lines go to the rejects."""
     try:
         frame = _parquet(path) if path.suffix == ".parquet" else _csv(path, rejects)
     except FileUnreadable as error:
-        raise FundamentalsUnreadableError(f"{error} Fetch the file again or save it as UTF-8, or remove it.") from error
+        raise FundamentalsUnreadableError(
+            f"{error} Download the file again or save it as UTF-8, or remove it."
+        ) from error
     frame.columns = frame.columns.astype(str).str.strip()
     missing = [column for column in needed if column not in frame.columns]
     if missing:
         raise FundamentalsUnreadableError(
-            f"{path.name} lacks the columns {', '.join(missing)}: not the layout expected. Remove or correct it."
+            f"{path.name} lacks the columns {', '.join(missing)}: not the expected layout. Remove or correct it."
         )
     return frame.loc[:, ~frame.columns.duplicated()][needed].reset_index(drop=True)
 
@@ -38,22 +40,20 @@ def _csv(path: Path, rejects: list[pd.DataFrame]) -> pd.DataFrame:
         content = gzip_contents(content, path.name)
     rows, rejected = text_table(decoded_text(content, path.name, only_unicode=True), path.name)
     if rejected:
-        aside = pd.DataFrame({"raw": [line.raw for line in rejected], "reason": [line.reason for line in rejected]})
-        aside["date"] = pd.NaT
-        rejects.append(aside.assign(symbol="", source=path.name)[list(REJECT_COLUMNS)])
+        lines = pd.DataFrame({"raw": [line.raw for line in rejected], "reason": [line.reason for line in rejected]})
+        rejects.append(lines.assign(symbol="", date=pd.NaT, source=path.name)[list(REJECT_COLUMNS)])
     return rows
 
 
 def _parquet(path: Path) -> pd.DataFrame:
-    """Read a parquet file; its footer tells how large it will be, whatever it is packed to."""
     content = file_bytes(path)
     try:
         packed = pq.ParquetFile(pa.BufferReader(content))
+        # The footer gives the size before anything is unpacked: a small file may hold billions of cells.
         cells = packed.metadata.num_rows * packed.metadata.num_columns
         if cells > MAX_CELLS:
-            raise FileUnreadable(f"{path.name} holds {cells:,} cells, far more than evenings of a screener have.")
+            raise FileUnreadable(f"{path.name} holds {cells:,} cells, far more than a screener's evenings have.")
         frame: pd.DataFrame = packed.read().to_pandas()
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
-        told = str(error)[:200]
-        raise FileUnreadable(f"{path.name} cannot be read: it is no whole parquet file ({told!r}).") from error
+        raise FileUnreadable(f"{path.name} is not a complete parquet file ({str(error)[:200]!r}).") from error
     return frame

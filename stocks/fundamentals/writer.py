@@ -49,14 +49,14 @@ SNAPSHOT_FIGURES = SNAPSHOT_COLUMNS[5:21]
 
 
 class FolderContents(NamedTuple):
-    """What the files of a fundamentals folder hold."""
+    """The contents of a fundamentals folder."""
 
     statements: Reading
     snapshots: Reading
 
 
 class ImportReport(NamedTuple):
-    """What an import of the fundamentals folder did, and what it refused."""
+    """What an import of the fundamentals folder wrote and rejected."""
 
     statements: WriteCounts
     snapshots: WriteCounts
@@ -67,27 +67,27 @@ class ImportReport(NamedTuple):
 
 
 def read_fundamentals(folder: Path) -> FolderContents:
-    """Read and judge the files of a fundamentals folder, as `fundamentals_files` reads them.
+    """Read and check the files of a fundamentals folder; see `stocks.fundamentals.files`.
 
     Raises
     ------
     FundamentalsUnreadableError
-        Nothing usable is in the folder, or one of its files is damaged.
+        The folder holds nothing usable, or a damaged file.
     """
-    found = FolderContents(read_statements(folder), read_snapshots(folder))
-    if found.statements.rows.empty and found.snapshots.rows.empty:
+    contents = FolderContents(read_statements(folder), read_snapshots(folder))
+    if contents.statements.rows.empty and contents.snapshots.rows.empty:
         raise FundamentalsUnreadableError(
             f"{folder} holds no statements_*.csv(.gz), snapshots_*.parquet or fundamentals_*.csv with a usable row."
         )
-    return found
+    return contents
 
 
-def record_fundamentals(found: FolderContents, run_id: str, *, dry_run: bool = False) -> ImportReport:
-    """Record what a folder holds; a second import of the same files changes nothing.
+def record_fundamentals(contents: FolderContents, run_id: str, *, dry_run: bool = False) -> ImportReport:
+    """Record the contents of a folder; a second import of the same files changes nothing.
 
     Parameters
     ----------
-    found
+    contents
         As `read_fundamentals` returns it.
     run_id
         Kept on inserted rows.
@@ -97,17 +97,17 @@ def record_fundamentals(found: FolderContents, run_id: str, *, dry_run: bool = F
     Returns
     -------
     ImportReport
-        Rows written, rows read, rows without any figure, and the refused ones (symbol, date, reason, raw, source),
+        Rows written, rows read, rows without any figure, and the rejected ones (symbol, date, reason, raw, source),
         which the caller stores.
     """
     written = (
         (WriteCounts(0, 0), WriteCounts(0, 0))
         if dry_run
-        else (record_statements(found.statements.rows, run_id), record_snapshots(found.snapshots.rows, run_id))
+        else (record_statements(contents.statements.rows, run_id), record_snapshots(contents.snapshots.rows, run_id))
     )
-    rejects = pd.concat([reading.rejects for reading in found], ignore_index=True)
-    empty = found.statements.empty + found.snapshots.empty
-    return ImportReport(*written, len(found.statements.rows), len(found.snapshots.rows), empty, rejects)
+    rejects = pd.concat([reading.rejects for reading in contents], ignore_index=True)
+    empty = contents.statements.empty + contents.snapshots.empty
+    return ImportReport(*written, len(contents.statements.rows), len(contents.snapshots.rows), empty, rejects)
 
 
 def record_statements(frame: pd.DataFrame, run_id: str) -> WriteCounts:
@@ -118,7 +118,7 @@ def record_statements(frame: pd.DataFrame, run_id: str) -> WriteCounts:
     frame
         Columns of ``STATEMENT_COLUMNS`` (₹ crore, EPS ₹, shares); figures that a source lacks may be absent.
     run_id
-        Kept on inserted rows; images of changed rows are kept for it.
+        Kept on inserted rows; before-images of changed rows are kept for it.
     """
     rows = frame.reindex(columns=list(STATEMENT_COLUMNS))
     rows = rows.assign(published_assumed=rows["published_assumed"].fillna(False).astype(bool))
@@ -127,7 +127,7 @@ def record_statements(frame: pd.DataFrame, run_id: str) -> WriteCounts:
 
 
 def record_snapshots(frame: pd.DataFrame, run_id: str) -> WriteCounts:
-    """Write evenings of a screener, one row per (snapshot, symbol), columns as those of the table."""
+    """Write evenings of a screener, one row per (snapshot, symbol), with the columns of the table."""
     return bulk.upsert("fundamental_snapshots", frame, ("snapshot", "symbol"), run_id)
 
 
@@ -146,7 +146,7 @@ def statements_frame(as_of: date) -> pd.DataFrame:
     frame = query_frame(
         sql.SQL(
             "SELECT {} FROM financial_statements WHERE published_on <= %s ORDER BY symbol, period_end, kind"
-        ).format(_listed(COLUMNS)),
+        ).format(_column_list(COLUMNS)),
         [as_of],
         dates=("period_end", "published_on"),
     )
@@ -154,7 +154,7 @@ def statements_frame(as_of: date) -> pd.DataFrame:
 
 
 def typed_statements(frame: pd.DataFrame, as_of: date) -> pd.DataFrame:
-    """Give statements their dtypes and the symbols in use on a session."""
+    """Statements with their dtypes and the symbols in use on a session."""
     figures = dict.fromkeys(COLUMNS[5:15], float) | {"shares": "Int64"}
     return current_symbols(frame.astype(figures), as_of, key=("period_end", "kind"))
 
@@ -165,7 +165,7 @@ def snapshots_frame(as_of: date) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns of the table without its bookkeeping, sorted by symbol, snapshot; dates as ``datetime64[ns]``.
+        ``SNAPSHOT_COLUMNS``, sorted by symbol, snapshot; dates as ``datetime64[ns]``.
 
     Notes
     -----
@@ -173,7 +173,7 @@ def snapshots_frame(as_of: date) -> pd.DataFrame:
     """
     frame = query_frame(
         sql.SQL("SELECT {} FROM fundamental_snapshots WHERE snapshot < %s ORDER BY symbol, snapshot").format(
-            _listed(SNAPSHOT_COLUMNS)
+            _column_list(SNAPSHOT_COLUMNS)
         ),
         [as_of],
         dates=("snapshot", "results_date"),
@@ -182,9 +182,9 @@ def snapshots_frame(as_of: date) -> pd.DataFrame:
 
 
 def typed_snapshots(frame: pd.DataFrame, as_of: date) -> pd.DataFrame:
-    """Give evenings of a screener their dtypes and the symbols in use on a session."""
+    """Evenings of a screener with their dtypes and the symbols in use on a session."""
     return current_symbols(frame.astype(dict.fromkeys(SNAPSHOT_FIGURES, float)), as_of, key=("snapshot",))
 
 
-def _listed(columns: tuple[str, ...]) -> sql.Composed:
+def _column_list(columns: tuple[str, ...]) -> sql.Composed:
     return sql.SQL(", ").join(map(sql.Identifier, columns))

@@ -198,7 +198,7 @@ def test_a_cut_off_archive_is_named(tmp_path):
 
 def test_a_damaged_parquet_is_named(tmp_path):
     (tmp_path / "snapshots_x.parquet").write_bytes(b"PAR1 no")
-    with pytest.raises(FundamentalsUnreadableError, match=r"snapshots_x\.parquet cannot be read"):
+    with pytest.raises(FundamentalsUnreadableError, match=r"snapshots_x\.parquet is not a complete parquet file"):
         read_snapshots(tmp_path)
 
 
