@@ -25,7 +25,6 @@ class PlannedJob:
         `ended_at` only of a completed job.
     """
 
-    name: str
     after: tuple[str, ...]
     planned: datetime
     usual_seconds: float | None = None

@@ -39,9 +39,7 @@ def home_context(now: datetime) -> dict[str, Any]:
     jobs = tonight.tonight(evening, history, now)
     is_active = any(line.status == "running" for line in (*jobs.lines, *jobs.others))
     return {
-        "now": now,
         "evening": evening,
-        "expected": expected,
         "verdict": verdict.session_verdict(session, history),
         "tonight": jobs,
         "ready": _picks_ready(evening, jobs, now),
@@ -54,7 +52,6 @@ def home_context(now: datetime) -> dict[str, Any]:
         "charts": nights.charts(nights.nights(history)),
         "clusters": states.cluster_states(now),
         "queue": {"waiting": OrmQ.objects.count(), "failures": states.failures_of_a_day(now)},
-        "is_empty": not history.runs,
         "simulated": settings.PROVIDER_KIND == "simulated",
         "refresh_seconds": _ACTIVE_SECONDS if is_active else _IDLE_SECONDS,
     }

@@ -20,8 +20,7 @@ class PastRun:
     job: str
     session: date | None
     status: str
-    triggered_by: str
-    waits_for: tuple[str, ...]
+    waits_for: list[str]
     reason: str
     intended_at: datetime | None
     started_at: datetime | None
@@ -43,7 +42,7 @@ class RunHistory:
         columns = [field.name for field in fields(PastRun)]
         # Quotes run every half hour: they would crowd out the nights.
         rows = PipelineRun.objects.exclude(job="quotes").order_by("-sequence").values(*columns)[:_RUNS_READ]
-        self.runs = [PastRun(**row | {"waits_for": tuple(row["waits_for"])}) for row in rows]
+        self.runs = [PastRun(**row) for row in rows]
 
     def latest(self, job: str) -> PastRun | None:
         """Newest run of a job, whatever its session; replays do not count."""

@@ -30,13 +30,11 @@ class StepLine:
     left: float
     width: float
     started_at: datetime | None
-    ended_at: datetime | None
     not_before: datetime | None
     reason: str
     entry: runbook.Entry | None
     log: list[str]
     traceback: str
-    worker: str
     may_retry: bool
 
 
@@ -59,7 +57,6 @@ def run_context(run: PipelineRun, now: datetime) -> dict[str, Any]:
     log = actions.action_log(run)
     return {
         "run": run,
-        "now": now,
         "job_title": job_title(run.job),
         "status_label": _Run(run.status).label,
         "steps": lines,
@@ -93,13 +90,11 @@ def _line(step: PipelineStep, run: PipelineRun, now: datetime) -> StepLine:
         left=left,
         width=width,
         started_at=step.started_at,
-        ended_at=step.ended_at,
         not_before=step.not_before if step.status == _Step.PENDING else None,
         reason=step.reason,
         entry=runbook.entry_of(step) if is_bad else None,
         log=[str(line) for line in step.log_lines or []],
         traceback=step.traceback,
-        worker=step.worker,
         may_retry=is_bad and run.status == _Run.FAILED,
     )
 

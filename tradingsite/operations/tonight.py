@@ -51,7 +51,6 @@ class JobLine:
     detail: str
     progress: float
     planned: datetime | None
-    started_at: datetime | None
     ended_at: datetime | None
     run_id: str
     refusal: str
@@ -143,7 +142,6 @@ def _job_line(
         detail=_detail(run, active) if run else "",
         progress=_progress(run, active),
         planned=planned,
-        started_at=run.started_at if run else None,
         ended_at=run.ended_at if run else None,
         run_id=run.id if run else "",
         refusal=jobs.refusal(name, situation),
@@ -219,7 +217,6 @@ def _forecast(evening: Evening, history: RunHistory, now: datetime) -> Forecast:
         completed = run is not None and run.status == _Status.COMPLETED
         running = run is not None and run.status == _Status.RUNNING
         planned[saga.job] = PlannedJob(
-            name=saga.job,
             after=_after(saga, evening.session),
             planned=evening.planned(saga),
             usual_seconds=history.usual_seconds(saga.job),

@@ -19,9 +19,9 @@ def minutes(count: float) -> timedelta:
 
 def planned_jobs(**changes):
     chain = {
-        "pipeline": PlannedJob("pipeline", (), EVENING, usual_seconds=600),
-        "training": PlannedJob("training", ("pipeline",), EVENING + timedelta(hours=5), usual_seconds=1200),
-        "selection": PlannedJob("selection", ("pipeline", "training"), EVENING + minutes(315), usual_seconds=60),
+        "pipeline": PlannedJob((), EVENING, usual_seconds=600),
+        "training": PlannedJob(("pipeline",), EVENING + timedelta(hours=5), usual_seconds=1200),
+        "selection": PlannedJob(("pipeline", "training"), EVENING + minutes(315), usual_seconds=60),
     }
     for name, facts in changes.items():
         chain[name] = replace(chain[name], **facts)

@@ -16,7 +16,7 @@ READY = replace(BARE, loaded=True, has_model=True)
 
 
 def run(status: str, reason: str = "") -> PastRun:
-    return PastRun("pipeline_1", "pipeline", SESSION, status, "schedule", (), reason, None, None, None, False)
+    return PastRun("pipeline_1", "pipeline", SESSION, status, [], reason, None, None, None, False)
 
 
 @pytest.mark.parametrize(
