@@ -11,12 +11,10 @@ from typing import Final
 
 from django.conf import settings
 from django.utils.safestring import SafeString, mark_safe
-from markdown_it import MarkdownIt
 
 from market_data.models import PipelineStep
 
 _HEADING: Final = re.compile(r"^## ([a-z-]+): (.+)$", re.MULTILINE)
-_MARKDOWN: Final = MarkdownIt("commonmark", {"html": False})
 
 
 @dataclass(frozen=True)
@@ -49,10 +47,13 @@ def entries() -> dict[str, Entry]:
 
 
 def _entry(key: str, title: str, body: str) -> Entry:
-    tokens = _MARKDOWN.parse(body)
+    from markdown_it import MarkdownIt  # slow, and only the console's pages need it
+
+    markdown = MarkdownIt("commonmark", {"html": False})
+    tokens = markdown.parse(body)
     list_start = next((place for place, token in enumerate(tokens) if token.type == "list_item_open"), len(tokens))
     inline = next((token for token in tokens[list_start:] if token.type == "inline"), None)
     children = inline.children or () if inline else ()
     words = "".join(" " if child.type == "softbreak" else child.content for child in children)
     # markdown-it escapes the text and, without the option `html`, passes no markup through.
-    return Entry(key, title, mark_safe(_MARKDOWN.render(body)), words)
+    return Entry(key, title, mark_safe(markdown.render(body)), words)
