@@ -9,10 +9,10 @@ from market_data import quality
 from market_data.runs.saga import NO_SESSION, Saga, Step, StepContext, register_sagas
 from tradingsite.backup import age, creation
 from tradingsite.backup.archive import BackupError
-from tradingsite.backup.creation import Made
+from tradingsite.backup.creation import Backup
 
 
-def back_up(context: StepContext) -> Made | None:
+def back_up(context: StepContext) -> Backup | None:
     """Write a back-up into BACKUP_DIR, keeping the last BACKUPS_KEPT, or into the folder of the run's options."""
     destination = context.run.options.get("to")
     if destination is None and settings.BACKUPS_KEPT == 0:
@@ -20,14 +20,14 @@ def back_up(context: StepContext) -> Made | None:
     folder = Path(destination) if destination else settings.BACKUP_DIR
     # Named by the run: a second attempt overwrites the file of the first.
     path = folder / f"{settings.PROVIDER_KIND}_{context.run.id.removeprefix('backup_')}{creation.SUFFIX}"
-    backup = creation.create(path, timezone.now(), context.report)
+    backup = creation.create_backup(path, timezone.now(), context.report)
     if destination is None:
-        creation.purge(folder, settings.PROVIDER_KIND, settings.BACKUPS_KEPT)
+        creation.purge_backups(folder, settings.PROVIDER_KIND, settings.BACKUPS_KEPT)
     context.log("backed up", file=str(backup.path), megabytes=backup.bytes >> 20, rows=backup.rows)
     return backup
 
 
-def record_back_up(context: StepContext, backup: Made | None) -> int:
+def record_back_up(context: StepContext, backup: Backup | None) -> int:
     """Record the back-up in the run's summary."""
     if backup is None:
         context.summarise(backup="switched off (BACKUPS_KEPT=0)")

@@ -1,6 +1,6 @@
-"""Back-ups: one file with the database as of one moment, the models, and the settings that are no secret.
+"""Back-ups: one file with a snapshot of the database, the model files, and the settings that are not secret.
 
-The file is a zip: `manifest.json` (written last: what is inside, with hashes), `tables/*.copy.zst` (PostgreSQL's text
-format of COPY), `models/…`, `configuration/…`. Tables are made by the migrations, rows by COPY: so a back-up goes back
-into any PostgreSQL from 15 on, needs none of its client programs, and can be looked into with unzip and zstd.
+The file is a zip: `manifest.json` (written last; lists the members with their hashes), `tables/*` (COPY's text format,
+compressed with zstd), `models/…`, `configuration/…`. Migrations create the tables and COPY fills them, so a back-up can
+be restored into any PostgreSQL from 15 on without its client programs, and inspected with unzip and zstd.
 """

@@ -1,4 +1,4 @@
-"""The file of a back-up: written under another name until it is whole, read with every byte checked."""
+"""The back-up file: written under a temporary name until it is complete, read with every byte verified."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 UNFINISHED = ".unfinished"
 _BLOCK = 1 << 20
-# What zipfile and its parts raise on bytes that are not as they were written.
+# What zipfile and its codecs raise on damaged bytes.
 _DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
@@ -35,20 +35,20 @@ _DAMAGE = (
 
 
 class BackupError(Exception):
-    """A back-up cannot be made, read or restored; the sentence names the file or value and what to do."""
+    """A back-up cannot be created, read or restored; the sentence names the file or value and the remedy."""
 
     runbook = "backup-failed"
 
 
 class Sink(Protocol):
-    """Where the bytes of a member go."""
+    """Receives the bytes of a member."""
 
     def write(self, data: bytes) -> object:
-        """Take some bytes."""
+        """Append some bytes."""
 
 
 class ArchiveWriter:
-    """Writes a back-up beside its name and gives it the name at the end; nothing is left of a broken one.
+    """Writes a back-up under a temporary name and renames it at the end; a failed one leaves nothing behind.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class ArchiveWriter:
         self._unfinished = path.with_name(f".{path.name}{UNFINISHED}")
 
     def __enter__(self) -> Self:
-        # Whoever may read a back-up may read everything: its owner alone.
+        # A back-up holds everything: readable by its owner alone.
         descriptor = os.open(self._unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         self._file: IO[bytes] = os.fdopen(descriptor, "wb")
         self._zip = zipfile.ZipFile(self._file, "w", zipfile.ZIP_STORED, allowZip64=True)
@@ -73,13 +73,13 @@ class ArchiveWriter:
     ) -> None:
         if kind is not None:
             for part in (self._zip, self._file):
-                with suppress(OSError, ValueError):  # what broke before breaks again here
+                with suppress(OSError, ValueError):  # the original error may repeat on closing
                     part.close()
             self._unfinished.unlink(missing_ok=True)
 
     @contextmanager
     def member(self, name: str, **facts: Any) -> Iterator[Sink]:
-        """Write one member through what is yielded; its length, hash and `facts` go into the manifest."""
+        """Yield the sink of a new member; its length, hash and `facts` go into the manifest."""
         with self._zip.open(name, "w", force_zip64=True) as raw:
             stream = _Hashing(pa.CompressedOutputStream(pa.PythonFile(raw, mode="w"), "zstd"))
             try:
@@ -92,7 +92,7 @@ class ArchiveWriter:
         self.members[name] = {"bytes": stream.length, "sha256": stream.digest.hexdigest(), **facts}
 
     def finish(self, facts: dict[str, Any]) -> int:
-        """Write the manifest, bring everything onto the disk, and give the file its name; return its bytes."""
+        """Write the manifest and move the complete file into place; return its size in bytes."""
         manifest = {"format": FORMAT, **facts, "members": self.members}
         self._zip.writestr(MANIFEST, json.dumps(manifest, indent=1, default=str), zipfile.ZIP_DEFLATED)
         self._zip.close()
@@ -103,7 +103,7 @@ class ArchiveWriter:
 
 
 class _Hashing:
-    """Passes bytes on, and counts and hashes them."""
+    """Counts and hashes the bytes it passes on."""
 
     def __init__(self, sink: Any) -> None:
         self.digest, self.length = hashlib.sha256(), 0
@@ -129,7 +129,7 @@ class ArchiveReader:
     Raises
     ------
     BackupError
-        It is missing, cut off, no back-up, or of a newer format than this version reads.
+        When it is missing, truncated, not a back-up, or of a newer format than this version reads.
     """
 
     def __init__(self, path: Path) -> None:
@@ -144,20 +144,20 @@ class ArchiveReader:
             raise BackupError(f"{path} cannot be read: {error.strerror}.") from error
         except _DAMAGE as error:
             raise BackupError(
-                f"{path} is cut off, damaged, or no back-up of this system ({error}). Take another one."
+                f"{path} is truncated, damaged, or not a back-up of this system ({error}). Use another one."
             ) from error
         if self.manifest.get("format", 0) > FORMAT:
             raise BackupError(
-                f"{path} has format {self.manifest['format']}, and this version reads up to {FORMAT}: update first."
+                f"{path} has format {self.manifest['format']}, but this version reads up to {FORMAT}: update first."
             )
 
     def blocks(self, name: str) -> Iterator[bytes]:
-        """Yield a member's bytes, and compare their hash at the end.
+        """Yield a member's bytes and verify their hash at the end.
 
         Raises
         ------
         BackupError
-            The member is not what the manifest says.
+            When the member is not what the manifest says.
         """
         digest = hashlib.sha256()
         try:
@@ -167,24 +167,27 @@ class ArchiveReader:
                     digest.update(block)
                     yield block
         except _DAMAGE as error:
-            raise BackupError(f"{self.path} is damaged: {name} cannot be read ({error}). Take another one.") from error
+            raise BackupError(f"{self.path} is damaged: {name} cannot be read ({error}). Use another one.") from error
         if digest.hexdigest() != self.members[name]["sha256"]:
-            raise BackupError(f"{self.path} was altered: {name} has not the hash of the manifest. Take another one.")
+            raise BackupError(f"{self.path} was altered: the hash of {name} is not the manifest's. Use another one.")
 
     def content(self, name: str) -> bytes:
-        """Return a small member whole."""
+        """Return all of a small member."""
         return b"".join(self.blocks(name))
 
     def check(self) -> Iterator[int]:
-        """Read every member, yielding the bytes read so far; BackupError at the first that is not as the manifest says.
+        """Verify every member, yielding the number of bytes read so far.
 
-        A name that leads out of the folder it is unpacked into is refused too.
+        Raises
+        ------
+        BackupError
+            At the first member that is not what the manifest says, or whose name leads out of the target folder.
         """
         done = 0
         for name in self.members:
             path = PurePosixPath(name)
             if path.is_absolute() or ".." in path.parts:
-                raise BackupError(f"{self.path} names a member {name!r}, which would be written elsewhere.")
+                raise BackupError(f"{self.path} names a member {name!r}, which leads out of the target folder.")
             for block in self.blocks(name):
                 done += len(block)
                 yield done

@@ -1,7 +1,7 @@
-"""What a back-up keeps of the settings: those named here, none of which is a secret, and the screening thresholds.
+"""The settings in a back-up: those listed here, none of which is secret, and the screening thresholds.
 
-Not in it, and needed to go on: SECRET_KEY, CREDENTIAL_KEYS (brokers' secrets are encrypted with them in the database),
-passwords of the database and the cache, tokens, addresses that may hold one (DATABASE_URL, REDIS_URL).
+Left out, though a restored system needs them: SECRET_KEY, CREDENTIAL_KEYS (which encrypt the brokers' secrets in the
+database), the passwords of database and cache, tokens, and URLs that may contain one (DATABASE_URL, REDIS_URL).
 """
 
 import json
@@ -37,25 +37,25 @@ SETTINGS_MEMBER = "configuration/settings.json"
 FILTERS_MEMBER = "configuration/stock_filters.yaml"
 
 
-def present() -> dict[str, Any]:
-    """Return the named settings as they are now, as JSON values."""
+def current_settings() -> dict[str, Any]:
+    """Return the listed settings as JSON values."""
     values: dict[str, Any] = json.loads(json.dumps({name: getattr(settings, name) for name in NAMES}, default=str))
     return values
 
 
-def write(writer: ArchiveWriter) -> None:
-    """Write settings and thresholds into a back-up."""
+def write_configuration(writer: ArchiveWriter) -> None:
+    """Add settings and thresholds to a back-up."""
     with writer.member(SETTINGS_MEMBER) as sink:
-        sink.write(json.dumps(present(), indent=1, sort_keys=True).encode())
+        sink.write(json.dumps(current_settings(), indent=1, sort_keys=True).encode())
     if settings.STOCK_FILTERS_FILE.is_file():
         with writer.member(FILTERS_MEMBER) as sink:
             sink.write(settings.STOCK_FILTERS_FILE.read_bytes())
 
 
-def changes(reader: ArchiveReader) -> list[str]:
-    """Return a sentence for each setting that is another one now than in a back-up; nothing is changed by it."""
-    then, now = json.loads(reader.content(SETTINGS_MEMBER)), present()
-    said = [
+def changed_settings(reader: ArchiveReader) -> list[str]:
+    """Return a sentence for each setting that differs from the back-up's; none is changed."""
+    then, now = json.loads(reader.content(SETTINGS_MEMBER)), current_settings()
+    differences = [
         f"{name} was {value!r} and is {now[name]!r}."
         for name, value in then.items()
         if name in now and now[name] != value
@@ -64,5 +64,5 @@ def changes(reader: ArchiveReader) -> list[str]:
     if FILTERS_MEMBER in reader.members and not (
         path.is_file() and path.read_bytes() == reader.content(FILTERS_MEMBER)
     ):
-        said.append(f"The thresholds of {path} are others than in the back-up ({FILTERS_MEMBER} in it).")
-    return said
+        differences.append(f"The thresholds of {path} differ from the back-up's ({FILTERS_MEMBER} in it).")
+    return differences

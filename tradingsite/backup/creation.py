@@ -1,4 +1,4 @@
-"""Makes a back-up: everything as of one moment, whole or not at all."""
+"""Creates back-ups: one snapshot of everything, complete or not at all."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -16,15 +16,15 @@ from tradingsite.backup import configuration, model_files, tables
 from tradingsite.backup.archive import UNFINISHED, ArchiveWriter, BackupError
 
 SUFFIX = ".backup.zip"
-_COMPRESSED = 0.4
-"""Share of the tables' bytes that a back-up may need: above what was measured on the real market."""
+_COMPRESSION = 0.4
+"""Upper bound of a back-up's size relative to the tables' on disk, above what was measured on the real market."""
 
 _SPARE_BYTES = 64 << 20
 Report = Callable[[int, int], None]
 
 
-class Made(NamedTuple):
-    """A finished back-up: where, how large in bytes, how many rows and tables; models' files that were missing."""
+class Backup(NamedTuple):
+    """A finished back-up: its file and size in bytes, what is in it, and model files that were missing."""
 
     path: Path
     bytes: int
@@ -33,65 +33,67 @@ class Made(NamedTuple):
     missing_models: list[str]
 
 
-def create(path: Path, at: datetime, report: Report | None = None, database: BaseDatabaseWrapper | None = None) -> Made:
+def create_backup(
+    path: Path, at: datetime, report: Report | None = None, database: BaseDatabaseWrapper | None = None
+) -> Backup:
     """Write a back-up.
 
     Parameters
     ----------
     path
-        The file; it appears when it is whole.
+        The file; it appears only when it is complete.
     at
-        The moment, for the manifest.
+        The time, for the manifest.
     report
-        Gets bytes of tables done and to do.
+        Called with the bytes of tables written and to write.
     database
-        Whose rows; the default one when not given.
+        The database to back up, by default the one in use.
 
     Raises
     ------
     BackupError
-        The disk has not the room, or something cannot be read or written; nothing is left behind then.
+        When the disk lacks room, or something cannot be read or written; nothing is left behind then.
     """
     database = database or connection
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tables.opened(database) as plain:
+        with tables.connect(database) as plain:
             plain.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             plain.read_only = True
-            return _written(path, at, report or _silent, database, plain)
+            return _write(path, at, report or (lambda done, total: None), database, plain)
     except OSError as error:
         raise BackupError(f"{path} cannot be written: {error.strerror or error}.") from error
     except psycopg.Error as error:
         raise BackupError(f"The database cannot be read: {str(error).strip()}") from error
 
 
-def _written(
+def _write(
     path: Path, at: datetime, report: Report, database: BaseDatabaseWrapper, plain: "psycopg.Connection[Any]"
-) -> Made:
-    listed = tables.tables(plain, database.introspection.django_table_names(only_existing=True))
-    whole = sum(table.bytes for table in listed)
-    _check_room(path.parent, int(whole * _COMPRESSED) + model_files.size(plain, settings.MODELS_DIR))
+) -> Backup:
+    stored = tables.tables(plain, database.introspection.django_table_names(only_existing=True))
+    total = sum(table.bytes for table in stored)
+    _check_room(path.parent, int(total * _COMPRESSION) + model_files.model_bytes(plain, settings.MODELS_DIR))
     rows = done = 0
     with ArchiveWriter(path) as writer:
-        for table in listed:
+        for table in stored:
             for written in _write_table(writer, plain, table):
-                report(done + min(written, table.bytes), whole)
+                report(done + min(written, table.bytes), total)
             rows += writer.members[_member(table)]["rows"]
             done += table.bytes
-        missing = model_files.write(writer, plain, settings.MODELS_DIR)
-        configuration.write(writer)
+        missing = model_files.write_model_files(writer, plain, settings.MODELS_DIR)
+        configuration.write_configuration(writer)
         size = writer.finish(
             {
                 "made_at": at.isoformat(),
                 "market": settings.PROVIDER_KIND,
                 "versions": {"django": django.__version__, "postgresql": plain.info.server_version},
                 "migrations": plain.execute("SELECT app, name FROM django_migrations ORDER BY 1, 2").fetchall(),
-                "sequences": tables.sequences(plain, [table.name for table in listed]),
+                "sequences": tables.sequences(plain, [table.name for table in stored]),
                 "missing_models": missing,
             }
         )
-    report(whole, whole)
-    return Made(path, size, len(listed), rows, missing)
+    report(total, total)
+    return Backup(path, size, len(stored), rows, missing)
 
 
 def _member(table: tables.Table) -> str:
@@ -99,7 +101,7 @@ def _member(table: tables.Table) -> str:
 
 
 def _write_table(writer: ArchiveWriter, plain: "psycopg.Connection[Any]", table: tables.Table) -> Iterator[int]:
-    """Write a table's rows, yielding the bytes written so far."""
+    """Write a table's rows, yielding the number of bytes written so far."""
     copy, length = tables.dump(plain, table), 0
     with writer.member(_member(table)) as sink:
         for block in copy:
@@ -110,27 +112,17 @@ def _write_table(writer: ArchiveWriter, plain: "psycopg.Connection[Any]", table:
     writer.members[_member(table)] |= facts
 
 
-def _check_room(folder: Path, wanted: int) -> None:
+def _check_room(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
-    if free < wanted + _SPARE_BYTES:
+    if free < needed + _SPARE_BYTES:
         raise BackupError(
-            f"{folder} has {free >> 20:,} MB free, and the back-up may need {(wanted + _SPARE_BYTES) >> 20:,} MB:"
-            " make room there, or let BACKUP_DIR (--to) name another place."
+            f"{folder} has {free >> 20:,} MB free, but the back-up may need {(needed + _SPARE_BYTES) >> 20:,} MB:"
+            " free some space, or choose another folder with BACKUP_DIR or --to."
         )
 
 
-def stored(folder: Path, market: str) -> list[Path]:
-    """Return the finished back-ups of a kind of market in a folder, oldest first."""
-    return sorted(folder.glob(f"{market}_*{SUFFIX}"))
-
-
-def purge(folder: Path, market: str, kept: int) -> int:
-    """Delete all but the newest back-ups of a kind of market, and what broken ones left; return how many files."""
-    old = [*stored(folder, market)[:-kept], *folder.glob(f".{market}_*{UNFINISHED}")]
-    for path in old:
+def purge_backups(folder: Path, market: str, kept: int) -> None:
+    """Delete all but the newest back-ups of a kind of market, and what interrupted ones left behind."""
+    backups = sorted(folder.glob(f"{market}_*{SUFFIX}"))
+    for path in (*backups[:-kept], *folder.glob(f".{market}_*{UNFINISHED}")):
         path.unlink(missing_ok=True)
-    return len(old)
-
-
-def _silent(done: int, total: int) -> None:
-    return None

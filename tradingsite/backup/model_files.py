@@ -1,4 +1,4 @@
-"""The models' files: into a back-up, and out of it again."""
+"""The model files of a back-up."""
 
 import shutil
 from collections.abc import Iterator
@@ -14,10 +14,10 @@ FOLDER = "models"
 _BLOCK = 1 << 20
 
 
-def write(writer: ArchiveWriter, plain: "psycopg.Connection[Any]", models_dir: Path) -> list[str]:
-    """Write the files of the models that the database knows; return those that are not there any more."""
+def write_model_files(writer: ArchiveWriter, plain: "psycopg.Connection[Any]", models_dir: Path) -> list[str]:
+    """Add the files of all models in the database to a back-up; return those that are missing."""
     missing = []
-    for path in _known(plain):
+    for path in _model_paths(plain):
         source = models_dir / path
         if not source.is_file():
             missing.append(path)
@@ -28,14 +28,14 @@ def write(writer: ArchiveWriter, plain: "psycopg.Connection[Any]", models_dir: P
     return missing
 
 
-def size(plain: "psycopg.Connection[Any]", models_dir: Path) -> int:
-    """Return the bytes of the models' files."""
-    paths = (models_dir / path for path in _known(plain))
+def model_bytes(plain: "psycopg.Connection[Any]", models_dir: Path) -> int:
+    """Return the total size of the model files."""
+    paths = (models_dir / path for path in _model_paths(plain))
     return sum(path.stat().st_size for path in paths if path.is_file())
 
 
-def restore(reader: ArchiveReader, models_dir: Path) -> int:
-    """Write the models' files, each folder under another name until it is whole; return how many models there are."""
+def restore_model_files(reader: ArchiveReader, models_dir: Path) -> int:
+    """Replace the folder of each model in a back-up, once it is complete; return the number of models."""
     folders: dict[str, list[str]] = {}
     for name in reader.members:
         if name.startswith(f"{FOLDER}/"):
@@ -49,15 +49,15 @@ def restore(reader: ArchiveReader, models_dir: Path) -> int:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with path.open("wb") as file:
                     file.writelines(reader.blocks(name))
+            shutil.rmtree(final, ignore_errors=True)
+            move_into_place(unfinished, final)
         except OSError as error:
             shutil.rmtree(unfinished, ignore_errors=True)
             raise BackupError(f"The models cannot be written into {models_dir}: {error.strerror}.") from error
-        shutil.rmtree(final, ignore_errors=True)
-        move_into_place(unfinished, final)
     return len(folders)
 
 
-def _known(plain: "psycopg.Connection[Any]") -> Iterator[str]:
+def _model_paths(plain: "psycopg.Connection[Any]") -> Iterator[str]:
     rows = plain.execute(
         "SELECT path || '/' || file FROM trained_models, jsonb_object_keys(files) file ORDER BY 1"
     ).fetchall()

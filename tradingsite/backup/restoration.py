@@ -1,4 +1,4 @@
-"""Brings a back-up into an empty database: tables by their migrations, rows by COPY, compared before it counts."""
+"""Restores a back-up into an empty database: tables by migrations, rows by COPY, all compared before the commit."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ from tradingsite.backup import tables
 from tradingsite.backup.archive import ArchiveReader, BackupError
 
 OLDEST_POSTGRESQL = 150000
-_NOT_PEOPLES = (
+_FILLED_BY_SYSTEM = (
     "django_migrations",
     "django_content_type",
     "auth_permission",
@@ -21,20 +21,20 @@ _NOT_PEOPLES = (
     "strategies",
     *tables.TRANSIENT,
 )
-"""Tables whose rows make no database full: migrations and the schedule write them by themselves."""
+"""Tables that migrations and the schedule fill by themselves: a database with rows in these alone is empty."""
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
-class Restored(NamedTuple):
-    """What was restored and found equal: tables, rows."""
+class RestoredCounts(NamedTuple):
+    """Numbers of tables and rows restored and compared."""
 
     tables: int
     rows: int
 
 
-def check_readable(reader: ArchiveReader, database: BaseDatabaseWrapper) -> None:
-    """Refuse a back-up that this version, or the server, cannot take; raises BackupError."""
+def check_compatible(reader: ArchiveReader, database: BaseDatabaseWrapper) -> None:
+    """Raise BackupError when this version of the system, or the server, cannot restore a back-up."""
     version = _server_version(database)
     if version < OLDEST_POSTGRESQL:
         raise BackupError(f"The server is PostgreSQL {version // 10000}; 15 or newer is needed.")
@@ -42,42 +42,42 @@ def check_readable(reader: ArchiveReader, database: BaseDatabaseWrapper) -> None
     unknown = [f"{app}.{name}" for app, name in reader.manifest["migrations"] if (app, name) not in known]
     if unknown:
         raise BackupError(
-            f"{reader.path} was made by a newer version: this one lacks the migrations {', '.join(unknown)}."
-            " Update the program, then restore."
+            f"{reader.path} was written by a newer version: this one lacks the migrations {', '.join(unknown)}."
+            " Update the system, then restore."
         )
 
 
-def filled_tables(database: BaseDatabaseWrapper) -> list[str]:
-    """Return the tables of a database that hold rows of people or of the market."""
-    names = set(database.introspection.django_table_names(only_existing=True)) - set(_NOT_PEOPLES)
-    filled = []
+def nonempty_tables(database: BaseDatabaseWrapper) -> list[str]:
+    """Return the tables with rows that the system did not create by itself."""
+    names = set(database.introspection.django_table_names(only_existing=True)) - set(_FILLED_BY_SYSTEM)
+    nonempty = []
     with database.cursor() as cursor:
         for name in sorted(names):
             cursor.execute(f"SELECT EXISTS (SELECT 1 FROM {database.ops.quote_name(name)})")
             if cursor.fetchone()[0]:
-                filled.append(name)
-    return filled
+                nonempty.append(name)
+    return nonempty
 
 
-def restore(reader: ArchiveReader, database: BaseDatabaseWrapper, say: Say) -> Restored:
-    """Fill an empty database from a back-up, compare every row, and bring its tables up to date.
+def restore_backup(reader: ArchiveReader, database: BaseDatabaseWrapper, log: Log) -> RestoredCounts:
+    """Fill an empty database from a back-up, compare every row, and apply newer migrations.
 
     Raises
     ------
     BackupError
-        Something does not fit, or what was stored is not what the file holds: then no row was stored.
+        When the back-up does not fit, or the stored rows differ from the file's; no row is kept then.
     """
-    say("Making the tables as they were …")
+    log("Creating the tables of the back-up …")
     _migrate_to(reader, database)
-    with tables.opened(database) as plain:
+    with tables.connect(database) as plain:
         try:
-            done = _filled(reader, database, plain, say)
+            restored = _fill(reader, database, plain, log)
         except psycopg.Error as error:
-            raise BackupError(f"The rows cannot be stored: {str(error).strip()}. Nothing was.") from error
-    _bring_up_to_date(database, say)
+            raise BackupError(f"The rows cannot be stored: {str(error).strip()}. Nothing was kept.") from error
+    _apply_newer_migrations(database, log)
     with database.cursor() as cursor:
         cursor.execute("ANALYZE")
-    return done
+    return restored
 
 
 def _migrate_to(reader: ArchiveReader, database: BaseDatabaseWrapper) -> None:
@@ -86,42 +86,42 @@ def _migrate_to(reader: ArchiveReader, database: BaseDatabaseWrapper) -> None:
     newer = sorted(f"{app}.{name}" for app, name in set(executor.loader.applied_migrations) - wanted)
     if newer:
         raise BackupError(
-            f"The database has already applied {', '.join(newer)}, which the back-up is older than: restore it into a"
-            " database without tables; it is brought up to date afterwards."
+            f"The database has applied {', '.join(newer)}, which the back-up does not know: restore it into a"
+            " database without tables; newer migrations are applied afterwards."
         )
     nodes = executor.loader.graph.node_map
-    # Of each app the last one applied: naming an earlier one would mean going back to it.
-    passed = {
+    # Only the last migration of each app: naming an earlier one would mean migrating backwards to it.
+    superseded = {
         key for key in wanted if any(child.key in wanted and child.key[0] == key[0] for child in nodes[key].children)
     }
-    executor.migrate(sorted(wanted - passed))
+    executor.migrate(sorted(wanted - superseded))
 
 
-def _filled(
-    reader: ArchiveReader, database: BaseDatabaseWrapper, plain: "psycopg.Connection[Any]", say: Say
-) -> Restored:
-    """Store all rows in one transaction, which is committed when each table gives the hash of the file."""
+def _fill(
+    reader: ArchiveReader, database: BaseDatabaseWrapper, plain: "psycopg.Connection[Any]", log: Log
+) -> RestoredCounts:
+    """Store all rows in one transaction, committed when the hash of each table equals the file's."""
     present = {table.name: table for table in tables.tables(plain, database.introspection.django_table_names())}
     wanted = {facts["table"]: facts for facts in reader.members.values() if "table" in facts}
     absent = sorted(set(wanted) - set(present))
     if absent:
-        raise BackupError(f"{reader.path} holds tables that its migrations do not make: {', '.join(absent)}.")
-    tables.empty(plain, present)
-    rules = tables.costly_rules(plain, present)
+        raise BackupError(f"{reader.path} holds tables that its migrations do not create: {', '.join(absent)}.")
+    tables.truncate(plain, present)
+    rules = tables.droppable_rules(plain, present)
     for rule in rules:
         plain.execute(rule.drop.encode())
     for name, facts in wanted.items():
-        say(f"{name}: {facts['rows']:,} rows")
+        log(f"{name}: {facts['rows']:,} rows")
         copy_in(plain, name, facts["columns"], reader.blocks(f"tables/{name}"), form=TEXT)
     for name, last in reader.manifest["sequences"].items():
         tables.set_sequence(plain, name, wanted[name]["key"], last)
-    say("Making keys and indexes …")
+    log("Creating keys and indexes …")
     for rule in reversed(rules):
-        plain.execute(rule.make.encode())
-    say("Comparing …")
+        plain.execute(rule.create.encode())
+    log("Comparing …")
     _compare(plain, present, wanted)
     plain.commit()
-    return Restored(len(wanted), sum(facts["rows"] for facts in wanted.values()))
+    return RestoredCounts(len(wanted), sum(facts["rows"] for facts in wanted.values()))
 
 
 def _compare(
@@ -135,14 +135,14 @@ def _compare(
         elif digest != facts["sha256"]:
             wrong.append(f"{name} has other values")
     if wrong:
-        raise BackupError(f"What was stored is not what the back-up holds: {'; '.join(wrong)}. Nothing was kept.")
+        raise BackupError(f"The stored rows differ from the back-up: {'; '.join(wrong)}. Nothing was kept.")
 
 
-def _bring_up_to_date(database: BaseDatabaseWrapper, say: Say) -> None:
+def _apply_newer_migrations(database: BaseDatabaseWrapper, log: Log) -> None:
     executor = MigrationExecutor(database)
     pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if pending:
-        say(f"Bringing the tables up to date ({len(pending)} migrations) …")
+        log(f"Applying {len(pending)} newer migrations …")
     call_command("migrate", database=database.alias, verbosity=0, interactive=False)
 
 

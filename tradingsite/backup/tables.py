@@ -1,4 +1,4 @@
-"""Rows out of and into PostgreSQL by COPY, in its text format, which every version reads and writes alike."""
+"""The tables of a back-up: their dumps by COPY's text format, which is the same in every version of PostgreSQL."""
 
 import graphlib
 import hashlib
@@ -12,7 +12,7 @@ from psycopg import sql
 from stocks.storage.copy import TEXT, CopyOut
 
 TRANSIENT = ("django_session", "django_q_ormq", "heartbeats")
-"""Not in a back-up: sign-ins, tasks in the queue, and signs of life mean nothing elsewhere and later."""
+"""Not in a back-up: logins, queued tasks and heartbeats mean nothing in another place or later."""
 
 MADE_BY_MIGRATIONS = ("django_migrations",)
 _BLOCK = 1 << 20
@@ -24,11 +24,11 @@ _FORMATS: tuple[LiteralString, ...] = (
     "SET extra_float_digits TO 1",
     "SET bytea_output TO 'hex'",
 )
-"""The same value is the same text on every server, so that hashes of rows can be compared."""
+"""Equal values are equal texts on every server, so that hashes of rows can be compared."""
 
 
 class Table(NamedTuple):
-    """A table as it is dumped: its columns, the key that puts its rows in order, its bytes on disk."""
+    """A table to dump: its columns, the key that orders its rows, its bytes on disk."""
 
     name: str
     columns: list[str]
@@ -36,19 +36,19 @@ class Table(NamedTuple):
     bytes: int
 
 
-def opened(database: BaseDatabaseWrapper) -> "psycopg.Connection[Any]":
-    """Return a connection of its own to a database, with fixed formats, outside of Django's transaction."""
+def connect(database: BaseDatabaseWrapper) -> "psycopg.Connection[Any]":
+    """Open a connection to a database beside Django's, with fixed text formats."""
     parameters = database.get_connection_params()
-    wanted = {name: parameters[name] for name in ("host", "port", "user", "password", "dbname") if name in parameters}
-    plain = psycopg.connect(**wanted, application_name="trading backup", autocommit=True)
+    address = {name: parameters[name] for name in ("host", "port", "user", "password", "dbname") if name in parameters}
+    plain = psycopg.connect(**address, application_name="trading backup", autocommit=True)
     for statement in _FORMATS:
         plain.execute(statement)
     plain.autocommit = False
     return plain
 
 
-def tables(plain: "psycopg.Connection[Any]", known: Iterable[str]) -> list[Table]:
-    """Return those of the known tables that exist, referenced ones before those that refer to them."""
+def tables(plain: "psycopg.Connection[Any]", names: Iterable[str]) -> list[Table]:
+    """Return the named tables that exist and belong into a back-up, referenced ones before those that refer to them."""
     rows = plain.execute(
         "SELECT c.relname, array_agg(a.attname::text ORDER BY a.attnum) FILTER (WHERE a.attgenerated = ''),"
         " (SELECT k.attname::text FROM pg_index i JOIN pg_attribute k ON k.attrelid = c.oid AND k.attnum = i.indkey[0]"
@@ -56,10 +56,10 @@ def tables(plain: "psycopg.Connection[Any]", known: Iterable[str]) -> list[Table
         " FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
         " WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace"
         " AND c.relname = ANY(%s) AND NOT c.relname = ANY(%s) GROUP BY c.oid, c.relname",
-        [list(known), [*TRANSIENT, *MADE_BY_MIGRATIONS]],
+        [list(names), [*TRANSIENT, *MADE_BY_MIGRATIONS]],
     ).fetchall()
-    found = {row[0]: Table(*row) for row in rows}
-    return [found[name] for name in _in_order(plain, found)]
+    stored = {row[0]: Table(*row) for row in rows}
+    return [stored[name] for name in _in_order(plain, stored)]
 
 
 def _in_order(plain: "psycopg.Connection[Any]", names: Iterable[str]) -> list[str]:
@@ -80,7 +80,7 @@ def dump(plain: "psycopg.Connection[Any]", table: Table) -> CopyOut:
         "SELECT format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid = %s::regclass AND attname = %s",
         [table.name, table.key],
     ).fetchone()
-    # Texts by their bytes: two servers may sort them by different rules.
+    # Texts by their bytes: the collations of two servers may differ.
     order = sql.SQL(' COLLATE "C"') if kind and kind[0] in ("text", "character varying") else sql.SQL("")
     query = sql.SQL("SELECT {columns} FROM {table} ORDER BY {key}{order}").format(
         columns=sql.SQL(", ").join(map(sql.Identifier, table.columns)),
@@ -100,7 +100,7 @@ def fingerprint(plain: "psycopg.Connection[Any]", table: Table) -> tuple[int, st
 
 
 def sequences(plain: "psycopg.Connection[Any]", names: Iterable[str]) -> dict[str, int]:
-    """Return table → last number that the sequence of its key has given, where it has given one."""
+    """Return table → last number drawn from the sequence of its key, where one was drawn."""
     rows = plain.execute(
         "SELECT t.relname, s.last_value FROM pg_class t"
         " JOIN pg_depend d ON d.refobjid = t.oid AND d.deptype IN ('i', 'a') AND d.classid = 'pg_class'::regclass"
@@ -113,25 +113,28 @@ def sequences(plain: "psycopg.Connection[Any]", names: Iterable[str]) -> dict[st
 
 
 def set_sequence(plain: "psycopg.Connection[Any]", table: str, key: str, last: int) -> None:
-    """Let a table's sequence go on after a number."""
+    """Make a table's sequence continue after a number."""
     plain.execute("SELECT setval(pg_get_serial_sequence(%s, %s), %s)", [table, key, last])
 
 
-def empty(plain: "psycopg.Connection[Any]", names: Iterable[str]) -> None:
-    """Remove every row of some tables."""
+def truncate(plain: "psycopg.Connection[Any]", names: Iterable[str]) -> None:
+    """Delete all rows of some tables, and those that refer to them."""
     listed = sql.SQL(", ").join(map(sql.Identifier, names))
     plain.execute(sql.SQL("TRUNCATE {} CASCADE").format(listed))
 
 
 class Rule(NamedTuple):
-    """A constraint or index that costs less when it is made after the rows: how it goes and how it comes back."""
+    """A constraint or index, as the statements that drop and create it."""
 
     drop: str
-    make: str
+    create: str
 
 
-def costly_rules(plain: "psycopg.Connection[Any]", names: Iterable[str]) -> list[Rule]:
-    """Return foreign keys, unique constraints and indexes of some tables, in the order in which they can go."""
+def droppable_rules(plain: "psycopg.Connection[Any]", names: Iterable[str]) -> list[Rule]:
+    """Return the foreign keys, unique constraints and indexes of some tables, in the order in which to drop them.
+
+    Creating them after the rows costs less than maintaining them row by row.
+    """
     rows = plain.execute(
         "SELECT format('ALTER TABLE %%s DROP CONSTRAINT %%I', conrelid::regclass, conname),"
         " format('ALTER TABLE %%s ADD CONSTRAINT %%I %%s', conrelid::regclass, conname, pg_get_constraintdef(oid)),"
@@ -143,4 +146,4 @@ def costly_rules(plain: "psycopg.Connection[Any]", names: Iterable[str]) -> list
         " ORDER BY turn, 1",
         {"names": list(names)},
     ).fetchall()
-    return [Rule(drop, make) for drop, make, _ in rows]
+    return [Rule(drop, create) for drop, create, _ in rows]

@@ -1,4 +1,4 @@
-"""From the embedded server into one that is reached over TCP, by the commands; and killed in the middle."""
+"""Back up from the embedded server and restore into one reached over TCP, by the commands; with kills midway."""
 
 import json
 import os
@@ -36,7 +36,7 @@ print(json.dumps(contract_hash({[*MARKET_TABLES, "users", "orders", "broker_conf
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    """Address of a second PostgreSQL, without a database's name, that listens on loopback only."""
+    """Address, without a database name, of a second PostgreSQL that listens on loopback only."""
     directory = Path(tempfile.mkdtemp(prefix="nse-tcp-"))
     directory.chmod(0o755)
     data, account = directory / "data", ensure_server_account()
@@ -46,9 +46,9 @@ def server() -> Iterator[str]:
     make_private_directory(data, account)
 
     def run(program: str, *arguments: str) -> None:
-        who: dict[str, Any] = {"user": account[0], "group": account[1], "extra_groups": []} if account else {}
+        identity: dict[str, Any] = {"user": account[0], "group": account[1], "extra_groups": []} if account else {}
         command = [str(program_directory(data) / program), "-D", str(data), *arguments]
-        subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **who)
+        subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **identity)
 
     run("initdb", "--auth=trust", "--username=trader", "--no-sync", "--encoding=UTF8", "--locale=C")
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
@@ -85,11 +85,11 @@ def hashes(environment: dict[str, str]) -> dict[str, str]:
     done = subprocess.run(
         [sys.executable, "-c", PRINT_HASH], cwd=settings.BASE_DIR, env=environment, stdout=subprocess.PIPE, check=True
     )
-    found: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    digests: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
+    return digests
 
 
-def made_database(server: str, name: str) -> str:
+def create_database(server: str, name: str) -> str:
     with psycopg.connect(f"{server}/postgres", autocommit=True) as plain:
         plain.execute(f'CREATE DATABASE "{name}"'.encode())
     return f"{server}/{name}"
@@ -100,23 +100,23 @@ def test_from_the_embedded_server_into_a_real_one(server: str, places: dict[str,
     assert done.returncode == 0, done.stderr
     path = json.loads(done.stdout)["summary"]["file"]
     there = places | {
-        "DATABASE_URL": made_database(server, "fresh"),
+        "DATABASE_URL": create_database(server, "fresh"),
         "MODELS_DIR": str(tmp_path / "there"),
         "CREDENTIAL_KEYS": "another",
     }
     done = manage(there, "restore", path, "--json")
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert told["equal"]
-    notes = "\n".join(told["notes"])
+    report = json.loads(done.stdout)
+    assert report["equal"]
+    notes = "\n".join(report["notes"])
     assert f"The secrets of {BrokerConfiguration.objects.count()} broker accounts cannot be read" in notes
     assert f"1 models are in {tmp_path / 'there'}" in notes
     assert "MODELS_DIR was" in notes
     assert (tmp_path / "there" / "m" / "price_0.txt").read_bytes() == b"tree"
     assert hashes(there)["stocks"] == contract_hash()["stocks"]
-    # The back-up holds its own run while it was at work; everything else is equal, that is what is there now.
+    # The back-up holds its own run as still running; everything else is equal.
     here = hashes(places)
-    assert {table for table, one in hashes(there).items() if one != here[table]} == {"pipeline_runs"}
+    assert {table for table, digest in hashes(there).items() if digest != here[table]} == {"pipeline_runs"}
     again = manage(there, "restore", path)
     assert again.returncode == 1
     assert "is not empty" in again.stderr
@@ -126,7 +126,7 @@ def test_from_the_embedded_server_into_a_real_one(server: str, places: dict[str,
     assert hashes(there)["stocks"] == here["stocks"]
 
 
-def killed_while_waiting(environment: dict[str, str], blocked_by: str, lock: str, *arguments: str) -> None:
+def kill_while_waiting(environment: dict[str, str], blocked_by: str, lock: str, *arguments: str) -> None:
     """Run a command until it waits for a lock that is held here, and kill it there."""
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     with psycopg.connect(blocked_by) as blocker, psycopg.connect(blocked_by, autocommit=True) as watcher:
@@ -143,11 +143,9 @@ def killed_while_waiting(environment: dict[str, str], blocked_by: str, lock: str
             child.wait()
 
 
-def test_a_back_up_killed_in_the_middle_leaves_no_file_and_the_next_one_tidies_up(
-    places: dict[str, str], tmp_path: Path
-) -> None:
+def test_a_killed_back_up_leaves_no_file_and_the_next_one_cleans_up(places: dict[str, str], tmp_path: Path) -> None:
     folder, model = tmp_path / "backups", tmp_path / "models" / "m" / "price_0.txt"
-    os.truncate(model, 2 << 30)  # a hole takes no room, and seconds to read
+    os.truncate(model, 2 << 30)  # a sparse file: takes no space, and seconds to read
     child = subprocess.Popen([sys.executable, "manage.py", "backup"], cwd=settings.BASE_DIR, env=places)
     while not (folder.is_dir() and any(folder.iterdir())):
         assert child.poll() is None
@@ -156,7 +154,7 @@ def test_a_back_up_killed_in_the_middle_leaves_no_file_and_the_next_one_tidies_u
     child.wait()
     assert [path.suffix for path in folder.iterdir()] == [".unfinished"]
     os.truncate(model, 10)
-    with connection.cursor() as cursor:  # the killed worker's lease is over
+    with connection.cursor() as cursor:  # the killed worker's lease ends
         cursor.execute("UPDATE pipeline_execution_tracking SET lease_until = now() - interval '1 minute'")
     done = manage(places, "backup")
     assert done.returncode == 0, done.stderr
@@ -165,14 +163,14 @@ def test_a_back_up_killed_in_the_middle_leaves_no_file_and_the_next_one_tidies_u
     assert list(ArchiveReader(path).check())
 
 
-def test_a_restoration_killed_in_the_middle_has_stored_nothing_and_can_be_done_again(
+def test_a_killed_restoration_stores_nothing_and_can_be_repeated(
     server: str, places: dict[str, str], tmp_path: Path
 ) -> None:
     path = json.loads(manage(places, "backup", "--json").stdout)["summary"]["file"]
-    target = made_database(server, "killed")
+    target = create_database(server, "killed")
     there = places | {"DATABASE_URL": target, "MODELS_DIR": str(tmp_path / "there")}
     assert manage(there, "migrate").returncode == 0
-    killed_while_waiting(there, target, "LOCK TABLE trades IN ACCESS SHARE MODE", "restore", path)
+    kill_while_waiting(there, target, "LOCK TABLE trades IN ACCESS SHARE MODE", "restore", path)
     with psycopg.connect(target) as plain:
         assert plain.execute("SELECT (SELECT count(*) FROM stocks), (SELECT count(*) FROM users)").fetchone() == (0, 0)
     done = manage(there, "restore", path)

@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from brokers.credentials import SecretUnreadable
 from brokers.models import BrokerConfiguration
-from tradingsite.backup import configuration, model_files, restoration, targets
+from tradingsite.backup import configuration, databases, model_files, restoration
 from tradingsite.backup.archive import ArchiveReader, BackupError
-from tradingsite.backup.restoration import Restored
+from tradingsite.backup.restoration import RestoredCounts
 
 
 class Command(BaseCommand):
@@ -46,7 +46,7 @@ class Command(BaseCommand):
         notes: list[str] = []
         try:
             reader = ArchiveReader(options["file"])
-            restoration.check_readable(reader, connection)
+            restoration.check_compatible(reader, connection)
             self.stderr.write(f"Reading {reader.path} (written {reader.manifest['made_at']}) …")
             for _done in reader.check():
                 pass
@@ -67,18 +67,18 @@ class Command(BaseCommand):
         }
         self.stdout.write(json.dumps(report) if options["json"] else _text(report, verify=options["verify"]))
 
-    def _verify(self, reader: ArchiveReader) -> Restored:
-        with targets.scratch(connection) as scratch:
-            return restoration.restore(reader, scratch, self.stderr.write)
+    def _verify(self, reader: ArchiveReader) -> RestoredCounts:
+        with databases.scratch_database(connection) as scratch:
+            return restoration.restore_backup(reader, scratch, self.stderr.write)
 
-    def _restore(self, reader: ArchiveReader, *, replace: bool) -> tuple[Restored, list[str]]:
+    def _restore(self, reader: ArchiveReader, *, replace: bool) -> tuple[RestoredCounts, list[str]]:
         market = reader.manifest["market"]
         if market != settings.PROVIDER_KIND:
             raise BackupError(
                 f"{reader.path} holds a {market} market, and MARKET_DATA_PROVIDER={settings.MARKET_DATA_PROVIDER} is"
                 f" {settings.PROVIDER_KIND}: set the provider to one of that kind, then restore."
             )
-        filled = restoration.filled_tables(connection)
+        filled = restoration.nonempty_tables(connection)
         if filled and not replace:
             raise BackupError(
                 f"The database {connection.settings_dict['NAME']} is not empty ({', '.join(filled[:5])} …). Restore"
@@ -86,22 +86,22 @@ class Command(BaseCommand):
             )
         notes = []
         if filled:
-            with targets.scratch(connection) as scratch:
-                restored = restoration.restore(reader, scratch, self.stderr.write)
-                models = model_files.restore(reader, settings.MODELS_DIR)
-                before = targets.put_in_place(scratch, connection, timezone.localtime())
+            with databases.scratch_database(connection) as scratch:
+                restored = restoration.restore_backup(reader, scratch, self.stderr.write)
+                models = model_files.restore_model_files(reader, settings.MODELS_DIR)
+                before = databases.take_over(scratch, connection, timezone.localtime())
             notes.append(
                 f"The previous database is kept as {before}; drop it with: psql -c 'DROP DATABASE \"{before}\"'"
             )
         else:
-            models = model_files.restore(reader, settings.MODELS_DIR)
-            restored = restoration.restore(reader, connection, self.stderr.write)
+            models = model_files.restore_model_files(reader, settings.MODELS_DIR)
+            restored = restoration.restore_backup(reader, connection, self.stderr.write)
         notes.append(f"{models} models are in {settings.MODELS_DIR}.")
         return restored, [*notes, *_follow_ups(reader)]
 
 
 def _follow_ups(reader: ArchiveReader) -> list[str]:
-    notes = [*configuration.changes(reader)]
+    notes = [*configuration.changed_settings(reader)]
     notes += [
         f"The back-up was written without a model file that was missing: {path}."
         for path in reader.manifest["missing_models"]

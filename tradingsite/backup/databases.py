@@ -1,4 +1,4 @@
-"""Databases beside the one in use, on the same server: for a rehearsal, and to take its place."""
+"""Databases beside the one in use, on the same server: to rehearse a restoration, and to take its place."""
 
 import os
 from collections.abc import Iterator
@@ -13,20 +13,20 @@ from tradingsite.backup.archive import BackupError
 
 
 @contextmanager
-def scratch(database: BaseDatabaseWrapper, alias: str = "restoring") -> Iterator[BaseDatabaseWrapper]:
-    """Make an empty database beside another one, and drop it at the end unless it was renamed meanwhile.
+def scratch_database(database: BaseDatabaseWrapper, alias: str = "restoring") -> Iterator[BaseDatabaseWrapper]:
+    """Create an empty database on the server of another one; drop it at the end unless it was renamed meanwhile.
 
     Parameters
     ----------
     database
-        Names the server.
+        A database on that server.
     alias
-        Django's name for the new one while it is there.
+        Django's name for the new one while it exists.
 
     Raises
     ------
     BackupError
-        When this account may not make databases.
+        When this account must not create databases.
     """
     name = f"{database.settings_dict['NAME']}_{alias}_{os.getpid()}"
     quoted = database.ops.quote_name(name)
@@ -34,31 +34,31 @@ def scratch(database: BaseDatabaseWrapper, alias: str = "restoring") -> Iterator
         _on_server(database, f"CREATE DATABASE {quoted} TEMPLATE template0")
     except ProgrammingError as error:
         raise BackupError(
-            f"A database for the restoration cannot be made ({str(error).strip()}). Let an administrator make an empty"
-            " one, and restore into it with DATABASE_URL."
+            f"A database for the restoration cannot be created ({str(error).strip()}). Ask an administrator for an"
+            " empty one, and restore into it by DATABASE_URL."
         ) from error
     connections.databases[alias] = database.settings_dict | {"NAME": name, "CONN_MAX_AGE": 0}
-    made = connections[alias]
+    scratch = connections[alias]
     try:
-        yield made
+        yield scratch
     finally:
-        made.close()
+        scratch.close()
         with suppress(AttributeError):
             del connections[alias]
         del connections.databases[alias]
         _on_server(database, f"DROP DATABASE IF EXISTS {quoted} WITH (FORCE)")
 
 
-def put_in_place(made: BaseDatabaseWrapper, database: BaseDatabaseWrapper, at: datetime) -> str:
-    """Give a restored database the name of the one in use, which stays under the name that is returned.
+def take_over(restored: BaseDatabaseWrapper, database: BaseDatabaseWrapper, at: datetime) -> str:
+    """Give a restored database the name of the one in use; return the name under which that one is kept.
 
     Raises
     ------
     BackupError
-        When somebody else is connected to the one in use; nothing was renamed then.
+        When there are other connections to the one in use; nothing is renamed then.
     """
     name = str(database.settings_dict["NAME"])
-    before = f"{name}_before_{at:%Y%m%d_%H%M%S}"
+    kept = f"{name}_before_{at:%Y%m%d_%H%M%S}"
     with database.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -66,19 +66,19 @@ def put_in_place(made: BaseDatabaseWrapper, database: BaseDatabaseWrapper, at: d
         others = cursor.fetchone()[0]
     if others:
         raise BackupError(
-            f"{others} other connections use the database {name}: stop ./run.sh dev or the containers, then restore"
+            f"{others} other connections use the database {name}: stop ./run.sh dev or the containers, and restore"
             " again. Nothing was changed."
         )
     database.close()
-    made.close()
+    restored.close()
     quote = database.ops.quote_name
-    _on_server(database, f"ALTER DATABASE {quote(name)} RENAME TO {quote(before)}")
+    _on_server(database, f"ALTER DATABASE {quote(name)} RENAME TO {quote(kept)}")
     try:
-        _on_server(database, f"ALTER DATABASE {quote(str(made.settings_dict['NAME']))} RENAME TO {quote(name)}")
+        _on_server(database, f"ALTER DATABASE {quote(str(restored.settings_dict['NAME']))} RENAME TO {quote(name)}")
     except BaseException:
-        _on_server(database, f"ALTER DATABASE {quote(before)} RENAME TO {quote(name)}")
+        _on_server(database, f"ALTER DATABASE {quote(kept)} RENAME TO {quote(name)}")
         raise
-    return before
+    return kept
 
 
 def _on_server(database: BaseDatabaseWrapper, statement: str) -> None:
