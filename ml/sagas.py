@@ -100,7 +100,7 @@ def record_model(context: StepContext, fitted: dict[str, Any]) -> int:
         model=fitted["id"],
         status=fitted["status"],
         metrics=fitted["metrics"],
-        walk_forward=walk_forward or "none stored; evaluate_models makes one",
+        walk_forward=walk_forward or "none stored; run evaluate_models",
     )
     if context.run.is_replay:
         return 0

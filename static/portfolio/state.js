@@ -1,4 +1,4 @@
-// Keeps the state of the run on the page fresh: asks for it, and shows the piece of the page that comes with it.
+// Refreshes the state of the runs: polls it, and shows the rendered part of the page that comes with it.
 (function () {
   "use strict";
   const region = document.getElementById("state");
@@ -9,7 +9,7 @@
   let shown = "";
   let seconds = Number(region.dataset.seconds) || 20;
 
-  function show(state) {
+  function update(state) {
     if (state.html !== shown) {
       const open = region.querySelector("details[open]") !== null;
       region.innerHTML = state.html;
@@ -18,27 +18,27 @@
       shown = state.html;
     }
     if (state.published !== region.dataset.published) {
-      // Nobody reads an empty list: show the new one at once. A list that is being read stays until it is left.
+      // An empty list is replaced at once; a list that someone may be reading stays until they ask for the new one.
       if (region.dataset.picks === "0") window.location.reload();
       else news.hidden = false;
     }
   }
 
-  async function ask() {
+  async function poll() {
     try {
-      const answer = await fetch(region.dataset.url, { headers: { Accept: "application/json" }, cache: "no-store" });
-      if (answer.status === 401) return window.location.reload();
-      if (!answer.ok) throw new Error(String(answer.status));
-      const state = await answer.json();
+      const response = await fetch(region.dataset.url, { headers: { Accept: "application/json" }, cache: "no-store" });
+      if (response.status === 401) return window.location.reload();
+      if (!response.ok) throw new Error(String(response.status));
+      const state = await response.json();
       seconds = state.again_in_seconds;
-      show(state);
+      update(state);
       unreachable.hidden = true;
     } catch (error) {
       unreachable.hidden = false;
       seconds = Math.min(seconds * 2, 60);
     }
-    window.setTimeout(ask, seconds * 1000);
+    window.setTimeout(poll, seconds * 1000);
   }
 
-  window.setTimeout(ask, seconds * 1000);
+  window.setTimeout(poll, seconds * 1000);
 })();

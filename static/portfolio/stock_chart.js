@@ -1,8 +1,8 @@
-// A stock's chart: candles with volume, averages, bands and past picks above; RSI and MACD below, moving together.
+// A stock's chart: candlesticks with volume, averages, bands and past picks; RSI and MACD in synchronised panes below.
 const section = document.getElementById("chart");
 const panes = document.getElementById("panes");
-const trouble = document.getElementById("chart-trouble");
-const spoken = document.getElementById("spoken");
+const errorMessage = document.getElementById("chart-trouble");
+const announcement = document.getElementById("spoken");
 const legends = Object.fromEntries([...document.querySelectorAll(".legend-line")].map((line) => [line.dataset.pane, line]));
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 const { createChart, CrosshairMode, LineStyle } = window.LightweightCharts;
@@ -15,7 +15,7 @@ const missing = "–";
 
 let bars = { time: [] };
 let picksOf = new Map();
-let place = new Map();
+let indexOf = new Map();
 let marks = [];
 let focused = -1;
 
@@ -48,7 +48,7 @@ function line(chart, width, style = LineStyle.Solid) {
   return chart.addLineSeries({ lineWidth: width, lineStyle: style, lastValueVisible: false, priceLineVisible: false, crosshairMarkerVisible: false });
 }
 
-function paint() {
+function applyColours() {
   const all = { layout: { background: { color: colour("card") }, textColor: colour("faint"), fontFamily: getComputedStyle(document.body).fontFamily }, grid: { vertLines: { color: colour("track") }, horzLines: { color: colour("track") } } };
   for (const chart of Object.values(charts)) chart.applyOptions(all);
   series.candles.applyOptions({ upColor: colour("candle-up"), wickUpColor: colour("candle-up"), downColor: colour("candle-down"), wickDownColor: colour("candle-down") });
@@ -60,7 +60,7 @@ function paint() {
   draw();
 }
 
-// A session without a value stays a gap: nothing is drawn through it.
+// A session without a value is a gap in the line.
 function points(name, more = () => ({})) {
   return bars.time.map((time, at) => (bars[name][at] === null ? { time } : { time, value: bars[name][at], ...more(at) }));
 }
@@ -73,7 +73,7 @@ function draw() {
   series.volume.setData(points("volume", (at) => ({ color: tint(rose(at)) })));
   series.macd_histogram.setData(points("macd_histogram", (at) => ({ color: tint(bars.macd_histogram[at] >= 0) })));
   for (const name of ["sma_20", "sma_50", "sma_200", "bollinger_upper", "bollinger_middle", "bollinger_lower", "rsi_14", "macd", "signal_line"]) series[name].setData(points(name));
-  marks = [...picksOf.keys()].filter((time) => place.has(time)).sort().map((time) => ({ time, position: "belowBar", shape: "circle", color: colour("accent"), size: 0.8 }));
+  marks = [...picksOf.keys()].filter((time) => indexOf.has(time)).sort().map((time) => ({ time, position: "belowBar", shape: "circle", color: colour("accent"), size: 0.8 }));
   showLayers();
 }
 
@@ -86,11 +86,11 @@ function showLayers() {
 }
 
 function value(name, at, format = rupees) {
-  const found = bars[name][at];
-  return found === null || found === undefined ? missing : format.format(found);
+  const number = bars[name][at];
+  return number === null || number === undefined ? missing : format.format(number);
 }
 
-function say(line, pairs) {
+function fillLegend(line, pairs) {
   line.replaceChildren(...pairs.flatMap(([name, text]) => {
     const strong = document.createElement("b");
     strong.textContent = text;
@@ -107,17 +107,17 @@ function describe(at) {
   const price = [["", day], ["O", value("open", at)], ["H", value("high", at)], ["L", value("low", at)], ["C", value("close", at)], ["", change], ["Vol", value("volume", at, whole)], ["SMA 20", value("sma_20", at)], ["50", value("sma_50", at)], ["200", value("sma_200", at)], ["Bands", `${value("bollinger_lower", at)} – ${value("bollinger_upper", at)}`]];
   const picked = picksOf.get(bars.time[at]);
   if (picked) price.push(["Picked by", picked.map((pick) => `${pick.strategy}${pick.rank ? ` #${pick.rank}` : ""}`).join(", ")]);
-  say(legends.price, price);
-  say(legends.rsi, [["RSI 14", value("rsi_14", at)]]);
-  say(legends.macd, [["MACD 12, 26, 9", value("macd", at)], ["Signal", value("signal_line", at)], ["Histogram", value("macd_histogram", at)]]);
+  fillLegend(legends.price, price);
+  fillLegend(legends.rsi, [["RSI 14", value("rsi_14", at)]]);
+  fillLegend(legends.macd, [["MACD 12, 26, 9", value("macd", at)], ["Signal", value("signal_line", at)], ["Histogram", value("macd_histogram", at)]]);
 }
 
-function point(at, but = null) {
+function moveCrosshairs(at, except = null) {
   const lead = { price: ["candles", bars.close[at]], rsi: ["rsi_14", bars.rsi_14[at] ?? 50], macd: ["macd", bars.macd[at] ?? 0] };
-  for (const [name, [of, height]] of Object.entries(lead)) if (name !== but) charts[name].setCrosshairPosition(height, bars.time[at], series[of]);
+  for (const [name, [of, height]] of Object.entries(lead)) if (name !== except) charts[name].setCrosshairPosition(height, bars.time[at], series[of]);
 }
 
-function together() {
+function synchroniseCharts() {
   let moving = false;
   for (const [name, chart] of Object.entries(charts)) {
     chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
@@ -128,48 +128,49 @@ function together() {
     });
     chart.subscribeCrosshairMove((event) => {
       if (event.sourceEvent === undefined) return;
-      const at = event.time === undefined ? bars.time.length - 1 : place.get(event.time);
+      const at = event.time === undefined ? bars.time.length - 1 : indexOf.get(event.time);
       if (at === undefined) return;
       describe(at);
       if (event.time === undefined) for (const other of Object.values(charts)) other.clearCrosshairPosition();
-      else point(at, name);
+      else moveCrosshairs(at, name);
     });
   }
 }
 
-function back(months) {
+function startDate(months) {
   const day = new Date(`${section.dataset.last}T00:00:00Z`);
-  // The server counts five years with their leap days; a day less is safe.
+  // Five calendar years are within the server's limit of 5 × 366 days.
   day.setUTCMonth(day.getUTCMonth() - months);
   return day.toISOString().slice(0, 10);
 }
 
 async function load(from) {
-  const answer = await fetch(`${section.dataset.url}?from=${from}&to=${section.dataset.last}`, { headers: { Accept: "application/json" } });
-  const body = await answer.json();
-  if (!answer.ok) throw new Error(body.error ? body.error.message : `The server answered ${answer.status}.`);
+  const response = await fetch(`${section.dataset.url}?from=${from}&to=${section.dataset.last}`, { headers: { Accept: "application/json" } });
+  const body = await response.json();
+  if (!response.ok) throw new Error(body.error ? body.error.message : `The server answered ${response.status}.`);
   bars = body.bars;
-  place = new Map(bars.time.map((time, at) => [time, at]));
-  picksOf = Map.groupBy ? Map.groupBy(body.picks, (pick) => pick.date) : grouped(body.picks);
+  indexOf = new Map(bars.time.map((time, at) => [time, at]));
+  picksOf = Map.groupBy ? Map.groupBy(body.picks, (pick) => pick.date) : groupByDate(body.picks);
   section.dataset.from = from;
   draw();
 }
 
-function grouped(picks) {
-  const found = new Map();
-  for (const pick of picks) found.set(pick.date, [...(found.get(pick.date) || []), pick]);
-  return found;
+// For browsers without Map.groupBy.
+function groupByDate(picks) {
+  const groups = new Map();
+  for (const pick of picks) groups.set(pick.date, [...(groups.get(pick.date) || []), pick]);
+  return groups;
 }
 
-async function show(months) {
-  const from = back(months);
+async function showRange(months) {
+  const from = startDate(months);
   try {
-    // Averages need no more than is drawn: they come stored, so a shorter range never loads again.
+    // Averages are stored, not computed from the loaded bars, so a shorter range needs no reload.
     if (!section.dataset.from || from < section.dataset.from) await load(from);
-    trouble.hidden = true;
+    errorMessage.hidden = true;
   } catch (error) {
-    trouble.textContent = `The bars could not be loaded: ${error.message} Press a range to try again.`;
-    trouble.hidden = false;
+    errorMessage.textContent = `The bars could not be loaded: ${error.message} Choose a range to try again.`;
+    errorMessage.hidden = false;
     return;
   }
   const first = bars.time.findIndex((time) => time >= from);
@@ -182,11 +183,11 @@ async function show(months) {
 function step(by) {
   const at = Math.min(Math.max(focused + by, 0), bars.time.length - 1);
   describe(at);
-  point(at);
+  moveCrosshairs(at);
   const range = charts.price.timeScale().getVisibleLogicalRange();
   const shift = at < range.from ? at - range.from - 1 : at > range.to ? at - range.to + 1 : 0;
   if (shift) charts.price.timeScale().setVisibleLogicalRange({ from: range.from + shift, to: range.to + shift });
-  spoken.textContent = legends.price.textContent;
+  announcement.textContent = legends.price.textContent;
 }
 
 function zoom(by) {
@@ -203,10 +204,10 @@ panes.addEventListener("keydown", (event) => {
 });
 section.addEventListener("click", (event) => {
   const button = event.target.closest("[data-months]");
-  if (button) show(Number(button.dataset.months));
+  if (button) showRange(Number(button.dataset.months));
 });
 section.addEventListener("change", showLayers);
-dark.addEventListener("change", paint);
-together();
-paint();
-show(12);
+dark.addEventListener("change", applyColours);
+synchroniseCharts();
+applyColours();
+showRange(12);

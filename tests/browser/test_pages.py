@@ -1,4 +1,4 @@
-"""The page of picks as people see it: desktop and phone, light and dark, live, and without scripts."""
+"""The picks page in a browser: desktop and phone, light and dark, live updates, and without JavaScript."""
 
 import math
 import random
@@ -10,7 +10,7 @@ from django.contrib.auth import get_user_model
 from playwright.sync_api import expect
 
 from market_data.models import DailyBar, PipelineStep
-from stocks.models import Stock
+from stocks.models import Publication, Stock
 from tests.browser.conftest import DESKTOP, PHONE, TABLET
 from tests.published import SESSION, pick, publish, supersede
 from tests.runs import make_run
@@ -30,16 +30,16 @@ ADVICE = ("STRONG_BUY", "BUY", "BUY", "HOLD", "AVOID")
 
 
 def market(strategies=("balanced",)) -> None:
-    """A small market with lines to draw, and lists of it."""
-    chance = random.Random(7)
+    """A small market with closes for sparklines, and published lists."""
+    rng = random.Random(7)
     picks = []
     for place, (symbol, name, sector) in enumerate(NAMES):
         Stock.objects.create(symbol=symbol, stock_name=name, last_seen=SESSION)
-        price = 10 ** chance.uniform(2, 5.1)
+        price = 10 ** rng.uniform(2, 5.1)
         days = [SESSION - timedelta(days=back) for back in range(70, -1, -1)]
         bars = []
         for day in days:
-            price *= math.exp(chance.gauss(0.001, 0.018))
+            price *= math.exp(rng.gauss(0.001, 0.018))
             bars.append(_bar(symbol, day, round(price, 2)))
         DailyBar.objects.bulk_create(bars)
         close = round(price, 2)
@@ -96,13 +96,13 @@ def test_the_picks_are_readable_everywhere(opened, scheme, width):
     watched.picture(f"picks-{width}-{scheme}", full=width != "phone")
 
 
-def test_an_empty_system_says_what_to_do(opened):
+def test_an_empty_system_shows_how_to_start(opened):
     watched = opened()
     expect(watched.open("/picks/").get_by_role("heading", name="Nothing has been collected yet")).to_be_visible()
     watched.picture("empty-desktop")
 
 
-def test_the_first_run_is_followed_to_its_picks_without_a_reload(opened):
+def test_the_first_run_is_shown_up_to_its_picks_without_a_manual_reload(opened):
     run = make_run(progress=0.2)
     watched = opened(viewport=PHONE)
     page = watched.open("/picks/")
@@ -117,14 +117,12 @@ def test_the_first_run_is_followed_to_its_picks_without_a_reload(opened):
     assert watched.overflow() <= 0
 
 
-def test_a_list_that_is_read_is_not_torn_away_by_a_new_one(opened):
+def test_an_open_list_is_not_replaced_without_a_click(opened):
     market()
     make_run(job="selection", names=("RANK", "PUBLISH"), done=1)
     watched = opened()
     page = watched.open("/picks/")
     expect(page.locator("#news")).to_be_hidden()
-    from stocks.models import Publication
-
     supersede(Publication.objects.get())
     publish("balanced", [pick("NEWONE")], version=2)
     link = page.get_by_role("link", name="New picks were published")
@@ -134,7 +132,7 @@ def test_a_list_that_is_read_is_not_torn_away_by_a_new_one(opened):
     expect(page.get_by_text("NEWONE", exact=True)).to_be_visible()
 
 
-def test_a_failure_and_what_waits_are_told(opened):
+def test_failed_and_waiting_runs_are_shown(opened):
     market()
     make_run(status="failed", step_status="errored", done=2)
     make_run(
@@ -162,7 +160,7 @@ def test_an_abstention_shows_its_reason(opened):
     watched.picture("abstention-desktop-dark")
 
 
-def test_a_server_that_went_away_is_said_and_forgotten_when_it_is_back(opened):
+def test_an_unreachable_server_is_reported_until_it_is_back(opened):
     make_run()
     watched = opened()
     page = watched.open("/picks/")
@@ -174,7 +172,7 @@ def test_a_server_that_went_away_is_said_and_forgotten_when_it_is_back(opened):
     watched.faults.clear()
 
 
-def test_without_scripts_it_is_whole_and_refreshes_itself(opened):
+def test_without_javascript_the_page_is_complete_and_refreshes(opened):
     market()
     watched = opened(java_script_enabled=False)
     page = watched.open("/picks/?strategy=balanced")
@@ -182,7 +180,7 @@ def test_without_scripts_it_is_whole_and_refreshes_itself(opened):
     assert 'http-equiv="refresh"' in page.content()
 
 
-def test_it_works_by_keyboard(opened):
+def test_the_page_works_with_the_keyboard(opened):
     market(("balanced", "growth"))
     page = opened().open("/picks/")
     page.keyboard.press("Tab")
@@ -212,7 +210,7 @@ def test_the_admin_retries_a_failed_run_from_its_list(opened):
     watched.picture("admin-runs-retried-desktop")
 
 
-def test_the_api_pages_need_nobody_else(opened):
+def test_the_api_pages_load_nothing_from_other_hosts(opened):
     market()
     watched = opened()
     page = watched.open("/api/suggested-stocks/")

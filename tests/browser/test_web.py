@@ -1,4 +1,4 @@
-"""The web interface as people use it: log in, look at the market, filter picks, read a chart; nobody is shut out."""
+"""The web interface in a browser: login, market, filtered picks, chart, search and accessibility."""
 
 import math
 import random
@@ -44,10 +44,10 @@ PAGES = {
 
 def store_market() -> None:
     """Eight shares over a year with indicators, and lists of twelve sessions ago and of the last one."""
-    chance = random.Random(11)
+    rng = random.Random(11)
     files = [SourceFile(session=day, name="f", size=1, mtime_ns=1, sha256="0", rows=8, rejected=0) for day in DAYS]
     SourceFile.objects.bulk_create(files)
-    closes = {share[0]: _store_share(chance, *share) for share in SHARES}
+    closes = {share[0]: _store_share(rng, *share) for share in SHARES}
     for session, back in ((PUBLISHED_BEFORE, -12), (SESSION, -1)):
         picks = [
             _pick(place, symbol, sector, closes[symbol][back]) for place, (symbol, _, sector, _) in enumerate(SHARES)
@@ -57,7 +57,7 @@ def store_market() -> None:
         publish("value", [], session=session, reason="No share passed (failed: 8 at max_pe_ratio 25).")
 
 
-def _store_share(chance: random.Random, symbol: str, name: str, sector: str, cap: float) -> list[float]:
+def _store_share(rng: random.Random, symbol: str, name: str, sector: str, cap: float) -> list[float]:
     origin = {"source": "statements", "as_of": "2026-03-12", "how": "computed"}
     listed = {
         "source": "nse_archive:a_list_of_the_exchange_with_a_long_name.csv",
@@ -69,17 +69,17 @@ def _store_share(chance: random.Random, symbol: str, name: str, sector: str, cap
         pe_ratio=24.5, roe=12.5, face_value=10.0,
         provenance={"pe_ratio": origin, "roe": origin, "market_cap": origin, "face_value": listed},
     )  # fmt: skip
-    price, closes, bars, indicators = 10 ** chance.uniform(2, 3.5), [], [], []
+    price, closes, bars, indicators = 10 ** rng.uniform(2, 3.5), [], [], []
     for day in DAYS:
         before = price
-        price *= math.exp(chance.gauss(0.0008, 0.017))
+        price *= math.exp(rng.gauss(0.0008, 0.017))
         close = round(price, 2)
         closes.append(close)
         bars.append(
             DailyBar(
                 symbol_id=symbol, date=day, series="EQ", open=round(before, 2), high=max(before, close) * 1.01,
                 low=min(before, close) * 0.99, close=close, adj_close=close, source="t",
-                volume=chance.randrange(10**5, 10**6),
+                volume=rng.randrange(10**5, 10**6),
             )
         )  # fmt: skip
         indicators.append(_indicators(symbol, day, closes))
@@ -114,7 +114,7 @@ def _pick(place: int, symbol: str, sector: str, close: float) -> dict[str, objec
     )
 
 
-def logged_in(watched: Watched, path: str = "/") -> Page:
+def log_in(watched: Watched, path: str = "/") -> Page:
     get_user_model().objects.create_user("asha", password=PASSWORD)
     page = watched.open(f"/login/?next={path}")
     page.get_by_label("Username").fill("asha")
@@ -127,7 +127,7 @@ def legend(page: Page, pane: str = "price") -> str:
     return page.locator(f'.legend-line[data-pane="{pane}"]').inner_text()
 
 
-def ready(page: Page, months: int = 12) -> None:
+def wait_for_chart(page: Page, months: int = 12) -> None:
     expect(page.locator(f'#chart[data-ready="{months}"]')).to_be_visible(timeout=15_000)
 
 
@@ -135,7 +135,7 @@ def test_a_reader_logs_in_sees_the_market_and_logs_out(opened, settings):
     settings.READING_NEEDS_LOGIN = True
     store_market()
     watched = opened()
-    page = logged_in(watched)
+    page = log_in(watched)
     expect(page.get_by_role("heading", level=1)).to_contain_text("Thursday 30 April 2026")
     expect(page.get_by_role("region", name="Breadth of the session")).to_contain_text("rose")
     expect(page.locator(".lists .panel")).to_have_count(4)
@@ -171,10 +171,10 @@ def test_a_chart_shows_candles_and_the_values_under_the_pointer(opened):
     store_market()
     watched = opened()
     page = watched.open("/stocks/RELIANCE/")
-    ready(page)
-    assert painted(page, "candle-up") + painted(page, "candle-down") > 500
-    assert painted(page, "sma-200") > 50
-    assert painted(page, "accent") > 20  # the mark of the past picks
+    wait_for_chart(page)
+    assert pixel_count(page, "candle-up") + pixel_count(page, "candle-down") > 500
+    assert pixel_count(page, "sma-200") > 50
+    assert pixel_count(page, "accent") > 20  # the mark of the past picks
     last = DailyBar.objects.get(symbol__symbol="RELIANCE", date=SESSION)
     assert f"{last.close:,.2f}" in legend(page).replace(" ", "").replace("C", "C ")
     assert "Picked by" in legend(page)
@@ -189,8 +189,8 @@ def test_a_chart_shows_candles_and_the_values_under_the_pointer(opened):
     watched.picture("web-stock-desktop-light", full=True)
 
 
-def painted(page: Page, name: str) -> int:
-    """How many pixels of the price chart have a colour of the palette."""
+def pixel_count(page: Page, name: str) -> int:
+    """Number of pixels of the price chart in a colour of the palette."""
     count: int = page.evaluate(
         """(name) => {
           const probe = document.createElement("canvas").getContext("2d");
@@ -212,16 +212,16 @@ def painted(page: Page, name: str) -> int:
     return count
 
 
-def test_a_chart_changes_its_range_and_zooms_by_keyboard(opened):
+def test_a_chart_changes_its_range_and_zooms_with_the_keyboard(opened):
     store_market()
     watched = opened()
     page = watched.open("/stocks/M&M/")
-    ready(page)
+    wait_for_chart(page)
     page.get_by_role("button", name="1M", exact=True).click()
-    ready(page, 1)
+    wait_for_chart(page, 1)
     expect(page.get_by_role("button", name="1M", exact=True)).to_have_attribute("aria-pressed", "true")
     page.get_by_role("button", name="3Y", exact=True).click()
-    ready(page, 36)
+    wait_for_chart(page, 36)
     page.locator("#panes").focus()
     page.keyboard.press("End")
     page.keyboard.press("ArrowLeft")
@@ -233,7 +233,7 @@ def test_a_chart_changes_its_range_and_zooms_by_keyboard(opened):
     expect(page.locator("details[open] tbody tr")).to_have_count(20)
 
 
-def test_a_server_that_fails_is_said_in_the_place_of_the_chart(opened):
+def test_a_failing_server_is_reported_in_place_of_the_chart(opened):
     store_market()
     watched = opened()
     page = watched.page
@@ -243,7 +243,7 @@ def test_a_server_that_fails_is_said_in_the_place_of_the_chart(opened):
     expect(page.locator("#chart-trouble")).to_contain_text("The database is resting.")
     page.unroute("**/bars.json*")
     page.get_by_role("button", name="6M", exact=True).click()
-    ready(page, 6)
+    wait_for_chart(page, 6)
     expect(page.locator("#chart-trouble")).to_be_hidden()
     assert all("503" in fault for fault in watched.faults)
     watched.faults.clear()
@@ -253,36 +253,36 @@ def test_the_chart_follows_a_change_to_dark(opened):
     store_market()
     watched = opened(color_scheme="light")
     page = watched.open("/stocks/INFY/")
-    ready(page)
+    wait_for_chart(page)
     page.emulate_media(color_scheme="dark")
     expect(page.locator("body")).to_have_css("background-color", "rgb(16, 21, 19)")
     page.wait_for_timeout(300)
-    assert painted(page, "card") > 10_000
+    assert pixel_count(page, "card") > 10_000
     watched.picture("web-stock-desktop-dark", full=True)
 
 
-def test_no_page_shuts_anybody_out(opened):
+def test_the_pages_are_accessible(opened):
     store_market()
-    found: list[str] = []
+    faults: list[str] = []
     for width, scheme in (("desktop", "dark"), ("phone", "light")):
         watched = opened(viewport=DESKTOP if width == "desktop" else PHONE, color_scheme=scheme)
         for name, path in PAGES.items():
-            found += [f"{path} {width} {scheme}: {fault}" for fault in _faults_of(watched, name)]
+            faults += [f"{path} {width} {scheme}: {fault}" for fault in _page_faults(watched, name)]
             watched.picture(f"web-{name}-{width}-{scheme}", full=True)
-        # The browser tells a missing page, which is one of these, as a fault.
+        # One of the pages is a 404, which the browser reports as an error.
         watched.faults[:] = [fault for fault in watched.faults if not ("404" in fault and "NOSUCH" in fault)]
-    assert found == []
+    assert faults == []
 
 
-def _faults_of(watched: Watched, name: str) -> list[str]:
+def _page_faults(watched: Watched, name: str) -> list[str]:
     page = watched.open(PAGES[name])
     if name == "stock":
-        ready(page)
+        wait_for_chart(page)
     wide = ["wider than the window"] if watched.overflow() > 0 else []
     return [*watched.serious_faults(), *wide, *(f"sticks out of its panel: {row}" for row in watched.spilled())]
 
 
-def test_an_empty_database_says_what_to_do_on_every_page(opened):
+def test_every_page_of_an_empty_database_shows_how_to_start(opened):
     watched = opened(viewport=PHONE)
     for path in ("/", "/picks/", "/sectors/", "/history/", "/status/"):
         page = watched.open(path)
@@ -291,7 +291,7 @@ def test_an_empty_database_says_what_to_do_on_every_page(opened):
         assert watched.overflow() <= 0
 
 
-def test_a_stock_is_found_from_any_page(opened):
+def test_a_stock_can_be_searched_from_any_page(opened):
     store_market()
     page = opened().open("/strategies/")
     page.get_by_role("searchbox").fill("infy")

@@ -1,4 +1,4 @@
-"""The page of picks, the start page, the login, and the state of the run."""
+"""The pages: picks, dashboard, strategies, login, and the state of the runs."""
 
 import re
 
@@ -27,7 +27,7 @@ def page(client, address="/picks/"):
     return response.content.decode()
 
 
-def test_a_pick_is_shown_with_everything_it_rests_on(client):
+def test_a_pick_is_shown_with_its_figures_and_reason(client):
     store("RELIANCE", [(100.0, 100.0), (2450.5, 2450.5)])
     publish("balanced", [pick("RELIANCE", recommendation="STRONG_BUY", reason="Strong score; <b>low</b> risk.")])
     html = page(client)
@@ -59,7 +59,7 @@ def test_a_missing_figure_is_a_dash(client):
     assert "None" not in html
 
 
-def test_an_abstention_gives_its_reason_and_no_older_list(client):
+def test_an_abstention_shows_its_reason_and_no_older_list(client):
     publish("balanced", [pick("OLD")], session=SESSION.replace(day=29))
     publish("balanced", [], reason="Validation failed: 40 % of the bars are missing.")
     html = page(client)
@@ -67,20 +67,20 @@ def test_an_abstention_gives_its_reason_and_no_older_list(client):
     assert "OLD" not in html
 
 
-def test_an_outdated_list_says_so(client):
+def test_an_outdated_list_is_marked(client):
     publish("balanced", [pick("AAA")])
     assert "has ended and its picks" not in page(client)
     Stock.objects.create(symbol="AAA", last_seen=SESSION.replace(month=5, day=4))
     assert "has ended and its picks" in page(client)
 
 
-def test_an_empty_database_says_what_happens_and_what_to_do(client):
+def test_an_empty_database_shows_how_to_start(client):
     html = page(client)
     assert "Nothing has been collected yet" in html
     assert "./run.sh manage run_all" in html
 
 
-def test_the_first_run_is_shown_while_it_works(client):
+def test_the_first_run_is_shown_while_it_is_running(client):
     make_run()
     html = page(client)
     assert "The first picks are on their way" in html
@@ -90,21 +90,21 @@ def test_the_first_run_is_shown_while_it_works(client):
     assert '<noscript><meta http-equiv="refresh" content="10"></noscript>' in html
 
 
-def test_a_failed_first_run_gives_its_reason_once(client):
+def test_a_failed_first_run_shows_how_to_retry(client):
     make_run(status="failed", step_status="errored", done=1)
     html = page(client)
     assert "the last run failed" in html
     assert "Retry failed steps" in html
 
 
-def test_what_is_simulated_is_marked(client, settings):
+def test_a_simulated_market_is_marked(client, settings):
     settings.PROVIDER_KIND = "simulated"
     assert "Simulated market." in page(client)
     settings.PROVIDER_KIND = "real"
     assert "Simulated market." not in page(client)
 
 
-def test_the_state_is_json_with_its_piece_of_the_page(client):
+def test_the_state_is_json_with_its_part_of_the_page(client):
     make_run()
     publish("balanced", [pick("AAA")])
     response = client.get("/state/")
@@ -119,7 +119,7 @@ def test_the_state_is_json_with_its_piece_of_the_page(client):
     assert body["again_in_seconds"] < 5
 
 
-def test_a_new_publication_changes_what_the_state_names(client):
+def test_a_new_publication_changes_the_state(client):
     first = publish("balanced", [pick("AAA")])
     before = client.get("/state/").json()["published"]
     first.picks_in_force.all().delete()
@@ -129,7 +129,7 @@ def test_a_new_publication_changes_what_the_state_names(client):
     assert client.get("/state/").json()["published"] != before
 
 
-def test_in_production_reading_needs_a_login(client, settings):
+def test_reading_needs_a_login_in_production(client, settings):
     settings.READING_NEEDS_LOGIN = True
     for address in PAGES:
         assert client.get(address)["Location"].startswith("/login/?next=/")
@@ -142,7 +142,7 @@ def test_in_production_reading_needs_a_login(client, settings):
 
 
 @pytest.mark.parametrize("address", [*PAGES, "/state/", "/stocks/AAA/bars.json"])
-def test_pages_are_only_read(client, address):
+def test_pages_refuse_to_be_posted_to(client, address):
     assert client.post(address).status_code == 405
 
 
@@ -164,26 +164,26 @@ def test_no_inline_style_script_or_foreign_host(client, address):
     assert "default-src 'self'" in policy
 
 
-def test_a_page_of_fifty_is_a_handful_of_queries(client, django_assert_max_num_queries):
+def test_a_page_of_fifty_picks_needs_few_queries(client, django_assert_max_num_queries):
     publish("balanced", [pick(f"S{n}") for n in range(50)])
     page(client)
     with django_assert_max_num_queries(11):
         page(client)
 
 
-def test_an_unknown_address_is_a_page_of_ours(client):
+def test_an_unknown_address_has_its_own_page(client):
     response = client.get("/nothing/")
     assert response.status_code == 404
     assert "Page not found" in response.content.decode()
 
 
-def test_the_list_is_filtered_and_sorted_as_asked(client):
-    listed = [
+def test_the_list_is_filtered_and_sorted(client):
+    published = [
         pick("AAA", sector="Realty", predicted_return=1.0),
         pick("BBB", sector="Banks", predicted_return=3.0),
         pick("CCC", sector="Banks", predicted_return=2.0),
     ]
-    publish("balanced", listed)
+    publish("balanced", published)
     symbols = re.compile(r'class="symbol" href="/stocks/(\w+)/"')
     assert symbols.findall(page(client)) == ["AAA", "BBB", "CCC"]
     assert symbols.findall(page(client, "/picks/?sort=return")) == ["BBB", "CCC", "AAA"]
@@ -204,7 +204,7 @@ def test_a_pick_is_explained_by_parts_and_thresholds(client):
     assert "not known" in html  # no facts of the session: volume
 
 
-def test_thresholds_that_cannot_be_read_do_not_hide_the_list(client, settings, tmp_path):
+def test_unreadable_thresholds_do_not_hide_the_list(client, settings, tmp_path):
     settings.STOCK_FILTERS_FILE = tmp_path / "missing.yaml"
     publish("balanced", [pick("AAA")])
     assert "AAA" in page(client)
@@ -217,12 +217,12 @@ def test_strategies_show_their_formula_and_thresholds(client):
     assert "at most 80" in html  # growth's own P/E
 
 
-def test_who_is_no_staff_logs_in_and_out(client, settings):
+def test_a_user_who_is_not_staff_logs_in_and_out(client, settings):
     settings.READING_NEEDS_LOGIN = True
     get_user_model().objects.create_user("asha", password="long-enough-for-tests")
-    asked = client.get("/picks/")
-    entered = {"username": "asha", "password": "long-enough-for-tests", "next": "/picks/"}
-    assert client.post(asked["Location"], entered)["Location"] == "/picks/"
+    login = client.get("/picks/")["Location"]
+    form = {"username": "asha", "password": "long-enough-for-tests", "next": "/picks/"}
+    assert client.post(login, form)["Location"] == "/picks/"
     html = page(client)
     assert "Log out" in html
     assert "/admin/" not in re.sub(r'<div class="message.*', "", html, flags=re.DOTALL)
@@ -231,32 +231,32 @@ def test_who_is_no_staff_logs_in_and_out(client, settings):
     assert client.get("/picks/").status_code == 302
 
 
-def test_a_login_leads_to_no_other_site(client):
+def test_a_login_never_redirects_to_another_site(client):
     get_user_model().objects.create_user("asha", password="long-enough-for-tests")
-    entered = {"username": "asha", "password": "long-enough-for-tests", "next": "https://example.org/"}
-    assert client.post("/login/", entered)["Location"] == "/"
+    form = {"username": "asha", "password": "long-enough-for-tests", "next": "https://example.org/"}
+    assert client.post("/login/", form)["Location"] == "/"
 
 
-def test_a_form_without_its_token_is_refused_in_a_sentence():
+def test_a_form_without_its_token_is_refused_with_an_explanation():
     response = Client(enforce_csrf_checks=True).post("/login/", {"username": "asha", "password": "x"})
     assert response.status_code == 403
     assert "This form has expired" in response.content.decode()
     assert "style=" not in response.content.decode()
 
 
-def test_guessing_passwords_is_stopped(client, settings):
+def test_password_guessing_is_blocked(client, settings):
     settings.AXES_FAILURE_LIMIT = 3
     get_user_model().objects.create_user("asha", password="long-enough-for-tests")
-    answers = [client.post("/login/", {"username": "asha", "password": f"guess{n}"}) for n in range(3)]
-    assert [answer.status_code for answer in answers] == [200, 200, 429]
-    assert "Please enter a correct" in answers[0].content.decode()
+    responses = [client.post("/login/", {"username": "asha", "password": f"guess{n}"}) for n in range(3)]
+    assert [response.status_code for response in responses] == [200, 200, 429]
+    assert "Please enter a correct" in responses[0].content.decode()
     locked = client.post("/login/", {"username": "asha", "password": "long-enough-for-tests"})
     assert locked.status_code == 429
     assert "Too many attempts" in locked.content.decode()
     assert "Try again in 15 minutes." in locked.content.decode()
 
 
-def test_lists_of_no_strategy_or_day_are_not_there(client):
+def test_lists_of_unknown_strategies_or_days_are_not_found(client):
     for address in ("/history/?strategy=lottery", "/history/2026-04-30/growth/", "/history/2026-13-40/growth/"):
         assert client.get(address).status_code == 404
     assert "No growth list was published" in client.get("/history/2026-04-30/growth/").content.decode()
