@@ -4,8 +4,6 @@ from django.apps import AppConfig
 
 
 class MlConfig(AppConfig):
-    """Configuration of the ml app."""
-
     default_auto_field = "django.db.models.BigAutoField"
     name = "ml"
     verbose_name = "Models and selection"

@@ -88,16 +88,20 @@ def daily_rank_correlation(position: npt.NDArray[np.int64], score: Numbers, outc
     Series
         float64 by day, ascending; NaN where all scores or all outcomes of a day are equal.
     """
-    known = np.isfinite(score) & np.isfinite(outcome)
-    frame = pd.DataFrame({"day": position[known], "a": score[known], "b": outcome[known]})
-    for name in ("a", "b"):
+    frame = _finite_rows(position, score, outcome)
+    for name in ("score", "outcome"):
         ranks = frame.groupby("day")[name].rank()
         frame[name] = ranks - ranks.groupby(frame["day"]).transform("mean")
-    products = pd.DataFrame({"ab": frame["a"] * frame["b"], "aa": frame["a"] ** 2, "bb": frame["b"] ** 2})
-    sums = products.groupby(frame["day"]).sum()
+    a, b = frame["score"], frame["outcome"]
+    sums = pd.DataFrame({"ab": a * b, "aa": a**2, "bb": b**2}).groupby(frame["day"]).sum()
     scale = (sums["aa"] * sums["bb"]) ** 0.5
     correlation: pd.Series = (sums["ab"] / scale.where(scale > 0)).rename("rank_ic")
     return correlation
+
+
+def _finite_rows(position: npt.NDArray[np.int64], score: Numbers, outcome: Numbers) -> pd.DataFrame:
+    finite = np.isfinite(score) & np.isfinite(outcome)
+    return pd.DataFrame({"day": position[finite], "score": score[finite], "outcome": outcome[finite]})
 
 
 def daily_decile_spread(position: npt.NDArray[np.int64], score: Numbers, outcome: Numbers) -> pd.Series:
@@ -108,8 +112,7 @@ def daily_decile_spread(position: npt.NDArray[np.int64], score: Numbers, outcome
     Series
         In the outcome's unit, by day, ascending.
     """
-    known = np.isfinite(score) & np.isfinite(outcome)
-    frame = pd.DataFrame({"day": position[known], "score": score[known], "outcome": outcome[known]})
+    frame = _finite_rows(position, score, outcome)
     percentile = frame.groupby("day")["score"].rank(pct=True, method="first")
     top = frame.loc[percentile > 0.9].groupby("day")["outcome"].mean()
     bottom = frame.loc[percentile <= 0.1].groupby("day")["outcome"].mean()
@@ -124,8 +127,7 @@ def daily_hit_rate(position: npt.NDArray[np.int64], score: Numbers, outcome: Num
     Series
         0-1, by day, ascending.
     """
-    known = np.isfinite(score) & np.isfinite(outcome)
-    frame = pd.DataFrame({"day": position[known], "score": score[known], "outcome": outcome[known]})
+    frame = _finite_rows(position, score, outcome)
     grouped = frame.groupby("day")
     top = grouped["score"].rank(pct=True, method="first") > 0.9
     beats = (frame["outcome"] > grouped["outcome"].transform("median")).astype("float64")

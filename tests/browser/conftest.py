@@ -1,4 +1,4 @@
-"""A headless Chromium for the tests of the pages; where there is none they are skipped, with the reason."""
+"""A headless Chromium for the tests of the pages; without one they are skipped with a reason."""
 
 import os
 import shutil
@@ -37,55 +37,55 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    # Playwright keeps an event loop in this thread; the database is used from it all the same, one at a time.
+    # Playwright's event loop runs in this thread, where Django would refuse synchronous database access.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield chromium
         chromium.close()
-        # While Playwright's loop runs, this thread's database connections are others than outside of it.
+        # Inside Playwright's loop this thread has its own database connections: close those before it ends.
         connections.close_all()
     del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 class Watched:
-    """A page with what went wrong on it and what it asked other hosts for."""
+    """A page that records console errors and requests to other hosts."""
 
     def __init__(self, context: BrowserContext, host: str) -> None:
         self.page: Page = context.new_page()
         self.host = host
         self.faults: list[str] = []
         self.foreign: list[str] = []
-        self.page.on("console", self._hear)
+        self.page.on("console", self._record_console_error)
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
-        self.page.on("request", lambda asked: self._note(asked.url))
+        self.page.on("request", lambda request: self._record_foreign(request.url))
 
-    def _hear(self, message: ConsoleMessage) -> None:
+    def _record_console_error(self, message: ConsoleMessage) -> None:
         if message.type == "error":
             self.faults.append(f"{message.text} {message.location}")
 
-    def _note(self, url: str) -> None:
+    def _record_foreign(self, url: str) -> None:
         if not url.startswith((self.host, "data:", "blob:")):
             self.foreign.append(url)
 
     def open(self, path: str) -> Page:
-        """Open an address and wait until it is quiet."""
+        """Open a path and wait until it is loaded."""
         self.page.goto(self.host + path, wait_until="load")
         return self.page
 
     def picture(self, name: str, *, full: bool = False) -> None:
-        """Keep what is seen, for people."""
+        """Save a screenshot for people to look at."""
         folder = Path(settings.BASE_DIR) / "var" / "screenshots"
         folder.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=folder / f"{name}.png", full_page=full)
 
     def overflow(self) -> int:
-        """Return by how many pixels the page is wider than its window."""
+        """Number of pixels by which the page is wider than its window."""
         width: int = self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         return width
 
     def serious_faults(self) -> list[str]:
-        """What axe-core holds against the page with everything on it opened, from serious on."""
+        """Serious and critical violations that axe-core finds with all details opened."""
         self.page.evaluate("document.querySelectorAll('.console details').forEach(one => one.open = true)")
         return [
             f"{self.page.url} {fault['id']}: {node['html'][:200]} {node['failureSummary']}"
@@ -95,7 +95,7 @@ class Watched:
         ]
 
     def spilled(self) -> list[str]:
-        """Return the rows that stick out of their panel."""
+        """Table rows that are wider than their panel."""
         rows: list[str] = self.page.evaluate(
             "() => [...document.querySelectorAll('.panel tr, .card tr')]"
             ".filter(row => !row.closest('.scroll') && row.getBoundingClientRect().right >"
@@ -106,7 +106,7 @@ class Watched:
 
 @pytest.fixture
 def opened(browser, live_server, transactional_db):
-    """Return a function that gives a page of a fresh context; at the end no page may have had a fault."""
+    """A function that opens a page in a fresh context; afterwards no page may have had a fault."""
     cache.clear()
     contexts, pages = [], []
 
