@@ -5,7 +5,6 @@ from django.db.models.signals import post_migrate
 
 
 class PortfolioConfig(AppConfig):
-
     default_auto_field = "django.db.models.BigAutoField"
     name = "portfolio"
     verbose_name = "Portfolio"
