@@ -28,7 +28,7 @@ from tradingsite.operations.views import run_url
 from tradingsite.schedule import evening_jobs
 
 PATIENCE = 20_000
-REASON = "The file of the session is truncated: 40 of 60 rows could not be taken. Fetch it anew, then retry."
+REASON = "The file of the session is truncated: 40 of 60 rows were rejected. Download it again, then retry."
 
 
 class ScriptedWorker:
