@@ -22,14 +22,16 @@ if TYPE_CHECKING:
 STUCK_AFTER: Final = timedelta(seconds=settings.CLUSTER_STUCK_SECONDS)
 
 # The queue keeps a fetched task with a lock in the future until it is done. A frozen cluster goes on fetching until its
-# own queue is full, so a task counts as due since it was fetched.
+# own queue is full, so a task counts as due since it was fetched. Few runs are recent: their table is searched first,
+# because that of the steps is many times as large and has no index on `ended_at`.
 _SIGNS: Final = """
     SELECT 'heartbeat', cluster, '', finished_at FROM heartbeats
     UNION ALL
     SELECT 'due', key, '', min(CASE WHEN lock > %(now)s THEN lock - make_interval(secs => %(retry)s) ELSE lock END)
-    FROM django_q_ormq GROUP BY key
+    FROM django_q_ormq WHERE lock IS NOT NULL GROUP BY key
     UNION ALL
-    SELECT 'due', cluster, '', min(next_run) FROM django_q_schedule WHERE repeats <> 0 GROUP BY cluster
+    SELECT 'due', cluster, '', min(next_run) FROM django_q_schedule
+    WHERE repeats <> 0 AND next_run IS NOT NULL GROUP BY cluster
     UNION ALL
     SELECT 'lease', run.job, step.worker, step.lease_until
     FROM pipeline_execution_tracking step JOIN pipeline_runs run ON run.id = step.run_id
@@ -37,7 +39,8 @@ _SIGNS: Final = """
     UNION ALL
     SELECT 'step end', run.job, step.worker, step.ended_at
     FROM pipeline_execution_tracking step JOIN pipeline_runs run ON run.id = step.run_id
-    WHERE step.ended_at > %(now)s - interval '1 day'"""
+    WHERE (run.ended_at IS NULL OR run.ended_at > %(now)s - interval '1 day')
+    AND step.ended_at > %(now)s - interval '1 day'"""
 
 
 class StepSign(NamedTuple):
