@@ -54,7 +54,8 @@ def _moments(statements: pd.DataFrame, keys: pd.DataFrame) -> pd.DataFrame:
     moments = moments.drop_duplicates().sort_values(["symbol", "published_on"], ignore_index=True)
     following = moments.groupby("symbol")["published_on"].shift(-1)
     needed = following.isna() | (following > first)
-    return moments.loc[needed].rename(columns={"published_on": "known_on"}).reset_index(drop=True)
+    recent: pd.DataFrame = moments.loc[needed].rename(columns={"published_on": "known_on"})
+    return recent.reset_index(drop=True)
 
 
 def _four_quarters(known: pd.DataFrame) -> pd.DataFrame:

@@ -41,7 +41,8 @@ def _csv(path: Path, rejects: list[pd.DataFrame]) -> pd.DataFrame:
     rows, rejected = text_table(decoded_text(content, path.name, only_unicode=True), path.name)
     if rejected:
         lines = pd.DataFrame({"raw": [line.raw for line in rejected], "reason": [line.reason for line in rejected]})
-        rejects.append(lines.assign(symbol="", date=pd.NaT, source=path.name)[list(REJECT_COLUMNS)])
+        lines["date"] = pd.NaT
+        rejects.append(lines.assign(symbol="", source=path.name)[list(REJECT_COLUMNS)])
     return rows
 
 

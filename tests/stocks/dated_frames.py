@@ -1,4 +1,4 @@
-"""Small frames of dated facts, as the readers give them."""
+"""Small frames of dated facts, in the form that the readers return."""
 
 import pandas as pd
 
@@ -93,7 +93,7 @@ def keys(*days, close=100.0, symbol="ACME"):
 
 
 def metrics_row(symbol, day, **values):
-    """One row for `metrics_writer`; what is not given is not known."""
+    """One row for `metrics_writer`; what is not given is NULL."""
     row = dict.fromkeys(METRIC_COLUMNS) | {
         "symbol": symbol,
         "date": pd.Timestamp(day),

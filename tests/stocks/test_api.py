@@ -1,4 +1,4 @@
-"""The contract of `GET /api/suggested-stocks/` and of every error answer."""
+"""The contract of `GET /api/suggested-stocks/` and of every error response."""
 
 import json
 from datetime import date, datetime
@@ -35,7 +35,7 @@ def error_of(response, status):
     return body["error"]
 
 
-def test_the_contracts_keys_are_all_there_under_their_names(client):
+def test_every_key_of_the_contract_is_present(client):
     publish("balanced", [pick("RELIANCE", stock_name="Reliance Industries Limited")])
     body = client.get(URL).json()
     assert body["success"] is True
@@ -73,7 +73,7 @@ def test_the_contracts_keys_are_all_there_under_their_names(client):
     assert body["valid_for"] == "2026-05-04"
 
 
-def test_the_examples_of_the_contract_answer(client):
+def test_the_contracts_examples_succeed(client):
     publish("growth", [pick(f"S{n}") for n in range(20)])
     publish("balanced", [pick("RELIANCE"), pick("TCS", sector="Information Technology")])
     assert client.get(f"{URL}?strategy=growth&limit=10").json()["count"] == 10
@@ -90,7 +90,7 @@ def test_an_empty_database_answers_with_the_reason(client):
     assert "no balanced picks" in body["reason"].lower()
 
 
-def test_an_abstention_is_no_error_and_no_older_list(client):
+def test_an_abstention_is_neither_an_error_nor_an_older_list(client):
     publish("balanced", [pick("OLD")], session=date(2026, 4, 29))
     publish("balanced", [], reason="Validation failed: 40 % of the bars are missing.")
     body = client.get(URL).json()
@@ -98,14 +98,14 @@ def test_an_abstention_is_no_error_and_no_older_list(client):
     assert body["reason"].startswith("Validation failed")
 
 
-def test_a_date_without_a_list_gets_none(client):
+def test_a_date_without_a_list_has_no_picks(client):
     publish("balanced", [pick("OLD")])
     body = client.get(f"{URL}?date=2026-05-04").json()
     assert (body["count"], body["date"]) == (0, None)
     assert "2026-05-04" in body["reason"]
 
 
-def test_a_list_older_than_the_market_says_so(client):
+def test_a_list_older_than_the_market_has_a_notice(client):
     publish("balanced", [pick("OLD")])
     assert client.get(URL).json()["notice"] is None
     Stock.objects.create(symbol="OLD", last_seen=date(2026, 5, 4))
@@ -137,7 +137,7 @@ def test_a_list_older_than_the_market_says_so(client):
         ("sector=IT&sector=Banks", "sector: It is given more than once"),
     ],
 )
-def test_a_parameter_out_of_bounds_is_refused_with_what_is_allowed(client, parameters, allowed):
+def test_an_invalid_parameter_is_rejected_with_the_allowed_values(client, parameters, allowed):
     error = error_of(client.get(f"{URL}?{parameters}"), 400)
     assert error["code"] == "bad_request"
     assert parameters.partition("=")[0] in error["message"]
@@ -145,13 +145,13 @@ def test_a_parameter_out_of_bounds_is_refused_with_what_is_allowed(client, param
 
 
 @pytest.mark.parametrize("address", [URL, "/", "/admin/"])
-def test_a_nul_in_a_cookie_or_credentials_is_refused(client, address):
-    """PostgreSQL knows no NUL: looked up as a session's key it would break the answer."""
+def test_a_nul_in_a_cookie_or_credentials_is_rejected(client, address):
+    """PostgreSQL has no NUL in texts: as a session's key it would break the query."""
     for headers in ({"cookie": 'sessionid="aaaaaaaaaa\\000b"'}, {"authorization": "Token a\x00b"}):
         assert client.get(address, headers=headers).status_code == 400
 
 
-def test_a_thousand_parameters_are_refused(client):
+def test_a_thousand_parameters_are_rejected(client):
     assert error_of(client.get(f"{URL}?" + "&".join(f"p{n}=1" for n in range(1100))), 400)
 
 
@@ -163,13 +163,13 @@ def test_empty_parameters_mean_their_defaults(client):
 @pytest.mark.parametrize(
     "query", ["search=%F0%9F%92%A9", "search=%27;DROP TABLE", "sector=%25", "search=%C3%28", "foo=1"]
 )
-def test_odd_texts_are_only_texts(client, query):
+def test_odd_texts_are_harmless(client, query):
     publish("balanced", [pick("A")])
     assert client.get(f"{URL}?{query}").status_code == 200
 
 
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
-def test_only_reading_is_allowed(client, method):
+def test_only_read_methods_are_allowed(client, method):
     response = getattr(client, method)(URL)
     assert error_of(response, 405)["code"] == "method_not_allowed"
     assert "GET" in response["Allow"]
@@ -182,7 +182,7 @@ def test_an_unknown_address_is_404_in_the_same_form(client, address):
     assert error_of(client.get(address), 404)["code"] == "not_found"
 
 
-def test_a_form_that_is_not_offered_is_406(client):
+def test_an_unsupported_media_type_is_406(client):
     assert error_of(client.get(URL, headers={"accept": "application/xml"}), 406)["code"] == "not_acceptable"
 
 
@@ -197,60 +197,60 @@ def test_in_production_reading_needs_a_login_or_a_token(client, settings):
     token = Token.objects.create(user=user)
     assert client.get(URL, headers={"authorization": f"Token {token.key}"}).json()["count"] == 1
     client.force_login(user)
-    answer = client.get(URL)
-    assert answer.json()["count"] == 1
-    assert "private" in answer["Cache-Control"]
+    response = client.get(URL)
+    assert response.json()["count"] == 1
+    assert "private" in response["Cache-Control"]
     assert client.get("/api/schema/").status_code == 200
 
 
 @pytest.mark.parametrize("query", ["", "?format=nosuch"])
 @pytest.mark.parametrize("address", [URL, "/api/schema/", "/api/docs/", "/"])
 @pytest.mark.parametrize("production", [False, True])
-def test_a_senseless_token_breaks_no_page(client, settings, address, query, production):
+def test_a_malformed_token_breaks_no_page(client, settings, address, query, production):
     settings.READING_NEEDS_LOGIN = production
-    for told in ("Token a b", "Token \x00", "Basic !", "Token"):
-        answer = client.get(address + query, headers={"authorization": told, "accept": "text/html"})
-        assert answer.status_code < 500, told
+    for header in ("Token a b", "Token \x00", "Basic !", "Token"):
+        response = client.get(address + query, headers={"authorization": header, "accept": "text/html"})
+        assert response.status_code < 500, header
 
 
 @pytest.mark.parametrize("address", ["/api/schema/", "/api/docs/"])
-def test_in_production_the_description_needs_it_too(client, settings, address):
+def test_in_production_the_schema_needs_a_login_too(client, settings, address):
     settings.READING_NEEDS_LOGIN = True
     assert client.get(address).status_code in (401, 403)
 
 
-def test_an_unchanged_list_is_answered_by_304_and_a_new_one_in_full(client):
+def test_an_unchanged_list_returns_304_and_a_new_one_the_whole_body(client):
     first = publish("balanced", [pick("A")])
-    answer = client.get(URL)
-    again = client.get(URL, headers={"if-none-match": answer["ETag"]})
+    response = client.get(URL)
+    again = client.get(URL, headers={"if-none-match": response["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
-    assert again["ETag"] == answer["ETag"]
-    assert client.get(f"{URL}?limit=5", headers={"if-none-match": answer["ETag"]}).status_code == 304
-    assert client.get(f"{URL}?search=zz", headers={"if-none-match": answer["ETag"]}).status_code == 200
+    assert again["ETag"] == response["ETag"]
+    assert client.get(f"{URL}?limit=5", headers={"if-none-match": response["ETag"]}).status_code == 304
+    assert client.get(f"{URL}?search=zz", headers={"if-none-match": response["ETag"]}).status_code == 200
     first.picks_in_force.all().delete()
     first.superseded_at = first.published_at
     first.save()
     publish("balanced", [pick("B")], version=2)
-    changed = client.get(URL, headers={"if-none-match": answer["ETag"]})
+    changed = client.get(URL, headers={"if-none-match": response["ETag"]})
     assert changed.json()["stocks"][0]["symbol"] == "B"
     assert "no-cache" in changed["Cache-Control"]
 
 
-def test_a_warm_answer_asks_the_database_two_small_questions(client, django_assert_num_queries):
+def test_a_warm_request_makes_two_queries(client, django_assert_num_queries):
     publish("balanced", [pick(f"S{n}") for n in range(50)])
     client.get(URL)
     with django_assert_num_queries(2):
         client.get(f"{URL}?search=S4&limit=7")
 
 
-def test_what_is_simulated_says_so(client, settings):
+def test_a_simulated_market_is_marked(client, settings):
     publish("balanced", [pick("A")])
     for kind in ("simulated", "real"):
         settings.PROVIDER_KIND = kind
         assert client.get(URL).json()["simulated"] is (kind == "simulated")
 
 
-def test_a_browser_gets_a_page_of_it(client):
+def test_a_browser_gets_an_html_page(client):
     publish("balanced", [pick("RELIANCE")])
     response = client.get(URL, headers={"accept": "text/html"})
     assert response.status_code == 200
@@ -265,12 +265,12 @@ def test_no_page_of_the_api_loads_from_another_host(client, address):
         assert mark not in html
 
 
-def test_the_description_lists_the_parameters_and_the_keys(client):
+def test_the_schema_lists_the_parameters_and_keys(client):
     publish("balanced", [pick("A")])
     body = client.get(URL).json()
     schema = client.get("/api/schema/?format=json").json()
     operation = schema["paths"][URL]["get"]
-    assert {each["name"] for each in operation["parameters"]} == {
+    assert {parameter["name"] for parameter in operation["parameters"]} == {
         "strategy",
         "limit",
         "sector",
@@ -284,7 +284,7 @@ def test_the_description_lists_the_parameters_and_the_keys(client):
     assert set(described) == set(body)
     stock = parts[described["stocks"]["items"]["$ref"].rpartition("/")[2]]["properties"]
     assert set(stock) == set(body["stocks"][0])
-    limit = next(each for each in operation["parameters"] if each["name"] == "limit")["schema"]
+    limit = next(parameter for parameter in operation["parameters"] if parameter["name"] == "limit")["schema"]
     assert (limit["minimum"], limit["maximum"], limit["default"]) == (1, 100, 50)
 
 
@@ -311,17 +311,17 @@ def test_every_other_error_has_the_same_form(raised, status, code):
     assert response.headers.get("Retry-After") == ("30" if status == 429 else None)
 
 
-def test_a_host_that_is_not_ours_is_refused_in_the_same_form(client):
+def test_a_foreign_host_is_rejected_in_the_same_form(client):
     assert error_of(client.get(URL, headers={"host": "evil.example"}), 400)
 
 
-def test_the_page_of_a_break_outside_the_views_is_json_too(rf):
+def test_an_error_outside_the_views_is_json_too(rf):
     from tradingsite.web.error_pages import server_error
 
     assert json.loads(server_error(rf.get(URL)).content)["error"]["code"] == "internal_error"
     assert server_error(rf.get("/")).status_code == 500
 
 
-def test_the_strategies_are_those_of_the_registry():
+def test_the_strategies_are_the_registrys():
     allowed: Any = api.SuggestedStocksQuery().fields["strategy"]
     assert list(allowed.choices) == list(screening.STRATEGIES)

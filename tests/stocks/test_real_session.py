@@ -1,4 +1,4 @@
-"""The real sample: the latest session's metrics, the panel behind them, and four lists that differ."""
+"""The real sample: the latest session's metrics, the panel behind them, and four distinct lists."""
 
 from itertools import combinations
 from pathlib import Path
@@ -81,16 +81,16 @@ def test_one_session_equals_the_panel_of_all_sessions(sources):
 
 
 @pytest.mark.parametrize("likes", ["low volatility", "momentum", "nothing"])
-def test_no_two_lists_share_three_fifths(metrics, likes):
+def test_no_two_lists_share_three_fifths_of_their_picks(metrics, likes):
     frame = metrics.loc[metrics["tradable"]].reset_index(drop=True)
     calm = (-frame["historical_volatility_1y"]).rank(pct=True).fillna(0.5)
     draw = np.random.default_rng(1)
-    said = {
+    prediction = {
         "low volatility": calm,
         "momentum": (frame["current_price"] / frame["sma_200"]).rank(pct=True).fillna(0.5),
         "nothing": pd.Series(draw.uniform(size=len(frame))),
     }[likes]
-    frame["ml_prediction_score"] = said.rank(pct=True)
+    frame["ml_prediction_score"] = prediction.rank(pct=True)
     frame["ml_confidence"] = draw.uniform(0.4, 0.9, len(frame))
     frame["predicted_return"] = 2 * frame["ml_prediction_score"] - 0.5
     frame["predicted_drawdown"] = 10 - 6 * calm
@@ -100,6 +100,6 @@ def test_no_two_lists_share_three_fifths(metrics, likes):
     for picks in lists.values():
         assert 20 <= len(picks) <= MAX_PICKS
         assert (picks["stop_loss"] < picks["current_price"]).all()
-    for one, other in combinations(lists.values(), 2):
-        shared = set(one["symbol"]) & set(other["symbol"])
-        assert len(shared) < 0.6 * min(len(one), len(other))
+    for first, second in combinations(lists.values(), 2):
+        shared = set(first["symbol"]) & set(second["symbol"])
+        assert len(shared) < 0.6 * min(len(first), len(second))

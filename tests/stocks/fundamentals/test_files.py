@@ -1,4 +1,4 @@
-"""Readers of the fundamentals folder, on files made by hand with every trap of the real ones."""
+"""The fundamentals folder: files made by hand with every trap of the real ones."""
 
 import pandas as pd
 import pytest
@@ -29,12 +29,12 @@ def test_a_quarter_ends_with_its_month_and_is_assumed_published_sixty_days_later
         "statements_income_quarterly.csv.gz",
     )
     assert (row["revenue"], row["operating_income"], row["net_income"]) == (200, 50, 28)
-    assert pd.isna(row["eps"]), "restated for later splits: not taken"
+    assert pd.isna(row["eps"]), "restated for later splits: ignored"
     assert pd.isna(row["debt"])
     assert pd.isna(row["inventory"])
 
 
-def test_a_stored_zero_is_missing_and_a_row_of_zeros_is_no_row(tmp_path):
+def test_a_zero_is_missing_and_a_row_of_zeros_is_dropped(tmp_path):
     write_income(tmp_path, income("A", "Mar-24", 100, 0, 0, 7, 0, 0), income("B", "Mar-24", 0, 0, 0, 0, 0, 0))
     reading = read_statements(tmp_path)
     [row] = reading.rows.to_dict("records")
@@ -44,7 +44,7 @@ def test_a_stored_zero_is_missing_and_a_row_of_zeros_is_no_row(tmp_path):
     assert reading.empty == 1
 
 
-def test_a_doubled_period_keeps_only_what_both_rows_say(tmp_path):
+def test_a_duplicated_period_keeps_only_figures_that_agree(tmp_path):
     same = income("A", "Dec-17", 10, 5, 6, 3, 3, 1)
     write_income(
         tmp_path, same, same, income("B", "Dec-17", 10, 5, 6, 3, 3, 1), income("B", "Dec-17", 12, 5, 8, 3, 3, 0)
@@ -57,7 +57,7 @@ def test_a_doubled_period_keeps_only_what_both_rows_say(tmp_path):
     assert "B revenue: two rows of one period contradict each other" in reasons(reading)
 
 
-def test_figures_that_cannot_be_are_refused_with_their_reason(tmp_path):
+def test_impossible_figures_are_rejected_with_their_reason(tmp_path):
     write_income(
         tmp_path,
         income("SALES", "Mar-24", -5, 1, 1, 3, 3, 1),
@@ -87,7 +87,7 @@ def test_a_year_has_its_balance_and_the_income_of_its_cash_flow(tmp_path):
     assert (acme["kind"], acme["published_on"]) == ("year", pd.Timestamp("2024-06-14"))
     assert (acme["equity"], acme["total_assets"], acme["current_assets"]) == (350.5, 589.8, 332)
     assert (acme["current_liabilities"], acme["net_income"]) == (189.5, 56.07)
-    assert pd.isna(acme["shares"]), "restated for later splits: not taken"
+    assert pd.isna(acme["shares"]), "restated for later splits: ignored"
     assert pd.isna(odd["equity"])
     assert pd.isna(odd["current_assets"])
     assert len(reading.rejects) == 2
@@ -126,14 +126,14 @@ def test_a_zero_of_the_screener_is_missing(tmp_path):
         ({"roe_percent": 30.0, "roce_percent": 40.0, "latest_quarter": "N/A"}, False),
     ],
 )
-def test_no_debt_is_believed_only_where_the_returns_agree(tmp_path, shown, believed):
+def test_zero_debt_is_accepted_only_where_the_returns_agree(tmp_path, shown, believed):
     write_snapshots(tmp_path, {"debt_to_equity": 0.0} | shown)
     [row] = read_snapshots(tmp_path).rows.to_dict("records")
     assert (row["debt_to_equity"] == 0) is believed
     assert pd.isna(row["debt_to_equity"]) is not believed
 
 
-def test_absurd_ratios_are_refused_and_the_rest_of_the_row_stays(tmp_path):
+def test_meaningless_ratios_are_rejected_and_the_rest_of_the_row_stays(tmp_path):
     write_snapshots(
         tmp_path,
         {"symbol": "NEG", "debt_to_equity": -3.0, "roe_percent": 80.0},
@@ -152,7 +152,7 @@ def test_absurd_ratios_are_refused_and_the_rest_of_the_row_stays(tmp_path):
     assert reading.rows["market_cap"].tolist() == [2000.0] * 4
 
 
-def test_a_stale_quarter_leaves_only_what_the_market_says(tmp_path):
+def test_a_stale_quarter_leaves_only_market_figures(tmp_path):
     write_snapshots(tmp_path, {"latest_quarter": "202003"})
     [row] = read_snapshots(tmp_path).rows.to_dict("records")
     assert (row["close"], row["market_cap"]) == (200, 2000)
@@ -160,7 +160,7 @@ def test_a_stale_quarter_leaves_only_what_the_market_says(tmp_path):
     assert pd.isna(row["eps_last_year"])
 
 
-def test_an_evening_in_two_files_is_taken_once(tmp_path):
+def test_an_evening_in_two_files_counts_once(tmp_path):
     write_snapshots(tmp_path, {"snapshot": "2026-04-29"}, {}, name="snapshots_2026-04.parquet")
     write_snapshots(tmp_path, {})
     reading = read_snapshots(tmp_path)
@@ -174,21 +174,21 @@ def test_a_missing_folder_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "message"),
     [
         (b"symbol,Date\nA,Mar-24\n", "lacks the columns Total Stockholders Fund"),
         (BALANCE_HEADER.encode() + b"\nACM\xe9,Mar-24" + b",1" * 14 + b"\n", "is not UTF-8 text"),
         (b"", "cannot be read"),
     ],
 )
-def test_a_file_that_is_not_what_it_should_be_is_named(tmp_path, content, says):
+def test_a_malformed_file_is_named(tmp_path, content, message):
     (tmp_path / "statements_balance_yearly.csv").write_bytes(content)
-    with pytest.raises(FundamentalsUnreadableError, match=says) as caught:
+    with pytest.raises(FundamentalsUnreadableError, match=message) as caught:
         read_statements(tmp_path)
     assert "statements_balance_yearly.csv" in str(caught.value)
 
 
-def test_a_cut_off_archive_is_named(tmp_path):
+def test_a_truncated_archive_is_named(tmp_path):
     write_income(tmp_path, *(income(f"S{number}", "Dec-24", 200, 150, 55, 30, 28, 2.8) for number in range(500)))
     path = tmp_path / "statements_income_quarterly.csv.gz"
     path.write_bytes(path.read_bytes()[:-100])

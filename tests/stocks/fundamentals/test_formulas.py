@@ -1,4 +1,4 @@
-"""Dated ratios: answers worked out by hand, and the promise that nothing later is looked at."""
+"""Dated ratios: results worked out by hand, and independence of the future."""
 
 import numpy as np
 import pandas as pd
@@ -46,7 +46,7 @@ BALANCE = year(
 
 
 def test_ratios_of_four_quarters_by_hand():
-    # By the time the last quarter is published the balance is too old: asked while both are fresh.
+    # By the time the last quarter is published the balance is too old: computed while both are fresh.
     row = ratios(statements(*eight_quarters(), BALANCE), "2024-11-20", close=500.0)
     # Quarters to 2024-09: revenue 130+140+150+160 = 580 against 100+110+120 (and one unknown).
     assert row["net_margin"] == pytest.approx(100 * (13 + 14 + 15 + 16) / 580)
@@ -94,7 +94,7 @@ def test_a_line_missing_in_one_quarter_leaves_its_sum_unknown():
 
 
 @pytest.mark.parametrize("missing", ["inventory", "debt", "equity", "total_assets", "current_liabilities"])
-def test_what_a_source_does_not_have_leaves_its_ratio_null(missing):
+def test_a_missing_figure_leaves_its_ratio_null(missing):
     of = {
         "inventory": ["quick_ratio"],
         "debt": ["debt_to_equity"],
@@ -107,7 +107,7 @@ def test_what_a_source_does_not_have_leaves_its_ratio_null(missing):
     assert unknown == of
 
 
-def test_negative_equity_gives_no_ratio():
+def test_a_negative_equity_gives_no_ratio():
     row = ratios(statements(*eight_quarters(), BALANCE | {"equity": -5.0}), "2024-11-20")
     assert row[["roe", "pb_ratio", "book_value", "debt_to_equity"]].isna().all()
 
@@ -164,7 +164,7 @@ def test_an_evening_of_the_screener_counts_from_the_next_day():
     assert after[["pb_ratio", "roa", "net_margin", "current_ratio", "quick_ratio", "book_value"]].isna().all()
 
 
-def test_the_newest_evening_speaks_even_where_it_is_silent():
+def test_the_newest_evening_wins_even_where_it_has_no_figure():
     shown = snapshots(SHOWN, SHOWN | {"snapshot": "2026-03-11", "roe": None})
     assert np.isnan(ratios(NOTHING[0], "2026-03-12", shown=shown)["roe"])
 
@@ -196,13 +196,13 @@ def test_a_report_pack_counts_the_same_evening_and_its_eps_is_carried_until_the_
     assert SOURCES[same["pe_ratio_source"]] == "exchange"
     carried = ratios(NOTHING[0], "2026-01-20", close=120.0, packs=packs)
     assert carried["pe_ratio"] == pytest.approx(30.0)
-    told = snapshots({"snapshot": "2026-01-18", "results_date": "2026-01-17"})
-    assert np.isnan(ratios(NOTHING[0], "2026-01-20", close=120.0, packs=packs, shown=told)["pe_ratio"])
+    announced = snapshots({"snapshot": "2026-01-18", "results_date": "2026-01-17"})
+    assert np.isnan(ratios(NOTHING[0], "2026-01-20", close=120.0, packs=packs, shown=announced)["pe_ratio"])
     ahead = snapshots({"snapshot": "2026-01-18", "results_date": "2026-01-25"})
     assert ratios(NOTHING[0], "2026-01-20", close=120.0, packs=packs, shown=ahead)["pe_ratio"] == pytest.approx(30.0)
 
 
-def test_an_official_price_earnings_without_a_price_serves_five_sessions():
+def test_an_official_price_earnings_without_a_price_is_used_for_five_sessions():
     packs = facts(PACK | {"market_cap": None})
     result = dated_fundamentals(NOTHING[0], NOTHING[1], packs, keys("2025-12-16", "2025-12-23", "2025-12-24"), events())
     assert result["pe_ratio"].tolist()[:2] == [25, 25]
@@ -210,7 +210,7 @@ def test_an_official_price_earnings_without_a_price_serves_five_sessions():
     assert result["eps"].isna().all()
 
 
-def test_the_newest_count_of_shares_wins_whenever_it_arrived():
+def test_the_newest_share_count_wins_regardless_of_publication_order():
     late_report = year("2025-03-31", "2026-01-05", shares=7_000_000)
     row = ratios(statements(late_report), "2026-01-10", packs=facts(PACK))
     assert row["issue_size"] == 10_000_000
@@ -252,14 +252,14 @@ def test_two_events_multiply():
     assert row["issue_size"] == pytest.approx(200_000_000)
 
 
-def test_nothing_known_is_nothing_invented():
+def test_without_facts_every_ratio_is_null():
     row = ratios(NOTHING[0], "2026-01-20")
     assert row[list(ALL_COLUMNS)].isna().all()
     empty = dated_fundamentals(*NOTHING, keys("2026-01-20").iloc[:0], events(), provenance=True)
     assert empty.empty
 
 
-def test_the_index_and_order_of_the_keys_stay():
+def test_index_and_order_of_the_keys_are_kept():
     frame = keys("2026-03-12", "2026-03-11").set_axis([7, 3])
     result = dated_fundamentals(NOTHING[0], snapshots(SHOWN), NOTHING[2], frame, events())
     assert result.index.tolist() == [7, 3]
@@ -332,7 +332,7 @@ def computed(world, frame, columns=ALL_COLUMNS):
 
 @examples(0.2)
 @given(worlds, days, st.integers(-1000, 1000))
-def test_garbling_what_comes_later_changes_nothing(world, session, noise):
+def test_garbling_the_future_changes_nothing(world, session, noise):
     frame = pd.concat([keys(session, symbol="A"), keys(session, symbol="B")], ignore_index=True)
     reported, shown, packs, happened = world
 
@@ -366,7 +366,7 @@ def test_one_session_agrees_with_the_panel(world, sessions):
         pd.testing.assert_frame_equal(computed(world, alone), panel.loc[alone.index], check_exact=True)
 
 
-def test_a_loss_leaves_no_price_earnings_and_no_source_of_it():
+def test_a_loss_leaves_neither_price_earnings_nor_its_source():
     shown = dict.fromkeys(("roe", "debt_to_equity", "sales_quarter", "sales_quarter_last_year"))
     evening = {"symbol": "A", "snapshot": START, "close": 10.0, "market_cap": 1.0, "pe_ratio": -5.0}
     evening |= shown | {"results_date": START}

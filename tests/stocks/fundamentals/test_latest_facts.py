@@ -1,4 +1,4 @@
-"""The few facts that a day needs give the same figures as all that was ever known."""
+"""The few facts that a day needs give the same figures as all facts."""
 
 from datetime import date, timedelta
 
@@ -34,7 +34,7 @@ def holed(rng: np.random.Generator, values: np.ndarray, chance: float = 0.3) -> 
 
 
 def stored_statements(rng: np.random.Generator) -> None:
-    """Quarters and years with holes, late ones, old companies that fell silent, counts of shares in some."""
+    """Quarters and years with holes, late ones, old companies that stopped publishing, counts of shares in some."""
     ends = pd.date_range("2019-03-31", "2026-03-31", freq="QE").date
     rows = [(symbol, end, kind) for symbol in SYMBOLS for end in ends for kind in ("quarter", "year")]
     rows = [row for row in rows if rng.random() < 0.75 and (row[2] == "quarter" or row[1].month == 3)]
@@ -77,12 +77,12 @@ def stored_facts(rng: np.random.Generator) -> None:
         universe_writer.record_exchange_facts(frame, day, "run_1")
 
 
-def figures(session: date, stated: pd.DataFrame, seen: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
+def figures(session: date, statements: pd.DataFrame, snapshots: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
     keys = pd.DataFrame({"symbol": SYMBOLS, "date": pd.Timestamp(session), "close": 100.0})
-    return dated_fundamentals(stated, seen, facts, keys, empty_events(), columns=ALL_COLUMNS, provenance=True)
+    return dated_fundamentals(statements, snapshots, facts, keys, empty_events(), columns=ALL_COLUMNS, provenance=True)
 
 
-def test_a_day_s_figures_are_those_of_all_facts(rng):
+def test_a_days_figures_equal_those_of_all_facts(rng):
     stored_statements(rng)
     stored_snapshots(rng)
     stored_facts(rng)
@@ -105,9 +105,9 @@ def test_a_day_s_figures_are_those_of_all_facts(rng):
         )
         pd.testing.assert_frame_equal(few, every)
         known += int(every[list(ALL_COLUMNS)].notna().sum().sum())
-    assert known > 100, "there was something to compare"
+    assert known > 100, "there must be something to compare"
 
 
-def test_without_any_fact_nothing_is_known():
+def test_without_facts_nothing_is_known():
     for reader in (latest_facts.latest_statements, latest_facts.latest_snapshots, latest_facts.latest_facts):
         assert reader(LAST).empty

@@ -1,4 +1,4 @@
-"""The session's metrics, assembled."""
+"""Metrics of one session."""
 
 import json
 from datetime import date
@@ -45,7 +45,7 @@ def test_a_row_has_every_column_of_the_table():
     assert set(METRIC_COLUMNS) == own
 
 
-def test_figures_and_where_they_came_from():
+def test_figures_and_their_provenance():
     row = assembled({"symbol": "ACME"}).loc["ACME"]
     assert (row["current_price"], row["volume"], row["avg_volume_30d"], row["atr_14"]) == (100, 1000, 900, 2.5)
     assert row["issue_size"] == 100_000_000
@@ -60,12 +60,12 @@ def test_figures_and_where_they_came_from():
     assert set(provenance) == known
 
 
-def test_a_simulated_market_says_so():
+def test_provenance_states_a_simulated_market():
     row = assembled({"symbol": "ACME"}, simulated=True).loc["ACME"]
     assert json.loads(row["provenance"])["roe"]["how"] == "simulated"
 
 
-def test_what_is_not_known_is_null():
+def test_unknown_figures_are_null():
     row = assembled({"symbol": "OTHER"}).loc["OTHER"]
     for column in ("pe_ratio", "market_cap", "atr_14", "historical_volatility_1y", "issue_size", "market_cap_category"):
         assert pd.isna(row[column]), column
@@ -92,13 +92,13 @@ def test_what_is_not_known_is_null():
         ({"series": "BE"}, {"kinds": {"ACME": "fund"}}, "kind is fund"),
     ],
 )
-def test_who_is_tradable_and_why_not(bar, options, exclusion):
+def test_tradable_symbols_and_exclusions(bar, options, exclusion):
     row = assembled({"symbol": "ACME"} | bar, **options).loc["ACME"]
     assert (None if pd.isna(row["exclusion"]) else row["exclusion"]) == exclusion
     assert row["tradable"] == (exclusion is None)
 
 
-def test_funds_have_no_class_of_market_cap():
+def test_funds_have_no_market_cap_class():
     assert assembled({"symbol": "ACME"}, kinds={"ACME": "fund"}).loc["ACME", "market_cap_category"] is None
 
 

@@ -44,7 +44,7 @@ def test_stocks_are_the_latest_metrics():
     assert Stock.objects.get(symbol="B").current_price is None
 
 
-def test_a_symbol_that_left_a_session_loses_its_metrics():
+def test_a_symbol_missing_from_a_session_loses_its_metrics():
     both = pd.concat([metrics_row("A", MONDAY), metrics_row("B", MONDAY)])
     metrics_writer.record_metrics(both, MONDAY, "run_1")
     assert metrics_writer.record_metrics(metrics_row("A", MONDAY), MONDAY, "run_2") == (0, 1)
@@ -58,5 +58,5 @@ def test_filling_touches_only_what_is_null():
     news = pd.concat([metrics_row("A", MONDAY, pe_ratio=99.0, roe=18.0), metrics_row("B", MONDAY, roe=7.0)])
     assert metrics_writer.fill_metrics(news, MONDAY, "run_2") == {"roe": 2}
     rows = StockMetrics.objects.order_by("symbol").values_list("symbol_id", "pe_ratio", "roe", "run_id")
-    assert list(rows) == [("A", 12.0, 18.0, "run_1"), ("B", None, 7.0, "run_2")]
+    assert [tuple(row) for row in rows] == [("A", 12.0, 18.0, "run_1"), ("B", None, 7.0, "run_2")]
     assert metrics_writer.fill_metrics(news, MONDAY, "run_3") == {}

@@ -34,7 +34,7 @@ def run(folder, **options):
     return json.loads(out.getvalue())
 
 
-def test_the_command_reports_what_it_did(folder):
+def test_the_command_prints_its_counts(folder):
     report = run(folder)
     assert report["statements"] == {"read": 2, "inserted": 2, "updated": 0}
     assert report["snapshots"] == {"read": 2, "inserted": 2, "updated": 0}
@@ -70,20 +70,20 @@ def test_a_dry_run_writes_nothing(folder):
     assert not RejectedRow.objects.exists()
 
 
-def test_the_text_says_how_many_and_why(folder):
+def test_the_text_output_states_counts_and_reasons(folder):
     out = StringIO()
     call_command("import_fundamentals", dir=folder, stdout=out)
     assert "2 read, 2 inserted, 0 changed" in out.getvalue()
     assert "1 roe: return on an equity that is negative or next to nothing" in out.getvalue()
 
 
-def test_no_folder_is_a_sentence(settings):
+def test_a_missing_folder_is_one_sentence(settings):
     settings.FUNDAMENTALS_DIR = None
     with pytest.raises(CommandError, match="set FUNDAMENTALS_DIR, or pass --dir"):
         call_command("import_fundamentals")
 
 
-def test_an_empty_folder_is_a_sentence(tmp_path):
+def test_an_empty_folder_is_one_sentence(tmp_path):
     with pytest.raises(CommandError, match="holds no statements_"):
         call_command("import_fundamentals", dir=tmp_path)
 
@@ -95,7 +95,7 @@ def test_a_damaged_file_leaves_nothing_written(folder):
     assert not FinancialStatement.objects.exists()
 
 
-def test_readers_know_only_what_was_published(folder):
+def test_readers_return_only_what_was_published(folder):
     run(folder)
     assert fundamentals_writer.statements_frame(date(2025, 2, 28))["kind"].tolist() == ["year"]
     frame = fundamentals_writer.statements_frame(date(2025, 3, 1))
@@ -123,7 +123,7 @@ def test_readers_give_a_renamed_share_its_new_symbol(folder):
     assert fundamentals_writer.snapshots_frame(date(2026, 5, 4))["symbol"].tolist() == ["APEX", "ODD"]
 
 
-def test_statements_of_a_provider_are_taken_as_they_are():
+def test_a_providers_statements_are_stored_unchanged():
     frame = pd.DataFrame(
         {
             "symbol": ["S1"],

@@ -1,4 +1,4 @@
-"""The thresholds: the contract's file, overrides, and a clear sentence for each mistake."""
+"""Thresholds: the contract's file, overrides, and one clear sentence for each mistake."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def values(filters, strategy="balanced"):
     return {threshold.key: threshold.value for threshold in filters.of(strategy)}
 
 
-def test_our_file_holds_the_contract_s_keys_and_values():
+def test_the_shipped_file_has_the_contracts_keys_and_values():
     assert values(load_filters(OURS, {}, NAMES)) == {
         "min_price": 50.0,
         "max_price": 5000.0,
@@ -38,11 +38,11 @@ def test_our_file_holds_the_contract_s_keys_and_values():
     }
 
 
-def test_an_empty_file_means_the_contract_s_values(tmp_path):
+def test_an_empty_file_means_the_contracts_values(tmp_path):
     assert values(load(tmp_path, "")) == dict(DEFAULTS)
 
 
-def test_a_strategy_wants_otherwise_and_the_environment_has_the_last_word(tmp_path):
+def test_strategies_override_the_file_and_the_environment_overrides_both(tmp_path):
     text = "min_price: 10\nstrategies:\n  value:\n    min_price: 30\n    max_pe_ratio: 20\n"
     filters = load(tmp_path, text)
     assert (values(filters)["min_price"], values(filters, "value")["min_price"]) == (10, 30)
@@ -53,7 +53,7 @@ def test_a_strategy_wants_otherwise_and_the_environment_has_the_last_word(tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ("min_prise: 50", "the key 'min_prise' is unknown; known are min_price"),
         ("min_price: fifty", "min_price must be a number, not 'fifty'"),
@@ -71,8 +71,8 @@ def test_a_strategy_wants_otherwise_and_the_environment_has_the_last_word(tmp_pa
         ("min_price: [", "is not yaml"),
     ],
 )
-def test_each_mistake_is_named(tmp_path, text, says):
-    with pytest.raises(FiltersInvalid, match=says):
+def test_each_mistake_is_named(tmp_path, text, message):
+    with pytest.raises(FiltersInvalid, match=message):
         load(tmp_path, text)
 
 
@@ -81,6 +81,6 @@ def test_a_missing_file_is_named(tmp_path):
         load_filters(tmp_path / "none.yaml", {}, NAMES)
 
 
-def test_an_override_that_is_no_number_is_named(tmp_path):
+def test_an_override_that_is_not_a_number_is_named(tmp_path):
     with pytest.raises(FiltersInvalid, match="SCREENING_"):
         load(tmp_path, "", {"min_price": "cheap"})

@@ -1,4 +1,4 @@
-"""Reading published picks: filters, order, the cache, and whose list it is."""
+"""Published picks: filters, order, the cache, and the version in force."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -21,8 +21,8 @@ def _empty_cache():
     cache.clear()
 
 
-def symbols(found):
-    return [entry["symbol"] for entry in found.picks]
+def symbols(listed):
+    return [entry["symbol"] for entry in listed.picks]
 
 
 def test_missing_values_come_last_in_both_directions_and_ties_keep_the_rank():
@@ -40,22 +40,22 @@ def test_missing_values_come_last_in_both_directions_and_ties_keep_the_rank():
     assert symbols(pick_list("value", sort_by="pe_ratio", descending=False)) == ["TIE1", "TIE2", "HIGH", "NONE", "NAN"]
 
 
-def test_a_float_that_json_cannot_say_is_none():
+def test_a_float_that_json_cannot_represent_is_none():
     publish("value", [pick("A", pe_ratio=float("nan"), beta=float("inf"))])
     [only] = pick_list("value").picks
     assert only["pe_ratio"] is None
     assert only["beta"] is None
 
 
-@pytest.mark.parametrize("asked", ["IT", "it", "information technology", "Information  Technology", "Technology"])
-def test_a_sector_is_found_by_alias_in_any_case(asked):
+@pytest.mark.parametrize("sector", ["IT", "it", "information technology", "Information  Technology", "Technology"])
+def test_a_sector_is_found_by_alias_in_any_case(sector):
     publish(
         "growth", [pick("TCS", sector="Information Technology"), pick("ITC", sector="FMCG"), pick("X", sector=None)]
     )
-    assert symbols(pick_list("growth", sector=asked)) == ["TCS"]
+    assert symbols(pick_list("growth", sector=sector)) == ["TCS"]
 
 
-def test_search_looks_in_symbol_and_name_and_says_when_nothing_fits():
+def test_search_covers_symbol_and_name_and_explains_an_empty_result():
     publish("growth", [pick("TCS", stock_name="Tata Consultancy Services"), pick("INFY", stock_name=None)])
     assert symbols(pick_list("growth", search="tata")) == ["TCS"]
     assert symbols(pick_list("growth", search="inf")) == ["INFY"]
@@ -64,18 +64,18 @@ def test_search_looks_in_symbol_and_name_and_says_when_nothing_fits():
     assert "'zzz'" in nothing.reason
 
 
-def test_an_absent_sector_names_those_that_are_there():
+def test_an_absent_sector_is_answered_with_the_sectors_present():
     publish("growth", [pick("TCS", sector="Information Technology")])
     assert "Information Technology" in pick_list("growth", sector="Realty").reason
 
 
-def test_total_counts_before_the_cut():
+def test_total_counts_matches_before_the_limit():
     publish("growth", [pick(f"S{n}") for n in range(12)])
-    found = pick_list("growth", limit=5)
-    assert (len(found.picks), found.total) == (5, 12)
+    listed = pick_list("growth", limit=5)
+    assert (len(listed.picks), listed.total) == (5, 12)
 
 
-def test_without_a_date_the_newest_answers_and_a_date_gets_only_its_own():
+def test_without_a_date_the_newest_list_is_returned_and_with_one_only_that_date():
     publish("growth", [pick("OLD")], session=date(2026, 4, 29))
     publish("growth", [pick("NEW")])
     assert symbols(pick_list("growth")) == ["NEW"]
@@ -88,14 +88,14 @@ def test_without_a_date_the_newest_answers_and_a_date_gets_only_its_own():
 def test_an_abstention_hides_the_list_before_it():
     publish("growth", [pick("OLD")], session=date(2026, 4, 29))
     publish("growth", [], reason="No trustworthy model.")
-    found = pick_list("growth")
-    assert found.picks == []
-    assert found.reason == "No trustworthy model."
-    assert found.publication is not None
-    assert found.publication.date == SESSION
+    listed = pick_list("growth")
+    assert listed.picks == []
+    assert listed.reason == "No trustworthy model."
+    assert listed.publication is not None
+    assert listed.publication.date == SESSION
 
 
-def test_a_new_version_is_visible_at_once_and_the_old_one_never_again():
+def test_a_new_version_replaces_the_old_one_at_once():
     first = publish("growth", [pick("FIRST")])
     assert symbols(pick_list("growth")) == ["FIRST"]
     supersede(first)
@@ -103,20 +103,20 @@ def test_a_new_version_is_visible_at_once_and_the_old_one_never_again():
     assert symbols(pick_list("growth")) == ["SECOND"]
 
 
-def test_the_list_is_read_once_per_publication_whatever_is_asked_of_it(django_assert_num_queries):
+def test_the_list_is_read_once_per_publication_for_all_filters(django_assert_num_queries):
     publish("growth", [pick("TCS"), pick("INFY")])
     pick_list("growth")
     with django_assert_num_queries(1):
         pick_list("growth", search="tcs", sort_by="market_cap")
 
 
-def test_a_list_whose_rows_are_cleaned_away_comes_from_its_copy():
+def test_a_list_without_rows_is_read_from_its_copy():
     publication = publish("growth", [pick("TCS"), pick("INFY")])
     publication.picks_in_force.all().delete()
     assert symbols(pick_list("growth")) == ["TCS", "INFY"]
 
 
-def test_a_list_that_was_superseded_while_it_was_read_is_not_remembered():
+def test_a_list_superseded_while_it_is_read_is_not_cached():
     publication = publish("growth", [pick("TCS")])
     publication.picks_in_force.all().delete()
     publication.picks = []
@@ -127,7 +127,7 @@ def test_a_list_that_was_superseded_while_it_was_read_is_not_remembered():
     assert [entry["symbol"] for entry in pick_queries.published_picks(publication)] == ["TCS"]
 
 
-def test_it_works_with_the_cache_server_down(settings):
+def test_picks_are_served_with_the_cache_server_down(settings):
     settings.CACHES = {
         "default": {
             "BACKEND": "django_redis.cache.RedisCache",
@@ -140,7 +140,7 @@ def test_it_works_with_the_cache_server_down(settings):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_twenty_readers_of_a_cold_list_read_it_once():
+def test_twenty_concurrent_readers_load_a_cold_list_once():
     publication = publish("growth", [pick(f"S{n}") for n in range(50)])
     cache.clear()
     start = threading.Barrier(20)
@@ -148,9 +148,9 @@ def test_twenty_readers_of_a_cold_list_read_it_once():
     def read() -> tuple[int, int]:
         start.wait()
         try:
-            with CaptureQueriesContext(connections["default"]) as asked:
+            with CaptureQueriesContext(connections["default"]) as queries:
                 count = len(pick_queries.published_picks(publication))
-            return count, sum("daily_suggested_stocks" in query["sql"] for query in asked.captured_queries)
+            return count, sum("daily_suggested_stocks" in query["sql"] for query in queries.captured_queries)
         finally:
             connections.close_all()
 
@@ -161,7 +161,7 @@ def test_twenty_readers_of_a_cold_list_read_it_once():
     assert cache.get(f"picks:2:{pick_queries.publication_key(publication)}:lock") is None
 
 
-def test_a_process_waits_for_another_that_reads_and_takes_over_when_that_one_died(monkeypatch):
+def test_a_process_waits_for_the_loading_one_and_takes_over_when_it_died(monkeypatch):
     publication = publish("growth", [pick("TCS")])
     monkeypatch.setattr(pick_queries, "_WAIT_SECONDS", 0.1)
     cache.set(f"picks:2:{pick_queries.publication_key(publication)}:lock", 1, 60)

@@ -1,4 +1,4 @@
-"""Kept answers: quick where nothing changed, and never another answer than the long way gives."""
+"""The response cache: fast while nothing changes, and never different from the regular path."""
 
 from datetime import date
 
@@ -17,15 +17,15 @@ URL = "/api/suggested-stocks/"
 
 
 @pytest.fixture(autouse=True)
-def _nothing_kept():
+def _empty_caches():
     cache.clear()
     response_cache._responses.clear()
 
 
-def kept() -> dict[str, bytes]:
-    """What lies in the memory; the stub of Django's class leaves its attribute out."""
-    found: dict[str, bytes] = vars(response_cache._responses)["_cache"]
-    return found
+def cached() -> dict[str, bytes]:
+    """The entries of the cache; through `vars`, because the type stub lacks the attribute."""
+    entries: dict[str, bytes] = vars(response_cache._responses)["_cache"]
+    return entries
 
 
 def symbols(response):
@@ -33,7 +33,7 @@ def symbols(response):
 
 
 @pytest.mark.parametrize("query", ["", "?strategy=balanced", "?strategy=&limit=1&sort_by=market_cap&order=asc"])
-def test_the_second_answer_is_the_first_and_asks_djangos_connection_nothing(client, django_assert_num_queries, query):
+def test_the_second_response_equals_the_first_without_a_query_through_django(client, django_assert_num_queries, query):
     publish("balanced", [pick("A"), pick("B")])
     first = client.get(URL + query)
     with django_assert_num_queries(0):
@@ -44,7 +44,7 @@ def test_the_second_answer_is_the_first_and_asks_djangos_connection_nothing(clie
     assert "Accept" in second["Vary"]
 
 
-def test_each_strategy_and_each_limit_has_its_own(client):
+def test_each_strategy_and_limit_has_its_own_response(client):
     publish("balanced", [pick("A"), pick("B")])
     publish("growth", [pick("C")])
     for _ in range(2):
@@ -53,7 +53,7 @@ def test_each_strategy_and_each_limit_has_its_own(client):
         assert symbols(client.get(f"{URL}?strategy=growth")) == ["C"]
 
 
-def test_a_new_version_is_seen_at_once_and_a_version_put_back_too(client):
+def test_a_new_version_and_a_restored_one_are_visible_at_once(client):
     first = publish("balanced", [pick("FIRST")])
     client.get(URL)
     supersede(first)
@@ -65,14 +65,14 @@ def test_a_new_version_is_seen_at_once_and_a_version_put_back_too(client):
     assert symbols(client.get(URL)) == ["FIRST"]
 
 
-def test_a_publication_of_a_later_session_is_seen_at_once(client):
+def test_a_publication_of_a_later_session_is_visible_at_once(client):
     publish("balanced", [pick("OLD")], session=date(2026, 4, 29))
     client.get(URL)
     publish("balanced", [pick("NEW")])
     assert symbols(client.get(URL)) == ["NEW"]
 
 
-def test_the_notice_comes_with_the_session_that_makes_it_true(client):
+def test_the_notice_appears_with_the_later_session(client):
     publish("balanced", [pick("OLD")])
     assert client.get(URL).json()["notice"] is None
     for kind, day in (("share", date(2026, 5, 4)), ("fund", date(2026, 5, 5)), ("unknown", date(2026, 5, 6))):
@@ -81,7 +81,7 @@ def test_the_notice_comes_with_the_session_that_makes_it_true(client):
         assert str(day) in client.get(URL).json()["notice"]
 
 
-def test_a_client_that_has_it_gets_304(client, django_assert_num_queries):
+def test_a_client_with_the_current_response_gets_304(client, django_assert_num_queries):
     publish("balanced", [pick("A")])
     etag = client.get(URL)["ETag"]
     with django_assert_num_queries(0):
@@ -91,7 +91,7 @@ def test_a_client_that_has_it_gets_304(client, django_assert_num_queries):
     assert symbols(client.get(URL)) == ["A"]
 
 
-def test_nobody_unknown_gets_a_kept_answer_in_production(client, settings):
+def test_anonymous_requests_get_no_cached_response_in_production(client, settings):
     publish("balanced", [pick("A")])
     client.get(URL)
     settings.READING_NEEDS_LOGIN = True
@@ -99,20 +99,20 @@ def test_nobody_unknown_gets_a_kept_answer_in_production(client, settings):
     token = Token.objects.create(user=get_user_model().objects.create_user("asha"))
     known = {"authorization": f"Token {token.key}"}
     for _ in range(2):
-        answer = client.get(URL, headers=known)
-        assert symbols(answer) == ["A"]
-        assert "private" in answer["Cache-Control"]
+        response = client.get(URL, headers=known)
+        assert symbols(response) == ["A"]
+        assert "private" in response["Cache-Control"]
     assert client.get(URL).status_code == 401
     assert client.get(URL, headers={"authorization": "Token wrong"}).status_code == 401
 
 
-def test_a_wrong_token_is_told_so_even_where_anybody_may_read(client):
+def test_a_wrong_token_is_rejected_even_where_reading_is_open(client):
     publish("balanced", [pick("A")])
     client.get(URL)
     assert client.get(URL, headers={"authorization": "Token wrong"}).status_code == 401
 
 
-def test_a_browser_still_gets_its_page_and_a_wrong_parameter_its_refusal(client):
+def test_browsers_still_get_pages_and_wrong_parameters_errors(client):
     publish("balanced", [pick("A")])
     client.get(URL)
     assert client.get(URL, headers={"accept": "text/html"})["Content-Type"].startswith("text/html")
@@ -124,20 +124,20 @@ def test_a_browser_still_gets_its_page_and_a_wrong_parameter_its_refusal(client)
 
 
 @pytest.mark.parametrize("query", ["search=A", "sector=IT", "foo=1", "date=2026-04-30", "limit=0"])
-def test_free_texts_and_refusals_are_not_kept(client, query):
+def test_free_texts_and_errors_are_not_cached(client, query):
     publish("balanced", [pick("A")])
     client.get(f"{URL}?{query}")
-    assert not kept()
+    assert not cached()
 
 
-def test_a_list_short_of_rows_is_not_kept(client):
+def test_a_list_short_of_rows_is_not_cached(client):
     publication = publish("balanced", [pick("A"), pick("B")])
     Publication.objects.filter(pk=publication.pk).update(count=3)
     client.get(URL)
-    assert not kept()
+    assert not cached()
 
 
-def test_the_market_that_an_answer_was_made_for_is_part_of_it(client, settings):
+def test_responses_of_simulated_and_real_markets_are_distinct(client, settings):
     publish("balanced", [pick("A")])
     for kind in ("simulated", "real", "simulated"):
         settings.PROVIDER_KIND = kind
@@ -145,7 +145,7 @@ def test_the_market_that_an_answer_was_made_for_is_part_of_it(client, settings):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_without_a_connection_or_with_a_broken_one_the_long_way_answers(client):
+def test_without_a_working_connection_the_regular_path_responds(client):
     publish("balanced", [pick("A")])
     client.get(URL)
     connection.close()

@@ -1,4 +1,4 @@
-"""Thresholds at work, scores, ranks, and what is said of a pick."""
+"""Thresholds, scores, ranks, and the reason of a pick."""
 
 from itertools import combinations
 from pathlib import Path
@@ -97,20 +97,20 @@ def test_weights_sum_to_one_and_scores_lie_between_0_and_1(strategy):
         ({"roe": 9.0, "rsi_14": 20.0}, "min_rsi 30, min_roe 10"),
     ],
 )
-def test_each_threshold_names_itself(figures, failure):
+def test_each_failed_threshold_is_named(figures, failure):
     screened = passing(day({}, figures), FILTERS, "balanced")
     assert screened.passes.tolist() == [True, False]
     assert screened.failures.tolist() == ["", failure]
     assert set(screened.counts) == set(failure.split(", "))
 
 
-def test_bounds_themselves_pass():
+def test_values_equal_to_a_threshold_pass():
     row = {"current_price": 50.0, "market_cap": 500.0, "rsi_14": 70.0, "roe": 10.0, "ml_prediction_score": 0.5}
     assert passing(day(row), FILTERS, "balanced").passes.all()
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_before_the_model_everything_but_its_scores_is_judged(strategy):
+def test_before_the_model_all_thresholds_but_its_scores_apply(strategy):
     rows = market(300).assign(ml_prediction_score=1.0, ml_risk_score=0.0)
     rows.loc[::7, "pe_ratio"] = np.nan
     best, before = passing(rows, FILTERS, strategy), rows.drop(columns=list(MODEL_COLUMNS))
@@ -139,7 +139,7 @@ def test_growth_and_value_require_their_inputs(strategy, column):
 
 
 @pytest.mark.parametrize("strategy", ["balanced", "momentum"])
-def test_balanced_and_momentum_skip_what_is_missing_and_say_so(strategy):
+def test_balanced_and_momentum_skip_missing_figures_and_list_them(strategy):
     missing = dict.fromkeys(("pe_ratio", "roe", "debt_to_equity", "sma_200", "historical_volatility_1y"))
     ranking = ranked(day(missing), strategy, FILTERS)
     reason = ranking.picks["reason"].item()
@@ -158,7 +158,7 @@ def test_scores_by_hand():
     assert score.item() == pytest.approx((0.45 * 0.8 + 0.25 * 0.8 + 0.15 * 0.75) / 0.85)
 
 
-def test_the_best_come_first_and_no_more_than_asked():
+def test_the_best_come_first_up_to_the_limit():
     ranking = ranked(market(2000), "balanced", FILTERS)
     picks = ranking.picks
     assert len(picks) == MAX_PICKS
@@ -175,10 +175,10 @@ def test_ties_go_by_prediction_then_symbol():
     assert picks["symbol"].tolist() == ["S0", "S1", "S2"]
 
 
-def test_lists_of_two_strategies_share_less_than_three_fifths():
+def test_two_strategies_share_less_than_three_fifths_of_their_lists():
     lists = {name: set(ranked(market(2000), name, FILTERS).picks["symbol"]) for name in STRATEGIES}
-    for one, other in combinations(lists, 2):
-        assert len(lists[one] & lists[other]) < 0.6 * MAX_PICKS, (one, other)
+    for first, second in combinations(lists, 2):
+        assert len(lists[first] & lists[second]) < 0.6 * MAX_PICKS, (first, second)
 
 
 def test_a_held_share_stays_until_it_falls_below_rank_100():
@@ -201,12 +201,12 @@ def test_a_held_share_that_fails_a_threshold_leaves():
     assert ranked(frame, "balanced", FILTERS, {"S1"}).picks["symbol"].tolist() == ["S0"]
 
 
-def test_a_short_list_says_why():
+def test_a_short_list_states_its_reason():
     ranking = ranked(day({}, {"roe": 1.0}, {"roe": 2.0, "rsi_14": 99.0}), "balanced", FILTERS)
     assert ranking.summary == "1 of 3 tradable shares passed (failed: 2 at min_roe 10; 1 at max_rsi 70)."
 
 
-def test_nobody_passes_is_an_empty_list_with_all_columns():
+def test_without_passing_shares_the_list_is_empty_with_all_columns():
     ranking = ranked(day({"roe": 1.0}), "balanced", FILTERS)
     assert ranking.picks.empty
     for column in ("selection_score", "rank", "target_price", "stop_loss", "recommendation", "reason"):
@@ -214,7 +214,7 @@ def test_nobody_passes_is_an_empty_list_with_all_columns():
     assert ranked(day({}).iloc[:0], "balanced", FILTERS).passed == 0
 
 
-def test_the_reason_says_place_score_parts_and_costs():
+def test_the_reason_states_place_score_parts_and_costs():
     reason = ranked(day({}), "value", FILTERS).picks["reason"].item()
     assert reason == (
         "Value (profitable companies at a low price with little debt): place 1 of 1 that passed, score 0.93 from"
@@ -236,13 +236,13 @@ def test_a_pick_keeps_the_parts_of_its_score(strategy):
         assert f"score {pick['selection_score']:.2f} from {stated}." in pick["reason"]
 
 
-def test_a_part_that_is_not_known_is_not_stated():
+def test_an_unknown_part_is_not_stated():
     [pick] = ranked(day({"ml_confidence": np.nan}), "balanced", FILTERS).picks.to_dict("records")
     assert set(pick["score_parts"]) == {"prediction", "safety", "low volatility"}
     assert "confidence 0" not in pick["reason"]
     assert "Not known and skipped: confidence." in pick["reason"]
 
 
-def test_a_drawdown_in_another_unit_is_refused():
+def test_a_drawdown_in_another_unit_is_rejected():
     with pytest.raises(ValueError, match=r"it is -0\.04"):
         ranked(day({"predicted_drawdown": -0.04}), "balanced", FILTERS)

@@ -23,7 +23,7 @@ def pick(**figures):
 
 
 @pytest.mark.parametrize(
-    ("figures", "said"),
+    ("figures", "label"),
     [
         ({}, "STRONG_BUY"),
         ({"ml_confidence": 0.7}, "BUY"),
@@ -38,8 +38,8 @@ def pick(**figures):
         ({"ml_prediction_score": 0.39, "ml_risk_score": 0.5}, "HOLD"),
     ],
 )
-def test_recommendations(figures, said):
-    assert recommendation(pick(**figures)).item() == said
+def test_recommendations(figures, label):
+    assert recommendation(pick(**figures)).item() == label
 
 
 @pytest.mark.parametrize(
@@ -52,9 +52,9 @@ def test_recommendations(figures, said):
         (100.0, np.nan, np.nan),
     ],
 )
-def test_targets_lie_on_the_exchange_s_grid(price, change, target):
-    found = target_price(pick(current_price=price, predicted_return=change)).item()
-    assert found == pytest.approx(target, abs=1e-9, nan_ok=True)
+def test_targets_are_multiples_of_the_tick(price, change, target):
+    rounded = target_price(pick(current_price=price, predicted_return=change)).item()
+    assert rounded == pytest.approx(target, abs=1e-9, nan_ok=True)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_targets_lie_on_the_exchange_s_grid(price, change, target):
         ({"atr_14": 60.0}, np.nan),
     ],
 )
-def test_stops_lie_beyond_the_noise_and_the_expected_drawdown(figures, stop):
+def test_stops_lie_beyond_noise_and_expected_drawdown(figures, stop):
     assert stop_loss(pick(**figures)).item() == pytest.approx(stop, nan_ok=True)
 
 
@@ -78,7 +78,7 @@ def test_stops_lie_beyond_the_noise_and_the_expected_drawdown(figures, stop):
     st.floats(0, 500),
     st.floats(0, 60),
 )
-def test_a_stop_is_always_below_the_price_and_above_nothing(price, atr, drawdown):
+def test_a_stop_is_between_zero_and_the_price(price, atr, drawdown):
     stop = stop_loss(pick(current_price=price, atr_14=atr, predicted_drawdown=drawdown)).item()
     assert np.isnan(stop) or 0 < stop < price
 

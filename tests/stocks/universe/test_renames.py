@@ -1,4 +1,4 @@
-"""Twin of stocks/universe/renames.py."""
+"""Renames: proofs, their order, and what is no proof."""
 
 import pandas as pd
 import pytest
@@ -17,20 +17,20 @@ def _bars(day: pd.Timestamp, *rows: tuple[str, float, float]) -> pd.DataFrame:
     return frame.assign(open=frame["prev_close"], date=day)
 
 
-def _pairs(found: pd.DataFrame) -> list[tuple[str, str, str]]:
-    return list(found[["from_symbol", "to_symbol", "proof"]].itertuples(index=False, name=None))
+def _pairs(proven: pd.DataFrame) -> list[tuple[str, str, str]]:
+    return list(proven[["from_symbol", "to_symbol", "proof"]].itertuples(index=False, name=None))
 
 
 BEFORE = _bars(YESTERDAY, ("ZOMATO", 210.0, 215.19), ("TCS", 3300.0, 3310.0), ("GONE", 50.0, 51.25))
 KNOWN = {"ZOMATO", "TCS", "GONE"}
 
 
-def test_a_previous_close_to_the_paisa_is_a_proof() -> None:
+def test_a_previous_close_equal_to_the_paisa_is_a_proof() -> None:
     today = _bars(TODAY, ("ETERNAL", 215.19, 217.0), ("TCS", 3310.0, 3320.0), ("IPO", 99.0, 120.0))
-    found = renames(today, BEFORE, KNOWN)
-    assert list(found.columns) == list(RENAME_COLUMNS)
-    assert _pairs(found) == [("ZOMATO", "ETERNAL", "prev_close")]
-    assert found["date"].tolist() == [TODAY]
+    proven = renames(today, BEFORE, KNOWN)
+    assert list(proven.columns) == list(RENAME_COLUMNS)
+    assert _pairs(proven) == [("ZOMATO", "ETERNAL", "prev_close")]
+    assert proven["date"].tolist() == [TODAY]
 
 
 @pytest.mark.parametrize(
@@ -42,17 +42,17 @@ def test_a_previous_close_to_the_paisa_is_a_proof() -> None:
         _bars(TODAY, ("ETERNAL", 215.19, 217.0)).assign(open=300.0),  # opens outside every price band
     ],
 )
-def test_what_is_no_proof(today: pd.DataFrame) -> None:
+def test_insufficient_proofs(today: pd.DataFrame) -> None:
     assert renames(today, BEFORE, KNOWN).empty
 
 
-def test_two_vanished_symbols_with_one_close_prove_nothing() -> None:
+def test_two_candidates_with_the_same_close_prove_nothing() -> None:
     before = _bars(YESTERDAY, ("LIQUIDA", 1000.0, 1000.0), ("LIQUIDB", 1000.0, 1000.0))
     today = _bars(TODAY, ("LIQUIDC", 1000.0, 1000.01))
     assert renames(today, before, {"LIQUIDA", "LIQUIDB"}).empty
 
 
-def test_only_the_very_next_session_counts() -> None:
+def test_only_the_session_just_before_counts() -> None:
     today = _bars(TODAY, ("ETERNAL", 215.19, 217.0))
     last_week = BEFORE.loc[BEFORE["symbol"] != "ZOMATO"]
     assert renames(today, last_week, KNOWN).empty
@@ -76,7 +76,7 @@ def test_isins_prove_and_contradict() -> None:
     assert _pairs(renames(today, BEFORE, KNOWN, after_a_split)) == [("ZOMATO", "ETERNAL", "prev_close")]
 
 
-def test_the_list_of_the_exchange_comes_first() -> None:
+def test_the_exchanges_list_takes_precedence() -> None:
     official = pd.DataFrame(
         {"from_symbol": ["GONE", "TCS"], "to_symbol": ["ETERNAL", "ETERNAL2"], "date": [TODAY, TODAY]}
     )
@@ -103,10 +103,10 @@ closes = st.dictionaries(st.sampled_from([f"S{n}" for n in range(12)]), st.sampl
 def test_no_symbol_is_used_twice_and_all_rules_hold(before: dict[str, float], after: dict[str, float]) -> None:
     yesterday = _bars(YESTERDAY, *((s, 1.0, price) for s, price in before.items()))
     today = _bars(TODAY, *((s, price, price) for s, price in after.items()))
-    found = renames(today, yesterday, set(before))
-    assert found["from_symbol"].is_unique
-    assert found["to_symbol"].is_unique
-    for old, new, _ in _pairs(found):
+    proven = renames(today, yesterday, set(before))
+    assert proven["from_symbol"].is_unique
+    assert proven["to_symbol"].is_unique
+    for old, new, _ in _pairs(proven):
         assert old in before
         assert old not in after
         assert new not in before
@@ -116,9 +116,9 @@ def test_no_symbol_is_used_twice_and_all_rules_hold(before: dict[str, float], af
 @pytest.mark.real
 def test_renames_of_the_real_sample() -> None:
     """149 by the price rule; none of the old symbols trades again under its own name, none of the new ones before."""
-    found = real_market.all_renames()
-    assert len(found) == 149
-    by_name = dict(zip(found["from_symbol"], found["to_symbol"], strict=True))
+    proven = real_market.all_renames()
+    assert len(proven) == 149
+    by_name = dict(zip(proven["from_symbol"], proven["to_symbol"], strict=True))
     for old, new in {
         "ZOMATO": "ETERNAL",
         "TATAMOTORS": "TMPV",
@@ -131,6 +131,6 @@ def test_renames_of_the_real_sample() -> None:
         assert by_name[old] == new
     bars = real_market.raw_bars()
     first, last = bars.groupby("symbol")["date"].min(), bars.groupby("symbol")["date"].max()
-    assert (last.reindex(found["from_symbol"]).to_numpy() < found["date"].to_numpy()).all()
-    assert (first.reindex(found["to_symbol"]).to_numpy() == found["date"].to_numpy()).all()
+    assert (last.reindex(proven["from_symbol"]).to_numpy() < proven["date"].to_numpy()).all()
+    assert (first.reindex(proven["to_symbol"]).to_numpy() == proven["date"].to_numpy()).all()
     assert not real_market.bars().duplicated(["symbol", "date"]).any()

@@ -1,4 +1,4 @@
-"""Sectors under the names that sources and people give them."""
+"""Sector names: spellings of sources, and aliases that people type."""
 
 import pytest
 from hypothesis import given
@@ -19,17 +19,17 @@ from stocks.universe.sectors import exchange_spelling, same_sector
         ("Chemicals", "Chemicals"),
     ],
 )
-def test_another_source_s_name_becomes_the_exchange_s(screener, exchange):
+def test_other_sources_names_get_the_exchanges_spelling(screener, exchange):
     assert exchange_spelling(screener) == exchange
     assert same_sector(screener, exchange)
 
 
 @pytest.mark.parametrize("name", ["Healthcare Services", "Construction", "Food Products", "Petroleum Products"])
-def test_a_part_of_a_sector_is_not_taken_for_it(name):
+def test_a_part_of_a_sector_does_not_match_it(name):
     assert exchange_spelling(name) == name
 
 
 @given(st.text(max_size=40))
-def test_a_spelling_stands_for_itself(text):
+def test_the_exchanges_spelling_is_a_fixed_point(text):
     assert exchange_spelling(exchange_spelling(text)) == exchange_spelling(text)
     assert same_sector(text, exchange_spelling(text))

@@ -1,4 +1,4 @@
-"""Old symbols in what sources say."""
+"""Renamed symbols in rows of sources."""
 
 from datetime import date, timedelta
 
@@ -26,18 +26,18 @@ def test_the_symbol_in_use_at_the_end_of_a_chain():
     assert successors(date(2026, 2, 2)) == {"A": "C", "B": "C"}
 
 
-def test_a_symbol_renamed_there_and_back_is_itself():
+def test_a_symbol_renamed_back_and_forth_is_itself():
     renamed(("A", "B", "2026-01-05"), ("B", "A", "2026-02-02"))
     assert successors(date(2026, 3, 1)) == {"B": "A"}
 
 
-def test_a_symbol_that_another_company_took_is_not_replaced():
+def test_a_symbol_that_another_company_uses_is_not_replaced():
     renamed(("A", "B", "2026-01-05"))
     Stock.objects.create(symbol="A")
     assert successors(date(2026, 3, 1)) == {}
 
 
-def test_where_both_have_a_row_the_new_symbol_s_stays():
+def test_the_new_symbols_row_stays_where_both_have_one():
     renamed(("OLD", "NEW", "2026-01-05"))
     frame = pd.DataFrame({"symbol": ["NEW", "OLD", "OLD", "Z"], "day": [2, 1, 2, 1], "value": [20, 11, 12, 0]})
     result = current_symbols(frame, date(2026, 1, 5), key=("day",))
@@ -45,13 +45,13 @@ def test_where_both_have_a_row_the_new_symbol_s_stays():
     assert current_symbols(frame, date(2026, 1, 4), key=("day",))["symbol"].tolist() == ["NEW", "OLD", "OLD", "Z"]
 
 
-def test_a_rename_that_concerns_no_row_adds_none():
+def test_a_rename_without_matching_rows_adds_none():
     renamed(("OLD", "NEW", "2026-01-05"))
     frame = pd.DataFrame({"symbol": ["A", "Z"], "day": [2, 1]})
     assert current_symbols(frame, date(2026, 1, 5), key=("day",)).equals(frame)
 
 
-def test_an_old_file_read_again_bears_the_new_symbols():
+def test_an_old_file_gets_the_new_symbols():
     renamed(("A", "B", "2026-01-05"), ("B", "C", "2026-02-02"))
     days = pd.to_datetime(["2026-01-04", "2026-01-05", "2026-01-05", "2026-02-02", "2026-02-02"])
     bars = pd.DataFrame({"symbol": ["A", "A", "B", "B", "C"], "date": days})
@@ -59,8 +59,8 @@ def test_an_old_file_read_again_bears_the_new_symbols():
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_any_web_of_changes_is_followed_as_one_would_by_hand(seed):
-    """Chains, rings and symbols that another company takes over, against the plainest way to follow them."""
+def test_any_graph_of_renames_is_followed_as_by_hand(seed):
+    """Chains, rings and symbols that another company uses later, against a naive implementation."""
     rng = np.random.default_rng(seed)
     names = [f"N{number}" for number in range(9)]
     days = [date(2026, 1, 1) + timedelta(days=int(day)) for day in np.sort(rng.integers(0, 60, 25))]

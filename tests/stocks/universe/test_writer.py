@@ -53,7 +53,7 @@ def undo(run_id):
         bulk.roll_back(table, run_id)
 
 
-def test_a_list_gives_names_and_kinds_and_says_where_from():
+def test_a_list_gives_names_and_kinds_with_their_source():
     written = universe_writer.record_symbols(
         listed(
             symbol="TCS",
@@ -103,7 +103,7 @@ def test_an_older_list_only_fills():
     assert (stock.stock_name, stock.sector, stock.kind) == ("New name", "IT", "share")
 
 
-def test_a_symbol_seen_in_a_bar_has_a_row():
+def test_a_symbol_with_a_bar_has_a_row():
     universe_writer.record_traded_symbols(
         bars(("NEW", MONDAY, "EQ"), ("NEW", TUESDAY, "BE"), ("OTHER", MONDAY, "EQ")), "run_1"
     )
@@ -118,7 +118,7 @@ def test_a_symbol_seen_in_a_bar_has_a_row():
     assert universe_writer.symbols_with_history() == ["NEW", "OTHER"]
 
 
-def test_a_screener_fills_what_no_list_knows():
+def test_a_screener_fills_what_no_list_has():
     universe_writer.record_traded_symbols(
         bars(("IPO", TUESDAY, "EQ"), ("ETF", TUESDAY, "EQ"), ("ALONE", TUESDAY, "EQ")), "run_1"
     )
@@ -169,7 +169,7 @@ def test_a_rename_can_be_applied_twice_and_undone():
     assert not SymbolChange.objects.exists()
 
 
-def test_what_trades_under_the_old_symbol_later_stays():
+def test_later_bars_of_the_old_symbol_stay():
     write_bars("run_1", ("OLD", MONDAY, 100.0), ("OLD", WEDNESDAY, 7.0), ("NEW", TUESDAY, 101.0))
     universe_writer.apply_renames(rename("OLD", "NEW", TUESDAY), "run_2")
     assert [row[:2] for row in stored_bars()] == [("NEW", MONDAY), ("NEW", TUESDAY), ("OLD", WEDNESDAY)]
@@ -185,7 +185,7 @@ def test_chains_of_renames_lead_to_the_symbol_in_use():
     assert successors(TUESDAY) == {"A": "B"}
 
 
-def test_facts_of_a_pack_keep_no_zero():
+def test_zeros_of_a_report_pack_become_null():
     facts = pd.DataFrame(
         {
             "symbol": ["A", "B"],
