@@ -1,11 +1,11 @@
 """The four CSV files of a session and their manifest, all or nothing.
 
-Each file is written by COPY under a temporary name and flushed to the disk; then all are renamed, the manifest, with
-every file's hash, last. Renaming is separate, so that a run can do it under its fence: an export whose worker was given
-up for dead puts nothing in place when it wakes. A folder holds a complete set of a session exactly when it holds that
-session's manifest.
+Each file is written by COPY under a temporary name and flushed to the disk; then all are renamed, last of all the
+manifest with the hash of every file. Renaming is a function of its own so that a run does it under its fence: a worker
+that was presumed dead replaces nothing when it wakes up. A folder holds a complete set of a session exactly when it
+holds that session's manifest.
 
-Point in time: nothing in the files was unknown at the close of the session. Asked for an older session, facts come from
+Point in time: nothing in the files was unknown at the close of the session. For an older session, facts come from
 `stock_metrics` instead of `stocks`, and adjusted closes are scaled back to what they were then.
 """
 
@@ -39,11 +39,11 @@ _TEMPORARY: Final = ".writing"
 
 
 class ExportError(Exception):
-    """The files could not be written; none of them was replaced."""
+    """The files could not be written; no incomplete set is in force."""
 
 
 class ExportFolderError(ExportError):
-    """The folder cannot be used; the sentence names it."""
+    """The export folder cannot be used; the sentence names it."""
 
 
 @dataclass(frozen=True)
@@ -55,15 +55,15 @@ class ExportedFile:
     name : str
         File name in the export folder.
     contents : str
-        What a row is.
+        What a row stands for.
     rows : int
-        Rows below the heading.
+        Number of rows without the heading.
     bytes : int
         Size.
     sha256 : str
-        Of the whole file, in hexadecimal.
+        Hash of the whole file, in hexadecimal.
     columns : tuple of str
-        Heading, in order.
+        The heading, in order.
     """
 
     name: str
@@ -76,7 +76,7 @@ class ExportedFile:
 
 @dataclass(frozen=True)
 class PreparedExport:
-    """A complete set under temporary names of its own, not yet to be seen."""
+    """A complete set under temporary names."""
 
     session: date
     folder: Path
@@ -85,59 +85,59 @@ class PreparedExport:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The files' names, in the order in which they are put in place: the manifest last."""
+        """Final names in the order of renaming: the manifest last."""
         return (*(file.name for file in self.files), f"manifest_{self.session}.json")
 
     def temporary(self, name: str) -> Path:
-        """Where a file lies until then."""
+        """Path of a file before it is renamed."""
         return self.folder / (name + self.suffix)
 
 
 def export_csv(session: date, folder: Path, run_id: str, report: Report) -> list[ExportedFile]:
-    """Write a session's four CSV files and their manifest: `prepared_export` and `put_in_place` in one."""
-    prepared = prepared_export(session, folder, run_id, report)
+    """Write a session's four CSV files and their manifest: `prepare_export` and `put_in_place`."""
+    prepared = prepare_export(session, folder, run_id, report)
     put_in_place(prepared)
     return list(prepared.files)
 
 
-def prepared_export(session: date, folder: Path, run_id: str, report: Report) -> PreparedExport:
+def prepare_export(session: date, folder: Path, run_id: str, report: Report) -> PreparedExport:
     """Write a session's four CSV files and their manifest under temporary names.
 
     Parameters
     ----------
     session : date
-        Session whose state is written; names the files.
+        Session whose state is written; it is part of the file names.
     folder : Path
-        Made when it is not there.
+        Created when it does not exist.
     run_id : str
-        Run that writes; kept in the manifest.
+        The run that writes, for the manifest.
     report : callable
-        Told how many of the files are done, and of how many.
+        Called with the number of files done and their total.
 
     Returns
     -------
     PreparedExport
-        The four, in the order of the contract, for `put_in_place`. UTF-8, comma, a heading; NULL is an empty cell;
-        times are ISO 8601 in Indian time; texts that a spreadsheet would take for a formula begin with an apostrophe.
+        The files in the contract's order, for `put_in_place`. UTF-8, comma, a heading; NULL is an empty cell; times
+        are ISO 8601 in Indian time; texts that a spreadsheet would take for a formula begin with an apostrophe.
 
     Raises
     ------
     ExportFolderError
-        When the folder cannot be written.
+        When the folder is not writable.
     ExportError
-        When a file cannot be completed. In both cases the files that were there are untouched.
+        When a file cannot be completed. In both cases the previous files are untouched.
     """
-    _prepare(folder)
-    # What a killed export left, or one that hangs: it finds its files gone and puts none of them in place any more.
+    _prepare_folder(folder)
+    # Also takes the files from under an export that hangs: it will find them gone and rename none of them.
     _remove_temporary(folder)
     suffix = f".{os.getpid()}-{secrets.token_hex(4)}{_TEMPORARY}"
     written: list[ExportedFile] = []
     try:
-        with _one_state_of_the_database():
+        with _database_snapshot():
             publications = publications_in_force(session)
             queries = file_queries(session, [int(entry["id"]) for entry in publications])
             for done, query in enumerate(queries, 1):
-                written.append(_written(query, session, folder, suffix))
+                written.append(_write_file(query, session, folder, suffix))
                 report(done, len(queries) + 1)
             manifest = _manifest(session, run_id, written, publications)
         _check_picks(written, publications)
@@ -147,25 +147,25 @@ def prepared_export(session: date, folder: Path, run_id: str, report: Report) ->
     except BaseException as error:
         _remove_temporary(folder, suffix)
         if isinstance(error, OSError):
-            raise _not_written(session, folder, error, "The files that were there are unchanged") from error
+            raise _export_error(session, folder, error, "The previous files are unchanged") from error
         raise
     report(len(queries) + 1, len(queries) + 1)
     return prepared
 
 
 def put_in_place(prepared: PreparedExport) -> None:
-    """Give a prepared set its names: the old manifest leaves first and the new one comes last.
+    """Rename a prepared set to its final names; the old manifest is deleted first and the new one comes last.
 
     Raises
     ------
     ExportError
-        When that fails, or another export has taken this one's place meanwhile; the folder then holds the set that was
-        there, the other export's, or no manifest.
+        When that fails, or another export has started meanwhile; the folder then holds the previous set, the other
+        export's, or no manifest.
     """
     folder, last = prepared.folder, prepared.names[-1]
     try:
         if not all(prepared.temporary(name).is_file() for name in prepared.names):
-            raise FileNotFoundError(errno.ENOENT, "another export of the folder has begun since")
+            raise FileNotFoundError(errno.ENOENT, "another export into the folder has started since")
         (folder / last).unlink(missing_ok=True)
         for name in prepared.names:
             if name == last:
@@ -173,32 +173,30 @@ def put_in_place(prepared: PreparedExport) -> None:
             prepared.temporary(name).replace(folder / name)
         flush_to_disk(folder)
     except OSError as error:
-        raise _not_written(prepared.session, folder, error, "No half of a set is in force") from error
+        raise _export_error(prepared.session, folder, error, "No incomplete set is in force") from error
     finally:
         _remove_temporary(folder, prepared.suffix)
 
 
-def _not_written(session: date, folder: Path, error: OSError, left: str) -> ExportError:
+def _export_error(session: date, folder: Path, error: OSError, consequence: str) -> ExportError:
     return ExportError(
         f"The CSV files of {session} could not be written to {folder}: {error.strerror or error}. "
-        f"{left}; make room or choose another EXPORT_DIR and run the export again."
+        f"{consequence}; free some space or choose another EXPORT_DIR, and run the export again."
     )
 
 
 def purge_exports(folder: Path, older_than: date) -> list[str]:
-    """Delete the files of sessions before a date and return their names; anything else in the folder stays.
+    """Delete the files of sessions before a date and return their names.
 
-    Only regular files whose names are exactly those of an export are touched: no link, no folder, no other name.
+    Only regular files whose names are exactly those of an export are deleted: no link, no folder, no other name.
     """
     purged = []
-    # The manifest goes first: a folder without it holds no complete set.
-    for path in (
-        sorted(folder.glob("*"), key=lambda path: (path.suffix != ".json", path.name)) if folder.is_dir() else ()
-    ):
-        named = FILE_NAME.fullmatch(path.name)
-        if named is None or path.is_symlink() or not path.is_file():
+    # The manifest first: a folder without it holds no complete set.
+    for path in sorted(folder.glob("*"), key=lambda path: (path.suffix != ".json", path.name)):
+        name = FILE_NAME.fullmatch(path.name)
+        if name is None or path.is_symlink() or not path.is_file():
             continue
-        day = _date_or_none(named["csv"] or named["json"])
+        day = _date_or_none(name["csv"] or name["json"])
         if day is not None and day < older_than:
             path.unlink(missing_ok=True)
             purged.append(path.name)
@@ -212,8 +210,8 @@ def _date_or_none(text: str) -> date | None:
         return None
 
 
-def _prepare(folder: Path) -> None:
-    """Make the folder and prove that it can be written, before any work is done."""
+def _prepare_folder(folder: Path) -> None:
+    """Create the folder and prove that it is writable, before any work is done."""
     probe = folder / f".probe-{os.getpid()}{_TEMPORARY}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -221,14 +219,14 @@ def _prepare(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise ExportFolderError(
-            f"The export folder {folder} cannot be written: {error.strerror or error}. "
+            f"The export folder {folder} is not writable: {error.strerror or error}. "
             "Make it writable, or set EXPORT_DIR to a folder that is."
         ) from error
 
 
 @contextmanager
-def _one_state_of_the_database() -> Iterator[None]:
-    """Read everything from one snapshot, so that the four files agree with each other."""
+def _database_snapshot() -> Iterator[None]:
+    """Read everything within from one snapshot, so that the four files agree with each other."""
     outermost = not connection.in_atomic_block
     with transaction.atomic():
         if outermost:
@@ -237,7 +235,7 @@ def _one_state_of_the_database() -> Iterator[None]:
         yield
 
 
-def _written(query: FileQuery, session: date, folder: Path, suffix: str) -> ExportedFile:
+def _write_file(query: FileQuery, session: date, folder: Path, suffix: str) -> ExportedFile:
     """Write one file under its temporary name."""
     name = f"{query.name}_{session}.csv"
     digest, size = hashlib.sha256(), 0
@@ -268,22 +266,22 @@ def _manifest(
 
 
 def _check_picks(written: list[ExportedFile], publications: list[dict[str, Any]]) -> None:
-    """Refuse a set whose picks changed while it was read (only possible inside somebody else's transaction)."""
+    """Refuse a set whose picks changed while it was read (only possible within a caller's transaction)."""
     expected = sum(int(entry["count"]) for entry in publications)
-    found = next(file.rows for file in written if file.name.startswith("suggested_stocks"))
-    if found != expected:
+    exported = next(file.rows for file in written if file.name.startswith("suggested_stocks"))
+    if exported != expected:
         raise ExportError(
-            f"The publications in force hold {expected} picks, but {found} were read: a selection was published or "
-            "back meanwhile. Run the export again."
+            f"The publications in force hold {expected} picks, but {exported} were read: a selection was published or "
+            "rolled back meanwhile. Run the export again."
         )
 
 
 def _check_places(folder: Path, names: list[str]) -> None:
-    """Refuse before anything is replaced when one of the files could not be."""
+    """Refuse, before any file is replaced, when one of them cannot be."""
     for name in names:
         if (folder / name).is_dir():
             raise ExportFolderError(
-                f"{folder / name} is a folder where the file should go. Move it away and run again."
+                f"{folder / name} is a folder where the file should go. Move it away and run the export again."
             )
 
 
@@ -294,6 +292,6 @@ def _write_manifest(prepared: PreparedExport, manifest: dict[str, Any]) -> None:
 
 
 def _remove_temporary(folder: Path, suffix: str = _TEMPORARY) -> None:
-    """Remove half-written files: one export's own, or those of all that went before."""
+    """Delete the unfinished files of one export, or of all."""
     for path in folder.glob(f"*{suffix}"):
         path.unlink(missing_ok=True)

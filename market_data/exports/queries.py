@@ -1,4 +1,4 @@
-"""What the four CSV files hold: the contract's columns first, in its order, then ours."""
+"""Queries for the four CSV files: the contract's columns first, in its order, then the others."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -33,7 +33,7 @@ PICK_COLUMNS: Final = _names("""
 
 HISTORY_SESSIONS: Final = 30
 
-# The k-th latest session by one index probe each, without reading the days between.
+# The k latest sessions by one index probe each, without reading the rows between.
 _FIRST_SESSION: Final = """
 WITH RECURSIVE latest(date, place) AS (
     (SELECT max(date), 1 FROM historical_data WHERE date <= %s)
@@ -47,7 +47,7 @@ SELECT min(date) FROM latest
 
 @dataclass(frozen=True)
 class FileQuery:
-    """One file: the stem of its name, what a row is, its columns, and the query for COPY."""
+    """One file: the stem of its name, what a row stands for, its columns, and the query to export."""
 
     name: str
     contents: str
@@ -57,7 +57,7 @@ class FileQuery:
 
 
 def publications_in_force(session: date) -> list[dict[str, Any]]:
-    """Return the latest publications up to a session: one a strategy, of one date, as the manifest lists them."""
+    """Return the latest publications up to a session, one per strategy and all of one date, as in the manifest."""
     sql = """
         SELECT id, strategy, date, version, count, reason FROM publications
         WHERE superseded_at IS NULL
@@ -72,22 +72,22 @@ def publications_in_force(session: date) -> list[dict[str, Any]]:
 
 
 def file_queries(session: date, publication_ids: list[int]) -> list[FileQuery]:
-    """Return the four files' queries, in the order of the contract.
+    """Return the queries of the four files, in the contract's order.
 
     Parameters
     ----------
     session : date
-        No row of any file is of a later date.
+        No file has a row of a later date.
     publication_ids : list of int
-        Publications whose picks are written.
+        Publications whose picks are exported.
     """
-    older = _is_older(session)
+    is_older = _is_older(session)
     return [
-        _stocks(session) if older else _latest_stocks(),
-        _bars(session, older),
+        _stocks(session) if is_older else _latest_stocks(),
+        _bars(session, is_older=is_older),
         FileQuery(
             "technical_indicators",
-            "the session's indicators, in its own rupees; one row a symbol that traded",
+            "the session's indicators, in its own rupees; one row per symbol that traded",
             *_selected(
                 TechnicalIndicator, INDICATOR_COLUMNS, "FROM technical_indicators t WHERE date = %s ORDER BY symbol"
             ),
@@ -95,7 +95,7 @@ def file_queries(session: date, publication_ids: list[int]) -> list[FileQuery]:
         ),
         FileQuery(
             "suggested_stocks",
-            "the latest published picks; one row a strategy and symbol",
+            "the latest published picks; one row per strategy and symbol",
             *_selected(
                 SuggestedStock,
                 PICK_COLUMNS,
@@ -115,11 +115,11 @@ def _is_older(session: date) -> bool:
 
 def _latest_stocks() -> FileQuery:
     columns = _selected(Stock, STOCK_COLUMNS, "FROM stocks t ORDER BY symbol")
-    return FileQuery("stocks", "all stocks with their latest facts; one row a symbol", *columns, [])
+    return FileQuery("stocks", "all stocks with their latest facts; one row per symbol", *columns, [])
 
 
 def _stocks(session: date) -> FileQuery:
-    """All symbols seen by a past session, with their facts as of it."""
+    """All symbols that had traded by a past session, with their facts as of it."""
     facts = {field.attname for field in Fundamentals._meta.get_fields() if isinstance(field, models.Field)}
     columns, _ = _columns(Stock, STOCK_COLUMNS)
     cells = [cell(Stock, name, "m" if name in facts else "t") for name in columns]
@@ -131,34 +131,33 @@ def _stocks(session: date) -> FileQuery:
         WHERE t.first_seen <= %s ORDER BY t.symbol
     """
     return FileQuery(
-        "stocks", f"all stocks with their facts as of {session}; one row a symbol", columns, sql, [session] * 2
+        "stocks", f"all stocks with their facts as of {session}; one row per symbol", columns, sql, [session] * 2
     )
 
 
-def _bars(session: date, older: bool) -> FileQuery:
+def _bars(session: date, *, is_older: bool) -> FileQuery:
     with connection.cursor() as cursor:
         cursor.execute(_FIRST_SESSION, [session, HISTORY_SESSIONS])
         first = cursor.fetchone()[0] or session
     columns, cells = _columns(DailyBar, BAR_COLUMNS)
-    source = "historical_data t"
-    if older:
-        # The last close of the window was its own adjusted close; later events scaled the whole line alike.
+    if is_older:
+        # As of the session, its adjusted close was its close; later events scaled all earlier closes alike.
         last = "OVER (PARTITION BY symbol ORDER BY date ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)"
         scaled = f"t.adj_close * last_value(t.close) {last} / NULLIF(last_value(t.adj_close) {last}, 0) AS adj_close"
         cells = tuple(scaled if name == "adj_close" else cell for name, cell in zip(columns, cells, strict=True))
-    sql = f"SELECT {', '.join(cells)} FROM {source} WHERE date BETWEEN %s AND %s ORDER BY symbol, date"
-    contents = f"bars of the last {HISTORY_SESSIONS} sessions, as published; one row a symbol and session"
+    sql = f"SELECT {', '.join(cells)} FROM historical_data t WHERE date BETWEEN %s AND %s ORDER BY symbol, date"
+    contents = f"bars of the last {HISTORY_SESSIONS} sessions, as published; one row per symbol and session"
     return FileQuery("historical_30d", contents, columns, sql, [first, session])
 
 
 def _selected(model: type[models.Model], first: tuple[str, ...], rest: str) -> tuple[tuple[str, ...], str]:
-    """Return the columns of a whole table and the query for them."""
+    """Return all columns of a table, the given ones first, and a query for them."""
     columns, cells = _columns(model, first)
     return columns, f"SELECT {', '.join(cells)} {rest}"
 
 
 def _columns(model: type[models.Model], first: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return a table's columns, the given ones first, and the expression of each."""
+    """Return all columns of a table, the given ones first, and the SQL expression of each."""
     names = [str(field.column) for field in model._meta.concrete_fields]
     columns = (*first, *(name for name in names if name not in first))
     return columns, tuple(cell(model, name, "t") for name in columns)

@@ -23,7 +23,7 @@ UPLOADS_KEPT_DAYS = 30
 
 def export(context: StepContext) -> export_files.PreparedExport:
     """Write the four CSV files and their manifest under temporary names."""
-    return export_files.prepared_export(context.session, settings.EXPORT_DIR, context.run.id, context.report)
+    return export_files.prepare_export(context.session, settings.EXPORT_DIR, context.run.id, context.report)
 
 
 def record_export(context: StepContext, prepared: export_files.PreparedExport) -> int:

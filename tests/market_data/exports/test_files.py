@@ -1,4 +1,4 @@
-"""The four CSV files: contents, all or nothing, formula-safe, and what is cleaned away."""
+"""The four CSV files: contents, all or nothing, no formulas, and the purge of old ones."""
 
 import csv
 import hashlib
@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from market_data.exports.files import (
     ExportError,
     ExportFolderError,
     export_csv,
-    prepared_export,
+    prepare_export,
     purge_exports,
     put_in_place,
 )
@@ -35,7 +36,7 @@ def sessions(count: int) -> list[date]:
 
 @pytest.fixture
 def market():
-    """Two symbols with forty sessions, one that was listed only yesterday, and the two lists published."""
+    """Two symbols with forty sessions each, and two published lists."""
     Stock.objects.bulk_create(
         [
             Stock(
@@ -86,9 +87,9 @@ def export(folder: Path, session: date = SESSION, report=lambda done, total: Non
     return export_csv(session, folder, "csv_export_20260430_220000", report)
 
 
-def test_the_set_is_complete_and_the_manifest_tells_the_truth(market, tmp_path):
-    told = []
-    files = export(tmp_path / "made" / "here", report=lambda done, total: told.append((done, total)))
+def test_the_set_is_complete_and_its_manifest_correct(market, tmp_path):
+    progress = []
+    files = export(tmp_path / "made" / "here", report=lambda done, total: progress.append((done, total)))
     folder = tmp_path / "made" / "here"
     assert [file.name for file in files] == [f"{name}_2026-04-30.csv" for name in NAMES]
     assert sorted(path.name for path in folder.iterdir()) == sorted(
@@ -106,8 +107,8 @@ def test_the_set_is_complete_and_the_manifest_tells_the_truth(market, tmp_path):
         read = list(csv.reader(content.decode().splitlines()))
         assert read[0] == entry["columns"]
         assert len(read) - 1 == entry["rows"]
-    assert told[-1] == (5, 5)
-    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert progress[-1] == (5, 5)
+    assert [done for done, _ in progress] == sorted(done for done, _ in progress)
 
 
 def test_the_contracts_columns_come_first_in_their_order(market, tmp_path):
@@ -117,7 +118,7 @@ def test_the_contracts_columns_come_first_in_their_order(market, tmp_path):
         assert file.columns[: len(first)] == first
 
 
-def test_the_files_hold_what_their_names_say(market, tmp_path):
+def test_each_file_holds_its_rows_in_order(market, tmp_path):
     export(tmp_path)
     assert [row["symbol"] for row in rows(tmp_path, "stocks")] == ["AAA", "M&M"]
     history = rows(tmp_path, "historical_30d")
@@ -139,7 +140,7 @@ def test_cells_are_exact_and_none_is_a_formula(market, tmp_path):
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
-def test_every_start_of_a_formula_is_made_a_text(start, tmp_path):
+def test_every_start_of_a_formula_is_escaped(start, tmp_path):
     Stock.objects.create(symbol="AAA", industry=f"{start}1+1")
     export(tmp_path)
     assert rows(tmp_path, "stocks")[0]["industry"] == f"'{start}1+1"
@@ -178,9 +179,9 @@ def test_an_older_session_knows_nothing_of_later_ones(market, tmp_path):
     # A split on the later session halved every adjusted close before it.
     DailyBar.objects.filter(symbol__symbol="AAA", date__lte=earlier).update(adj_close=5)
     export(tmp_path, earlier)
-    [only] = rows(tmp_path, "stocks", earlier)
-    assert (only["symbol"], only["current_price"], only["market_cap"]) == ("AAA", "200.5", "7")
-    assert only["stock_name"] == "'=cmd()"
+    [stock] = rows(tmp_path, "stocks", earlier)
+    assert (stock["symbol"], stock["current_price"], stock["market_cap"]) == ("AAA", "200.5", "7")
+    assert stock["stock_name"] == "'=cmd()"
     history = rows(tmp_path, "historical_30d", earlier)
     assert max(row["date"] for row in history) == earlier.isoformat()
     assert {float(row["adj_close"]) for row in history} == {10.0}
@@ -204,12 +205,12 @@ def test_a_folder_that_cannot_be_written_is_named(market, tmp_path):
 
 def test_a_folder_in_the_place_of_a_file_leaves_the_earlier_set_untouched(market, tmp_path):
     export(tmp_path)
-    taken = tmp_path / "technical_indicators_2026-04-30.csv"
-    taken.unlink()
-    taken.mkdir()
+    obstacle = tmp_path / "technical_indicators_2026-04-30.csv"
+    obstacle.unlink()
+    obstacle.mkdir()
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
     Stock.objects.create(symbol="NEW")
-    with pytest.raises(ExportFolderError, match=f"{taken.name} is a folder where the file should go"):
+    with pytest.raises(ExportFolderError, match=f"{obstacle.name} is a folder where the file should go"):
         export(tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
 
@@ -238,7 +239,7 @@ def test_a_failing_query_leaves_the_earlier_set_untouched(market, tmp_path):
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_picks_that_vanish_while_they_are_read_are_noticed(market, tmp_path):
+def test_picks_deleted_during_the_export_are_noticed(market, tmp_path):
     publication = publish("momentum", [pick("X")])
     publication.picks_in_force.all().delete()
     with pytest.raises(ExportError, match="3 picks, but 2"):
@@ -247,44 +248,49 @@ def test_picks_that_vanish_while_they_are_read_are_noticed(market, tmp_path):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_alone_it_reads_one_state_of_the_database(market, tmp_path):
-    def disturb(done: int, total: int) -> None:
+def test_outside_of_a_transaction_it_reads_one_snapshot(market, tmp_path):
+    def read_isolation(done: int, total: int) -> None:
         if done == 1:
             with connection.cursor() as cursor:
                 cursor.execute("SHOW transaction_isolation")
                 levels.append(cursor.fetchone()[0])
 
     levels: list[str] = []
-    export(tmp_path, report=disturb)
+    export(tmp_path, report=read_isolation)
     assert levels == ["repeatable read"]
 
 
-def test_the_cleanup_takes_only_exports_of_earlier_sessions(tmp_path):
-    gone = ["stocks_2026-03-30.csv", "historical_30d_2026-03-30.csv", "suggested_stocks_2026-03-30.csv"]
-    gone += ["technical_indicators_2026-03-30.csv", "manifest_2026-03-30.json"]
+def test_the_purge_deletes_only_exports_of_earlier_sessions(tmp_path):
+    deleted = ["stocks_2026-03-30.csv", "historical_30d_2026-03-30.csv", "suggested_stocks_2026-03-30.csv"]
+    deleted += ["technical_indicators_2026-03-30.csv", "manifest_2026-03-30.json"]
     kept = ["stocks_2026-03-31.csv", "manifest_2026-03-31.json", "stocks_2026-02-30.csv", "stocks_2026-03-30.csv.bak"]
     kept += ["mystocks_2026-03-30.csv", "stocks_2026-03-30.json", "notes.txt", "manifest_2026-03-30.csv"]
-    for name in gone + kept:
+    for name in deleted + kept:
         (tmp_path / name).write_text("x")
     (tmp_path / "stocks_2020-01-01.csv").mkdir()
     (tmp_path / "stocks_2020-01-02.csv").symlink_to(tmp_path / "notes.txt")
-    assert sorted(purge_exports(tmp_path, date(2026, 3, 31))) == sorted(gone)
+    assert sorted(purge_exports(tmp_path, date(2026, 3, 31))) == sorted(deleted)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
         [*kept, "stocks_2020-01-01.csv", "stocks_2020-01-02.csv"]
     )
     assert purge_exports(tmp_path / "absent", date(2026, 3, 31)) == []
 
 
-def test_times_are_indian_whatever_the_servers_zone(market, tmp_path):
+def test_times_are_indian_in_any_time_zone_of_the_server(market, tmp_path):
     Stock.objects.filter(symbol="AAA").update(last_updated=datetime(2026, 4, 30, 20, 0, tzinfo=UTC))
     export(tmp_path)
     assert rows(tmp_path, "stocks")[0]["last_updated"] == "2026-05-01T01:30:00.000000+05:30"
 
 
-def test_an_export_that_was_overtaken_puts_nothing_in_place(market, tmp_path):
-    overtaken = prepared_export(SESSION, tmp_path, "csv_export_1", lambda *_: None)
+def test_an_overtaken_export_replaces_nothing(market, tmp_path):
+    overtaken = prepare_export(SESSION, tmp_path, "csv_export_1", lambda *_: None)
     export(tmp_path)
     newer = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(ExportError, match="another export"):
         put_in_place(overtaken)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == newer
+
+
+def test_it_works_while_queries_are_logged(market, tmp_path):
+    with CaptureQueriesContext(connection):
+        assert [file.rows for file in export(tmp_path)] == [2, 60, 1, 2]
