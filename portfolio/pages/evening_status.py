@@ -43,7 +43,7 @@ class JobState:
             return f"Starts {time_text(self.next_start)}." if self.next_start else "Not planned yet."
         if self.run.status == PipelineRun.Status.WAITING:
             names = " and ".join(self.run.waits_for)
-            return f"Waiting for {names}." if names else "Held until the evening is released."
+            return f"Waits for {names}." if names else "Held until the evening is released."
         if self.run.status == PipelineRun.Status.RUNNING:
             step = f": {self.run.current.title.lower()}" if self.run.current else ""
             return f"Running{step}, {self.run.progress:.0%} done."

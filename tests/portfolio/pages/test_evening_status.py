@@ -66,7 +66,7 @@ def test_a_failure_is_bad_and_gives_its_reason():
 def test_a_waiting_job_names_its_prerequisites():
     make_run("s", job="selection", status="waiting", waits_for=["validation", "training|recent_model"], done=0)
     job = {job.name: job for job in evening_status(NOW).jobs}["selection"]
-    assert job.sentence == "Waiting for Data-quality validation and Model training or a recent accepted model."
+    assert job.sentence == "Waits for Data-quality validation and Model training or a recent accepted model."
 
 
 def test_a_planned_start_is_in_indian_time():
