@@ -35,19 +35,19 @@ def week() -> None:
 
 @pytest.fixture
 def done() -> Iterator[list[str]]:
-    """Two jobs that only note that they were done."""
-    noted: list[str] = []
+    """Two jobs that note their executions in this list."""
+    executions: list[str] = []
 
     def compute(context: StepContext) -> str:
         return context.run.job
 
     def record(context: StepContext, job: str) -> int:
-        noted.append(f"{job} {context.run.session}")
+        executions.append(f"{job} {context.run.session}")
         return 1
 
     steps = (Step("ONLY", compute, record),)
     with registered(*(Saga(job, job, steps) for job in ("collect", "train"))):
-        yield noted
+        yield executions
 
 
 def at(day: date, hour: int, minute: int = 0) -> datetime:
@@ -55,10 +55,10 @@ def at(day: date, hour: int, minute: int = 0) -> datetime:
 
 
 def queued() -> list[str]:
-    return [one.task["args"][0] for one in OrmQ.objects.order_by("id")]
+    return [queued.task["args"][0] for queued in OrmQ.objects.order_by("id")]
 
 
-def scheduled(
+def started_by_schedule(
     job: str, day: date, hour: int, waits_for: tuple[str, ...] = (), stands_for: str = "same day"
 ) -> PipelineRun:
     return PipelineRun.objects.get(pk=tasks.start_scheduled(job, waits_for, stands_for, at(day, hour).isoformat()))
@@ -80,15 +80,15 @@ def test_the_session_a_planned_time_stands_for(stands_for: str, planned: datetim
     assert tasks.session_for(stands_for, planned) == session
 
 
-def test_a_day_without_a_session_is_skipped_and_says_so(done: list[str]) -> None:
-    run = scheduled("collect", FRIDAY + timedelta(days=1), 21)
+def test_a_planned_run_without_a_session_is_skipped_with_the_reason(done: list[str]) -> None:
+    run = started_by_schedule("collect", FRIDAY + timedelta(days=1), 21)
     assert (run.status, run.session) == ("skipped", None)
     assert "Saturday 25 April 2026 stands for no session" in run.reason
     assert queued() == []
 
 
-def test_a_run_waits_until_its_prerequisite_of_the_same_session_is_complete(done: list[str]) -> None:
-    waiting = scheduled("train", FRIDAY + timedelta(days=1), 2, ("collect",), "evening before")
+def test_a_run_waits_until_its_prerequisite_completes_for_the_same_session(done: list[str]) -> None:
+    waiting = started_by_schedule("train", FRIDAY + timedelta(days=1), 2, ("collect",), "evening before")
     assert (waiting.status, waiting.session, queued()) == ("waiting", FRIDAY, [])
     tasks.advance_run(waiting.id)
     assert done == []
@@ -106,33 +106,33 @@ def test_a_run_waits_until_its_prerequisite_of_the_same_session_is_complete(done
 
 def test_an_alternative_prerequisite_may_be_a_condition(done: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     register_condition("still_good", "a good model", lambda session: session == FRIDAY)
-    assert scheduled("train", FRIDAY, 21, ("collect|still_good",)).status == "running"
+    assert started_by_schedule("train", FRIDAY, 21, ("collect|still_good",)).status == "running"
 
 
-def test_a_failed_prerequisite_releases_nobody(done: list[str]) -> None:
-    waiting = scheduled("train", FRIDAY, 21, ("collect",))
+def test_a_failed_prerequisite_releases_no_run(done: list[str]) -> None:
+    waiting = started_by_schedule("train", FRIDAY, 21, ("collect",))
     failed = tasks.trigger("collect", triggered_by="test", session=FRIDAY)
     PipelineRun.objects.filter(pk=failed.id).update(status="failed")
     tasks.release_waiting()
     assert PipelineRun.objects.get(pk=waiting.id).status == "waiting"
 
 
-def test_the_next_evening_takes_the_place_of_one_that_still_waits(done: list[str]) -> None:
-    old = scheduled("train", FRIDAY, 21, ("collect",))
-    new = scheduled("train", MONDAY, 21, ("collect",))
+def test_a_run_that_still_waits_is_skipped_when_the_next_evenings_is_planned(done: list[str]) -> None:
+    old = started_by_schedule("train", FRIDAY, 21, ("collect",))
+    new = started_by_schedule("train", MONDAY, 21, ("collect",))
     assert PipelineRun.objects.get(pk=old.id).status == "skipped"
     assert new.status == "waiting"
 
 
-def test_a_schedule_that_fires_while_the_job_runs_is_skipped(done: list[str]) -> None:
+def test_a_planned_run_is_skipped_while_the_job_is_running(done: list[str]) -> None:
     running = tasks.trigger("collect", triggered_by="test", session=FRIDAY)
-    second = scheduled("collect", FRIDAY, 21)
+    second = started_by_schedule("collect", FRIDAY, 21)
     assert (second.status, running.id in second.reason) == ("skipped", True)
     with pytest.raises(AlreadyRunning, match=running.id):
         tasks.trigger("collect", triggered_by="test", session=FRIDAY)
 
 
-def test_a_run_lies_in_the_queue_once_and_a_second_delivery_does_nothing(done: list[str]) -> None:
+def test_a_run_is_queued_once_and_further_deliveries_change_nothing(done: list[str]) -> None:
     run = tasks.trigger("collect", triggered_by="test", session=FRIDAY)
     tasks.deliver(run)
     assert queued() == [run.id]
@@ -143,7 +143,7 @@ def test_a_run_lies_in_the_queue_once_and_a_second_delivery_does_nothing(done: l
     assert queued() == []
 
 
-def test_a_heartbeat_delivers_what_was_dropped_and_leaves_what_is_held(done: list[str]) -> None:
+def test_a_heartbeat_delivers_dropped_runs_and_leaves_leased_ones(done: list[str]) -> None:
     run = tasks.trigger("collect", triggered_by="test", session=FRIDAY)
     OrmQ.objects.all().delete()
     run.steps.update(lease_until=timezone.now() + timedelta(minutes=1), status="running")
@@ -157,36 +157,36 @@ def test_a_heartbeat_delivers_what_was_dropped_and_leaves_what_is_held(done: lis
     assert set(Heartbeat.objects.values_list("cluster", flat=True)) == {"data", "ml"}
 
 
-def test_a_job_that_is_not_there_is_named(done: list[str]) -> None:
+def test_an_unknown_job_is_refused_by_name(done: list[str]) -> None:
     with pytest.raises(SagaError, match="'dance'; the jobs are"):
         tasks.trigger("dance", triggered_by="test")
 
 
-def test_a_planned_start_delivered_eight_times_starts_one_run_even_after_it_ended(done: list[str]) -> None:
-    first = scheduled("collect", FRIDAY, 21)
+def test_repeated_deliveries_of_a_planned_start_create_one_run_even_after_it_ended(done: list[str]) -> None:
+    first = started_by_schedule("collect", FRIDAY, 21)
     tasks.advance_run(first.id)
-    assert {scheduled("collect", FRIDAY, 21).id for _ in range(8)} == {first.id}
+    assert {started_by_schedule("collect", FRIDAY, 21).id for _ in range(8)} == {first.id}
     assert PipelineRun.objects.count() == 1
     assert done == [f"collect {FRIDAY}"]
 
 
 def test_a_run_whose_task_was_fetched_by_a_dead_worker_is_delivered_again(done: list[str]) -> None:
     run = tasks.trigger("collect", triggered_by="test", session=FRIDAY)
-    OrmQ.objects.update(lock=timezone.now() + timedelta(hours=2))  # fetched, and the worker is gone
+    OrmQ.objects.update(lock=timezone.now() + timedelta(hours=2))  # fetched by a worker that has died
     tasks.heartbeat("data")
     assert queued() == [run.id, run.id]
 
 
-def test_a_planned_start_whose_worker_is_silent_is_given_out_again(done: list[str], settings: Any) -> None:
+def test_a_planned_start_whose_worker_is_silent_is_requeued(done: list[str], settings: Any) -> None:
     async_task(tasks.START, "collect", [], "same day", intended=at(FRIDAY, 21).isoformat(), cluster="data")
     now = timezone.now()
-    for seconds, given_out in ((settings.STEP_LEASE_SECONDS - 5, False), (settings.STEP_LEASE_SECONDS + 5, True)):
+    for seconds, is_requeued in ((settings.STEP_LEASE_SECONDS - 5, False), (settings.STEP_LEASE_SECONDS + 5, True)):
         OrmQ.objects.update(lock=now - timedelta(seconds=seconds) + timedelta(seconds=Conf.RETRY))
         tasks.heartbeat("data")
-        assert OrmQ.objects.filter(lock__lte=timezone.now()).exists() == given_out
+        assert OrmQ.objects.filter(lock__lte=timezone.now()).exists() == is_requeued
 
 
-def test_a_run_that_nobody_understands_does_not_keep_the_others_waiting(done: list[str]) -> None:
+def test_a_run_of_an_unknown_job_does_not_hold_up_the_others(done: list[str]) -> None:
     PipelineRun.objects.create(id="dance_1", sequence=1, job="dance", provider_kind="simulated", status="running")
     run = tasks.trigger("collect", triggered_by="test", session=FRIDAY)
     OrmQ.objects.all().delete()
@@ -195,18 +195,18 @@ def test_a_run_that_nobody_understands_does_not_keep_the_others_waiting(done: li
     assert Heartbeat.objects.filter(cluster="data").exists()
 
 
-def test_a_heartbeat_holds_its_row_no_longer_than_one_statement(transactional_db: None) -> None:
-    """Two workers of a cluster write the same row: one stopped in a transaction would keep the other from working."""
-    with CaptureQueriesContext(connection) as seen:
+def test_a_heartbeat_locks_its_row_for_one_statement_only(transactional_db: None) -> None:
+    """Two workers of a cluster write the same row: one that hung in a transaction would block the other."""
+    with CaptureQueriesContext(connection) as captured:
         tasks.heartbeat("data")
-    statements = [query["sql"] for query in seen.captured_queries]
+    statements = [query["sql"] for query in captured.captured_queries]
     [place] = [place for place, text in enumerate(statements) if "heartbeats" in text]
     assert statements[place - 1 : place] != ["BEGIN"]
     assert statements[place].startswith("INSERT")
 
 
-def test_whoever_is_silent_within_a_transaction_for_five_leases_loses_it(settings: Settings) -> None:
+def test_a_session_idle_in_a_transaction_for_five_leases_is_terminated(settings: Settings) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SHOW idle_in_transaction_session_timeout")
-        shown = cursor.fetchone()[0]
-    assert shown == f"{5 * settings.STEP_LEASE_SECONDS // 60}min"
+        timeout = cursor.fetchone()[0]
+    assert timeout == f"{5 * settings.STEP_LEASE_SECONDS // 60}min"

@@ -1,4 +1,4 @@
-"""Market days: which source overrules which, what is a session, and that nobody guesses beyond the end."""
+"""The trading calendar: which source overrules which, what is a session, and refusals beyond the known days."""
 
 from datetime import UTC, date, datetime, time
 
@@ -18,7 +18,7 @@ def days(*records: tuple[object, ...]) -> pd.DataFrame:
     return pd.DataFrame.from_records(records, columns=list(DAY_COLUMNS))
 
 
-def a_file(day: date) -> tuple[object, ...]:
+def file_of(day: date) -> tuple[object, ...]:
     return (day, "normal", True, time(9, 15), time(15, 30), "nse_archive:daily file")
 
 
@@ -50,14 +50,14 @@ def test_the_library_knows_ordinary_sessions_to_the_end_of_2026(plain):
     ],
 )
 def test_known_special_sessions_count_and_a_file_does_not_make_them_ordinary(plain, day, kind, opens):
-    with_file = seeded_days(days(a_file(day)), "XBOM").set_index("date")
+    with_file = seeded_days(days(file_of(day)), "XBOM").set_index("date")
     for seed in (plain, with_file):
         assert (seed.at[day, "kind"], seed.at[day, "is_session"], seed.at[day, "open"]) == (kind, True, opens)
 
 
-def test_a_file_on_a_day_that_nobody_knows_makes_it_special():
+def test_a_file_on_an_unknown_day_makes_it_special():
     for day in (date(2026, 5, 1), date(2026, 5, 3)):
-        seed = seeded_days(days(a_file(day)), "XBOM").set_index("date")
+        seed = seeded_days(days(file_of(day)), "XBOM").set_index("date")
         assert (seed.at[day, "kind"], seed.at[day, "is_session"], seed.at[day, "close"]) == ("special", True, None)
 
 
@@ -67,19 +67,19 @@ def test_a_listed_holiday_overrules_the_library():
     assert not seed.at[day, "is_session"]
 
 
-def test_a_whole_calendar_of_its_own_needs_no_library():
-    assert seeded_days(days(a_file(date(2027, 3, 3))), None)["date"].tolist() == [date(2027, 3, 3)]
+def test_a_providers_complete_calendar_needs_no_library():
+    assert seeded_days(days(file_of(date(2027, 3, 3))), None)["date"].tolist() == [date(2027, 3, 3)]
 
 
 @pytest.mark.django_db
 class TestStored:
     @pytest.fixture(autouse=True)
     def _seed(self) -> None:
-        trading_calendar.record_market_days(days(a_file(date(2026, 4, 30))), "XBOM")
+        trading_calendar.record_market_days(days(file_of(date(2026, 4, 30))), "XBOM")
 
     def test_a_second_seed_changes_nothing(self):
         before = list(MarketDay.objects.values())
-        again = trading_calendar.record_market_days(days(a_file(date(2026, 4, 30))), "XBOM")
+        again = trading_calendar.record_market_days(days(file_of(date(2026, 4, 30))), "XBOM")
         assert (again.added, again.changed) == (0, 0)
         assert list(MarketDay.objects.values()) == before
 
@@ -91,7 +91,7 @@ class TestStored:
         between = trading_calendar.sessions_between(date(2026, 1, 30), date(2026, 2, 2))
         assert between == [date(2026, 1, 30), date(2026, 2, 1), date(2026, 2, 2)]
 
-    def test_the_session_counts_as_completed_from_its_close_on(self):
+    def test_a_session_is_completed_from_its_close_on(self):
         closing = datetime(2026, 4, 30, 10, 0, tzinfo=UTC)  # 15:30 in India
         assert trading_calendar.latest_completed_session(closing) == date(2026, 4, 30)
         before = datetime(2026, 4, 30, 9, 59, tzinfo=UTC)
@@ -101,17 +101,17 @@ class TestStored:
 
     def test_a_session_of_unknown_hours_counts_from_the_next_day_on(self):
         day = date(2026, 5, 1)
-        trading_calendar.record_market_days(days(a_file(day)), "XBOM")
+        trading_calendar.record_market_days(days(file_of(day)), "XBOM")
         late, next_day = datetime(2026, 5, 1, 18, 0, tzinfo=UTC), datetime(2026, 5, 1, 19, 0, tzinfo=UTC)
         assert trading_calendar.latest_completed_session(late) == date(2026, 4, 30)
         assert trading_calendar.latest_completed_session(next_day) == day
 
     @pytest.mark.parametrize("day", [date(2027, 1, 4), date(2010, 1, 4)])
-    def test_beyond_the_days_known_nobody_guesses(self, day):
+    def test_days_beyond_the_known_ones_are_refused(self, day):
         for question in (
             trading_calendar.is_session,
             trading_calendar.session_on_or_before,
-            lambda asked: trading_calendar.sessions_between(asked, asked),
+            lambda day: trading_calendar.sessions_between(day, day),
         ):
             with pytest.raises(CalendarExhausted, match="import_market_days"):
                 question(day)
@@ -126,25 +126,25 @@ class TestStored:
             ],
             columns=["date", "kind", "is_session", "open", "close"],
         )
-        done = trading_calendar.record_imported_days(muhurat, "holidays.csv")
-        assert (done.added, done.changed) == (1, 1)
-        trading_calendar.record_market_days(days(a_file(date(2026, 4, 30))), "XBOM")
+        recorded = trading_calendar.record_imported_days(muhurat, "holidays.csv")
+        assert (recorded.added, recorded.changed) == (1, 1)
+        trading_calendar.record_market_days(days(file_of(date(2026, 4, 30))), "XBOM")
         assert trading_calendar.is_session(date(2026, 11, 8))
         assert not trading_calendar.is_session(date(2026, 4, 30))
         assert MarketDay.objects.get(date=date(2026, 11, 8)).source == "import:holidays.csv"
 
     @pytest.mark.parametrize(
-        ("records", "told"),
+        ("records", "sentence"),
         [
             ([(date(2027, 1, 4), "party", True, None, None)], "party"),
             ([(date(2027, 1, 4), "normal", True, time(15), time(9))], "correct the hours"),
             ([(date(2027, 1, 4), "normal", True, None, None)] * 2, "twice"),
         ],
     )
-    def test_an_import_that_contradicts_itself_is_refused(self, records, told):
+    def test_a_contradictory_import_is_refused(self, records, sentence):
         frame = pd.DataFrame.from_records(records, columns=["date", "kind", "is_session", "open", "close"])
         before = MarketDay.objects.count()
-        with pytest.raises(CalendarError, match=told):
+        with pytest.raises(CalendarError, match=sentence):
             trading_calendar.record_imported_days(frame, "x.csv")
         assert MarketDay.objects.count() == before
 
@@ -166,6 +166,6 @@ def test_every_session_of_the_sample_is_in_the_seed_and_none_is_missing(sample_d
     seed = seeded_days(feed.market_days(end), feed.calendar)
     sessions = {day for day in seed.loc[seed["is_session"].astype(bool), "date"] if date(2023, 4, 3) <= day <= end}
     assert sessions == files
-    usual = set(library_days("XBOM")["date"])
-    assert len(files - usual) == 8
-    assert not seed.loc[seed["date"].isin(files - usual), "kind"].eq("normal").any()
+    unusual = files - set(library_days("XBOM")["date"])
+    assert len(unusual) == 8
+    assert not seed.loc[seed["date"].isin(unusual), "kind"].eq("normal").any()

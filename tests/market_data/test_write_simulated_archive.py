@@ -14,17 +14,19 @@ UNTIL = date(2022, 3, 30)
 SMALL = {"symbols": 30, "sessions": 20, "seed": 2, "until": UNTIL}
 
 
-def test_the_archive_reads_back_and_its_answers_are_the_markets(tmp_path: Path):
+def test_the_archive_reads_back_and_its_answer_key_lists_the_incidents(tmp_path: Path):
     call_command("write_simulated_archive", to=tmp_path / "nse", incidents="usual,late,missing", **SMALL)
     market = Simulator(30, 20, 2, own_incidents=chosen_kinds(["usual", "late", "missing"]))
     archive = NseArchive(tmp_path / "nse")
     sessions = market.sessions(None, UNTIL)
     assert archive.sessions(None, UNTIL) == sessions
-    read, meant = archive.bars(UNTIL).frame.set_index("symbol"), market.bars(UNTIL).frame.set_index("symbol")
-    assert read["close"].sort_index().equals(meant["close"].sort_index())
-    told = json.loads((tmp_path / "nse" / "incidents.json").read_text())
-    assert [one["kind"] for one in told] == [one.kind for one in market.incidents(sessions[0], UNTIL)]
-    assert {one["symbol"] for one in told if one["kind"] in ("late", "missing")} <= {None}
+    read, expected = archive.bars(UNTIL).frame.set_index("symbol"), market.bars(UNTIL).frame.set_index("symbol")
+    assert read["close"].sort_index().equals(expected["close"].sort_index())
+    answers = json.loads((tmp_path / "nse" / "incidents.json").read_text())
+    assert [answer["kind"] for answer in answers] == [
+        incident.kind for incident in market.incidents(sessions[0], UNTIL)
+    ]
+    assert {answer["symbol"] for answer in answers if answer["kind"] in ("late", "missing")} <= {None}
 
 
 @pytest.mark.parametrize(
@@ -35,13 +37,13 @@ def test_the_archive_reads_back_and_its_answers_are_the_markets(tmp_path: Path):
         ({"symbols": 0}, "1 to"),
     ],
 )
-def test_what_cannot_be_written_is_said_and_leaves_no_folder(tmp_path: Path, change: dict[str, object], sentence: str):
+def test_invalid_options_are_refused_and_leave_no_folder(tmp_path: Path, change: dict[str, object], sentence: str):
     with pytest.raises(CommandError, match=sentence):
         call_command("write_simulated_archive", to=tmp_path / "nse", **(SMALL | change))
     assert not (tmp_path / "nse").exists()
 
 
-def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path):
+def test_a_folder_that_is_not_empty_is_refused_and_left_alone(tmp_path: Path):
     (tmp_path / "mine.csv").write_text("x")
     with pytest.raises(CommandError, match="is not empty"):
         call_command("write_simulated_archive", to=tmp_path, **SMALL)

@@ -1,4 +1,4 @@
-"""Claims: dead holders are not waited for, hanging ones are ended, given-up ones are refused."""
+"""Claims: dead owners are not waited for, hung sessions are terminated, given-up workers are refused."""
 
 import subprocess
 import sys
@@ -28,8 +28,7 @@ def step() -> PipelineStep:
     return PipelineStep.objects.create(run=run, name="ONLY", order=0)
 
 
-def held(step: PipelineStep, worker: str, lease: timedelta, attempts: int = 1) -> PipelineStep:
-    """The step in the hands of a worker."""
+def owned(step: PipelineStep, worker: str, lease: timedelta, attempts: int = 1) -> PipelineStep:
     PipelineStep.objects.filter(pk=step.pk).update(
         status="running", worker=worker, lease_until=timezone.now() + lease, attempts=attempts, fence=attempts
     )
@@ -44,26 +43,26 @@ def other_process() -> Iterator[subprocess.Popen[bytes]]:
     process.wait()
 
 
-def test_a_workers_name_tells_whether_it_has_ended(other_process: "subprocess.Popen[bytes]") -> None:
-    name = workers.identity_of(other_process.pid)
-    assert workers.process_id(name) == other_process.pid
-    assert not workers.has_ended(name)
+def test_a_workers_identity_tells_whether_it_has_ended(other_process: "subprocess.Popen[bytes]") -> None:
+    identity = workers.identity_of(other_process.pid)
+    assert workers.process_id(identity) == other_process.pid
+    assert not workers.has_ended(identity)
     assert not workers.has_ended(workers.identity())
     other_process.kill()
     other_process.wait()
-    assert workers.has_ended(name)
+    assert workers.has_ended(identity)
 
 
 @pytest.mark.parametrize(
-    "change", [lambda name: "elsewhere" + name, lambda name: name + "1", lambda _: "", lambda _: "x"]
+    "change", [lambda identity: "elsewhere" + identity, lambda identity: identity + "1", lambda _: "", lambda _: "x"]
 )
-def test_of_a_worker_elsewhere_nothing_is_known(change: object) -> None:
+def test_a_worker_of_another_host_is_never_known_to_have_ended(change: object) -> None:
     gone = workers.identity().replace(f":{workers.process_id(workers.identity())}:", ":999999999:")
     assert workers.has_ended(gone)
     assert not workers.has_ended(change(gone))  # type: ignore[operator]
 
 
-def test_a_process_id_used_again_is_another_worker() -> None:
+def test_a_reused_process_id_is_another_worker() -> None:
     host, pid, start, namespace = workers.identity().split(":")
     assert workers.has_ended(f"{host}:{pid}:{int(start) - 100}:{namespace}")
 
@@ -71,7 +70,7 @@ def test_a_process_id_used_again_is_another_worker() -> None:
 def test_the_lease_of_a_dead_worker_is_not_waited_for(
     step: PipelineStep, other_process: "subprocess.Popen[bytes]"
 ) -> None:
-    step = held(step, workers.identity_of(other_process.pid), FUTURE)
+    step = owned(step, workers.identity_of(other_process.pid), FUTURE)
     assert not claims.claim(step, 3)
     other_process.kill()
     other_process.wait()
@@ -80,17 +79,18 @@ def test_the_lease_of_a_dead_worker_is_not_waited_for(
 
 
 def other_session() -> "psycopg.Connection[tuple[object, ...]]":
-    facts = connection.get_connection_params()
-    return psycopg.connect(**{name: facts[name] for name in ("dbname", "host", "user", "port") if name in facts})
+    parameters = connection.get_connection_params()
+    names = ("dbname", "host", "user", "port")
+    return psycopg.connect(**{name: parameters[name] for name in names if name in parameters})
 
 
-def test_a_session_that_hangs_beyond_its_lease_is_ended_and_its_writes_are_gone(step: PipelineStep) -> None:
-    step = held(step, "elsewhere:1:1:1", timedelta(seconds=0.3))
+def test_a_session_that_hangs_beyond_its_lease_is_terminated_and_its_writes_are_lost(step: PipelineStep) -> None:
+    step = owned(step, "elsewhere:1:1:1", timedelta(seconds=0.3))
     with other_session() as hanging:
         hanging.execute("SELECT pg_advisory_xact_lock(%s, %s)", [claims._LOCK_CLASS, step.pk])
         hanging.execute("UPDATE pipeline_execution_tracking SET status = 'completed' WHERE id = %s", [step.pk])
         assert not claims.claim(step, 3)
-        time.sleep(0.4)  # the lease runs out
+        time.sleep(0.4)  # the lease expires
         assert claims.claim(step, 3)
         with pytest.raises(psycopg.OperationalError):
             hanging.commit()
@@ -98,10 +98,10 @@ def test_a_session_that_hangs_beyond_its_lease_is_ended_and_its_writes_are_gone(
     assert (step.status, step.fence) == ("running", 2)
 
 
-def test_a_session_that_hangs_while_it_creates_a_run_does_not_keep_others_from_it(settings: Settings) -> None:
+def test_a_session_that_hangs_while_creating_a_run_does_not_block_others(settings: Settings) -> None:
     settings.STEP_LEASE_SECONDS = 1
     entered = threading.Event()
-    woken: list[BaseException] = []
+    errors: list[BaseException] = []
 
     def hang() -> None:
         try:
@@ -110,8 +110,8 @@ def test_a_session_that_hangs_while_it_creates_a_run_does_not_keep_others_from_i
                 entered.set()
                 time.sleep(3)  # beyond the lease
                 PipelineRun.objects.exists()
-        except DATABASE_LOST as error:  # what a woken worker tries again after
-            woken.append(error)
+        except DATABASE_LOST as error:  # a woken worker would retry
+            errors.append(error)
         finally:
             connection.close()
 
@@ -121,22 +121,22 @@ def test_a_session_that_hangs_while_it_creates_a_run_does_not_keep_others_from_i
     with connection.cursor() as cursor:
         cursor.execute("SET lock_timeout = '2500ms'")
     lifecycle.create_run("cleanup", None, triggered_by="test")
-    connection.close()  # and with it that setting
+    connection.close()  # discards the setting as well
     hanging.join()
-    assert len(woken) == 1
+    assert len(errors) == 1
 
 
-def test_who_was_given_up_is_refused(step: PipelineStep) -> None:
-    mine = held(step, "elsewhere:1:1:1", PAST, attempts=3)
-    theirs = PipelineStep.objects.get(pk=step.pk)
-    assert not claims.claim(theirs, 3)
-    assert claims.give_up(theirs, 3)
-    assert theirs.status == "errored"
-    assert "3 times" in theirs.reason
+def test_a_worker_that_was_given_up_is_refused(step: PipelineStep) -> None:
+    mine = owned(step, "elsewhere:1:1:1", PAST, attempts=3)
+    current = PipelineStep.objects.get(pk=step.pk)
+    assert not claims.claim(current, 3)
+    assert claims.give_up(current, 3)
+    assert current.status == "errored"
+    assert "3 times" in current.reason
     with pytest.raises(FenceLost):
         claims.verify_fence(mine)
 
 
-def test_nobody_gives_up_a_step_under_a_living_lease(step: PipelineStep) -> None:
-    step = held(step, workers.identity(), FUTURE, attempts=3)
+def test_a_step_under_a_living_lease_is_not_given_up(step: PipelineStep) -> None:
+    step = owned(step, workers.identity(), FUTURE, attempts=3)
     assert not claims.give_up(step, 3)

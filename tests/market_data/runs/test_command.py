@@ -55,7 +55,7 @@ def test_the_commands_with_a_date_are_those_of_the_jobs_and_the_models() -> None
 
 
 @pytest.mark.parametrize(
-    ("day", "said"),
+    ("day", "sentence"),
     [
         ("yesterday", "'yesterday' is not a date; write it as YYYY-MM-DD"),
         ("30-04-2024", "is not a date"),
@@ -69,12 +69,12 @@ def test_the_commands_with_a_date_are_those_of_the_jobs_and_the_models() -> None
     ],
 )
 @pytest.mark.usefixtures("_market")
-def test_a_day_that_cannot_be_is_refused_and_nothing_is_written(day: str, said: str, tmp_path: Path) -> None:
+def test_an_impossible_date_is_refused_and_nothing_is_written(day: str, sentence: str, tmp_path: Path) -> None:
     before = evenings.fingerprint(*TABLES)
     for command in commands_with_a_date():
-        told = refused(command, day)
-        assert said in told, command
-        assert len(told) < 300, command
+        refusal = refused(command, day)
+        assert sentence in refusal, command
+        assert len(refusal) < 300, command
     assert evenings.fingerprint(*TABLES) == before
     assert not any(tmp_path.iterdir())
 
@@ -89,22 +89,20 @@ def test_a_session_before_all_data_is_refused(tmp_path: Path) -> None:
         assert trading_calendar.is_session(date(2019, 1, 2))
         before = evenings.fingerprint(*TABLES)
         for command in commands_with_a_date():
-            told = refused(command, "2019-01-02")
-            assert f"--date 2019-01-02 lies before all data: the bars of nse_archive begin on {session}" in told, (
-                command
-            )
+            refusal = refused(command, "2019-01-02")
+            assert f"--date 2019-01-02 lies before all data: the bars of nse_archive begin on {session}" in refusal
         assert evenings.fingerprint(*TABLES) == before
 
 
 @pytest.mark.usefixtures("_market")
-def test_a_session_is_taken_and_named_in_the_run() -> None:
+def test_a_valid_session_becomes_the_runs() -> None:
     (session,) = provider().sessions(date(2024, 3, 8), date(2024, 3, 8)) or provider().sessions(None, date.max)[-1:]
     call_command("validate_data", date=session.isoformat(), json=True, stdout=StringIO(), stderr=StringIO())
     assert PipelineRun.objects.get(job="validation").session == session
 
 
 @pytest.mark.parametrize(
-    ("command", "options", "said"),
+    ("command", "options", "sentence"),
     [
         ("fit_models", {"date": "2024-03-08", "lookback": -5}, "--lookback -5 is not a number of days"),
         ("fit_models", {"date": "2024-03-08", "estimator": "oracle"}, "There is no estimator 'oracle'; choose one of:"),
@@ -121,9 +119,9 @@ def test_a_session_is_taken_and_named_in_the_run() -> None:
     ],
 )
 @pytest.mark.usefixtures("_market")
-def test_every_other_argument_is_checked_too(command: str, options: dict[str, Any], said: str) -> None:
+def test_every_other_argument_is_checked(command: str, options: dict[str, Any], sentence: str) -> None:
     arguments = [options.pop(name) for name in ("run", "file") if name in options]
     before = evenings.fingerprint(*TABLES)
-    with pytest.raises(CommandError, match=said.replace("(", r"\(")):
+    with pytest.raises(CommandError, match=sentence.replace("(", r"\(")):
         call_command(command, *map(str, arguments), stdout=StringIO(), stderr=StringIO(), **options)
     assert evenings.fingerprint(*TABLES) == before

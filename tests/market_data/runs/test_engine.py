@@ -1,4 +1,4 @@
-"""The engine: one winner of a claim, whole commits, refused late writers, retries on the same rows."""
+"""The engine: exclusive claims, whole commits, late writers refused, retries on the same rows."""
 
 import threading
 from collections.abc import Iterator
@@ -42,14 +42,14 @@ class Script:
     """What the steps of the saga under test do; each test sets it."""
 
     def __init__(self) -> None:
-        self.trouble: dict[str, list[Exception]] = {}
+        self.errors: dict[str, list[Exception]] = {}
         self.computed: list[str] = []
         self.before_record: Any = None
 
     def compute(self, context: StepContext, label: str = "") -> str:
         self.computed.append(f"{context.step.name}:{label}")
-        if self.trouble.get(context.step.name):
-            raise self.trouble[context.step.name].pop(0)
+        if self.errors.get(context.step.name):
+            raise self.errors[context.step.name].pop(0)
         if self.before_record:
             self.before_record(context)
         return label
@@ -63,14 +63,14 @@ class Script:
 
 @pytest.fixture
 def script(settings: Any) -> Iterator[Script]:
-    made = Script()
+    script = Script()
     steps = (
-        Step("FIRST", made.compute, made.record, transient=(Flaky,), refusals=(Unusable,)),
-        Step("LONG", chunks=lambda _: chunks("abc", made.compute, made.record)),
+        Step("FIRST", script.compute, script.record, transient=(Flaky,), refusals=(Unusable,)),
+        Step("LONG", chunks=lambda _: chunks("abc", script.compute, script.record)),
     )
     settings.STEP_PAUSE_SECONDS = 0
     with registered(Saga("drill", "Drill", steps)):
-        yield made
+        yield script
 
 
 def start() -> PipelineRun:
@@ -84,7 +84,7 @@ def written() -> list[str]:
 EVERYTHING = ["FIRST:", "LONG:a", "LONG:b", "LONG:c"]
 
 
-def test_a_run_does_its_steps_in_order_and_completes(script: Script) -> None:
+def test_steps_are_executed_in_order_and_the_run_completes(script: Script) -> None:
     run = engine.advance(start().id)
     assert run.status == "completed"
     assert script.computed == EVERYTHING == written()
@@ -93,12 +93,12 @@ def test_a_run_does_its_steps_in_order_and_completes(script: Script) -> None:
 
 def test_a_second_run_of_an_active_job_is_refused_with_its_id(script: Script) -> None:
     run = start()
-    with pytest.raises(AlreadyRunning) as refused:
+    with pytest.raises(AlreadyRunning) as refusal:
         start()
-    assert refused.value.run_id == run.id
+    assert refusal.value.run_id == run.id
 
 
-def test_of_eight_simultaneous_deliveries_one_works(script: Script) -> None:
+def test_concurrent_deliveries_execute_once(script: Script) -> None:
     run, barrier = start(), threading.Barrier(8)
 
     def deliver() -> None:
@@ -115,16 +115,16 @@ def test_of_eight_simultaneous_deliveries_one_works(script: Script) -> None:
     assert set(run.steps.values_list("attempts", flat=True)) == {1}
 
 
-def test_a_passing_trouble_is_tried_again(script: Script) -> None:
-    script.trouble["FIRST"] = [Flaky("busy")]
+def test_a_transient_error_is_retried(script: Script) -> None:
+    script.errors["FIRST"] = [Flaky("busy")]
     run = engine.advance(start().id, wait=True)
     assert run.status == "completed"
     assert run.steps.get(name="FIRST").attempts == 2
     assert written() == EVERYTHING
 
 
-def test_what_a_step_says_fails_and_what_breaks_is_kept_with_its_traceback(script: Script) -> None:
-    script.trouble["FIRST"] = [StepFailed("The file of 2026-04-30 is empty.")]
+def test_a_refusal_fails_the_step_and_any_other_error_keeps_its_traceback(script: Script) -> None:
+    script.errors["FIRST"] = [StepFailed("The file of 2026-04-30 is empty.")]
     run = engine.advance(start().id)
     step = run.steps.get(name="FIRST")
     assert (run.status, step.status, step.reason, step.traceback) == (
@@ -133,7 +133,7 @@ def test_what_a_step_says_fails_and_what_breaks_is_kept_with_its_traceback(scrip
         "The file of 2026-04-30 is empty.",
         "",
     )
-    script.trouble["FIRST"] = [ZeroDivisionError("a")]
+    script.errors["FIRST"] = [ZeroDivisionError("a")]
     run, names = lifecycle.retry_failed(run.id, "test")
     run = engine.advance(run.id)
     step = run.steps.get(name="FIRST")
@@ -142,7 +142,7 @@ def test_what_a_step_says_fails_and_what_breaks_is_kept_with_its_traceback(scrip
 
 
 def test_a_declared_refusal_fails_the_step_with_its_sentence_and_runbook_entry(script: Script) -> None:
-    script.trouble["FIRST"] = [Unusable("There is no file of 2026-04-30."), StepFailed("No.", runbook="no-space")]
+    script.errors["FIRST"] = [Unusable("There is no file of 2026-04-30."), StepFailed("No.", runbook="no-space")]
     run = engine.advance(start().id)
     assert list(run.steps.filter(name="FIRST").values_list("status", "reason", "runbook", "traceback")) == [
         ("failed", "There is no file of 2026-04-30.", "file-missing", "")
@@ -153,15 +153,15 @@ def test_a_declared_refusal_fails_the_step_with_its_sentence_and_runbook_entry(s
     assert run.steps.get(name="FIRST").runbook == "no-space"
 
 
-def test_retry_goes_on_after_the_last_committed_chunk_on_the_same_rows(script: Script) -> None:
-    script.before_record = lambda context: script.trouble.update(LONG=[]) if context.step.name == "FIRST" else None
-    fail_at_b = iter([None, StepFailed("b is garbled"), None])
+def test_a_retry_resumes_after_the_last_committed_chunk_on_the_same_rows(script: Script) -> None:
+    script.before_record = lambda context: script.errors.update(LONG=[]) if context.step.name == "FIRST" else None
+    outcomes = iter([None, StepFailed("b is garbled"), None])
 
-    def stumble(context: StepContext) -> None:
-        if context.step.name == "LONG" and (error := next(fail_at_b, None)):
+    def fail_at_b(context: StepContext) -> None:
+        if context.step.name == "LONG" and (error := next(outcomes, None)):
             raise error
 
-    script.before_record = stumble
+    script.before_record = fail_at_b
     run = engine.advance(start().id)
     assert run.status == "failed"
     assert written() == ["FIRST:", "LONG:a"]
@@ -175,7 +175,7 @@ def test_retry_goes_on_after_the_last_committed_chunk_on_the_same_rows(script: S
         lifecycle.retry_failed(run.id, "test")
 
 
-def test_a_worker_whose_lease_was_taken_over_writes_nothing(script: Script) -> None:
+def test_a_worker_whose_step_was_taken_over_writes_nothing(script: Script) -> None:
     run = start()
 
     def steal(context: StepContext) -> None:
@@ -198,7 +198,7 @@ def test_a_cancelled_run_stops_at_the_next_commit(script: Script) -> None:
     assert written() == []
 
 
-def test_a_step_whose_worker_dies_each_time_ends(script: Script) -> None:
+def test_a_step_whose_worker_dies_each_time_is_given_up(script: Script) -> None:
     run = start()
     run.steps.filter(name="FIRST").update(status="running", attempts=3, lease_until=timezone.now() - timedelta(1))
     run = engine.advance(run.id, wait=True)
@@ -206,7 +206,7 @@ def test_a_step_whose_worker_dies_each_time_ends(script: Script) -> None:
     assert "3 times" in run.steps.get(name="FIRST").reason
 
 
-def test_nobody_claims_a_step_under_a_live_lease(script: Script) -> None:
+def test_a_step_under_a_living_lease_is_not_claimed(script: Script) -> None:
     run = start()
     run.steps.filter(name="FIRST").update(
         status="running", attempts=1, lease_until=timezone.now() + timedelta(minutes=1)
@@ -215,14 +215,14 @@ def test_nobody_claims_a_step_under_a_live_lease(script: Script) -> None:
     assert written() == []
 
 
-def test_the_other_kind_of_market_is_refused(script: Script, settings: Any) -> None:
+def test_a_run_of_the_other_kind_of_market_is_refused(script: Script, settings: Any) -> None:
     engine.advance(start().id)
     settings.PROVIDER_KIND, settings.MARKET_DATA_PROVIDER = "real", "nse_archive"
     with pytest.raises(OtherMarket, match="simulated market"):
         start()
 
 
-def test_a_command_goes_on_with_a_run_whose_process_was_killed(script: Script) -> None:
+def test_a_command_continues_a_run_whose_process_was_killed(script: Script) -> None:
     from django.core.management.base import CommandError
 
     from market_data.runs.command import execute_job
@@ -239,15 +239,15 @@ def test_a_command_goes_on_with_a_run_whose_process_was_killed(script: Script) -
     assert written() == EVERYTHING
 
 
-def test_a_database_that_goes_away_costs_an_attempt_and_not_the_run(script: Script) -> None:
-    script.trouble["LONG"] = [OperationalError("terminating connection"), psycopg.OperationalError("SSL error")]
+def test_a_lost_database_costs_an_attempt_and_not_the_run(script: Script) -> None:
+    script.errors["LONG"] = [OperationalError("terminating connection"), psycopg.OperationalError("SSL error")]
     run = engine.advance(start().id, wait=True)
     assert (run.status, run.steps.get(name="LONG").attempts) == ("completed", 1)  # counted anew with each chunk
     assert written() == EVERYTHING
 
 
-def test_a_full_database_is_said_when_it_stays_full(script: Script) -> None:
-    script.trouble["FIRST"] = [psycopg.errors.DiskFull("No space left on device")] * 3
+def test_a_disk_that_stays_full_fails_the_run_and_a_retry_completes_it(script: Script) -> None:
+    script.errors["FIRST"] = [psycopg.errors.DiskFull("No space left on device")] * 3
     run = engine.advance(start().id, wait=True)
     assert (run.status, run.reason) == ("failed", "No space left on device (after 3 attempts)")
     retried, _ = lifecycle.retry_failed(run.id, "test")
@@ -255,28 +255,28 @@ def test_a_full_database_is_said_when_it_stays_full(script: Script) -> None:
     assert written() == EVERYTHING
 
 
-def test_a_commit_whose_answer_was_lost_is_not_done_again(script: Script) -> None:
-    def lost(context: StepContext) -> None:
+def test_a_commit_whose_confirmation_was_lost_is_not_repeated(script: Script) -> None:
+    def lose_confirmation(context: StepContext) -> None:
         script.before_record = None
         PipelineStep.objects.filter(pk=context.step.pk).update(status="completed", lease_until=None)
         raise OperationalError("server closed the connection unexpectedly")
 
-    script.before_record = lost
+    script.before_record = lose_confirmation
     run = engine.advance(start().id)
     assert run.status == "completed"
     assert script.computed == EVERYTHING
 
 
-def test_runs_of_several_jobs_created_at_once_all_come_to_be(script: Script) -> None:
+def test_runs_of_several_jobs_are_created_concurrently(script: Script) -> None:
     jobs = [f"drill_{number}" for number in range(8)]
-    barrier, failed = threading.Barrier(8), []
+    barrier, errors = threading.Barrier(8), []
 
     def create(job: str) -> None:
         barrier.wait()
         try:
             lifecycle.create_run(job, None, triggered_by="test")
         except Exception as error:
-            failed.append(error)
+            errors.append(error)
         finally:
             connection.close()
 
@@ -286,14 +286,14 @@ def test_runs_of_several_jobs_created_at_once_all_come_to_be(script: Script) -> 
             thread.start()
         for thread in threads:
             thread.join()
-    assert failed == []
+    assert errors == []
     assert sorted(PipelineRun.objects.values_list("sequence", flat=True)) == list(range(1, 9))
 
 
-def test_of_many_triggers_at_once_one_is_accepted_and_the_others_name_it(script: Script) -> None:
+def test_of_concurrent_triggers_one_succeeds_and_the_others_name_its_run(script: Script) -> None:
     barrier, refused = threading.Barrier(6), []
 
-    def press() -> None:
+    def trigger() -> None:
         barrier.wait()
         try:
             start()
@@ -302,7 +302,7 @@ def test_of_many_triggers_at_once_one_is_accepted_and_the_others_name_it(script:
         finally:
             connection.close()
 
-    threads = [threading.Thread(target=press) for _ in range(6)]
+    threads = [threading.Thread(target=trigger) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -1,4 +1,4 @@
-"""Cancel, resume, hold and let go: nothing half committed, one winner, and a sentence for whoever comes second."""
+"""Cancel, resume, hold and unhold: whole commits, and of concurrent operators one succeeds."""
 
 import threading
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ FRIDAY = date(2026, 4, 24)
 
 
 class Worker:
-    """A job of two steps that tells when it computes, and waits to be let go."""
+    """What the steps of the jobs under test do; `done` lists the job of each record."""
 
     def __init__(self) -> None:
         self.before_record: Any = None
@@ -43,15 +43,15 @@ class Worker:
 
 @pytest.fixture
 def worker() -> Iterator[Worker]:
-    made = Worker()
+    worker = Worker()
     steps = (
-        Step("FIRST", made.compute, made.record),
-        Step("LONG", chunks=lambda _: chunks("abc", made.compute, made.record)),
+        Step("FIRST", worker.compute, worker.record),
+        Step("LONG", chunks=lambda _: chunks("abc", worker.compute, worker.record)),
     )
     days = [FRIDAY + timedelta(days=number) for number in range(7)]
     MarketDay.objects.bulk_create(MarketDay(date=day, kind="normal", is_session=True, source="test") for day in days)
     with registered(*(Saga(job, job, steps) for job in ("drill", "sequel", "last"))):
-        yield made
+        yield worker
 
 
 def start() -> PipelineRun:
@@ -68,7 +68,7 @@ def written() -> list[str]:
 
 
 # --- cancel and resume ----------------------------------------------------------------------------------------------
-def test_a_cancelled_run_keeps_whole_chunks_and_goes_on_after_them(worker: Worker) -> None:
+def test_a_cancelled_run_keeps_its_committed_chunks_and_resumes_after_them(worker: Worker) -> None:
     run = start()
 
     def stop_at_b(context: StepContext, label: str) -> None:
@@ -89,7 +89,7 @@ def test_a_cancelled_run_keeps_whole_chunks_and_goes_on_after_them(worker: Worke
     assert written() == ["FIRST:", "LONG:a", "LONG:b", "LONG:c"]
 
 
-def test_work_of_a_cancelled_run_ends_before_its_commit(worker: Worker) -> None:
+def test_a_cancelled_step_stops_at_its_next_report(worker: Worker) -> None:
     run, reports = start(), []
 
     def work(context: StepContext, label: str) -> None:
@@ -101,7 +101,7 @@ def test_work_of_a_cancelled_run_ends_before_its_commit(worker: Worker) -> None:
 
     worker.before_record = work
     assert engine.advance(run.id).status == "cancelled"
-    assert len(reports) < 400, "the worker went on as if nothing had happened"
+    assert len(reports) < 400, "the worker was not stopped"
     assert written() == []
 
 
@@ -119,7 +119,7 @@ def test_a_waiting_run_can_be_cancelled_and_waits_again_when_resumed(worker: Wor
     assert interventions.resume(waiting.id, "asha").status == "waiting"
 
 
-def test_nothing_is_resumed_beside_another_run_or_after_one_that_did_the_work(worker: Worker) -> None:
+def test_a_run_is_not_resumed_beside_an_active_one_or_after_a_completed_one(worker: Worker) -> None:
     old = interventions.cancel(start().id, "asha")
     new = start()
     with pytest.raises(AlreadyRunning, match=new.id):
@@ -131,7 +131,7 @@ def test_nothing_is_resumed_beside_another_run_or_after_one_that_did_the_work(wo
         interventions.resume(new.id, "asha")
 
 
-def test_a_run_at_work_is_not_resumed_and_one_that_was_lost_is(worker: Worker) -> None:
+def test_a_running_run_is_resumed_only_if_its_worker_is_lost(worker: Worker) -> None:
     run = start()
     run.steps.filter(name="FIRST").update(status="running", lease_until=timezone.now() + timedelta(minutes=1))
     with pytest.raises(NotRetryable, match="is at work"):
@@ -140,7 +140,7 @@ def test_a_run_at_work_is_not_resumed_and_one_that_was_lost_is(worker: Worker) -
     assert interventions.resume(run.id, "asha").status == "running"
 
 
-def test_a_single_failed_step_is_retried_and_another_is_refused(worker: Worker) -> None:
+def test_a_single_failed_step_can_be_retried_and_no_other(worker: Worker) -> None:
     def fail(context: StepContext, label: str) -> None:
         if label == "a":
             raise StepFailed("a is garbled")
@@ -157,7 +157,7 @@ def test_a_single_failed_step_is_retried_and_another_is_refused(worker: Worker) 
 
 
 # --- held evenings --------------------------------------------------------------------------------------------------
-def test_a_held_evening_keeps_planned_runs_and_lets_them_go(worker: Worker) -> None:
+def test_planned_runs_of_a_held_evening_wait_until_it_is_released(worker: Worker) -> None:
     interventions.hold_evening(FRIDAY, "asha", "The file is wrong.")
     held = planned("drill", 21)
     follower = planned("sequel", 22, ("drill",))
@@ -173,7 +173,7 @@ def test_a_held_evening_keeps_planned_runs_and_lets_them_go(worker: Worker) -> N
     assert PipelineRun.objects.get(pk=follower.id).status == "running"
 
 
-def test_who_holds_an_evening_may_start_by_hand(worker: Worker) -> None:
+def test_a_triggered_run_starts_in_a_held_evening(worker: Worker) -> None:
     interventions.hold_evening(FRIDAY, "asha")
     assert tasks.trigger("drill", triggered_by="asha", session=FRIDAY).status == "running"
 
@@ -189,26 +189,26 @@ def test_an_evening_is_held_once_and_released_once(worker: Worker) -> None:
     assert EveningHold.objects.count() == 2
 
 
-def test_of_two_who_hold_at_once_one_does(worker: Worker) -> None:
-    barrier, refused = threading.Barrier(4), []
+def test_of_concurrent_holds_one_succeeds(worker: Worker) -> None:
+    barrier, refusals = threading.Barrier(4), []
 
-    def press(name: str) -> None:
+    def hold(name: str) -> None:
         barrier.wait()
         try:
             interventions.hold_evening(FRIDAY, name)
         except SagaError as error:
-            refused.append(str(error))
+            refusals.append(str(error))
         finally:
             connection.close()
 
-    threads = [threading.Thread(target=press, args=(f"person {number}",)) for number in range(4)]
+    threads = [threading.Thread(target=hold, args=(f"operator {number}",)) for number in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     holder = EveningHold.objects.get().held_by
-    assert len(refused) == 3
-    assert all(holder in said for said in refused)
+    assert len(refusals) == 3
+    assert all(holder in refusal for refusal in refusals)
 
 
 # --- chains ---------------------------------------------------------------------------------------------------------
@@ -216,7 +216,7 @@ CHAIN = (Link("drill"), Link("sequel", ("drill",)), Link("last", ended=("sequel"
 
 
 def test_a_chain_waits_for_its_own_runs_and_not_for_earlier_ones(worker: Worker) -> None:
-    for job in ("drill", "sequel"):  # completed for the session before
+    for job in ("drill", "sequel"):  # already completed for the session
         engine.advance(lifecycle.create_run(job, FRIDAY, triggered_by="test").id)
     first, second, third = tasks.trigger_chain(CHAIN, triggered_by="asha", alias="all_1", session=FRIDAY)
     tasks.release_waiting()
@@ -233,7 +233,7 @@ def test_a_chain_waits_for_its_own_runs_and_not_for_earlier_ones(worker: Worker)
     assert {run.aliases[0] for run in PipelineRun.objects.filter(triggered_by="asha")} == {"all_1"}
 
 
-def test_a_chain_is_refused_whole_when_one_of_its_jobs_is_active(worker: Worker) -> None:
+def test_a_chain_is_refused_as_a_whole_when_one_of_its_jobs_is_active(worker: Worker) -> None:
     active = lifecycle.create_run("last", FRIDAY, triggered_by="test")
     with pytest.raises(AlreadyRunning, match=active.id):
         tasks.trigger_chain(CHAIN, triggered_by="asha", alias="all_1", session=FRIDAY)

@@ -1,4 +1,4 @@
-"""The state of runs as readers see it."""
+"""The state of runs as pages and terminal show it."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from tradingsite.operations.recent_runs import RunHistory
 pytestmark = pytest.mark.django_db
 
 
-def test_a_running_run_tells_its_step_and_how_far_it_is():
+def test_a_running_run_shows_its_step_and_progress():
     make_run(done=2, progress=0.5)
     [run] = run_queries.active_runs()
     assert (run.title, run.status, run.is_active, run.simulated) == ("Data pipeline", "running", True, True)
@@ -21,14 +21,14 @@ def test_a_running_run_tells_its_step_and_how_far_it_is():
     assert run.current.last_line == "Read 300 of 500 sessions"
 
 
-def test_running_comes_before_waiting():
+def test_running_runs_come_before_waiting_ones():
     make_run("fill_data_1", job="fill_data", status="waiting", done=0, step_status="pending", waits_for=["pipeline"])
     make_run("pipeline_1")
     assert [run.id for run in run_queries.active_runs()] == ["pipeline_1", "fill_data_1"]
     assert run_queries.active_runs()[1].waits_for == ("Data pipeline",)
 
 
-def test_a_failed_step_is_the_one_to_look_at_until_a_later_run_completes():
+def test_a_failure_is_unresolved_until_a_later_run_completes():
     make_run("pipeline_1", status="failed", step_status="failed", done=1)
     [failure] = run_queries.unresolved_failures()
     assert failure.current is not None
@@ -39,7 +39,7 @@ def test_a_failed_step_is_the_one_to_look_at_until_a_later_run_completes():
     assert run_queries.unresolved_failures() == []
 
 
-def test_recent_runs_come_newest_first_and_a_completed_one_is_whole():
+def test_recent_runs_come_newest_first_and_completed_ones_have_full_progress():
     make_run("pipeline_1", status="completed", done=6)
     make_run("pipeline_2", status="cancelled", done=1)
     runs = run_queries.recent_runs()
@@ -51,26 +51,26 @@ def test_an_empty_database_has_no_runs():
     assert run_queries.active_runs() == run_queries.recent_runs() == run_queries.unresolved_failures() == []
 
 
-def test_a_run_without_steps_is_shown_too():
+def test_a_run_without_steps_has_no_current_step():
     make_run(names=())
     [run] = run_queries.active_runs()
     assert (run.progress, run.current) == (0.0, None)
 
 
-def test_names_become_words():
+def test_job_and_step_have_titles():
     make_run("csv_export_1", job="csv_export", names=("CSV_EXPORT",), done=0)
     [run] = run_queries.active_runs()
     assert (run.title, run.steps[0].title) == ("CSV export", "CSV export")
 
 
-def test_many_runs_are_few_queries(django_assert_max_num_queries):
+def test_many_runs_take_few_queries(django_assert_max_num_queries):
     for number in range(10):
         make_run(f"pipeline_{number}", status="completed", done=6)
     with django_assert_max_num_queries(2):
         run_queries.recent_runs()
 
 
-def test_what_a_run_waits_for_is_named_by_jobs_also_where_it_waits_for_single_runs():
+def test_prerequisites_are_described_by_titles_of_jobs_and_conditions():
     waits_for = ["fill_data", "ended:pipeline_20260430_210000_2", "training_20260501_020000|recent_model"]
     PipelineRun.objects.create(
         id="x", sequence=1, job="selection", provider_kind="real", status="waiting", waits_for=waits_for

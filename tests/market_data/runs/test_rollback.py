@@ -1,4 +1,4 @@
-"""Rolling a run back: which runs may be, what it counts beforehand, and that nothing gets between."""
+"""Rollback: which runs can be rolled back, what the plan says, what is restored, and concurrency."""
 
 import os
 import signal
@@ -37,7 +37,7 @@ committed = pytest.mark.django_db(transaction=True)
 
 
 def ended(run_id: str, job: str = "pipeline", status: str = "completed", **facts: Any) -> PipelineRun:
-    """A run that has ended with all its steps done."""
+    """Store a run that has ended with all its steps complete."""
     names = tuple(step.name for step in saga_of(job).steps)
     return make_run(run_id, job=job, status=status, done=len(names), names=names, **facts)
 
@@ -55,17 +55,17 @@ def revenues() -> dict[str, float | None]:
 
 
 def refusal(run_id: str) -> str:
-    with pytest.raises(SagaError) as planned:
+    with pytest.raises(SagaError) as plan_refusal:
         rollback.planned_rollback(run_id)
-    with pytest.raises(SagaError) as refused:
+    with pytest.raises(SagaError) as refusal:
         rollback.roll_back(run_id, "test")
-    assert str(planned.value) == str(refused.value), "a dry run refuses for the same reason"
-    return str(refused.value)
+    assert str(plan_refusal.value) == str(refusal.value), "the plan is refused for the same reason"
+    return str(refusal.value)
 
 
-# --- which runs may be ----------------------------------------------------------------------------------------------
+# --- which runs can be rolled back ----------------------------------------------------------------------------------
 @one_database
-def test_the_chain_is_named_newest_first_and_can_be_done_in_that_order() -> None:
+def test_the_runs_built_on_it_are_named_in_the_order_of_their_rollback() -> None:
     chain = [ended(f"r{number}", job) for number, job in enumerate(("pipeline", "fill_data", "validation"), 1)]
     assert refusal("r1") == "r3, r2 built on r1: roll these, in this order, back first."
     for run in reversed(chain):
@@ -75,7 +75,7 @@ def test_the_chain_is_named_newest_first_and_can_be_done_in_that_order() -> None
 
 
 @one_database
-def test_a_later_run_that_wrote_nothing_is_no_obstacle_and_a_cancelled_one_that_wrote_is() -> None:
+def test_a_later_run_is_an_obstacle_only_if_it_has_written() -> None:
     ended("r1")
     make_run("r2", status="failed", step_status="failed", done=0)
     ended("export", "csv_export")
@@ -88,7 +88,7 @@ def test_a_later_run_that_wrote_nothing_is_no_obstacle_and_a_cancelled_one_that_
 
 
 @one_database
-def test_a_run_at_work_on_the_same_tables_keeps_any_other_from_being_rolled_back() -> None:
+def test_a_running_run_on_the_same_tables_prevents_a_rollback() -> None:
     make_run("older", job="import_fundamentals", status="running", done=0, names=("READ_FILES",), session=None)
     ended("newer")
     make_run("idle", job="quotes", status="running", done=0, names=("QUOTES",))
@@ -99,7 +99,7 @@ def test_a_run_at_work_on_the_same_tables_keeps_any_other_from_being_rolled_back
 
 
 @one_database
-def test_what_writes_nothing_is_said_to() -> None:
+def test_a_run_that_writes_nothing_cannot_be_rolled_back() -> None:
     ended("export", "csv_export")
     ended("replay", "validation", is_replay=True)
     for run_id in ("export", "replay"):
@@ -108,30 +108,30 @@ def test_what_writes_nothing_is_said_to() -> None:
 
 # --- ten nights -----------------------------------------------------------------------------------------------------
 def nights(count: int, runs_a_night: str = "a") -> list[PipelineRun]:
-    """Nights of which each changes the same figure, in one run of the pipeline or several."""
-    made = []
+    """Store nights that each change the same figure, in one run of the pipeline or several."""
+    runs = []
     for number in range(1, count + 1):
-        for place, again in enumerate(runs_a_night):
-            made.append(ended(f"n{number:02}{again}", session=DAY + timedelta(days=number)))
-            record(made[-1].id, ACME=number + place / 2)
-    return made
+        for place, suffix in enumerate(runs_a_night):
+            runs.append(ended(f"n{number:02}{suffix}", session=DAY + timedelta(days=number)))
+            record(runs[-1].id, ACME=number + place / 2)
+    return runs
 
 
 @one_database
-def test_images_of_the_last_ten_nights_stay_and_older_ones_go() -> None:
+def test_before_images_of_the_last_ten_nights_are_kept() -> None:
     nights(13, "ab")
     RunUndo.objects.create(run_id="nobody", table_name="stocks", row_image={"id": 1})
-    assert upkeep.purge_undo() == 6, "five of the first three nights (the first run only inserted), one of nobody"
+    assert upkeep.purge_undo() == 6, "five of the first three nights, whose first run only inserted, and one of no run"
     kept = sorted(RunUndo.objects.values_list("run_id", flat=True))
     assert (kept[0], kept[-1], len(kept)) == ("n04a", "n13b", 20)
     assert upkeep.purge_undo() == 0
 
 
 @one_database
-def test_a_run_older_than_ten_nights_is_refused_even_when_all_later_ones_were_rolled_back() -> None:
-    made = nights(11)
+def test_a_run_older_than_ten_nights_is_refused_even_after_all_later_ones_were_rolled_back() -> None:
+    runs = nights(11)
     upkeep.purge_undo()
-    for run in reversed(made[1:]):
+    for run in reversed(runs[1:]):
         rollback.roll_back(run.id, "test")
     assert revenues() == {"ACME": 1.0}
     before = contract_hash(["financial_statements"])
@@ -140,15 +140,15 @@ def test_a_run_older_than_ten_nights_is_refused_even_when_all_later_ones_were_ro
 
 
 @one_database
-def test_with_less_than_ten_nights_everything_is_kept() -> None:
+def test_with_fewer_than_ten_nights_all_before_images_are_kept() -> None:
     nights(9)
     assert upkeep.purge_undo() == 0
     assert rollback.planned_rollback("n09a")["financial_statements"] == (0, 1)
 
 
-# --- what it does ---------------------------------------------------------------------------------------------------
+# --- what a rollback restores ---------------------------------------------------------------------------------------
 @one_database
-def test_the_plan_is_what_is_done_and_changes_nothing() -> None:
+def test_the_plan_changes_nothing_and_equals_the_rollback() -> None:
     ended("r1")
     record("r1", ACME=1.0, BETA=2.0)
     ended("r2")
@@ -165,8 +165,8 @@ def test_the_plan_is_what_is_done_and_changes_nothing() -> None:
 
 
 @one_database
-def test_rows_that_exchanged_their_keys_come_back() -> None:
-    """A → B and B → C in one evening: put back one by one, A's row would meet B's."""
+def test_rows_that_exchanged_their_keys_are_restored() -> None:
+    """A → B and B → C in one evening: restored one by one, A's row would collide with B's."""
     record("r1", A=1.0, B=2.0)
     before = list(FinancialStatement.objects.order_by("pk").values())
     bulk.keep_before_images("financial_statements", "true", [], "r2")
@@ -189,7 +189,7 @@ def test_a_column_younger_than_an_image_keeps_its_value() -> None:
 
 
 @one_database
-def test_a_training_takes_its_model_back() -> None:
+def test_rolling_back_a_training_removes_its_model() -> None:
     ended("t1", "training")
     facts: dict[str, Any] = {"estimator": "lightgbm", "session": DAY, "train_from": DAY, "train_until": DAY}
     TrainedModel.objects.create(id="m", samples=1, data_hash="", path="m", status="accepted", run_id="t1", **facts)
@@ -198,7 +198,7 @@ def test_a_training_takes_its_model_back() -> None:
 
 
 @one_database
-def test_market_days_of_a_run_go_back_and_those_of_people_stay() -> None:
+def test_market_days_of_a_run_are_restored_and_imported_ones_stay() -> None:
     seed = pd.DataFrame(columns=list(DAY_COLUMNS))
     trading_calendar.record_market_days(seed, "XBOM", "r1")
     MarketDay.objects.filter(date=DAY).update(kind="special", is_session=True)
@@ -208,116 +208,117 @@ def test_market_days_of_a_run_go_back_and_those_of_people_stay() -> None:
     bulk.roll_back("market_days", "r2")
     assert list(MarketDay.objects.values()) == before
     trading_calendar.record_market_days(seed, "XBOM", "r3")
-    said = {"date": [DAY], "kind": ["muhurat"], "is_session": [True], "open": [clock(18)], "close": [clock(19)]}
-    trading_calendar.record_imported_days(pd.DataFrame(said), "circular.csv")
+    imported = {"date": [DAY], "kind": ["muhurat"], "is_session": [True], "open": [clock(18)], "close": [clock(19)]}
+    trading_calendar.record_imported_days(pd.DataFrame(imported), "circular.csv")
     for run_id in ("r3", "r1"):
         bulk.roll_back("market_days", run_id)
     assert list(MarketDay.objects.values_list("date", "kind")) == [(DAY, "muhurat")]
 
 
 @one_database
-def test_the_command_says_what_it_would_do_and_what_it_did(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_the_plan_and_the_result(capsys: pytest.CaptureFixture[str]) -> None:
     ended("r1", "import_fundamentals", session=None)
     record("r1", ACME=1.0)
     call_command("rollback_run", "r1", dry_run=True)
     assert "would be rolled back:" in capsys.readouterr().out
     assert revenues() == {"ACME": 1.0}
     call_command("rollback_run", "r1")
-    said = capsys.readouterr().out
-    assert "r1 was rolled back:" in said
-    assert "financial_statements              1 rows removed          0 rows restored" in said
+    output = capsys.readouterr().out
+    assert "r1 was rolled back:" in output
+    assert "financial_statements              1 rows removed          0 rows restored" in output
     with pytest.raises(CommandError, match="r1 is rolled back"):
         call_command("rollback_run", "r1")
 
 
-# --- nothing gets between -------------------------------------------------------------------------------------------
+# --- concurrency ----------------------------------------------------------------------------------------------------
 def in_thread(work: Callable[[], Any]) -> tuple[threading.Thread, list[Any]]:
-    """Start work on a connection of its own; what it returns or raises is in the list once it has ended."""
-    told: list[Any] = []
+    """Start work on a connection of its own; its result or error is in the list once it has ended."""
+    outcome: list[Any] = []
 
     def run() -> None:
         try:
-            told.append(work())
+            outcome.append(work())
         except Exception as error:
-            told.append(error)
+            outcome.append(error)
         finally:
             connection.close()
 
     thread = threading.Thread(target=run)
     thread.start()
-    return thread, told
+    return thread, outcome
 
 
-def address() -> str:
-    """Of the tests' database."""
+def database_url() -> str:
     return os.environ["DATABASE_URL"].replace("/trading_system", f"/{connection.settings_dict['NAME']}")
 
 
 def until_waiting(count: int) -> None:
-    """Wait until as many connections wait for a lock; looked at from outside, for a transaction sees one moment."""
+    """Wait until so many sessions wait for a lock, watched from a session outside the caller's transaction."""
     query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     deadline = time.monotonic() + 60
-    with psycopg.connect(address(), autocommit=True) as watcher:
+    with psycopg.connect(database_url(), autocommit=True) as watcher:
         while time.monotonic() < deadline:
             row = watcher.execute(query).fetchone()
             if row and row[0] >= count:
                 return
             time.sleep(0.02)
-    raise AssertionError(f"no {count} connections wait for a lock")
+    raise AssertionError(f"fewer than {count} sessions wait for a lock")
 
 
 @committed
-def test_of_two_roll_backs_at_once_one_does_it_and_a_run_begins_only_afterwards() -> None:
+def test_of_concurrent_rollbacks_one_succeeds_and_a_new_run_waits_for_it() -> None:
     ended("r1", session=None)
     record("r1", ACME=1.0)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("LOCK TABLE financial_statements IN SHARE MODE")
-        first, told_first = in_thread(lambda: rollback.roll_back("r1", "one"))
+        first, first_outcome = in_thread(lambda: rollback.roll_back("r1", "one"))
         until_waiting(1)
-        second, told_second = in_thread(lambda: rollback.roll_back("r1", "two"))
-        begun, told_begun = in_thread(lambda: lifecycle.create_run("import_fundamentals", None, triggered_by="test"))
+        second, second_outcome = in_thread(lambda: rollback.roll_back("r1", "two"))
+        creation, creation_outcome = in_thread(
+            lambda: lifecycle.create_run("import_fundamentals", None, triggered_by="test")
+        )
         until_waiting(3)
-        assert not told_second
-        assert not told_begun
-    for thread in (first, second, begun):
+        assert not second_outcome
+        assert not creation_outcome
+    for thread in (first, second, creation):
         thread.join(30)
-    assert told_first[0]["financial_statements"] == (1, 0)
-    assert "r1 is rolled back" in str(told_second[0])
-    assert told_begun[0].status == "running"
+    assert first_outcome[0]["financial_statements"] == (1, 0)
+    assert "r1 is rolled back" in str(second_outcome[0])
+    assert creation_outcome[0].status == "running"
     assert PipelineRun.objects.get(pk="r1").reason == "rolled back by one"
 
 
 @committed
-def test_a_worker_past_its_lease_that_still_commits_is_waited_for() -> None:
+def test_a_rollback_waits_for_the_late_commit_of_a_worker_past_its_lease() -> None:
     run = ended("r1", status="cancelled")
     step = run.steps.first()
     assert step is not None
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(5001, %s::int)", [step.pk])
         record("r1", ACME=1.0)
-        thread, told = in_thread(lambda: rollback.roll_back("r1", "test"))
+        thread, outcome = in_thread(lambda: rollback.roll_back("r1", "test"))
         until_waiting(1)
         PipelineRun.objects.filter(pk="r1").update(summary={"late": True})
     thread.join(30)
-    assert told[0]["financial_statements"] == (1, 0), told
+    assert outcome[0]["financial_statements"] == (1, 0), outcome
     assert revenues() == {}
 
 
 @pytest.mark.crash
 @committed
-def test_a_roll_back_that_is_killed_in_the_middle_has_done_nothing() -> None:
+def test_a_killed_rollback_has_changed_nothing() -> None:
     ended("r1")
     record("r1", ACME=1.0, BETA=2.0)
     ended("r2")
     record("r2", ACME=5.0)
     before = contract_hash()
-    with psycopg.connect(address()) as blocker:
-        # Its last table but one: the rows of the earlier ones are changed by then, and not committed.
+    with psycopg.connect(database_url()) as blocker:
+        # The last table but one: by then the rows of the earlier ones are changed but not committed.
         blocker.execute("LOCK TABLE rejected_rows IN SHARE MODE")
         child = subprocess.Popen(
             [sys.executable, "manage.py", "rollback_run", "r2"],
             cwd=settings.BASE_DIR,
-            env=os.environ | {"DATABASE_URL": address()},
+            env=os.environ | {"DATABASE_URL": database_url()},
         )
         try:
             until_waiting(1)

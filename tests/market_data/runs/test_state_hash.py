@@ -1,4 +1,4 @@
-"""The hash of a state: blind to who wrote a row and when, not to a digit of what it says."""
+"""The hash of a state ignores who wrote a row and when, and no digit of its contents."""
 
 from datetime import UTC, date, datetime
 
@@ -22,7 +22,7 @@ def test_every_table_has_a_hash_and_reading_changes_none() -> None:
     assert changed(hashes) == []
 
 
-def test_a_single_digit_counts_and_the_writer_does_not() -> None:
+def test_every_digit_counts_and_the_writing_run_does_not() -> None:
     Stock.objects.create(symbol="ACME", current_price=0.1 + 0.2, run_id="pipeline_1")
     before = contract_hash()
     Stock.objects.update(run_id="pipeline_2", created_at=datetime(2020, 1, 1, tzinfo=UTC))
@@ -31,7 +31,7 @@ def test_a_single_digit_counts_and_the_writer_does_not() -> None:
     assert changed(before) == ["stocks"]
 
 
-def test_the_order_of_writing_does_not_count_and_a_row_too_many_does() -> None:
+def test_the_order_of_writing_does_not_count_and_an_extra_row_does() -> None:
     days = [MarketDay(date=date(2026, 4, day), kind="normal", is_session=True, source="test") for day in (1, 2)]
     MarketDay.objects.bulk_create(days)
     before = contract_hash(["market_days"])
@@ -43,17 +43,17 @@ def test_the_order_of_writing_does_not_count_and_a_row_too_many_does() -> None:
 
 
 def test_a_superseded_publication_differs_from_one_in_force() -> None:
-    published = Publication.objects.create(
+    publication = Publication.objects.create(
         date=DAY, strategy="value", version=1, published_at=datetime(2026, 4, 30, tzinfo=UTC), run_id="a", count=0
     )
     before = contract_hash()
-    published.published_at = datetime(2026, 5, 1, tzinfo=UTC)
-    published.save()
+    publication.published_at = datetime(2026, 5, 1, tzinfo=UTC)
+    publication.save()
     assert changed(before) == []
-    published.superseded_at = datetime(2026, 5, 1, tzinfo=UTC)
-    published.save()
+    publication.superseded_at = datetime(2026, 5, 1, tzinfo=UTC)
+    publication.save()
     assert changed(before) == ["publications"]
 
 
-def test_a_table_that_one_side_lacks_is_a_difference() -> None:
+def test_a_table_on_one_side_only_is_a_difference() -> None:
     assert differences({"stocks": "a"}, {"stocks": "a", "findings": "b"}) == ["findings"]
