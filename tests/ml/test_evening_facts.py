@@ -54,7 +54,7 @@ def test_a_share_kept_out_by_an_earlier_finding_is_kept_out_everywhere():
     finding("CCC", check_name="thin_fundamentals", severity="warning", blocks=False)
     assert evening_facts.kept_out_by_check(SESSION) == {"range_spike": 1}
     assert "1 share is kept out (range spike 1)" in session_verdict(SESSION, RunHistory()).why
-    assert "1 shares are kept out" in said()
+    assert "; 1 shares are excluded from the picks." in said()
     finding("DDD")
     assert evening_facts.kept_out_by_check(SESSION) == {"range_spike": 1, "unit_error": 1}, "a new finding counts"
 
