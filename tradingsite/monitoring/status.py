@@ -31,8 +31,8 @@ def system_status(now: datetime) -> dict[str, Any]:
         "latest_session": latest.session if latest else None,
         "jobs": [_job(saga.job, now) for saga in scheduled_jobs()],
         "clusters": [
-            {"cluster": one.name, "heartbeat_age_seconds": one.age_seconds, "queued": one.queued}
-            for one in cluster_states(now)
+            {"cluster": cluster.name, "heartbeat_age_seconds": cluster.age_seconds, "queued": cluster.queued}
+            for cluster in cluster_states(now)
         ],
         "findings": finding_counts(latest.session) if latest else {},
         "model": _model(),

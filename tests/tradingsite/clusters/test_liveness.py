@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from datetime import datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import connection
 from django.utils import timezone
@@ -37,7 +38,7 @@ SITUATIONS = [
 @pytest.fixture
 def no_database_of_its_own(monkeypatch: pytest.MonkeyPatch):
     """Let the container's check read over the test's connection: no other sees its rows."""
-    monkeypatch.setattr(health.psycopg, "connect", lambda **_: nullcontext(connection.connection))
+    monkeypatch.setattr(psycopg, "connect", lambda **_: nullcontext(connection.connection))
 
 
 def store(now: datetime, *, heartbeat: Any = None, lease: Any = None, step_end: Any = None, due: Any = None) -> None:
@@ -98,7 +99,7 @@ def test_a_long_training_is_no_alarm_while_it_lasts_nor_when_it_has_just_ended(n
 
 
 def test_silence_counts_from_the_last_sign_of_any_kind():
-    signs = {"heartbeat_at": NOW - LONG, "due_since": NOW - LONG}
+    signs: dict[str, Any] = {"heartbeat_at": NOW - LONG, "due_since": NOW - LONG}
     assert Liveness("ml", NOW, **signs).silence == LONG
     assert Liveness("ml", NOW, **signs, step_ended_at=NOW - SHORT).silence == SHORT
     assert Liveness("ml", NOW, **signs, watched_since=NOW - MINUTE).silence == LONG
