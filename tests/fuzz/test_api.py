@@ -148,9 +148,9 @@ def test_requests_of_any_kind_get_an_answer(database, counts: Counts):
         if method == "HEAD":
             assert response.content == b""
         elif response.status_code >= 400 and "json" in response["Content-Type"]:
-            body = response.json()
-            assert body["success"] is False
-            assert set(body["error"]) == {"code", "message"}
+            content = response.json()
+            assert content["success"] is False
+            assert set(content["error"]) == {"code", "message"}
         elif response.status_code >= 400:
             assert "html" in headers.get("accept", "") or "format=api" in query or "text/" in str(headers)
 

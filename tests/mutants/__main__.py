@@ -7,6 +7,7 @@ import argparse
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,8 @@ def main() -> None:
     chosen = [mutant for mutant in mutants() if not options.words or any(word in mutant.name for word in options.words)]
     if not chosen:
         parser.error(f"no mutant's name contains {' or '.join(options.words)}")
+    # Ended politely, the copy is removed, as after Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Ended."))
     with tempfile.TemporaryDirectory(prefix="nse-mutants-") as folder:
         copy = Path(folder) / "checkout"
         _copy_sources(copy)
