@@ -31,7 +31,7 @@ def roll_back(run_id: str, triggered_by: str) -> dict[str, tuple[int, int]]:
     ------
     SagaError
         When the run is active, wrote nothing that can be rolled back or did so too long ago, another run is at work on
-        the same tables, or a later run built on it (which is named).
+        the same tables, or later runs built on it; the sentence names them.
 
     Notes
     -----

@@ -16,11 +16,11 @@ SAME_DAY, EVENING_BEFORE, NO_SESSION = "same day", "evening before", "none"
 """Which session a planned time stands for."""
 
 logger = logging.getLogger(__name__)
-Built = TypeVar("Built")
+Result = TypeVar("Result")
 
 
 class SagaError(Exception):
-    """Something asked of the engine cannot be done; the sentence says what to do.
+    """A request to the engine is refused; the sentence says what to do instead.
 
     `runbook` is the key of the entry in docs/RUNBOOK.md that says more, or empty.
     """
@@ -43,7 +43,7 @@ class OtherMarket(SagaError):
 
 
 class NotRetryable(SagaError):
-    """A run has no failed step."""
+    """A run or step cannot be retried, or a run not resumed."""
 
 
 class NoSuchRun(SagaError):
@@ -51,7 +51,7 @@ class NoSuchRun(SagaError):
 
 
 class StepFailed(Exception):
-    """A step says that it cannot do its work; the sentence names the value and what to do.
+    """A step refuses to do its work; the sentence names the value and what to do.
 
     `runbook` is the key of the entry in docs/RUNBOOK.md that helps with it, or empty.
     """
@@ -274,11 +274,11 @@ class StepContext:
         if self.listener:
             self.listener(self.step.name, self.keeper.progress, line)
 
-    def once(self, name: str, build: Callable[[], Built]) -> Built:
+    def once(self, name: str, build: Callable[[], Result]) -> Result:
         """Return the result of `build`, called once per run and process; another process builds its own."""
         if name not in self.memo:
             self.memo[name] = build()
-        return cast("Built", self.memo[name])
+        return cast("Result", self.memo[name])
 
     def summarise(self, **figures: Any) -> None:
         """Add figures to the run's summary; they are committed with the chunk."""

@@ -1,9 +1,9 @@
-"""A hash of each table's contents: what a reader can see, whoever wrote it and when.
+"""A hash of each table's contents as readers see them, regardless of which run wrote them and when.
 
 Two databases (or one, before and after) hold the same market exactly when these hashes are equal. Numbers are compared
 as PostgreSQL prints them, which for a float is the shortest text that reads back to the same number: equal means equal
-to the last bit. Identity numbers and the ids of runs are left out; of a time of writing only whether it is there is
-kept, so that a publication in force differs from a superseded one.
+to the last bit. Row ids and run ids are left out. Of a time of writing only its presence counts, so that a publication
+in force differs from a superseded one.
 """
 
 from collections.abc import Sequence
@@ -58,12 +58,12 @@ def contract_hash(tables: Sequence[str] = MARKET_TABLES) -> dict[str, str]:
     Returns
     -------
     dict
-        Table → 32 hexadecimal digits. Rows are put in order by their own hashes, so that neither the order on disk
-        nor the lack of a natural key matters; a row that is there twice counts twice.
+        Table → 32 hexadecimal digits. Rows are ordered by their own hashes, so that neither their order on disk nor
+        the lack of a natural key matters; a duplicate row counts.
 
     Notes
     -----
-    A few seconds per 200,000 rows. Outside of a transaction a repeatable read of its own is used.
+    A few seconds per 200,000 rows. Outside a transaction it opens one of its own, with repeatable read.
     """
     outermost = not connection.in_atomic_block
     with transaction.atomic(), connection.cursor() as cursor:
@@ -80,6 +80,6 @@ def contract_hash(tables: Sequence[str] = MARKET_TABLES) -> dict[str, str]:
         return hashes
 
 
-def differences(found: dict[str, str], wanted: dict[str, str]) -> list[str]:
+def differences(actual: dict[str, str], expected: dict[str, str]) -> list[str]:
     """Return the names of the tables whose hashes differ, or that only one side has."""
-    return sorted(table for table in found.keys() | wanted.keys() if found.get(table) != wanted.get(table))
+    return sorted(table for table in actual.keys() | expected.keys() if actual.get(table) != expected.get(table))
