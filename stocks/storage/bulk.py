@@ -1,9 +1,8 @@
-"""Bulk writes: COPY into a staging table, images of the rows about to change, one upsert.
+"""Bulk writes that can be rolled back: COPY into a staging table, before-images of what changes, one upsert.
 
-Source of the method: PostgreSQL's manual on populating a database; a frame goes through Arrow's CSV writer, whose
-floats are the shortest text that reads back to the same number. Rows carry the run that inserted them (`run_id`); of
-rows that a run overwrites or deletes, an image is kept in `run_undo`, so that rolling the run back restores them
-exactly.
+The method follows PostgreSQL's manual on populating a database. Frames go through Arrow's CSV writer, whose floats are
+the shortest text that reads back to the same number. Rows carry the run that inserted them (`run_id`); of rows that a
+run overwrites or deletes, a before-image is kept in `run_undo`, from which a rollback restores them exactly.
 """
 
 from collections.abc import Sequence
@@ -18,43 +17,43 @@ from psycopg import sql
 
 from stocks.storage.copy import copy_in
 
-_ROWS_A_BLOCK = 200_000
+_ROWS_PER_BLOCK = 200_000
 _FEW_SYMBOLS = 2_000
-"""Up to so many symbols it pays to ask whether they have rows at all: a load of years comes by groups of symbols."""
+"""Up to this many symbols, checking whether they have any rows pays: history is loaded by groups of symbols."""
 
 
 class WriteCounts(NamedTuple):
-    """Rows that a write inserted and changed."""
+    """Numbers of rows that a write inserted and changed."""
 
     inserted: int
     updated: int
 
     @property
     def total(self) -> int:
-        """Rows touched."""
+        """Number of rows touched."""
         return self.inserted + self.updated
 
 
 def upsert(table: str, frame: pd.DataFrame, key: Sequence[str], run_id: str, *, undo: bool = True) -> WriteCounts:
-    """Insert the frame's rows, or change those whose `key` exists and whose values differ.
+    """Insert the frame's rows, and update those whose `key` exists and whose values differ.
 
     Parameters
     ----------
     table : str
         Table that has a `run_id` column.
     frame : pd.DataFrame
-        One row per row of the table, columns named as the table's; NaN, NA and NaT become NULL.
+        Rows with the table's column names; NaN, NA and NaT become NULL.
     key : sequence of str
         Columns of a unique constraint.
     run_id : str
-        Kept on inserted rows; a changed row keeps the id of the run that inserted it.
+        Stored on inserted rows; a changed row keeps the id of the run that inserted it.
     undo : bool
-        Keep images of changed rows.
+        Keep before-images of changed rows.
 
     Returns
     -------
     WriteCounts
-        Rows inserted and rows changed; rows that were equal count as neither.
+        Rows inserted and rows changed; equal rows count as neither.
     """
     if frame.empty:
         return WriteCounts(0, 0)
@@ -66,34 +65,34 @@ def upsert(table: str, frame: pd.DataFrame, key: Sequence[str], run_id: str, *, 
         _stage(cursor, table, rows)
         values = [column for column in frame.columns if column not in key]
         if undo:
-            _keep_changing(cursor, table, key, values, run_id)
+            _keep_changed_images(cursor, table, key, values, run_id)
         return _merge(cursor, table, list(rows.columns), key, values)
 
 
 def update(table: str, frame: pd.DataFrame, key: Sequence[str], run_id: str) -> int:
-    """Change the given columns of existing rows where they differ, keeping images; return how many changed.
+    """Update the given columns of existing rows where they differ, keeping before-images; return how many changed.
 
-    Rows of the frame without a partner in the table are passed over.
+    Rows of the frame without a counterpart in the table are ignored.
     """
     if frame.empty:
         return 0
     values = [column for column in frame.columns if column not in key]
     with connection.cursor() as cursor:
         _stage(cursor, table, frame)
-        _keep_changing(cursor, table, key, values, run_id)
+        _keep_changed_images(cursor, table, key, values, run_id)
         cursor.execute(
             sql.SQL("UPDATE {table} t SET {sets} FROM staging s WHERE {same} AND {differ}").format(
                 table=sql.Identifier(table),
-                sets=_list("{0} = s.{0}", values),
-                same=_list("t.{0} = s.{0}", key, " AND "),
-                differ=_differ(values),
+                sets=_columns("{0} = s.{0}", values),
+                same=_columns("t.{0} = s.{0}", key, " AND "),
+                differ=_is_distinct(values),
             )
         )
         return int(cursor.rowcount)
 
 
 def keep_before_images(table: str, where: LiteralString, parameters: Sequence[Any], run_id: str) -> int:
-    """Keep images of the rows that `where` names (alias `t`), except those the run itself inserted; return how many."""
+    """Keep images of the rows matching `where` (alias `t`) that the run did not insert itself; return how many."""
     with connection.cursor() as cursor:
         cursor.execute(
             sql.SQL(
@@ -106,7 +105,7 @@ def keep_before_images(table: str, where: LiteralString, parameters: Sequence[An
 
 
 def delete(table: str, where: LiteralString, parameters: Sequence[Any], run_id: str) -> int:
-    """Delete the rows that `where` names (alias `t`), keeping images; return how many."""
+    """Delete the rows matching `where` (alias `t`), keeping before-images; return how many."""
     keep_before_images(table, where, parameters, run_id)
     with connection.cursor() as cursor:
         statement = sql.SQL("DELETE FROM {table} t WHERE {where}").format(
@@ -117,7 +116,7 @@ def delete(table: str, where: LiteralString, parameters: Sequence[Any], run_id: 
 
 
 def roll_back(table: str, run_id: str) -> WriteCounts:
-    """Remove what a run inserted into a table and put back what it changed or deleted.
+    """Remove what a run inserted into a table and restore what it changed or deleted.
 
     Returns
     -------
@@ -126,8 +125,8 @@ def roll_back(table: str, run_id: str) -> WriteCounts:
 
     Notes
     -----
-    The rows of the images go before any comes back: two rows that the run let exchange a unique key would meet
-    otherwise. A column added since an image was kept keeps today's value, and is NULL in a row that was deleted.
+    All changed rows are deleted before any image is inserted: two rows that swapped a unique key during the run would
+    collide otherwise. A column added after an image was kept retains its current value; in a deleted row it is NULL.
     """
     name, (key, kind) = sql.Identifier(table), _primary_key(table)
     with connection.cursor() as cursor:
@@ -157,7 +156,7 @@ def roll_back(table: str, run_id: str) -> WriteCounts:
 
 
 def rollback_counts(table: str, run_id: str) -> WriteCounts:
-    """Return what `roll_back` would do to a table, without doing it: rows it would delete and rows it would restore."""
+    """Return the rows that `roll_back` would delete from a table (`inserted`) and restore (`updated`)."""
     with connection.cursor() as cursor:
         cursor.execute(
             sql.SQL(
@@ -170,7 +169,6 @@ def rollback_counts(table: str, run_id: str) -> WriteCounts:
 
 
 def _primary_key(table: str) -> tuple[str, LiteralString]:
-    """Name and type of a table's primary key."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT a.attname, format_type(a.atttypid, NULL) FROM pg_index i"
@@ -183,17 +181,17 @@ def _primary_key(table: str) -> tuple[str, LiteralString]:
 
 
 def _none_stored(cursor: CursorWrapper, table: str, rows: pd.DataFrame) -> bool:
-    """Whether the table holds no row of these days, or none of these symbols on them: then nothing can meet."""
+    """Whether the table has no rows on these days, or none of these symbols, so that no key can conflict."""
     days = [pd.Timestamp(rows["date"].min()).date(), pd.Timestamp(rows["date"].max()).date()]
-    some = sql.SQL("SELECT EXISTS (SELECT 1 FROM {table} WHERE date BETWEEN %s AND %s)")
-    cursor.execute(some.format(table=sql.Identifier(table)), days)
+    of_days = sql.SQL("SELECT EXISTS (SELECT 1 FROM {table} WHERE date BETWEEN %s AND %s)")
+    cursor.execute(of_days.format(table=sql.Identifier(table)), days)
     if not cursor.fetchone()[0]:
         return True
     symbols = rows["symbol"].unique().tolist() if "symbol" in rows else []
     if not 0 < len(symbols) <= _FEW_SYMBOLS:
         return False
-    theirs = sql.SQL("SELECT EXISTS (SELECT 1 FROM {table} WHERE symbol = ANY(%s) AND date BETWEEN %s AND %s)")
-    cursor.execute(theirs.format(table=sql.Identifier(table)), [symbols, *days])
+    of_symbols = sql.SQL("SELECT EXISTS (SELECT 1 FROM {table} WHERE symbol = ANY(%s) AND date BETWEEN %s AND %s)")
+    cursor.execute(of_symbols.format(table=sql.Identifier(table)), [symbols, *days])
     return not cursor.fetchone()[0]
 
 
@@ -209,14 +207,14 @@ def _stage(cursor: CursorWrapper, table: str, frame: pd.DataFrame) -> None:
 
 
 def _copy(table: str, frame: pd.DataFrame) -> None:
-    blocks = (_csv(frame.iloc[start : start + _ROWS_A_BLOCK]) for start in range(0, len(frame), _ROWS_A_BLOCK))
-    # What the database refuses is Django's error here too, as in every other write.
+    blocks = (_csv(frame.iloc[start : start + _ROWS_PER_BLOCK]) for start in range(0, len(frame), _ROWS_PER_BLOCK))
+    # Raise Django's exceptions, as every other write does.
     with connection.wrap_database_errors:
         copy_in(connection.connection, table, frame.columns, blocks)
 
 
 def _csv(frame: pd.DataFrame) -> memoryview:
-    # One thread: to start more takes longer than an evening's rows.
+    # One thread: starting more takes longer than converting an evening's rows.
     table = pa.Table.from_pandas(frame, preserve_index=False, nthreads=1)
     for index, field in enumerate(table.schema):
         if pa.types.is_timestamp(field.type) and field.type.tz is None:
@@ -228,13 +226,17 @@ def _csv(frame: pd.DataFrame) -> memoryview:
     return memoryview(sink.getvalue())
 
 
-def _keep_changing(cursor: CursorWrapper, table: str, key: Sequence[str], values: Sequence[str], run_id: str) -> None:
+def _keep_changed_images(
+    cursor: CursorWrapper, table: str, key: Sequence[str], values: Sequence[str], run_id: str
+) -> None:
     cursor.execute(
         sql.SQL(
             "INSERT INTO run_undo (run_id, table_name, row_image)"
             " SELECT %s, %s, to_jsonb(t) FROM {table} t JOIN staging s ON {same}"
             " WHERE t.run_id IS DISTINCT FROM %s AND {differ}"
-        ).format(table=sql.Identifier(table), same=_list("t.{0} = s.{0}", key, " AND "), differ=_differ(values)),
+        ).format(
+            table=sql.Identifier(table), same=_columns("t.{0} = s.{0}", key, " AND "), differ=_is_distinct(values)
+        ),
         [run_id, table, run_id],
     )
 
@@ -252,18 +254,18 @@ def _merge(
             table=sql.Identifier(table),
             columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
             key=sql.SQL(", ").join(map(sql.Identifier, key)),
-            sets=_list("{0} = EXCLUDED.{0}", values),
-            differ=_differ(values, "EXCLUDED"),
+            sets=_columns("{0} = EXCLUDED.{0}", values),
+            differ=_is_distinct(values, "EXCLUDED"),
         )
     )
     inserted, updated = cursor.fetchone()
     return WriteCounts(inserted, updated)
 
 
-def _differ(values: Sequence[str], other: LiteralString = "s") -> sql.Composed:
-    mine, theirs = _list("t.{0}", values), _list(f"{other}.{{0}}", values)
-    return sql.SQL("ROW({mine}) IS DISTINCT FROM ROW({theirs})").format(mine=mine, theirs=theirs)
+def _is_distinct(values: Sequence[str], other: LiteralString = "s") -> sql.Composed:
+    current, new = _columns("t.{0}", values), _columns(f"{other}.{{0}}", values)
+    return sql.SQL("ROW({current}) IS DISTINCT FROM ROW({new})").format(current=current, new=new)
 
 
-def _list(pattern: LiteralString, columns: Sequence[str], separator: LiteralString = ", ") -> sql.Composed:
+def _columns(pattern: LiteralString, columns: Sequence[str], separator: LiteralString = ", ") -> sql.Composed:
     return sql.SQL(separator).join(sql.SQL(pattern).format(sql.Identifier(column)) for column in columns)

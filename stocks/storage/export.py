@@ -1,7 +1,7 @@
-"""Any table, whole or filtered, as a CSV that streams: the server's COPY writes it, and no row is kept here.
+"""Any table, whole or filtered, as a streamed CSV: PostgreSQL formats the rows, and memory does not grow with them.
 
 A text that a spreadsheet would take for a formula gets an apostrophe in front. Dates are ISO 8601, times in Indian
-time. A million and a half rows need a few megabytes of this process's memory.
+time.
 """
 
 from collections.abc import Collection, Iterator
@@ -16,11 +16,11 @@ from stocks.storage.csv_cells import escaped_sql
 SECRET_COLUMNS: Final = frozenset(
     ("password", "api_secret", "access_token", "payload", "content", "get_data", "post_data")
 )
-"""Columns that no file may hold."""
+"""Columns that are never exported."""
 
 
 def cell(model: type[models.Model], column: str, table: str) -> str:
-    """Return the expression of one cell: dates as ISO 8601 in Indian time, texts that cannot act as formulas."""
+    """Return the SQL expression of one cell: times as ISO 8601 in Indian time, texts without formulas."""
     field = next(field for field in model._meta.concrete_fields if field.column == column)
     name = f'{table}."{column}"'
     if isinstance(field, models.DateTimeField):
@@ -32,23 +32,23 @@ def cell(model: type[models.Model], column: str, table: str) -> str:
     return name
 
 
-def csv_blocks(rows: "QuerySet[Any]", left_out: Collection[str] = ()) -> Iterator[bytes]:
-    """Return a table's rows as blocks of a CSV with a heading.
+def csv_blocks(rows: "QuerySet[Any]", without: Collection[str] = ()) -> Iterator[bytes]:
+    """Return a table's rows as the blocks of a CSV with a heading.
 
     Parameters
     ----------
     rows : QuerySet
-        Filters decide which rows; its order is not kept, but that of the primary key.
-    left_out : collection of str
-        Columns not wanted, beside `SECRET_COLUMNS`.
+        Its filters apply; its order does not: rows are sorted by the primary key.
+    without : collection of str
+        Columns to leave out, besides `SECRET_COLUMNS`.
     """
     model, key = rows.model, rows.model._meta.pk.column
-    hidden = {*SECRET_COLUMNS, *left_out}
+    hidden = {*SECRET_COLUMNS, *without}
     cells = [cell(model, field.column, "t") for field in model._meta.concrete_fields if field.column not in hidden]
     statement = f'SELECT {", ".join(cells)} FROM "{model._meta.db_table}" t'
     parameters: tuple[Any, ...] = ()
     if rows.query.where:
-        chosen, parameters = rows.order_by().values("pk").query.sql_with_params()
-        statement = f'{statement.replace("%", "%%")} WHERE t."{key}" IN ({chosen})'
+        keys, parameters = rows.order_by().values("pk").query.sql_with_params()
+        statement = f'{statement.replace("%", "%%")} WHERE t."{key}" IN ({keys})'
     connection.ensure_connection()
     return iter(CopyOut(connection.connection, f'{statement} ORDER BY t."{key}"', parameters))

@@ -1,4 +1,4 @@
-"""Each number of a stock with where it came from: the value, its unit, the source, as of when, measured or computed."""
+"""HTML tables for the admin: figures with unit and provenance, and the picks of a publication."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
@@ -14,7 +14,7 @@ _NOT_FIGURES = frozenset(("id", "symbol", "date", "provenance", "run_id", "creat
 
 
 def figures_table(row: models.Model) -> SafeString:
-    """Return a table of a row's figures, each with what its `provenance` says.
+    """Return a table of a row's figures, each with its unit and provenance.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def figures_table(row: models.Model) -> SafeString:
 
 def picks_table(picks: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> SafeString:
     """Return a table of some columns of a publication's picks."""
-    cells = (tuple("–" if pick.get(name) is None else _shown(pick[name]) for name in columns) for pick in picks)
+    cells = (tuple("–" if pick.get(name) is None else _formatted(pick[name]) for name in columns) for pick in picks)
     row = f"<tr>{'<td>{}</td>' * len(columns)}</tr>"
     return _table("Picks", [name.replace("_", " ") for name in columns], format_html_join("", row, cells))
 
@@ -46,14 +46,15 @@ def _table(label: str, head: Iterable[str], rows: SafeString) -> SafeString:
 
 def _cells(row: models.Model, field: "models.Field[Any, Any]", origin: dict[str, Any]) -> tuple[str, ...]:
     value = getattr(row, field.attname)
-    known = value is not None and value != ""
-    told = (str(origin.get(name) or "–") for name in ("source", "as_of", "how"))
+    is_known = value is not None and value != ""
+    provenance = (str(origin.get(name) or "–") for name in ("source", "as_of", "how"))
     name = str(field.verbose_name)
-    state = "" if known else "figures-unknown"
-    return (state, name[0].upper() + name[1:], _shown(value) if known else "not known", str(field.help_text), *told)
+    css_class = "" if is_known else "figures-unknown"
+    text = _formatted(value) if is_known else "not known"
+    return (css_class, name[0].upper() + name[1:], text, str(field.help_text), *provenance)
 
 
-def _shown(value: Any) -> str:
+def _formatted(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, float | int):
         return f"{value:%Y-%m-%d}" if isinstance(value, date | datetime) else str(value)
     return f"{value:,}" if isinstance(value, int) else f"{value:,.6g}" if abs(value) < 1e5 else f"{value:,.2f}"

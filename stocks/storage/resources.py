@@ -1,6 +1,6 @@
-"""What the admin can hand out as CSV. Big tables go through `stocks.storage.export` instead.
+"""CSV exports of small tables from the admin; big ones go through `stocks.storage.export`.
 
-A text that a spreadsheet would take for a formula gets an apostrophe in front; the library's own escaping only strips a
+A text that a spreadsheet would take for a formula gets an apostrophe in front: the library's own escaping only strips a
 leading ``=``.
 """
 
@@ -13,15 +13,13 @@ from stocks.storage.csv_cells import escaped
 
 
 class SafeResource(ModelResource):
-    """Rows of a table with no cell that acts as a formula."""
+    """Exports a table without cells that act as formulas."""
 
     def export_field(self, field: Any, instance: Any, **options: Any) -> Any:
         """Return one cell."""
         cell = super().export_field(field, instance, **options)
-        # The library turns numbers into texts; a minus sign before a number is no formula.
-        if isinstance(field.get_value(instance), str):
-            return escaped(cell)
-        return cell
+        # The library turns numbers into texts, and the minus sign of a number is no formula.
+        return escaped(cell) if isinstance(field.get_value(instance), str) else cell
 
 
 class StockResource(SafeResource):

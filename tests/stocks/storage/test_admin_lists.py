@@ -1,4 +1,4 @@
-"""Lists of big tables: ordered by their keys, leafed through within bounds, days found without reading all rows."""
+"""Lists of big tables: ordered by their keys, bounded in pages, their days found without reading all rows."""
 
 from datetime import date, timedelta
 
@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from market_data.models import DailyBar
 from stocks.models import Stock
-from stocks.storage.admin_lists import PAGES_AT_MOST, EstimatingPaginator, ProbedDays
+from stocks.storage.admin_lists import MAX_PAGES, EstimatingPaginator, ProbedDays
 
 pytestmark = pytest.mark.django_db
 LIST = "admin:market_data_dailybar_changelist"
@@ -35,7 +35,7 @@ def bars():
 
 
 @pytest.mark.parametrize("kind", ["year", "month", "day"])
-def test_days_are_probed_for_as_django_would_list_them(bars, kind):
+def test_probed_days_are_those_that_django_lists(bars, kind):
     probed = ProbedDays(DailyBar)
     listed: QuerySet[DailyBar] = QuerySet(DailyBar)
     for filters in ({}, {"symbol": "AAA"}, {"date__gte": "2025-01-01", "date__lt": "2026-02-01"}, {"symbol": "CCC"}):
@@ -43,10 +43,10 @@ def test_days_are_probed_for_as_django_would_list_them(bars, kind):
     assert probed.dates("date", kind, order="DESC") == list(listed.dates("date", kind, order="DESC"))
 
 
-def test_the_lists_years_months_and_days_need_no_distinct(operator, bars):
-    for asked in ({}, {"date__year": 2025}, {"date__year": 2025, "date__month": 2}):
+def test_the_date_hierarchy_needs_no_distinct(operator, bars):
+    for filters in ({}, {"date__year": 2025}, {"date__year": 2025, "date__month": 2}):
         with CaptureQueriesContext(connection) as queries:
-            page = operator.get(reverse(LIST), asked)
+            page = operator.get(reverse(LIST), filters)
         assert page.status_code == 200
         assert not any("DISTINCT" in query["sql"] for query in queries.captured_queries)
     assert "February 2025" in operator.get(reverse(LIST), {"date__year": 2025}).content.decode()
@@ -54,7 +54,7 @@ def test_the_lists_years_months_and_days_need_no_distinct(operator, bars):
 
 
 @pytest.mark.parametrize(
-    ("asked", "order"),
+    ("parameters", "order"),
     [
         ({}, ["-date", "symbol_id"]),
         ({"o": "1"}, ["date", "symbol_id"]),
@@ -63,14 +63,14 @@ def test_the_lists_years_months_and_days_need_no_distinct(operator, bars):
         ({"o": "6"}, ["-date", "symbol_id"]),
     ],
 )
-def test_only_the_keys_give_an_order(operator, bars, asked, order):
-    page = operator.get(reverse(LIST), asked)
+def test_rows_are_ordered_by_the_keys_only(operator, bars, parameters, order):
+    page = operator.get(reverse(LIST), parameters)
     assert list(page.context["cl"].queryset.query.order_by) == order
 
 
-def test_nobody_leafs_through_a_million_rows(operator, bars):
+def test_the_number_of_pages_is_bounded(operator, bars):
     class Large(EstimatingPaginator):
         count = 1_500_000
 
-    assert Large(DailyBar.objects.order_by("id"), 50).num_pages == PAGES_AT_MOST
+    assert Large(DailyBar.objects.order_by("id"), 50).num_pages == MAX_PAGES
     assert EstimatingPaginator(DailyBar.objects.order_by("id"), 5).num_pages == 3

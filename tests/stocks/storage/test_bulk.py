@@ -1,4 +1,4 @@
-"""Bulk writes: exact values, images of what changes, and a roll back that restores every column."""
+"""Bulk writes: exact values, before-images of what changes, and a rollback that restores every column."""
 
 import numpy as np
 import pandas as pd
@@ -47,7 +47,7 @@ def test_second_write_of_the_same_rows_changes_nothing() -> None:
     assert snapshot() == before
 
 
-def test_roll_back_restores_every_column_of_changed_deleted_and_inserted_rows() -> None:
+def test_a_rollback_restores_changed_deleted_and_inserted_rows_exactly() -> None:
     bulk.upsert("financial_statements", statements(), KEY, "run_1")
     before = snapshot()
     changed = statements(symbol=["A", "C"], revenue=[5.0, 6.0])

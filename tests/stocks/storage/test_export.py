@@ -1,4 +1,4 @@
-"""Every table as a CSV that streams: filters kept, formulas disarmed, secrets left out."""
+"""Every table as a streamed CSV: with the list's filters, without formulas and secrets."""
 
 import csv
 import io
@@ -32,19 +32,19 @@ def operator(client):
 
 
 @pytest.mark.parametrize("model", STREAMED, ids=lambda model: model.__name__)
-def test_every_table_can_be_taken_out(operator, model):
+def test_every_table_can_be_exported(operator, model):
     fill_every_table()
     listed = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
     address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_export")
     assert f'href="{address}' in operator.get(listed).content.decode()
     assert operator.get(address).status_code == 200
-    found = rows(csv_blocks(model._default_manager.all()))
-    assert len(found) == model._default_manager.count() > 0
-    assert not set(found[0]) & SECRET_COLUMNS
-    assert SECRET not in str(found)
+    exported = rows(csv_blocks(model._default_manager.all()))
+    assert len(exported) == model._default_manager.count() > 0
+    assert not set(exported[0]) & SECRET_COLUMNS
+    assert SECRET not in str(exported)
 
 
-def test_it_is_filtered_as_the_list_is(operator):
+def test_the_filters_of_the_list_apply(operator):
     fill_every_table()
     for back in (1, 2):
         DailyBar.objects.create(
@@ -53,10 +53,10 @@ def test_it_is_filtered_as_the_list_is(operator):
         )  # fmt: skip
     address = reverse("admin:market_data_dailybar_export")
     whole, some, none = (
-        rows(operator.get(address, asked).streaming_content)
-        for asked in ({}, {"q": "AAA 2026-04-29"}, {"status__exact": "provisional", "q": "BBB"})
+        rows(operator.get(address, filters).streaming_content)
+        for filters in ({}, {"q": "AAA 2026-04-29"}, {"status__exact": "provisional", "q": "BBB"})
     )
-    assert [len(found) for found in (whole, some, none)] == [3, 1, 0]
+    assert [len(exported) for exported in (whole, some, none)] == [3, 1, 0]
     assert (some[0]["date"], some[0]["source"], some[0]["close"]) == ("2026-04-29", "100%", "10")
     assert whole[0]["created_at"].endswith("+05:30")
 
@@ -77,7 +77,7 @@ def test_a_large_table_comes_in_blocks():
     assert len(rows(blocks)) == 500
 
 
-def test_who_may_not_see_a_table_gets_no_file(client):
+def test_a_table_is_exported_only_to_those_who_may_view_it(client):
     watcher = get_user_model().objects.create_user("watcher", is_staff=True)
     watcher.user_permissions.add(Permission.objects.get(codename="view_stock"))
     client.force_login(watcher)

@@ -1,4 +1,4 @@
-"""Query results as frames: exact values, missing ones, reads of any length and reads that break."""
+"""Query results as frames: exact values, missing ones, reads of any length, and failing reads."""
 
 import time
 
@@ -37,10 +37,10 @@ def test_a_long_read_is_whole_and_an_empty_one_empty() -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("bad_row", [1, 15_000])
-def test_a_read_that_breaks_on_its_way_says_so_and_leaves_the_connection_fit(bad_row: int) -> None:
+def test_a_failing_read_raises_and_leaves_the_connection_usable(bad_row: int) -> None:
     with pytest.raises(psycopg.errors.DivisionByZero):
         query_frame("SELECT 1 / (n - %s) AS x FROM generate_series(1, 20000) n", [bad_row])
-    assert query_frame("SELECT 1 AS one")["one"].tolist() == [1]
+    assert query_frame("SELECT 1 AS n")["n"].tolist() == [1]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -68,7 +68,7 @@ def test_a_large_read_within_a_transaction_sees_what_the_transaction_wrote() -> 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_large_read_that_breaks_raises_the_same_error_and_leaves_no_session() -> None:
+def test_a_failing_large_read_raises_the_same_error_and_leaves_no_session() -> None:
     with pytest.raises(psycopg.errors.DivisionByZero):
         query_frame("SELECT 1 / (n - 15000) AS x FROM generate_series(1, 20000) n", large=True)
     assert_no_other_session()

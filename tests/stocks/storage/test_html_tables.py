@@ -1,21 +1,21 @@
-"""A stock's figures, each with its unit and where it came from."""
+"""Tables of a stock's figures with unit and provenance."""
 
 from stocks.models import Stock, StockMetrics
 from stocks.storage.html_tables import figures_table
 
 
-def test_each_figure_has_value_unit_source_day_and_kind():
+def test_each_figure_has_value_unit_source_date_and_kind():
     origin = {"pe_ratio": {"source": "nse_archive:PE", "as_of": "2026-04-30", "how": "measured"}}
     html = figures_table(Stock(symbol="AAA", pe_ratio=24.5, market_cap=1658000.0, provenance=origin))
-    told = (
+    cells = (
         "<td>24.5</td><td>ratio, price over trailing earnings per share</td><td>nse_archive:PE</td><td>2026-04-30</td>"
     )
-    assert told + "<td>measured</td>" in html
+    assert cells + "<td>measured</td>" in html
     assert "<td>1,658,000.00</td><td>₹ crore, issued shares × close</td><td>–</td>" in html
     assert html.count("not known") > 20
 
 
-def test_what_a_source_says_is_no_markup():
+def test_provenance_is_escaped():
     html = figures_table(StockMetrics(symbol_id="AAA", roe=1, provenance={"roe": {"source": "<script>"}}))
     assert "&lt;script&gt;" in html
     assert "<script>" not in html
