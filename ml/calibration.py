@@ -64,11 +64,11 @@ class Calibration:
 
     def as_json(self) -> dict[str, Any]:
         """Lists and numbers; floats survive the round trip exactly."""
-        curves = {name: {"x": list(curve.x), "y": list(curve.y)} for name, curve in self._curves().items()}
-        return {**curves, "sessions": self.sessions}
-
-    def _curves(self) -> dict[str, Curve]:
-        return {"excess_return": self.excess_return, "probability": self.probability, "drawdown": self.drawdown}
+        curves = {"excess_return": self.excess_return, "probability": self.probability, "drawdown": self.drawdown}
+        return {
+            **{name: {"x": list(curve.x), "y": list(curve.y)} for name, curve in curves.items()},
+            "sessions": self.sessions,
+        }
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "Calibration":
