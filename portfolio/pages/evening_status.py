@@ -40,7 +40,7 @@ class JobState:
     def sentence(self) -> str:
         """The state of the job as a sentence."""
         if self.run is None:
-            return f"Starts {time_text(self.next_start)}." if self.next_start else "Not planned yet."
+            return f"Starts {time_text(self.next_start)}." if self.next_start else "No run is planned yet."
         if self.run.status == PipelineRun.Status.WAITING:
             names = " and ".join(self.run.waits_for)
             return f"Waits for {names}." if names else "Held until the evening is released."
