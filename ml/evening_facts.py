@@ -25,17 +25,18 @@ def finding_counts(session: date) -> dict[str, int]:
     return dict(counts.annotate(count=Count("pk")))
 
 
-def kept_out_by_check(session: date) -> dict[str, int]:
-    """Number of shares each check keeps out of a session's picks.
+def exclusions_by_check(session: date) -> dict[str, int]:
+    """Number of shares each check excludes from a session's picks.
 
     Cached until findings or runs change, because it reads all price jumps of the last year.
     """
     newest_finding = Finding.objects.aggregate(newest=Max("id"))["newest"]
-    newest_end = PipelineRun.objects.aggregate(newest=Max("ended_at"))["newest"]
-    key = f"kept out {session} {newest_finding} {newest_end}".replace(" ", "-")
+    # With its status: rolling the run back changes what it had found.
+    newest_run = PipelineRun.objects.exclude(ended_at=None).order_by("-sequence").values_list("id", "status").first()
+    key = "-".join(map(str, ("excluded", session, newest_finding, *(newest_run or ()))))
     counts: dict[str, int] | None = cache.get(key)
     if counts is None:
-        counts = dict(Counter(quality.kept_out(session).values()))
+        counts = dict(Counter(quality.excluded_symbols(session).values()))
         cache.set(key, counts, _CACHE_SECONDS)
     return counts
 

@@ -122,9 +122,9 @@ def candidates(context: StepContext) -> Candidates:
     """Tradable shares with metrics and indicators, less those that findings keep out."""
     session = context.session
     frame = selection_queries.metrics_frame(session)
-    kept_out = quality.kept_out(session)
-    tradable = frame.loc[frame["tradable"] & ~frame["symbol"].isin(kept_out)] if len(frame) else frame
-    context.summarise(kept_out=dict(Counter(kept_out.values())) or "none")
+    excluded = quality.excluded_symbols(session)
+    tradable = frame.loc[frame["tradable"] & ~frame["symbol"].isin(excluded)] if len(frame) else frame
+    context.summarise(kept_out=dict(Counter(excluded.values())) or "none")
     indicators = queries.indicator_frame(session).drop(columns=["date", "atr_14", "atr_percentage"])
     return Candidates(tradable.merge(indicators, on="symbol", how="left"), _refusal(session, len(tradable)))
 

@@ -21,7 +21,7 @@ def day_refusal(session: date) -> str:
     return f"The data of {session} failed a check: {'; '.join(reasons[:3])}." if reasons else ""
 
 
-def kept_out(session: date) -> dict[str, str]:
+def excluded_symbols(session: date) -> dict[str, str]:
     """Return the symbols that findings keep out of a session's picks, each with the name of the check.
 
     A finding blocks from its session on for as many sessions as its check says. One that was removed (the bar was

@@ -10,7 +10,7 @@ from market_data import quality, trading_calendar
 from market_data.models import PipelineRun, SourceFile
 from market_data.runs.queries import RunState, newest_runs
 from market_data.runs.saga import job_title
-from ml.evening_facts import finding_counts, kept_out_by_check, lists_in_force
+from ml.evening_facts import exclusions_by_check, finding_counts, lists_in_force
 from ml.sagas import MODEL_AGE_LIMIT_SESSIONS, model_in_force
 from portfolio.pages.date_text import day_text, time_text
 from stocks.picks.queries import latest_listed_session
@@ -99,7 +99,7 @@ def _check_sentences(expected: date) -> list[Sentence]:
         return []
     if refusal := quality.day_refusal(expected):
         return [Sentence("bad", f"{refusal} No picks are published from them.")]
-    excluded = sum(kept_out_by_check(expected).values())
+    excluded = sum(exclusions_by_check(expected).values())
     text = f"The checks found {counts.get('error', 0)} errors and {counts.get('warning', 0)} warnings"
     return [
         Sentence("wait" if counts.get("error") else "good", f"{text}; {excluded} shares are excluded from the picks.")

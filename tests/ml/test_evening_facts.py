@@ -48,15 +48,15 @@ def test_findings_are_counted_by_severity():
     assert "1 errors and 1 warnings" in said()
 
 
-def test_a_share_kept_out_by_an_earlier_finding_is_kept_out_everywhere():
+def test_a_share_excluded_by_an_earlier_finding_is_excluded_everywhere():
     publish("balanced", [pick("AAA")])
     finding("BBB", session=SESSION - timedelta(days=1), check_name="range_spike")
     finding("CCC", check_name="thin_fundamentals", severity="warning", blocks=False)
-    assert evening_facts.kept_out_by_check(SESSION) == {"range_spike": 1}
-    assert "1 share is kept out (range spike 1)" in session_verdict(SESSION, RunHistory()).why
+    assert evening_facts.exclusions_by_check(SESSION) == {"range_spike": 1}
+    assert "1 share is excluded (range spike 1)" in session_verdict(SESSION, RunHistory()).why
     assert "; 1 shares are excluded from the picks." in said()
     finding("DDD")
-    assert evening_facts.kept_out_by_check(SESSION) == {"range_spike": 1, "unit_error": 1}, "a new finding counts"
+    assert evening_facts.exclusions_by_check(SESSION) == {"range_spike": 1, "unit_error": 1}, "a new finding counts"
 
 
 def test_the_lists_in_force_are_those_of_the_newest_session():

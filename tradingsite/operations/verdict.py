@@ -12,7 +12,7 @@ from typing import Final
 from market_data import quality
 from market_data.models import PipelineRun
 from market_data.storage.queries import is_loaded
-from ml.evening_facts import kept_out_by_check, lists_in_force
+from ml.evening_facts import exclusions_by_check, lists_in_force
 from ml.sagas import MODEL_AGE_LIMIT_SESSIONS, model_in_force
 from tradingsite.operations.recent_runs import PastRun, RunHistory
 
@@ -59,8 +59,8 @@ class Evidence:
         Why the day's data cannot be trusted; empty when they can.
     has_model : bool
         Whether an accepted model is recent enough.
-    kept_out : mapping of str to int
-        Shares that findings keep out of the picks, by check.
+    exclusions : mapping of str to int
+        Shares that findings exclude from the picks, by check.
     pipeline, training : PastRun or None
         The runs that decide where these jobs stand.
     """
@@ -71,7 +71,7 @@ class Evidence:
     loaded: bool
     refusal: str
     has_model: bool
-    kept_out: Mapping[str, int]
+    exclusions: Mapping[str, int]
     pipeline: PastRun | None
     training: PastRun | None
 
@@ -92,8 +92,8 @@ def verdict_on(evidence: Evidence) -> Verdict:
                 ABSTAIN, "Will abstain", f"{why}, and tonight's training failed.", day, runbook="training-failed"
             )
         return Verdict(UNDECIDED, "Not decided yet", f"{why}; tonight's training has to produce one.", day)
-    if evidence.kept_out:
-        return Verdict(EXCLUSIONS, "Will publish with exclusions", _exclusions(evidence.kept_out), day)
+    if evidence.exclusions:
+        return Verdict(EXCLUSIONS, "Will publish with exclusions", _exclusions(evidence.exclusions), day)
     return Verdict(
         PUBLISH, "Will publish", f"No finding blocks the data of {day}, and a recent model is accepted.", day
     )
@@ -107,10 +107,10 @@ def _verdict_after_publication(evidence: Evidence) -> Verdict:
     if evidence.refusal:
         why = f"{lists} are published, but since then: {evidence.refusal} Run the selection again: it will abstain."
         return Verdict(ABSTAIN, "Published, no longer trusted", why, evidence.session, runbook="check-failed")
-    if evidence.kept_out:
-        why = f"{lists}. {_exclusions(evidence.kept_out)}"
+    if evidence.exclusions:
+        why = f"{lists}. {_exclusions(evidence.exclusions)}"
         return Verdict(EXCLUSIONS, "Published with exclusions", why, evidence.session)
-    return Verdict(PUBLISH, "Published", f"{lists}; no finding keeps a share out.", evidence.session)
+    return Verdict(PUBLISH, "Published", f"{lists}; no finding excludes a share.", evidence.session)
 
 
 def _verdict_without_bars(evidence: Evidence) -> Verdict:
@@ -123,12 +123,12 @@ def _verdict_without_bars(evidence: Evidence) -> Verdict:
     return Verdict(ABSTAIN, "Will abstain", why, day)
 
 
-def _exclusions(kept_out: Mapping[str, int]) -> str:
-    count = sum(kept_out.values())
-    largest = sorted(kept_out.items(), key=lambda entry: -entry[1])
+def _exclusions(exclusions: Mapping[str, int]) -> str:
+    count = sum(exclusions.values())
+    largest = sorted(exclusions.items(), key=lambda entry: -entry[1])
     details = ", ".join(f"{check.replace('_', ' ')} {shares}" for check, shares in largest[:_NAMED_CHECKS])
     more = f" and {len(largest) - _NAMED_CHECKS} more checks" if len(largest) > _NAMED_CHECKS else ""
-    return f"{count} share{' is' if count == 1 else 's are'} kept out ({details}{more})."
+    return f"{count} share{' is' if count == 1 else 's are'} excluded ({details}{more})."
 
 
 def session_verdict(session: date | None, history: RunHistory) -> Verdict:
@@ -149,7 +149,7 @@ def _evidence(session: date, history: RunHistory) -> Evidence:
         loaded=loaded,
         refusal=quality.day_refusal(session) if loaded else "",
         has_model=bool(lists) or (loaded and model_in_force(session) is not None),
-        kept_out=kept_out_by_check(session) if loaded else {},
+        exclusions=exclusions_by_check(session) if loaded else {},
         pipeline=history.of_session("pipeline", session),
         training=history.of_session("training", session),
     )

@@ -88,13 +88,13 @@ def test_a_symbol_is_kept_out_for_as_long_as_its_check_holds_it() -> None:
     store_finding("price_jump", "F", DAYS[0])
     store_finding("unit_error", "G", LATER[0])
     store_finding("bar_count", "", TODAY)
-    assert quality.kept_out(TODAY) == {"A": "unit_error", "C": "ratio_contradiction", "F": "price_jump"}
+    assert quality.excluded_symbols(TODAY) == {"A": "unit_error", "C": "ratio_contradiction", "F": "price_jump"}
 
 
 def test_a_renamed_symbol_stays_kept_out() -> None:
     store_finding("unit_error", "OLD", DAYS[-3])
     SymbolChange.objects.create(from_symbol="OLD", to_symbol=ONE, date=YESTERDAY, proof="isin")
-    assert quality.kept_out(TODAY) == {ONE: "unit_error"}
+    assert quality.excluded_symbols(TODAY) == {ONE: "unit_error"}
 
 
 def test_a_day_is_refused_with_its_reasons() -> None:
@@ -121,7 +121,7 @@ def test_many_jumps_of_a_day_are_one_finding_and_every_one_of_them_counts() -> N
     assert [(row["symbol"], row["blocks"], row["sample"]["count"]) for row in findings] == [("", True, count)]
     market_writer.record_findings("r", TODAY, findings)
     assert queries.jumps_frame(TODAY)["symbol"].tolist() == sorted(SYMBOLS[:count])
-    assert set(quality.kept_out(TODAY)) == set(SYMBOLS[:count])
+    assert set(quality.excluded_symbols(TODAY)) == set(SYMBOLS[:count])
     assert len(jump_findings(jumps.assign(near_factor=0.01).head(25))) == 25
 
 

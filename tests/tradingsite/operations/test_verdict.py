@@ -31,14 +31,14 @@ def run(status: str, reason: str = "") -> PastRun:
         (replace(READY, has_model=False, training=run("failed")), "abstain", "training failed"),
         (READY, "publish", "No finding blocks"),
         (
-            replace(READY, kept_out={"price_jump": 3, "unit_error": 1}),
+            replace(READY, exclusions={"price_jump": 3, "unit_error": 1}),
             "exclusions",
-            "4 shares are kept out (price jump 3",
+            "4 shares are excluded (price jump 3",
         ),
-        (replace(READY, kept_out={"price_jump": 1}), "exclusions", "1 share is kept out"),
+        (replace(READY, exclusions={"price_jump": 1}), "exclusions", "1 share is excluded"),
         (replace(READY, lists={"growth": 50, "value": 12}), "publish", "62 picks in 2 lists"),
         (
-            replace(READY, lists={"growth": 50}, kept_out={"price_jump": 2}),
+            replace(READY, lists={"growth": 50}, exclusions={"price_jump": 2}),
             "exclusions",
             "50 picks in 1 list. 2 shares",
         ),
@@ -64,7 +64,7 @@ def test_the_evidence_comes_from_the_database(weekdays):
     assert session_verdict(SESSION, RunHistory()).kind == "publish"
     facts = {"run_id": "r", "session": SESSION, "blocks": True, "severity": "error", "message": "m"}
     finding = Finding.objects.create(check_name="unit_error", symbol="AAA", **facts)
-    assert session_verdict(SESSION, RunHistory()).why == "2 picks in 1 list. 1 share is kept out (unit error 1)."
+    assert session_verdict(SESSION, RunHistory()).why == "2 picks in 1 list. 1 share is excluded (unit error 1)."
     finding.delete()
     Finding.objects.create(check_name="bar_count", **facts | {"message": "Half the bars are missing."})
     result = session_verdict(SESSION, RunHistory())
