@@ -1,22 +1,22 @@
-"""How many inputs were tried, by what they were given to."""
+"""Counts of fuzz inputs by the reader or page that got them."""
 
 from collections import Counter
 
 
 class Counts:
-    """Counts of one test run: tried, and taken rather than refused."""
+    """Counts of one test run: inputs tried, and inputs accepted rather than rejected."""
 
     def __init__(self) -> None:
         self.tried: Counter[str] = Counter()
-        self.taken: Counter[str] = Counter()
+        self.accepted: Counter[str] = Counter()
 
-    def add(self, name: str, *, taken: bool) -> None:
-        """Count one input."""
+    def add(self, name: str, *, accepted: bool) -> None:
         self.tried[name] += 1
-        self.taken[name] += taken
+        self.accepted[name] += accepted
 
     def lines(self) -> list[str]:
-        """Return one line a name, and the sum."""
-        rows = [f"{name:<40}{self.tried[name]:>9,} tried{self.taken[name]:>9,} taken" for name in sorted(self.tried)]
-        total = f"{'in all':<40}{self.tried.total():>9,} tried{self.taken.total():>9,} taken"
+        rows = [
+            f"{name:<40}{self.tried[name]:>9,} tried{self.accepted[name]:>9,} accepted" for name in sorted(self.tried)
+        ]
+        total = f"{'total':<40}{self.tried.total():>9,} tried{self.accepted.total():>9,} accepted"
         return [*rows, total]

@@ -1,6 +1,6 @@
-"""Ways in which a file goes wrong: a valid one in, a damaged one out.
+"""Mutations: damaged copies of a valid file.
 
-Structure-aware: cells, lines, the header, the encoding, the packing; and, below all that, single bytes.
+Structure-aware: cells, lines, the header, the encoding, the packing; and below all that, single bytes.
 """
 
 import gzip
@@ -51,7 +51,7 @@ Change = Callable[[bytes], bytes]
 
 @st.composite
 def damaged(draw: st.DrawFn, valid: bytes) -> bytes:
-    """Draw a damaged copy of a text file: up to four changes of structure, then perhaps some of bytes."""
+    """Draw a copy of a text file with one to four mutations."""
     content = valid
     for _ in range(draw(st.integers(1, 4))):
         content = draw(st.sampled_from(_CHANGES))(draw, content)
@@ -59,7 +59,7 @@ def damaged(draw: st.DrawFn, valid: bytes) -> bytes:
 
 
 def anything() -> st.SearchStrategy[bytes]:
-    """Bytes that are no such file, or only by chance."""
+    """Arbitrary bytes, which are a valid file only by chance."""
     texts = st.text(st.sampled_from('ABQE,;"\n\r\t -0123456789.:<{}[]eé\x00\ufeff'), max_size=300).map(str.encode)
     return st.one_of(st.binary(max_size=300), texts, st.sampled_from(JUNK), st.just(b""))
 
@@ -78,13 +78,13 @@ def _some_cell(draw: st.DrawFn, rows: list[list[str]], first: int = 0) -> tuple[
 
 
 def _cell(draw: st.DrawFn, content: bytes) -> bytes:
-    """Put something else into a cell, or into that column of all lines."""
+    """Replace a cell, or that column in all lines."""
     rows = _split(content)
     line, place = _some_cell(draw, rows, 1)
     value = draw(st.one_of(st.sampled_from(CELLS), st.sampled_from(CELLS), st.text(max_size=8)))
     value = value.encode("utf-8", "replace").decode()
-    whole = draw(st.integers(0, 7)) == 0
-    for row in rows[1:] if whole else [rows[line]]:
+    all_lines = draw(st.integers(0, 7)) == 0
+    for row in rows[1:] if all_lines else [rows[line]]:
         if place < len(row):
             row[place] = value
     return _joined(rows)
@@ -98,7 +98,7 @@ def _swap(draw: st.DrawFn, content: bytes) -> bytes:
 
 
 def _fields(draw: st.DrawFn, content: bytes) -> bytes:
-    """Take a field out of a line, put one in, or double one."""
+    """Remove, insert or duplicate a field of a line."""
     rows = _split(content)
     line, place = _some_cell(draw, rows)
     what = draw(st.integers(0, 2))
@@ -110,7 +110,7 @@ def _fields(draw: st.DrawFn, content: bytes) -> bytes:
 
 
 def _lines(draw: st.DrawFn, content: bytes) -> bytes:
-    """Take a line out, double it, move it, or double it with another value."""
+    """Remove, duplicate or move a line, or duplicate it with another value."""
     rows = _split(content)
     line, place = _some_cell(draw, rows)
     what = draw(st.integers(0, 3))
@@ -129,7 +129,7 @@ def _lines(draw: st.DrawFn, content: bytes) -> bytes:
 
 
 def _columns(draw: st.DrawFn, content: bytes) -> bytes:
-    """Change the whole table: drop, double or exchange columns, with or without their heading."""
+    """Drop, duplicate or swap columns of all lines, with or without their heading."""
     rows = _split(content)
     width = max(map(len, rows))
     a, b, what = draw(st.integers(0, width - 1)), draw(st.integers(0, width - 1)), draw(st.integers(0, 3))
@@ -164,18 +164,18 @@ def _encoding(draw: st.DrawFn, content: bytes) -> bytes:
 
 
 def _ends(draw: st.DrawFn, content: bytes) -> bytes:
-    """Change every line's end, or every separator."""
+    """Change all line ends, or all separators."""
     if draw(st.booleans()):
         return content.replace(b"\n", draw(st.sampled_from((b"\r\n", b"\r", b"\n\n", b"\r\r\n", b""))))
     return content.replace(b",", draw(st.sampled_from((b";", b"\t", b", ", b",,", b'","'))))
 
 
-# Cells and lines twice: most of what passes the first look at a file lies there.
+# Cells and lines more often: they get past the first checks of a file.
 _CHANGES = (_cell, _cell, _cell, _cell, _lines, _lines, _fields, _swap, _columns, _bytes, _encoding, _ends)
 
 
 def zipped(name: str, content: bytes) -> bytes:
-    """Pack one member."""
+    """A zip with one member."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(zipfile.ZipInfo(name, (2024, 1, 1, 0, 0, 0)), content)
@@ -184,7 +184,7 @@ def zipped(name: str, content: bytes) -> bytes:
 
 @st.composite
 def packed(draw: st.DrawFn, name: str, content: bytes) -> bytes:
-    """Pack into a zip, mostly a sound one; sometimes its bytes, its names or the number of its members are wrong."""
+    """Pack into a zip, mostly a valid one; sometimes its bytes, its names or the number of its members are wrong."""
     what = draw(st.integers(0, 9))
     if what < 7:
         return zipped(name, content)
@@ -196,12 +196,12 @@ def packed(draw: st.DrawFn, name: str, content: bytes) -> bytes:
     with zipfile.ZipFile(buffer, "w", method) as archive:
         for other in names:
             archive.writestr(other, content)
-    whole = buffer.getvalue()
-    return whole if what == 8 else _bytes(draw, whole)
+    archived = buffer.getvalue()
+    return archived if what == 8 else _bytes(draw, archived)
 
 
 @st.composite
 def gzipped(draw: st.DrawFn, content: bytes) -> bytes:
     """Pack with gzip, sometimes damaged afterwards."""
-    whole = gzip.compress(content, 1, mtime=0)
-    return _bytes(draw, whole) if draw(st.integers(0, 9)) == 0 else whole
+    compressed = gzip.compress(content, 1, mtime=0)
+    return _bytes(draw, compressed) if draw(st.integers(0, 9)) == 0 else compressed

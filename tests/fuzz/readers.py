@@ -1,4 +1,4 @@
-"""Every reader of handed-in files: a valid file, what must hold of whatever is read, and where it is stored."""
+"""Every reader of input files: a valid file, checks of what is read, and the writer that stores it."""
 
 import tempfile
 from collections.abc import Callable
@@ -26,6 +26,7 @@ from market_data.trading_calendar import CalendarError, record_imported_days, re
 from stocks.fundamentals import writer as fundamentals_writer
 from stocks.fundamentals.files import FundamentalsUnreadableError, Reading, read_snapshots, read_statements
 from stocks.picks.filters import FiltersInvalid, load_filters
+from stocks.picks.screening import STRATEGIES
 from stocks.universe import writer as universe_writer
 from stocks.universe.renames import renames
 from tests.fuzz.uploads import upload_readers
@@ -43,17 +44,17 @@ class Reader:
     Attributes
     ----------
     path
-        Where it lies below the folder that is handed to `read`.
+        The file's path below the folder passed to `read`.
     valid
-        A good file's text, not packed.
+        Text of a valid file, unpacked.
     read
-        Folder in, what was read out.
+        Takes the folder, returns what it read.
     check
-        Asserts what must hold of whatever was read.
+        Asserts the invariants of what was read.
     store
         Writes it, as the nightly run or the command does.
     errors
-        What reading or storing may raise.
+        Errors that reading or storing may raise.
     """
 
     name: str
@@ -75,13 +76,13 @@ def readers() -> dict[str, Reader]:
         readers: list[Reader] = []
         for layout in LAYOUTS:
             (written,) = write_archive(market, folder / layout.name, [DAY], layout=layout.name)
-            readers.append(_daily(written))
+            readers.append(_daily_reader(written))
         readers += _lists(folder / "full")
         readers += _fundamentals(folder)
     return {reader.name: reader for reader in [*readers, _market_days(), _filters(), *upload_readers(Reader)]}
 
 
-def _daily(path: Path) -> Reader:
+def _daily_reader(path: Path) -> Reader:
     recognised = layout_of(path.name)
     assert recognised is not None
     layout, day = recognised
@@ -98,10 +99,10 @@ def _daily(path: Path) -> Reader:
 
     packing = "zip" if path.suffix == ".zip" else "plain"
     valid = b"\n".join(content_of(path).split(b"\n")[:LINES]) + b"\n"
-    return Reader(f"daily_{layout.name}", path.name, valid, read, _bars_hold, _store_bars, packing=packing)
+    return Reader(f"daily_{layout.name}", path.name, valid, read, _check_bars, _store_bars, packing=packing)
 
 
-def _bars_hold(read: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+def _check_bars(read: tuple[pd.DataFrame, pd.DataFrame]) -> None:
     bars, rejects = read
     assert {column: str(kind) for column, kind in bars.dtypes.items()} == BAR_DTYPES
     price = bars[["open", "high", "low", "close"]].to_numpy()
@@ -126,17 +127,17 @@ def _store_bars(read: tuple[pd.DataFrame, pd.DataFrame]) -> None:
     file = SourceFile(session=DAY, name="fuzz.csv", size=1, mtime_ns=1, sha256="0" * 64)
     universe_writer.record_traded_symbols(bars, RUN)
     market_writer.record_bars([market_writer.ReadSession(DAY, file, bars, rejects)], bars["close"], RUN)
-    kept = SourceFile.objects.get(session=DAY)
-    assert (kept.rows, kept.rejected) == (len(bars), len(rejects))
+    stored = SourceFile.objects.get(session=DAY)
+    assert (stored.rows, stored.rejected) == (len(bars), len(rejects))
 
 
-def _listed(name: str, path: Path, folder: Path, read: Callable[[Path], pd.DataFrame], store: Any) -> Reader:
+def _list_reader(name: str, path: Path, folder: Path, read: Callable[[Path], pd.DataFrame], store: Any) -> Reader:
     lines = path.read_bytes().split(b"\n")
     valid = b"\n".join(lines[:LINES]).rstrip(b"\n") + b"\n"
-    return Reader(name, path.relative_to(folder).as_posix(), valid, read, _symbols_hold, store)
+    return Reader(name, path.relative_to(folder).as_posix(), valid, read, _check_symbols, store)
 
 
-def _symbols_hold(frame: Any) -> None:
+def _check_symbols(frame: Any) -> None:
     if "symbol" in frame:
         assert frame["symbol"].str.fullmatch(r"[A-Z0-9][A-Z0-9&_.-]*").all()
     for column in frame.columns[[kind.kind == "f" for kind in frame.dtypes]]:
@@ -165,17 +166,21 @@ def _lists(folder: Path) -> list[Reader]:
     closed = next(lists.glob(nse_lists.HOLIDAYS))
     (lists / "symbolchange.csv").write_text("Simulated,OLD,NEW,01-Mar-2024\nA, Limited,AAA,BBB,05-MAR-2024\n")
     return [
-        _listed("equities", lists / nse_lists.EQUITIES, folder, in_lists(nse_lists.listed_equities), _store_listed),
-        _listed("index_list", lists / "ind_nifty500list.csv", folder, in_lists(nse_lists.index_members), _store_listed),
-        _listed("actions", lists / nse_lists.ACTIONS, folder, in_lists(nse_lists.listed_actions), _store_actions),
-        _listed("announced", packed["bc"], folder, _announced, _store_actions),
-        _listed("renames", lists / nse_lists.CHANGES, folder, in_lists(nse_lists.symbol_changes), _store_renames),
-        _listed("capital", packed["mcap"], folder, in_pack(nse_lists.daily_facts), store_facts),
-        _listed("ratios", packed["PE_"], folder, in_pack(nse_lists.daily_facts), store_facts),
-        _listed("capital_names", packed["mcap"], folder, in_pack(nse_lists.issued_capital), _store_listed),
-        _listed("traded_names", packed["pd"], folder, in_pack(nse_lists.traded_as_equity), _store_listed),
-        _listed("series_changes", packed["series_change"], folder, in_pack(_moved), lambda frame: None),
-        _listed("holidays", closed, folder, in_lists(nse_lists.holidays), _store_holidays),
+        _list_reader(
+            "equities", lists / nse_lists.EQUITIES, folder, in_lists(nse_lists.listed_equities), _store_listed
+        ),
+        _list_reader(
+            "index_list", lists / "ind_nifty500list.csv", folder, in_lists(nse_lists.index_members), _store_listed
+        ),
+        _list_reader("actions", lists / nse_lists.ACTIONS, folder, in_lists(nse_lists.listed_actions), _store_actions),
+        _list_reader("announced", packed["bc"], folder, _announced, _store_actions),
+        _list_reader("renames", lists / nse_lists.CHANGES, folder, in_lists(nse_lists.symbol_changes), _store_renames),
+        _list_reader("capital", packed["mcap"], folder, in_pack(nse_lists.daily_facts), store_facts),
+        _list_reader("ratios", packed["PE_"], folder, in_pack(nse_lists.daily_facts), store_facts),
+        _list_reader("capital_names", packed["mcap"], folder, in_pack(nse_lists.issued_capital), _store_listed),
+        _list_reader("traded_names", packed["pd"], folder, in_pack(nse_lists.traded_as_equity), _store_listed),
+        _list_reader("series_changes", packed["series_change"], folder, in_pack(_moved), lambda frame: None),
+        _list_reader("holidays", closed, folder, in_lists(nse_lists.holidays), _store_holidays),
     ]
 
 
@@ -197,7 +202,7 @@ def _store_actions(frame: pd.DataFrame) -> None:
 
 
 def _store_renames(frame: pd.DataFrame) -> None:
-    """Apply what the list proves on a day on which every new symbol trades and no old one does any more."""
+    """Apply the renames of a list on a day on which every new symbol trades and no old one does."""
     bars = pd.DataFrame({column: [1.0] * len(frame) for column in ("open", "close", "prev_close")})
     today = bars.assign(symbol=frame["to_symbol"], date=pd.Timestamp("2100-12-31"))
     before = bars.assign(symbol=frame["from_symbol"], date=pd.Timestamp("2100-12-30"))
@@ -205,7 +210,7 @@ def _store_renames(frame: pd.DataFrame) -> None:
 
 
 def _store_holidays(frame: pd.DataFrame) -> None:
-    days = [(stamp.date(), "holiday", False, None, None, f"list, {said}"[:60]) for stamp, said in frame.to_numpy()]
+    days = [(stamp.date(), "holiday", False, None, None, f"list, {reason}"[:60]) for stamp, reason in frame.to_numpy()]
     columns = ["date", "kind", "is_session", "open", "close", "source"]
     record_market_days(pd.DataFrame.from_records(days, columns=columns), None)
 
@@ -219,7 +224,7 @@ def _fundamentals(folder: Path) -> list[Reader]:
     evenings = folder / "fundamentals"
     evenings.mkdir()
     folders.write_snapshots(evenings, {}, {"symbol": "M&M", "debt_to_equity": 0.0}, {"symbol": "X", "pe_ratio": -3.0})
-    made = {
+    files = {
         "statements_income_quarterly.csv.gz": (folders.INCOME_HEADER, income),
         "statements_balance_yearly.csv.gz": (folders.BALANCE_HEADER, balance),
         "statements_cashflow_yearly.csv.gz": (folders.CASHFLOW_HEADER, cashflow),
@@ -231,12 +236,12 @@ def _fundamentals(folder: Path) -> list[Reader]:
             name,
             "\n".join([head, *rows]).encode(),
             read_statements,
-            _statements_hold,
+            _check_statements,
             _store_statements,
             errors,
             "gz",
         )
-        for name, (head, rows) in made.items()
+        for name, (head, rows) in files.items()
     ]
     name = "fundamentals_2026-04-30.csv"
     valid = (evenings / name).read_bytes()
@@ -247,7 +252,7 @@ def _fundamentals(folder: Path) -> list[Reader]:
                 file,
                 valid,
                 read_snapshots,
-                _statements_hold,
+                _check_statements,
                 _store_snapshots,
                 errors,
                 packing,
@@ -266,12 +271,12 @@ def _store_snapshots(reading: Reading) -> None:
     record_rejects(reading.rejects, RUN)
 
 
-def _statements_hold(reading: Any) -> None:
+def _check_statements(reading: Any) -> None:
     rows = reading.rows
     key = ["symbol", "snapshot"] if "snapshot" in rows else ["symbol", "period_end", "kind"]
     assert not rows.duplicated(key).any()
     assert not rows[key].isna().any(axis=None)
-    _symbols_hold(rows)
+    _check_symbols(rows)
     for column in ("revenue", "close", "market_cap", "total_assets"):
         if column in rows:
             assert not (rows[column] < 0).any(), column
@@ -309,17 +314,16 @@ def _one_day() -> pd.DataFrame:
 def _filters() -> Reader:
     valid = b"min_price: 50\nmax_price: 5000\nmin_rsi: 30.5\n"
     valid += b"strategies:\n  growth:\n    min_roe: 12\n  value: {max_pe_ratio: 20}\n"
-    strategies = ("growth", "value", "balanced", "momentum")
 
     def check(filters: Any) -> None:
-        for strategy in strategies:
+        for strategy in STRATEGIES:
             assert all(np.isfinite(threshold.value) for threshold in filters.of(strategy))
 
     return Reader(
         "filters",
         "stock_filters.yaml",
         valid,
-        lambda folder: load_filters(folder / "stock_filters.yaml", {}, strategies),
+        lambda folder: load_filters(folder / "stock_filters.yaml", {}, STRATEGIES),
         check,
         lambda filters: None,
         (FiltersInvalid,),

@@ -1,4 +1,4 @@
-"""The API against its own description: no request breaks it, and each answer is one that the description declares."""
+"""The API against its schema: no request breaks it, and every response is one that the schema declares."""
 
 import string
 from collections.abc import Iterator
@@ -51,52 +51,52 @@ def _one_transaction() -> Iterator[None]:
 @pytest.fixture
 def operations(database: str, _one_transaction: None) -> list[Any]:
     schema = schemathesis.openapi.from_wsgi("/api/schema/", application, headers={"accept": "application/json"})
-    found = described(schema)
-    assert [operation.label for operation in found] == [f"GET {URL}"]
-    return found
+    operations = documented_operations(schema)
+    assert [operation.label for operation in operations] == [f"GET {URL}"]
+    return operations
 
 
-def described(schema: BaseSchema) -> list[Any]:
-    """Operations of the description but operators' (their tests are by hand), none of which it describes wrongly."""
+def documented_operations(schema: BaseSchema) -> list[Any]:
+    """Operations of a valid schema, without the operators' (which are tested by hand)."""
     results = list(schema.get_all_operations())
-    found = [result.ok() for result in results if isinstance(result, Ok)]
-    assert len(found) == len(results)
-    return [operation for operation in found if "/admin/" not in operation.label]
+    operations = [result.ok() for result in results if isinstance(result, Ok)]
+    assert len(operations) == len(results)
+    return [operation for operation in operations if "/admin/" not in operation.label]
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode))
-def test_answers_are_those_of_the_description(operations, database, mode, counts: Counts):
-    # An empty parameter means its default here, which the description cannot say.
+def test_responses_conform_to_the_schema(operations, database, mode, counts: Counts):
+    # An empty parameter means its default here, which a schema cannot express.
     excluded: list[Any] = [schemathesis.checks.CHECKS.get_one("negative_data_rejection")]
     for operation in operations:
 
         @examples(0.2)
         @given(operation.as_strategy(mode))
-        def tried(case: schemathesis.Case) -> None:
+        def attempt(case: schemathesis.Case) -> None:
             response = case.call_and_validate(excluded_checks=excluded)
-            counts.add(f"API, {mode.value}, {database}", taken=response.status_code == 200)
+            counts.add(f"API, {mode.value}, {database}", accepted=response.status_code == 200)
 
-        tried()
+        attempt()
 
 
 @pytest.mark.usefixtures("_one_transaction")
-def test_a_login_is_asked_for_as_described(settings, django_user_model, counts: Counts, database):
-    """In production: without a token 401, with one the answer; the description says so by its security."""
+def test_authentication_conforms_to_the_schema(settings, django_user_model, counts: Counts, database):
+    """In production: 401 without a token, data with one, as the schema's security declares."""
     settings.READING_NEEDS_LOGIN = True
     token = Token.objects.create(user=django_user_model.objects.create_user("asha"))
-    known = {"Authorization": f"Token {token.key}"}
-    schema = schemathesis.openapi.from_wsgi("/api/schema/?format=json", application, headers=known)
-    (operation,) = described(schema)
+    authenticated = {"Authorization": f"Token {token.key}"}
+    schema = schemathesis.openapi.from_wsgi("/api/schema/?format=json", application, headers=authenticated)
+    (operation,) = documented_operations(schema)
 
     @examples(0.2)
     @given(operation.as_strategy(GenerationMode.POSITIVE))
-    def tried(case: schemathesis.Case) -> None:
-        assert case.call_and_validate(headers=known).status_code == 200
+    def attempt(case: schemathesis.Case) -> None:
+        assert case.call_and_validate(headers=authenticated).status_code == 200
         assert case.call(headers={"Authorization": "Token unknown"}).status_code == 401
-        counts.add("API, positive, with a login", taken=True)
-        counts.add("API, positive, with a login", taken=False)
+        counts.add("API, positive, with a login", accepted=True)
+        counts.add("API, positive, with a login", accepted=False)
 
-    tried()
+    attempt()
 
 
 TEXTS = st.one_of(
@@ -136,14 +136,14 @@ def _bytes(value: str | bytes) -> bytes:
     return value if isinstance(value, bytes) else value.encode("utf-8", "replace")
 
 
-def test_requests_of_any_kind_get_an_answer(database, counts: Counts):
+def test_any_request_gets_a_response(database, counts: Counts):
     client = Client(raise_request_exception=False, enforce_csrf_checks=True)
 
     @examples(0.2)
     @given(METHODS, queries(), HEADERS, st.binary(max_size=30))
-    def tried(method: str, query: str, headers: dict[str, str], body: bytes) -> None:
+    def attempt(method: str, query: str, headers: dict[str, str], body: bytes) -> None:
         response = client.generic(method, f"{URL}?{query}", body, "application/json", headers=headers)
-        counts.add(f"API, any request, {database}", taken=response.status_code == 200)
+        counts.add(f"API, any request, {database}", accepted=response.status_code == 200)
         assert response.status_code < 500
         if method == "HEAD":
             assert response.content == b""
@@ -154,18 +154,18 @@ def test_requests_of_any_kind_get_an_answer(database, counts: Counts):
         elif response.status_code >= 400:
             assert "html" in headers.get("accept", "") or "format=api" in query or "text/" in str(headers)
 
-    tried()
+    attempt()
 
 
 @pytest.mark.parametrize("address", ["/", "/admin/", "/admin/login/", "/api/schema/", "/api/docs/", "/favicon.ico"])
-def test_pages_answer_any_request(address, db, counts: Counts):
+def test_pages_survive_any_request(address, db, counts: Counts):
     client = Client(raise_request_exception=False)
 
     @examples(0.2)
     @given(queries(), HEADERS)
-    def tried(query: str, headers: dict[str, str]) -> None:
+    def attempt(query: str, headers: dict[str, str]) -> None:
         response = client.get(f"{address}?{query}", headers=headers)
-        counts.add(f"pages, {address}", taken=response.status_code == 200)
+        counts.add(f"pages, {address}", accepted=response.status_code == 200)
         assert response.status_code < 500
 
-    tried()
+    attempt()

@@ -1,4 +1,4 @@
-"""Damaged files of every kind: a frame that holds what it promises, or a sentence; and what was taken can be stored."""
+"""Damaged files of every kind: each gives a valid frame that can be stored, or one error sentence."""
 
 import gzip
 import io
@@ -27,14 +27,14 @@ NAMES = (
 )
 
 
-def put(reader: Reader, folder: Path, content: bytes) -> None:
+def write_file(reader: Reader, folder: Path, content: bytes) -> None:
     path = folder / reader.path
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
 
 
 def packing(reader: Reader, content: bytes) -> st.SearchStrategy[bytes]:
-    """Pack a text as the reader's kind of file is packed."""
+    """The text in the packing of the reader's kind of file."""
     if reader.packing == "zip":
         return mutations.packed(Path(reader.path).stem, content)
     if reader.packing == "gz":
@@ -45,7 +45,7 @@ def packing(reader: Reader, content: bytes) -> st.SearchStrategy[bytes]:
 
 
 def as_parquet(content: bytes) -> bytes:
-    """Turn the damaged table into a whole parquet file; what is no table stays what it is."""
+    """The damaged table as a valid parquet file; bytes that are no table stay unchanged."""
     try:
         frame = pd.read_csv(io.BytesIO(content))
         buffer = io.BytesIO()
@@ -56,7 +56,7 @@ def as_parquet(content: bytes) -> bytes:
 
 
 def read(reader: Reader, folder: Path) -> object | None:
-    """Read what lies in the folder; None when it was refused with a sentence that says what to do."""
+    """Read and check the folder; None when it is rejected with a sentence."""
     try:
         frame: object = reader.read(folder)
     except reader.errors as error:
@@ -76,19 +76,19 @@ def reader(request: pytest.FixtureRequest) -> Reader:
     return readers()[request.param]
 
 
-def test_every_reader_is_tried():
+def test_every_reader_is_fuzzed():
     assert set(NAMES) == set(readers())
 
 
-def test_the_valid_file_is_read_whole(reader, tmp_path):
-    """Otherwise the damaged ones would all be refused for the same reason, and nothing tried."""
+def test_the_valid_file_is_accepted(reader, tmp_path):
+    """Otherwise all damaged files would be rejected for one reason, and nothing would be tested."""
     packs: dict[str, Callable[[bytes], bytes]] = {
         "zip": partial(mutations.zipped, Path(reader.path).stem),
         "gz": gzip.compress,
         "parquet": as_parquet,
         "plain": bytes,
     }
-    put(reader, tmp_path, packs[reader.packing](reader.valid))
+    write_file(reader, tmp_path, packs[reader.packing](reader.valid))
     assert read(reader, tmp_path) is not None
 
 
@@ -98,11 +98,11 @@ def test_bytes_of_any_kind(reader, tmp_path_factory, counts: Counts):
 
     @examples(0.1)
     @given(mutations.anything())
-    def tried(content: bytes) -> None:
-        put(reader, folder, content)
-        counts.add(reader.name, taken=read(reader, folder) is not None)
+    def attempt(content: bytes) -> None:
+        write_file(reader, folder, content)
+        counts.add(reader.name, accepted=read(reader, folder) is not None)
 
-    tried()
+    attempt()
 
 
 @pytest.mark.timeout(3600)
@@ -111,26 +111,26 @@ def test_damaged_files(reader, tmp_path_factory, counts: Counts):
 
     @examples(0.2)
     @given(st.data())
-    def tried(data: st.DataObject) -> None:
+    def attempt(data: st.DataObject) -> None:
         content = data.draw(mutations.damaged(reader.valid))
-        put(reader, folder, data.draw(packing(reader, content)))
-        counts.add(reader.name, taken=read(reader, folder) is not None)
+        write_file(reader, folder, data.draw(packing(reader, content)))
+        counts.add(reader.name, accepted=read(reader, folder) is not None)
 
-    tried()
+    attempt()
 
 
 @pytest.mark.timeout(3600)
 @pytest.mark.django_db
-def test_what_is_taken_can_be_stored(reader, tmp_path_factory, counts: Counts):
+def test_accepted_files_can_be_stored(reader, tmp_path_factory, counts: Counts):
     folder = tmp_path_factory.mktemp("stored")
 
     @examples(0.1)
     @given(st.data())
-    def tried(data: st.DataObject) -> None:
+    def attempt(data: st.DataObject) -> None:
         content = data.draw(mutations.damaged(reader.valid))
-        put(reader, folder, data.draw(packing(reader, content)))
+        write_file(reader, folder, data.draw(packing(reader, content)))
         frame = read(reader, folder)
-        counts.add(f"{reader.name}, stored", taken=frame is not None)
+        counts.add(f"{reader.name}, stored", accepted=frame is not None)
         if frame is None:
             return
         with transaction.atomic():
@@ -140,4 +140,4 @@ def test_what_is_taken_can_be_stored(reader, tmp_path_factory, counts: Counts):
                 check_sentence(error)
             transaction.set_rollback(True)
 
-    tried()
+    attempt()

@@ -1,4 +1,4 @@
-"""Uploaded files for the damaged-file tests: one reader per kind that can be imported."""
+"""Uploaded CSV files: one reader per kind that can be imported."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
