@@ -256,7 +256,7 @@ def _columns_of(alias: str) -> str:
 
 def _columns_between(start: date, end: date, columns: LiteralString) -> pd.DataFrame:
     query = "SELECT " + columns + " FROM historical_data WHERE date BETWEEN %s AND %s AND status = 'final'"
-    return query_frame(query, [start, end], dates=("date",))
+    return query_frame(query, [start, end], dates=("date",), large=end - start > _LARGE_RANGE)
 
 
 def _of_traded(bars: pd.DataFrame, session: date) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
+from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
@@ -76,11 +77,10 @@ def text_table(
         When it is no csv or lacks a required column.
     """
     try:
-        text = decoded_text(file_bytes(path), path.name)
-        table, rejected = file_contents.text_table(text, path.name, may_be_empty=may_be_empty)
+        table, rejected = _parsed(path, _version(path), may_be_empty)
     except FileUnreadable as error:
         raise SourceUnreadable(f"{error} {_REMEDY}") from error
-    table.columns = pd.Index([str(column).upper() for column in table.columns])
+    table = table.set_axis([str(column).upper() for column in table.columns], axis=1)
     missing = [column for column in required if column not in table.columns]
     if missing:
         raise SourceUnreadable(f"{path.name} lacks the columns {', '.join(missing)}. {_REMEDY}")
@@ -90,6 +90,20 @@ def text_table(
     if skipped is not None:
         skipped.extend((path, line) for line in rejected)
     return table.loc[:, ~table.columns.duplicated()].replace("-", "")
+
+
+def _version(path: Path) -> tuple[int, int, int]:
+    try:
+        state = path.stat()
+    except OSError:
+        return 0, 0, 0
+    return state.st_ino, state.st_size, state.st_mtime_ns
+
+
+@lru_cache(maxsize=16)
+def _parsed(path: Path, version: tuple[int, int, int], may_be_empty: bool) -> file_contents.TextTable:
+    """Parse each version of a list once: an evening reads that of corporate actions five times."""
+    return file_contents.text_table(decoded_text(file_bytes(path), path.name), path.name, may_be_empty=may_be_empty)
 
 
 def _with_valid_symbols(table: pd.DataFrame, path: Path, skipped: SkippedLines | None) -> pd.DataFrame:
