@@ -133,14 +133,25 @@ def joined_rejects(*parts: pd.DataFrame) -> pd.DataFrame:
 def as_bar_frame(rows: pd.DataFrame) -> pd.DataFrame:
     """Give rows the dtypes and the order of a bar frame; every volume must be a whole number."""
     order = np.lexsort((rows["date"].to_numpy(), pd.factorize(rows["symbol"], sort=True)[0]))
-    # Without the explicit dtype pandas would infer another one for text.
-    columns = {
-        column: pd.Series(rows[column].iloc[order].array.astype(kind), dtype=kind)
-        for column, kind in BAR_DTYPES.items()
-    }
-    if columns["isin"].isna().any():
-        columns["isin"] = columns["isin"].where(columns["isin"].notna(), None)
-    return pd.DataFrame(columns)
+    if _has_bar_dtypes(rows) and bool(np.all(order[1:] > order[:-1])):
+        # A provider's frame arrives like this, and copying its columns one by one takes ten times as long.
+        bars = rows.reset_index(drop=True)
+    else:
+        # Without the explicit dtype pandas would infer another one for text.
+        columns = {
+            column: pd.Series(rows[column].iloc[order].array.astype(kind), dtype=kind)
+            for column, kind in BAR_DTYPES.items()
+        }
+        bars = pd.DataFrame(columns)
+    if bars["isin"].isna().any():
+        bars["isin"] = bars["isin"].where(bars["isin"].notna(), None)
+    return bars
+
+
+def _has_bar_dtypes(rows: pd.DataFrame) -> bool:
+    return list(rows.columns) == list(BAR_COLUMNS) and [str(dtype) for dtype in rows.dtypes] == list(
+        BAR_DTYPES.values()
+    )
 
 
 def first_of_series(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

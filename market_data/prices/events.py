@@ -12,6 +12,7 @@ demergers and capital reductions have no factor here: their effect on the price 
 import math
 import re
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -133,6 +134,11 @@ def _ratio(part: float, whole: float) -> float:
 
 def empty_events() -> pd.DataFrame:
     """Return an event frame without rows, with the dtypes of a filled one."""
+    return _no_events().copy()
+
+
+@cache
+def _no_events() -> pd.DataFrame:
     return typed_events(pd.DataFrame({column: pd.Series(dtype=object) for column in EVENT_COLUMNS}))
 
 

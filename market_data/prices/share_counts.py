@@ -53,9 +53,10 @@ def settled_jumps(jumps: pd.DataFrame, share_counts: pd.DataFrame, as_of: date |
     """
     counts = share_counts.loc[(share_counts["known_on"] <= pd.Timestamp(as_of)) & share_counts["shares"].gt(0)]
     counts = counts.sort_values(["symbol", "date", "known_on"], kind="stable")
+    by_symbol = {str(symbol): rows for symbol, rows in counts.groupby("symbol")}
     records: list[tuple[object, ...]] = []
     for jump in jumps.loc[jumps["reason"].isin(SETTLED_BY_COUNTS)].to_dict("records"):
-        of_symbol = counts.loc[counts["symbol"].eq(jump["symbol"])]
+        of_symbol = by_symbol.get(jump["symbol"], counts.iloc[:0])
         before = of_symbol.loc[of_symbol["date"] < jump["date"]].tail(1).to_dict("records")
         last_day = jump["date"] + pd.Timedelta(days=MAX_DAYS_AFTER)
         after = of_symbol.loc[of_symbol["date"].between(jump["date"], last_day)].to_dict("records")

@@ -78,7 +78,9 @@ def compute_factors(context: StepContext) -> Factors:
     new_jumps = [pd.DataFrame(columns=list(JUMP_COLUMNS))]
     for number, (today, history) in enumerate(days, start=1):
         sizes = share_counts.issue_sizes_around(today["date"].iloc[0].date())
-        events = typed_events(pd.concat([events, inferred_events(today, history, covered, events, sizes)]))
+        inferred = inferred_events(today, history, covered, events, sizes)
+        if len(inferred):
+            events = typed_events(pd.concat([events, inferred]))
         new_jumps.append(unexplained_jumps(today, history, events))
         context.report(number, 2 * max(len(days), 1))
     settled = _settled_by_counts(new_jumps, sessions, session)
