@@ -98,6 +98,13 @@ def test_a_refused_start_names_the_missing_prerequisite(press):
     assert not PipelineRun.objects.exists()
 
 
+def test_a_refusal_with_a_runbook_entry_links_to_it(press):
+    make_run(status="completed", done=6, provider_kind="real")
+    [message] = press("start", "cleanup")
+    assert "This database holds a real market" in message
+    assert reverse("operations:runbook-entry", args=["other-market"]) in message
+
+
 @pytest.mark.parametrize(
     "address",
     ["/admin/operations/start/moon/", "/admin/operations/run/moon/do/retry/", "/admin/operations/evening/hold/"],

@@ -13,6 +13,7 @@ from market_data.models import (
     CorporateAction,
     DailyBar,
     EveningHold,
+    Finding,
     Heartbeat,
     MarketDay,
     RunUndo,
@@ -267,6 +268,18 @@ def test_an_empty_database_says_what_to_do(client, operator):
     page = client.get("/admin/").content.decode()
     for words in ("have not been collected yet", "No file has been read", "No night has run yet", "Nothing yet"):
         assert words in page
+
+
+def test_a_day_that_failed_a_check_links_to_the_runbook(weekdays, client, operator):
+    session = timezone.localdate()
+    file(session)
+    Finding.objects.create(
+        run_id="r", session=session, check_name="bar_count", severity="error", message="m", blocks=True
+    )
+    client.force_login(operator)
+    page = client.get("/admin/").content.decode()
+    assert "Will abstain" in page
+    assert reverse("operations:runbook-entry", args=["check-failed"]) in page
 
 
 def test_a_dead_cluster_is_shown_with_its_remedy(client, operator):

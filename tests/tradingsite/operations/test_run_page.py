@@ -33,6 +33,11 @@ def test_a_failure_shows_its_reason_the_remedy_and_its_runbook_entry(page):
     assert "Read 300 of 500 sessions" in html
 
 
+def test_a_cancelled_run_links_to_its_entry(page):
+    run = make_run(status="cancelled", step_status="pending", reason="cancelled by asha")
+    assert reverse("operations:runbook-entry", args=["cancelled"]) in page(run)
+
+
 def test_an_errored_step_shows_its_traceback(page):
     run = make_run(status="failed", step_status="errored")
     run.steps.filter(status="errored").update(reason="KeyError: 'x'", traceback="Traceback: <here>")
