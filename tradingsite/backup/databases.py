@@ -58,7 +58,7 @@ def take_over(restored: BaseDatabaseWrapper, database: BaseDatabaseWrapper, at: 
         When there are other connections to the one in use; nothing is renamed then.
     """
     name = str(database.settings_dict["NAME"])
-    kept = f"{name}_before_{at:%Y%m%d_%H%M%S}"
+    previous_name = f"{name}_before_{at:%Y%m%d_%H%M%S}"
     with database.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -72,13 +72,13 @@ def take_over(restored: BaseDatabaseWrapper, database: BaseDatabaseWrapper, at: 
     database.close()
     restored.close()
     quote = database.ops.quote_name
-    _on_server(database, f"ALTER DATABASE {quote(name)} RENAME TO {quote(kept)}")
+    _on_server(database, f"ALTER DATABASE {quote(name)} RENAME TO {quote(previous_name)}")
     try:
         _on_server(database, f"ALTER DATABASE {quote(str(restored.settings_dict['NAME']))} RENAME TO {quote(name)}")
     except BaseException:
-        _on_server(database, f"ALTER DATABASE {quote(kept)} RENAME TO {quote(name)}")
+        _on_server(database, f"ALTER DATABASE {quote(previous_name)} RENAME TO {quote(name)}")
         raise
-    return kept
+    return previous_name
 
 
 def _on_server(database: BaseDatabaseWrapper, statement: str) -> None:

@@ -38,8 +38,8 @@ def check_compatible(reader: ArchiveReader, database: BaseDatabaseWrapper) -> No
     version = _server_version(database)
     if version < OLDEST_POSTGRESQL:
         raise BackupError(f"The server is PostgreSQL {version // 10000}; 15 or newer is needed.")
-    known = MigrationExecutor(database).loader.disk_migrations or {}
-    unknown = [f"{app}.{name}" for app, name in reader.manifest["migrations"] if (app, name) not in known]
+    migrations = MigrationExecutor(database).loader.disk_migrations or {}
+    unknown = [f"{app}.{name}" for app, name in reader.manifest["migrations"] if (app, name) not in migrations]
     if unknown:
         raise BackupError(
             f"{reader.path} was written by a newer version: this one lacks the migrations {', '.join(unknown)}."
@@ -82,8 +82,8 @@ def restore_backup(reader: ArchiveReader, database: BaseDatabaseWrapper, log: Lo
 
 def _migrate_to(reader: ArchiveReader, database: BaseDatabaseWrapper) -> None:
     executor = MigrationExecutor(database)
-    wanted = {(app, name) for app, name in reader.manifest["migrations"]}
-    newer = sorted(f"{app}.{name}" for app, name in set(executor.loader.applied_migrations) - wanted)
+    migrations = {(app, name) for app, name in reader.manifest["migrations"]}
+    newer = sorted(f"{app}.{name}" for app, name in set(executor.loader.applied_migrations) - migrations)
     if newer:
         raise BackupError(
             f"The database has applied {', '.join(newer)}, which the back-up does not know: restore it into a"
@@ -92,50 +92,52 @@ def _migrate_to(reader: ArchiveReader, database: BaseDatabaseWrapper) -> None:
     nodes = executor.loader.graph.node_map
     # Only the last migration of each app: naming an earlier one would mean migrating backwards to it.
     superseded = {
-        key for key in wanted if any(child.key in wanted and child.key[0] == key[0] for child in nodes[key].children)
+        key
+        for key in migrations
+        if any(child.key in migrations and child.key[0] == key[0] for child in nodes[key].children)
     }
-    executor.migrate(sorted(wanted - superseded))
+    executor.migrate(sorted(migrations - superseded))
 
 
 def _fill(
     reader: ArchiveReader, database: BaseDatabaseWrapper, plain: "psycopg.Connection[Any]", log: Log
 ) -> RestoredCounts:
     """Store all rows in one transaction, committed when the hash of each table equals the file's."""
-    present = {table.name: table for table in tables.tables(plain, database.introspection.django_table_names())}
-    wanted = {facts["table"]: facts for facts in reader.members.values() if "table" in facts}
-    absent = sorted(set(wanted) - set(present))
+    stored = {table.name: table for table in tables.tables(plain, database.introspection.django_table_names())}
+    members = {facts["table"]: facts for facts in reader.members.values() if "table" in facts}
+    absent = sorted(set(members) - set(stored))
     if absent:
         raise BackupError(f"{reader.path} holds tables that its migrations do not create: {', '.join(absent)}.")
-    tables.truncate(plain, present)
-    rules = tables.droppable_rules(plain, present)
+    tables.truncate(plain, stored)
+    rules = tables.droppable_rules(plain, stored)
     for rule in rules:
         plain.execute(rule.drop.encode())
-    for name, facts in wanted.items():
+    for name, facts in members.items():
         log(f"{name}: {facts['rows']:,} rows")
         copy_in(plain, name, facts["columns"], reader.blocks(f"tables/{name}"), form=TEXT)
     for name, last in reader.manifest["sequences"].items():
-        tables.set_sequence(plain, name, wanted[name]["key"], last)
+        tables.set_sequence(plain, name, members[name]["key"], last)
     log("Creating keys and indexes …")
     for rule in reversed(rules):
         plain.execute(rule.create.encode())
     log("Comparing …")
-    _compare(plain, present, wanted)
+    _compare(plain, stored, members)
     plain.commit()
-    return RestoredCounts(len(wanted), sum(facts["rows"] for facts in wanted.values()))
+    return RestoredCounts(len(members), sum(facts["rows"] for facts in members.values()))
 
 
 def _compare(
-    plain: "psycopg.Connection[Any]", present: dict[str, tables.Table], wanted: dict[str, dict[str, Any]]
+    plain: "psycopg.Connection[Any]", stored: dict[str, tables.Table], members: dict[str, dict[str, Any]]
 ) -> None:
-    wrong = []
-    for name, facts in wanted.items():
-        rows, digest = tables.fingerprint(plain, present[name]._replace(columns=facts["columns"]))
+    differences = []
+    for name, facts in members.items():
+        rows, digest = tables.fingerprint(plain, stored[name]._replace(columns=facts["columns"]))
         if rows != facts["rows"]:
-            wrong.append(f"{name} has {rows:,} rows instead of {facts['rows']:,}")
+            differences.append(f"{name} has {rows:,} rows instead of {facts['rows']:,}")
         elif digest != facts["sha256"]:
-            wrong.append(f"{name} has other values")
-    if wrong:
-        raise BackupError(f"The stored rows differ from the back-up: {'; '.join(wrong)}. Nothing was kept.")
+            differences.append(f"{name} has other values")
+    if differences:
+        raise BackupError(f"The stored rows differ from the back-up: {'; '.join(differences)}. Nothing was kept.")
 
 
 def _apply_newer_migrations(database: BaseDatabaseWrapper, log: Log) -> None:

@@ -63,13 +63,13 @@ def tables(plain: "psycopg.Connection[Any]", names: Iterable[str]) -> list[Table
 
 
 def _in_order(plain: "psycopg.Connection[Any]", names: Iterable[str]) -> list[str]:
-    wanted = set(names)
-    graph: dict[str, set[str]] = {name: set() for name in sorted(wanted)}
+    included = set(names)
+    graph: dict[str, set[str]] = {name: set() for name in sorted(included)}
     keys = plain.execute(
         "SELECT conrelid::regclass::text, confrelid::regclass::text FROM pg_constraint WHERE contype = 'f'"
     )
     for table, other in keys:
-        if table in wanted and other in wanted and table != other:
+        if table in included and other in included and table != other:
             graph[table].add(other)
     return list(graphlib.TopologicalSorter(graph).static_order())
 
@@ -119,8 +119,8 @@ def set_sequence(plain: "psycopg.Connection[Any]", table: str, key: str, last: i
 
 def truncate(plain: "psycopg.Connection[Any]", names: Iterable[str]) -> None:
     """Delete all rows of some tables, and those that refer to them."""
-    listed = sql.SQL(", ").join(map(sql.Identifier, names))
-    plain.execute(sql.SQL("TRUNCATE {} CASCADE").format(listed))
+    identifiers = sql.SQL(", ").join(map(sql.Identifier, names))
+    plain.execute(sql.SQL("TRUNCATE {} CASCADE").format(identifiers))
 
 
 class Rule(NamedTuple):

@@ -37,10 +37,10 @@ def bars():
 @pytest.mark.parametrize("kind", ["year", "month", "day"])
 def test_probed_days_are_those_that_django_lists(bars, kind):
     probed = ProbedDays(DailyBar)
-    listed: QuerySet[DailyBar] = QuerySet(DailyBar)
+    plain: QuerySet[DailyBar] = QuerySet(DailyBar)
     for filters in ({}, {"symbol": "AAA"}, {"date__gte": "2025-01-01", "date__lt": "2026-02-01"}, {"symbol": "CCC"}):
-        assert probed.filter(**filters).dates("date", kind) == list(listed.filter(**filters).dates("date", kind))
-    assert probed.dates("date", kind, order="DESC") == list(listed.dates("date", kind, order="DESC"))
+        assert probed.filter(**filters).dates("date", kind) == list(plain.filter(**filters).dates("date", kind))
+    assert probed.dates("date", kind, order="DESC") == list(plain.dates("date", kind, order="DESC"))
 
 
 def test_the_date_hierarchy_needs_no_distinct(operator, bars):

@@ -34,9 +34,9 @@ def operator(client):
 @pytest.mark.parametrize("model", STREAMED, ids=lambda model: model.__name__)
 def test_every_table_can_be_exported(operator, model):
     fill_every_table()
-    listed = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+    changelist = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
     address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_export")
-    assert f'href="{address}' in operator.get(listed).content.decode()
+    assert f'href="{address}' in operator.get(changelist).content.decode()
     assert operator.get(address).status_code == 200
     exported = rows(csv_blocks(model._default_manager.all()))
     assert len(exported) == model._default_manager.count() > 0

@@ -38,14 +38,14 @@ def test_a_fresh_one_is_no_finding_and_an_old_one_warns_without_blocking(tmp_pat
     assert backup_age_findings(NOW) == []
 
 
-@pytest.mark.parametrize("trouble", ["failed", "gone", "cut off"])
-def test_only_a_good_one_counts(tmp_path: Path, trouble: str) -> None:
+@pytest.mark.parametrize("flaw", ["failed", "missing", "truncated"])
+def test_only_a_good_one_counts(tmp_path: Path, flaw: str) -> None:
     make_backup(tmp_path / "a.zip", 4)
     newer = tmp_path / "b.zip"
-    make_backup(newer, 1, "failed" if trouble == "failed" else "completed")
-    if trouble == "gone":
+    make_backup(newer, 1, "failed" if flaw == "failed" else "completed")
+    if flaw == "missing":
         newer.unlink()
-    elif trouble == "cut off":
+    elif flaw == "truncated":
         newer.write_bytes(b"123")
     assert backup_age_findings(NOW)[0]["message"] == "The last good back-up is 4 days old (a.zip)."
 

@@ -82,10 +82,10 @@ def manage(environment: dict[str, str], *arguments: str) -> subprocess.Completed
 
 
 def hashes(environment: dict[str, str]) -> dict[str, str]:
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", PRINT_HASH], cwd=settings.BASE_DIR, env=environment, stdout=subprocess.PIPE, check=True
     )
-    digests: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
+    digests: dict[str, str] = json.loads(result.stdout.splitlines()[-1])
     return digests
 
 
@@ -96,38 +96,38 @@ def create_database(server: str, name: str) -> str:
 
 
 def test_from_the_embedded_server_into_a_real_one(server: str, places: dict[str, str], tmp_path: Path) -> None:
-    done = manage(places, "backup", "--json")
-    assert done.returncode == 0, done.stderr
-    path = json.loads(done.stdout)["summary"]["file"]
-    there = places | {
+    result = manage(places, "backup", "--json")
+    assert result.returncode == 0, result.stderr
+    path = json.loads(result.stdout)["summary"]["file"]
+    target = places | {
         "DATABASE_URL": create_database(server, "fresh"),
         "MODELS_DIR": str(tmp_path / "there"),
         "CREDENTIAL_KEYS": "another",
     }
-    done = manage(there, "restore", path, "--json")
-    assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
+    result = manage(target, "restore", path, "--json")
+    assert result.returncode == 0, result.stderr
+    report = json.loads(result.stdout)
     assert report["equal"]
     notes = "\n".join(report["notes"])
     assert f"The secrets of {BrokerConfiguration.objects.count()} broker accounts cannot be read" in notes
     assert f"1 models are in {tmp_path / 'there'}" in notes
     assert "MODELS_DIR was" in notes
     assert (tmp_path / "there" / "m" / "price_0.txt").read_bytes() == b"tree"
-    assert hashes(there)["stocks"] == contract_hash()["stocks"]
+    assert hashes(target)["stocks"] == contract_hash()["stocks"]
     # The back-up holds its own run as still running; everything else is equal.
     here = hashes(places)
-    assert {table for table, digest in hashes(there).items() if digest != here[table]} == {"pipeline_runs"}
-    again = manage(there, "restore", path)
-    assert again.returncode == 1
-    assert "is not empty" in again.stderr
-    replaced = manage(there, "restore", path, "--replace", "--json")
-    assert replaced.returncode == 0, replaced.stderr
-    assert "The previous database is kept as fresh_before_" in json.loads(replaced.stdout)["notes"][0]
-    assert hashes(there)["stocks"] == here["stocks"]
+    assert {table for table, digest in hashes(target).items() if digest != here[table]} == {"pipeline_runs"}
+    refused = manage(target, "restore", path)
+    assert refused.returncode == 1
+    assert "is not empty" in refused.stderr
+    replacing = manage(target, "restore", path, "--replace", "--json")
+    assert replacing.returncode == 0, replacing.stderr
+    assert "The previous database is kept as fresh_before_" in json.loads(replacing.stdout)["notes"][0]
+    assert hashes(target)["stocks"] == here["stocks"]
 
 
 def kill_while_waiting(environment: dict[str, str], blocked_by: str, lock: str, *arguments: str) -> None:
-    """Run a command until it waits for a lock that is held here, and kill it there."""
+    """Run a command until it waits for a lock held by this process, and kill it."""
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     with psycopg.connect(blocked_by) as blocker, psycopg.connect(blocked_by, autocommit=True) as watcher:
         blocker.execute(lock.encode())
@@ -156,9 +156,9 @@ def test_a_killed_back_up_leaves_no_file_and_the_next_one_cleans_up(places: dict
     os.truncate(model, 10)
     with connection.cursor() as cursor:  # the killed worker's lease ends
         cursor.execute("UPDATE pipeline_execution_tracking SET lease_until = now() - interval '1 minute'")
-    done = manage(places, "backup")
-    assert done.returncode == 0, done.stderr
-    assert "was left unfinished" in done.stderr
+    result = manage(places, "backup")
+    assert result.returncode == 0, result.stderr
+    assert "was left unfinished" in result.stderr
     (path,) = folder.iterdir()
     assert list(ArchiveReader(path).check())
 
@@ -167,12 +167,12 @@ def test_a_killed_restoration_stores_nothing_and_can_be_repeated(
     server: str, places: dict[str, str], tmp_path: Path
 ) -> None:
     path = json.loads(manage(places, "backup", "--json").stdout)["summary"]["file"]
-    target = create_database(server, "killed")
-    there = places | {"DATABASE_URL": target, "MODELS_DIR": str(tmp_path / "there")}
-    assert manage(there, "migrate").returncode == 0
-    kill_while_waiting(there, target, "LOCK TABLE trades IN ACCESS SHARE MODE", "restore", path)
-    with psycopg.connect(target) as plain:
+    url = create_database(server, "killed")
+    target = places | {"DATABASE_URL": url, "MODELS_DIR": str(tmp_path / "there")}
+    assert manage(target, "migrate").returncode == 0
+    kill_while_waiting(target, url, "LOCK TABLE trades IN ACCESS SHARE MODE", "restore", path)
+    with psycopg.connect(url) as plain:
         assert plain.execute("SELECT (SELECT count(*) FROM stocks), (SELECT count(*) FROM users)").fetchone() == (0, 0)
-    done = manage(there, "restore", path)
-    assert done.returncode == 0, done.stderr
-    assert "all equal" in done.stdout
+    result = manage(target, "restore", path)
+    assert result.returncode == 0, result.stderr
+    assert "all equal" in result.stdout
