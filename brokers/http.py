@@ -1,8 +1,8 @@
-"""A deadline for a whole HTTP answer, for every client that talks to an exchange or a broker.
+"""A deadline for a whole HTTP response, for every client of an exchange or a broker.
 
-A socket's time-out counts from the last byte: a server that sends one byte a second never runs into it. The deadline
-therefore knows the sockets of its session and shuts them down when the time is over; whoever reads from them wakes up
-with an error.
+A socket's time-out counts from the last byte, so a server that sends one byte a second never reaches it. The deadline
+therefore keeps track of its session's sockets and shuts them down when the time is up, which wakes the reader with an
+error.
 """
 
 import contextlib
@@ -17,16 +17,16 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 
-class AnswerDeadline:
-    """Shuts down the sockets of one session when an answer takes too long."""
+class ResponseDeadline:
+    """Shuts down the sockets of one session when a response takes too long."""
 
     def __init__(self) -> None:
         self.has_passed = False
         self._sockets: list[socket.socket] = []
 
     def watch(self, connected: socket.socket) -> None:
-        """Add a socket; closed ones are forgotten."""
-        self._sockets = [known for known in self._sockets if known.fileno() >= 0]
+        """Add a socket, and drop closed ones."""
+        self._sockets = [active for active in self._sockets if active.fileno() >= 0]
         self._sockets.append(connected)
 
     @contextmanager
@@ -43,12 +43,12 @@ class AnswerDeadline:
             timer.join()
 
     def check(self) -> None:
-        """Raise TimeoutError once the time is over: a socket that was shut down may look like the end of an answer."""
+        """Raise TimeoutError once the time is up: a socket that was shut down may look like the end of a response."""
         if self.has_passed:
-            raise TimeoutError("the time for one answer is over")
+            raise TimeoutError("the time for one response is up")
 
     def close(self) -> None:
-        """Forget the sockets; their session closes them."""
+        """Drop the sockets; their session closes them."""
         self._sockets.clear()
 
     def _shut_down(self) -> None:
@@ -61,12 +61,12 @@ class AnswerDeadline:
 class DeadlineAdapter(HTTPAdapter):
     """Keeps one connection per host, reports each socket to a deadline, and never retries by itself."""
 
-    def __init__(self, deadline: AnswerDeadline) -> None:
+    def __init__(self, deadline: ResponseDeadline) -> None:
         self._deadline = deadline
         super().__init__(pool_connections=2, pool_maxsize=1, max_retries=0)
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
-        """Let the pools open watched connections."""
+        """Make the pools open watched connections."""
         super().init_poolmanager(*arguments, **options)
         deadline = self._deadline
 

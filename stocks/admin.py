@@ -270,13 +270,13 @@ class PublicationAdmin(ReadOnlyAdmin):
     list_filter = ("strategy",)
     date_hierarchy = "date"
     exclude = ("picks",)
-    readonly_fields = ("listed",)
+    readonly_fields = ("picks_as_published",)
 
     class Media:
         css = {"all": ("stocks/figures.css",)}
 
     @admin.display(description="picks as published")
-    def listed(self, publication: Publication) -> SafeString:
+    def picks_as_published(self, publication: Publication) -> SafeString:
         return picks_table(publication.picks, _PICK_COLUMNS)
 
     @admin.display(description="in force", boolean=True)

@@ -75,14 +75,14 @@ def refresh_stocks(session: date, run_id: str) -> int:
     columns = [sql.Identifier(column) for column in _STOCK_COLUMNS]
     changed = query_frame(
         sql.SQL(
-            "SELECT t.symbol, {theirs}, now()::text AS last_updated, merged::text AS provenance FROM stocks t"
+            "SELECT t.symbol, {dated}, now()::text AS last_updated, merged::text AS provenance FROM stocks t"
             " JOIN stock_metrics m USING (symbol)"
             " CROSS JOIN LATERAL (SELECT (t.provenance - %s::text[]) || m.provenance) p(merged) WHERE m.date = %s"
             " AND NOT EXISTS (SELECT 1 FROM stock_metrics l WHERE l.symbol = m.symbol AND l.date > m.date)"
-            " AND ROW(t.provenance, {mine}) IS DISTINCT FROM ROW(merged, {theirs}) ORDER BY t.symbol"
+            " AND ROW(t.provenance, {stored}) IS DISTINCT FROM ROW(merged, {dated}) ORDER BY t.symbol"
         ).format(
-            mine=sql.SQL(", ").join(sql.SQL("t.{}").format(column) for column in columns),
-            theirs=sql.SQL(", ").join(sql.SQL("m.{}").format(column) for column in columns),
+            stored=sql.SQL(", ").join(sql.SQL("t.{}").format(column) for column in columns),
+            dated=sql.SQL(", ").join(sql.SQL("m.{}").format(column) for column in columns),
         ),
         [list(METRIC_COLUMNS), session],
     )

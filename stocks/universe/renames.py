@@ -90,15 +90,15 @@ def _by_exchange(
 ) -> _Renames:
     if official is None or official.empty:
         return []
-    named = official.loc[
+    changes = official.loc[
         (pd.to_datetime(official["date"]) <= session)
         & official["to_symbol"].isin(arrived)
         & official["from_symbol"].isin(gone)
     ]
     # Of two changes that contradict each other, neither is a proof.
-    named = named.drop_duplicates(["from_symbol", "to_symbol"])
-    named = named.loc[~named.duplicated("from_symbol", keep=False) & ~named.duplicated("to_symbol", keep=False)]
-    return [(old, new, "exchange") for old, new in zip(named["from_symbol"], named["to_symbol"], strict=True)]
+    changes = changes.drop_duplicates(["from_symbol", "to_symbol"])
+    changes = changes.loc[~changes.duplicated("from_symbol", keep=False) & ~changes.duplicated("to_symbol", keep=False)]
+    return [(old, new, "exchange") for old, new in zip(changes["from_symbol"], changes["to_symbol"], strict=True)]
 
 
 def _by_isin(arrived: AbstractSet[str], gone: AbstractSet[str], isins: Mapping[str, str]) -> _Renames:

@@ -73,9 +73,9 @@ def follow_renames(bars: pd.DataFrame, date_column: str = "date") -> pd.DataFram
     Parameters
     ----------
     bars
-        Has a column symbol and one of dates.
+        Has the columns symbol and `date_column`.
     date_column
-        The name of that one.
+        Name of the column of dates.
 
     Returns
     -------

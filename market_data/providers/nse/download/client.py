@@ -22,7 +22,7 @@ import requests
 import urllib3
 from urllib3.util import Retry
 
-from brokers.http import AnswerDeadline, DeadlineAdapter
+from brokers.http import DeadlineAdapter, ResponseDeadline
 from market_data.providers import ProviderError, SourceUnreadable, TransientProviderError
 
 MAX_REDIRECTS = 3
@@ -163,7 +163,7 @@ class PoliteClient:
         self.site, self.politeness = site, politeness
         self._session = requests.Session()
         self._session.headers.update(_HEADERS)
-        self._deadline = AnswerDeadline()
+        self._deadline = ResponseDeadline()
         adapter = DeadlineAdapter(self._deadline)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
