@@ -11,6 +11,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from market_data.runs.prerequisites import describe_all, parse_all
+
 _COLOURS = {
     "running": "cyan",
     "waiting": "yellow",
@@ -118,7 +120,7 @@ def _jobs(jobs: list[dict[str, Any]]) -> Table:
             _day(job["session"]),
             _moment(job["ended_at"]),
             _moment(job["next"]) if job["next"] else "not scheduled (sync_schedules)",
-            ", ".join(job["waits_for"]),
+            describe_all(parse_all(job["waits_for"])),
         )
     return table
 

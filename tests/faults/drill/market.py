@@ -35,7 +35,7 @@ DATABASE = "drill"
 SESSIONS = 330
 _LAST_DAY = date(2024, 6, 28)
 
-# As in tradingsite/schedule.py, except that the export waits for the picks and the picks for their model: a round is
+# The prerequisites of the sagas, except that the export waits for the picks and the picks for their model: a round is
 # compared with an evening, so the order of jobs must not change the result.
 EVENING: dict[str, tuple[str, ...]] = {
     "pipeline": (),
