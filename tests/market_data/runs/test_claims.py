@@ -126,6 +126,16 @@ def test_a_session_that_hangs_while_creating_a_run_does_not_block_others(setting
     assert len(errors) == 1
 
 
+def test_a_worker_whose_step_was_taken_over_is_refused(step: PipelineStep) -> None:
+    mine = owned(step, "elsewhere:1:1:1", PAST)
+    current = PipelineStep.objects.get(pk=step.pk)
+    assert claims.claim(current, 3)
+    with transaction.atomic():
+        claims.verify_fence(current)
+    with pytest.raises(FenceLost), transaction.atomic():
+        claims.verify_fence(mine)
+
+
 def test_a_worker_that_was_given_up_is_refused(step: PipelineStep) -> None:
     mine = owned(step, "elsewhere:1:1:1", PAST, attempts=3)
     current = PipelineStep.objects.get(pk=step.pk)
