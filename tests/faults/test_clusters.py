@@ -73,8 +73,8 @@ def test_a_cluster_frozen_by_the_kill_of_its_idle_worker_is_freed(dev: Dev) -> N
     killed_at = time.time()
     for worker in idle_workers(dev, "ml"):
         worker.kill()
-    said = "cluster ml has made no progress for"
-    eventually(lambda: said in dev.log.read_text(), "the watchdog")
+    restarting = "cluster ml has made no progress"
+    eventually(lambda: restarting in dev.log.read_text(), "the watchdog")
     noticed_after = time.time() - killed_at
     with database(dev) as tables:
         beat = "SELECT 1 FROM heartbeats WHERE cluster = 'ml' AND finished_at > to_timestamp(%s)"
