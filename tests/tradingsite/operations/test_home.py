@@ -1,4 +1,4 @@
-"""The home page: every part of it with data and without, its buttons, and how few reads it takes."""
+"""The home page: every part of it with data and without, its buttons, and how few queries it needs."""
 
 import re
 from datetime import date, datetime, timedelta
@@ -26,14 +26,14 @@ from tests.published import SESSION, pick, publish
 from tests.runs import make_run
 from tests.tables import fill_every_table
 from tradingsite.operations import home, sources, tonight
-from tradingsite.operations.current_evening import Evening, current_evening
+from tradingsite.operations.current_evening import current_evening
 from tradingsite.operations.recent_runs import RunHistory
 from tradingsite.schedule import evening_jobs
 
 pytestmark = pytest.mark.django_db
 IST = ZoneInfo("Asia/Kolkata")
-HOME_QUERIES = PIECE_QUERIES = 75
-"""With six runs that wait and every table filled."""
+HOME_QUERIES = FRAGMENT_QUERIES = 75
+"""With six waiting runs and every table filled."""
 
 
 def at(hour: int, minute: int = 0, day: date = SESSION) -> datetime:
@@ -46,39 +46,17 @@ def file(session: date, rows: int = 2000, size: int = 400_000) -> SourceFile:
     )
 
 
-def tonights(now: datetime) -> Evening:
-    evening = current_evening(now)
+def evening_session() -> date:
+    evening = current_evening(timezone.now())
     assert evening is not None
-    return evening
+    return evening.session
 
 
 def line(state, slug):
     return next(line for line in (*state["tonight"].lines, *state["tonight"].others) if line.slug == slug)
 
 
-# --- which evening --------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(
-    ("now", "session"),
-    [
-        (at(8, 59), SESSION - timedelta(days=1)),
-        (at(9, 1), SESSION),
-        (at(23), SESSION),
-        (at(2, day=SESSION + timedelta(days=1)), SESSION),
-        (at(12, day=date(2026, 5, 3)), date(2026, 5, 1)),  # a Sunday: Friday's
-    ],
-)
-def test_an_evening_lasts_until_its_picks_are_used(weekdays, now, session):
-    assert tonights(now).session == session
-
-
-def test_jobs_are_planned_across_midnight(weekdays):
-    evening = tonights(at(12))
-    planned = {saga.job: evening.planned(saga) for saga in evening_jobs()}
-    assert planned["pipeline"] == at(21)
-    assert planned["selection"] == at(2, 15, day=SESSION + timedelta(days=1))
-    assert evening.due == at(9, day=SESSION + timedelta(days=1))
-
-
+# --- the expected session ---------------------------------------------------------------------------------------------
 def test_the_expected_session_changes_when_the_pipeline_is_due(weekdays):
     for hour, expected in ((20, SESSION - timedelta(days=1)), (21, SESSION)):
         assert home.expected_session(current_evening(at(hour)), at(hour)) == expected
@@ -124,7 +102,7 @@ def test_disabled_buttons_say_why(weekdays, client, operator):
 
 def test_a_held_evening_names_its_holder(weekdays, client, operator):
     client.force_login(operator)
-    session = tonights(timezone.now()).session
+    session = evening_session()
     EveningHold.objects.create(session=session, held_by="asha", reason="The file is wrong.")
     page = client.get("/admin/").content.decode()
     assert "by asha" in page
@@ -299,7 +277,7 @@ def test_the_home_page_needs_few_queries_and_none_scans_a_big_table(
     for number in range(40):
         make_run(f"fill_data_{number}", job="fill_data", status="failed", step_status="failed", done=0, names=("A",))
     make_run("cleanup_1", job="cleanup", names=("A",), session=None)
-    tonight_of = tonights(timezone.now()).session
+    tonight_of = evening_session()
     for saga in evening_jobs()[1:]:
         make_run(
             f"{saga.job}_w",
@@ -322,7 +300,7 @@ def test_the_home_page_needs_few_queries_and_none_scans_a_big_table(
     ]
     assert big
     assert all("date" in sql for sql in big), "a big table is only read by date"
-    with django_assert_max_num_queries(PIECE_QUERIES):
-        piece = client.get(reverse("operations:home-fragment"))
-    assert (piece.status_code, piece["X-Again-In"]) == (200, "3")
-    assert "no-store" in piece["Cache-Control"]
+    with django_assert_max_num_queries(FRAGMENT_QUERIES):
+        fragment = client.get(reverse("operations:home-fragment"))
+    assert (fragment.status_code, fragment["X-Again-In"]) == (200, "3")
+    assert "no-store" in fragment["Cache-Control"]
