@@ -308,3 +308,10 @@ def test_of_concurrent_triggers_one_succeeds_and_the_others_name_its_run(script:
     for thread in threads:
         thread.join()
     assert refused == [PipelineRun.objects.get().id] * 5
+
+
+def test_a_step_with_no_chunks_completes_without_records() -> None:
+    with registered(Saga("idle", "Idle", (Step("LONG", chunks=lambda _: []),))):
+        run = engine.advance(lifecycle.create_run("idle", None, triggered_by="test").id)
+    step = run.steps.get()
+    assert (run.status, step.status, step.records_processed) == ("completed", "completed", 0)
