@@ -72,7 +72,6 @@ class Calibration:
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "Calibration":
-        """Rebuild from ``as_json``."""
         curves = {
             name: Curve(tuple(map(float, content[name]["x"])), tuple(map(float, content[name]["y"])))
             for name in ("excess_return", "probability", "drawdown")

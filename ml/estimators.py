@@ -109,7 +109,6 @@ def normal_score(data: Samples) -> Target:
 
 
 def plain_return(data: Samples) -> Target:
-    """Forward return as a plain ratio."""
     return data.keys["forward_return"].to_numpy(dtype=np.float64)
 
 

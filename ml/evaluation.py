@@ -113,7 +113,6 @@ class FoldStore:
     _counting: Lock = field(default_factory=Lock, repr=False)
 
     def figures(self, key: str, compute: Callable[[], pd.DataFrame]) -> pd.DataFrame:
-        """Return the figures stored under a key, or compute and store them."""
         path = None if self.directory is None else self.directory / f"{key}.parquet"
         is_stored = path is not None and path.is_file()
         with self._counting:

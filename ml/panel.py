@@ -148,7 +148,6 @@ class Panel:
         return numbers
 
     def raw(self, name: str) -> Matrix:
-        """A column as published."""
         return self.spread(self._numbers(name))
 
     def price(self, name: str) -> Matrix:
@@ -158,22 +157,18 @@ class Panel:
 
     @cached_property
     def open(self) -> Matrix:
-        """Adjusted open."""
         return self.price("open")
 
     @cached_property
     def high(self) -> Matrix:
-        """Adjusted high."""
         return self.price("high")
 
     @cached_property
     def low(self) -> Matrix:
-        """Adjusted low."""
         return self.price("low")
 
     @cached_property
     def close(self) -> Matrix:
-        """Adjusted close."""
         return self.price("close")
 
     @cached_property

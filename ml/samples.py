@@ -49,7 +49,6 @@ class Samples:
         return len(self.keys)
 
     def where(self, rows: Rows) -> "Samples":
-        """The rows of a mask."""
         keys = self.keys.loc[rows].reset_index(drop=True)
         return Samples(keys, self.position[rows], self.values[rows], self.features, self.sessions)
 
@@ -97,7 +96,6 @@ def samples(features: pd.DataFrame, outcomes: pd.DataFrame, tradable: pd.Series,
 
 
 def by_day(position: npt.NDArray[np.int64], values: npt.NDArray[np.float64]) -> "SeriesGroupBy[Any, Any]":
-    """Group values by session."""
     return pd.Series(values).groupby(position, sort=False)
 
 

@@ -20,7 +20,6 @@ class DayConverter:
         return date.fromisoformat(value)
 
     def to_url(self, value: date) -> str:
-        """Format the date."""
         return value.isoformat()
 
 

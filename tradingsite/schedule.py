@@ -26,7 +26,6 @@ def evening_jobs() -> list[Saga]:
 
 
 def other_jobs() -> list[Saga]:
-    """Return the scheduled jobs outside an evening."""
     return [saga for saga in scheduled_jobs() if saga.stands_for == NO_SESSION or saga.job == "quotes"]
 
 

@@ -137,7 +137,6 @@ def hour(text: str) -> time:
 
 
 def yes_no(text: str) -> bool:
-    """Return whether a cell says yes."""
     answer = text.lower()
     if answer not in _YES | _NO:
         raise CellError("is neither yes nor no")

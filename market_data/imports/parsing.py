@@ -46,7 +46,6 @@ class ParsedFile(NamedTuple):
 
     @property
     def bad_lines(self) -> set[int]:
-        """Lines that have an error."""
         return {error.line for error in self.errors}
 
 

@@ -208,7 +208,6 @@ def check_market_days(rows: pd.DataFrame, now: datetime) -> list[RowError]:
 
 
 def record_market_days(rows: pd.DataFrame, name: str, run_id: str) -> WriteCounts:
-    """Store days of the calendar."""
     days = rows.drop(columns=LINE).assign(date=[stamp.date() for stamp in rows["date"]])
     counts = trading_calendar.record_imported_days(days, name, run_id)
     return WriteCounts(counts.added, counts.changed)

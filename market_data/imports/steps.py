@@ -42,7 +42,6 @@ class CheckedUpload(NamedTuple):
 
     @property
     def good_rows(self) -> pd.DataFrame:
-        """Rows without an error."""
         return without_lines(self.file.rows, self.file.bad_lines)
 
 

@@ -125,7 +125,6 @@ def checked_bars(frame: pd.DataFrame, *, session: date | None = None) -> tuple[p
 
 
 def joined_rejects(*parts: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of all rejects frames."""
     filled = [part for part in parts if not part.empty]
     return pd.concat(filled, ignore_index=True) if filled else empty_rejects()
 

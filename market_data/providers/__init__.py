@@ -196,9 +196,7 @@ class Provider(Protocol):
         """Return ``STATEMENT_COLUMNS`` published by ``as_of``, after ``since`` (₹ crore); raises NotOffered."""
         ...
 
-    def findings(self) -> list[SourceFinding]:
-        """Return what the source lacks."""
-        ...
+    def findings(self) -> list[SourceFinding]: ...
 
 
 class LocalSource:

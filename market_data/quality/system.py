@@ -33,7 +33,6 @@ def register_system_check(name: str, find: FindSystemTrouble) -> None:
 
 
 def system_check_names() -> tuple[str, ...]:
-    """Return the names registered."""
     return tuple(_checks)
 
 

@@ -50,7 +50,6 @@ class Alternative:
         return "" if self.kind is Kind.CONDITION else _RUN_STAMP.sub("", self.name)
 
     def is_met(self, session: date, completed: Collection[str] | None) -> bool:
-        """As `Prerequisite.is_met`."""
         if self.kind is Kind.CONDITION:
             return is_condition_met(self.name, session)
         if self.kind is Kind.JOB and completed is not None:
@@ -63,7 +62,6 @@ class Alternative:
         return runs.exists()
 
     def describe(self) -> str:
-        """Return it in words."""
         if self.kind is Kind.CONDITION:
             return condition_title(self.name)
         return ("the end of " if self.kind is Kind.ENDED_RUN else "") + job_title(self.job)
@@ -80,7 +78,6 @@ class Prerequisite:
 
     @classmethod
     def parse(cls, stored: str) -> Self:
-        """Return the prerequisite of a stored text."""
         return cls(tuple(map(Alternative.parse, stored.split("|"))))
 
     @property
@@ -90,7 +87,6 @@ class Prerequisite:
 
     @property
     def conditions(self) -> tuple[Alternative, ...]:
-        """The alternatives that are conditions."""
         return tuple(alternative for alternative in self.alternatives if alternative.kind is Kind.CONDITION)
 
     def is_met(self, session: date, completed: Collection[str] | None = None) -> bool:
@@ -115,7 +111,6 @@ class Prerequisite:
 
 
 def parse_all(stored: Iterable[str]) -> list[Prerequisite]:
-    """Return the prerequisites of stored texts."""
     return list(map(Prerequisite.parse, stored))
 
 

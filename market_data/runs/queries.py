@@ -56,12 +56,10 @@ class RunState:
 
     @property
     def is_active(self) -> bool:
-        """Whether it is running or waiting."""
         return self.status in PipelineRun.ACTIVE
 
     @property
     def current(self) -> StepState | None:
-        """The step to look at first."""
         for status in ("running", "errored", "failed", "pending"):
             for step in self.steps:
                 if step.status == status:

@@ -205,16 +205,13 @@ class Saga:
 
     @property
     def needs_session(self) -> bool:
-        """Whether each run stands for a session."""
         return self.stands_for != NO_SESSION
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of its steps in order."""
         return tuple(step.name for step in self.steps)
 
     def step(self, name: str) -> Step:
-        """Return the step of that name."""
         return next(step for step in self.steps if step.name == name)
 
 
@@ -246,7 +243,6 @@ class StepContext:
 
     @property
     def session(self) -> date:
-        """The session the run stands for."""
         if self.run.session is None:
             raise StepFailed(f"{self.run.job} needs a session; pass --date.")
         return self.run.session
@@ -341,7 +337,6 @@ def job_title(job: str) -> str:
 
 
 def words_of(name: str) -> str:
-    """Return the name of a job or step as words."""
     return name.replace("_", " ").capitalize().replace("Csv", "CSV")
 
 
@@ -362,7 +357,6 @@ def is_condition_met(name: str, session: date) -> bool:
 
 
 def condition_title(name: str) -> str:
-    """Return a registered condition in words."""
     return _conditions[name].title
 
 

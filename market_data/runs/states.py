@@ -54,10 +54,8 @@ STEP_TRANSITIONS: Final[dict[StepEvent, tuple[tuple[_Step, _Step], ...]]] = {
 
 
 def run_sources(event: RunEvent) -> list[str]:
-    """Return the states in which a run may undergo an event."""
     return sorted({source.value for source, _ in RUN_TRANSITIONS[event]})
 
 
 def step_sources(event: StepEvent) -> list[str]:
-    """Return the states in which a step may undergo an event."""
     return sorted({source.value for source, _ in STEP_TRANSITIONS[event]})

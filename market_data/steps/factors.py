@@ -176,7 +176,6 @@ def _changed_events(events: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFrame:
 
 
 def _missing_events(events: pd.DataFrame, inferred: pd.DataFrame) -> pd.DataFrame:
-    """Return the inferred events that are no longer among the events."""
     keys = pd.MultiIndex.from_frame(events[_EVENT_KEY])
     return inferred.loc[~pd.MultiIndex.from_frame(inferred[_EVENT_KEY]).isin(keys)]
 

@@ -60,7 +60,6 @@ def _indicators_of_sessions(context: StepContext, sessions: Sequence[date]) -> p
 
 
 def _indicators_of_symbols(context: StepContext, symbols: Sequence[str], sessions: Sequence[date]) -> pd.DataFrame:
-    """Return the indicator frame of some symbols and sessions."""
     rows = len(sessions) + WARM_UP_ROWS
     prices = queries.last_prices(symbols, rows, before=context.session + timedelta(days=1))
     events = queries.events_frame(context.session, only_factors=True)

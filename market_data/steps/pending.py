@@ -92,7 +92,6 @@ def take_over_pending_work(run: PipelineRun) -> None:
 
 
 def earliest_dates(dated_symbols: Iterable[tuple[str, date]]) -> dict[str, date]:
-    """Return the earliest date of each symbol."""
     earliest: dict[str, date] = {}
     for symbol, day in dated_symbols:
         earliest[symbol] = min(earliest.get(symbol, day), day)

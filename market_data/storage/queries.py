@@ -242,7 +242,6 @@ def unsettled_jumps(as_of: date, events: pd.DataFrame) -> pd.DataFrame:
 
 
 def symbols_without_indicators(session: date) -> list[str]:
-    """Return the symbols that have a bar on a session and no indicators."""
     query = (
         "SELECT h.symbol FROM historical_data h LEFT JOIN technical_indicators t USING (symbol, date)"
         " WHERE h.date = %s AND t.id IS NULL ORDER BY h.symbol"

@@ -92,7 +92,6 @@ def record_adj_close(frame: pd.DataFrame, run_id: str) -> int:
 
 
 def record_indicators(frame: pd.DataFrame, run_id: str) -> bulk.WriteCounts:
-    """Store an indicator frame."""
     written = bulk.upsert("technical_indicators", frame, BAR_KEY, run_id)
     record_total("technical_indicators", written.inserted, None if frame.empty else frame["date"].max().date())
     return written
@@ -243,7 +242,6 @@ def replace_findings(
 
 
 def _contents_by_check(findings: Iterable[dict[str, Any]]) -> dict[str, list[str]]:
-    """Return the sorted contents of findings as text, by check."""
     contents: dict[str, list[str]] = {}
     for finding in findings:
         full = _FINDING_DEFAULTS | {name: value for name, value in finding.items() if name in _FINDING_FIELDS}

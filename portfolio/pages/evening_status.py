@@ -38,7 +38,6 @@ class JobState:
 
     @property
     def sentence(self) -> str:
-        """The state of the job as a sentence."""
         if self.run is None:
             return f"Starts {time_text(self.next_start)}." if self.next_start else "No run is planned yet."
         if self.run.status == PipelineRun.Status.WAITING:

@@ -27,7 +27,6 @@ class Horizon:
 
     @property
     def column(self) -> str:
-        """Column of `market_frame` with the returns in percent."""
         return f"return_{self.key}_pct"
 
 

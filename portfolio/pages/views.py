@@ -208,7 +208,6 @@ def history(request: HttpRequest) -> HttpResponse:
 
 @page_view
 def past_list(request: HttpRequest, day: date, strategy: str) -> HttpResponse:
-    """One past list pick by pick."""
     publication = pick_queries.publication_in_force(_strategy_or_404(strategy), day)
     if publication is None:
         raise Http404(f"No {strategy} list was published for the session of {day}.")

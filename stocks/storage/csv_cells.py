@@ -7,7 +7,6 @@ FORMULA_STARTS: Final = "=+@\t\r\n-"
 
 
 def is_formula(text: str) -> bool:
-    """Whether a text begins like a formula."""
     return text.startswith(tuple(FORMULA_STARTS))
 
 

@@ -16,7 +16,6 @@ class SafeResource(ModelResource):
     """Exports a table without cells that act as formulas."""
 
     def export_field(self, field: Any, instance: Any, **options: Any) -> Any:
-        """Return one cell."""
         cell = super().export_field(field, instance, **options)
         # The library turns numbers into texts, and the minus sign of a number is no formula.
         return escaped(cell) if isinstance(field.get_value(instance), str) else cell

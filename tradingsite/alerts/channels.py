@@ -51,7 +51,6 @@ class Channel:
 
 
 def channels() -> dict[str, Channel]:
-    """Return the configured channels by name."""
     configured = []
     if settings.ALERT_MAIL_TO:
         count = len(settings.ALERT_MAIL_TO)

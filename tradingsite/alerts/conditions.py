@@ -84,7 +84,6 @@ def stuck_clusters(context: CheckContext) -> ConditionResult:
 
 
 def stuck_cluster(liveness: Liveness) -> Symptom:
-    """Return the symptom of a cluster that is stuck."""
     cluster = liveness.cluster
     return Symptom(
         f"clusters:{cluster}",

@@ -37,7 +37,6 @@ def deliver_due(now: datetime, deadline_seconds: float = DEADLINE_SECONDS) -> di
 
 
 def system_name() -> str:
-    """Return the name of this installation in messages."""
     return "NSE trading system" + (" (simulated market)" if settings.PROVIDER_KIND == "simulated" else "")
 
 

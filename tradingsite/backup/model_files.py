@@ -29,7 +29,6 @@ def write_model_files(writer: ArchiveWriter, plain: "psycopg.Connection[Any]", m
 
 
 def model_bytes(plain: "psycopg.Connection[Any]", models_dir: Path) -> int:
-    """Return the total size of the model files."""
     paths = (models_dir / path for path in _model_paths(plain))
     return sum(path.stat().st_size for path in paths if path.is_file())
 

@@ -36,7 +36,6 @@ class ClusterState:
 
 
 def cluster_states(now: datetime) -> list[ClusterState]:
-    """Return the state of every cluster."""
     queued = dict(OrmQ.objects.values_list("key").annotate(count=Count("pk")).order_by("key"))
     liveness = cluster_liveness(now)
     return [_state(liveness[name], queued.get(name, 0)) for name in settings.CLUSTERS]

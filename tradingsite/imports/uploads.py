@@ -30,7 +30,6 @@ class UploadState(NamedTuple):
 
     @property
     def active(self) -> PipelineRun | None:
-        """The active run, if there is one."""
         return next((run for run in (self.imported, self.check) if run and run.status in PipelineRun.ACTIVE), None)
 
     @property
@@ -44,12 +43,10 @@ class UploadState(NamedTuple):
 
     @property
     def may_roll_back(self) -> bool:
-        """Whether its rows are imported and not rolled back."""
         return self.imported is not None and self.imported.status == PipelineRun.Status.COMPLETED
 
 
 def state_of(file: ImportedFile) -> UploadState:
-    """The runs of a file."""
     runs = PipelineRun.objects.in_bulk([file.check_run_id, file.import_run_id])
     return UploadState(runs.get(file.check_run_id), runs.get(file.import_run_id))
 

@@ -32,7 +32,6 @@ class DatabaseMetrics(Collector):
     """Gauges read from the database."""
 
     def collect(self) -> Iterable[Metric]:
-        """Read all gauges."""
         yield from (_runs(), _successes(), *_steps(), *_tables(), *_clusters(timezone.now()), _findings(), _picks())
 
 
@@ -40,7 +39,6 @@ class LatencyMetrics(Collector):
     """Response times of the web processes."""
 
     def collect(self) -> Iterable[Metric]:
-        """Return the histogram."""
         return latency.latency_metrics()
 
 

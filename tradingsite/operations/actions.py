@@ -102,7 +102,6 @@ def resume(user: AbstractUser, run_id: str) -> ActionResult:
 
 
 def cancel(user: AbstractUser, run_id: str) -> ActionResult:
-    """End an active run."""
     run = interventions.cancel(run_id, user.get_username())
     _record_action(user, run, "Cancelled.")
     return ActionResult("Cancelled", f"{run.id} is cancelled; what it had committed stays.", run.id, run)
@@ -140,12 +139,10 @@ def unhold_evening(user: AbstractUser, session: date) -> ActionResult:
 
 
 def hold_evening_of_run(user: AbstractUser, run_id: str) -> ActionResult:
-    """Hold the evening a run belongs to."""
     return hold_evening(user, _session_of(run_id))
 
 
 def unhold_evening_of_run(user: AbstractUser, run_id: str) -> ActionResult:
-    """Release the evening a run belongs to."""
     return unhold_evening(user, _session_of(run_id))
 
 

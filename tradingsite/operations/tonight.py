@@ -181,7 +181,6 @@ def _detail(run: PastRun, active: dict[str, RunState]) -> str:
 
 
 def waiting_reason(run: PastRun | PipelineRun) -> str:
-    """What a waiting run waits for, as a sentence."""
     missing = missing_prerequisites(run.waits_for, run.session)
     if not missing:
         return "Held until the evening is released." if run.intended_at else "About to start."

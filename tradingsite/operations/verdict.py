@@ -77,7 +77,6 @@ class Evidence:
 
 
 def verdict_on(evidence: Evidence) -> Verdict:
-    """The verdict that follows from the evidence."""
     day = evidence.session
     if evidence.lists:
         return _verdict_after_publication(evidence)

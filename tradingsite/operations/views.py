@@ -126,7 +126,6 @@ def _posted_session(request: HttpRequest) -> date:
 
 @require_POST
 def act_on_run(request: HttpRequest, run_id: str, action: str) -> HttpResponseRedirect:
-    """Perform one of `RUN_ACTIONS`."""
     user, run = _permitted_user(request), _run(run_id)
     if action not in RUN_ACTIONS:
         raise Http404(f"There is no action {action[:50]!r}; the actions are {', '.join(RUN_ACTIONS)}.")
@@ -158,7 +157,6 @@ def roll_back(request: HttpRequest, run_id: str) -> HttpResponse:
 
 @require_safe
 def runbook_page(request: HttpRequest, slug: str = "") -> HttpResponse:
-    """The whole runbook, or one entry of it."""
     entries = runbook.entries()
     if slug and slug not in entries:
         raise Http404(f"The runbook has no entry {slug[:50]!r}; the entries are {', '.join(entries)}.")

@@ -11,28 +11,24 @@ def _is_api(request: HttpRequest) -> bool:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Handle 400."""
     if _is_api(request):
         return json_error(400, "The request is malformed.")
     return defaults.bad_request(request, exception)
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Handle 403."""
     if _is_api(request):
         return json_error(403, "Permission denied.")
     return defaults.permission_denied(request, exception)
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Handle 404."""
     if _is_api(request):
         return json_error(404, f"There is nothing at {request.path}.")
     return defaults.page_not_found(request, exception)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Handle 500."""
     if _is_api(request):
         return json_error(500, "Internal server error; see the server log.")
     return defaults.server_error(request)

@@ -54,7 +54,6 @@ class PackageFileFinder(BaseFinder):
         return []
 
     def list(self, ignore_patterns: Iterable[str] | None) -> Iterator[tuple[str, Storage]]:
-        """Yield the name and storage of each file."""
         for files in PACKAGES:
             storage: Any = FileSystemStorage(location=package_folder(files))
             storage.prefix = files.prefix
@@ -63,7 +62,6 @@ class PackageFileFinder(BaseFinder):
                     yield name, storage
 
     def check(self, **_kwargs: Any) -> CheckMessages:
-        """Report missing files."""
         missing = [
             f"{files.prefix}/{name}"
             for files in PACKAGES

@@ -81,7 +81,6 @@ class Companies:
     listed_on: Words
 
     def __len__(self) -> int:
-        """Return the number of securities."""
         return len(self.symbol)
 
 

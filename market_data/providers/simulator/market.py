@@ -64,7 +64,6 @@ class History:
     status: npt.NDArray[np.int8]
 
     def __len__(self) -> int:
-        """Return the number of sessions."""
         return len(self.status)
 
 

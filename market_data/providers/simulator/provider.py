@@ -262,7 +262,6 @@ class Simulator(LocalSource):
         return published.assign(symbol=published["symbol"].map(now))
 
     def findings(self) -> list[SourceFinding]:
-        """Return the finding that the market is simulated."""
         message = "Every price is simulated; nothing here is a real company."
         return [SourceFinding("source_files", "info", message, "Set MARKET_DATA_PROVIDER for real data.")]
 
@@ -272,7 +271,6 @@ class Simulator(LocalSource):
         return [Incident(incident.kind, day, *incident[2:]) for day, incident in days if first <= day <= last]
 
     def symbol_on(self, place: int, session: date) -> str:
-        """Return the symbol of a security on a session."""
         return str(self.symbols_at(self._at(session))[place])
 
     def symbols_at(self, at: int) -> Words:
@@ -329,7 +327,6 @@ class Simulator(LocalSource):
 
     @cached_property
     def _incidents(self) -> list[Placed]:
-        """All incidents in order of sessions."""
         incidents = own_incidents(self.market, self.seed, len(self._days), self._own_kinds)
         incidents += placed(self._added, self._days, len(self.market))
         return sorted(incidents, key=lambda incident: (incident.at, incident.place, incident.kind))

@@ -106,7 +106,6 @@ def _together(faults: Sequence[Fault]) -> Fault:
 
 
 def day_fault(message: str, **sample: Any) -> list[Fault]:
-    """Return one fault of the whole day."""
     return [Fault("", message, sample)]
 
 

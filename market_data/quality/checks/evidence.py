@@ -71,7 +71,6 @@ class Evidence:
 
     @property
     def traded(self) -> pd.DataFrame:
-        """Bars with a volume."""
         return self.bars.loc[self.bars["volume"] > 0]
 
     @property

@@ -148,7 +148,6 @@ class Downloader:
         return counts
 
     def download_list(self, remote: Remote) -> None:
-        """Download an undated list."""
         place = self.folder.root / LISTS / remote.name
         self._download(remote, LISTS, lambda path, _: checks.check_list(path, place))
 

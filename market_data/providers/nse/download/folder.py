@@ -138,7 +138,6 @@ class DownloadLog:
         return any(now - moment < age for moment in times)
 
     def record_file(self, name: str, now: datetime, validators: Validators) -> None:
-        """Record a file that was downloaded or is unchanged."""
         self.absent.pop(name, None)
         self.files[name] = DownloadedFile(now, validators)
         self.save()
@@ -153,7 +152,6 @@ class DownloadLog:
         self.files = {name: file for name, file in self.files.items() if file.checked_at >= moment}
 
     def save(self) -> None:
-        """Write the log in one step."""
         content = {
             "fetched": {
                 name: {"checked_at": file.checked_at.isoformat(), **asdict(file.validators)}
