@@ -79,8 +79,8 @@ def test_missing_values_are_null_in_the_table_and_in_the_copy() -> None:
 
 
 def test_the_parts_of_a_score_are_data_in_the_table_and_in_the_copy() -> None:
-    rows = picks("AAA", "BBB")
-    rows["score_parts"] = [{"prediction": 0.1 + 0.2, "safety": 1.0}, None]
+    parts = pd.Series([{"prediction": 0.1 + 0.2, "safety": 1.0}, None], dtype=object)
+    rows = picks("AAA", "BBB").assign(score_parts=parts)
     publish("r1", growth=rows)
     assert list(SuggestedStock.objects.order_by("rank").values_list("score_parts", flat=True)) == [
         {"prediction": 0.1 + 0.2, "safety": 1.0},
