@@ -1,4 +1,4 @@
-"""How the server would answer the statements of a test: the plans of those that read the big tables."""
+"""Query plans of a test's statements: which of them scan a whole big table."""
 
 import json
 from collections.abc import Iterator
@@ -12,39 +12,38 @@ BIG_TABLES = {"historical_data", "technical_indicators", "stock_metrics", "daily
 
 
 class Plans:
-    """What was asked meanwhile, and the scans of whole big tables that it would come to."""
+    """The number of SELECT statements, and those that would scan a whole big table."""
 
     def __init__(self) -> None:
         self.statements = 0
         self.scans: list[str] = []
 
-    def look_at(self, statement: str) -> None:
-        """Ask the server how it would answer."""
+    def explain(self, statement: str) -> None:
         self.statements += 1
         with psycopg.ClientCursor(connection.connection) as cursor:
-            # A table of a test is so small that reading all of it would be the best plan.
+            # A test's tables are so small that a full scan would always be the best plan.
             cursor.execute("SET enable_seqscan = off")
             cursor.execute(f"EXPLAIN (FORMAT json) {statement}")
             row: Any = cursor.fetchone()
             cursor.execute("RESET enable_seqscan")
         plan = row[0] if isinstance(row[0], list) else json.loads(row[0])
-        self.scans += [f"{table}: {statement}" for table in _scanned(plan[0]["Plan"])]
+        self.scans += [f"{table}: {statement}" for table in _scanned_tables(plan[0]["Plan"])]
 
 
-def _scanned(node: dict[str, Any]) -> Iterator[str]:
-    whole = node["Node Type"] == "Seq Scan" or (
-        # Walking a whole index is no better.
+def _scanned_tables(node: dict[str, Any]) -> Iterator[str]:
+    is_full_scan = node["Node Type"] == "Seq Scan" or (
+        # Reading a whole index is no better.
         node["Node Type"] in ("Index Scan", "Index Only Scan") and "Index Cond" not in node
     )
-    if whole and node.get("Relation Name") in BIG_TABLES:
+    if is_full_scan and node.get("Relation Name") in BIG_TABLES:
         yield node["Relation Name"]
     for child in node.get("Plans", ()):
-        yield from _scanned(child)
+        yield from _scanned_tables(child)
 
 
 @contextmanager
-def scanned() -> Iterator[Plans]:
-    """Collect the SELECT statements that go through Django and through COPY, and look at their plans at the end."""
+def captured_plans() -> Iterator[Plans]:
+    """Collect the SELECT statements executed through Django and COPY, and explain them after the block."""
     plans, queries = Plans(), []
 
     def remember(execute, sql, params, many, context):
@@ -65,4 +64,4 @@ def scanned() -> Iterator[Plans]:
     finally:
         psycopg.ClientCursor.copy = copy  # type: ignore[method-assign]
     for statement in queries:
-        plans.look_at(statement)
+        plans.explain(statement)

@@ -1,4 +1,4 @@
-"""Small hand-made runs for the tests of those who read them."""
+"""Runs made by hand, and sagas registered, for a test."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -21,14 +21,14 @@ PIPELINE = (
 
 
 @contextmanager
-def registered(*own: Saga) -> Iterator[None]:
-    """Register sagas for a test; those of the same jobs come back afterwards."""
-    replaced = [sagas()[saga.job] for saga in own if saga.job in sagas()]
-    register_sagas(*own)
+def registered(*test_sagas: Saga) -> Iterator[None]:
+    """Register sagas for the block; those of the same jobs are registered again after it."""
+    replaced = [sagas()[saga.job] for saga in test_sagas if saga.job in sagas()]
+    register_sagas(*test_sagas)
     try:
         yield
     finally:
-        for saga in own:
+        for saga in test_sagas:
             unregister_saga(saga.job)
         register_sagas(*replaced)
 
@@ -73,5 +73,5 @@ def make_run(
 
 
 def chunks(labels: Iterable[str], compute: Callable[..., Any], record: Record) -> list[Chunk]:
-    """Make chunks whose computation is given their label as well."""
+    """Return chunks whose computation also gets the label."""
     return [Chunk(label, partial(compute, label=label), record) for label in labels]

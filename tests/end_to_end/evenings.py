@@ -17,9 +17,10 @@ from psycopg import sql
 from market_data.models import PipelineRun
 from market_data.providers.simulator import EPOCH, Incident, Simulator, simulated_sessions, write_archive
 from market_data.runs import engine, lifecycle
-from market_data.runs.saga import StepContext, register_sagas, saga_of
+from market_data.runs.saga import StepContext, saga_of
 from stocks.storage.frames import query_frame
 from stocks.storage.table_hash import column_names, table_hash
+from tests.runs import registered
 
 SYMBOLS = 64
 SESSIONS = simulated_sessions(EPOCH, date(2024, 6, 30))
@@ -121,16 +122,12 @@ def run(job: str, session: date | None, **options: object) -> PipelineRun:
 
 
 def broken_before(step: str, session: date) -> PipelineRun:
-    """Run the pipeline until a step, and let its worker break there."""
+    """Run the pipeline up to a step, which breaks."""
     created = lifecycle.create_run("pipeline", session, triggered_by="test")
-    definition = saga_of("pipeline").step(step)
-    failing = replace(definition, compute=_break, chunks=None)
     saga = saga_of("pipeline")
-    register_sagas(replace(saga, steps=tuple(failing if one is definition else one for one in saga.steps)))
-    try:
+    steps = [replace(each, compute=_break, chunks=None) if each.name == step else each for each in saga.steps]
+    with registered(replace(saga, steps=tuple(steps))):
         broken = engine.advance(created.id, wait=True)
-    finally:
-        register_sagas(saga)
     assert broken.status == "failed", broken.reason
     return broken
 

@@ -4,7 +4,7 @@ import pytest
 
 from portfolio.pages.history_queries import list_outcomes, past_lists, publication_dates
 from stocks.models import SymbolChange
-from tests.plans import scanned
+from tests.plans import captured_plans
 from tests.portfolio.market import sessions, store_sessions, store_share
 from tests.published import pick, publish, supersede
 
@@ -100,7 +100,7 @@ def test_a_page_needs_few_queries_and_uses_indexes(client, django_assert_max_num
     rising()
     for day in DAYS[:10]:
         publish("balanced", [pick("AAA")], session=day)
-    with django_assert_max_num_queries(12), scanned() as plans:
+    with django_assert_max_num_queries(12), captured_plans() as plans:
         client.get("/history/")
         client.get(f"/history/{DAYS[0]}/balanced/")
     assert plans.scans == []

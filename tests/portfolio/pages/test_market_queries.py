@@ -3,7 +3,7 @@
 import pytest
 
 from portfolio.pages.market_queries import extremes, horizons, latest_market, market_frame, movers
-from tests.plans import scanned
+from tests.plans import captured_plans
 from tests.portfolio.market import sessions, store_indicators, store_market, store_sessions, store_share
 
 pytestmark = pytest.mark.django_db
@@ -61,7 +61,7 @@ def test_movers_are_among_the_picks():
 
 def test_no_big_table_is_scanned():
     store_market(DAYS)
-    with scanned() as plans:
+    with captured_plans() as plans:
         latest_market()
     assert plans.statements > 3
     assert plans.scans == []

@@ -15,7 +15,7 @@ from portfolio.pages.stock_queries import (
     profile,
 )
 from stocks.models import Stock, SymbolChange
-from tests.plans import scanned
+from tests.plans import captured_plans
 from tests.portfolio.market import sessions, store_indicators, store_share
 from tests.published import SESSION, pick, publish
 
@@ -133,7 +133,7 @@ def test_stocks_are_found_by_symbol_name_and_sector():
 def test_a_page_needs_few_queries_and_uses_indexes(client, django_assert_max_num_queries):
     store_share("AAA", dict.fromkeys(sessions(200), 100.0))
     publish("balanced", [pick("AAA")])
-    with django_assert_max_num_queries(6), scanned() as plans:
+    with django_assert_max_num_queries(6), captured_plans() as plans:
         assert client.get("/stocks/AAA/").status_code == 200
         assert client.get("/stocks/AAA/bars.json").status_code == 200
     assert plans.statements > 4
