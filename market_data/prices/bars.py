@@ -80,8 +80,8 @@ def rejects_of(rows: pd.DataFrame, reason: "str | pd.Series") -> pd.DataFrame:
     text = rows.astype("object").where(rows.notna(), "")
     raw = [storable_text(",".join(str(value) for value in row)) for row in text.itertuples(index=False)]
     symbol = [storable_text(value) if isinstance(value, str) else value for value in rows["symbol"]]
-    aside = pd.DataFrame({"symbol": symbol, "date": rows["date"], "reason": reason, "raw": raw}, index=rows.index)
-    return aside.astype({"symbol": "object", "reason": "object", "raw": "object"}).reset_index(drop=True)
+    rejects = pd.DataFrame({"symbol": symbol, "date": rows["date"], "reason": reason, "raw": raw}, index=rows.index)
+    return rejects.astype({"symbol": "object", "reason": "object", "raw": "object"}).reset_index(drop=True)
 
 
 def checked_bars(frame: pd.DataFrame, *, session: date | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -119,9 +119,9 @@ def checked_bars(frame: pd.DataFrame, *, session: date | None = None) -> tuple[p
     good, bad = rows, empty_rejects()
     if reason.notna().any():
         good, bad = rows.loc[reason.isna()], rejects_of(rows.loc[reason.notna()], reason.dropna())
-    good, doubled = _without_doubles(good)
+    good, repeated = _without_doubles(good)
     good, lower = first_of_series(good)
-    return as_bar_frame(good), joined_rejects(bad, doubled, lower)
+    return as_bar_frame(good), joined_rejects(bad, repeated, lower)
 
 
 def joined_rejects(*parts: pd.DataFrame) -> pd.DataFrame:
@@ -172,8 +172,8 @@ def first_of_series(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     rank = rows["series"].map({series: place for place, series in enumerate(SERIES_ORDER)})
     ordered = rows.assign(_rank=rank).sort_values("_rank", kind="stable")
     lower = ordered.duplicated(["symbol", "date"]).reindex(rows.index)
-    aside = rejects_of(rows.loc[lower], "also traded in " + rows.loc[lower, "series"] + "; the first series is kept")
-    return rows.loc[~lower], aside
+    rejects = rejects_of(rows.loc[lower], "also traded in " + rows.loc[lower, "series"] + "; the first series is kept")
+    return rows.loc[~lower], rejects
 
 
 def _first_reason(rows: pd.DataFrame, session: date | None) -> "pd.Series":
@@ -241,8 +241,8 @@ def _without_doubles(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     if not rows.duplicated(key).any():
         return rows, empty_rejects()
     repeated = rows.duplicated(list(BAR_COLUMNS))
-    aside = [rejects_of(rows.loc[repeated], "line is repeated")]
+    rejects = [rejects_of(rows.loc[repeated], "line is repeated")]
     rows = rows.loc[~repeated]
     contradicting = rows.duplicated(key, keep=False)
-    aside.append(rejects_of(rows.loc[contradicting], "lines contradict each other"))
-    return rows.loc[~contradicting], pd.concat(aside, ignore_index=True)
+    rejects.append(rejects_of(rows.loc[contradicting], "lines contradict each other"))
+    return rows.loc[~contradicting], pd.concat(rejects, ignore_index=True)

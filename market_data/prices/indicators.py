@@ -144,9 +144,9 @@ def indicators_on(adjusted_bars: pd.DataFrame, session: date | pd.Timestamp) -> 
 def _by_symbol(prices: Prices, starts: npt.NDArray[np.intp]) -> dict[str, FloatArray]:
     values = {name: np.empty(len(prices.close)) for name in INDICATOR_COLUMNS}
     for start, end in itertools.pairwise(starts):
-        one = Prices(prices.high[start:end], prices.low[start:end], prices.close[start:end])
+        block = Prices(prices.high[start:end], prices.low[start:end], prices.close[start:end])
         for entry in REGISTRY:
-            for name, column in zip(entry.columns, entry.compute(one), strict=True):
+            for name, column in zip(entry.columns, entry.compute(block), strict=True):
                 values[name][start:end] = column
     return values
 

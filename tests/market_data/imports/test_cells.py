@@ -1,4 +1,4 @@
-"""One cell: what it takes, and the sentence for what it does not."""
+"""One cell: accepted texts, and the error of each rejected one."""
 
 from datetime import date, time
 
@@ -28,12 +28,12 @@ PRICE = cells.number(0, 1e7, zero=False)
         (cells.isin, "INE002A01018", "INE002A01018"),
     ],
 )
-def test_it_takes(reader, text, value):
+def test_accepted_texts(reader, text, value):
     assert reader(text) == value
 
 
 @pytest.mark.parametrize(
-    ("reader", "text", "told"),
+    ("reader", "text", "message"),
     [
         (cells.symbol, "RELI ANCE", "is not a symbol"),
         (PRICE, "inf", "is not a number"),
@@ -65,19 +65,19 @@ def test_it_takes(reader, text, value):
         (cells.isin, "INE002", "is not an ISIN"),
     ],
 )
-def test_it_refuses(reader, text, told):
-    with pytest.raises(CellError, match=told.replace("+", r"\+")):
+def test_rejected_texts(reader, text, message):
+    with pytest.raises(CellError, match=message.replace("+", r"\+")):
         reader(text)
 
 
 @given(some.text(max_size=60))
 def test_any_text_is_a_finite_number_or_a_sentence(text):
-    value = told = None
+    value = message = None
     try:
         value = PRICE(text)
     except CellError as error:
-        told = str(error)
-    assert told or (value is not None and 0 < value <= 1e7)
+        message = str(error)
+    assert message or (value is not None and 0 < value <= 1e7)
 
 
 @given(some.floats(min_value=1e-9, max_value=1e7))

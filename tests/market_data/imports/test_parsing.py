@@ -1,4 +1,4 @@
-"""A file: refused as a whole by a sentence, or rows and errors with line, column and value."""
+"""A file: refused as a whole, or rows and errors with line, column and value."""
 
 import gzip
 import io

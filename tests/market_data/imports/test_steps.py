@@ -1,4 +1,4 @@
-"""A handed-in file from its check to its undo, through the run log and the tables' own writers."""
+"""An upload from its check to its rollback, through runs and the tables' own writers."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -56,20 +56,25 @@ def bars(symbol: str = "AAA", days: list[date] = SESSIONS[:-1]) -> str:
     return "".join(f"{symbol},{day},10,11,9,{10 + number / 100},{number + 1}\n" for number, day in enumerate(days))
 
 
-def test_a_file_with_bad_rows_writes_nothing_until_it_is_corrected_or_asked_for(market):
+def test_bad_rows_block_an_import_unless_only_good_rows_are_wanted(market):
     before = contract_hash()
     bad = "AAA,2026-04-05,10,11,9,10,5\nBBB,2026-04-02,10,9,11,10,5\nCCC,2026-04-01,ten,11,9,inf,5\n"
     file = checked("historical_bars", HEAD + bars() + bad)
-    told = report(file)
-    assert (told["rows"], told["good"], told["bad"], told["new"]) == (24, 21, 3, 21)
-    errors = [(error["line"], error["column"], error["value"]) for error in told["errors"]]
+    checked_report = report(file)
+    assert (checked_report["rows"], checked_report["good"], checked_report["bad"], checked_report["new"]) == (
+        24,
+        21,
+        3,
+        21,
+    )
+    errors = [(error["line"], error["column"], error["value"]) for error in checked_report["errors"]]
     assert errors == [
         (23, "date", "2026-04-05"),
         (24, "high", "10.0, 9.0, 11.0, 10.0"),
         (25, "close", "inf"),
         (25, "open", "ten"),
     ]
-    assert "no session" in told["errors"][0]["reason"]
+    assert "no session" in checked_report["errors"][0]["reason"]
     with pytest.raises(SagaError, match="3 rows of"):
         uploads.start_import(file, "asha", only_good=False)
     assert differences(before, contract_hash()) == []
@@ -84,7 +89,7 @@ def test_a_file_with_bad_rows_writes_nothing_until_it_is_corrected_or_asked_for(
     assert DailyBar.objects.filter(source="import:rows.csv", run_id=run.id, status="final").count() == 21
     assert RejectedRow.objects.filter(run_id=run.id, source="rows.csv").count() == 4
     assert TableTotal.objects.get(table_name="historical_data").rows == 22
-    # Indicators of the share are computed anew up to the latest bar, the exchange's own.
+    # Indicators are recomputed up to the latest bar, which is the exchange's own.
     assert TechnicalIndicator.objects.filter(symbol__symbol="AAA").count() == 22
     assert TechnicalIndicator.objects.get(symbol__symbol="AAA", date=SESSIONS[-1]).sma_20 == pytest.approx(10.1045)
     assert not Stock.objects.filter(symbol__in=("BBB", "CCC")).exists()
@@ -94,7 +99,7 @@ def test_a_file_with_bad_rows_writes_nothing_until_it_is_corrected_or_asked_for(
     assert PipelineRun.objects.get(pk=run.id).status == "rolled_back"
 
 
-def test_the_exchanges_bar_stays_and_the_same_file_again_changes_nothing(market):
+def test_an_exchange_bar_is_never_replaced_and_a_repeated_file_changes_nothing(market):
     file = checked("historical_bars", HEAD + "AAA,2026-04-30,10,11,9,10.5,5\n")
     [error] = report(file)["errors"]
     assert (error["column"], error["value"]) == ("close", "10.5")
@@ -108,13 +113,13 @@ def test_the_exchanges_bar_stays_and_the_same_file_again_changes_nothing(market)
     assert imported(corrected).summary["updated"] == 1
 
 
-def test_bars_after_the_latest_session_are_the_pipelines(market):
+def test_bars_after_the_latest_session_are_refused(market):
     MarketDay.objects.create(date="2026-05-04", kind="normal", is_session=True, source="test")
     [error] = report(checked("historical_bars", HEAD + bars(days=[date(2026, 5, 4)])))["errors"]
     assert error["reason"] == "is later than 2026-04-30, the latest session loaded; the job pipeline loads later ones"
 
 
-def test_statements_assume_their_publication_and_are_restored_by_an_undo(market):
+def test_statements_assume_their_publication_and_a_rollback_restores_them(market):
     FinancialStatement.objects.create(
         symbol="AAA", period_end="2025-12-31", kind="quarter", published_on="2026-02-10", revenue=5, source="s"
     )
@@ -134,7 +139,7 @@ def test_statements_assume_their_publication_and_are_restored_by_an_undo(market)
     assert differences(before, contract_hash()) == []
 
 
-def test_statements_that_cannot_be_are_refused(market):
+def test_impossible_statements_are_refused(market):
     text = (
         "symbol,period_end,kind,published_on,revenue\n"
         "AAA,2025-12-31,quarter,2025-12-30,5\nBBB,2025-12-31,quarter,,\nCCC,2099-12-31,year,,5\nDDD,2025-12-31,year,,0\n"
@@ -146,7 +151,7 @@ def test_statements_that_cannot_be_are_refused(market):
     assert "is 0, which it cannot be" in reasons[3]
 
 
-def test_fundamentals_become_an_evening_of_a_screener(market):
+def test_fundamentals_become_snapshots(market):
     text = "symbol,snapshot,stock_name,market_cap,pe_ratio,debt_to_equity\nAAA,2026-04-29,A Limited,1200.5,18.2,0\n"
     file = checked("fundamentals", text)
     assert report(file)["bad"] == 0
@@ -169,7 +174,7 @@ def test_index_members_are_shares_whose_sector_has_a_source(market):
     assert differences(before, contract_hash()) == []
 
 
-def test_holidays_overrule_the_calendar_and_can_be_taken_back(market):
+def test_holidays_override_the_calendar_and_can_be_rolled_back(market):
     before = contract_hash()
     text = "date,kind,is_session,open,close\n2026-04-14,holiday,no,,\n2027-01-26,holiday,no,,\n"
     file = checked("market_days", text)
@@ -189,7 +194,7 @@ def test_holidays_overrule_the_calendar_and_can_be_taken_back(market):
     ]
 
 
-def test_a_file_that_is_none_is_refused_and_kept_from_import(market):
+def test_an_unreadable_file_cannot_be_imported(market):
     file = checked("historical_bars", "date,close\n2026-04-30,1\n")
     assert "lacks the columns symbol" in str(report(file)["refused"])
     with pytest.raises(SagaError, match="has no rows to import now"):
@@ -198,7 +203,7 @@ def test_a_file_that_is_none_is_refused_and_kept_from_import(market):
         uploads.store_upload(b"x", "a.csv", "people", "asha")
 
 
-def test_what_changed_since_the_check_is_judged_again(market):
+def test_an_import_checks_the_rows_again(market):
     file = checked("historical_bars", HEAD + bars(days=SESSIONS[:1]))
     facts = {"open": 10, "high": 11, "low": 9, "close": 9.5, "volume": 1}
     DailyBar.objects.create(symbol_id="AAA", date=SESSIONS[0], series="EQ", source="nse_archive", **facts)
@@ -208,7 +213,7 @@ def test_what_changed_since_the_check_is_judged_again(market):
     assert not DailyBar.objects.filter(source__startswith="import:").exists()
 
 
-def test_an_import_that_stands_is_not_done_twice_and_one_is_at_work_at_a_time(market):
+def test_a_file_is_imported_once_and_one_import_runs_at_a_time(market):
     file, other = (checked("historical_bars", HEAD + bars(days=[day])) for day in SESSIONS[:2])
     uploads.start_import(file, "asha", only_good=False)
     with pytest.raises(SagaError, match="already running as import_csv_"):
@@ -218,7 +223,7 @@ def test_an_import_that_stands_is_not_done_twice_and_one_is_at_work_at_a_time(ma
         uploads.start_import(file, "ravi", only_good=False)
 
 
-def test_nothing_is_written_under_a_run_that_is_at_work_on_the_same_tables(market):
+def test_an_import_waits_for_runs_that_write_the_same_tables(market):
     file = checked("historical_bars", HEAD + bars(days=SESSIONS[:1]))
     run = uploads.start_import(file, "asha", only_good=False)
     make_run("pipeline_1")
@@ -230,7 +235,7 @@ def test_nothing_is_written_under_a_run_that_is_at_work_on_the_same_tables(marke
     assert imported(file).status == "completed"
 
 
-def test_a_later_import_is_undone_first(market):
+def test_a_later_import_is_rolled_back_first(market):
     first, second = (checked("historical_bars", HEAD + bars(days=[day])) for day in SESSIONS[:2])
     imported(first)
     later = imported(second)
@@ -243,7 +248,7 @@ def test_a_later_import_is_undone_first(market):
         uploads.roll_back_import(first, "asha")
 
 
-def test_old_files_go_with_the_cleanup(market):
+def test_the_cleanup_deletes_old_uploads(market):
     kept, old = checked("historical_bars", HEAD), checked("historical_bars", HEAD)
     ImportedFile.objects.filter(pk=old.pk).update(uploaded_at=timezone.now() - timedelta(days=32))
     run = lifecycle.create_run("cleanup", None, triggered_by="test")
@@ -252,7 +257,7 @@ def test_old_files_go_with_the_cleanup(market):
 
 
 @pytest.mark.crash  # kills nothing, but takes half a minute
-def test_a_hundred_thousand_rows_are_judged_and_written(market):
+def test_a_hundred_thousand_rows_are_checked_and_written(market):
     symbols = [f"S{number}" for number in range(4762)]
     text = HEAD + "".join(bars(symbol) for symbol in symbols)
     file = checked("historical_bars", text)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from market_data.models import PipelineRun, PipelineStep, SourceFile
+from market_data.prices.indicators import WARM_UP_ROWS
 from market_data.runs.saga import StepContext
 from market_data.steps import indicators
 from market_data.steps.pending import PendingWork
@@ -38,7 +39,7 @@ def test_an_evening_is_one_chunk_named_by_its_sessions() -> None:
 
 def test_a_long_load_goes_by_groups_of_symbols(monkeypatch: pytest.MonkeyPatch) -> None:
     assert labels(loaded=frozenset(DAYS)) == ["AAA..CCC"]
-    monkeypatch.setattr(indicators, "ROWS_AT_ONCE", 2 * (len(DAYS) + indicators.WARM_UP_ROWS))
+    monkeypatch.setattr(indicators, "ROWS_AT_ONCE", 2 * (len(DAYS) + WARM_UP_ROWS))
     assert labels(loaded=frozenset(DAYS)) == ["AAA..BBB", "CCC..CCC"]
 
 
