@@ -197,32 +197,37 @@ def execute_queued(function: str) -> Any:
     return import_string(task["func"])(*task["args"], **task["kwargs"])
 
 
+def insert_evening(session: date, loaded: list[date], symbol: str, planned: datetime) -> Any:
+    """Insert an evening in progress as the previous version stored it; return the key of its schedule."""
+    insert_unfinished_run(session, loaded, symbol)
+    insert_run(FAILED, "training", 2, session, status="failed", reason="The fit ended with 1: MemoryError")
+    insert_step(FAILED, "TRAIN", 0, status="failed", attempts=1, reason="The fit ended with 1: MemoryError")
+    insert_publication(loaded[-1], symbol)
+    insert_task("market_data.tasks.advance_run", RUN)
+    insert_task(
+        "market_data.tasks.start_scheduled", "fill_data", ["pipeline"], "same day", intended=planned.isoformat()
+    )
+    return insert(
+        "django_q_schedule",
+        name="selection",
+        func="market_data.tasks.start_scheduled",
+        args="('selection', ['validation', 'training|recent_model|training_failed'], 'evening before')",
+        schedule_type="C",
+        repeats=-1,
+        cron="15 2 * * *",
+        cluster="ml",
+        intended_date_kwarg="intended",
+        next_run=timezone.now() + timedelta(hours=1),
+    )
+
+
 def test_an_upgrade_in_the_middle_of_an_evening(session: date, admin_client: Any) -> None:
     loaded = sorted(SourceFile.objects.values_list("session", flat=True))
     symbol = str(DailyBar.objects.filter(date=loaded[0]).order_by("symbol").values_list("symbol_id", flat=True)[0])
     planned = timezone.localtime().replace(hour=21, minute=30, second=0, microsecond=0)
     planned = datetime.combine(session, planned.timetz())
     with previous_version():
-        insert_unfinished_run(session, loaded, symbol)
-        insert_run(FAILED, "training", 2, session, status="failed", reason="The fit ended with 1: MemoryError")
-        insert_step(FAILED, "TRAIN", 0, status="failed", attempts=1, reason="The fit ended with 1: MemoryError")
-        insert_publication(loaded[-1], symbol)
-        insert_task("market_data.tasks.advance_run", RUN)
-        insert_task(
-            "market_data.tasks.start_scheduled", "fill_data", ["pipeline"], "same day", intended=planned.isoformat()
-        )
-        schedule = insert(
-            "django_q_schedule",
-            name="selection",
-            func="market_data.tasks.start_scheduled",
-            args="('selection', ['validation', 'training|recent_model|training_failed'], 'evening before')",
-            schedule_type="C",
-            repeats=-1,
-            cron="15 2 * * *",
-            cluster="ml",
-            intended_date_kwarg="intended",
-            next_run=timezone.now() + timedelta(hours=1),
-        )
+        schedule = insert_evening(session, loaded, symbol, planned)
 
     # The queue's planned start waits for the unfinished run, which goes on after its first window.
     waiting = PipelineRun.objects.get(pk=execute_queued("market_data.tasks.start_scheduled"))
