@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 
 def amount(help_text: str) -> "models.FloatField[float | None, float | None]":
-    """Return a nullable float column; `help_text` names its unit."""
+    """A nullable float column; `help_text` names its unit."""
     return models.FloatField(null=True, blank=True, help_text=help_text)
 
 

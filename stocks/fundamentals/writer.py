@@ -56,7 +56,7 @@ class FolderContents(NamedTuple):
 
 
 class ImportReport(NamedTuple):
-    """What an import of the fundamentals folder wrote and rejected."""
+    """Rows that an import of the fundamentals folder wrote, read and rejected."""
 
     statements: WriteCounts
     snapshots: WriteCounts
