@@ -60,16 +60,15 @@ class CopyOut:
             cursor.copy(self._statement, self._parameters) as copy,
         ):
             while row := copy.read():
-                block += row
+                size = len(row)
                 # The driver waits for each row by itself; taking those that have already arrived is ten times as fast.
-                size, row = server.get_copy_data(1)
                 while size > 0:
                     block += row
                     if len(block) >= self._block_bytes:
                         yield bytes(block)
                         block.clear()
                     size, row = server.get_copy_data(1)
-                if size < 0:  # the end; the server then says how it ended
+                if size < 0:  # the end; the result tells whether it was one of success
                     result, *_ = iter(server.get_result, None)
                     if result.status != psycopg.pq.ExecStatus.COMMAND_OK:
                         raise psycopg.errors.error_from_result(result)

@@ -24,6 +24,13 @@ def test_rows_are_whole_counted_and_in_blocks(rows: int) -> None:
     assert max(map(len, blocks)) < 11_000
 
 
+def test_slow_rows_come_in_blocks_too() -> None:
+    connection.ensure_connection()
+    query = "SELECT repeat('x', 9000) || pg_sleep(0.01) FROM generate_series(1, 12)"
+    blocks = list(CopyOut(connection.connection, query, block_bytes=10_000))
+    assert len(blocks) > 5
+
+
 def test_a_closed_iterator_leaves_the_connection_usable() -> None:
     connection.ensure_connection()
     blocks = iter(CopyOut(connection.connection, NUMBERS, [100_000]))
