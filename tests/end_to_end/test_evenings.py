@@ -266,7 +266,7 @@ def test_what_a_broken_evening_left_undone_the_next_one_does(busy_evening: Path)
     assert computed == DailyBar.objects.filter(date=day(0)).count()
     symbol = market.market.symbol[REVISED]
     actual = queries.indicators_between(day(-3), day(1)).query("symbol == @symbol").reset_index(drop=True)
-    whole = indicators(queries.adjusted_bars(day(1), symbols=[symbol])).query("date >= @found.date.min()")
+    whole = indicators(queries.adjusted_bars(day(1), symbols=[symbol])).query("date >= @actual.date.min()")
     pd.testing.assert_frame_equal(actual, whole.reset_index(drop=True), rtol=1e-9, check_dtype=False)
 
 
