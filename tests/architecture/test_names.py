@@ -2,10 +2,13 @@
 
 import ast
 import re
+from collections import Counter
 
 from tests.architecture.sources import app_files, source_files, tree
 
 EMPTY_WORDS = {"util", "utils", "helper", "helpers", "common", "core", "manager", "handler", "processor"}
+PARTICIPLES = {"told", "said", "seen", "found", "one", "asked", "judged"}
+WIDEST_FOLDER = 24
 
 
 def words(name: str) -> set[str]:
@@ -31,3 +34,46 @@ def test_no_class_or_function_has_an_empty_name():
 def test_every_module_says_what_it_is_for():
     silent = {str(path) for path in app_files() if tree(path).body and not ast.get_docstring(tree(path))}
     assert silent == set()
+
+
+def comprehension_targets(module: ast.Module) -> set[ast.AST]:
+    """The names that comprehensions and lambdas bind: short-lived ones may be short."""
+    targets = [
+        generator.target
+        for node in ast.walk(module)
+        if isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp)
+        for generator in node.generators
+    ]
+    bound = {name for target in targets for name in ast.walk(target)}
+    return bound | {arg for node in ast.walk(module) if isinstance(node, ast.Lambda) for arg in ast.walk(node.args)}
+
+
+def bound_names(module: ast.Module) -> list[tuple[int, str]]:
+    """Line and name of each variable, parameter, function and class that a module binds."""
+    short_lived = comprehension_targets(module)
+    names = []
+    for node in ast.walk(module):
+        if node in short_lived:
+            continue
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.append((node.lineno, node.id))
+        elif isinstance(node, ast.arg):
+            names.append((node.lineno, node.arg))
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.append((node.lineno, node.name.lstrip("_").lower()))
+    return names
+
+
+def test_a_name_says_what_a_thing_is_not_what_happened_to_it():
+    named = {
+        f"{path}:{line} {name}"
+        for path in source_files()
+        for line, name in bound_names(tree(path))
+        if name.strip("_") in PARTICIPLES
+    }
+    assert named == set()
+
+
+def test_a_folder_is_narrow_enough_to_know():
+    folders = Counter(path.parent for path in app_files() if path.name != "__init__.py")
+    assert {str(folder): count for folder, count in folders.items() if count > WIDEST_FOLDER} == {}

@@ -18,11 +18,16 @@ from stocks.storage.table_hash import column_names, table_hash
 PROSE = {
     "daily_suggested_stocks": {"reason"},
     "publications": {"reason"},
-    "findings": {"message"},
+    "findings": {"message", "remedy"},
     "rejected_rows": {"reason"},
-    "corporate_actions": {"evidence"},
 }
 """Columns whose sentences may change between versions; compared only with `--prose`."""
+
+FIGURES_OF_LISTS = sql.SQL(
+    "(SELECT jsonb_agg(pick - 'reason' - 'score_parts' ORDER BY position)"
+    " FROM jsonb_array_elements(picks) WITH ORDINALITY AS lists(pick, position))"
+)
+"""The published lists without their prose, and without a key that only later versions store."""
 
 
 def columns(connection: psycopg.Connection, table: str) -> set[str]:
@@ -34,7 +39,11 @@ def columns(connection: psycopg.Connection, table: str) -> set[str]:
 def fingerprint(connection: psycopg.Connection, table: str, names: list[str]) -> tuple[int, str]:
     """Return the number of rows and one hash over the given columns."""
     with connection.cursor() as cursor:
-        return table_hash(cursor, table, map(sql.Identifier, names))
+        return table_hash(cursor, table, map(_expression, names))
+
+
+def _expression(name: str) -> sql.Composable:
+    return FIGURES_OF_LISTS if name == "picks" else sql.Identifier(name)
 
 
 def differences(old: psycopg.Connection, new: psycopg.Connection, *, prose: bool) -> Iterator[tuple[bool, str]]:

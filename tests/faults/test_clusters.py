@@ -55,15 +55,15 @@ def database(dev: Dev) -> "psycopg.Connection[tuple[object, ...]]":
 
 def idle_workers(dev: Dev, cluster: str) -> list[psutil.Process]:
     """Workers of a cluster that wait for a task."""
-    found = []
+    processes = []
     for process in dev.processes():
         try:
             title = " ".join(process.cmdline()).rstrip()
             if title.endswith(" idle") and process.environ().get("Q_CLUSTER_NAME") == cluster:
-                found.append(process)
+                processes.append(process)
         except psutil.Error:
             continue
-    return found
+    return processes
 
 
 def test_a_cluster_frozen_by_the_kill_of_its_idle_worker_is_freed(dev: Dev) -> None:

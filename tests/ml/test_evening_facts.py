@@ -35,7 +35,7 @@ def finding(symbol: str = "", session: date = SESSION, **facts) -> None:
     Finding.objects.create(symbol=symbol, session=session, **facts)
 
 
-def said() -> str:
+def sentence() -> str:
     return " ".join(sentence.text for sentence in evening_status(NOW).sentences)
 
 
@@ -45,7 +45,7 @@ def test_findings_are_counted_by_severity():
     finding("AAA", session=SESSION - timedelta(days=1))
     assert evening_facts.finding_counts(SESSION) == {"error": 1, "warning": 1}
     assert system_status(NOW)["findings"] == {"error": 1, "warning": 1}
-    assert "1 errors and 1 warnings" in said()
+    assert "1 errors and 1 warnings" in sentence()
 
 
 def test_a_share_excluded_by_an_earlier_finding_is_excluded_everywhere():
@@ -54,7 +54,7 @@ def test_a_share_excluded_by_an_earlier_finding_is_excluded_everywhere():
     finding("CCC", check_name="thin_fundamentals", severity="warning", blocks=False)
     assert evening_facts.exclusions_by_check(SESSION) == {"range_spike": 1}
     assert "1 share is excluded (range spike 1)" in session_verdict(SESSION, RunHistory()).why
-    assert "; 1 shares are excluded from the picks." in said()
+    assert "; 1 shares are excluded from the picks." in sentence()
     finding("DDD")
     assert evening_facts.exclusions_by_check(SESSION) == {"range_spike": 1, "unit_error": 1}, "a new finding counts"
 
@@ -66,7 +66,7 @@ def test_the_lists_in_force_are_those_of_the_newest_session():
     publish("growth", [pick("AAA"), pick("BBB")])
     assert [(one.strategy, one.count) for one in evening_facts.lists_in_force()] == [("growth", 2)]
     assert system_status(NOW)["picks"]["growth"] == 2
-    assert "growth 2." in said()
+    assert "growth 2." in sentence()
     assert "2 picks in 1 list" in session_verdict(SESSION, RunHistory()).why
 
 
@@ -83,4 +83,4 @@ def test_the_newest_model_need_not_be_the_accepted_one():
     assert evening_facts.newest_model(SESSION - timedelta(days=1)) is None
     make_run(status="failed", step_status="failed")
     assert session_verdict(SESSION, RunHistory()).why.startswith("No accepted model is at most 7 sessions old")
-    assert "No accepted model is at most 7 sessions old" in said()
+    assert "No accepted model is at most 7 sessions old" in sentence()

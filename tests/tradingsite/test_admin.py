@@ -236,10 +236,10 @@ def test_bars_are_found_by_symbol_and_date_through_an_index(operator, rf):
 @pytest.mark.parametrize("model", [DailyBar, TechnicalIndicator, StockMetrics, ExchangeFact, RunUndo])
 def test_no_list_of_a_big_table_reads_all_of_it(operator, model):
     fill_every_table()
-    with CaptureQueriesContext(connection) as asked:
+    with CaptureQueriesContext(connection) as queries:
         operator.get(reverse(name(model, "changelist")))
     table = model._meta.db_table
-    whole = [query["sql"] for query in asked.captured_queries if table in query["sql"]]
+    whole = [query["sql"] for query in queries.captured_queries if table in query["sql"]]
     assert whole
     assert [sql for sql in whole if "DISTINCT" in sql or ("COUNT(" in sql and "LIMIT" not in sql)] == []
 

@@ -88,8 +88,8 @@ def test_purposes_read_by_hand(purpose: str, actions: list[tuple[str, float]]) -
     parsed = parse_purpose(purpose)
     assert sorted(action.kind for action in parsed) == sorted(kind for kind, _ in actions)
     for kind, factor in actions:
-        found = next(action.factor for action in parsed if action.kind == kind)
-        assert found == pytest.approx(factor, nan_ok=True)
+        parsed_factor = next(action.factor for action in parsed if action.kind == kind)
+        assert parsed_factor == pytest.approx(factor, nan_ok=True)
 
 
 def test_a_split_without_a_ratio_has_no_factor_and_blocks_labels() -> None:

@@ -134,11 +134,11 @@ def test_the_future_changes_nothing(closes: list[float], cut: int, garble: float
 
 
 @given(walks, walks)
-def test_symbols_do_not_touch_each_other(one: list[float], other: list[float]) -> None:
-    both = indicators(pd.concat([_frame(one, "AAA"), _frame(other, "BBB")], ignore_index=True))
-    pd.testing.assert_frame_equal(both.iloc[: len(one)], indicators(_frame(one, "AAA")))
-    alone = indicators(_frame(other, "BBB"))
-    pd.testing.assert_frame_equal(both.iloc[len(one) :].reset_index(drop=True), alone)
+def test_symbols_do_not_touch_each_other(first: list[float], second: list[float]) -> None:
+    both = indicators(pd.concat([_frame(first, "AAA"), _frame(second, "BBB")], ignore_index=True))
+    pd.testing.assert_frame_equal(both.iloc[: len(first)], indicators(_frame(first, "AAA")))
+    alone = indicators(_frame(second, "BBB"))
+    pd.testing.assert_frame_equal(both.iloc[len(first) :].reset_index(drop=True), alone)
 
 
 def test_an_evening_equals_the_full_computation() -> None:

@@ -185,12 +185,12 @@ def test_far_openings_are_the_rows_where_something_can_be_found() -> None:
 @pytest.mark.real
 def test_inference_without_the_list_finds_only_true_splits() -> None:
     """On shares over the covered years: 67 inferred, all 67 official with that factor. Funds are in no list."""
-    found = real_market.inferred_without_list()
-    found = found.loc[found["ex_date"] <= real_market.COVERED_UNTIL]
+    inferred = real_market.inferred_without_list()
+    inferred = inferred.loc[inferred["ex_date"] <= real_market.COVERED_UNTIL]
     official = real_market.events()
     official = official.loc[official["kind"].isin(FACTOR_KINDS)]
     true = official.groupby(["symbol", "ex_date"])["factor"].prod().rename("true")
-    listed = found.merge(true, on=["symbol", "ex_date"], how="left")
+    listed = inferred.merge(true, on=["symbol", "ex_date"], how="left")
     shares = listed.loc[listed["true"].notna()]
     assert len(shares) == 67
     assert np.allclose(shares["factor"], shares["true"])
@@ -206,10 +206,10 @@ def test_inference_without_the_list_finds_only_true_splits() -> None:
 @pytest.mark.real
 def test_later_inferred_events_of_the_sample() -> None:
     """After the list ends: 42, each looked at by eye; share counts of the sample confirm all that have counts."""
-    found = real_market.inferred_without_list()
-    found = found.loc[found["ex_date"] > real_market.COVERED_UNTIL]
-    assert len(found) == 42
-    factors = dict(zip(found["symbol"], found["factor"], strict=True))
+    inferred = real_market.inferred_without_list()
+    inferred = inferred.loc[inferred["ex_date"] > real_market.COVERED_UNTIL]
+    assert len(inferred) == 42
+    factors = dict(zip(inferred["symbol"], inferred["factor"], strict=True))
     for symbol, factor in {
         "KOTAKBANK": 1 / 5,
         "MCX": 1 / 5,
@@ -242,8 +242,8 @@ def test_injected_crashes_are_left_alone(share_of_day: float, turnover: float) -
         today["turnover_lakh"] *= turnover * by_close
         inferred = real_market.inferred_without_list()
         genuine = inferred.loc[inferred["ex_date"] == session, "symbol"]
-        found = inferred_events(today.loc[~today["symbol"].isin(genuine)], history, None)
-        assert found.empty, found[["symbol", "factor", "evidence"]].to_dict("records")
+        inferred = inferred_events(today.loc[~today["symbol"].isin(genuine)], history, None)
+        assert inferred.empty, inferred[["symbol", "factor", "evidence"]].to_dict("records")
 
 
 @pytest.mark.real

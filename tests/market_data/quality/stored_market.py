@@ -97,24 +97,24 @@ def vanished(symbols: Sequence[str], day: date = TODAY) -> None:
         drop(table, symbols, day)
 
 
-def found(session: date = TODAY, *, blocking: bool = False) -> Found:
+def findings_by_check(session: date = TODAY, *, blocking: bool = False) -> Found:
     """What the checks find: check → symbols, the whole day as an empty one."""
     return by_check(quality.findings_of(session), blocking=blocking)
 
 
 def by_check(findings: quality.Findings, *, blocking: bool = False) -> Found:
     """Put findings together: check → symbols, the whole day as an empty one."""
-    told: Found = {}
-    for one in findings:
-        if one["blocks"] or not blocking:
-            told.setdefault(one["check_name"], set()).add(one["symbol"])
-    return told
+    symbols: Found = {}
+    for row in findings:
+        if row["blocks"] or not blocking:
+            symbols.setdefault(row["check_name"], set()).add(row["symbol"])
+    return symbols
 
 
 def finding(check: str, session: date = TODAY) -> dict[str, Any]:
     """The only finding of a check."""
-    (one,) = [one for one in quality.findings_of(session) if one["check_name"] == check]
-    return one
+    (row,) = [row for row in quality.findings_of(session) if row["check_name"] == check]
+    return row
 
 
 def some(count: int, seed: int = 1) -> list[str]:

@@ -23,7 +23,7 @@ from tests.market_data.quality.stored_market import (
     copied,
     drop,
     finding,
-    found,
+    findings_by_check,
     some,
     stored_metrics,
     vanished,
@@ -127,12 +127,12 @@ def test_a_fault_of_one_share_keeps_out_that_share(name: str) -> None:
     fault.into([ONE])
     findings = quality.findings_of(TODAY)
     assert by_check(findings, blocking=True) == {check: {ONE} for check in fault.checks}
-    for one in findings:
-        assert one["severity"] == severities()[one["check_name"]]
-        if one["blocks"]:
-            assert ONE in one["message"]
-            assert one["sample"]
-            assert one["severity"] == "error"
+    for row in findings:
+        assert row["severity"] == severities()[row["check_name"]]
+        if row["blocks"]:
+            assert ONE in row["message"]
+            assert row["sample"]
+            assert row["severity"] == "error"
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -144,17 +144,17 @@ def test_a_fault_of_the_whole_market_is_one_finding_that_keeps_out_the_day(name:
     findings = quality.findings_of(TODAY)
     assert by_check(findings, blocking=True) == {check: {""} for check in fault.checks}
     assert len(findings) <= 2 * len(fault.checks) + 2
-    for told in findings:
-        if told["check_name"] in fault.checks:
-            assert told["sample"]["count"] == len(SYMBOLS)
-            assert 0 < len(told["sample"]["symbols"]) <= 20
+    for report in findings:
+        if report["check_name"] in fault.checks:
+            assert report["sample"]["count"] == len(SYMBOLS)
+            assert 0 < len(report["sample"]["symbols"]) <= 20
 
 
 def test_as_many_shares_as_one_check_may_name_are_named() -> None:
     bars_are("turnover_lakh = turnover_lakh * 100", some(5))
-    assert found(blocking=True) == {"unit_error": set(some(5))}
+    assert findings_by_check(blocking=True) == {"unit_error": set(some(5))}
     bars_are("turnover_lakh = turnover_lakh * 100", [symbol for symbol in SYMBOLS if symbol not in some(5)][:1])
-    assert found(blocking=True) == {"unit_error": {""}}
+    assert findings_by_check(blocking=True) == {"unit_error": {""}}
 
 
 def test_a_price_that_stands_for_three_sessions_with_volume() -> None:
@@ -164,29 +164,29 @@ def test_a_price_that_stands_for_three_sessions_with_volume() -> None:
     for number in (-2, -1):
         same = "prev_close = (SELECT close FROM historical_data o WHERE o.symbol = t.symbol AND o.date = '{}')"
         bars_are(same.format(DAYS[number - 1]), [ONE], DAYS[number])
-    assert found(YESTERDAY) == {}
-    assert found() == {"frozen_price": {ONE}}
+    assert findings_by_check(YESTERDAY) == {}
+    assert findings_by_check() == {"frozen_price": {ONE}}
     Stock.objects.filter(symbol=ONE).update(kind="fund")
-    assert found() == {}
+    assert findings_by_check() == {}
 
 
 def test_a_bar_printed_again_to_the_last_share() -> None:
     copied([ONE])
-    assert found() == {"frozen_price": {ONE}}
+    assert findings_by_check() == {"frozen_price": {ONE}}
 
 
 @pytest.mark.parametrize("back", [1, 2, 5])
 def test_a_file_that_repeats_an_earlier_day(back: int) -> None:
     copied(source=DAYS[-1 - back])
     expected = {"repeated_day": {""}} | ({"frozen_price": {""}} if back == 1 else {})
-    assert found(blocking=True) == expected
+    assert findings_by_check(blocking=True) == expected
     assert finding("repeated_day")["sample"] == {"count": len(SYMBOLS), "sessions_before": back}
 
 
 def test_the_day_after_a_repeated_one_is_not_trusted_either() -> None:
     copied(day=YESTERDAY, source=DAYS[-3])
     bars_are("volume = volume")
-    assert found(blocking=True) == {"previous_close": {""}}
+    assert findings_by_check(blocking=True) == {"previous_close": {""}}
 
 
 def test_one_bar_under_two_symbols() -> None:
@@ -194,63 +194,63 @@ def test_one_bar_under_two_symbols() -> None:
     names += ["delivered_quantity"]
     other = f"(SELECT {', '.join(names)} FROM historical_data o WHERE o.symbol = '{OTHER}' AND o.date = t.date)"
     bars_are(f"({', '.join(names)}) = {other}", [ONE])
-    assert found(blocking=True) == {"doubled_bar": {ONE, OTHER}}
+    assert findings_by_check(blocking=True) == {"doubled_bar": {ONE, OTHER}}
 
 
 @pytest.mark.parametrize(("kept", "checks"), [(37, set()), (36, {""})])
 def test_a_number_of_bars_out_of_proportion(kept: int, checks: set[str]) -> None:
     vanished(SYMBOLS[kept:])
-    assert found(blocking=True) == ({"bar_count": checks} if kept < 36 else {})
+    assert findings_by_check(blocking=True) == ({"bar_count": checks} if kept < 36 else {})
     vanished(SYMBOLS[35:])
-    assert found(blocking=True) == {"bar_count": {""}, "lost_symbols": {""}}
+    assert findings_by_check(blocking=True) == {"bar_count": {""}, "lost_symbols": {""}}
     assert finding("absent_shares")["sample"]["count"] == 5
 
 
 def test_a_day_without_bars() -> None:
     vanished(SYMBOLS)
-    assert found() == {"no_bars": {""}}
+    assert findings_by_check() == {"no_bars": {""}}
 
 
 def test_symbols_of_another_market_under_the_right_number() -> None:
     Stock.objects.bulk_create(Stock(symbol=f"N{symbol}", kind="share", first_seen=TODAY) for symbol in SYMBOLS)
     for table in ("historical_data", "technical_indicators"):
         change(table, "symbol = 'N' || symbol")
-    assert found(blocking=True) == {"lost_symbols": {""}}
+    assert findings_by_check(blocking=True) == {"lost_symbols": {""}}
 
 
 def test_bars_of_a_day_that_is_no_session() -> None:
     MarketDay.objects.filter(date=TODAY).update(is_session=False, kind="holiday")
-    assert found() == {"not_a_session": {""}}
+    assert findings_by_check() == {"not_a_session": {""}}
 
 
 def test_a_session_that_was_never_loaded() -> None:
     SourceFile.objects.filter(session=DAYS[4]).delete()
-    assert found() == {"missing_session": {""}}
+    assert findings_by_check() == {"missing_session": {""}}
     assert finding("missing_session")["sample"] == {"count": 1, "symbols": [str(DAYS[4])]}
 
 
 def test_the_turnover_of_the_market_out_of_proportion() -> None:
     bars_are("volume = volume * 3, turnover_lakh = turnover_lakh * 3")
-    assert found() == {"market_turnover": {""}}
+    assert findings_by_check() == {"market_turnover": {""}}
     MarketDay.objects.filter(date=TODAY).update(kind="muhurat")
-    assert found() == {}
+    assert findings_by_check() == {}
 
 
 def test_a_market_that_falls_further_than_it_may() -> None:
     bars_are(_PRICES.format(0.85) + ", turnover_lakh = turnover_lakh * 0.85")
-    assert found() == {"market_move": {""}}
+    assert findings_by_check() == {"market_move": {""}}
 
 
 def test_a_universe_that_changes_at_once() -> None:
     Stock.objects.bulk_create(Stock(symbol=f"N{symbol}", kind="fund", first_seen=TODAY) for symbol in some(14))
     change("historical_data", "symbol = 'N' || symbol", some(14))
-    told = [one["sample"] for one in quality.findings_of(TODAY) if one["check_name"] == "universe_jump"]
-    assert told == [{"kind": "share", "today": 26, "before": 40}]
+    report = [finding["sample"] for finding in quality.findings_of(TODAY) if finding["check_name"] == "universe_jump"]
+    assert report == [{"kind": "share", "today": 26, "before": 40}]
 
 
 def test_a_calendar_that_ends() -> None:
     MarketDay.objects.filter(date__gt=LATER[19]).delete()
-    assert found() == {"market_days_end": {""}}
+    assert findings_by_check() == {"market_days_end": {""}}
     assert not finding("market_days_end")["blocks"]
     assert str(LATER[19]) in finding("market_days_end")["message"]
 
@@ -259,27 +259,27 @@ def test_provisional_bars() -> None:
     DailyBar.objects.filter(date=TODAY, symbol__symbol__in=SYMBOLS[:2]).update(status="provisional")
     assert finding("provisional_bars")["sample"] == {"count": 2}
     DailyBar.objects.filter(date=TODAY).update(status="provisional")
-    assert found(blocking=True) == {"no_bars": {""}}
+    assert findings_by_check(blocking=True) == {"no_bars": {""}}
 
 
 def test_a_share_back_after_a_gap() -> None:
     for day in DAYS[-7:-1]:
         vanished([ONE], day)
-    assert found() == {"back_after_gap": {""}}
+    assert findings_by_check() == {"back_after_gap": {""}}
     for day in DAYS[:-7]:
         vanished([ONE], day)
     assert finding("back_after_gap")["sample"]["symbols"] == [ONE], "away for longer than is looked back at"
     Stock.objects.filter(symbol=ONE).update(first_seen=TODAY)
-    assert found() == {}
+    assert findings_by_check() == {}
 
 
 def test_prices_and_volumes_beyond_the_usual_are_told_and_block_nothing() -> None:
     bars_are(_PRICES.format(0.7) + ", turnover_lakh = turnover_lakh * 0.7", [ONE])
     bars_are("volume = volume * 200, turnover_lakh = turnover_lakh * 200", [OTHER])
-    told = found()
-    assert told.pop("market_turnover", {""}) == {""}
-    assert told == {"price_outlier": {ONE}, "volume_outlier": {OTHER}}
-    assert found(blocking=True) == {}
+    report = findings_by_check()
+    assert report.pop("market_turnover", {""}) == {""}
+    assert report == {"price_outlier": {ONE}, "volume_outlier": {OTHER}}
+    assert findings_by_check(blocking=True) == {}
 
 
 def test_an_event_explains_an_outlier() -> None:
@@ -289,17 +289,17 @@ def test_an_event_explains_an_outlier() -> None:
     )
     change("historical_data", "adj_close = close * 0.5", [ONE], YESTERDAY)
     bars_are("volume = volume", [ONE])
-    assert found() == {}
+    assert findings_by_check() == {}
 
 
 def test_a_list_of_events_that_ends_and_factors_that_nobody_confirms() -> None:
     CorporateAction.objects.update(ex_date=date_before(40))
-    assert found() == {"events_end": {""}}
+    assert findings_by_check() == {"events_end": {""}}
     CorporateAction.objects.all().delete()
     CorporateAction.objects.create(
         symbol=ONE, ex_date=date_before(100), kind="split", factor=0.5, known_on=DAYS[0], status="inferred", source="p"
     )
-    assert found() == {"events_end": {""}, "unconfirmed_events": {""}}
+    assert findings_by_check() == {"events_end": {""}, "unconfirmed_events": {""}}
 
 
 def date_before(days: int) -> date:
@@ -309,10 +309,10 @@ def date_before(days: int) -> date:
 def test_fundamentals_that_few_shares_have_or_that_are_old() -> None:
     stored_metrics()
     change(_METRICS, "market_cap = NULL, issue_size = NULL", some(5))
-    assert found() == {"thin_fundamentals": {""}}
+    assert findings_by_check() == {"thin_fundamentals": {""}}
     stored_old = f'provenance = \'{{"roe": {{"as_of": "{date_before(130)}"}}}}\''
     change(_METRICS, stored_old, SYMBOLS)
-    assert found() == {"thin_fundamentals": {""}, "stale_fundamentals": {""}}
+    assert findings_by_check() == {"thin_fundamentals": {""}, "stale_fundamentals": {""}}
 
 
 def test_profits_above_revenue_and_sources_that_disagree_block_nothing() -> None:
@@ -323,8 +323,8 @@ def test_profits_above_revenue_and_sources_that_disagree_block_nothing() -> None
     price = DailyBar.objects.get(symbol__symbol=ONE, date=TODAY).close
     assert price is not None
     ExchangeFact.objects.create(symbol=ONE, date=TODAY, market_cap=price * 2, issue_size=20_000_000, source="t")
-    assert found() == {"margin_above_hundred": {""}, "sources_disagree": {ONE}}
-    assert found(blocking=True) == {}
+    assert findings_by_check() == {"margin_above_hundred": {""}, "sources_disagree": {ONE}}
+    assert findings_by_check(blocking=True) == {}
 
 
 def test_every_check_speaks_to_a_person_and_says_what_it_blocks() -> None:
