@@ -95,7 +95,8 @@ def database(name: str, folder: Path) -> Iterator[dict[str, str]]:
 def host(name: str, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """Start both clusters of a host; whoever kills the process given kills everything on that host at once."""
     clusters = " & ".join(f"Q_CLUSTER_NAME={cluster} {sys.executable} manage.py qcluster" for cluster in ("data", "ml"))
-    command = ["unshare", "--uts", "--net", "--pid", "--fork", "--kill-child", "sh", "-c"]
+    # With a /proc of its own: a worker looks itself up there by its process id.
+    command = ["unshare", "--uts", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c"]
     started = subprocess.Popen(
         [*command, f"hostname {name}; {clusters} & wait"],
         env=environment,
