@@ -1,7 +1,7 @@
 """State transitions of runs and steps: what may happen in which state, and what it leads to.
 
-Whatever changes a state makes its UPDATE conditional on the sources listed here, so that of two events at once (a
-completion and a cancel, two deliveries) only one happens.
+Whatever changes a state allows only the sources listed here, by a conditional UPDATE or under a lock of the row, so
+that of two events at once (a completion and a cancel, two deliveries) only one happens.
 """
 
 from typing import Final, Literal, TypeAlias

@@ -60,9 +60,9 @@ class Interrupted(Exception):
     """The worker ends here."""
 
 
-def insert(table: str, **values: Any) -> int:
+def insert(table: str, **values: Any) -> Any:
     """Insert a row by the columns that the table has now; return its id."""
-    adapted = [Jsonb(value) if isinstance(value, dict | list) else value for value in values.values()]
+    adapted: list[Any] = [Jsonb(value) if isinstance(value, dict | list) else value for value in values.values()]
     statement = sql.SQL("INSERT INTO {} ({}) VALUES ({}) RETURNING id").format(
         sql.Identifier(table),
         sql.SQL(", ").join(map(sql.Identifier, values)),
@@ -182,7 +182,7 @@ def break_after_one_window(session: date, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.fixture
-def session(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[date]:
+def session(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> date:
     settings.SIMULATOR_SYMBOLS, settings.SIMULATOR_SESSIONS = 20, CHUNK + 5
     settings.EXPORT_DIR, settings.MODELS_DIR = tmp_path / "exports", tmp_path / "models"
     feed = provider()

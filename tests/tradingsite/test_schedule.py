@@ -24,7 +24,7 @@ IST = ZoneInfo("Asia/Kolkata")
 WEIGH = Saga(
     "weigh",
     "Weigh the market",
-    (Step("WEIGH", lambda context, chunk: 1, lambda context, payload: 1),),
+    (Step("WEIGH", lambda context: 1, lambda context, payload: 1),),
     cluster="ml",
     command="weigh_market",
     cron="20 1 * * *",

@@ -1,6 +1,5 @@
 """Prerequisites: the stored text read and written, when they are met, and how they are described."""
 
-from collections.abc import Iterator
 from datetime import date
 
 import pytest
@@ -24,9 +23,8 @@ RUN = "training_20260501_020000_2"
 
 
 @pytest.fixture(autouse=True)
-def condition() -> Iterator[None]:
+def condition() -> None:
     register_condition("on_that_day", "a certain day", lambda session: session == SESSION)
-    return
 
 
 def is_met(stored: str, session: date = SESSION) -> bool:

@@ -1,6 +1,6 @@
 """The transition tables: each event changes exactly the states it may, and no other pair of states ever occurs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date, timedelta
 from typing import Any, get_args
@@ -70,7 +70,7 @@ def status_of(run: PipelineRun) -> str:
     return PipelineRun.objects.get(pk=run.pk).status
 
 
-def pairs(transitions: dict[Any, tuple[tuple[str, str], ...]]) -> set[tuple[str, str]]:
+def pairs(transitions: Mapping[Any, Iterable[tuple[str, str]]]) -> set[tuple[str, str]]:
     return {(str(source), str(target)) for changes in transitions.values() for source, target in changes}
 
 
