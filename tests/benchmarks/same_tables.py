@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import psycopg
 from psycopg import sql
 
-from market_data.runs.state_hash import IDENTITIES, MARKET_TABLES, TIMES_OF_WRITING
 from stocks.storage.table_hash import column_names, table_hash
+from tests.state_hash import IDENTITIES, MARKET_TABLES, TIMES_OF_WRITING
 
 PROSE = {
     "daily_suggested_stocks": {"reason"},

@@ -22,12 +22,12 @@ from market_data import tasks, trading_calendar
 from market_data.models import PipelineRun
 from market_data.providers.simulator import EPOCH, Incident, Simulator, simulated_sessions, write_archive
 from market_data.runs import engine, lifecycle
-from market_data.runs.state_hash import IDENTITIES, TIMES_OF_WRITING, contract_hash
 from ml.models import TrainedModel
 from stocks.fundamentals import writer as fundamentals_writer
 from stocks.models import Publication
 from stocks.picks.screening import STRATEGIES
 from stocks.storage.durable_files import LEFTOVERS
+from tests.state_hash import IDENTITIES, TIMES_OF_WRITING, contract_hash
 
 DATABASE = "drill"
 """Database of a round; recreated for each from one of the templates."""

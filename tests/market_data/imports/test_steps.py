@@ -18,10 +18,10 @@ from market_data.models import (
 )
 from market_data.runs import engine, lifecycle, rollback
 from market_data.runs.saga import SagaError
-from market_data.runs.state_hash import contract_hash, differences
 from stocks.models import FinancialStatement, FundamentalSnapshot, Stock
 from tests.market_data.imports.uploading import checked, imported, report
 from tests.runs import make_run
+from tests.state_hash import contract_hash, differences
 from tradingsite.imports import uploads
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -23,12 +23,12 @@ from market_data.models import MarketDay, PipelineRun, RunUndo
 from market_data.providers import DAY_COLUMNS
 from market_data.runs import lifecycle, rollback
 from market_data.runs.saga import SagaError, saga_of
-from market_data.runs.state_hash import contract_hash, differences
 from market_data.steps import upkeep
 from ml.models import TrainedModel
 from stocks.models import FinancialStatement
 from stocks.storage import bulk
 from tests.runs import make_run
+from tests.state_hash import contract_hash, differences
 
 DAY = date(2026, 4, 30)
 KEY = ("symbol", "period_end", "kind")

@@ -19,8 +19,8 @@ from django.conf import settings
 from django.db import connection
 
 from brokers.models import BrokerConfiguration
-from market_data.runs.state_hash import MARKET_TABLES, contract_hash
 from ml.models import TrainedModel
+from tests.state_hash import MARKET_TABLES, contract_hash
 from tests.tables import fill_every_table
 from tradingsite.backup.archive import ArchiveReader
 from tradingsite.embedded.files import ensure_server_account, make_private_directory, program_directory
@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.crash]
 PRINT_HASH = f"""
 import django, json
 django.setup()
-from market_data.runs.state_hash import contract_hash
+from tests.state_hash import contract_hash
 print(json.dumps(contract_hash({[*MARKET_TABLES, "users", "orders", "broker_configurations", "pipeline_runs"]!r})))
 """
 

@@ -15,9 +15,9 @@ from django.db.migrations.executor import MigrationExecutor
 from pytest_django import DjangoDbBlocker
 
 from market_data.models import PipelineRun
-from market_data.runs.state_hash import contract_hash
 from ml.models import TrainedModel
 from stocks.models import Stock
+from tests.state_hash import contract_hash
 from tests.tables import SECRET, fill_every_table
 from tradingsite.backup import configuration, creation, databases, restoration
 from tradingsite.backup.archive import ArchiveReader, ArchiveWriter, BackupError

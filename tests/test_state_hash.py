@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime
 import pytest
 
 from market_data.models import MarketDay
-from market_data.runs.state_hash import MARKET_TABLES, contract_hash, differences
 from stocks.models import Publication, Stock
+from tests.state_hash import MARKET_TABLES, contract_hash, differences
 
 pytestmark = pytest.mark.django_db
 DAY = date(2026, 4, 30)
