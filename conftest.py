@@ -102,7 +102,7 @@ def _isolate(directory: Path) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip the tiers that were not asked for, each with its reason, and give the heavy ones time."""
+    """Skip the tiers that were not requested, each with its reason, and give the heavy ones time."""
     for item in items:
         for tier in TIERS:
             if item.get_closest_marker(tier) is None:

@@ -46,5 +46,5 @@ class EncryptedTextField(_Text):
         except InvalidToken as error:
             raise SecretUnreadable(
                 "A stored broker secret cannot be decrypted: add the key it was stored with to CREDENTIAL_KEYS again,"
-                " or enter the secret anew."
+                " or enter the secret again."
             ) from error

@@ -79,7 +79,7 @@ def metrics(
     adjusted_bars
         Adjusted frame with at least the last 252 sessions and one row before; later rows are cut off.
     session
-        The session asked for.
+        The session to compute.
     market_returns
         Log returns of an index by date, used for beta instead of the mean of the shares.
     shares

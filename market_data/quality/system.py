@@ -1,7 +1,7 @@
 """Findings that are not about a session's data: the registry that other modules add theirs to.
 
 A module registers a function of the moment; the validation stores what it returns beside the session's own findings,
-and whoever alerts may ask for it at any time. It never keeps anything out of the picks.
+and the alerts may read it at any time. It never keeps anything out of the picks.
 """
 
 import logging

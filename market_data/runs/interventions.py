@@ -74,7 +74,7 @@ def _revive(run: PipelineRun) -> None:
         job=run.job, sequence__gt=run.sequence, status=_Status.COMPLETED, is_replay=False
     ).first()
     if later:
-        raise NotRetryable(f"{later.id} has completed {run.job} since {run.id}: start the job anew instead.")
+        raise NotRetryable(f"{later.id} has completed {run.job} since {run.id}: start the job again instead.")
     waits = bool(missing_prerequisites(run.waits_for, run.session)) or holds.is_held(run.session, run.intended_at)
     run.status = _Status.WAITING if waits else _Status.RUNNING
     run.reason, run.ended_at = "", None
@@ -102,7 +102,7 @@ def _alternative(run: PipelineRun) -> str:
     if run.status == _Status.WAITING:
         wanted = describe_all(missing_prerequisites(run.waits_for, run.session)) or "the release of its evening"
         return f" for {wanted}; it then starts by itself."
-    return ": there is nothing to resume; start the job anew instead."
+    return ": there is nothing to resume; start the job again instead."
 
 
 def hold_evening(session: date, held_by: str, reason: str = "") -> EveningHold:

@@ -1,4 +1,4 @@
-"""The provider of a run, and the day whose data it is asked for."""
+"""The provider of a run, and the day whose data it reads."""
 
 from datetime import date
 

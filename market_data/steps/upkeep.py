@@ -53,7 +53,7 @@ def purge_expired(context: StepContext, today: date) -> int:
     purged: dict[str, Any] = {
         "exports": len(export_files.purge_exports(settings.EXPORT_DIR, today - timedelta(days=EXPORTS_KEPT_DAYS))),
         "queue results": Task.objects.filter(stopped__date__lt=today - timedelta(days=RESULTS_KEPT_DAYS)).delete()[0],
-        "handed-in files": ImportedFile.objects.filter(
+        "uploaded files": ImportedFile.objects.filter(
             uploaded_at__date__lt=today - timedelta(days=UPLOADS_KEPT_DAYS)
         ).delete()[0],
         "undo rows": purge_undo(),

@@ -252,7 +252,7 @@ def test_the_cleanup_deletes_old_uploads(market):
     kept, old = checked("historical_bars", HEAD), checked("historical_bars", HEAD)
     ImportedFile.objects.filter(pk=old.pk).update(uploaded_at=timezone.now() - timedelta(days=32))
     run = lifecycle.create_run("cleanup", None, triggered_by="test")
-    assert engine.advance(run.id).summary["removed"]["handed-in files"] == 1
+    assert engine.advance(run.id).summary["removed"]["uploaded files"] == 1
     assert ImportedFile.objects.get() == kept
 
 
