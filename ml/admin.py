@@ -25,7 +25,6 @@ class TrainedModelAdmin(ReadOnlyAdmin):
 
     @coloured("status", {"accepted": "success", "rejected": "danger"})
     def state(self, model: TrainedModel) -> tuple[str, str]:
-
         return model.status, model.get_status_display()
 
 

@@ -27,14 +27,7 @@ class ArtifactUnreadable(ValueError):
 
 
 def save_bundle(bundle: Bundle, models_dir: Path) -> dict[str, Any]:
-    """Write a bundle into its own folder.
-
-    Parameters
-    ----------
-    bundle
-        Fitted models with their calibration.
-    models_dir
-        Parent folder; the bundle's folder is named after its id.
+    """Write a bundle into its own folder; the same bundle gives the same id, files and hashes.
 
     Returns
     -------
@@ -42,10 +35,6 @@ def save_bundle(bundle: Bundle, models_dir: Path) -> dict[str, Any]:
         Columns of ``TrainedModel``: id (estimator, session and 12 digits of the hash of the rest), estimator, session,
         train_from, train_until, samples, features, parameters, metrics, data_hash, path (below
         ``models_dir``), files (name → SHA-256), status and reason (see ``training.acceptance``).
-
-    Notes
-    -----
-    Idempotent: the same bundle gives the same id, files and hashes.
     """
     card = _card(bundle)
     content = json.dumps(card, indent=1, sort_keys=True).encode()
@@ -72,19 +61,7 @@ def save_bundle(bundle: Bundle, models_dir: Path) -> dict[str, Any]:
 
 
 def load_bundle(folder: Path, files: Mapping[str, str]) -> Bundle:
-    """Read a bundle after verifying every file.
-
-    Parameters
-    ----------
-    folder
-        The bundle's folder.
-    files
-        Name → SHA-256 of each file, as recorded when the bundle was written.
-
-    Returns
-    -------
-    Bundle
-        Its predictions are bitwise equal to those of the bundle that was written.
+    """Read a bundle after verifying every file by its SHA-256; it predicts bitwise as the bundle that was written.
 
     Raises
     ------

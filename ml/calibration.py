@@ -43,7 +43,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Calibration:
-    """The three curves of a model.
+    """The three curves of a model, and the number of sessions of walk-forward predictions behind them.
 
     Attributes
     ----------
@@ -53,8 +53,6 @@ class Calibration:
         Percentile of the score → probability of beating the day's median share, 0-1.
     drawdown
         Percentile of the risk model's prediction (1 = shallowest) → mean drawdown, plain, at most 0.
-    sessions
-        Sessions of walk-forward predictions behind the curves.
     """
 
     excess_return: Curve
@@ -147,17 +145,9 @@ def risk_score(drawdown: Numbers) -> Numbers:
 
 
 def confidence(percentiles: Numbers) -> Numbers:
-    """Agreement of an ensemble's members.
+    """Agreement of an ensemble's members by their percentiles of each share within the day, rows × members.
 
-    Parameters
-    ----------
-    percentiles
-        Rows × members: each member's percentile of each share within the day.
-
-    Returns
-    -------
-    ndarray
-        0-1: 1 when all rank the share alike, 0 when they spread like random percentiles. NaN for a single member.
+    0-1: 1 when all rank the share alike, 0 when they spread like random percentiles. NaN for a single member.
     """
     if percentiles.shape[1] < 2:
         return np.full(len(percentiles), np.nan)

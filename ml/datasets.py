@@ -35,25 +35,17 @@ def market_sessions(start: date, as_of: date) -> pd.DatetimeIndex:
 
 
 def training_samples(as_of: date, lookback_days: int, estimator: Estimator) -> Samples:
-    """Samples of a fit: twice the lookback, so that the calibration folds have a full training window before them.
+    """Samples of a fit, from nothing known after ``as_of``.
 
-    Parameters
-    ----------
-    as_of : date
-        Nothing known later is used.
-    lookback_days : int
-        Calendar days a model learns from.
-    estimator : Estimator
-        Determines the features.
+    They reach back twice the lookback (calendar days): the calibration folds need a full training window before them.
     """
     first = as_of - timedelta(days=2 * lookback_days)
     warm = first - timedelta(days=int(WARM_UP_SESSIONS * _CALENDAR_DAYS_A_SESSION))
     bars = share_bars(as_of, warm)
     calendar = market_sessions(bars["date"].min().date(), as_of)
     outcomes = labels(bars, calendar, _blocked_dates(as_of))
-    return samples(
-        _features(bars, calendar, estimator, since=pd.Timestamp(first)), outcomes, tradable(bars, calendar), calendar
-    )
+    rows = _features(bars, calendar, estimator, since=pd.Timestamp(first))
+    return samples(rows, outcomes, tradable(bars, calendar), calendar)
 
 
 def _blocked_dates(as_of: date) -> pd.DataFrame:

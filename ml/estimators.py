@@ -146,13 +146,6 @@ def is_booster(model: Fitted) -> "TypeGuard[lightgbm.Booster]":
 def part_predictions(model: Fitted, values: Values) -> Target:
     """Predictions of a fitted model's independent parts, bitwise reproducible.
 
-    Parameters
-    ----------
-    model
-        A fitted booster or forest.
-    values
-        float32, rows × the features it was fitted on.
-
     Returns
     -------
     ndarray

@@ -48,23 +48,10 @@ BASELINES: Mapping[str, tuple[str, float]] = {
 class Entry:
     """One estimator of the report.
 
-    Attributes
-    ----------
-    name
-        Row of the report.
-    estimator
-        Which kind of model.
-    every
-        Train on every n-th session only. Outcomes of neighbouring sessions share most of their days, so little
-        information is lost and much time saved.
-    shuffle
-        Seed of a control trained on outcomes shuffled within each day; None for a real model.
-    published
-        Whether to fit the published ensembles rather than the smaller ones of calibration folds.
-    risk
-        Whether to evaluate the risk model too.
-    note
-        Remark for the reader.
+    ``every`` trains on every n-th session only: outcomes of neighbouring sessions share most of their days, so little
+    information is lost and much time saved. ``shuffle`` is the seed of a control trained on outcomes shuffled within
+    each day, None for a real model. ``published`` fits the published ensembles rather than the smaller ones of
+    calibration folds; ``risk`` evaluates the risk model too.
     """
 
     name: str
@@ -128,14 +115,9 @@ class FoldStore:
 
 
 def fold_starts(sessions: pd.DatetimeIndex, first_test: pd.Timestamp | None = None) -> list[int]:
-    """Positions of the folds' first tested sessions: quarterly from the first tested month.
+    """Positions of the folds' first tested sessions: quarterly from the first tested day.
 
-    Parameters
-    ----------
-    sessions
-        The market's sessions.
-    first_test
-        First tested day; by default the start of the first month after ``SESSIONS_BEFORE_TESTING`` sessions.
+    By default that is the start of the first month after ``SESSIONS_BEFORE_TESTING`` sessions.
 
     Raises
     ------
@@ -158,20 +140,7 @@ def fold_starts(sessions: pd.DatetimeIndex, first_test: pd.Timestamp | None = No
 
 
 def with_shuffled_outcomes(data: Samples, seed: int) -> Samples:
-    """Permute the outcomes within each day, so that no feature can predict them.
-
-    Parameters
-    ----------
-    data
-        Samples, sorted by day.
-    seed
-        Seed of the permutation.
-
-    Returns
-    -------
-    Samples
-        The same features with the outcomes of other shares of the same day.
-    """
+    """Permute the outcomes of samples, sorted by day, within each day, so that no feature can predict them."""
     generator = np.random.default_rng(seed)
     # Sorting by (day, random number) permutes the rows within each day.
     order = np.lexsort((generator.random(len(data)), data.position))
@@ -182,24 +151,7 @@ def with_shuffled_outcomes(data: Samples, seed: int) -> Samples:
 
 
 def entry_figures(data: Samples, entry: Entry, layout: Sequence[Fold], store: FoldStore) -> pd.DataFrame:
-    """Daily figures of one estimator over all folds.
-
-    Parameters
-    ----------
-    data
-        Samples of the entry's features.
-    entry
-        What to evaluate.
-    layout
-        The folds.
-    store
-        Figures of folds computed before.
-
-    Returns
-    -------
-    DataFrame
-        ``daily_figures`` of all tested sessions, ascending.
-    """
+    """``daily_figures`` of one estimator over the tested sessions of all folds, ascending."""
     parts = []
     for fold in layout:
         past = data.between(fold.train_first, fold.train_last)
@@ -232,14 +184,7 @@ def report_row(daily: pd.DataFrame, sessions: pd.DatetimeIndex) -> dict[str, Any
 
 
 def controls_row(means: Sequence[float], model: float | None) -> dict[str, Any]:
-    """Summary of the controls, which must have learnt nothing from shuffled outcomes.
-
-    Parameters
-    ----------
-    means
-        Mean rank correlation of each control.
-    model
-        Mean rank correlation of the default model.
+    """Summary of the controls' mean rank correlations, beside the model's: shuffled outcomes must have taught nothing.
 
     Returns
     -------
@@ -282,11 +227,7 @@ def fold_layout(data: Samples, first_test: pd.Timestamp | None = None) -> list[F
     with_outcome = data.position[data.keys["forward_return"].notna().to_numpy()]
     starts = fold_starts(data.sessions, first_test)
     last = int(with_outcome[-1]) if len(with_outcome) else -1
-    result = folds(
-        [start for start in starts if start <= last],
-        last,
-        history_first=SESSIONS_BEFORE_LEARNING,
-    )
+    result = folds([start for start in starts if start <= last], last, history_first=SESSIONS_BEFORE_LEARNING)
     if not result:
         raise TooLittleHistory("No quarter has enough sessions with outcomes before it to learn from.")
     return result
@@ -301,19 +242,8 @@ def report(
 ) -> dict[str, Any]:
     """Evaluate models, baselines and controls.
 
-    Parameters
-    ----------
-    data
-        Samples of the scale-free features, which the baselines use.
-    entries
-        Models of the report, each with the samples of its own features; the first is the default one, which the
-        controls repeat.
-    layout
-        The folds.
-    store
-        Figures of folds computed before.
-    on_progress
-        Called with a line after each part.
+    Baselines use ``data``, samples of the scale-free features. Each model comes with the samples of its own features;
+    the first is the default one, which the controls repeat.
 
     Returns
     -------
@@ -347,13 +277,7 @@ def report(
 
 
 def report_text(content: Mapping[str, Any]) -> str:
-    """A report as text that fits on one screen.
-
-    Parameters
-    ----------
-    content
-        Result of ``report``.
-    """
+    """A result of ``report`` as text that fits on one screen."""
     years = sorted({year for entry in content["rows"].values() for year in entry["by_year"]})
     head = f"{'rank IC':16}{'mean':>8}{'±95%':>8}" + "".join(f"{year:>8}" for year in years)
     lines = [

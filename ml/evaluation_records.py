@@ -10,20 +10,9 @@ from ml.models import Evaluation
 def record_evaluation(
     report: Mapping[str, Any], *, as_of: date, estimator: str, parameters: Mapping[str, Any], seconds: float
 ) -> Evaluation:
-    """Store a report, replacing an earlier one of the same data and parameters.
+    """Store a report, replacing an earlier one of the same data and parameters (``Entry.as_json`` of each entry).
 
-    Parameters
-    ----------
-    report
-        Result of ``evaluation.report``.
-    as_of
-        Last session of the data.
-    estimator
-        The default estimator of the report.
-    parameters
-        ``Entry.as_json`` of each entry.
-    seconds
-        Computation time; reused folds cost none.
+    ``as_of`` is the last session of the data; ``seconds`` the computation time, in which reused folds cost none.
     """
     row, _ = Evaluation.objects.update_or_create(
         as_of=as_of,

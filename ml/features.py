@@ -217,20 +217,10 @@ def features(adjusted: pd.DataFrame, sessions: pd.DatetimeIndex, since: pd.Times
 
 
 def tradable(adjusted: pd.DataFrame, sessions: pd.DatetimeIndex) -> pd.Series:
-    """Whether each bar belongs to a share that is liquid enough to buy.
+    """Whether each bar of a share (no fund) is liquid enough to buy, by the frame's index.
 
-    Parameters
-    ----------
-    adjusted
-        Adjusted frame of shares only.
-    sessions
-        The market's sessions, ascending.
-
-    Returns
-    -------
-    Series of bool
-        Same index: median turnover of the last 20 sessions (at least 10 traded) above ₹50 lakh and close above ₹20,
-        both in raw rupees of the day: an adjusted price would leak later splits.
+    The median turnover of the last 20 sessions (at least 10 traded) must be above ₹50 lakh and the close above ₹20,
+    both in raw rupees of the day: an adjusted price would leak later splits.
     """
     panel = Panel(adjusted, sessions)
     median = pd.DataFrame(panel.turnover).rolling(20, min_periods=10).median().to_numpy()[panel.row, panel.column]
@@ -240,29 +230,12 @@ def tradable(adjusted: pd.DataFrame, sessions: pd.DatetimeIndex) -> pd.Series:
 
 CONTRACT_LEVELS = ("current_price", "market_cap", "volume")
 CONTRACT_FACTS = (
-    "pe_ratio",
-    "pb_ratio",
-    "roe",
-    "eps",
-    "beta",
-    "debt_to_equity",
-    "revenue_growth",
-    "earnings_growth",
-    "operating_margin",
-    "net_margin",
-    "historical_volatility_1y",
+    *("pe_ratio", "pb_ratio", "roe", "eps", "beta", "debt_to_equity"),
+    *("revenue_growth", "earnings_growth", "operating_margin", "net_margin", "historical_volatility_1y"),
 )
 CONTRACT_INDICATORS = (
-    "atr_14",
-    "atr_percentage",
-    "rsi_14",
-    "macd",
-    "signal_line",
-    "macd_histogram",
-    "sma_50",
-    "sma_200",
-    "ema_12",
-    "ema_26",
+    *("atr_14", "atr_percentage", "rsi_14", "macd", "signal_line", "macd_histogram"),
+    *("sma_50", "sma_200", "ema_12", "ema_26"),
 )
 CONTRACT_ENGINEERED = ("sma_ratio", "ema_diff", "price_vs_sma50", "price_vs_sma200")
 CONTRACT_FEATURES = (*CONTRACT_LEVELS, *CONTRACT_FACTS, *CONTRACT_INDICATORS, *CONTRACT_ENGINEERED)

@@ -30,15 +30,7 @@ LABEL_COLUMNS = ("symbol", "date", "forward_return", "drawdown")
 def last_training_position(first_tested: int) -> int:
     """Position of the last session that a model may train on when it is tested from ``first_tested`` on.
 
-    Parameters
-    ----------
-    first_tested
-        Position of the first tested session on the market's calendar.
-
-    Returns
-    -------
-    int
-        The 11 sessions whose holding period reaches ``first_tested`` are purged, 5 more are embargoed.
+    The 11 sessions whose holding period reaches ``first_tested`` are purged, 5 more are embargoed.
     """
     return first_tested - PURGE_SESSIONS - EMBARGO_SESSIONS - 1
 

@@ -115,16 +115,8 @@ def log_ratio(numerator: Matrix, denominator: Matrix) -> Matrix:
 class Panel:
     """An adjusted frame as matrices of sessions × symbols; derived matrices are computed once, on first use.
 
-    Parameters
-    ----------
-    adjusted
-        Adjusted frame: bars with ``factor``; one row per (symbol, date).
-    sessions
-        The market's sessions, ascending, midnight; must contain every date of the frame.
-
-    Notes
-    -----
-    Point in time: row ``t`` of every matrix depends on rows up to ``t`` only.
+    The frame has one row per (symbol, date) and a ``factor``; the market's sessions, ascending, midnight, must contain
+    each of its dates. Point in time: row ``t`` of every matrix depends on rows up to ``t`` only.
     """
 
     def __init__(self, adjusted: pd.DataFrame, sessions: pd.DatetimeIndex) -> None:

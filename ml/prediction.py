@@ -9,15 +9,8 @@ from ml.training import Bundle
 from ml.walk_forward import member_predictions
 
 PREDICTION_COLUMNS = (
-    "symbol",
-    "date",
-    "score",
-    "ml_prediction_score",
-    "predicted_return",
-    "ml_confidence",
-    "ml_probability",
-    "predicted_drawdown",
-    "ml_risk_score",
+    *("symbol", "date", "score", "ml_prediction_score", "predicted_return"),
+    *("ml_confidence", "ml_probability", "predicted_drawdown", "ml_risk_score"),
 )
 
 
@@ -30,8 +23,6 @@ def predict(bundle: Bundle, features: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    bundle
-        A fitted or loaded bundle.
     features
         symbol, date and the bundle's features of one session's tradable universe, to which percentiles refer.
 

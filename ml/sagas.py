@@ -55,14 +55,8 @@ def _once_per_run(compute: Callable[[StepContext], Result]) -> Callable[[StepCon
 # --- training -------------------------------------------------------------------------------------------------------
 def fit_in_child(context: StepContext) -> dict[str, Any]:
     """Fit the models in a process of its own: OpenMP does not survive a fork, and its memory returns to the system."""
-    command = [
-        sys.executable,
-        "manage.py",
-        "fit_models",
-        f"--date={context.session}",
-        f"--estimator={settings.ESTIMATOR}",
-        "--with-parent",
-    ]
+    options = (f"--date={context.session}", f"--estimator={settings.ESTIMATOR}", "--with-parent")
+    command = [sys.executable, "manage.py", "fit_models", *options]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=settings.BASE_DIR, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as child:
         try:
@@ -260,13 +254,8 @@ def training_failed(session: date) -> bool:
 
 
 _FACTS = (
-    "stock_metrics",
-    "exchange_facts",
-    "financial_statements",
-    "fundamental_snapshots",
-    "findings",
-    "symbol_changes",
-    "market_days",
+    *("stock_metrics", "exchange_facts", "financial_statements", "fundamental_snapshots"),
+    *("findings", "symbol_changes", "market_days"),
 )
 
 _REFUSALS = (FiltersInvalid,)

@@ -33,10 +33,6 @@ class Samples:
         Position of each row's session on the market's calendar; ascending.
     values
         float32, rows × features; NaN where unknown.
-    features
-        Names of the columns of ``values``.
-    sessions
-        The market's sessions.
     """
 
     keys: pd.DataFrame
@@ -66,23 +62,9 @@ class Samples:
 
 
 def samples(features: pd.DataFrame, outcomes: pd.DataFrame, tradable: pd.Series, sessions: pd.DatetimeIndex) -> Samples:
-    """Join features with outcomes for the bars of tradable shares.
+    """Join features with outcomes for the bars of tradable shares; the index of all three identifies the bar.
 
-    Parameters
-    ----------
-    features
-        symbol, date, feature columns; the index identifies the bar.
-    outcomes
-        Result of ``labels``: forward_return and drawdown by the same index (more rows are allowed).
-    tradable
-        Whether the bar's share could be bought, by the same index.
-    sessions
-        The market's sessions.
-
-    Returns
-    -------
-    Samples
-        Rows without an outcome are included: they can be predicted, but not learnt from.
+    Outcomes (``labels``) may have more rows. Bars without one are included: they can be predicted, but not learnt from.
     """
     rows = features.loc[tradable.reindex(features.index).to_numpy(dtype=bool)].sort_values(["date", "symbol"])
     names = tuple(column for column in features.columns if column not in KEYS)

@@ -17,38 +17,12 @@ from stocks.models import Publication
 from stocks.storage import bulk
 
 PICK_COLUMNS = (
-    "symbol",
-    "stock_name",
-    "current_price",
-    "market_cap",
-    "selection_score",
-    "rank",
-    "ml_prediction_score",
-    "ml_price_target",
-    "ml_confidence",
-    "ml_probability",
-    "ml_risk_score",
-    "predicted_return",
-    "predicted_drawdown",
-    "rsi_14",
-    "macd",
-    "sma_50",
-    "sma_200",
-    "pe_ratio",
-    "pb_ratio",
-    "roe",
-    "eps",
-    "beta",
-    "revenue_growth",
-    "earnings_growth",
-    "operating_margin",
-    "target_price",
-    "stop_loss",
-    "recommendation",
-    "reason",
-    "score_parts",
-    "sector",
-    "market_cap_category",
+    *("symbol", "stock_name", "current_price", "market_cap", "selection_score", "rank"),
+    *("ml_prediction_score", "ml_price_target", "ml_confidence", "ml_probability", "ml_risk_score"),
+    *("predicted_return", "predicted_drawdown"),
+    *("rsi_14", "macd", "sma_50", "sma_200"),
+    *("pe_ratio", "pb_ratio", "roe", "eps", "beta", "revenue_growth", "earnings_growth", "operating_margin"),
+    *("target_price", "stop_loss", "recommendation", "reason", "score_parts", "sector", "market_cap_category"),
 )
 
 
@@ -56,18 +30,9 @@ PICK_COLUMNS = (
 class DayOfPicks:
     """The lists of one session, ready to publish.
 
-    Attributes
-    ----------
-    session : date
-        Session whose close was used.
-    valid_for : date or None
-        Session the picks are meant for; None where the calendar ends.
-    model_id : str or None
-        Model that ranked them; None when no model is in force.
-    picks : mapping of str to DataFrame
-        Strategy → picks (`PICK_COLUMNS`), ranked; an empty frame abstains.
-    reasons : mapping of str to str
-        Strategy → why nothing, or fewer than fifty picks, are published.
+    ``valid_for`` is the session the picks are meant for, None where the calendar ends; ``model_id`` is None when no
+    model is in force. By strategy, ``picks`` are ranked (`PICK_COLUMNS`; an empty frame abstains) and ``reasons`` say
+    why nothing, or fewer than fifty picks, are published.
     """
 
     session: date

@@ -46,19 +46,9 @@ class Mean:
 
 
 def newey_west(values: npt.ArrayLike, lags: int = NEWEY_WEST_LAGS) -> Mean:
-    """Mean of a daily series with its autocorrelation-consistent standard error.
+    """Mean of a daily series, in order of days, with its autocorrelation-consistent standard error; NaN are ignored.
 
-    Parameters
-    ----------
-    values
-        One number per day, in order of days; NaN are ignored.
-    lags
-        Lags with Bartlett weights; at most all that the series has.
-
-    Returns
-    -------
-    Mean
-        NaN for a series of fewer than two days.
+    Lags, at most all that the series has, get Bartlett weights. The error of fewer than two days is NaN.
     """
     series = np.asarray(values, dtype=np.float64)
     series = series[np.isfinite(series)]
@@ -74,19 +64,9 @@ def newey_west(values: npt.ArrayLike, lags: int = NEWEY_WEST_LAGS) -> Mean:
 
 
 def daily_rank_correlation(position: npt.NDArray[np.int64], score: Numbers, outcome: Numbers) -> pd.Series:
-    """Rank correlation (Spearman) of a score with an outcome within each day.
+    """Rank correlation (Spearman) of a score with an outcome within each day, by day, ascending.
 
-    Parameters
-    ----------
-    position
-        The day of each row.
-    score, outcome
-        Rows where either is NaN are ignored.
-
-    Returns
-    -------
-    Series
-        float64 by day, ascending; NaN where all scores or all outcomes of a day are equal.
+    Rows where either is NaN are ignored; NaN where all scores or all outcomes of a day are equal.
     """
     frame = _finite_rows(position, score, outcome)
     for name in ("score", "outcome"):
@@ -105,13 +85,7 @@ def _finite_rows(position: npt.NDArray[np.int64], score: Numbers, outcome: Numbe
 
 
 def daily_decile_spread(position: npt.NDArray[np.int64], score: Numbers, outcome: Numbers) -> pd.Series:
-    """Mean outcome of each day's top tenth by score minus that of its bottom tenth.
-
-    Returns
-    -------
-    Series
-        In the outcome's unit, by day, ascending.
-    """
+    """Mean outcome of each day's top tenth by score minus that of its bottom tenth, by day, ascending."""
     frame = _finite_rows(position, score, outcome)
     percentile = frame.groupby("day")["score"].rank(pct=True, method="first")
     top = frame.loc[percentile > 0.9].groupby("day")["outcome"].mean()
@@ -120,13 +94,7 @@ def daily_decile_spread(position: npt.NDArray[np.int64], score: Numbers, outcome
 
 
 def daily_hit_rate(position: npt.NDArray[np.int64], score: Numbers, outcome: Numbers) -> pd.Series:
-    """Share of each day's top tenth by score that beat the day's median outcome.
-
-    Returns
-    -------
-    Series
-        0-1, by day, ascending.
-    """
+    """Share (0-1) of each day's top tenth by score that beat the day's median outcome, by day, ascending."""
     frame = _finite_rows(position, score, outcome)
     grouped = frame.groupby("day")
     top = grouped["score"].rank(pct=True, method="first") > 0.9
@@ -168,17 +136,6 @@ def daily_figures(predictions: pd.DataFrame) -> pd.DataFrame:
 
 
 def summary(daily: pd.DataFrame) -> dict[str, Any]:
-    """Means of daily figures with Newey-West intervals.
-
-    Parameters
-    ----------
-    daily
-        Result of ``daily_figures``, in order of days.
-
-    Returns
-    -------
-    dict
-        rank_ic, risk_rank_ic, decile_spread, hit_rate, each as ``Mean.as_json``.
-    """
+    """Means of ``daily_figures``, in order of days, with Newey-West intervals, each as ``Mean.as_json``."""
     names = ("rank_ic", "risk_rank_ic", "decile_spread", "hit_rate")
     return {name: newey_west(daily[name].to_numpy(dtype=np.float64)).as_json() for name in names}

@@ -28,18 +28,8 @@ FEWEST_CALIBRATION_SESSIONS = 40
 class Bundle:
     """Fitted models with everything that a prediction needs.
 
-    Attributes
-    ----------
-    estimator
-        Name in the registry.
-    features
-        Columns in the order of the models' inputs.
-    price, risk
-        Fitted ensembles.
-    calibration
-        Curves fitted on walk-forward predictions.
-    metadata
-        session, train_from, train_until, samples, data_hash, parameters, metrics; plain JSON.
+    ``features`` are in the order of the models' inputs; ``metadata`` is plain JSON: session, train_from, train_until,
+    samples, data_hash, parameters, metrics.
     """
 
     estimator: str
@@ -51,17 +41,13 @@ class Bundle:
 
 
 def fit_bundle(data: Samples, estimator: Estimator, session: date, lookback_days: int) -> Bundle:
-    """Fit the models of one session and calibrate them.
+    """Fit the models of one session, the last whose close is known, and calibrate them.
 
     Parameters
     ----------
     data
         Samples of the estimator's features: ``2 × lookback_days`` back if available, so that the folds of the last
         year have a full training window before them; nothing after ``session``.
-    estimator
-        Which kind of model.
-    session
-        The last session whose close is known.
     lookback_days
         Calendar days to train on.
 
@@ -135,13 +121,10 @@ def calibration_predictions(data: Samples, estimator: Estimator, last: int, look
 
 
 def acceptance(metrics: dict[str, Any]) -> tuple[bool, str]:
-    """Whether a bundle may be used for picks, by the metrics of its own folds.
+    """Whether a bundle may be used for picks, by the metrics of its own folds, and if not the reason.
 
-    Returns
-    -------
-    tuple
-        Whether it is accepted, and if not the reason: its walk-forward rank correlation must be above 0. A stricter
-        limit would depend on the luck of one year: the interval over 240 overlapping sessions is about ±0.04.
+    Its walk-forward rank correlation must be above 0. A stricter limit would depend on the luck of one year: the
+    interval over 240 overlapping sessions is about ±0.04.
     """
     ranking = metrics["rank_ic"]
     if ranking["mean"] is None:

@@ -36,23 +36,10 @@ class Fold:
 
 
 def folds(starts: Sequence[int], end: int, *, history_first: int, lookback: int | None = None) -> list[Fold]:
-    """Training and tested ranges of each fold.
+    """Training and tested ranges of each fold; those with fewer than ``FEWEST_TRAINING_SESSIONS`` are left out.
 
-    Parameters
-    ----------
-    starts
-        Position of each fold's first tested session, ascending; a fold ends before the next begins.
-    end
-        Position of the last tested session.
-    history_first
-        Position of the first session that may be trained on.
-    lookback
-        Maximum number of training sessions; by default all since ``history_first`` (expanding window).
-
-    Returns
-    -------
-    list of Fold
-        Folds with fewer than ``FEWEST_TRAINING_SESSIONS`` training sessions are left out.
+    ``starts`` are positions of first tested sessions, ascending; a fold ends before the next begins, the last at
+    ``end``. It trains on at most ``lookback`` sessions, by default all since ``history_first`` (expanding window).
     """
     result = []
     for start, following in zip(starts, [*starts[1:], end + 1], strict=True):
@@ -74,17 +61,7 @@ class Ensemble:
 
 
 def ensembles(estimator: Estimator, *, published: bool, risk: bool = True) -> list[Ensemble]:
-    """Price and risk ensembles of an estimator.
-
-    Parameters
-    ----------
-    estimator
-        Which kind of model.
-    published
-        True: those of a published model. False: the smaller ones of calibration folds.
-    risk
-        Whether to include the risk ensemble.
-    """
+    """Price and risk ensembles of an estimator: a published model's, or the smaller ones of calibration folds."""
     size = 1.0 if published else estimator.fold_size
     price_members = estimator.price_members if published else estimator.fold_members
     risk_members = estimator.risk_members if published else estimator.risk_members[:1]
@@ -94,15 +71,6 @@ def ensembles(estimator: Estimator, *, published: bool, risk: bool = True) -> li
 
 def fit_ensembles(data: Samples, estimator: Estimator, ensembles: Sequence[Ensemble]) -> list[tuple[Fitted, ...]]:
     """Fit ensembles on the samples whose outcome is known, their members in parallel.
-
-    Parameters
-    ----------
-    data
-        Samples of the training window.
-    estimator
-        Which kind of model.
-    ensembles
-        Price and risk ensemble, or only one of them.
 
     Returns
     -------
@@ -146,20 +114,7 @@ def member_predictions(models: Sequence[Fitted], values: npt.NDArray[np.float32]
 def predict_fold(
     past: Samples, tested: Samples, estimator: Estimator, *, published: bool, risk: bool = True
 ) -> pd.DataFrame:
-    """Predict the tested sessions by a model fitted on past ones.
-
-    Parameters
-    ----------
-    past
-        Training samples; they end a purge and an embargo before the tested ones.
-    tested
-        Samples to predict.
-    estimator
-        Which kind of model.
-    published
-        True: the ensembles of a published model. False: the smaller ones of calibration folds.
-    risk
-        Whether to fit the risk model too.
+    """Predict the tested sessions by a model fitted on past ones; ``published`` and ``risk`` choose its ``ensembles``.
 
     Returns
     -------

@@ -21,13 +21,7 @@ PARAMETERS_SCHEMA = {
 
 
 def validate_parameters(value: object) -> None:
-    """Reject strategy parameters that the schema does not allow.
-
-    Raises
-    ------
-    ValidationError
-        Naming the first invalid key.
-    """
+    """Reject strategy parameters that the schema does not allow: the ValidationError names the first invalid key."""
     from jsonschema import Draft202012Validator  # slow, and models are loaded by every command
 
     for error in Draft202012Validator(PARAMETERS_SCHEMA).iter_errors(value):

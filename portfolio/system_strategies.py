@@ -10,12 +10,7 @@ from stocks.picks import screening
 def record_system_strategies(*, using: str, apps: Any = installed_apps, **_: Any) -> None:
     """Insert the rows that are missing; receives `post_migrate`, so a new strategy needs no migration of its own.
 
-    Parameters
-    ----------
-    using : str
-        Alias of the database that was migrated.
-    apps : Apps
-        State of the models after the migration; older states have no such table.
+    The state of the models after a migration (`apps`) has no such table if it is an older one.
     """
     try:
         strategy = apps.get_model("portfolio", "Strategy")

@@ -12,22 +12,10 @@ _SPARK_DAYS: Final = 110
 
 
 def recent_closes(symbols: Sequence[str], until: date, sessions: int = SPARK_SESSIONS) -> dict[str, list[float]]:
-    """Each symbol's last closes up to a date, oldest first.
+    """Each symbol's last closes up to a date, in ₹, oldest first; a symbol without a bar is missing.
 
-    Parameters
-    ----------
-    symbols : sequence of str
-        Symbols without a bar are missing from the result.
-    until : date
-        Last session; nothing later is read.
-    sessions : int
-        Maximum number of closes per symbol.
-
-    Returns
-    -------
-    dict of str to list of float
-        ₹, scaled so that the last one is the published close: splits and bonuses leave no step in the line, and the
-        levels of a pick of that date are on the same scale.
+    They are scaled so that the last one is the published close: splits and bonuses leave no step in the line, and the
+    levels of a pick of that date are on the same scale. Nothing later is read.
     """
     rows = (
         DailyBar.objects.filter(

@@ -48,14 +48,7 @@ def horizons(session: date) -> list[Horizon]:
 
 
 def market_frame(session: date, spans: Sequence[Horizon]) -> pd.DataFrame:
-    """Shares that traded on a session, with their returns.
-
-    Parameters
-    ----------
-    session
-        Last session of the returns.
-    spans
-        Horizons that end with it.
+    """Shares that traded on a session, with their returns over the horizons that end with it.
 
     Returns
     -------
@@ -85,14 +78,9 @@ def market_frame(session: date, spans: Sequence[Horizon]) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Extremes:
-    """Number of shares at a new high or low, or above a moving average.
+    """Number of shares at a new high or low, or above a moving average, and of those that could be.
 
-    Attributes
-    ----------
-    comparable : int
-        Shares that traded on each of the `HIGHS_SESSIONS` before.
-    sma_50_known, sma_200_known : int
-        Shares with that average.
+    `comparable` shares traded on each of the `HIGHS_SESSIONS` before; `sma_50_known` and `sma_200_known` have that one.
     """
 
     highs: int

@@ -45,13 +45,7 @@ class Bound:
 
 
 def filters() -> Filters:
-    """The thresholds in force.
-
-    Raises
-    ------
-    FiltersInvalid
-        The file cannot be used; the sentence says what to correct.
-    """
+    """The thresholds in force; FiltersInvalid says what to correct if the file cannot be used."""
     return screening.load_filters(settings.STOCK_FILTERS_FILE, settings.SCREENING_OVERRIDES)
 
 

@@ -15,14 +15,9 @@ NO_SECTOR: Final = "Sector not known"
 
 @dataclass(frozen=True)
 class Moves:
-    """Moves of a group of shares over one horizon.
+    """Moves of a group of shares over one horizon; median and mean in percent, equally weighted.
 
-    Attributes
-    ----------
-    traded : int
-        Shares with a close at both ends of the horizon; the others are not counted anywhere.
-    median_pct, mean_pct : float or None
-        Percent, equally weighted.
+    Shares without a close at both ends of the horizon are not counted anywhere.
     """
 
     traded: int
@@ -69,19 +64,10 @@ def moves(returns_pct: pd.Series) -> Moves:
 
 
 def sectors(frame: pd.DataFrame, columns: Sequence[str]) -> list[Sector]:
-    """Market cap, turnover and moves of each sector.
+    """Market cap, turnover and moves of each sector, largest market cap first, sectors without one last.
 
-    Parameters
-    ----------
-    frame
-        One row per share: sector, market_cap (₹ crore), turnover_lakh, and the columns below.
-    columns
-        Columns of returns in percent, one per horizon.
-
-    Returns
-    -------
-    list of Sector
-        Largest market cap first, sectors without one last.
+    The frame has one row per share: sector, market_cap (₹ crore), turnover_lakh, and the given columns of returns in
+    percent, one per horizon.
     """
     sector = frame["sector"].fillna(NO_SECTOR)
     groups = frame.groupby(sector, sort=True)

@@ -58,21 +58,10 @@ class Outcome:
 
 
 def outcomes(picks: Sequence[Mapping[str, Any]], bars: Bars, sessions: Sequence[date]) -> list[Outcome]:
-    """Outcomes of the picks of one list.
+    """Outcomes of the picks of one list, in their order.
 
-    Parameters
-    ----------
-    picks
-        Each with symbol, target_price and stop_loss (₹ of the pick's session).
-    bars
-        Bars of the sessions below; others are ignored.
-    sessions
-        The pick's session and those after it, ascending; at most the first ``HELD_SESSIONS`` after it are used.
-
-    Returns
-    -------
-    list of Outcome
-        In the order of `picks`.
+    Each pick has symbol, target_price and stop_loss (₹ of its session). The sessions are the list's and those after it,
+    ascending; at most the first ``HELD_SESSIONS`` after it are used, and only their bars.
     """
     held = list(sessions[1 : HELD_SESSIONS + 1])
     return [_outcome(pick, bars, sessions[0], held) for pick in picks]

@@ -34,18 +34,9 @@ class Box:
 def sector_map(
     sectors: Sequence[Sector], horizon: int, sessions: int = 1, size: tuple[float, float] = WIDE
 ) -> list[Box]:
-    """Boxes of the sectors whose market cap is known, largest first.
+    """Boxes of the sectors whose market cap is known, largest first, as they are given.
 
-    Parameters
-    ----------
-    sectors
-        Sectors, largest market cap first.
-    horizon
-        Index into each sector's moves.
-    sessions
-        Length of that horizon: moves grow with about its square root.
-    size
-        Width and height of the picture.
+    ``horizon`` is an index into each sector's moves, which grow with about the square root of its length in sessions.
     """
     sized = [sector for sector in sectors if sector.market_cap_crores]
     places = rectangles([sector.market_cap_crores or 0.0 for sector in sized], *size)

@@ -16,18 +16,9 @@ _AHEAD: Final = 28
 
 @dataclass(frozen=True)
 class Sparkline:
-    """Coordinates in a box of WIDTH × HEIGHT.
+    """Coordinates in a box of WIDTH × HEIGHT; `points` as of an SVG polyline, `now_x` and `now_y` of the latest close.
 
-    Attributes
-    ----------
-    points : str
-        The line of closes, as the `points` of an SVG polyline.
-    now_x, now_y : float
-        The latest close.
-    target_y, stop_y : float or None
-        Target and stop.
-    description : str
-        Text alternative for screen readers.
+    `description` is the text alternative for screen readers.
     """
 
     points: str
@@ -41,15 +32,7 @@ class Sparkline:
 
 
 def sparkline(closes: Sequence[float], target: float | None, stop: float | None) -> Sparkline | None:
-    """The sparkline of at least two closes; None for fewer.
-
-    Parameters
-    ----------
-    closes : sequence of float
-        ₹, oldest first; the last one is the pick's price.
-    target, stop : float or None
-        ₹, on the same scale.
-    """
+    """The sparkline of at least two closes, oldest first, with target and stop, all in ₹; None for fewer."""
     if len(closes) < 2:
         return None
     levels = [level for level in (target, stop) if level is not None]

@@ -19,14 +19,7 @@ class Rectangle:
 
 
 def rectangles(sizes: Sequence[float], width: float, height: float) -> list[Rectangle]:
-    """One rectangle per size, together filling a box.
-
-    Parameters
-    ----------
-    sizes
-        Above 0, largest first.
-    width, height
-        Size of the box.
+    """One rectangle per size, largest first, together filling a box.
 
     Raises
     ------
