@@ -17,11 +17,7 @@ from market_data.models import (
 )
 from stocks.admin import DatedAdmin, ReadOnlyAdmin, TableAdmin, coloured
 
-_COLOURS = {
-    "error": "danger",
-    "warning": "warning",
-    "info": "info",
-}
+_COLOURS = {"error": "danger", "warning": "warning", "info": "info"}
 
 
 @admin.register(DailyBar)

@@ -21,11 +21,7 @@ _UPLOADED = ("financial_statements", "fundamental_snapshots", "stocks", "market_
 _TRANSIENT, _REFUSALS = (TransientProviderError,), (ProviderError, CalendarError)
 
 SYMBOL_MASTER = Step(
-    "SYMBOL_MASTER",
-    symbol_master.read_master,
-    symbol_master.record_master,
-    transient=_TRANSIENT,
-    refusals=_REFUSALS,
+    "SYMBOL_MASTER", symbol_master.read_master, symbol_master.record_master, transient=_TRANSIENT, refusals=_REFUSALS
 )
 VALIDATION = Step("PIPELINE_VALIDATION", validation.validate, validation.record_validation)
 

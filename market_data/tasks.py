@@ -37,21 +37,9 @@ def advance_run(run_id: str) -> str:
 def start_scheduled(job: str, waits_for: Sequence[str], stands_for: str, intended: str) -> str:
     """Create the run that a schedule planned, deliver it if it need not wait, and return its id.
 
-    Parameters
-    ----------
-    job : str
-        Name of the saga.
-    waits_for : sequence of str
-        Its prerequisites for the same session, as text (see `runs.prerequisites`).
-    stands_for : str
-        ``same day``, ``evening before`` or ``none``.
-    intended : str
-        Planned time, ISO 8601 with offset.
-
-    Notes
-    -----
-    Starting the same planned time twice changes nothing. The queue drops a task that fails, and with it the evening's
-    job: so a restart of the database is waited for.
+    `waits_for` holds prerequisites as text (see `runs.prerequisites`), `stands_for` is ``same day``, ``evening before``
+    or ``none``, `intended` the planned time, ISO 8601 with offset: starting the same one twice changes nothing. The
+    queue drops a task that fails, and with it the evening's job: so a restart of the database is waited for.
     """
     return retry_while_database_is_down(_start_planned_run, job, waits_for, stands_for, intended)
 
@@ -93,12 +81,7 @@ def session_for(stands_for: str, planned: datetime) -> date | None:
 def trigger(job: str, *, triggered_by: str, session: date | None = None) -> PipelineRun:
     """Start a job now, without prerequisites, and return its run.
 
-    Raises
-    ------
-    AlreadyRunning
-        When a run of the job is active.
-    SagaError
-        When there is no such job.
+    Raises AlreadyRunning when a run of the job is active, SagaError when there is no such job.
     """
     if session is None and saga_of(job).needs_session:
         session = trading_calendar.latest_completed_session(timezone.now())
@@ -120,23 +103,9 @@ def trigger_chain(
 ) -> list[PipelineRun]:
     """Create the runs of a chain of jobs, all or none, and deliver those that need not wait.
 
-    Each waits for the runs of this chain themselves, not for earlier runs of the same jobs and session.
-
-    Parameters
-    ----------
-    links : sequence of Link
-        In order.
-    triggered_by : str
-        The user.
-    alias : str
-        The chain's id, under which each of its runs is found as well.
-    session : date, optional
-        Default: the latest completed one.
-
-    Raises
-    ------
-    AlreadyRunning
-        When a run of one of the jobs is active; then nothing is created.
+    Each waits for the runs of this chain themselves, not for earlier runs of the same jobs and session; `session` is
+    the latest completed one by default. `alias` is the chain's id, under which each of its runs is found as well.
+    Raises AlreadyRunning when a run of one of the jobs is active; then nothing is created.
     """
     session = session or trading_calendar.latest_completed_session(timezone.now())
     runs: dict[str, PipelineRun] = {}

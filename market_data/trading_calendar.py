@@ -26,9 +26,7 @@ SEED_FROM = date(2016, 1, 1)
 IMPORTED = "import"
 """Prefix of the source of imported days, which a seed does not overrule."""
 
-_SPECIAL = "special"
-_MUHURAT = "muhurat"
-_DRILL = "drill"
+_SPECIAL, _MUHURAT, _DRILL = "special", "muhurat", "drill"
 # From the exchange's circulars. All were real sessions with settlement; a drill ran on the recovery site, in two parts.
 SPECIAL_SESSIONS: tuple[tuple[date, str, time | None, time | None], ...] = (
     (date(2016, 10, 30), _MUHURAT, None, None),
@@ -69,19 +67,9 @@ class RecordedDays(NamedTuple):
 
 
 def library_days(calendar: str, start: date = SEED_FROM) -> pd.DataFrame:
-    """Return the sessions of the calendar library.
+    """Return the sessions of a calendar of the library, for example ``XBOM``, from `start` to its last one.
 
-    Parameters
-    ----------
-    calendar
-        Name of the library's calendar, for example ``XBOM``.
-    start
-        First day wanted.
-
-    Returns
-    -------
-    DataFrame
-        ``DAY_COLUMNS``, one row a session up to the library's last one, kind normal.
+    The frame has ``DAY_COLUMNS``, one row a session, kind normal.
     """
     import exchange_calendars  # slow, and only needed to seed the calendar
 
@@ -99,18 +87,9 @@ def library_days(calendar: str, start: date = SEED_FROM) -> pd.DataFrame:
 def seeded_days(from_provider: pd.DataFrame, calendar: str | None) -> pd.DataFrame:
     """Combine the library, the special sessions of this module, and what a provider's files prove.
 
-    Parameters
-    ----------
-    from_provider
-        ``DAY_COLUMNS`` of a provider.
-    calendar
-        The library's calendar; None when the provider's days are the whole calendar.
-
-    Returns
-    -------
-    DataFrame
-        ``DAY_COLUMNS``, one row a date, ascending. A file only proves that there was a session. Kind and hours of a
-        session outside the library come from this module's list; one that is in neither is special, its hours unknown.
+    Both frames have ``DAY_COLUMNS``, the result one row a date, ascending. Without `calendar`, the library's, the
+    provider's days are the whole calendar. A file only proves that there was a session. Kind and hours of a session
+    outside the library come from this module's list; one that is in neither is special, its hours unknown.
     """
     if calendar is None:
         return _frame(list(from_provider.itertuples(index=False, name=None)))
@@ -127,14 +106,9 @@ def seeded_days(from_provider: pd.DataFrame, calendar: str | None) -> pd.DataFra
 
 
 def record_market_days(from_provider: pd.DataFrame, calendar: str | None, run_id: str | None = None) -> RecordedDays:
-    """Write the seed, except over imported days.
+    """Write the seed (see `seeded_days`), except over imported days.
 
-    Parameters
-    ----------
-    from_provider, calendar
-        As for `seeded_days`.
-    run_id
-        Run that writes: stored on inserted rows and with the before-images of changed ones.
+    `run_id` is stored on inserted rows and with the before-images of changed ones.
     """
     return _record(seeded_days(from_provider, calendar), run_id, keep_imported=True)
 
@@ -142,20 +116,9 @@ def record_market_days(from_provider: pd.DataFrame, calendar: str | None, run_id
 def record_imported_days(days: pd.DataFrame, source: str, run_id: str | None = None) -> RecordedDays:
     """Write imported market days; they overrule every other source.
 
-    Parameters
-    ----------
-    days
-        date, kind, is_session, open, close (times or None).
-    source
-        Where they come from, such as the file's name.
-    run_id
-        Run that writes, which can be rolled back. Without one the rows are final: rolling back a run that wrote these
-        days before no longer changes them.
-
-    Raises
-    ------
-    CalendarError
-        When a kind is unknown, a date occurs twice, or a session closes before it opens.
+    `days` has date, kind, is_session, open, close (times or None). The run `run_id` can be rolled back; without one the
+    rows are final: rolling back a run that wrote these days before no longer changes them. Raises CalendarError when a
+    kind is unknown, a date occurs twice, or a session closes before it opens.
     """
     named = days.assign(source=f"{IMPORTED}:{source}"[:60])
     unknown = set(named["kind"]) - set(MarketDay.Kind.values)
@@ -173,33 +136,28 @@ def record_imported_days(days: pd.DataFrame, source: str, run_id: str | None = N
         if row.open is not None and row.close is not None and row.close <= row.open:
             raise CalendarError(f"{row.date} closes at {row.close} and opens at {row.open}; correct the hours.")
     if run_id is None:
-        _detach_from_runs([row.date for row in _rows(frame)])
+        dates: list[date] = frame["date"].tolist()
+        MarketDay.objects.filter(date__in=dates).update(run_id=None)
+        written = [day.isoformat() for day in dates]
+        RunUndo.objects.filter(table_name="market_days", row_image__date__in=written).delete()
     return _record(frame, run_id, keep_imported=False)
-
-
-def _detach_from_runs(dates: list[date]) -> None:
-    MarketDay.objects.filter(date__in=dates).update(run_id=None)
-    RunUndo.objects.filter(table_name="market_days", row_image__date__in=[day.isoformat() for day in dates]).delete()
 
 
 def is_session(day: date) -> bool:
     """Whether a day is a session; raises CalendarExhausted outside the known days."""
-    days = _days(day)
-    _check_known(day, days)
+    days = _known_days(day)
     return day in days and days[day].is_session
 
 
 def sessions_between(start: date, end: date) -> list[date]:
     """Return the sessions from `start` to `end`, inclusive; raises CalendarExhausted when `end` is outside."""
-    days = _days(end)
-    _check_known(end, days)
+    days = _known_days(end)
     return [day for day in days if start <= day <= end and days[day].is_session]
 
 
 def session_on_or_before(day: date) -> date:
     """Return the day itself if it is a session, else the last one before it; raises CalendarExhausted."""
-    days = _days(day)
-    _check_known(day, days)
+    days = _known_days(day)
     for earlier in reversed(days):
         if earlier <= day and days[earlier].is_session:
             return earlier
@@ -218,21 +176,10 @@ def next_session(day: date) -> date:
 
 
 def latest_completed_session(now: datetime) -> date:
-    """Return the last session whose trading is over.
+    """Return the last session whose trading is over; `now` has a time zone.
 
-    Parameters
-    ----------
-    now
-        A moment with a time zone.
-
-    Raises
-    ------
-    CalendarExhausted
-        When the moment lies beyond the known days.
-
-    Notes
-    -----
-    Today's session counts from its close on; one whose hours are unknown counts from the next day on.
+    Today's session counts from its close on; one whose hours are unknown counts from the next day on. Raises
+    CalendarExhausted when the moment lies beyond the known days.
     """
     local = now.astimezone(IST)
     today = _days(local.date()).get(local.date())
@@ -256,10 +203,13 @@ def _days(until: date) -> dict[date, _Day]:
     return {row.date: _Day(row.is_session, row.close) for row in seed}
 
 
-def _check_known(day: date, days: dict[date, _Day]) -> None:
+def _known_days(day: date) -> dict[date, _Day]:
+    """Return the known days; raises CalendarExhausted unless the day lies among them."""
+    days = _days(day)
     if not days or not min(days) <= day <= max(days):
         known = f"from {min(days)} to {max(days)}" if days else "not at all"
         raise CalendarExhausted(f"Market days are known {known}, not for {day}; add them with import_market_days.")
+    return days
 
 
 def _record(days: pd.DataFrame, run_id: str | None, *, keep_imported: bool) -> RecordedDays:

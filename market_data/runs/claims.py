@@ -59,14 +59,9 @@ logger = logging.getLogger(__name__)
 
 
 def claim(step: PipelineStep, max_attempts: int) -> bool:
-    """Claim the step for this process; of any number of concurrent callers one succeeds.
+    """Claim the step for this process and refresh it from its row; of any number of concurrent callers one succeeds.
 
-    Parameters
-    ----------
-    step : PipelineStep
-        Refreshed from its row after a successful claim: fence, attempts, watermark, log lines.
-    max_attempts : int
-        With so many attempts the step can no longer be claimed; `give_up` then ends it.
+    With `max_attempts` attempts it can no longer be claimed; `give_up` then ends it.
     """
     return _update_free(step, _CLAIM, max_attempts, sources=step_sources("claim"))
 
@@ -85,10 +80,7 @@ def give_up(step: PipelineStep, max_attempts: int) -> bool:
 def verify_fence(step: PipelineStep) -> None:
     """Take the step's lock for this transaction and check that the step is still this worker's.
 
-    Raises
-    ------
-    FenceLost
-        When another worker owns the step by now, or its run has ended: nothing may be written.
+    Raises FenceLost when another worker owns the step by now, or its run has ended: nothing may be written.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s::int)", [_LOCK_CLASS, step.pk])

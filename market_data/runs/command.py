@@ -19,13 +19,7 @@ from market_data.runs.saga import AlreadyRunning, SagaError, job_title, saga_of
 
 
 def parse_date(text: str) -> date:
-    """Return the date of a text YYYY-MM-DD.
-
-    Raises
-    ------
-    CommandError
-        Naming any other text.
-    """
+    """Return the date of a text YYYY-MM-DD; raises CommandError naming any other text."""
     try:
         return datetime.strptime(text, "%Y-%m-%d").date()
     except ValueError as error:
@@ -35,10 +29,8 @@ def parse_date(text: str) -> date:
 def requested_session(text: str | None) -> date:
     """Return the session a command is for: `--date`, or the latest completed one.
 
-    Raises
-    ------
-    CommandError
-        When the text is no date, or the day is not a completed session, precedes all data or lies beyond the calendar.
+    Raises CommandError when the text is no date, or the day is no completed session, precedes all data or lies beyond
+    the calendar.
     """
     now = timezone.now()
     session = parse_date(text) if text is not None else None
@@ -104,12 +96,8 @@ def execute_job(
 ) -> PipelineRun:
     """Create and execute a run in this process, with progress on standard error; return it as it ended.
 
-    An unfinished run of the same job and session whose process was killed is continued instead.
-
-    Raises
-    ------
-    CommandError
-        When it cannot be started.
+    An unfinished run of the same job and session whose process was killed is continued instead. Raises CommandError
+    when it cannot be started.
     """
     try:
         run = lifecycle.create_run(job, session, triggered_by="command", options=options)
@@ -162,11 +150,8 @@ def duration_seconds(ended: PipelineRun | PipelineStep) -> float | None:
 
 def summary(run: PipelineRun) -> str:
     """Return one screen about a run that has ended."""
-    head = (
-        f"{job_title(run.job)}: {run.get_status_display().lower()}"
-        f"  ({run.id}, session {run.session or 'none'}, {duration_seconds(run)} s)"
-    )
-    lines = [head]
+    outcome = f"{job_title(run.job)}: {run.get_status_display().lower()}"
+    lines = [f"{outcome}  ({run.id}, session {run.session or 'none'}, {duration_seconds(run)} s)"]
     for step in run.steps.order_by("order"):
         reason = f"  {step.reason}" if step.reason else ""
         lines.append(

@@ -39,14 +39,8 @@ logger = logging.getLogger(__name__)
 def advance(run_id: str, *, listener: Listener | None = None, wait: bool = False) -> PipelineRun:
     """Execute what can be executed of a run now, step after step, and return the run as it then stands.
 
-    Parameters
-    ----------
-    run_id : str
-        The run; delivering the same id twice is harmless.
-    listener : Listener, optional
-        Gets progress and log lines.
-    wait : bool
-        Sleep through pauses between attempts instead of leaving them to the next delivery.
+    Delivering the same id twice is harmless. With `wait` it sleeps through pauses between attempts instead of leaving
+    them to the next delivery.
     """
     memo: dict[str, Any] = {}
     while True:
@@ -151,21 +145,13 @@ def _work(context: StepContext, definition: Step) -> None:
 def _save_progress(context: StepContext, label: str, *, is_last: bool) -> None:
     """Update the rows of step and run in the transaction of the chunk.
 
-    Raises
-    ------
-    FenceLost
-        When the run was cancelled since the fence was verified: the chunk is not committed either.
+    Raises FenceLost when the run was cancelled since the fence was verified: the chunk is not committed either.
     """
     step = context.step
     change: dict[str, Any] = {"records_processed": step.records_processed, "watermark": label}
     if is_last:
-        change |= {
-            "status": _Step.COMPLETED,
-            "progress": 1.0,
-            "ended_at": timezone.now(),
-            "lease_until": None,
-            "log_lines": context.keeper.take_lines(),
-        }
+        change |= {"status": _Step.COMPLETED, "progress": 1.0, "ended_at": timezone.now(), "lease_until": None}
+        change["log_lines"] = context.keeper.take_lines()
     else:
         # Attempts count deaths without progress: a long load may survive any number of restarts.
         change["attempts"] = step.attempts = 1
@@ -208,17 +194,8 @@ def _fail(step: PipelineStep, reason: str, error: BaseException) -> None:
 def _end_step(
     step: PipelineStep, event: StepEvent, status: PipelineStep.Status, reason: str, error: BaseException, trace: str
 ) -> None:
-    _update_owned(
-        step,
-        event,
-        status=status,
-        reason=reason,
-        runbook=runbook_entry(error),
-        traceback=trace,
-        ended_at=timezone.now(),
-        lease_until=None,
-        worker="",
-    )
+    change: dict[str, Any] = {"status": status, "ended_at": timezone.now(), "lease_until": None, "worker": ""}
+    _update_owned(step, event, reason=reason, runbook=runbook_entry(error), traceback=trace, **change)
 
 
 def _owned(step: PipelineStep, event: StepEvent) -> QuerySet[PipelineStep]:

@@ -10,9 +10,7 @@ from market_data.models import EveningHold, PipelineRun
 
 def hold_of(session: date | None) -> EveningHold | None:
     """Return the hold in force of a session."""
-    if session is None:
-        return None
-    return EveningHold.objects.filter(session=session, released_at=None).first()
+    return EveningHold.objects.filter(session=session, released_at=None).first() if session else None
 
 
 def is_held(session: date | None, intended_at: datetime | None) -> bool:

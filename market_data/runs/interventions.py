@@ -24,10 +24,7 @@ logger = logging.getLogger(__name__)
 def cancel(run_id: str, triggered_by: str) -> PipelineRun:
     """End an active run; the step in progress is refused at its next commit, and what it committed before stays.
 
-    Raises
-    ------
-    SagaError
-        When the run is not active.
+    Raises SagaError when the run is not active.
     """
     run = lifecycle.find_run(run_id)
     now, reason = timezone.now(), f"cancelled by {triggered_by}"
@@ -49,12 +46,8 @@ def cancel(run_id: str, triggered_by: str) -> PipelineRun:
 def resume(run_id: str, triggered_by: str) -> PipelineRun:
     """Continue a cancelled run where it stopped, or a running one that has lost its worker.
 
-    Raises
-    ------
-    AlreadyRunning
-        When another run of the job is active.
-    NotRetryable
-        When there is nothing to resume, or a later run has completed the job since; the sentence says what to do.
+    Raises AlreadyRunning when another run of the job is active; NotRetryable when there is nothing to resume, or a
+    later run has completed the job since: the sentence says what to do.
     """
     with transaction.atomic():
         lifecycle.lock_run_creation()
@@ -79,15 +72,7 @@ def _revive(run: PipelineRun) -> None:
     run.status = _Status.WAITING if waits else _Status.RUNNING
     run.reason, run.ended_at = "", None
     run.started_at = run.started_at or (None if waits else timezone.now())
-    run.steps.filter(status__in=step_sources("resume")).update(
-        status=PipelineStep.Status.PENDING,
-        attempts=0,
-        not_before=None,
-        reason="",
-        runbook="",
-        traceback="",
-        ended_at=None,
-    )
+    run.steps.filter(status__in=step_sources("resume")).update(**lifecycle.FRESH_STEP)
     try:
         with transaction.atomic():
             run.save(update_fields=["status", "reason", "ended_at", "started_at"])
@@ -108,10 +93,7 @@ def _alternative(run: PipelineRun) -> str:
 def hold_evening(session: date, held_by: str, reason: str = "") -> EveningHold:
     """Keep the planned runs of a session waiting; those already running go on.
 
-    Raises
-    ------
-    SagaError
-        When it is held already; the sentence says by whom.
+    Raises SagaError when it is held already; the sentence says by whom.
     """
     with transaction.atomic():
         lifecycle.lock_run_creation()
@@ -126,10 +108,7 @@ def hold_evening(session: date, held_by: str, reason: str = "") -> EveningHold:
 def unhold_evening(session: date, released_by: str) -> list[PipelineRun]:
     """Let a held evening go and return its planned runs that wait; releasing those is up to the caller.
 
-    Raises
-    ------
-    SagaError
-        When it is not held.
+    Raises SagaError when it is not held.
     """
     with transaction.atomic():
         lifecycle.lock_run_creation()

@@ -3,7 +3,6 @@
 import logging
 import threading
 from datetime import timedelta
-from types import TracebackType
 from typing import Self
 
 from django.db import Error, connection
@@ -21,19 +20,8 @@ logger = logging.getLogger(__name__)
 class LeaseKeeper:
     """Renews the lease and flushes progress once a second until the context exits; more often for a short lease.
 
-    Parameters
-    ----------
-    step_id, fence : int
-        The row and the claim it acts for; a row with another fence is left alone.
-    lease_seconds : int
-        How long the lease lasts after a renewal.
-    lines : list of str
-        Log lines already on the row.
-
-    Attributes
-    ----------
-    lost : bool
-        Whether the row has another fence by now: another worker has claimed it, or the run was cancelled.
+    A row with another fence is left alone; `lost` tells that it has one by now: another worker has claimed it, or the
+    run was cancelled. `lines` are the log lines already on the row.
     """
 
     def __init__(self, step_id: int, fence: int, lease_seconds: int, lines: list[str]) -> None:
@@ -49,9 +37,7 @@ class LeaseKeeper:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._exited.set()
         self._thread.join()
 

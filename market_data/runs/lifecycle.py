@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
@@ -14,6 +14,15 @@ from market_data.models import PipelineRun, PipelineStep, SourceFile
 from market_data.runs import holds
 from market_data.runs.saga import AlreadyRunning, NoSuchRun, NotRetryable, OtherMarket, SagaError, saga_of
 from market_data.runs.states import run_sources, step_sources
+
+FRESH_STEP: Final[dict[str, Any]] = {
+    "status": PipelineStep.Status.PENDING,
+    "attempts": 0,
+    "not_before": None,
+    "ended_at": None,
+    **dict.fromkeys(("reason", "runbook", "traceback"), ""),
+}
+"""What a step is set to that is to be executed once more."""
 
 _CREATION_LOCK = 5002
 
@@ -32,37 +41,22 @@ def create_run(
     """Create a run with its steps; it waits if it has prerequisites, or is planned for an evening that is held.
 
     A run for a session older than the latest loaded one is a replay. `waits_for` holds the prerequisites as text (see
-    `prerequisites`).
-
-    Raises
-    ------
-    AlreadyRunning
-        When a run of the job is active.
-    OtherMarket
-        When the database was filled by the other kind of provider.
+    `prerequisites`). Raises AlreadyRunning when a run of the job is active, OtherMarket when the database was filled by
+    the other kind of provider.
     """
     saga = saga_of(job)
     _refuse_other_market()
     try:
         with transaction.atomic():
-            sequence, now = _next_sequence(), timezone.now()
+            lock_run_creation()
             _refuse_duplicate(job, intended_at)
+            now = timezone.now()
+            run = _new_run(job, session, intended_at, triggered_by, now)
             waits = bool(waits_for) or holds.is_held(session, intended_at)
-            run = PipelineRun.objects.create(
-                id=_free_id(job, now),
-                sequence=sequence,
-                job=job,
-                session=session,
-                provider=settings.MARKET_DATA_PROVIDER,
-                provider_kind=settings.PROVIDER_KIND,
-                triggered_by=triggered_by,
-                intended_at=intended_at,
-                status=PipelineRun.Status.WAITING if waits else PipelineRun.Status.RUNNING,
-                waits_for=list(waits_for),
-                options=options or {},
-                is_replay=_is_replay(session),
-                started_at=None if waits else now,
-            )
+            run.status = PipelineRun.Status.WAITING if waits else PipelineRun.Status.RUNNING
+            run.waits_for, run.options, run.is_replay = list(waits_for), options or {}, _is_replay(session)
+            run.started_at = None if waits else now
+            run.save(force_insert=True)
             steps = [PipelineStep(run=run, name=step.name, order=order) for order, step in enumerate(saga.steps)]
             PipelineStep.objects.bulk_create(steps)
     except IntegrityError as error:  # a failed run of the job was retried at the same moment
@@ -91,14 +85,8 @@ def already_running(job: str, error: IntegrityError) -> AlreadyRunning | Integri
 def retry_failed(run_id: str, triggered_by: str, step: str | None = None) -> tuple[PipelineRun, list[str]]:
     """Make a run's failed steps, or the named one, pending again, on the same rows; return the run and their names.
 
-    Raises
-    ------
-    NotRetryable
-        When the run has not failed.
-    AlreadyRunning
-        When another run of the job is active.
-    SagaError
-        When there is no such run.
+    Raises NotRetryable when the run has not failed, AlreadyRunning when another run of the job is active, NoSuchRun or
+    SagaError when there is no such run or step.
     """
     run = find_run(run_id)
     with transaction.atomic():
@@ -114,17 +102,7 @@ def retry_failed(run_id: str, triggered_by: str, step: str | None = None) -> tup
         active = _active_run(run.job)
         if active:
             raise AlreadyRunning(run.job, active.id)
-        steps.update(
-            status=PipelineStep.Status.PENDING,
-            attempts=0,
-            fence=F("fence") + 1,
-            not_before=None,
-            lease_until=None,
-            reason="",
-            runbook="",
-            traceback="",
-            ended_at=None,
-        )
+        steps.update(**FRESH_STEP, fence=F("fence") + 1, lease_until=None)
         run.status, run.reason, run.ended_at = PipelineRun.Status.RUNNING, "", None
         run.aliases = [*run.aliases, f"retry_{timezone.localtime():%Y%m%d_%H%M%S}"]
         try:
@@ -145,13 +123,7 @@ def _refuse_unfailed(run: PipelineRun, name: str) -> None:
 
 
 def find_run(run_id: str) -> PipelineRun:
-    """Return a run by its id or by one of its aliases.
-
-    Raises
-    ------
-    NoSuchRun
-        When there is none.
-    """
+    """Return a run by its id or by one of its aliases; raises NoSuchRun when there is none."""
     runs = PipelineRun.objects
     run = runs.filter(pk=run_id).first() or runs.filter(aliases__contains=[run_id]).first()
     if run is None:
@@ -180,10 +152,21 @@ def _free_id(job: str, now: datetime) -> str:
     return next(name for name in (stem, *(f"{stem}_{number}" for number in range(2, 1000))) if name not in taken)
 
 
-def _next_sequence() -> int:
-    # The lock lasts until the transaction ends: numbers follow the order of commits.
-    lock_run_creation()
-    return int(PipelineRun.objects.aggregate(latest=Max("sequence"))["latest"] or 0) + 1
+def _new_run(
+    job: str, session: date | None, intended_at: datetime | None, triggered_by: str, now: datetime
+) -> PipelineRun:
+    """Return the next run, not stored yet; call with the lock held."""
+    return PipelineRun(
+        id=_free_id(job, now),
+        # The lock lasts until the transaction ends: numbers follow the order of commits.
+        sequence=int(PipelineRun.objects.aggregate(latest=Max("sequence"))["latest"] or 0) + 1,
+        job=job,
+        session=session,
+        provider=settings.MARKET_DATA_PROVIDER,
+        provider_kind=settings.PROVIDER_KIND,
+        triggered_by=triggered_by,
+        intended_at=intended_at,
+    )
 
 
 def start_waiting_run(run: PipelineRun) -> bool:
@@ -203,20 +186,12 @@ def record_skipped(
 ) -> PipelineRun:
     """Store a run that was planned and is not executed, with the reason."""
     with transaction.atomic():
-        sequence, now = _next_sequence(), timezone.now()
-        return PipelineRun.objects.create(
-            id=_free_id(job, now),
-            sequence=sequence,
-            job=job,
-            session=session,
-            provider=settings.MARKET_DATA_PROVIDER,
-            provider_kind=settings.PROVIDER_KIND,
-            triggered_by="schedule",
-            intended_at=intended_at,
-            status=PipelineRun.Status.SKIPPED,
-            reason=reason,
-            ended_at=now,
-        )
+        lock_run_creation()
+        now = timezone.now()
+        run = _new_run(job, session, intended_at, "schedule", now)
+        run.status, run.reason, run.ended_at = PipelineRun.Status.SKIPPED, reason, now
+        run.save(force_insert=True)
+    return run
 
 
 def skip_older_waiting(job: str, session: date | None) -> int:

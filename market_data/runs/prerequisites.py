@@ -92,12 +92,7 @@ class Prerequisite:
     def is_met(self, session: date, completed: Collection[str] | None = None) -> bool:
         """Whether a run of that session no longer waits for it.
 
-        Parameters
-        ----------
-        session : date
-            The session of the run that waits.
-        completed : collection of str, optional
-            The jobs that have completed for the session, for callers that read them at once; default: a query each.
+        `completed` are the jobs that have completed for the session; without it they are queried one by one.
         """
         return any(alternative.is_met(session, completed) for alternative in self.alternatives)
 

@@ -1,6 +1,5 @@
 """A run's progress, as bars on a terminal and as plain lines elsewhere."""
 
-from types import TracebackType
 from typing import Self, TextIO
 
 from rich.console import Console
@@ -31,9 +30,7 @@ class ProgressView:
         self._progress.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
     def __call__(self, step: str, fraction: float, line: str | None) -> None:

@@ -28,17 +28,7 @@ class StepState:
 
 @dataclass(frozen=True)
 class RunState:
-    """One run with its steps.
-
-    Attributes
-    ----------
-    waits_for : tuple of str
-        Its prerequisites in words.
-    progress : float
-        0-1: mean of the steps'.
-    current : StepState or None
-        The running step; else the failed one, else the next.
-    """
+    """One run with its steps; `waits_for` are its prerequisites in words, `progress` is 0-1, the mean of the steps'."""
 
     id: str
     job: str
@@ -60,6 +50,7 @@ class RunState:
 
     @property
     def current(self) -> StepState | None:
+        """The running step; else the failed one, else the next."""
         for status in ("running", "errored", "failed", "pending"):
             for step in self.steps:
                 if step.status == status:
@@ -80,13 +71,10 @@ def recent_runs(limit: int = 8) -> list[RunState]:
 
 def unresolved_failures(limit: int = 5) -> list[RunState]:
     """Return the failed runs after which no run of the same job has completed, newest first."""
-    failed = (
-        PipelineRun.objects.filter(status=PipelineRun.Status.FAILED).prefetch_related("steps").order_by("-sequence")
-    )
+    failed = PipelineRun.objects.filter(status=PipelineRun.Status.FAILED).prefetch_related("steps")
+    failed = failed.order_by("-sequence")[: limit * 4]
     completed = PipelineRun.objects.filter(status=PipelineRun.Status.COMPLETED)
-    unresolved = [
-        run for run in failed[: limit * 4] if not completed.filter(job=run.job, sequence__gt=run.sequence).exists()
-    ]
+    unresolved = [run for run in failed if not completed.filter(job=run.job, sequence__gt=run.sequence).exists()]
     return list(map(_state, unresolved[:limit]))
 
 

@@ -33,12 +33,8 @@ def retry_while_database_is_down(
 ) -> Result:
     """Call `action` and return its result; while the database is down retry, on a new connection, for half a minute.
 
-    `action` may be executed twice: its first commit may have succeeded although the confirmation was lost.
-
-    Raises
-    ------
-    OperationalError, InterfaceError
-        When the database stays down; at once inside a transaction, which is lost with its connection.
+    `action` may be executed twice: its first commit may have succeeded although the confirmation was lost. Raises one
+    of `DATABASE_LOST` when the database stays down; at once inside a transaction, which is lost with its connection.
     """
     for pause in _PAUSES_SECONDS:
         try:

@@ -22,20 +22,9 @@ logger = logging.getLogger(__name__)
 def roll_back(run_id: str, triggered_by: str) -> dict[str, tuple[int, int]]:
     """Roll a run back: remove the rows it inserted, restore those it changed or deleted; all of it, or nothing.
 
-    Returns
-    -------
-    dict
-        Table → rows removed, rows restored.
-
-    Raises
-    ------
-    SagaError
-        When the run is active, wrote nothing that can be rolled back or did so too long ago, another run is at work on
-        the same tables, or later runs built on it; the sentence names them.
-
-    Notes
-    -----
-    No run starts during a rollback: what its steps read before would be written after it.
+    Returns table → rows removed, rows restored. Raises SagaError when the run is active, wrote nothing that can be
+    rolled back or did so too long ago, another run is at work on the same tables, or later runs built on it; the
+    sentence names them. No run starts during a rollback: what its steps read before would be written after it.
     """
     with transaction.atomic():
         lifecycle.lock_run_creation()
@@ -53,13 +42,7 @@ def roll_back(run_id: str, triggered_by: str) -> dict[str, tuple[int, int]]:
 
 
 def planned_rollback(run_id: str) -> dict[str, tuple[int, int]]:
-    """Return what `roll_back` would do: table → rows removed, rows restored.
-
-    Raises
-    ------
-    SagaError
-        For the same reasons as `roll_back`.
-    """
+    """Return what `roll_back` would do, table → rows removed, rows restored; raises SagaError for the same reasons."""
     run = lifecycle.find_run(run_id)
     saga = _rollback_saga(run)
     planned = {table: _pair(bulk.rollback_counts(table, run.id)) for table in saga.tables}

@@ -20,10 +20,7 @@ Result = TypeVar("Result")
 
 
 class SagaError(Exception):
-    """A request to the engine is refused; the sentence says what to do instead.
-
-    `runbook` is the key of the entry in docs/RUNBOOK.md that says more, or empty.
-    """
+    """A request is refused; the sentence says what to do instead, `runbook` may name an entry of docs/RUNBOOK.md."""
 
     runbook = ""
 
@@ -94,12 +91,7 @@ Record = Callable[["StepContext", Any], int]
 class Chunk(NamedTuple):
     """A part of a step that commits on its own.
 
-    Attributes
-    ----------
-    label : str
-        Unique in its step. Stored as the watermark of an unfinished step, so its spelling outlives a release.
-    compute, record : callable
-        As those of a step.
+    `label` is unique in its step and stored as the watermark of an unfinished one, so its spelling outlives a release.
     """
 
     label: str
@@ -111,19 +103,9 @@ class Chunk(NamedTuple):
 class Step:
     """One step of a saga: either `compute` and `record`, or `chunks`.
 
-    Attributes
-    ----------
-    name : str
-        As in `pipeline_execution_tracking`.
-    compute, record : callable, optional
-        The work of a step that commits as a whole.
-    chunks : callable, optional
-        The parts of a long load, in order and the same ones on every attempt; none means that there is nothing to do.
-    transient : tuple of exceptions
-        Worth another attempt after a pause.
-    refusals : tuple of exceptions
-        Fail the step with their sentence, and with their `runbook` if they have that attribute; anything else that is
-        raised and not declared here breaks it.
+    `chunks` returns the parts of a long load, in order and the same ones on every attempt; none means that there is
+    nothing to do. Errors in `transient` are worth another attempt after a pause; `refusals` fail the step with their
+    sentence, and with their `runbook` if they have that attribute; any other error breaks it.
     """
 
     name: str
@@ -141,16 +123,9 @@ class Step:
 
 
 class Undo(NamedTuple):
-    """What a rollback does beside restoring `tables`; both callables get the run's id and return rows of the table.
+    """What a rollback does after restoring `tables`; both callables get the run's id and return the number of rows.
 
-    Attributes
-    ----------
-    table
-        Table whose rows it changes.
-    count
-        How many rows it would change.
-    restore
-        Changes them, after the tables were restored.
+    `count` tells how many rows of the table it would change, `restore` changes them.
     """
 
     table: str
@@ -164,27 +139,23 @@ class Saga:
 
     Attributes
     ----------
-    title : str
-        Its name for people.
-    tables : tuple of str
+    tables
         What it writes, in the order in which a rollback empties them.
-    cluster : str
+    cluster
         Queue that plans it and whose workers execute it.
-    command : str
+    command
         Management command that runs it; empty where it needs something that only a page can give it.
-    cron : str
+    cron
         When it may start: minute, hour, day, month, weekday; India Standard Time. Empty: only by hand.
-    waits_for : tuple of str
+    waits_for
         Its prerequisites when it is planned (see `prerequisites`).
-    stands_for : str
+    stands_for
         Which session a planned time stands for; with `NO_SESSION` no run of it has one.
-    description : str
+    description
         What the API calls it; default: its title.
-    reads : tuple of str
+    reads
         What it builds on: a run that wrote one of these before cannot be rolled back under it.
-    undo : tuple of Undo
-        What a rollback does after restoring the tables.
-    replays : bool
+    replays
         Whether a run for a session older than the latest one computes as of it and keeps the result in its summary;
         otherwise it only says that there is nothing to do.
     """
@@ -219,12 +190,7 @@ class Saga:
 class StepContext:
     """What a step works with: its run, progress, log lines, and `memo`, shared by the run's steps in this process.
 
-    Attributes
-    ----------
-    base, share : float
-        Where the current chunk begins in the step's progress, and its part of it; 0-1.
-    attempted_at : datetime, optional
-        When this attempt began.
+    `base` and `share` are where the current chunk begins in the step's progress, and its part of it; 0-1.
     """
 
     run: PipelineRun
@@ -250,10 +216,7 @@ class StepContext:
     def report(self, done: int, total: int) -> None:
         """Report the progress of the current chunk.
 
-        Raises
-        ------
-        FenceLost
-            When another worker owns the step by now, or the run was cancelled: further work would be discarded.
+        Raises FenceLost when another worker owns the step by now, or the run was cancelled: further work is discarded.
         """
         if self.keeper.lost:
             raise FenceLost
@@ -295,8 +258,7 @@ _purges: dict[str, Callable[[date], int]] = {}
 
 def register_sagas(*sagas: Saga) -> None:
     """Add sagas to the registry; called by each app's `sagas.py`."""
-    for saga in sagas:
-        _sagas[saga.job] = saga
+    _sagas.update({saga.job: saga for saga in sagas})
 
 
 def unregister_saga(job: str) -> None:
@@ -317,13 +279,7 @@ def _discover() -> None:
 
 
 def saga_of(job: str) -> Saga:
-    """Return a job's saga.
-
-    Raises
-    ------
-    SagaError
-        Naming the jobs there are.
-    """
+    """Return a job's saga; raises SagaError naming the jobs there are."""
     known = sagas()
     if job not in known:
         raise SagaError(f"There is no job {job!r}; the jobs are {', '.join(sorted(known))}.")

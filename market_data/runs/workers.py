@@ -42,9 +42,8 @@ def has_ended(worker: str) -> bool:
         return False
     try:
         process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return True
-        return abs(process.create_time() - float(parts[2])) > _SAME_START_SECONDS
+        is_zombie = process.status() == psutil.STATUS_ZOMBIE
+        return is_zombie or abs(process.create_time() - float(parts[2])) > _SAME_START_SECONDS
     except psutil.NoSuchProcess:
         return True
     except psutil.Error:

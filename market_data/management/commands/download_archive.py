@@ -66,13 +66,7 @@ class Command(BaseCommand):
 
             try:
                 return archive_download().download_missing(
-                    first,
-                    last,
-                    trading_calendar.sessions_between,
-                    timezone.now(),
-                    report,
-                    again=again,
-                    reports=reports,
+                    first, last, trading_calendar.sessions_between, timezone.now(), report, again=again, reports=reports
                 )
             except (ProviderError, trading_calendar.CalendarError) as error:
                 raise CommandError(str(error)) from error

@@ -43,11 +43,7 @@ class Command(BaseCommand):
         try:
             kinds = chosen_kinds(options["incidents"].split(","))
             market = Simulator(
-                options["symbols"],
-                options["sessions"],
-                options["seed"],
-                series=options["series"],
-                own_incidents=kinds,
+                options["symbols"], options["sessions"], options["seed"], series=options["series"], own_incidents=kinds
             )
         except ValueError as error:
             raise CommandError(str(error)) from error
