@@ -88,9 +88,8 @@ class ThemedTokenAdmin(TokenAdmin, ModelAdmin):
     def save_model(self, request: HttpRequest, obj: TokenProxy, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         if not change:
-            messages.warning(
-                request, f"The token of {obj.user} is {obj.key} – copy it now; it will not be shown again."
-            )
+            text = f"The token of {obj.user} is {obj.key} – copy it now; it will not be shown again."
+            messages.warning(request, text)
 
 
 @admin.register(AccessAttempt)

@@ -34,9 +34,7 @@ class UploadForm(forms.Form):
     """A file and the kind of rows it holds."""
 
     kind = forms.ChoiceField(
-        label="Contents",
-        choices=[(name, kind.title) for name, kind in KINDS.items()],
-        widget=UnfoldAdminSelectWidget,
+        label="Contents", choices=[(name, kind.title) for name, kind in KINDS.items()], widget=UnfoldAdminSelectWidget
     )
     file = forms.FileField(
         label="CSV file",

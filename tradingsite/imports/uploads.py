@@ -35,10 +35,8 @@ class UploadState(NamedTuple):
     @property
     def may_import(self) -> bool:
         """Whether there are valid rows that have not been imported yet."""
-        is_imported = self.imported is not None and self.imported.status in (
-            *PipelineRun.ACTIVE,
-            PipelineRun.Status.COMPLETED,
-        )
+        begun = (*PipelineRun.ACTIVE, PipelineRun.Status.COMPLETED)
+        is_imported = self.imported is not None and self.imported.status in begun
         return bool(self.report.get("good")) and not self.report.get("refused") and not is_imported
 
     @property

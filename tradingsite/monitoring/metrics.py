@@ -58,10 +58,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 def may_scrape(request: HttpRequest) -> bool:
     """Whether a request is by staff, bears the token, or comes from this machine."""
-    if _bears_token(request):
-        return True
     user = getattr(request, "user", AnonymousUser())
-    return bool(user.is_active and user.is_staff) or _is_local(request)
+    return _bears_token(request) or bool(user.is_active and user.is_staff) or _is_local(request)
 
 
 def _bears_token(request: HttpRequest) -> bool:
@@ -102,19 +100,13 @@ def _successes() -> Metric:
 
 
 def _steps() -> list[Metric]:
-    latest = [
-        PipelineRun.objects.filter(job=saga.job).order_by("-sequence").values("pk")[:1] for saga in scheduled_jobs()
-    ]
-    ids = [run["pk"] for runs in latest for run in runs]
+    newest = PipelineRun.objects.order_by("-sequence").values("pk")
+    ids = [run["pk"] for saga in scheduled_jobs() for run in newest.filter(job=saga.job)[:1]]
     steps = list(PipelineStep.objects.filter(run__in=ids).select_related("run").order_by("run__job", "order"))
     labels = ("job", "step")
+    records = ((s.run.job, s.name, s.records_processed) for s in steps)
     return [
-        _gauge(
-            "step_records",
-            "Records of the step, latest run",
-            labels,
-            ((s.run.job, s.name, s.records_processed) for s in steps),
-        ),
+        _gauge("step_records", "Records of the step, latest run", labels, records),
         _gauge("step_progress", "0-1, latest run", labels, ((s.run.job, s.name, s.progress) for s in steps)),
         _gauge("step_attempts", "Attempts, latest run", labels, ((s.run.job, s.name, s.attempts) for s in steps)),
         _gauge("step_seconds", "Duration, latest run", labels, ((s.run.job, s.name, _seconds(s)) for s in steps)),

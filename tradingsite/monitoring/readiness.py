@@ -27,15 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 def readiness(now: datetime, only: Collection[str] = ()) -> dict[str, Part]:
-    """Check the requested parts (default: all) and return each with `ok`, `detail` and its figures.
-
-    Parameters
-    ----------
-    now : datetime
-        The moment ages count from.
-    only : collection of str
-        Names of `PARTS`.
-    """
+    """Check the requested ones of `PARTS` (default: all) and return each with `ok`, `detail` and its figures."""
     requested = [name for name in PARTS if not only or name in only]
     parts: dict[str, Part] = {"cache": _cache()} if "cache" in requested else {}
     try:
@@ -84,9 +76,8 @@ def _clusters(now: datetime) -> Part:
 def _data(now: datetime) -> Part:
     latest = latest_loaded_session()
     if latest is None:
-        return _part(
-            False, "No session has been loaded yet; ./run.sh manage run_all loads the market.", latest_session=None
-        )
+        detail = "No session has been loaded yet; ./run.sh manage run_all loads the market."
+        return _part(False, detail, latest_session=None)
     try:
         due = trading_calendar.latest_completed_session(now - DUE_AFTER)
     except CalendarError as error:

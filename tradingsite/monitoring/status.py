@@ -16,13 +16,7 @@ from tradingsite.schedule import scheduled_jobs
 
 
 def system_status(now: datetime) -> dict[str, Any]:
-    """Return the state of data, jobs, clusters, models and picks as plain values.
-
-    Parameters
-    ----------
-    now : datetime
-        The moment ages count from.
-    """
+    """Return the state of data, jobs, clusters, models and picks as plain values; ages count from `now`."""
     latest = SourceFile.objects.order_by("-session").first()
     return {
         "market": {"provider": settings.MARKET_DATA_PROVIDER, "kind": settings.PROVIDER_KIND},

@@ -27,18 +27,12 @@ _PLAIN_WIDTH = 120
 
 
 def print_screen(status: dict[str, Any], stream: "TextIO | OutputWrapper") -> None:
-    """Print the state of the system with its readiness and the verdict on the picks.
+    """Print `system_status(now) | {"parts": readiness(now), "verdict": asdict(current_verdict(now))}`.
 
-    Parameters
-    ----------
-    status : dict
-        `system_status(now) | {"parts": readiness(now), "verdict": asdict(standing_verdict(now))}`.
-    stream : text stream
-        On a terminal the screen has colours and the terminal's width.
+    On a terminal the screen has colours and the terminal's width.
     """
     width = None if stream.isatty() else _PLAIN_WIDTH
-    console = Console(file=cast("TextIO", stream), width=width, highlight=False, soft_wrap=False)
-    console.print(screen(status))
+    Console(file=cast("TextIO", stream), width=width, highlight=False, soft_wrap=False).print(screen(status))
 
 
 def screen(status: dict[str, Any]) -> RenderableType:

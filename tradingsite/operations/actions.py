@@ -21,20 +21,9 @@ from tradingsite.operations.jobs import ALL, MayNotStart
 
 @dataclass(frozen=True)
 class ActionResult:
-    """What an action did.
+    """What an action did: `message` for the API in the contract's wording, `detail` for the operator as a sentence.
 
-    Attributes
-    ----------
-    message : str
-        The contract's wording, for the API.
-    detail : str
-        A sentence for the operator who pressed the button.
-    task_id : str
-        The id by which the API follows it.
-    run : PipelineRun or None
-        The run it concerned.
-    steps : list of str
-        The steps made ready again.
+    The API follows it by `task_id`; `steps` are those made ready again.
     """
 
     message: str
@@ -108,7 +97,6 @@ def cancel(user: AbstractUser, run_id: str) -> ActionResult:
 
 
 def roll_back(user: AbstractUser, run_id: str) -> ActionResult:
-    """Undo everything a run wrote."""
     undone = rollback.roll_back(run_id, user.get_username())
     run = lifecycle.find_run(run_id)
     removed = sum(rows for rows, _ in undone.values())
@@ -119,16 +107,13 @@ def roll_back(user: AbstractUser, run_id: str) -> ActionResult:
 
 
 def hold_evening(user: AbstractUser, session: date, reason: str = "") -> ActionResult:
-    """Keep a session's planned runs from starting."""
     hold = interventions.hold_evening(session, user.get_username(), reason)
     _record_action(user, hold, f"Held the evening of {session}. {reason}".strip(), flag=ADDITION)
-    return ActionResult(
-        "Held", f"The evening of {session} is held: its planned runs wait. Jobs started by hand still run."
-    )
+    detail = f"The evening of {session} is held: its planned runs wait. Jobs started by hand still run."
+    return ActionResult("Held", detail)
 
 
 def unhold_evening(user: AbstractUser, session: date) -> ActionResult:
-    """Let a held evening's planned runs start."""
     hold = holds.hold_of(session)
     waiting = len(interventions.unhold_evening(session, user.get_username()))
     tasks.release_waiting()
@@ -148,9 +133,8 @@ def unhold_evening_of_run(user: AbstractUser, run_id: str) -> ActionResult:
 
 def action_log(run: PipelineRun) -> list[LogEntry]:
     """Who did what to a run, newest first."""
-    kind = ContentType.objects.get_for_model(PipelineRun)
-    entries = LogEntry.objects.filter(content_type=kind, object_id=run.pk).select_related("user")
-    return list(entries.order_by("-action_time")[:50])
+    entries = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(PipelineRun), object_id=run.pk)
+    return list(entries.select_related("user").order_by("-action_time")[:50])
 
 
 def _session_of(run_id: str) -> date:

@@ -22,15 +22,7 @@ _WINDOW: Final = timedelta(days=20)
 
 @dataclass(frozen=True)
 class Evening:
-    """A session's evening.
-
-    Attributes
-    ----------
-    previous, following : date or None
-        The neighbouring sessions, where the calendar knows them.
-    due : datetime or None
-        When the picks are used: 09:00 of the following session.
-    """
+    """A session's evening, the neighbouring sessions the calendar knows, and when the picks are used (`due`)."""
 
     session: date
     previous: date | None

@@ -11,18 +11,9 @@ from datetime import datetime, timedelta
 
 @dataclass(frozen=True)
 class PlannedJob:
-    """One job of the evening.
+    """One job of the evening: it starts `after` these have ended, and not before it is planned.
 
-    Attributes
-    ----------
-    after : tuple of str
-        Jobs that must have ended before it starts.
-    planned : datetime
-        The earliest start.
-    usual_seconds : float or None
-        Its usual duration; None: never measured.
-    started_at, ended_at : datetime or None
-        `ended_at` only of a completed job.
+    `usual_seconds` is None of a job that was never measured; `ended_at` is only that of a completed job.
     """
 
     after: tuple[str, ...]
@@ -34,16 +25,9 @@ class PlannedJob:
 
 @dataclass(frozen=True)
 class Forecast:
-    """When the last job will end.
+    """When the last job ends, or ended, and the last moment to start the remaining work and still be done when due.
 
-    Attributes
-    ----------
-    ready_at : datetime or None
-        When the last job ends, or ended.
-    latest_start : datetime or None
-        The last moment at which the remaining work can start and still be done when it is due.
-    unmeasured : tuple of str
-        Remaining jobs that were never measured: with any of them nothing is forecast.
+    With any remaining job that was never measured (`unmeasured`), nothing is forecast.
     """
 
     ready_at: datetime | None
@@ -52,25 +36,14 @@ class Forecast:
 
 
 def forecast(jobs: Mapping[str, PlannedJob], last: str, now: datetime, due: datetime | None) -> Forecast:
-    """Forecast the end of the job `last`.
-
-    Parameters
-    ----------
-    jobs : mapping of str to PlannedJob
-        The evening's jobs by name; a prerequisite that is not among them counts as done.
-    last : str
-        The job whose end is forecast.
-    now, due : datetime
-        The moment, and when the job has to be done.
-    """
+    """Forecast the end of the job `last`, to be done when `due`; a prerequisite not among `jobs` counts as done."""
     ended_at = jobs[last].ended_at
     if ended_at is not None:
         return Forecast(ended_at, None, ())
     unmeasured = tuple(name for name in _remaining(jobs, last) if jobs[name].usual_seconds is None)
     if unmeasured:
         return Forecast(None, None, unmeasured)
-    work_left = _longest_chain(jobs, last, now)
-    return Forecast(_end(jobs, last, now), due - work_left if due else None, ())
+    return Forecast(_end(jobs, last, now), due - _longest_chain(jobs, last, now) if due else None, ())
 
 
 def _remaining(jobs: Mapping[str, PlannedJob], name: str) -> list[str]:

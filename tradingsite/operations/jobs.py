@@ -40,7 +40,6 @@ class StartableJob:
 
 
 def slug_of(job: str) -> str:
-    """A job's name in URLs."""
     return _SLUGS.get(job, job.replace("_", "-"))
 
 
@@ -80,18 +79,9 @@ def whole_evening() -> tuple[Link, ...]:
 
 @dataclass(frozen=True)
 class Situation:
-    """The facts that decide whether jobs may start.
+    """The facts that decide whether jobs may start for the latest completed session, or why there is no such session.
 
-    Attributes
-    ----------
-    session : date or None
-        The latest completed session, for which a job would start.
-    no_session_reason : str
-        Why there is no such session.
-    active : mapping of str to str
-        Id of each job's active run.
-    completed : frozenset of str
-        Jobs that have completed for the session.
+    `active` holds the id of each job's active run, `completed` the jobs that have completed for the session.
     """
 
     session: date | None

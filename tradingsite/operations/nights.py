@@ -64,7 +64,8 @@ def nights(history: RunHistory) -> list[Night]:
         if run.session is not None and run.job in jobs and not run.is_replay and run.started_at is not None:
             by_session.setdefault(run.session, []).append(run)
     sessions = sorted(by_session)[-SHOWN:]
-    rows = _rows_by_run([run.id for session in sessions for run in by_session[session]])
+    steps = PipelineStep.objects.filter(run_id__in=[run.id for session in sessions for run in by_session[session]])
+    rows = dict(steps.order_by().values_list("run_id").annotate(rows=Sum("records_processed")))
     return [
         Night(
             session=session,
@@ -74,11 +75,6 @@ def nights(history: RunHistory) -> list[Night]:
         )
         for session in sessions
     ]
-
-
-def _rows_by_run(run_ids: list[str]) -> dict[str, int]:
-    steps = PipelineStep.objects.filter(run_id__in=run_ids).order_by()
-    return dict(steps.values_list("run_id").annotate(rows=Sum("records_processed")))
 
 
 def charts(shown: list[Night]) -> list[Chart]:

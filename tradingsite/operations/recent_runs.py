@@ -50,15 +50,11 @@ class RunHistory:
 
     def of_session(self, job: str, session: date) -> PastRun | None:
         """The run that decides where a job stands for a session."""
-        return decisive_run(
-            [run for run in self.runs if run.job == job and run.session == session and not run.is_replay]
-        )
+        runs = [run for run in self.runs if run.job == job and run.session == session and not run.is_replay]
+        return decisive_run(runs)
 
     def usual_seconds(self, job: str) -> float | None:
         """Median duration of the job's last completed runs; None before the first."""
-        durations = [
-            run.seconds
-            for run in self.runs
-            if run.job == job and run.status == PipelineRun.Status.COMPLETED and not run.is_replay and run.seconds
-        ]
+        completed = [run for run in self.runs if run.job == job and run.status == PipelineRun.Status.COMPLETED]
+        durations = [run.seconds for run in completed if not run.is_replay and run.seconds]
         return median(durations[:_RUNS_MEASURED]) if durations else None

@@ -35,18 +35,15 @@ _COLOURS = {
 
 def start_jobs(request: HttpRequest, names: Iterable[str]) -> None:
     """Start jobs for the latest completed session and show what became of each."""
-    user = cast("AbstractUser", request.user)
-    for name in names:
-        slug = jobs.slug_of(name)
-        perform(request, partial(actions.start_job, user, slug))
+    _perform_on_each(request, map(jobs.slug_of, names), actions.start_job)
 
 
 def _perform_on_each(
-    request: HttpRequest, run_ids: Iterable[str], action: Callable[[AbstractUser, str], ActionResult]
+    request: HttpRequest, targets: Iterable[Any], action: Callable[[AbstractUser, Any], ActionResult]
 ) -> None:
     user = cast("AbstractUser", request.user)
-    for run_id in run_ids:
-        perform(request, partial(action, user, run_id))
+    for target in targets:
+        perform(request, partial(action, user, target))
 
 
 class OperatedAdmin(ReadOnlyAdmin):
@@ -71,9 +68,7 @@ class PipelineRunAdmin(OperatedAdmin):
 
     @admin.display(description="took")
     def took(self, run: PipelineRun) -> str:
-        if run.started_at is None or run.ended_at is None:
-            return "–"
-        return duration((run.ended_at - run.started_at).total_seconds())
+        return duration((run.ended_at - run.started_at).total_seconds()) if run.started_at and run.ended_at else "–"
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *rest: Any, **more: Any
@@ -88,7 +83,6 @@ class PipelineRunAdmin(OperatedAdmin):
 
     @admin.action(description="Run the job again, for the latest session", permissions=["operate"])
     def run_again(self, request: HttpRequest, selected: "QuerySet[PipelineRun]") -> None:
-        """Start each job of the selected runs once."""
         start_jobs(request, sorted(set(selected.values_list("job", flat=True))))
 
     @admin.action(description="Retry failed steps", permissions=["operate"])
@@ -184,6 +178,5 @@ class EveningHoldAdmin(OperatedAdmin):
 
     @admin.action(description="Release the evening", permissions=["operate"])
     def release(self, request: HttpRequest, selected: "QuerySet[EveningHold]") -> None:
-        user = cast("AbstractUser", request.user)
-        for session in selected.order_by("session").values_list("session", flat=True).distinct():
-            perform(request, partial(actions.unhold_evening, user, session))
+        sessions = selected.order_by("session").values_list("session", flat=True).distinct()
+        _perform_on_each(request, sessions, actions.unhold_evening)

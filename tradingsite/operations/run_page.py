@@ -60,7 +60,7 @@ def run_context(run: PipelineRun, now: datetime) -> dict[str, Any]:
         "job_title": job_title(run.job),
         "status_label": _Run(run.status).label,
         "steps": lines,
-        "progress": 1.0 if run.status == _Run.COMPLETED else _mean([line.progress for line in lines]),
+        "progress": 1.0 if run.status == _Run.COMPLETED else sum(line.progress for line in lines) / max(len(lines), 1),
         "took": _duration(run.started_at, run.ended_at or (now if is_active else None)),
         "failed": failed,
         "waits": waiting_reason(run) if run.status == _Run.WAITING else "",
@@ -68,9 +68,9 @@ def run_context(run: PipelineRun, now: datetime) -> dict[str, Any]:
         "history": log,
         "is_start_logged": any(entry.is_addition() for entry in log),
         "hold": holds.hold_of(run.session),
-        "summary": _summary(run),
+        "summary": [(name.replace("_", " "), _text(value)) for name, value in run.summary.items()],
         "rejected": RejectedRow.objects.filter(run_id=run.id)[:1000].count() if run.ended_at else 0,
-        "findings": _finding_count(run),
+        "findings": Finding.objects.filter(session=run.session, run_id=run.id).count() if run.session else 0,
         "refresh_seconds": _ACTIVE_SECONDS if is_active else _IDLE_SECONDS,
     }
 
@@ -113,38 +113,23 @@ def _duration(started: datetime | None, ended: datetime | None) -> str:
     return duration((ended - started).total_seconds()) if started and ended else ""
 
 
-def _mean(values: list[float]) -> float:
-    return sum(values) / len(values) if values else 0.0
-
-
 def run_actions(run: PipelineRun, steps: list[PipelineStep]) -> list[RunAction]:
     """The buttons of a run, each with why it is not available now."""
     failed = [step for step in steps if step.status in _BAD]
     status = _Run(run.status).label.lower()
     is_failed = run.status == _Run.FAILED and bool(failed)
     is_resumable = run.status == _Run.CANCELLED or (run.status == _Run.RUNNING and not engine.is_leased(run))
-    hold = holds.hold_of(run.session)
-    no_evening = "" if run.session else "The run stands for no session."
-    buttons = [
+    evening = ("release", "Release the evening") if holds.hold_of(run.session) else ("hold", "Hold the evening")
+    not_active = f"The run is {status}; only an active run can be cancelled."
+    not_ended = f"The run is {status}; only a run that has ended can be rolled back."
+    has_ended = run.status in (_Run.COMPLETED, _Run.FAILED, _Run.CANCELLED)
+    return [
         RunAction("retry", "Retry failed steps", "" if is_failed else f"The run is {status}; nothing to retry."),
         RunAction("resume", "Resume", "" if is_resumable else f"The run is {status}; there is nothing to resume."),
-        RunAction("release", "Release the evening", no_evening)
-        if hold
-        else RunAction("hold", "Hold the evening", no_evening),
-        RunAction(
-            "cancel",
-            "Cancel",
-            "" if run.status in PipelineRun.ACTIVE else f"The run is {status}; only an active run can be cancelled.",
-            is_destructive=True,
-        ),
+        RunAction(*evening, "" if run.session else "The run stands for no session."),
+        RunAction("cancel", "Cancel", "" if run.status in PipelineRun.ACTIVE else not_active, is_destructive=True),
+        RunAction("roll-back", "Roll back…", "" if has_ended else not_ended, is_destructive=True),
     ]
-    ended = run.status in (_Run.COMPLETED, _Run.FAILED, _Run.CANCELLED)
-    refusal = "" if ended else f"The run is {status}; only a run that has ended can be rolled back."
-    return [*buttons, RunAction("roll-back", "Roll back…", refusal, is_destructive=True)]
-
-
-def _summary(run: PipelineRun) -> list[tuple[str, str]]:
-    return [(name.replace("_", " "), _text(value)) for name, value in run.summary.items()]
 
 
 def _text(value: Any) -> str:
@@ -157,10 +142,6 @@ def _text(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _finding_count(run: PipelineRun) -> int:
-    return Finding.objects.filter(session=run.session, run_id=run.id).count() if run.session else 0
-
-
 @dataclass(frozen=True)
 class RollbackPlan:
     """What a rollback would change: (table, rows removed, rows restored), or why it is refused."""
@@ -170,12 +151,10 @@ class RollbackPlan:
 
     @property
     def total(self) -> int:
-        """Number of rows that would change."""
         return sum(removed + restored for _, removed, restored in self.rows)
 
 
 def rollback_plan(run: PipelineRun) -> RollbackPlan:
-    """What rolling a run back would change."""
     try:
         planned = rollback.planned_rollback(run.id)
     except SagaError as error:

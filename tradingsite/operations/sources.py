@@ -22,16 +22,9 @@ _DAYS_BACK: Final = timedelta(days=20)
 
 @dataclass(frozen=True)
 class FileLine:
-    """A session's file.
+    """A session's file: ``absent``, ``provisional``, ``final`` or ``re-published``.
 
-    Attributes
-    ----------
-    state : str
-        ``absent``, ``provisional``, ``final`` or ``re-published``.
-    rows_change, size_change : float or None
-        Percent against the median of the twenty files before it.
-    is_unusual : bool
-        Whether either is off by more than a tenth.
+    Changes are in percent against the median of the twenty files before it; unusual is more than a tenth.
     """
 
     session: date
@@ -53,12 +46,8 @@ def file_lines(until: date, history: RunHistory) -> list[FileLine]:
     days = sorted({*wanted, *(file.session for file in files[:SHOWN])}, reverse=True)[:SHOWN]
     # Sessions before the first file are not missing: they lie before all data.
     first = files[-1].session if files else None
-    provisional = set(
-        DailyBar.objects.filter(date__in=days, status=DailyBar.Status.PROVISIONAL)
-        .order_by()
-        .values_list("date", flat=True)
-        .distinct()
-    )
+    bars = DailyBar.objects.filter(date__in=days, status=DailyBar.Status.PROVISIONAL).order_by()
+    provisional = set(bars.values_list("date", flat=True).distinct())
     republished = _republished_sessions(history)
     by_day = {file.session: place for place, file in enumerate(files)}
     lines = []
@@ -148,7 +137,6 @@ class Ahead:
 
     @property
     def is_quiet(self) -> bool:
-        """Whether nothing is known to happen."""
         return not (self.ex_dates or self.renames or self.series)
 
 

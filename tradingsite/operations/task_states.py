@@ -113,18 +113,15 @@ def _evening(task_id: str, runs: list[PipelineRun]) -> dict[str, Any]:
 
 
 def _run(run: PipelineRun) -> dict[str, Any]:
+    waiting = run.status == PipelineRun.Status.WAITING
     return _without_blanks(
         status=run.status,
         start_time=_local(run.started_at),
         end_time=_local(run.ended_at),
         session=run.session,
-        waits_for=_missing(run) if run.status == PipelineRun.Status.WAITING else None,
+        waits_for=list(map(str, missing_prerequisites(run.waits_for, run.session))) if waiting else None,
         reason=run.reason,
     )
-
-
-def _missing(run: PipelineRun) -> list[str]:
-    return list(map(str, missing_prerequisites(run.waits_for, run.session)))
 
 
 def _description(run: PipelineRun) -> str:

@@ -18,18 +18,9 @@ _FULL, _THIN = 0.98, 0.90
 
 @dataclass(frozen=True)
 class Tile:
-    """One tile.
+    """One tile: its headline figure, details below it, and its state (``none``: nothing there yet).
 
-    Attributes
-    ----------
-    figure : str
-        The headline number.
-    lines : tuple of str
-        Details below it.
-    state : str
-        ``good``, ``warn``, ``bad`` or ``none`` (nothing there yet).
-    label : str
-        The state as text, so that colour is not the only signal.
+    `label` is the state as text, so that colour is not the only signal.
     """
 
     title: str

@@ -26,22 +26,10 @@ _GRACE: Final = timedelta(minutes=2)
 
 @dataclass(frozen=True)
 class JobLine:
-    """One job on the timeline.
+    """One job on the timeline; `left`, `width` (0 before it has started) and `mark`, where it is planned, in percent.
 
-    Attributes
-    ----------
-    status : str
-        A run's status, or ``planned``, ``overdue`` (did not start when it was planned), ``never``.
-    detail : str
-        What it waits for, how far it is, why it failed, or how long it took.
-    progress : float
-        0-1.
-    left, width : float
-        Percent of the timeline; 0 before it has started.
-    refusal : str
-        Why it may not be started by hand now; empty when it may.
-    mark : float or None
-        Where on the timeline it is planned, in percent.
+    `status` is a run's, or ``planned``, ``overdue`` (did not start when it was planned), ``never``; `progress` is 0-1;
+    `refusal` says why it may not be started by hand now, and is empty when it may.
     """
 
     slug: str
@@ -202,25 +190,22 @@ def _other_lines(history: RunHistory, active: dict[str, RunState], situation: jo
     names = [saga.job for saga in other_jobs()]
     shown = {saga.job for saga in evening_jobs()} | set(names)
     names += [job.name for job in jobs.startable_jobs().values() if job.name not in shown]
-    lines = []
-    for name in names:
-        run = history.latest(name)
-        lines.append(_job_line(name, run, run.status if run else "never", next_runs.get(name), active, situation))
-    return lines
+    return [
+        _job_line(name, run, run.status if run else "never", next_runs.get(name), active, situation)
+        for name, run in zip(names, map(history.latest, names), strict=True)
+    ]
 
 
 def _forecast(evening: Evening, history: RunHistory, now: datetime) -> Forecast:
     planned = {}
     for saga in evening_jobs():
         run = history.of_session(saga.job, evening.session)
-        completed = run is not None and run.status == _Status.COMPLETED
-        running = run is not None and run.status == _Status.RUNNING
         planned[saga.job] = PlannedJob(
             after=_after(saga, evening.session),
             planned=evening.planned(saga),
             usual_seconds=history.usual_seconds(saga.job),
-            started_at=run.started_at if run and running else None,
-            ended_at=run.ended_at if run and completed else None,
+            started_at=run.started_at if run and run.status == _Status.RUNNING else None,
+            ended_at=run.ended_at if run and run.status == _Status.COMPLETED else None,
         )
     return forecast(planned, LAST_JOB, now, evening.due)
 

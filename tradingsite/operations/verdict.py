@@ -22,19 +22,7 @@ _NAMED_CHECKS: Final = 3
 
 @dataclass(frozen=True)
 class Verdict:
-    """The outcome in a few words and its reason.
-
-    Attributes
-    ----------
-    kind : str
-        ``publish``, ``exclusions``, ``abstain`` or ``undecided``.
-    head : str
-        Two or three words.
-    why : str
-        The reason as a sentence.
-    runbook : str
-        Key of the runbook entry that helps, or empty.
-    """
+    """The outcome in a few words, its reason as a sentence, and the key of the runbook entry that helps, or empty."""
 
     kind: str
     head: str
@@ -47,22 +35,9 @@ class Verdict:
 class Evidence:
     """The facts that decide the verdict.
 
-    Attributes
-    ----------
-    lists : mapping of str to int
-        Published picks of each strategy; empty before a publication.
-    reason : str
-        Why the lists are empty, if they are.
-    loaded : bool
-        Whether the session's bars are loaded.
-    refusal : str
-        Why the day's data cannot be trusted; empty when they can.
-    has_model : bool
-        Whether an accepted model is recent enough.
-    exclusions : mapping of str to int
-        Shares that findings exclude from the picks, by check.
-    pipeline, training : PastRun or None
-        The runs that decide where these jobs stand.
+    `lists` counts the published picks of each strategy (empty before a publication), and `reason` says why they have
+    none; `loaded` means the session's bars, `refusal` says why the day's data cannot be trusted (empty when they can),
+    `has_model` whether an accepted model is recent enough; `exclusions` counts the excluded shares by check.
     """
 
     session: date
@@ -87,15 +62,12 @@ def verdict_on(evidence: Evidence) -> Verdict:
     if not evidence.has_model:
         why = f"No accepted model is at most {MODEL_AGE_LIMIT_SESSIONS} sessions old on {day}"
         if evidence.training is not None and evidence.training.status == PipelineRun.Status.FAILED:
-            return Verdict(
-                ABSTAIN, "Will abstain", f"{why}, and tonight's training failed.", day, runbook="training-failed"
-            )
+            return Verdict(ABSTAIN, "Will abstain", f"{why}, and tonight's training failed.", day, "training-failed")
         return Verdict(UNDECIDED, "Not decided yet", f"{why}; tonight's training has to produce one.", day)
     if evidence.exclusions:
         return Verdict(EXCLUSIONS, "Will publish with exclusions", _exclusions(evidence.exclusions), day)
-    return Verdict(
-        PUBLISH, "Will publish", f"No finding blocks the data of {day}, and a recent model is accepted.", day
-    )
+    why = f"No finding blocks the data of {day}, and a recent model is accepted."
+    return Verdict(PUBLISH, "Will publish", why, day)
 
 
 def _verdict_after_publication(evidence: Evidence) -> Verdict:

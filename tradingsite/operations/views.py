@@ -47,7 +47,6 @@ def _run(run_id: str) -> PipelineRun:
 
 
 def run_url(run_id: str) -> str:
-    """URL of a run's page in the admin."""
     return reverse("admin:market_data_pipelinerun_change", args=[quote(run_id)])
 
 
@@ -56,8 +55,7 @@ def perform(request: HttpRequest, action: Callable[[], ActionResult]) -> None:
     try:
         result = action()
     except AlreadyRunning as error:
-        link = format_html("{} <a href='{}'>Open it</a>.", str(error), run_url(error.run_id))
-        messages.warning(request, link)
+        messages.warning(request, format_html("{} <a href='{}'>Open it</a>.", str(error), run_url(error.run_id)))
     except (SagaError, CalendarError) as error:
         messages.error(request, _refusal_message(error))
     else:
@@ -80,7 +78,6 @@ def _fragment(request: HttpRequest, template: str, context: dict[str, Any]) -> H
 
 @require_safe
 def home_fragment(request: HttpRequest) -> HttpResponse:
-    """The auto-refreshing part of the home page."""
     user = _permitted_user(request, home.VIEW)
     state = home.home_context(timezone.now())
     return _fragment(request, "operations/home_state.html", {"console": state, "may_operate": user.has_perm(OPERATE)})
@@ -88,7 +85,6 @@ def home_fragment(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def run_fragment(request: HttpRequest, run_id: str) -> HttpResponse:
-    """The auto-refreshing part of a run's page."""
     user = _permitted_user(request, home.VIEW)
     state = run_page.run_context(_run(run_id), timezone.now())
     return _fragment(request, "operations/run_state.html", state | {"may_operate": user.has_perm(OPERATE)})

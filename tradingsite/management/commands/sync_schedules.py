@@ -2,12 +2,12 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import transaction
 from django.utils import timezone
 from django_q.models import Schedule
 
-from market_data.runs.saga import Saga
 from tradingsite.schedule import scheduled_jobs
 
 START = "market_data.tasks.start_scheduled"
@@ -20,14 +20,16 @@ class Command(BaseCommand):
 
     def handle(self, *_: object, **__: Any) -> None:
         """Write one schedule a job and two a cluster (heartbeat, alerts); delete all others."""
-        from django.conf import settings
-
         minutely = {
-            f"{name} {cluster}": _each_minute(function, cluster)
+            f"{name} {cluster}": _fields(function, cluster, "* * * * *", cluster)
             for name, function in (("heartbeat", HEARTBEAT), ("alerts", ALERTS))
             for cluster in settings.CLUSTERS
         }
-        jobs = {saga.job: _fields(saga) for saga in scheduled_jobs()}
+        intended = {"intended_date_kwarg": "intended"}
+        jobs = {
+            saga.job: intended | _fields(START, saga.cluster, saga.cron, saga.job, [*saga.waits_for], saga.stands_for)
+            for saga in scheduled_jobs()
+        }
         schedules = jobs | minutely
         with transaction.atomic():
             removed, _ = Schedule.objects.exclude(name__in=schedules).delete()
@@ -37,25 +39,8 @@ class Command(BaseCommand):
         )
 
 
-def _fields(saga: Saga) -> dict[str, Any]:
-    return {
-        "func": START,
-        "args": repr((saga.job, list(saga.waits_for), saga.stands_for)),
-        "schedule_type": Schedule.CRON,
-        "cron": saga.cron,
-        "cluster": saga.cluster,
-        "intended_date_kwarg": "intended",
-    }
-
-
-def _each_minute(function: str, cluster: str) -> dict[str, Any]:
-    return {
-        "func": function,
-        "args": repr((cluster,)),
-        "schedule_type": Schedule.CRON,
-        "cron": "* * * * *",
-        "cluster": cluster,
-    }
+def _fields(function: str, cluster: str, cron: str, *args: object) -> dict[str, Any]:
+    return {"func": function, "args": repr(args), "schedule_type": Schedule.CRON, "cron": cron, "cluster": cluster}
 
 
 def _write(name: str, fields: dict[str, Any]) -> bool:
