@@ -48,23 +48,7 @@ class ExportFolderError(ExportError):
 
 @dataclass(frozen=True)
 class ExportedFile:
-    """One file of a set.
-
-    Attributes
-    ----------
-    name : str
-        File name in the export folder.
-    contents : str
-        What a row stands for.
-    rows : int
-        Number of rows without the heading.
-    bytes : int
-        Size.
-    sha256 : str
-        Hash of the whole file, in hexadecimal.
-    columns : tuple of str
-        The heading, in order.
-    """
+    """One file of a set: `contents` says what a row stands for, `rows` counts them without the heading (`columns`)."""
 
     name: str
     contents: str
@@ -89,7 +73,6 @@ class PreparedExport:
         return (*(file.name for file in self.files), f"manifest_{self.session}.json")
 
     def temporary(self, name: str) -> Path:
-        """Path of a file before it is renamed."""
         return self.folder / (name + self.suffix)
 
 
@@ -103,16 +86,7 @@ def export_csv(session: date, folder: Path, run_id: str, report: Report) -> list
 def prepare_export(session: date, folder: Path, run_id: str, report: Report) -> PreparedExport:
     """Write a session's four CSV files and their manifest under temporary names.
 
-    Parameters
-    ----------
-    session : date
-        Session whose state is written; it is part of the file names.
-    folder : Path
-        Created when it does not exist.
-    run_id : str
-        The run that writes, for the manifest.
-    report : callable
-        Called with the number of files done and their total.
+    The folder is created when it does not exist; `report` is called with the number of files done and their total.
 
     Returns
     -------
@@ -236,7 +210,6 @@ def _database_snapshot() -> Iterator[None]:
 
 
 def _write_file(query: FileQuery, session: date, folder: Path, suffix: str) -> ExportedFile:
-    """Write one file under its temporary name."""
     name = f"{query.name}_{session}.csv"
     digest, size = hashlib.sha256(), 0
     copy = CopyOut(connection.connection, query.sql, query.parameters)

@@ -72,15 +72,7 @@ def publications_in_force(session: date) -> list[dict[str, Any]]:
 
 
 def file_queries(session: date, publication_ids: list[int]) -> list[FileQuery]:
-    """Return the queries of the four files, in the contract's order.
-
-    Parameters
-    ----------
-    session : date
-        No file has a row of a later date.
-    publication_ids : list of int
-        Publications whose picks are exported.
-    """
+    """Return the queries of the four files, in the contract's order; no file has a row of a date after the session."""
     is_older = _is_older(session)
     return [
         _stocks(session) if is_older else _latest_stocks(),
@@ -130,9 +122,8 @@ def _stocks(session: date) -> FileQuery:
         ) m ON true
         WHERE t.first_seen <= %s ORDER BY t.symbol
     """
-    return FileQuery(
-        "stocks", f"all stocks with their facts as of {session}; one row per symbol", columns, sql, [session] * 2
-    )
+    contents = f"all stocks with their facts as of {session}; one row per symbol"
+    return FileQuery("stocks", contents, columns, sql, [session] * 2)
 
 
 def _bars(session: date, *, is_older: bool) -> FileQuery:

@@ -25,18 +25,9 @@ class CellError(ValueError):
 class Column:
     """A column of a file.
 
-    Attributes
-    ----------
-    name : str
-        As in the table.
-    read : callable
-        Text to value; raises CellError. Not called for an empty cell.
-    dtype : str
-        Of the frame's column: ``object``, ``float64``, ``Int64``, ``datetime64[ns]``.
-    description : str
-        What it holds, with its unit, for the upload page.
-    needed : bool
-        Whether the column is required, without empty cells.
+    `read` turns a text that is not empty into a value, or raises CellError; `dtype` is that of the frame's column
+    (``object``, ``float64``, ``Int64``, ``datetime64[ns]``), `description` says what it holds, with its unit, for the
+    upload page. A `needed` column is required, without empty cells.
     """
 
     name: str
@@ -55,7 +46,6 @@ def symbol(text: str) -> str:
 
 
 def isin(text: str) -> str:
-    """Return an ISIN."""
     if not re.fullmatch(ISIN, text):
         raise CellError("is not an ISIN such as INE002A01018")
     return text

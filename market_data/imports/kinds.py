@@ -21,24 +21,11 @@ _TEXT, _FLOAT, _WHOLE, _DAY = "object", "float64", "Int64", "datetime64[ns]"
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of file.
+    """One kind of file: an import adds rows to `table`, and the `computed` tables are recomputed from them.
 
-    Attributes
-    ----------
-    title, description : str
-        Its name on the page, and what an import does.
-    table : str
-        Table that it adds rows to.
-    columns : tuple of Column
-        Columns a file may have.
-    key : tuple of str
-        Columns that identify a row: no two rows may agree in them.
-    check : callable
-        From rows and the current time to the errors of rows against each other and against what is stored.
-    record : callable
-        Writes rows, given the file's name and the run's id, within the caller's transaction.
-    computed : tuple of str
-        Tables recomputed from the imported rows.
+    No two rows may agree in the `key` columns. `check` returns, given the current time, the errors of rows against each
+    other and against what is stored. `record` writes rows, given the file's name and the run's id, within the caller's
+    transaction.
     """
 
     title: str

@@ -13,7 +13,6 @@ from market_data.imports.cells import CellError, Column
 from stocks.storage.file_contents import (
     LINE,
     FileUnreadable,
-    RejectedLine,
     decoded_text,
     gzip_contents,
     storable_text,
@@ -63,22 +62,10 @@ def decompressed(content: bytes, name: str) -> bytes:
 def parsed_file(
     content: bytes, name: str, columns: Sequence[Column], report: Callable[[int, int], None] | None = None
 ) -> ParsedFile:
-    """Return the rows and errors of a file.
+    """Return the rows and errors of a file: CSV, or one CSV in a zip or gzip; `name` is for error sentences.
 
-    Parameters
-    ----------
-    content, name
-        Its bytes (CSV, or one CSV in a zip or gzip) and its name for error sentences.
-    columns
-        The columns expected; others are ignored and listed.
-    report
-        Receives how many columns of how many have been read.
-
-    Returns
-    -------
-    ParsedFile
-        Rows with all columns in their dtypes (empty where the file lacks them) and ``LINE``; an unreadable cell is
-        empty.
+    The rows have all columns in their dtypes (empty where the file lacks them or a cell is unreadable) and ``LINE``.
+    Other columns are ignored and listed. `report` receives how many columns of how many have been read.
 
     Raises
     ------
@@ -89,7 +76,7 @@ def parsed_file(
     table, rejected_lines = text_table(text, name, numbered=True)
     table.columns = pd.Index([str(column).strip().lower() for column in table.columns])
     _check_shape(table, name, columns)
-    errors = [_error_of(line) for line in rejected_lines]
+    errors = [RowError(line.line, "", display_text(line.raw), line.reason) for line in rejected_lines]
     rows: dict[str, pd.Series[Any]] = {}
     for number, column in enumerate(columns, start=1):
         texts = table[column.name] if column.name in table else pd.Series("", index=table.index, dtype=object)
@@ -137,10 +124,6 @@ def _check_shape(table: pd.DataFrame, name: str, columns: Sequence[Column]) -> N
         raise FileUnreadable(f"{name} names the column {twice[0][:80]!r} twice.")
     if len(table) > MAX_ROWS:
         raise FileUnreadable(f"{name} holds {len(table):,} rows, more than {MAX_ROWS:,}; import it in parts.")
-
-
-def _error_of(line: RejectedLine) -> RowError:
-    return RowError(line.line, "", display_text(line.raw), line.reason)
 
 
 def _values(column: Column, texts: pd.Series, lines: pd.Series, errors: list[RowError]) -> pd.Series:

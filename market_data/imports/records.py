@@ -117,26 +117,18 @@ def _stored_bars(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _bar_frame(rows: pd.DataFrame) -> pd.DataFrame:
-    filled = rows.assign(series=rows["series"].fillna("EQ"))
-    return filled.loc[:, list(BAR_COLUMNS)]
+    return rows.assign(series=rows["series"].fillna("EQ")).loc[:, list(BAR_COLUMNS)]
 
 
 def record_bars(rows: pd.DataFrame, name: str, run_id: str) -> WriteCounts:
     """Store bars, adding their symbols to `stocks` first; adjusted closes follow the stored events."""
     bars = as_bar_frame(follow_renames(_bar_frame(rows)))
-    as_of = _latest_bar_day(bars)
+    as_of: date = max(filter(None, (queries.latest_session(), bars["date"].max().date())))
     events = queries.events_frame(as_of, only_factors=True)
     adj_close = adjustments.adj_close(adjustments.adjusted(bars, events, as_of))
     universe_writer.record_traded_symbols(bars, run_id)
-    return market_writer.record_imported_bars(
-        bars.assign(adj_close=adj_close.to_numpy(), source=source_of(name)), run_id
-    )
-
-
-def _latest_bar_day(bars: pd.DataFrame) -> date:
-    latest = queries.latest_session()
-    last: date = bars["date"].max().date()
-    return max(latest, last) if latest else last
+    bars = bars.assign(adj_close=adj_close.to_numpy(), source=source_of(name))
+    return market_writer.record_imported_bars(bars, run_id)
 
 
 # --- facts ----------------------------------------------------------------------------------------------------------
@@ -186,8 +178,7 @@ def record_members(rows: pd.DataFrame, name: str, run_id: str) -> WriteCounts:
     """Store the details of an index's members."""
     listed = rows.drop(columns=LINE).rename(columns={"industry": "sector"})
     listed = listed.assign(kind="share", source=source_of(name) + " (" + listed["index"] + ")").drop(columns="index")
-    latest = queries.latest_session()
-    return universe_writer.record_symbols(listed, run_id, latest or date.max)
+    return universe_writer.record_symbols(listed, run_id, queries.latest_session() or date.max)
 
 
 # --- the calendar ---------------------------------------------------------------------------------------------------

@@ -201,15 +201,8 @@ def _preview(file: ParsedFile) -> dict[str, Any]:
 
 
 def _record_rejects(upload: CheckedUpload, run_id: str) -> None:
-    errors = upload.file.errors
-    if errors:
-        rejects = pd.DataFrame(
-            {
-                "symbol": "",
-                "date": None,
-                "reason": [f"line {error.line}: {error.column} {error.reason}"[:200] for error in errors],
-                "raw": [error.value for error in errors],
-                "source": upload.name,
-            }
-        )
-        market_writer.record_rejected(rejects, run_id)
+    if errors := upload.file.errors:
+        reasons = [f"line {error.line}: {error.column} {error.reason}"[:200] for error in errors]
+        raw = [error.value for error in errors]
+        rejects = {"symbol": "", "date": None, "reason": reasons, "raw": raw, "source": upload.name}
+        market_writer.record_rejected(pd.DataFrame(rejects), run_id)

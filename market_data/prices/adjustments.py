@@ -31,14 +31,7 @@ _DAY = np.timedelta64(1, "D")
 
 
 def effective_events(events: pd.DataFrame, as_of: date | pd.Timestamp) -> pd.DataFrame:
-    """Return the events that act on prices as known at the close of a day.
-
-    Parameters
-    ----------
-    events
-        Event frame.
-    as_of
-        Day of knowledge.
+    """Return the events (event frame) that act on prices as known at the close of a day.
 
     Returns
     -------
@@ -81,16 +74,7 @@ def _beside_official(inferred: pd.DataFrame, official: pd.DataFrame) -> list[int
 
 
 def adjusted(bars: pd.DataFrame, events: pd.DataFrame, as_of: date | pd.Timestamp) -> pd.DataFrame:
-    """Attach to each bar the factor that makes its prices comparable with those of ``as_of``.
-
-    Parameters
-    ----------
-    bars
-        Bar frame, one row per (symbol, date); any order of rows.
-    events
-        Event frame.
-    as_of
-        Day of knowledge.
+    """Attach to each bar (bar frame, any order of rows) the factor that makes it comparable with those of ``as_of``.
 
     Returns
     -------
@@ -103,8 +87,7 @@ def adjusted(bars: pd.DataFrame, events: pd.DataFrame, as_of: date | pd.Timestam
     Point in time: uses events with ex-date and known-on at or before ``as_of`` alone. An event whose ex-date falls
     into a gap acts on all rows before the gap. Bars themselves are not cut off: pass those of the day of knowledge.
     """
-    known = effective_events(events, as_of)
-    return bars.assign(factor=_factors(bars, known))
+    return bars.assign(factor=_factors(bars, effective_events(events, as_of)))
 
 
 def _factors(bars: pd.DataFrame, known: pd.DataFrame) -> npt.NDArray[np.float64]:
@@ -118,11 +101,7 @@ def _factors(bars: pd.DataFrame, known: pd.DataFrame) -> npt.NDArray[np.float64]
     from_here_on = known.iloc[::-1].groupby("symbol", sort=False)["factor"].cumprod().iloc[::-1].to_numpy()
     affected = np.flatnonzero(bars["symbol"].isin(symbols).to_numpy())
     of_symbol = symbols.get_indexer(bars["symbol"].iloc[affected])
-    position = np.searchsorted(
-        event_key,
-        of_symbol * 10**6 + _day_number(bars["date"].iloc[affected]),
-        side="right",
-    )
+    position = np.searchsorted(event_key, of_symbol * 10**6 + _day_number(bars["date"].iloc[affected]), side="right")
     inside = position < len(event_key)
     inside[inside] = event_key[position[inside]] // 10**6 == of_symbol[inside]
     factors[affected[inside]] = from_here_on[position[inside]]
@@ -134,18 +113,7 @@ def _day_number(dates: pd.Series) -> npt.NDArray[np.int64]:
 
 
 def adj_close(adjusted_bars: pd.DataFrame) -> pd.Series:
-    """Close of each row adjusted for later splits and bonuses.
-
-    Parameters
-    ----------
-    adjusted_bars
-        Adjusted frame.
-
-    Returns
-    -------
-    Series
-        ₹ of the day of knowledge, same index; ``close * factor``.
-    """
+    """Close of each row in ₹ of the day of knowledge, adjusted for later splits and bonuses; same index."""
     return (adjusted_bars["close"] * adjusted_bars["factor"]).rename("adj_close")
 
 
@@ -154,8 +122,6 @@ def checked_events(events: pd.DataFrame, bars: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    events
-        Event frame.
     bars
         Bar frame (raw prices) with the ex-dates to check and at least one row of the symbol before each; events whose
         ex-date it does not reach are left as they are.
@@ -221,13 +187,6 @@ def _price_check(row: Mapping[Hashable, Any], has_bars: bool) -> dict[str, Any]:
 
 def reconciled_events(stored: pd.DataFrame, official: pd.DataFrame) -> pd.DataFrame:
     """Settle inferred events by the official ones that arrived since.
-
-    Parameters
-    ----------
-    stored
-        Event frame as kept.
-    official
-        Event frame of official events, old and new.
 
     Returns
     -------

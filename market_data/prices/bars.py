@@ -61,19 +61,9 @@ def empty_rejects() -> pd.DataFrame:
 
 
 def rejects_of(rows: pd.DataFrame, reason: "str | pd.Series") -> pd.DataFrame:
-    """Return a rejects frame of some rows.
+    """Return a rejects frame of rows with symbol and date; ``raw`` holds the values of a row as text.
 
-    Parameters
-    ----------
-    rows
-        Any frame with symbol and date columns.
-    reason
-        One sentence for all rows, or one per row (same index).
-
-    Returns
-    -------
-    DataFrame
-        Rejects frame; ``raw`` holds the values of the row as text.
+    The reason is one sentence for all rows, or one per row (same index).
     """
     if rows.empty:
         return empty_rejects()
@@ -148,23 +138,13 @@ def as_bar_frame(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _has_bar_dtypes(rows: pd.DataFrame) -> bool:
-    return list(rows.columns) == list(BAR_COLUMNS) and [str(dtype) for dtype in rows.dtypes] == list(
-        BAR_DTYPES.values()
-    )
+    return [(column, str(dtype)) for column, dtype in rows.dtypes.items()] == list(BAR_DTYPES.items())
 
 
 def first_of_series(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Keep, of each (symbol, date), the row in the first series of ``SERIES_ORDER``.
 
-    Parameters
-    ----------
-    rows
-        Rows with symbol, date and series, the series all in ``SERIES_ORDER``.
-
-    Returns
-    -------
-    tuple of DataFrame
-        The rows kept, and a rejects frame of the others.
+    Return the rows kept, and a rejects frame of the others; every series must be in ``SERIES_ORDER``.
     """
     if not rows.duplicated(["symbol", "date"]).any():
         return rows, empty_rejects()

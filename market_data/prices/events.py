@@ -19,27 +19,8 @@ import pandas as pd
 
 from market_data.prices.bars import SERIES_ORDER
 
-EVENT_COLUMNS = (
-    "symbol",
-    "ex_date",
-    "kind",
-    "factor",
-    "known_on",
-    "status",
-    "purpose",
-    "source",
-    "evidence",
-)
-KINDS = (
-    "split",
-    "bonus",
-    "dividend",
-    "rights",
-    "demerger",
-    "capital_reduction",
-    "consolidation",
-    "other",
-)
+EVENT_COLUMNS = ("symbol", "ex_date", "kind", "factor", "known_on", "status", "purpose", "source", "evidence")
+KINDS = ("split", "bonus", "dividend", "rights", "demerger", "capital_reduction", "consolidation", "other")
 FACTOR_KINDS = ("split", "bonus", "consolidation")
 # A holder receives something that the share's own price does not show, so a return across the ex-date is not a return.
 BLOCKING_KINDS = ("rights", "demerger", "capital_reduction")
@@ -70,29 +51,16 @@ class ParsedAction:
 
 
 def parse_purpose(purpose: str) -> list[ParsedAction]:
-    """Return every action that one free text names.
+    """Return every action that one free text names: split, consolidation, bonus, others, in this order.
 
-    Parameters
-    ----------
-    purpose
-        The text as published, for example ``Bonus 1:1/Face Value Split (Sub-Division) - From Rs 10/- To Re 1/-``.
-
-    Returns
-    -------
-    list of ParsedAction
-        In the order split, consolidation, bonus, others; empty for a pure meeting or book closure.
+    Such a text is ``Bonus 1:1/Face Value Split (Sub-Division) - From Rs 10/- To Re 1/-``. A pure meeting or book
+    closure has no action.
     """
     text = " ".join(str(purpose).lower().split())
     actions = _face_value_actions(text)
     actions.extend(_bonus_actions(text))
-    if _SCHEME.search(text):
-        actions.append(ParsedAction("demerger", math.nan))
-    if _RIGHTS.search(text):
-        actions.append(ParsedAction("rights", math.nan))
-    if _REDUCTION.search(text):
-        actions.append(ParsedAction("capital_reduction", math.nan))
-    if _DIVIDEND.search(text):
-        actions.append(ParsedAction("dividend", math.nan))
+    others = (("demerger", _SCHEME), ("rights", _RIGHTS), ("capital_reduction", _REDUCTION), ("dividend", _DIVIDEND))
+    actions.extend(ParsedAction(kind, math.nan) for kind, words in others if words.search(text))
     if not actions and text and not _MEETING.search(text):
         actions.append(ParsedAction("other", math.nan))
     return actions
@@ -101,10 +69,7 @@ def parse_purpose(purpose: str) -> list[ParsedAction]:
 def _face_value_actions(text: str) -> list[ParsedAction]:
     """Splits and consolidations: both change the face value; its direction tells which."""
     actions = []
-    for kind, word, ratio in (
-        ("split", _SPLIT_WORD, _SPLIT),
-        ("consolidation", _CONSOLIDATION_WORD, _CONSOLIDATION),
-    ):
+    for kind, word, ratio in (("split", _SPLIT_WORD, _SPLIT), ("consolidation", _CONSOLIDATION_WORD, _CONSOLIDATION)):
         if not word.search(text):
             continue
         match = ratio.search(text)
@@ -127,9 +92,7 @@ def _bonus_actions(text: str) -> list[ParsedAction]:
 
 def _ratio(part: float, whole: float) -> float:
     """``part / whole``, NaN unless both are positive and they differ (10 to 10 is a misprint, not a split)."""
-    if not (part > 0 and whole > 0) or part == whole:
-        return math.nan
-    return part / whole
+    return part / whole if part > 0 and whole > 0 and part != whole else math.nan
 
 
 def empty_events() -> pd.DataFrame:
@@ -144,19 +107,10 @@ def _no_events() -> pd.DataFrame:
 
 def typed_events(events: pd.DataFrame) -> pd.DataFrame:
     """Give an event frame its dtypes and its order (symbol, ex-date, kind)."""
-    events = events.loc[:, list(EVENT_COLUMNS)].astype(
-        {
-            "factor": np.float64,
-            "symbol": object,
-            "kind": object,
-            "status": object,
-            "purpose": object,
-            "source": object,
-        }
-    )
+    texts = dict.fromkeys(("symbol", "kind", "status", "purpose", "source", "evidence"), object)
+    events = events.loc[:, list(EVENT_COLUMNS)].astype({**texts, "factor": np.float64})
     for column in ("ex_date", "known_on"):
         events[column] = pd.to_datetime(events[column]).astype("datetime64[ns]")
-    events["evidence"] = events["evidence"].astype(object)
     return events.sort_values(["symbol", "ex_date", "kind"], kind="stable", ignore_index=True)
 
 
@@ -196,17 +150,7 @@ def official_events(raw: pd.DataFrame) -> pd.DataFrame:
     rows = rows.loc[rows["ex_date"].notna()]
     parsed = {text: parse_purpose(text) for text in rows["purpose"].unique()}
     records = [
-        (
-            row.symbol,
-            row.ex_date,
-            action.kind,
-            action.factor,
-            row.known_on,
-            "official",
-            row.purpose,
-            row.source,
-            None,
-        )
+        (row.symbol, row.ex_date, action.kind, action.factor, row.known_on, "official", row.purpose, row.source, None)
         for row in rows.itertuples(index=False)
         for action in parsed[str(row.purpose)]
     ]
@@ -227,19 +171,11 @@ def _without_repeats(events: pd.DataFrame) -> pd.DataFrame:
 
 
 def blocked_events(events: pd.DataFrame) -> pd.DataFrame:
-    """Select the events that a label must not cross.
+    """Select the events (event frame) that a label must not cross.
 
-    Parameters
-    ----------
-    events
-        Event frame.
-
-    Returns
-    -------
-    DataFrame
-        Event frame of demergers and other schemes, rights issues and capital reductions that are not rejected, and of
-        splits, bonuses and consolidations whose ratio could not be read. Demergers stand for schemes of arrangement
-        too: the list names few of them more closely.
+    These are demergers and other schemes, rights issues and capital reductions that are not rejected, and splits,
+    bonuses and consolidations whose ratio could not be read. Demergers stand for schemes of arrangement too: the list
+    names few of them more closely.
     """
     blocking = events["kind"].isin(BLOCKING_KINDS)
     unread = events["kind"].isin(FACTOR_KINDS) & events["factor"].isna()

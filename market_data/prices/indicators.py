@@ -49,22 +49,14 @@ class Indicator:
 
 REGISTRY: tuple[Indicator, ...] = (
     Indicator(("rsi_14",), lambda p: (talib.RSI(p.close, 14),), in_rupees=False),
-    Indicator(
-        ("macd", "signal_line", "macd_histogram"),
-        lambda p: talib.MACD(p.close, 12, 26, 9),
-        in_rupees=True,
-    ),
+    Indicator(("macd", "signal_line", "macd_histogram"), lambda p: talib.MACD(p.close, 12, 26, 9), in_rupees=True),
     Indicator(("sma_20",), lambda p: (talib.SMA(p.close, 20),), in_rupees=True),
     Indicator(("sma_50",), lambda p: (talib.SMA(p.close, 50),), in_rupees=True),
     Indicator(("sma_200",), lambda p: (talib.SMA(p.close, 200),), in_rupees=True),
     Indicator(("ema_12",), lambda p: (talib.EMA(p.close, 12),), in_rupees=True),
     Indicator(("ema_26",), lambda p: (talib.EMA(p.close, 26),), in_rupees=True),
     Indicator(("atr_14",), lambda p: (talib.ATR(p.high, p.low, p.close, 14),), in_rupees=True),
-    Indicator(
-        ("atr_percentage",),
-        lambda p: (talib.NATR(p.high, p.low, p.close, 14),),
-        in_rupees=False,
-    ),
+    Indicator(("atr_percentage",), lambda p: (talib.NATR(p.high, p.low, p.close, 14),), in_rupees=False),
     Indicator(
         ("bollinger_upper", "bollinger_middle", "bollinger_lower"),
         lambda p: talib.BBANDS(p.close, 20, 2.0, 2.0),
@@ -75,12 +67,7 @@ INDICATOR_COLUMNS: tuple[str, ...] = tuple(column for entry in REGISTRY for colu
 
 
 def indicators(adjusted_bars: pd.DataFrame) -> pd.DataFrame:
-    """Compute every registered indicator for every row.
-
-    Parameters
-    ----------
-    adjusted_bars
-        Adjusted frame of any number of symbols.
+    """Compute every registered indicator for every row of an adjusted frame, of any number of symbols.
 
     Returns
     -------
@@ -113,12 +100,7 @@ def indicators(adjusted_bars: pd.DataFrame) -> pd.DataFrame:
 def indicators_on(adjusted_bars: pd.DataFrame, session: date | pd.Timestamp) -> pd.DataFrame:
     """Compute the indicators of one session from the last ``WARM_UP_ROWS`` rows of each symbol.
 
-    Parameters
-    ----------
-    adjusted_bars
-        Adjusted frame; earlier rows than needed and rows after the session may be there and are not used.
-    session
-        The session whose values are wanted.
+    Earlier rows than needed and rows after the session may be in the adjusted frame and are not used.
 
     Returns
     -------
@@ -131,8 +113,7 @@ def indicators_on(adjusted_bars: pd.DataFrame, session: date | pd.Timestamp) -> 
     """
     day = pd.Timestamp(session)
     past = adjusted_bars.loc[adjusted_bars["date"] <= day]
-    past = past.loc[past[["high", "low", "close"]].notna().all(axis=1) | (past["date"] == day)]
-    past = _sorted(past)
+    past = _sorted(past.loc[past[["high", "low", "close"]].notna().all(axis=1) | (past["date"] == day)])
     starts = _starts(_codes(past))
     lengths = np.diff(starts)
     from_end = np.repeat(starts[1:], lengths) - np.arange(len(past))

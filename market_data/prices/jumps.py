@@ -100,19 +100,8 @@ def inferred_events(
         factor, ground = _inferred_factor(row)
         if ground:
             text = f"inferred from the opening at {row['opening']:.4f} of the previous close"
-            records.append(
-                (
-                    symbol,
-                    session,
-                    likelier_kind(factor),
-                    factor,
-                    session,
-                    "inferred",
-                    text,
-                    ground,
-                    _evidence(row, factor, ground),
-                )
-            )
+            kind, evidence = likelier_kind(factor), _evidence(row, factor, ground)
+            records.append((symbol, session, kind, factor, session, "inferred", text, ground, evidence))
     return typed_events(pd.DataFrame.from_records(records, columns=list(EVENT_COLUMNS))) if records else empty_events()
 
 

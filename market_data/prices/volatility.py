@@ -27,12 +27,7 @@ METRIC_COLUMNS = ("historical_volatility_1y", "beta", "avg_volume_30d", "returns
 
 
 def daily_returns(adjusted_bars: pd.DataFrame) -> pd.Series:
-    """One-session log returns, adjusted for splits and bonuses.
-
-    Parameters
-    ----------
-    adjusted_bars
-        Adjusted frame, sorted by symbol and date.
+    """One-session log returns of an adjusted frame, sorted by symbol and date, adjusted for splits and bonuses.
 
     Returns
     -------
@@ -78,8 +73,6 @@ def metrics(
     ----------
     adjusted_bars
         Adjusted frame with at least the last 252 sessions and one row before; later rows are cut off.
-    session
-        The session to compute.
     market_returns
         Log returns of an index by date, used for beta instead of the mean of the shares.
     shares

@@ -42,20 +42,9 @@ _EVENT_KEY = ["symbol", "ex_date", "kind", "purpose"]
 class Factors(NamedTuple):
     """What the adjustment of a run changes.
 
-    Attributes
-    ----------
-    events
-        Events that are new or changed.
-    removed
-        Events inferred from figures that have been corrected since.
-    sessions
-        Sessions whose openings were checked; their earlier jumps no longer count.
-    jumps
-        Their jumps that no event explains.
-    adj_close
-        symbol, date, adj_close (₹).
-    recompute
-        Symbol → first date of its stored indicators that no longer hold.
+    `events` are new or changed, `removed` were inferred from figures that have been corrected since; earlier jumps of
+    the `sessions`, whose openings were checked, no longer count, and `jumps` are those that no event explains.
+    `adj_close` has symbol, date, adj_close (₹); `recompute` a symbol's first date of indicators that no longer hold.
     """
 
     events: pd.DataFrame
@@ -249,20 +238,16 @@ def jump_findings(jumps: pd.DataFrame) -> list[dict[str, Any]]:
     if len(findings) <= MOST_SYMBOLS:
         return findings
     first = findings[0]
-    return [
-        first
-        | {
-            "severity": "error",
-            "symbol": "",
-            "message": f"{len(findings)} symbols opened far from their previous level, among them: {first['message']}",
-            "remedy": "Compare the day's file, and that of the session before, with the exchange's: the prices of one"
-            " are wrong.",
-            "sample": {
-                "count": len(findings),
-                "jumps": [{"symbol": finding["symbol"], **finding["sample"]} for finding in findings],
-            },
-        }
-    ]
+    samples = [{"symbol": finding["symbol"], **finding["sample"]} for finding in findings]
+    joint = {
+        "severity": "error",
+        "symbol": "",
+        "message": f"{len(findings)} symbols opened far from their previous level, among them: {first['message']}",
+        "remedy": "Compare the day's file, and that of the session before, with the exchange's: the prices of one are"
+        " wrong.",
+        "sample": {"count": len(findings), "jumps": samples},
+    }
+    return [first | joint]
 
 
 def _jump_finding(row: Any) -> dict[str, Any]:

@@ -38,15 +38,9 @@ _COMPARED = ("open", "high", "low", "close", "volume", "prev_close", "vwap", "tu
 def bar_chunks(context: StepContext) -> Sequence[Chunk]:
     """Return windows of the sessions to read, then the factors."""
     sessions = _sessions_to_read(context)
-    starts = range(0, len(sessions), SESSIONS_PER_CHUNK)
-    windows = [sessions[start : start + SESSIONS_PER_CHUNK] for start in starts]
-    return [
-        *(
-            Chunk(f"{window[0]}..{window[-1]}", partial(read_window, window=window), record_window)
-            for window in windows
-        ),
-        Chunk("factors", compute_factors, record_factors),
-    ]
+    windows = [sessions[start : start + SESSIONS_PER_CHUNK] for start in range(0, len(sessions), SESSIONS_PER_CHUNK)]
+    chunks = [Chunk(f"{days[0]}..{days[-1]}", partial(read_window, window=days), record_window) for days in windows]
+    return [*chunks, Chunk("factors", compute_factors, record_factors)]
 
 
 def _sessions_to_read(context: StepContext) -> list[date]:
@@ -68,20 +62,11 @@ def _is_revised(source: Provider, stored: SourceFile) -> bool:
 
 
 class WindowOfBars(NamedTuple):
-    """What a window of sessions brings.
+    """What a window of sessions, ascending, brings.
 
-    Attributes
-    ----------
-    sessions
-        As read, ascending.
-    adj_close
-        ₹, of all their bars in order.
-    renames
-        Renames per session that has any: from_symbol, to_symbol, date, proof.
-    changed
-        Symbol → first date from which its stored indicators no longer hold.
-    first_loads
-        Sessions that were not stored before.
+    `adj_close` (₹) is that of all their bars in order; `renames` has a frame (from_symbol, to_symbol, date, proof) per
+    session that has any, `changed` the first date from which a symbol's stored indicators no longer hold.
+    `first_loads` were not stored before.
     """
 
     sessions: list[ReadSession]

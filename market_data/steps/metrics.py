@@ -48,10 +48,8 @@ def session_frame(session: date) -> pd.DataFrame:
 def _window_metrics(recent: pd.DataFrame, session: date, shares: set[str], jumps: pd.DataFrame) -> pd.DataFrame:
     """Return symbol and the metrics over a window: volatility, beta, average volume, median turnover (₹ lakh)."""
     frame = volatility.metrics(recent, session, shares=shares, jumps=jumps)
-    since = pd.Timestamp(
-        trading_calendar.sessions_between(session - timedelta(days=60), session)[-TURNOVER_SESSIONS:][0]
-    )
-    last = recent.loc[recent["date"] >= since].groupby("symbol")["turnover_lakh"]
+    since = trading_calendar.sessions_between(session - timedelta(days=60), session)[-TURNOVER_SESSIONS:][0]
+    last = recent.loc[recent["date"] >= pd.Timestamp(since)].groupby("symbol")["turnover_lakh"]
     frame["turnover_median_20"] = last.median().where(last.count() >= TURNOVER_SESSIONS // 2)
     return frame.reset_index(names="symbol")
 
@@ -100,9 +98,8 @@ def record_missing(context: StepContext, completion: Completion) -> int:
     indicators = market_writer.record_indicators(completion.indicators, context.run.id).inserted
     by_column = metrics_writer.fill_metrics(completion.metrics, context.session, context.run.id)
     metrics_writer.refresh_stocks(context.session, context.run.id)
-    context.summarise(
-        filled={"indicators": indicators, **by_column} if indicators or by_column else "nothing was missing"
-    )
+    filled = {"indicators": indicators, **by_column}
+    context.summarise(filled=filled if indicators or by_column else "nothing was missing")
     return indicators + sum(by_column.values())
 
 

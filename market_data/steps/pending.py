@@ -15,18 +15,9 @@ from market_data.models import PipelineRun
 class PendingWork:
     """Sessions, symbols and dates that later steps must look at again.
 
-    Attributes
-    ----------
-    loaded
-        Sessions loaded for the first time.
-    judge_from
-        First session whose openings must be checked (again) for corporate actions and jumps.
-    recompute
-        Symbol → first date of its indicators to compute again.
-    events_changed
-        Symbol → first ex-date of its official events that are new or changed.
-    renamed
-        Symbols whose history came from another one.
+    `loaded` sessions are stored for the first time. Openings from `judge_from` on must be checked (again) for corporate
+    actions and jumps. `recompute` has the first date of a symbol's indicators to compute again, `events_changed` the
+    first ex-date of its official events that are new or changed; the history of `renamed` symbols came from others.
     """
 
     loaded: frozenset[date] = frozenset()
@@ -37,10 +28,9 @@ class PendingWork:
 
     def merge(self, other: Self) -> Self:
         """Return the work of both: sets united, of two dates the earlier one."""
-        starts = [start for start in (self.judge_from, other.judge_from) if start is not None]
         return type(self)(
             loaded=self.loaded | other.loaded,
-            judge_from=min(starts, default=None),
+            judge_from=min(filter(None, (self.judge_from, other.judge_from)), default=None),
             recompute=_earliest(self.recompute, other.recompute),
             events_changed=_earliest(self.events_changed, other.events_changed),
             renamed=self.renamed | other.renamed,

@@ -19,13 +19,7 @@ def as_of(context: StepContext) -> date:
 
 
 def require_bars(context: StepContext, source: Provider, reason: str = "") -> None:
-    """Raise NotYet unless the session's bars are offered by the provider or already stored.
-
-    Parameters
-    ----------
-    reason
-        Why a download did not bring them, added to the sentence.
-    """
+    """Raise NotYet, with the reason of a failed download, unless the session's bars are offered or already stored."""
     if source.sessions(context.session, context.session) or queries.is_loaded(context.session):
         return
     offered = source.sessions(None, context.session)

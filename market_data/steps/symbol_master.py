@@ -26,16 +26,9 @@ PROVIDER_CHECKS = ("source_files", "official_coverage")
 
 
 class Master(NamedTuple):
-    """The provider's lists as of a session.
+    """The provider's lists as of a session, and what it lacks, as fields of findings.
 
-    Attributes
-    ----------
-    listed, events, days
-        Listed symbols, official corporate actions, market days.
-    facts
-        Session → facts published for it; sessions without any are absent.
-    findings
-        What the provider lacks, as fields of a finding.
+    `facts` has those published for a session; sessions without any are absent.
     """
 
     listed: pd.DataFrame
@@ -62,13 +55,8 @@ def read_master(context: StepContext) -> Master:
         facts={day: frame for day, frame in facts.items() if not frame.empty},
         days=source.market_days(session),
         findings=[
-            {
-                "check_name": finding.check,
-                "severity": finding.severity,
-                "message": finding.message,
-                "remedy": finding.remedy,
-            }
-            for finding in source.findings()
+            {"check_name": found.check, "severity": found.severity, "message": found.message, "remedy": found.remedy}
+            for found in source.findings()
         ],
     )
     context.log("lists read", symbols=len(master.listed), events=len(master.events), facts=len(master.facts))

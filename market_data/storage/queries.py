@@ -79,21 +79,9 @@ def bars_frame(
     *,
     with_adj_close: bool = False,
 ) -> pd.DataFrame:
-    """Return bars as published.
+    """Return bars as published (bar frame without isin), sorted by symbol and date; `start` and `end` are included.
 
-    Parameters
-    ----------
-    start, end : date, optional
-        First and last session, both included.
-    symbols : sequence of str, optional
-        Only these.
-    with_adj_close : bool
-        Whether to add `adj_close`, the one column that is not as published.
-
-    Returns
-    -------
-    DataFrame
-        Bar frame (without isin), sorted by symbol and date.
+    `with_adj_close` adds `adj_close`, the one column that is not as published.
     """
     columns: LiteralString = _BAR_COLUMNS + ", adj_close" if with_adj_close else _BAR_COLUMNS
     query = "SELECT " + columns + " FROM historical_data WHERE date BETWEEN %s AND %s AND status = 'final'"
@@ -109,10 +97,7 @@ def bars_frame(
 def window_bars(session: date, sessions: int) -> pd.DataFrame:
     """Return the columns that metrics need, of the last sessions, for every symbol that traded on the latest one.
 
-    Returns
-    -------
-    DataFrame
-        symbol, date, series, open, close, prev_close (₹, as published), volume, turnover_lakh; sorted by symbol, date.
+    symbol, date, series, open, close, prev_close (₹, as published), volume, turnover_lakh; sorted by symbol, date.
     """
     days = sessions_before(session, sessions - 1) or [session]
     bars = _columns_between(days[0], session, "symbol, date, series, open, close, prev_close, volume, turnover_lakh")
@@ -123,15 +108,8 @@ def window_bars(session: date, sessions: int) -> pd.DataFrame:
 def recent_prices(session: date, rows: int) -> pd.DataFrame:
     """Return the last `rows` prices up to a session of each symbol that traded on it, however long its gaps are.
 
-    Returns
-    -------
-    DataFrame
-        symbol, date, high, low, close (₹, as published), sorted by symbol and date.
-
-    Notes
-    -----
-    The sessions of the window lie together on disk and are read at once; only symbols with gaps in it need a query of
-    their own.
+    symbol, date, high, low, close (₹, as published), sorted by symbol and date. The sessions of the window lie together
+    on disk and are read at once; only symbols with gaps in it need a query of their own.
     """
     days = sessions_before(session, rows + _SESSIONS_FOR_GAPS - 1) or [session]
     bars = _columns_between(days[0], session, "symbol, date, high, low, close")

@@ -20,24 +20,8 @@ from stocks.universe.symbols import follow_renames
 
 BAR_KEY = ("symbol", "date")
 EVENT_KEY = ("symbol", "ex_date", "kind", "purpose")
-_BAR_COLUMNS = (
-    "symbol",
-    "date",
-    "series",
-    "open",
-    "high",
-    "low",
-    "close",
-    "adj_close",
-    "volume",
-    "prev_close",
-    "last_price",
-    "vwap",
-    "turnover_lakh",
-    "trades",
-    "delivered_quantity",
-    "source",
-)
+_FIGURES = ("open", "high", "low", "close", "adj_close", "volume", "prev_close", "last_price", "vwap", "turnover_lakh")
+_BAR_COLUMNS = (*BAR_KEY, "series", *_FIGURES, "trades", "delivered_quantity", "source")
 _FINDING_FIELDS = ("check_name", "severity", "blocks", "symbol", "message", "remedy", "sample")
 _FINDING_DEFAULTS: dict[str, Any] = {"blocks": False, "symbol": "", "remedy": "", "sample": None}
 
@@ -55,14 +39,8 @@ class ReadSession:
 def record_bars(sessions: Sequence[ReadSession], adj_close: pd.Series, run_id: str) -> bulk.WriteCounts:
     """Store sessions as read; bars missing from a revised file are deleted, with a before-image.
 
-    Parameters
-    ----------
-    sessions : sequence of ReadSession
-        Ascending; the symbols already have rows in `stocks`.
-    adj_close : Series
-        ₹, of all bars in order (``pd.concat`` of the sessions' frames).
-    run_id : str
-        The run that writes.
+    The sessions ascend, and their symbols already have rows in `stocks`; `adj_close` (₹) is that of all bars in order
+    (``pd.concat`` of the sessions' frames).
     """
     bars = pd.concat([read.bars.assign(source=read.file.name) for read in sessions], ignore_index=True)
     bars["adj_close"] = adj_close.to_numpy()
@@ -99,7 +77,7 @@ def record_indicators(frame: pd.DataFrame, run_id: str) -> bulk.WriteCounts:
 
 def record_corporate_actions(events: pd.DataFrame, run_id: str) -> bulk.WriteCounts:
     """Store an event frame under the symbols in use; a stored event that differs is changed, with a before-image."""
-    rows = _under_new_names(events).assign(purpose=events["purpose"].fillna("").str.slice(0, 300))
+    rows = _under_new_names(events)
     rows["evidence"] = [
         json.dumps(value, default=str) if isinstance(value, dict) else None for value in rows["evidence"]
     ]
@@ -108,8 +86,7 @@ def record_corporate_actions(events: pd.DataFrame, run_id: str) -> bulk.WriteCou
 
 def record_official_events(events: pd.DataFrame, run_id: str) -> bulk.WriteCounts:
     """Store the events of a list; evidence added to a stored one since stays as long as its factor does."""
-    rows = _under_new_names(events)
-    listed = rows.assign(purpose=rows["purpose"].fillna("").str.slice(0, 300))
+    listed = _under_new_names(events)
     stored = query_frame(
         "SELECT symbol, ex_date, kind, purpose, factor AS stored_factor, known_on AS stored_known_on"
         " FROM corporate_actions WHERE status = 'official'",
@@ -124,8 +101,8 @@ def record_official_events(events: pd.DataFrame, run_id: str) -> bulk.WriteCount
 
 def _under_new_names(events: pd.DataFrame) -> pd.DataFrame:
     """Give each event the symbol that owns its history now; lists use the one of the ex-date or of today."""
-    named = follow_renames(events, date_column="ex_date")
-    return named.drop_duplicates(list(EVENT_KEY), keep="last")
+    named = follow_renames(events, date_column="ex_date").drop_duplicates(list(EVENT_KEY), keep="last")
+    return named.assign(purpose=named["purpose"].fillna("").str.slice(0, 300))
 
 
 def rename_corporate_actions(renames: pd.DataFrame, run_id: str) -> int:
@@ -201,16 +178,9 @@ def record_rejected(rejects: pd.DataFrame, run_id: str) -> int:
 
 
 def record_findings(run_id: str, session: date | None, findings: Sequence[dict[str, Any]]) -> int:
-    """Store findings of a session; return how many.
-
-    Parameters
-    ----------
-    findings : sequence of dict
-        Fields of :class:`Finding` other than run and session.
-    """
-    return len(
-        Finding.objects.bulk_create([Finding(run_id=run_id, session=session, **finding) for finding in findings])
-    )
+    """Store findings of a session, as fields of :class:`Finding` other than run and session; return how many."""
+    rows = [Finding(run_id=run_id, session=session, **finding) for finding in findings]
+    return len(Finding.objects.bulk_create(rows))
 
 
 def remove_findings(check_name: str, sessions: Sequence[date], run_id: str) -> int:
@@ -223,14 +193,8 @@ def replace_findings(
 ) -> int:
     """Replace the findings of checks on a session, whichever run stored them; return how many there are now.
 
-    The rows of a check with the same findings as before stay as they are; deleted rows leave before-images.
-
-    Parameters
-    ----------
-    checks
-        Names of all checks that ran, with or without findings.
-    findings
-        As for `record_findings`.
+    The rows of a check with the same findings as before stay as they are; deleted rows leave before-images. `checks`
+    names all that ran, with or without findings.
     """
     names = {*checks, *(finding["check_name"] for finding in findings)}
     rows = Finding.objects.filter(session=session, check_name__in=names).order_by("id").values(*_FINDING_FIELDS)
