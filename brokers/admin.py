@@ -49,24 +49,12 @@ class BrokerConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]  # not
 class BrokerConfigurationAdmin(ModelAdmin):
     form = BrokerConfigurationForm
     fields = (
-        "user",
-        "broker",
-        "client_id",
-        "is_active",
-        "new_api_secret",
-        "new_access_token",
-        "token_expires_at",
-        "forget_secrets",
+        *("user", "broker", "client_id", "is_active"),
+        *("new_api_secret", "new_access_token", "token_expires_at", "forget_secrets"),
     )
     list_display = (
-        "user",
-        "broker",
-        "client_id",
-        "is_active",
-        "has_secret",
-        "has_token",
-        "token_expires_at",
-        "updated_at",
+        *("user", "broker", "client_id", "is_active"),
+        *("has_secret", "has_token", "token_expires_at", "updated_at"),
     )
     list_filter = ("broker", "is_active")
     search_fields = ("user__username", "client_id")

@@ -32,13 +32,7 @@ class EncryptedTextField(_Text):
         return cipher().encrypt(str(value).encode()).decode() if value else value
 
     def from_db_value(self, value: str | None, *_: object) -> str | None:
-        """Decrypt.
-
-        Raises
-        ------
-        SecretUnreadable
-            No configured key decrypts it.
-        """
+        """Decrypt; raises SecretUnreadable when no configured key does."""
         if not value:
             return value
         try:

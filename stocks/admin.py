@@ -160,19 +160,11 @@ class ExportAdmin(ExportMixin):
 @admin.register(Stock)
 class StockAdmin(ExportAdmin, FiguresAdmin):
     fields = ("symbol", "figures", "run_id", "created_at")
-
     import_kind = "index_members"
     resource_classes = (StockResource,)
     list_display = (
-        "symbol",
-        "stock_name",
-        "kind",
-        "series",
-        "current_price",
-        "market_cap",
-        "pe_ratio",
-        "sector",
-        "last_seen",
+        *("symbol", "stock_name", "kind", "series"),
+        *("current_price", "market_cap", "pe_ratio", "sector", "last_seen"),
     )
     list_filter = ("kind", "series", "market_cap_category", "sector")
     search_fields = ("symbol", "stock_name", "isin")
@@ -191,14 +183,8 @@ class StockMetricsAdmin(FiguresAdmin, DatedAdmin):
     fields = ("symbol", "date", "tradable", "exclusion", "figures", "run_id", "created_at")
 
     list_display = (
-        "ticker",
-        "date",
-        "current_price",
-        "market_cap",
-        "pe_ratio",
-        "turnover_median_20",
-        "tradable",
-        "exclusion",
+        *("ticker", "date", "current_price", "market_cap", "pe_ratio"),
+        *("turnover_median_20", "tradable", "exclusion"),
     )
     list_filter = ("tradable",)
 
@@ -211,15 +197,8 @@ class FinancialStatementAdmin(DatedAdmin):
     ordering = ("-period_end", "symbol", "kind")
     sortable_by = ("symbol", "period_end")
     list_display = (
-        "symbol",
-        "kind",
-        "period_end",
-        "published_on",
-        "published_assumed",
-        "revenue",
-        "net_income",
-        "eps",
-        "source",
+        *("symbol", "kind", "period_end", "published_on", "published_assumed"),
+        *("revenue", "net_income", "eps", "source"),
     )
     list_filter = ("kind", "published_assumed")
 
@@ -241,15 +220,8 @@ class ExchangeFactAdmin(DatedAdmin):
     list_display = ("symbol", "date", "issue_size", "market_cap", "pe_ratio", "source")
 
 
-_PICK_COLUMNS = (
-    "rank",
-    "symbol",
-    "current_price",
-    "target_price",
-    "stop_loss",
-    "ml_prediction_score",
-    "ml_confidence",
-    "ml_risk_score",
+_PICK_FIGURES = (
+    *("current_price", "target_price", "stop_loss", "ml_prediction_score", "ml_confidence", "ml_risk_score"),
     "recommendation",
 )
 
@@ -257,15 +229,8 @@ _PICK_COLUMNS = (
 @admin.register(Publication)
 class PublicationAdmin(ReadOnlyAdmin):
     list_display = (
-        "date",
-        "strategy",
-        "version",
-        "count",
-        "valid_for",
-        "published_at",
-        "in_force",
-        "model_id",
-        "reason",
+        *("date", "strategy", "version", "count", "valid_for"),
+        *("published_at", "in_force", "model_id", "reason"),
     )
     list_filter = ("strategy",)
     date_hierarchy = "date"
@@ -277,7 +242,7 @@ class PublicationAdmin(ReadOnlyAdmin):
 
     @admin.display(description="picks as published")
     def picks_as_published(self, publication: Publication) -> SafeString:
-        return picks_table(publication.picks, _PICK_COLUMNS)
+        return picks_table(publication.picks, ("rank", "symbol", *_PICK_FIGURES))
 
     @admin.display(description="in force", boolean=True)
     def in_force(self, publication: Publication) -> bool:
@@ -291,20 +256,7 @@ class PublicationAdmin(ReadOnlyAdmin):
 @admin.register(SuggestedStock)
 class SuggestedStockAdmin(ExportAdmin, ReadOnlyAdmin):
     resource_classes = (SuggestedStockResource,)
-    list_display = (
-        "date",
-        "strategy",
-        "rank",
-        "symbol",
-        "stock_name",
-        "current_price",
-        "target_price",
-        "stop_loss",
-        "ml_prediction_score",
-        "ml_confidence",
-        "ml_risk_score",
-        "recommendation",
-    )
+    list_display = ("date", "strategy", "rank", "symbol", "stock_name", *_PICK_FIGURES)
     list_display_links = ("symbol",)
     list_filter = ("strategy", "recommendation", "market_cap_category", "sector")
     search_fields = ("symbol", "stock_name")

@@ -28,35 +28,17 @@ log = logging.getLogger(__name__)
 
 _TECHNICAL = ("rsi_14", "macd", "sma_50", "sma_200")
 _FUNDAMENTAL = (
-    "pe_ratio",
-    "pb_ratio",
-    "roe",
-    "eps",
-    "beta",
-    "revenue_growth",
-    "earnings_growth",
-    "operating_margin",
+    *("pe_ratio", "pb_ratio", "roe", "eps", "beta"),
+    *("revenue_growth", "earnings_growth", "operating_margin"),
 )
 _SIGNALS = ("target_price", "stop_loss", "recommendation")
 _PLAIN = (
-    "symbol",
-    "stock_name",
-    "rank",
-    "current_price",
-    "market_cap",
-    "sector",
-    "ml_prediction_score",
-    "ml_price_target",
-    "ml_confidence",
-    "ml_risk_score",
+    *("symbol", "stock_name", "rank", "current_price", "market_cap", "sector"),
+    *("ml_prediction_score", "ml_price_target", "ml_confidence", "ml_risk_score"),
 )
 _ADDED = (
-    "ml_probability",
-    "predicted_return",
-    "predicted_drawdown",
-    "selection_score",
-    "market_cap_category",
-    "reason",
+    *("ml_probability", "predicted_return", "predicted_drawdown", "selection_score"),
+    *("market_cap_category", "reason"),
 )
 
 
@@ -64,11 +46,7 @@ _ADDED = (
 def error_response(error: Exception, context: dict[str, Any]) -> Response:
     """The contract's error response to an exception of a view (`REST_FRAMEWORK["EXCEPTION_HANDLER"]`).
 
-    Returns
-    -------
-    Response
-        `{"success": false, "error": {"code", "message"}}` with the error's own status; 500 for an unexpected one, whose
-        details go to the log only.
+    It has the error's own status; 500 for an unexpected one, whose details go to the log only.
     """
     set_rollback()
     if isinstance(error, Http404):

@@ -41,23 +41,9 @@ MAX_FIGURE = 1e9
 _MISSING_TEXTS = ("", "-", "N/A", "NA", "nan", "None")
 
 STATEMENT_COLUMNS = (
-    "symbol",
-    "period_end",
-    "kind",
-    "published_on",
-    "published_assumed",
-    "revenue",
-    "operating_income",
-    "net_income",
-    "eps",
-    "total_assets",
-    "equity",
-    "debt",
-    "current_assets",
-    "current_liabilities",
-    "inventory",
-    "shares",
-    "source",
+    *("symbol", "period_end", "kind", "published_on", "published_assumed"),
+    *("revenue", "operating_income", "net_income", "eps"),
+    *("total_assets", "equity", "debt", "current_assets", "current_liabilities", "inventory", "shares", "source"),
 )
 STATEMENT_FIGURES = STATEMENT_COLUMNS[5:-1]
 """A statement without any of these is empty."""
@@ -102,8 +88,6 @@ _BALANCE = {
     "Total Current Liabilities": "current_liabilities",
 }
 _CASHFLOW = {"Net Income": "net_income"}
-
-
 _MEANINGLESS = {
     "roe": "return on an equity that is negative or next to nothing",
     "roce": "return on a capital next to nothing",
@@ -125,11 +109,8 @@ class Reading(NamedTuple):
 def read_statements(folder: Path) -> Reading:
     """Read quarterly income and yearly balance sheets (with the net income of the yearly cash flow).
 
-    Parameters
-    ----------
-    folder
-        Holds ``statements_income_quarterly*``, ``statements_balance_yearly*``, ``statements_cashflow_yearly*``; each is
-        optional.
+    Files are ``statements_income_quarterly*``, ``statements_balance_yearly*`` and ``statements_cashflow_yearly*``; each
+    is optional.
 
     Returns
     -------
@@ -163,17 +144,9 @@ def read_statements(folder: Path) -> Reading:
 
 
 def read_snapshots(folder: Path) -> Reading:
-    """Read the evenings of a public screener.
+    """Read the evenings of a public screener: columns of ``fundamental_snapshots``, one row per (snapshot, symbol).
 
-    Parameters
-    ----------
-    folder
-        Holds ``snapshots_*.parquet``, ``snapshots_*.csv*`` or ``fundamentals_*.csv*``; each is optional.
-
-    Returns
-    -------
-    Reading
-        ``rows`` with the columns of ``fundamental_snapshots``, one per (snapshot, symbol); ``rejects``.
+    Files are ``snapshots_*.parquet``, ``snapshots_*.csv*`` and ``fundamentals_*.csv*``; each is optional.
 
     Raises
     ------
@@ -238,11 +211,7 @@ def _reject(
 
 
 def _clear(
-    frame: pd.DataFrame,
-    column: str,
-    where: "pd.Series[bool]",
-    reason: str,
-    rejects: list[pd.DataFrame],
+    frame: pd.DataFrame, column: str, where: "pd.Series[bool]", reason: str, rejects: list[pd.DataFrame]
 ) -> None:
     """Set a meaningless figure to NULL and list it as rejected."""
     where = where & frame[column].notna()
@@ -301,14 +270,9 @@ def _years(path: Path, rejects: list[pd.DataFrame]) -> pd.DataFrame:
     frame = _read_periods(path, _BALANCE, rejects).rename(columns={"period_end": "date"})
     for column in ("total_assets", "current_assets", "current_liabilities"):
         _clear(frame, column, frame[column] < 0, f"{column} is negative", rejects)
-    _clear(frame, "equity", frame["equity"] > 1.01 * frame["total_assets"], "equity above total assets", rejects)
-    _clear(
-        frame,
-        "current_assets",
-        frame["current_assets"] > 1.01 * frame["total_assets"],
-        "current assets above total assets",
-        rejects,
-    )
+    most = 1.01 * frame["total_assets"]
+    _clear(frame, "equity", frame["equity"] > most, "equity above total assets", rejects)
+    _clear(frame, "current_assets", frame["current_assets"] > most, "current assets above total assets", rejects)
     return frame.rename(columns={"date": "period_end"})
 
 
@@ -319,9 +283,8 @@ def _with_publication_date(frame: pd.DataFrame, kind: str, delay_days: int) -> p
 
 def _snapshot_rows(path: Path, rejects: list[pd.DataFrame]) -> pd.DataFrame:
     frame = read_table(path, list(SNAPSHOT_COLUMNS), rejects).rename(columns=SNAPSHOT_COLUMNS)
-    days = plausible_dates(
-        pd.to_datetime(frame["snapshot"].astype(str).str.strip(), format="%Y-%m-%d", errors="coerce")
-    )
+    shown = frame["snapshot"].astype(str).str.strip()
+    days = plausible_dates(pd.to_datetime(shown, format="%Y-%m-%d", errors="coerce"))
     frame = frame.assign(source=path.name, date=days)
     _reject(frame, days.isna(), "the snapshot's date is not like 2026-04-30", frame["snapshot"], rejects)
     frame = _with_valid_symbols(frame.loc[days.notna()].copy(), rejects)

@@ -43,26 +43,12 @@ OFFICIAL_PE_DAYS = 7
 SOURCES = ("", "statements", "screener", "exchange")
 STATEMENTS, SCREENER, EXCHANGE = 1, 2, 3
 PANEL_COLUMNS = (
-    "pe_ratio",
-    "pb_ratio",
-    "roe",
-    "eps",
-    "debt_to_equity",
-    "revenue_growth",
-    "earnings_growth",
-    "operating_margin",
-    "net_margin",
-    "market_cap",
+    *("pe_ratio", "pb_ratio", "roe", "eps", "debt_to_equity", "revenue_growth", "earnings_growth"),
+    *("operating_margin", "net_margin", "market_cap"),
 )
 ALL_COLUMNS = (
     *PANEL_COLUMNS,
-    "profit_margin",
-    "book_value",
-    "peg_ratio",
-    "roa",
-    "current_ratio",
-    "quick_ratio",
-    "issue_size",
+    *("profit_margin", "book_value", "peg_ratio", "roa", "current_ratio", "quick_ratio", "issue_size"),
 )
 _OF_QUARTERS = ("operating_margin", "net_margin", "profit_margin", "revenue_growth", "earnings_growth")
 _OF_BALANCE = ("debt_to_equity", "current_ratio", "quick_ratio")
@@ -120,11 +106,7 @@ def dated_fundamentals(
 
 
 def _figures(
-    statements: pd.DataFrame,
-    snapshots: pd.DataFrame,
-    facts: pd.DataFrame,
-    keys: pd.DataFrame,
-    events: pd.DataFrame,
+    statements: pd.DataFrame, snapshots: pd.DataFrame, facts: pd.DataFrame, keys: pd.DataFrame, events: pd.DataFrame
 ) -> dict[str, Dated]:
     today = pit.days(keys["date"])
     close = keys["close"].to_numpy(dtype=np.float64)
@@ -212,21 +194,14 @@ def _share_counts(statements: pd.DataFrame, snapshots: pd.DataFrame, facts: pd.D
         symbol, known_on (first day of use), date (of the count), shares, source (number in ``SOURCES``); sorted by
         symbol and known_on, without counts that were published after a newer one.
     """
-    next_day = pd.Timedelta(days=1)
-    counts = pd.concat(
-        [
-            _count(statements, "published_on", "period_end", statements["shares"], STATEMENTS),
-            _count(
-                snapshots.assign(known=snapshots["snapshot"] + next_day),
-                "known",
-                "snapshot",
-                (snapshots["market_cap"] * CRORE / snapshots["close"]).round(),
-                SCREENER,
-            ),
-            _count(facts, "date", "date", facts["issue_size"], EXCHANGE),
-        ],
-        ignore_index=True,
-    )
+    screens = snapshots.assign(known=snapshots["snapshot"] + pd.Timedelta(days=1))
+    implied = (snapshots["market_cap"] * CRORE / snapshots["close"]).round()
+    of_sources = [
+        _count(statements, "published_on", "period_end", statements["shares"], STATEMENTS),
+        _count(screens, "known", "snapshot", implied, SCREENER),
+        _count(facts, "date", "date", facts["issue_size"], EXCHANGE),
+    ]
+    counts = pd.concat(of_sources, ignore_index=True)
     counts = counts.loc[counts["shares"] > 0].sort_values(["symbol", "known_on", "date"], kind="stable")
     # A count that is published late (a year's report in June) is outdated by a newer one known already.
     on = pd.Series(pit.days(counts["date"]), index=counts.index)

@@ -71,16 +71,14 @@ _FACTS: LiteralString = (
 
 def latest_statements(as_of: date) -> pd.DataFrame:
     """Statements that a session's ratios need, in the form of `statements_frame`."""
-    return fundamentals_writer.typed_statements(
-        _rows(_STATEMENTS, "financial_statements", fundamentals_writer.COLUMNS, as_of), as_of
-    )
+    rows = _rows(_STATEMENTS, "financial_statements", fundamentals_writer.COLUMNS, as_of)
+    return fundamentals_writer.typed_statements(rows, as_of)
 
 
 def latest_snapshots(as_of: date) -> pd.DataFrame:
     """Evenings of a screener that a session's ratios need, in the form of `snapshots_frame`."""
-    return fundamentals_writer.typed_snapshots(
-        _rows(_SNAPSHOTS, "fundamental_snapshots", fundamentals_writer.SNAPSHOT_COLUMNS, as_of), as_of
-    )
+    rows = _rows(_SNAPSHOTS, "fundamental_snapshots", fundamentals_writer.SNAPSHOT_COLUMNS, as_of)
+    return fundamentals_writer.typed_snapshots(rows, as_of)
 
 
 def latest_facts(as_of: date) -> pd.DataFrame:
@@ -90,13 +88,9 @@ def latest_facts(as_of: date) -> pd.DataFrame:
 
 def _rows(query: LiteralString, table: LiteralString, columns: tuple[str, ...], as_of: date) -> pd.DataFrame:
     bounds = {"as_of": as_of, "oldest": (pd.Timestamp(as_of) - pd.Timedelta(days=MAX_AGE_DAYS)).date()}
-    return query_frame(
-        sql.SQL(query).format(
-            table=sql.Identifier(table), columns=sql.SQL(", ").join(sql.Identifier("t", name) for name in columns)
-        ),
-        bounds,
-        dates=[name for name in columns if name in _DATES],
-    )
+    names = sql.SQL(", ").join(sql.Identifier("t", name) for name in columns)
+    statement = sql.SQL(query).format(table=sql.Identifier(table), columns=names)
+    return query_frame(statement, bounds, dates=[name for name in columns if name in _DATES])
 
 
 _DATES = frozenset({"period_end", "published_on", "snapshot", "results_date", "date"})

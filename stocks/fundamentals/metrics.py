@@ -28,37 +28,11 @@ _MEASURED = {
     STATEMENTS: set[str](),
 }
 METRIC_COLUMNS = (
-    "symbol",
-    "date",
-    "current_price",
-    "market_cap",
-    "volume",
-    "avg_volume_30d",
-    "pe_ratio",
-    "pb_ratio",
-    "roe",
-    "eps",
-    "beta",
-    "debt_to_equity",
-    "revenue_growth",
-    "earnings_growth",
-    "operating_margin",
-    "net_margin",
-    "profit_margin",
-    "book_value",
-    "peg_ratio",
-    "roa",
-    "current_ratio",
-    "quick_ratio",
-    "historical_volatility_1y",
-    "atr_14",
-    "market_cap_category",
-    "provenance",
-    "issue_size",
-    "turnover_median_20",
-    "atr_percentage",
-    "tradable",
-    "exclusion",
+    *("symbol", "date", "current_price", "market_cap", "volume", "avg_volume_30d"),
+    *("pe_ratio", "pb_ratio", "roe", "eps", "beta", "debt_to_equity", "revenue_growth", "earnings_growth"),
+    *("operating_margin", "net_margin", "profit_margin", "book_value", "peg_ratio", "roa"),
+    *("current_ratio", "quick_ratio", "historical_volatility_1y", "atr_14", "market_cap_category", "provenance"),
+    *("issue_size", "turnover_median_20", "atr_percentage", "tradable", "exclusion"),
 )
 
 
@@ -80,12 +54,8 @@ def session_metrics(
 
     Parameters
     ----------
-    session
-        The session; all bars and indicators are of it.
-    bars_today
-        Bar frame of the session.
-    indicators_today
-        Indicator frame of the session.
+    bars_today, indicators_today
+        Bar frame and indicator frame of the session.
     volatility_metrics
         symbol and any of historical_volatility_1y (percent), beta, avg_volume_30d (shares), turnover_median_20 (₹
         lakh), computed from bars up to the session; absent columns become NULL.
@@ -95,8 +65,6 @@ def session_metrics(
         Event frame known by the session, one event a symbol and ex-date.
     kinds
         share, fund or unknown, indexed by symbol.
-    quarantined
-        Symbols that a finding keeps out of the picks.
     simulated
         Whether the market is simulated: provenance then says so instead of measured.
 
@@ -114,8 +82,7 @@ def session_metrics(
     ratios = dated_fundamentals(statements, snapshots, facts, keys, events, columns=ALL_COLUMNS, provenance=True)
     frame = bars[["symbol", "date", "series", "volume"]].assign(current_price=bars["close"])
     frame = frame.merge(indicators_today[["symbol", *_FROM_INDICATORS]], on="symbol", how="left")
-    history = volatility_metrics.reindex(columns=["symbol", *_FROM_HISTORY])
-    frame = frame.merge(history, on="symbol", how="left")
+    frame = frame.merge(volatility_metrics.reindex(columns=["symbol", *_FROM_HISTORY]), on="symbol", how="left")
     frame[list(ALL_COLUMNS)] = ratios[list(ALL_COLUMNS)]
     kind = frame["symbol"].map(kinds).fillna("unknown")
     frame["market_cap_category"] = market_cap_category(frame["market_cap"].where(kind == "share"))

@@ -22,23 +22,9 @@ _STOCK_COLUMNS = tuple(column for column in METRIC_COLUMNS if column not in (*_K
 
 
 def record_metrics(frame: pd.DataFrame, session: date, run_id: str) -> WriteCounts:
-    """Write the metrics of a session; symbols that the frame lacks lose their row.
-
-    Parameters
-    ----------
-    frame
-        As `session_metrics` returns it.
-    session
-        The session that all rows are of.
-    run_id
-        Kept on inserted rows.
-    """
-    removed = bulk.delete(
-        "stock_metrics",
-        "t.date = %s AND NOT t.symbol = ANY(%s)",
-        [session, frame["symbol"].astype(str).tolist()],
-        run_id,
-    )
+    """Write the metrics of a session, a frame of `session_metrics`; symbols that it lacks lose their row."""
+    symbols = frame["symbol"].astype(str).tolist()
+    removed = bulk.delete("stock_metrics", "t.date = %s AND NOT t.symbol = ANY(%s)", [session, symbols], run_id)
     written = bulk.upsert("stock_metrics", frame[list(METRIC_COLUMNS)], _KEY, run_id)
     return WriteCounts(written.inserted, written.updated + removed)
 
@@ -46,19 +32,11 @@ def record_metrics(frame: pd.DataFrame, session: date, run_id: str) -> WriteCoun
 def fill_metrics(frame: pd.DataFrame, session: date, run_id: str) -> dict[str, int]:
     """Write the metrics of a session only where none are stored; return the number of values filled, by column.
 
-    Parameters
-    ----------
-    frame
-        As `session_metrics` returns it.
-    session
-        The session that all rows are of.
-    run_id
-        Kept on inserted rows; before-images of completed ones are kept for it.
+    The frame is one of `session_metrics`; before-images of completed rows are kept for the run.
     """
     computed = frame.set_index("symbol")
-    stored = pd.DataFrame.from_records(
-        list(StockMetrics.objects.filter(date=session).values(*METRIC_COLUMNS)), columns=list(METRIC_COLUMNS)
-    ).set_index("symbol")
+    records = list(StockMetrics.objects.filter(date=session).values(*METRIC_COLUMNS))
+    stored = pd.DataFrame.from_records(records, columns=list(METRIC_COLUMNS)).set_index("symbol")
     lacking = computed.notna() & stored.isna().reindex(computed.index).fillna(True).astype(bool)
     columns = [column for column in METRIC_COLUMNS if column not in (*_KEY, "provenance", "tradable", "exclusion")]
     counts = {column: int(lacking[column].sum()) for column in columns if lacking[column].any()}

@@ -42,21 +42,10 @@ def dates_of(numbers: Days) -> npt.NDArray[np.datetime64]:
 
 
 def latest_known(keys: pd.DataFrame, table: pd.DataFrame, known: str) -> Rows:
-    """Positions in the table of each key's newest row: of its symbol, and known on its date.
+    """Positions in the table of each key's newest row: of its symbol, and known on its date; −1 where nothing was.
 
-    Parameters
-    ----------
-    keys
-        Columns symbol, date; any order.
-    table
-        Columns symbol and `known` (first day of use), sorted by both.
-    known
-        Name of that column.
-
-    Returns
-    -------
-    array of int64
-        One position a key; −1 where nothing was known.
+    Keys have the columns symbol and date, in any order; the table has symbol and `known` (first day of use), and is
+    sorted by both.
     """
     if table.empty:
         return np.full(len(keys), -1)
@@ -91,11 +80,8 @@ def newest(*candidates: Dated) -> Dated:
     on[nothing], source[nothing] = NEVER, 0
     for candidate in candidates[1:]:
         better = ~np.isnan(candidate.values) & (candidate.on > on)
-        values[better], on[better], source[better] = (
-            candidate.values[better],
-            candidate.on[better],
-            candidate.source[better],
-        )
+        values[better], on[better] = candidate.values[better], candidate.on[better]
+        source[better] = candidate.source[better]
     return Dated(values, on, source)
 
 
@@ -124,12 +110,7 @@ def share_factors(symbols: pd.Series, since: Days, until: Days, events: pd.DataF
         return product
     acting = acting.assign(ex=days(acting["ex_date"]), known=days(acting["known_on"]))
     rows = pd.DataFrame(
-        {
-            "row": affected,
-            "symbol": symbols.to_numpy()[affected],
-            "since": since[affected],
-            "until": until[affected],
-        }
+        {"row": affected, "symbol": symbols.to_numpy()[affected], "since": since[affected], "until": until[affected]}
     )
     pairs = rows.merge(acting[["symbol", "ex", "known", "factor"]], on="symbol")
     pairs = pairs.loc[

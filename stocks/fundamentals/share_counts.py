@@ -29,13 +29,9 @@ _KINDS: dict[str, Any] = {
 
 
 def share_counts(as_of: date, symbols: Sequence[str]) -> pd.DataFrame:
-    """Issued shares of some symbols as known on a day.
+    """Issued shares of some symbols as known on a day: symbol, date (of the count), known_on, shares, source.
 
-    Returns
-    -------
-    DataFrame
-        symbol, date (of the count), known_on, shares, source; sorted by symbol and date. A screener's count is its
-        market cap over its close, known from the day after.
+    Sorted by symbol and date. A screener's count is its market cap over its close, known from the day after.
     """
     if not symbols:
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in _KINDS.items()})

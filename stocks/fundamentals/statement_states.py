@@ -67,12 +67,8 @@ def _four_quarters(known: pd.DataFrame) -> pd.DataFrame:
     group, lines = ["symbol", "known_on"], ["revenue", "operating_income", "net_income"]
     quarters = quarters.drop_duplicates([*group, "lag"], keep="last")
     newest = quarters.loc[quarters["lag"] == 0].set_index(group)
-    states = pd.DataFrame(
-        {
-            "quarter_on": newest["published_on"],
-            "revenue_quarter": newest["revenue"],
-            "net_income_quarter": newest["net_income"],
-        }
+    states: pd.DataFrame = newest[["published_on", "revenue", "net_income"]].set_axis(
+        ["quarter_on", "revenue_quarter", "net_income_quarter"], axis=1
     )
     by_lag = [quarters.loc[quarters["lag"] == lag].set_index(group)[lines].reindex(states.index) for lag in range(8)]
     # Added one by one in a fixed order: the last bit must not depend on how many other companies are summed.
@@ -84,8 +80,5 @@ def _four_quarters(known: pd.DataFrame) -> pd.DataFrame:
 def _latest_balance(known: pd.DataFrame) -> pd.DataFrame:
     balances = known.loc[known[["equity", "total_assets"]].notna().any(axis=1)]
     latest = balances.drop_duplicates(["symbol", "known_on"], keep="last").set_index(["symbol", "known_on"])
-    return (
-        latest[["published_on", *_BALANCE]]
-        .rename(columns={"published_on": "balance_on"})
-        .astype(dict.fromkeys(_BALANCE, float))
-    )
+    balance = latest[["published_on", *_BALANCE]].rename(columns={"published_on": "balance_on"})
+    return balance.astype(dict.fromkeys(_BALANCE, float))

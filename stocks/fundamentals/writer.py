@@ -21,29 +21,10 @@ from stocks.universe.symbols import current_symbols
 
 COLUMNS = tuple(STATEMENT_COLUMNS)
 SNAPSHOT_COLUMNS = (
-    "symbol",
-    "snapshot",
-    "stock_name",
-    "sector",
-    "industry",
-    "close",
-    "market_cap",
-    "pe_ratio",
-    "peg_ratio",
-    "debt_to_equity",
-    "roe",
-    "roce",
-    "operating_margin",
-    "eps_quarter",
-    "eps_quarter_last_year",
-    "eps_last_year",
-    "net_profit_quarter",
-    "net_profit_quarter_last_year",
-    "sales_quarter",
-    "sales_quarter_last_year",
-    "circuit_limit",
-    "results_date",
-    "source",
+    *("symbol", "snapshot", "stock_name", "sector", "industry"),
+    *("close", "market_cap", "pe_ratio", "peg_ratio", "debt_to_equity", "roe", "roce", "operating_margin"),
+    *("eps_quarter", "eps_quarter_last_year", "eps_last_year", "net_profit_quarter", "net_profit_quarter_last_year"),
+    *("sales_quarter", "sales_quarter_last_year", "circuit_limit", "results_date", "source"),
 )
 SNAPSHOT_FIGURES = SNAPSHOT_COLUMNS[5:21]
 
@@ -67,13 +48,7 @@ class ImportReport(NamedTuple):
 
 
 def read_fundamentals(folder: Path) -> FolderContents:
-    """Read and check the files of a fundamentals folder; see `stocks.fundamentals.files`.
-
-    Raises
-    ------
-    FundamentalsUnreadableError
-        The folder holds nothing usable, or a damaged file.
-    """
+    """Read and check a fundamentals folder; raises FundamentalsUnreadableError for nothing usable or a damaged file."""
     contents = FolderContents(read_statements(folder), read_snapshots(folder))
     if contents.statements.rows.empty and contents.snapshots.rows.empty:
         raise FundamentalsUnreadableError(
@@ -83,42 +58,24 @@ def read_fundamentals(folder: Path) -> FolderContents:
 
 
 def record_fundamentals(contents: FolderContents, run_id: str, *, dry_run: bool = False) -> ImportReport:
-    """Record the contents of a folder; a second import of the same files changes nothing.
+    """Record the contents of a folder (nothing in a dry run); a second import of the same files changes nothing.
 
-    Parameters
-    ----------
-    contents
-        As `read_fundamentals` returns it.
-    run_id
-        Kept on inserted rows.
-    dry_run
-        Write nothing.
-
-    Returns
-    -------
-    ImportReport
-        Rows written, rows read, rows without any figure, and the rejected ones (symbol, date, reason, raw, source),
-        which the caller stores.
+    The report counts rows written, read and without any figure; the caller stores its rejected ones (symbol, date,
+    reason, raw, source).
     """
-    written = (
-        (WriteCounts(0, 0), WriteCounts(0, 0))
-        if dry_run
-        else (record_statements(contents.statements.rows, run_id), record_snapshots(contents.snapshots.rows, run_id))
-    )
+    statements, snapshots = contents.statements.rows, contents.snapshots.rows
+    written = (WriteCounts(0, 0), WriteCounts(0, 0))
+    if not dry_run:
+        written = record_statements(statements, run_id), record_snapshots(snapshots, run_id)
     rejects = pd.concat([reading.rejects for reading in contents], ignore_index=True)
     empty = contents.statements.empty + contents.snapshots.empty
-    return ImportReport(*written, len(contents.statements.rows), len(contents.snapshots.rows), empty, rejects)
+    return ImportReport(*written, len(statements), len(snapshots), empty, rejects)
 
 
 def record_statements(frame: pd.DataFrame, run_id: str) -> WriteCounts:
     """Write statements, one row per (symbol, period_end, kind); a restated period replaces the stored one.
 
-    Parameters
-    ----------
-    frame
-        Columns of ``STATEMENT_COLUMNS`` (₹ crore, EPS ₹, shares); figures that a source lacks may be absent.
-    run_id
-        Kept on inserted rows; before-images of changed rows are kept for it.
+    Columns are ``STATEMENT_COLUMNS`` (₹ crore, EPS ₹, shares); figures that a source lacks may be absent.
     """
     rows = frame.reindex(columns=list(STATEMENT_COLUMNS))
     rows = rows.assign(published_assumed=rows["published_assumed"].fillna(False).astype(bool))
@@ -134,22 +91,14 @@ def record_snapshots(frame: pd.DataFrame, run_id: str) -> WriteCounts:
 def statements_frame(as_of: date) -> pd.DataFrame:
     """Statements usable on a session, under the symbols in use on it.
 
-    Returns
-    -------
-    DataFrame
-        ``STATEMENT_COLUMNS``, sorted by symbol, period_end; dates as ``datetime64[ns]``.
+    ``STATEMENT_COLUMNS``, sorted by symbol, period_end; dates as ``datetime64[ns]``.
 
     Notes
     -----
     Point in time: ``published_on`` at or before ``as_of``; renames up to ``as_of``.
     """
-    frame = query_frame(
-        sql.SQL(
-            "SELECT {} FROM financial_statements WHERE published_on <= %s ORDER BY symbol, period_end, kind"
-        ).format(_column_list(COLUMNS)),
-        [as_of],
-        dates=("period_end", "published_on"),
-    )
+    query = sql.SQL("SELECT {} FROM financial_statements WHERE published_on <= %s ORDER BY symbol, period_end, kind")
+    frame = query_frame(query.format(_column_list(COLUMNS)), [as_of], dates=("period_end", "published_on"))
     return typed_statements(frame, as_of)
 
 
@@ -162,22 +111,14 @@ def typed_statements(frame: pd.DataFrame, as_of: date) -> pd.DataFrame:
 def snapshots_frame(as_of: date) -> pd.DataFrame:
     """Evenings of a screener usable on a session, under the symbols in use on it.
 
-    Returns
-    -------
-    DataFrame
-        ``SNAPSHOT_COLUMNS``, sorted by symbol, snapshot; dates as ``datetime64[ns]``.
+    ``SNAPSHOT_COLUMNS``, sorted by symbol, snapshot; dates as ``datetime64[ns]``.
 
     Notes
     -----
     Point in time: ``snapshot`` before ``as_of``: an evening counts from the next session on; renames up to ``as_of``.
     """
-    frame = query_frame(
-        sql.SQL("SELECT {} FROM fundamental_snapshots WHERE snapshot < %s ORDER BY symbol, snapshot").format(
-            _column_list(SNAPSHOT_COLUMNS)
-        ),
-        [as_of],
-        dates=("snapshot", "results_date"),
-    )
+    query = sql.SQL("SELECT {} FROM fundamental_snapshots WHERE snapshot < %s ORDER BY symbol, snapshot")
+    frame = query_frame(query.format(_column_list(SNAPSHOT_COLUMNS)), [as_of], dates=("snapshot", "results_date"))
     return typed_snapshots(frame, as_of)
 
 

@@ -45,36 +45,16 @@ _LOCAL_LOCKS: Final = tuple(threading.Lock() for _ in range(16))
 
 @dataclass(frozen=True)
 class PickList:
-    """A strategy's published picks, filtered and sorted for a reader.
+    """A strategy's published picks, filtered, sorted and limited for a reader."""
 
-    Attributes
-    ----------
-    publication : Publication or None
-        The version in force; None when nothing was published (for the requested date).
-    picks : list of Pick
-        Filtered, sorted and limited.
-    total : int
-        Number of picks that match the filters, before the limit.
-    reason : str
-        Why `picks` is empty, or the publication's own reason; may be empty.
-    """
-
-    publication: Publication | None
+    publication: Publication | None  # the version in force; None when nothing was published (for the requested date)
     picks: list[Pick]
-    total: int
-    reason: str
+    total: int  # of the picks that match the filters, before the limit
+    reason: str  # why `picks` is empty, or the publication's own reason; may be empty
 
 
 def publication_in_force(strategy: str, session: date | None = None) -> Publication | None:
-    """The version in force of a strategy's list, without its stored copy of the picks.
-
-    Parameters
-    ----------
-    strategy : str
-        One of `screening.STRATEGIES`.
-    session : date, optional
-        The session whose close was used; without it, the newest.
-    """
+    """A strategy's list in force for a session (the newest without one), without its stored copy of the picks."""
     publications = Publication.objects.filter(strategy=strategy, superseded_at=None).defer("picks")
     if session is not None:
         publications = publications.filter(date=session)
@@ -179,20 +159,12 @@ def pick_list(
 
     Parameters
     ----------
-    strategy : str
-        One of `screening.STRATEGIES`.
-    session : date, optional
+    session
         Session whose close was used; without it, the newest publication of any date.
-    sector : str
-        Name or alias of a sector, in any case; empty for all.
-    search : str
-        Part of the symbol or the name, in any case; empty for all.
-    sort_by : str
+    sector, search
+        Name or alias of a sector, and part of the symbol or the name, in any case; empty for all.
+    sort_by
         A numeric column of the picks; missing values come last in both directions, equal ones by rank.
-    descending : bool
-        Largest first.
-    limit : int
-        Maximum number of picks.
     """
     publication = publication_in_force(strategy, session)
     if publication is None:

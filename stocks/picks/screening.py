@@ -53,16 +53,10 @@ def _rank_over(above: str, below: str) -> Part:
 
 @dataclass(frozen=True)
 class StrategyRule:
-    """How one strategy chooses.
+    """How one strategy chooses; users read its `label`.
 
-    Attributes
-    ----------
-    label : str
-        What it looks for, in a few words; users read it.
-    parts : mapping of str to (weight, function)
-        Parts of the score; weights sum to 1; each function maps the day's tradable shares to 0-1.
-    required : tuple of str
-        Columns without which a share fails; others are skipped where missing.
+    The weights of its `parts` sum to 1; each function maps the day's tradable shares to 0-1. A share fails without a
+    `required` column; others are skipped where missing.
     """
 
     label: str
@@ -171,18 +165,9 @@ def passing(frame: pd.DataFrame, filters: Filters, strategy: str, without: Colle
     frame
         One row a tradable share: current_price, market_cap (₹ crore), volume, rsi_14, macd, pe_ratio, roe,
         debt_to_equity, ml_prediction_score, ml_risk_score, and what the strategy requires; NaN where unknown.
-    filters
-        From `load_filters`.
-    strategy
-        One of ``STRATEGIES``.
     without
         Columns that the frame lacks yet (``MODEL_COLUMNS`` before the model has predicted): neither their thresholds
         nor their absence count.
-
-    Returns
-    -------
-    Screened
-        On the index of `frame`.
     """
     rule = STRATEGIES[strategy]
     required = [column for column in (*_ALWAYS_REQUIRED, *rule.required) if column not in without]
@@ -221,14 +206,8 @@ def ranked(
         One row a tradable share, all of one session: symbol, metrics, indicators, and predictions as the picks keep
         them: predicted_return in percent over ten sessions, predicted_drawdown in percent below the entry (0 or more),
         ml_prediction_score, ml_confidence, ml_risk_score 0-1.
-    strategy
-        One of ``STRATEGIES``.
-    filters
-        From `load_filters`.
     held
         Symbols of the strategy's list of the session before.
-    limit
-        How many picks at most.
 
     Returns
     -------
@@ -260,11 +239,8 @@ def ranked(
     others = passed.loc[~stays].head(max(limit - int(stays.sum()), 0))
     picks = pd.concat([passed.loc[stays].head(limit), others]).sort_values("place")
     picks = picks.assign(rank=range(1, len(picks) + 1), was_held=picks["symbol"].isin(held))
-    picks = picks.assign(
-        target_price=signals.target_price(picks),
-        stop_loss=signals.stop_loss(picks),
-        recommendation=signals.recommendation(picks),
-    )
+    targets, stops = signals.target_price(picks), signals.stop_loss(picks)
+    picks = picks.assign(target_price=targets, stop_loss=stops, recommendation=signals.recommendation(picks))
     rows = parts.loc[picks.index].to_dict("records")
     known_parts = [{str(name): value for name, value in row.items() if pd.notna(value)} for row in rows]
     picks["score_parts"] = pd.Series(known_parts, index=picks.index, dtype=object)

@@ -37,23 +37,9 @@ class WriteCounts(NamedTuple):
 def upsert(table: str, frame: pd.DataFrame, key: Sequence[str], run_id: str, *, undo: bool = True) -> WriteCounts:
     """Insert the frame's rows, and update those whose `key` exists and whose values differ.
 
-    Parameters
-    ----------
-    table : str
-        Table that has a `run_id` column.
-    frame : pd.DataFrame
-        Rows with the table's column names; NaN, NA and NaT become NULL.
-    key : sequence of str
-        Columns of a unique constraint.
-    run_id : str
-        Stored on inserted rows; a changed row keeps the id of the run that inserted it.
-    undo : bool
-        Keep before-images of changed rows.
-
-    Returns
-    -------
-    WriteCounts
-        Rows inserted and rows changed; equal rows count as neither.
+    The frame has the table's column names; NaN, NA and NaT become NULL. The key has the columns of a unique constraint.
+    Inserted rows store `run_id`; a changed row keeps the id of the run that inserted it, and with `undo` a before-image
+    of it is kept. Equal rows count as neither inserted nor changed.
     """
     if frame.empty:
         return WriteCounts(0, 0)
@@ -108,23 +94,14 @@ def delete(table: str, where: LiteralString, parameters: Sequence[Any], run_id: 
     """Delete the rows matching `where` (alias `t`), keeping before-images; return how many."""
     keep_before_images(table, where, parameters, run_id)
     with connection.cursor() as cursor:
-        statement = sql.SQL("DELETE FROM {table} t WHERE {where}").format(
-            table=sql.Identifier(table), where=sql.SQL(where)
-        )
+        statement = sql.SQL("DELETE FROM {} t WHERE {}").format(sql.Identifier(table), sql.SQL(where))
         cursor.execute(statement, list(parameters))
         return int(cursor.rowcount)
 
 
 def roll_back(table: str, run_id: str) -> WriteCounts:
-    """Remove what a run inserted into a table and restore what it changed or deleted.
+    """Remove what a run inserted into a table (`inserted`) and restore what it changed or deleted (`updated`).
 
-    Returns
-    -------
-    WriteCounts
-        Rows deleted (as `inserted`) and rows restored (as `updated`).
-
-    Notes
-    -----
     All changed rows are deleted before any image is inserted: two rows that swapped a unique key during the run would
     collide otherwise. A column added after an image was kept retains its current value; in a deleted row it is NULL.
     """
@@ -144,11 +121,8 @@ def roll_back(table: str, run_id: str) -> WriteCounts:
             [run_id, table],
         )
         cursor.execute("ANALYZE restored")
-        cursor.execute(
-            sql.SQL("DELETE FROM {table} t USING restored r WHERE t.{key} = r.{key}").format(
-                table=name, key=sql.Identifier(key)
-            )
-        )
+        changed = sql.SQL("DELETE FROM {table} t USING restored r WHERE t.{key} = r.{key}")
+        cursor.execute(changed.format(table=name, key=sql.Identifier(key)))
         cursor.execute(sql.SQL("INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT * FROM restored").format(table=name))
         restored = cursor.rowcount
         cursor.execute("DELETE FROM run_undo WHERE run_id = %s AND table_name = %s", [run_id, table])

@@ -20,23 +20,9 @@ Parameters = Sequence[object] | Mapping[str, object]
 class CopyOut:
     """The rows of a query by COPY; iterating runs it, once, in memory that does not grow with the rows.
 
-    Parameters
-    ----------
-    connection
-        Not to be used otherwise before the last block was read or the iterator closed.
-    query
-        A SELECT, with `%s` or named placeholders.
-    parameters
-        Values of the placeholders, quoted by the driver (the server takes none with COPY).
-    form
-        Format and its options.
-    block_bytes
-        Least size of a block, except for the last one.
-
-    Attributes
-    ----------
-    rows : int
-        Number of rows, known after the last block.
+    The connection is not to be used otherwise before the last block was read or the iterator closed; then `rows` is
+    their number. The query is a SELECT with `%s` or named placeholders, whose values the driver quotes (the server
+    takes none with COPY). `block_bytes` is the least size of a block, except for the last one.
     """
 
     def __init__(
@@ -87,19 +73,7 @@ def copy_in(
     *,
     form: sql.SQL = CSV,
 ) -> None:
-    """Write rows into a table.
-
-    Parameters
-    ----------
-    connection
-        Whose transaction the rows belong to.
-    table, columns
-        Where the values go, in their order.
-    blocks
-        The rows in COPY's format; a block may end anywhere in a row.
-    form
-        Format and its options.
-    """
+    """Write rows, in COPY's format, into some columns of a table; a block may end anywhere in a row."""
     statement = sql.SQL("COPY {} ({}) FROM STDIN WITH {}").format(
         sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns)), form
     )

@@ -33,14 +33,9 @@ def cell(model: type[models.Model], column: str, table: str) -> str:
 
 
 def csv_blocks(rows: "QuerySet[Any]", without: Collection[str] = ()) -> Iterator[bytes]:
-    """Return a table's rows as the blocks of a CSV with a heading.
+    """Return a table's rows as the blocks of a CSV with a heading, without some columns and `SECRET_COLUMNS`.
 
-    Parameters
-    ----------
-    rows : QuerySet
-        Its filters apply; its order does not: rows are sorted by the primary key.
-    without : collection of str
-        Columns to leave out, besides `SECRET_COLUMNS`.
+    The filters of `rows` apply; its order does not: rows are sorted by the primary key.
     """
     model, key = rows.model, rows.model._meta.pk.column
     hidden = {*SECRET_COLUMNS, *without}

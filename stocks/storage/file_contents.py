@@ -113,12 +113,7 @@ def gzip_contents(content: bytes, name: str, limit: int = MAX_BYTES) -> bytes:
 def decoded_text(content: bytes, name: str, *, only_unicode: bool = False) -> str:
     """Decode a text file: UTF-8 or UTF-16 by its byte order mark, else UTF-8, else Latin-1; mark and outer blanks go.
 
-    Parameters
-    ----------
-    content, name
-        The file's bytes, and its name for error messages.
-    only_unicode
-        Refuse what is neither UTF-8 nor UTF-16 instead of reading it as Latin-1.
+    With `only_unicode`, what is neither UTF-8 nor UTF-16 is refused instead of read as Latin-1.
 
     Raises
     ------
@@ -145,22 +140,9 @@ def decoded_text(content: bytes, name: str, *, only_unicode: bool = False) -> st
 def text_table(text: str, name: str, *, may_be_empty: bool = False, numbered: bool = False) -> TextTable:
     """Parse a csv with a heading into trimmed texts.
 
-    Parameters
-    ----------
-    text
-        As `decoded_text` returns it.
-    name
-        File name for error messages.
-    may_be_empty
-        Accept a heading without rows: a list of something that does not happen every day.
-    numbered
-        Add the column ``LINE``.
-
-    Returns
-    -------
-    TextTable
-        Lines with a wrong number of fields, with control characters or with a text longer than ``MAX_CELL`` are
-        rejected; surplus empty fields at the end of a line are ignored.
+    Lines with a wrong number of fields, with control characters or with a text longer than ``MAX_CELL`` are rejected;
+    surplus empty fields at the end of a line are ignored. A table that `may_be_empty` lists something that does not
+    happen every day; a numbered one has the column ``LINE``.
 
     Raises
     ------

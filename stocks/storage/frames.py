@@ -20,13 +20,9 @@ def query_frame(
 
     Parameters
     ----------
-    query : composable or literal
-        A SELECT with `%s` for parameters.
-    parameters : sequence or mapping
-        Values, quoted by the driver; a mapping for named ones.
-    dates : sequence of str
+    dates
         Columns returned as midnight ``datetime64[ns]``.
-    large : bool
+    large
         Whether to expect more than 100,000 rows. Outside of a transaction these come over a connection of their own,
         which costs 40 ms and saves a quarter to a half of the processor time. The values are the same to the bit, but
         not all types: in COPY's text a column of whole or of missing numbers does not look like floats. Cast those.

@@ -14,13 +14,7 @@ _NOT_FIGURES = frozenset(("id", "symbol", "date", "provenance", "run_id", "creat
 
 
 def figures_table(row: models.Model) -> SafeString:
-    """Return a table of a row's figures, each with its unit and provenance.
-
-    Parameters
-    ----------
-    row : Model
-        A row of `stocks` or `stock_metrics`.
-    """
+    """Return a table of the figures of a row of `stocks` or `stock_metrics`, each with its unit and provenance."""
     origins: dict[str, dict[str, Any]] = getattr(row, "provenance", None) or {}
     fields = [field for field in row._meta.concrete_fields if field.name not in _NOT_FIGURES]
     cells = [_cells(row, field, origins.get(field.name) or {}) for field in fields]

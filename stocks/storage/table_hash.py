@@ -21,22 +21,11 @@ def column_names(cursor: Cursor, table: str) -> list[str]:
 
 
 def table_hash(cursor: Cursor, table: str, values: Iterable[sql.Composable]) -> tuple[int, str]:
-    """Return the number of a table's rows and a hash of them.
+    """Return the number of a table's rows and a hash of them, 32 hexadecimal digits.
 
-    Parameters
-    ----------
-    cursor
-        Of the database that holds the table.
-    table
-        Its name.
-    values
-        Expressions over a row, mostly column names, compared as PostgreSQL prints them: for a float that is the
-        shortest text that reads back to the same number, so equal means equal to the last bit.
-
-    Returns
-    -------
-    int, str
-        Rows, and 32 hexadecimal digits. A row that is there twice counts twice.
+    A row that is there twice counts twice. Values are expressions over a row, mostly column names, compared as
+    PostgreSQL prints them: for a float that is the shortest text that reads back to the same number, so equal means
+    equal to the last bit.
     """
     # The hash of hashes stays small: joining the rows themselves would pass a text's limit of 1 GB on a real market.
     query = sql.SQL(

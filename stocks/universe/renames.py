@@ -32,10 +32,8 @@ def renames(
 
     Parameters
     ----------
-    today
-        Bar frame of the session, one date, every share and fund.
-    yesterday
-        Bar frame of the session just before it.
+    today, yesterday
+        Bar frames of the session, with every share and fund, and of the one just before it.
     known_symbols
         Symbols that own history before the session; a symbol renamed earlier owns none any more.
     isin_by_symbol
@@ -81,8 +79,7 @@ def renames(
     return _renames_frame(proven, session)
 
 
-_Renames = list[tuple[str, str, str]]
-"""Old symbol, new symbol, proof."""
+_Renames = list[tuple[str, str, str]]  # old symbol, new symbol, proof
 
 
 def _by_exchange(

@@ -37,20 +37,8 @@ def successors(as_of: date) -> dict[str, str]:
 def current_symbols(frame: pd.DataFrame, as_of: date, *, key: Sequence[str] = ()) -> pd.DataFrame:
     """A frame under the symbols in use on a session.
 
-    Parameters
-    ----------
-    frame
-        Has a column ``symbol``.
-    as_of
-        Session.
-    key
-        Columns that identify a row together with the symbol: where old and new symbol both have it, the new one's row
-        stays.
-
-    Returns
-    -------
-    DataFrame
-        Same columns, sorted by symbol and key, RangeIndex.
+    The key's columns identify a row together with ``symbol``: where old and new symbol both have it, the new one's row
+    stays. Same columns, sorted by symbol and key, RangeIndex.
     """
     renamed = successors(as_of)
     old = frame["symbol"].isin(renamed)
@@ -68,19 +56,8 @@ def follow_renames(bars: pd.DataFrame, date_column: str = "date") -> pd.DataFram
     """Rows of an old file under the symbols that own their history now.
 
     A file of a session before a rename has the old symbol, but the history has moved: without this, reading a revised
-    file would bring the old symbol back.
-
-    Parameters
-    ----------
-    bars
-        Has the columns symbol and `date_column`.
-    date_column
-        Name of the column of dates.
-
-    Returns
-    -------
-    DataFrame
-        Same rows and order; a row dated before a rename has the symbol that took its history over.
+    file would bring the old symbol back. Same rows and order; a row dated before a rename has the symbol that took its
+    history over.
     """
     changes = SymbolChange.objects.order_by("date", "id").values_list("from_symbol", "to_symbol", "date")
     moves: dict[str, list[tuple[int, str, date]]] = {}

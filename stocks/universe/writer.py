@@ -37,16 +37,9 @@ def record_symbols(listed: pd.DataFrame, run_id: str, as_of: date) -> WriteCount
     listed
         symbol, source, and any of stock_name, series, isin, face_value, listed_on, kind, sector, industry; one row a
         symbol.
-    run_id
-        Kept on inserted rows.
     as_of
         Day of the list. A list older than the latest session in the database only fills what is unknown. Symbols
         that were renamed are skipped: lists keep naming them for a while.
-
-    Returns
-    -------
-    WriteCounts
-        Symbols inserted and changed.
     """
     latest = Stock.objects.exclude(last_seen=None).aggregate(latest=Max("last_seen"))["latest"]
     in_use = listed.loc[~listed["symbol"].isin(successors(date.max))]
@@ -58,12 +51,9 @@ def _record_listed(listed: pd.DataFrame, run_id: str, as_of: date, *, only_fill:
         return WriteCounts(0, 0)
     fresh = listed.drop_duplicates("symbol").set_index("symbol").reindex(columns=[*_LISTED, "source"])
     fresh = fresh.astype(object).where(fresh.notna(), None)
-    stored = pd.DataFrame(
-        Stock.objects.filter(symbol__in=list(fresh.index)).values(
-            "symbol", *_LISTED, "kind_source", "provenance", "last_seen"
-        )
-    )
-    stored = stored.reindex(columns=["symbol", *_LISTED, "kind_source", "provenance", "last_seen"]).set_index("symbol")
+    columns = ["symbol", *_LISTED, "kind_source", "provenance", "last_seen"]
+    stored = pd.DataFrame(Stock.objects.filter(symbol__in=list(fresh.index)).values(*columns))
+    stored = stored.reindex(columns=columns).set_index("symbol")
     known = stored.astype(object).where(stored.notna(), None).to_dict("index")
     rows = [
         _listed_row(str(symbol), entry, known.get(symbol, {}), as_of, only_fill)
@@ -98,11 +88,7 @@ def _listed_row(
 def fill_symbols_from_snapshots(session: date, run_id: str) -> WriteCounts:
     """Fill names, sectors and kinds that no list has from the newest snapshot: a screener shows shares only.
 
-    Sectors get the exchange's spelling where it has the sector.
-
-    Notes
-    -----
-    Point in time: snapshots before the session.
+    Sectors get the exchange's spelling where it has the sector. Point in time: snapshots before the session.
     """
     frame = query_frame(
         # A loose index scan: one probe a symbol instead of a read of years of evenings.
@@ -125,15 +111,7 @@ def fill_symbols_from_snapshots(session: date, run_id: str) -> WriteCounts:
 
 
 def record_traded_symbols(bars: pd.DataFrame, run_id: str) -> WriteCounts:
-    """Record each symbol of a bar frame with its first and last session and the series of the last one.
-
-    Parameters
-    ----------
-    bars
-        Bar frame of one or more sessions.
-    run_id
-        Kept on inserted rows.
-    """
+    """Record each symbol of a bar frame with its first and last session and the series of the last one."""
     ordered = bars.sort_values("date", kind="stable")
     groups = ordered.groupby("symbol", sort=True)
     traded = pd.DataFrame(
@@ -171,8 +149,6 @@ def record_exchange_facts(facts: pd.DataFrame, session: date, run_id: str) -> Wr
 def facts_frame(as_of: date) -> pd.DataFrame:
     """Facts of report packs by a session: symbol, date, issue_size (shares), market_cap (₹ crore), pe_ratio, source.
 
-    Notes
-    -----
     Point in time: packs of the session or before, under the symbols in use on it.
     """
     frame = query_frame(
@@ -220,22 +196,10 @@ def kinds() -> "pd.Series[str]":
 def apply_renames(renames: pd.DataFrame, run_id: str) -> int:
     """Move the history of renamed shares to their new symbols, and record the renames.
 
-    Parameters
-    ----------
-    renames
-        from_symbol, to_symbol, date (first session under the new symbol), proof.
-    run_id
-        Before-images of moved rows are kept for it, except of those it inserted itself.
-
-    Returns
-    -------
-    int
-        Rows of bars, indicators and metrics that moved.
-
-    Notes
-    -----
-    Rows of the old symbol before the date move: whatever trades under it afterwards is another company. Its row in
-    `stocks` is deleted unless such rows remain, after filling what the new symbol's row lacks.
+    Renames have from_symbol, to_symbol, date (first session under the new symbol) and proof. Rows of the old symbol
+    before the date move: whatever trades under it afterwards is another company. Its row in `stocks` is deleted unless
+    such rows remain, after filling what the new symbol's row lacks. Before-images are kept of moved rows that the run
+    did not insert itself. Return how many rows of bars, indicators and metrics moved.
     """
     ordered = renames.sort_values(["date", "from_symbol"], kind="stable")
     changes = ordered[["from_symbol", "to_symbol", "date", "proof"]].assign(evidence="{}")
