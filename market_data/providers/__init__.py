@@ -102,16 +102,10 @@ class SourceFingerprint:
 class RawBars:
     """One session's rows as parsed.
 
-    Attributes
-    ----------
-    frame
-        Bar frame, one row per symbol, in the first of the share series; not yet through ``bars.checked_bars``.
-    rejects
-        symbol, date, reason, raw: rejected rows of share series.
-    out_of_scope
-        Number of rows per series without shares (government securities, bonds, …); they are not rejected rows.
-    source
-        Provider and file, for the ``source`` column.
+    - frame: bar frame, one row per symbol, in the first of the share series; not yet through ``bars.checked_bars``;
+    - rejects: symbol, date, reason, raw of the rejected rows of share series;
+    - source: provider and file, for the ``source`` column;
+    - out_of_scope: number of rows per series without shares (government securities, bonds, …), which are not rejected.
     """
 
     frame: pd.DataFrame
@@ -135,15 +129,12 @@ class Provider(Protocol):
 
     def listed_symbols(self, as_of: date) -> pd.DataFrame:
         """Return ``LISTED_COLUMNS``, one row per symbol; kind is share, fund or unknown, unknown text NA."""
-        ...
 
     def symbol_changes(self, as_of: date) -> pd.DataFrame:
         """Return ``CHANGE_COLUMNS``: renames announced by the source; may be empty."""
-        ...
 
     def sessions(self, start: date | None, end: date) -> list[date]:
         """Return the sessions with bars from ``start`` to ``end`` (both included), ascending."""
-        ...
 
     def fetch(
         self,
@@ -158,43 +149,33 @@ class Provider(Protocol):
         done and their total. Raises SessionNotAvailable when the session is not available now, ProviderError when
         files cannot be stored.
         """
-        ...
 
     def fingerprint(self, session: date) -> SourceFingerprint:
         """Return the identity of the source of a session's bars; raises SessionNotAvailable."""
-        ...
 
     def bars(self, session: date) -> RawBars:
         """Return a session's bars; raises SessionNotAvailable or SourceUnreadable."""
-        ...
 
     def corporate_actions(self, as_of: date) -> pd.DataFrame:
         """Return the official events known by ``as_of``, with ex-dates up to 30 days ahead."""
-        ...
 
     def official_coverage(self) -> date | None:
         """Return the ex-date up to which the official events are complete; None without any."""
-        ...
 
     def daily_facts(self, session: date) -> pd.DataFrame:
         """Return ``FACT_COLUMNS`` published for a session (shares, ₹ crore, ratio); may be empty."""
-        ...
 
     def quotes(self, symbols: Sequence[str]) -> pd.DataFrame:
         """Return ``QUOTE_COLUMNS``; raises NotOffered."""
-        ...
 
     def index_members(self) -> pd.DataFrame:
         """Return ``MEMBER_COLUMNS``; may be empty."""
-        ...
 
     def market_days(self, as_of: date) -> pd.DataFrame:
         """Return ``DAY_COLUMNS``: what the source proves about days, sessions up to ``as_of``; may be empty."""
-        ...
 
     def statements(self, as_of: date, since: date | None = None) -> pd.DataFrame:
         """Return ``STATEMENT_COLUMNS`` published by ``as_of``, after ``since`` (₹ crore); raises NotOffered."""
-        ...
 
     def findings(self) -> list[SourceFinding]: ...
 
@@ -239,23 +220,16 @@ def _nse_archive() -> Provider:
 
     if settings.NSE_ARCHIVE_DIR is None:
         raise ProviderError("NSE_ARCHIVE_DIR is not set; name the folder that holds the exchange's daily files.")
-    download = archive_download() if settings.NSE_ARCHIVE_URL else None
     return NseArchive(
         Path(settings.NSE_ARCHIVE_DIR),
         series=settings.NSE_ARCHIVE_SERIES,
-        download=download,
+        download=archive_download() if settings.NSE_ARCHIVE_URL else None,
         memory=settings.VAR_DIR / "nse_archive",
     )
 
 
 def archive_download() -> "ArchiveDownload":
-    """Return the download of the exchange's files as configured.
-
-    Raises
-    ------
-    ProviderError
-        When the folder or the address is not set.
-    """
+    """Return the download of the exchange's files; raises ProviderError when the folder or the address is not set."""
     from django.conf import settings
 
     from market_data.providers.nse.download import ArchiveDownload, Hosts, Politeness
@@ -287,10 +261,7 @@ PROVIDER_NAMES = tuple(_BUILDERS)
 def provider(name: str | None = None) -> Provider:
     """Return the provider of that name, or the configured one.
 
-    Raises
-    ------
-    ProviderError
-        When there is no such provider, or its settings are incomplete.
+    Raises ProviderError when there is no such provider, or its settings are incomplete.
     """
     from django.conf import settings
 

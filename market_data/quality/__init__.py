@@ -48,14 +48,9 @@ def findings_of(session: date, report: Callable[[int, int], None] | None = None)
 def findings_between(
     sessions: Sequence[date], report: Callable[[int, int], None] | None = None
 ) -> Iterator[tuple[date, Findings]]:
-    """Yield each session in ascending order with its findings; nothing is written.
+    """Yield each session in ascending order, also one without bars, with its findings; nothing is written.
 
-    Parameters
-    ----------
-    sessions
-        Sessions to check; a session without bars counts too.
-    report
-        Called with the number of sessions done and their total.
+    `report` is called with the number of sessions done and their total.
     """
     for done, evidence in enumerate(reading.evidence_between(sessions), start=1):
         findings = [finding for check in CHECKS for finding in check.findings(evidence)]

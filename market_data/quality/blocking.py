@@ -27,18 +27,14 @@ def excluded_symbols(session: date) -> dict[str, str]:
     A finding blocks from its session on for as many sessions as its check says. One that was removed (the bar was
     corrected and checked again) no longer blocks, nor does a jump that a later event explains.
 
-    Notes
-    -----
     Point in time: findings of the session and earlier, events known by then.
     """
-    recent = _sessions(session)
     findings = _symbol_findings(session)
-    position = {pd.Timestamp(day): place for place, day in enumerate(reversed(recent), start=1)}
+    position = {pd.Timestamp(day): place for place, day in enumerate(reversed(_sessions(session)), start=1)}
     age = findings["session"].map(position)
     still_blocking = age <= findings["check_name"].map(holds)
-    jumped = dict.fromkeys(
-        jumped_symbols(session, queries.unsettled_jumps(session, queries.events_frame(session))), JUMP_CHECK
-    )
+    jumps = queries.unsettled_jumps(session, queries.events_frame(session))
+    jumped = dict.fromkeys(jumped_symbols(session, jumps), JUMP_CHECK)
     return jumped | dict(findings.loc[still_blocking, ["symbol", "check_name"]].itertuples(index=False, name=None))
 
 

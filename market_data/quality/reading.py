@@ -67,9 +67,8 @@ class EvidenceReader:
         bars = queries.bars_frame(since[0], sessions[-1], with_adj_close=True)
         indicators = queries.indicators_between(since[-1] if before else sessions[0], sessions[-1])
         figures = [name for name in indicators.columns if name not in ("symbol", "date")]
-        return bars.astype({"symbol": object}), indicators.astype(
-            dict.fromkeys(figures, "float64") | {"symbol": object}
-        )
+        kinds = dict.fromkeys(figures, "float64") | {"symbol": object}
+        return bars.astype({"symbol": object}), indicators.astype(kinds)
 
     def evidence(self, sessions: Sequence[date], bars: pd.DataFrame, indicators: pd.DataFrame) -> Iterator[Evidence]:
         """Yield the evidence of sessions, given the frames that `window` returned for them."""

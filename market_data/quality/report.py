@@ -14,13 +14,9 @@ _EXAMPLES = 200
 def by_check(checked: FindingsBySession) -> list[dict[str, Any]]:
     """Return one row per check, also without findings: findings, sessions, blocked days and symbol-days."""
     rows = []
+    every = [(session, finding) for session, findings in checked for finding in findings]
     for check in CHECKS:
-        own = [
-            (session, finding)
-            for session, findings in checked
-            for finding in findings
-            if finding["check_name"] == check.name
-        ]
+        own = [(session, finding) for session, finding in every if finding["check_name"] == check.name]
         blocking = [(session, finding) for session, finding in own if finding["blocks"]]
         days = sorted({session for session, _ in own})
         rows.append(

@@ -19,15 +19,10 @@ _checks: dict[str, FindSystemTrouble] = {}
 
 
 def register_system_check(name: str, find: FindSystemTrouble) -> None:
-    """Make a source of findings known.
+    """Make a source of findings known under the `check_name` of all that it returns.
 
-    Parameters
-    ----------
-    name
-        The `check_name` of all that it returns.
-    find
-        Gets the moment (with a time zone), returns findings as fields of :class:`Finding` other than run and session:
-        severity, message, remedy, and any of symbol and sample.
+    `find` gets the moment (with a time zone) and returns findings as fields of :class:`Finding` other than run and
+    session: severity, message, remedy, and any of symbol and sample.
     """
     _checks[name] = find
 
@@ -44,15 +39,12 @@ def system_findings(now: datetime) -> list[dict[str, Any]]:
             reported = find(now)
         except Exception as error:
             logger.exception("system check broke", extra={"check": name})
-            reported = [_broken(name, error)]
+            message = f"the check {name} broke: {type(error).__name__}: {error}"
+            remedy = "See the log; the check says nothing until then."
+            reported = [{"severity": "warning", "message": message, "remedy": remedy}]
         fixed = {"check_name": name, "blocks": False}
         findings += [{"symbol": "", "sample": None, **finding, **fixed} for finding in reported]
     return findings
-
-
-def _broken(name: str, error: Exception) -> dict[str, Any]:
-    message = f"the check {name} broke: {type(error).__name__}: {error}"
-    return {"severity": "warning", "message": message, "remedy": "See the log; the check says nothing until then."}
 
 
 def late_session(now: datetime) -> list[dict[str, Any]]:

@@ -30,13 +30,7 @@ from market_data.providers.nse import lists
 from market_data.providers.nse.download import ArchiveDownload
 from market_data.providers.nse.download.folder import daily_files
 from market_data.providers.nse.files import Layout, content_of, parsed_bars
-from market_data.providers.nse.security_kinds import (
-    Claim,
-    decide_kinds,
-    is_worded_as_fund,
-    isin_claims,
-    tick_claims,
-)
+from market_data.providers.nse.security_kinds import Claim, decide_kinds, is_worded_as_fund, isin_claims, tick_claims
 from market_data.providers.nse.traded_evidence import DailyFile, traded_evidence
 
 AHEAD_DAYS = 30
@@ -48,21 +42,10 @@ _OPEN, _CLOSE = time(9, 15), time(15, 30)
 class NseArchive:
     """Provider on a folder of the exchange's files.
 
-    Parameters
-    ----------
-    root
-        The folder.
-    series
-        ``eq`` reads ``bhavcopy/`` or the top folder only; ``all`` prefers ``bhavcopy_all_series/`` for its dates.
-    download
-        Downloads what is missing; the folder may then be empty.
-    memory
-        Cache folder of what was counted in daily files; None caches nothing.
-
-    Raises
-    ------
-    ProviderError
-        When the folder does not exist, or holds no daily file without a download, or ``series`` is neither.
+    With ``eq`` as series it reads ``bhavcopy/`` or the top folder only; ``all`` prefers ``bhavcopy_all_series/`` for
+    its dates. With a download the folder may be empty at first. `memory` is the cache folder of what was counted in
+    daily files; None caches nothing. Raises ProviderError when the folder does not exist, or holds no daily file
+    without a download, or ``series`` is neither.
     """
 
     name = "nse_archive"
@@ -76,10 +59,9 @@ class NseArchive:
             raise ProviderError(f"{root} is not a folder; set NSE_ARCHIVE_DIR to the one with the exchange's files.")
         if series not in ("eq", "all"):
             raise ProviderError(f"NSE_ARCHIVE_SERIES is {series!r}; it must be eq or all.")
-        self.root = root
-        self.series = series
-        self._download = download
-        self._memory = memory
+        self.root, self.series = root, series
+        self._lists, self._reports = root / "lists", root / "reports"
+        self._download, self._memory = download, memory
         self._files: dict[date, tuple[Path, Layout]] = {}
         self._folder_times: tuple[int, ...] = ()
         if download is None and not self._daily_files():
@@ -115,23 +97,13 @@ class NseArchive:
         return parsed_bars(content_of(path), name=path.name, layout=layout, session=session)
 
     def listed_symbols(self, as_of: date) -> pd.DataFrame:
-        """Return every symbol listed or traded by a day.
+        """Return ``LISTED_COLUMNS`` of every symbol listed or traded by a day, one row per symbol, sorted.
 
-        Parameters
-        ----------
-        as_of
-            Day of knowledge.
+        ``source`` tells where the names come from and what proves the kind. ``sector`` is the exchange's (index list),
+        which publishes no finer industry here.
 
-        Returns
-        -------
-        DataFrame
-            ``LISTED_COLUMNS``, one row per symbol, sorted. ``source`` tells where the names come from and what proves
-            the kind. ``sector`` is the exchange's (index list), which publishes no finer industry here.
-
-        Notes
-        -----
-        Point in time: symbols first listed or traded later are absent; issued capital and names come from reports up
-        to ``as_of``. Kind, name, ISIN and sector of undated lists are as of the day those were made.
+        Point in time: symbols first listed or traded later are absent; issued capital and names come from reports up to
+        ``as_of``. Kind, name, ISIN and sector of undated lists are as of the day those were made.
         """
         traded = self._traded(as_of)
         facts = self._listing_facts(as_of)
@@ -150,8 +122,6 @@ class NseArchive:
     def corporate_actions(self, as_of: date) -> pd.DataFrame:
         """Return the event frame of the official list and of the reports' ``bc`` files.
 
-        Notes
-        -----
         Point in time: the list has no announcement dates, so its rows are known from the ex-date on; a ``bc`` row is
         known from the day of its report on. Nothing that became known after ``as_of`` is returned.
         """
@@ -184,16 +154,9 @@ class NseArchive:
     def market_days(self, as_of: date) -> pd.DataFrame:
         """Return what the files prove: a daily file makes a session; a listed holiday without one is a closed day.
 
-        Parameters
-        ----------
-        as_of
-            Later files are ignored; holidays are announced a year ahead and all included.
-
-        Returns
-        -------
-        DataFrame
-            ``DAY_COLUMNS``. A file on a weekend means a special session, any other a normal one; the calendar module
-            knows the Muhurat sessions and drills among them. The hours of special ones are unknown.
+        Files after ``as_of`` are ignored; holidays are announced a year ahead and all included. A file on a weekend
+        means a special session, any other a normal one; the calendar module knows the Muhurat sessions and drills among
+        them. The hours of special ones are unknown.
         """
         records = [
             (day, "normal", True, _OPEN, _CLOSE, "nse_archive:daily file")
@@ -226,14 +189,9 @@ class NseArchive:
             if not (self._lists / name).is_file()
         ]
         if not any(lists.report_packs(self._reports)):
-            findings.append(
-                SourceFinding(
-                    "source_files",
-                    "warning",
-                    "reports/ holds no report pack: issued capital and official P/E stay empty.",
-                    "Unpack the daily report pack into reports/YYYY-MM-DD/.",
-                )
-            )
+            message = "reports/ holds no report pack: issued capital and official P/E stay empty."
+            remedy = "Unpack the daily report pack into reports/YYYY-MM-DD/."
+            findings.append(SourceFinding("source_files", "warning", message, remedy))
         if self._download is not None:
             findings += self._download.findings()
         covered, newest = self.official_coverage(), max(self._daily_files(), default=None)
@@ -244,14 +202,6 @@ class NseArchive:
             remedy = f"Replace lists/{lists.ACTIONS} by a newer one."
             findings.append(SourceFinding("official_coverage", "warning", message, remedy))
         return findings + lists.findings(self._lists, self._reports)
-
-    @property
-    def _lists(self) -> Path:
-        return self.root / "lists"
-
-    @property
-    def _reports(self) -> Path:
-        return self.root / "reports"
 
     def _daily_files(self) -> dict[date, tuple[Path, Layout]]:
         """Return the file of each date; read again when a folder changed, because tonight's file arrives late."""
@@ -294,9 +244,8 @@ class NseArchive:
         for day, pack in reversed(list(lists.report_packs(self._reports))):
             if day <= as_of:
                 source = f"nse_archive:reports/{pack.name}"
-                parts.append(
-                    lists.issued_capital(pack).drop(columns=["issue_size", "market_cap_crores"]).assign(source=source)
-                )
+                capital = lists.issued_capital(pack).drop(columns=["issue_size", "market_cap_crores"])
+                parts.append(capital.assign(source=source))
                 parts.append(lists.traded_as_equity(pack).assign(series="EQ", source=source))
         return _first_known(parts)
 

@@ -60,16 +60,10 @@ _TRADED = frozenset(TRADED_SCHEMA.names) - {"date"}
 class Layout:
     """One layout of the daily file.
 
-    Attributes
-    ----------
-    pattern
-        Matches the file's name without ``.zip``; its first group is the date.
-    day_format, row_day_format
-        Date formats of the name and of the rows.
-    columns
-        The file's column → the bar frame's; ``turnover`` is in units of ``turnover_unit`` rupees.
-    optional
-        Bar columns the file may leave out.
+    - pattern: matches the file's name without ``.zip``; its first group is the date;
+    - day_format, row_day_format: date formats of the name and of the rows;
+    - columns: the file's column → the bar frame's; ``turnover`` is in units of ``turnover_unit`` rupees;
+    - optional: bar columns the file may leave out.
     """
 
     name: str
@@ -156,17 +150,9 @@ LAYOUTS = (FULL, UDIFF, CM)
 
 
 def layout_of(name: str) -> tuple[Layout, date] | None:
-    """Return the layout and the date of a daily file from its name.
+    """Return the layout and the date of a daily file from its name, with or without ``.zip``.
 
-    Parameters
-    ----------
-    name
-        File name, with or without ``.zip``.
-
-    Returns
-    -------
-    tuple of Layout and date, or None
-        None for any other file, and for a date that does not exist.
+    None for any other file, and for a date that does not exist.
     """
     plain = name[:-4] if name.lower().endswith(".zip") else name
     for layout in LAYOUTS:
@@ -182,11 +168,8 @@ def layout_of(name: str) -> tuple[Layout, date] | None:
 def content_of(path: Path) -> bytes:
     """Return the content of a file, or of the single csv in a zip, within a size limit.
 
-    Raises
-    ------
-    SourceUnreadable
-        When the file is missing or unreadable, or the zip is damaged, encrypted, too large when unpacked, or does not
-        hold exactly one csv.
+    Raises SourceUnreadable when the file is missing or unreadable, or the zip is damaged, encrypted, too large when
+    unpacked, or does not hold exactly one csv.
     """
     try:
         content = file_bytes(path)
@@ -196,28 +179,10 @@ def content_of(path: Path) -> bytes:
 
 
 def parsed_bars(content: bytes, *, name: str, layout: Layout, session: date) -> RawBars:
-    """Return the bars in a daily file.
+    """Return the bars in an unpacked daily file; rows of another date than the session in its name are rejected.
 
-    Parameters
-    ----------
-    content
-        The csv, unpacked.
-    name
-        File name, for messages and the ``source`` column.
-    layout
-        Its layout.
-    session
-        The date in its name; rows of another date are rejected.
-
-    Returns
-    -------
-    RawBars
-        ``len(frame) + len(rejects) + sum(out_of_scope)`` is the number of lines after the header.
-
-    Raises
-    ------
-    SourceUnreadable
-        When the file is empty, truncated, HTML, of another layout, or entirely of another date.
+    ``len(frame) + len(rejects) + sum(out_of_scope)`` is the number of lines after the header. Raises SourceUnreadable
+    when the file is empty, truncated, HTML, of another layout, or entirely of another date.
     """
     text = _plain_csv(content, name)
     table, malformed = _table(text, layout, name)
@@ -245,16 +210,8 @@ def parsed_bars(content: bytes, *, name: str, layout: Layout, session: date) -> 
 def traded_prices(content: bytes, *, name: str, layout: Layout, session: date) -> pa.Table:
     """Return only who traded at which prices, to tell shares from funds; many times faster than ``parsed_bars``.
 
-    Returns
-    -------
-    pyarrow.Table
-        symbol, date (the session), series, open, high, low, last_price, isin (null where the layout has none); the
-        rows of all series, texts not trimmed.
-
-    Raises
-    ------
-    SourceUnreadable
-        As ``parsed_bars``.
+    symbol, date (the session), series, open, high, low, last_price, isin (null where the layout has none); the rows of
+    all series, texts not trimmed. Raises SourceUnreadable as ``parsed_bars`` does.
     """
     table, _ = _table(_plain_csv(content, name), layout, name, _TRADED)
     day = np.full(table.num_rows, np.datetime64(session, "ns"))

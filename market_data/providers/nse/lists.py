@@ -53,28 +53,11 @@ SkippedLines = list[tuple[Path, RejectedLine]]
 def text_table(
     path: Path, required: tuple[str, ...], skipped: SkippedLines | None = None, *, may_be_empty: bool = False
 ) -> pd.DataFrame:
-    """Return a csv as text, names and values trimmed, unknown (``-``) as empty.
+    """Return a csv as text, names in upper case, names and values trimmed, unknown (``-``) as empty.
 
-    Parameters
-    ----------
-    path
-        The file, in any encoding that `decoded_text` knows.
-    required
-        Columns it must have, in upper case.
-    skipped
-        Collects the lines that are no rows of the table.
-    may_be_empty
-        Whether a header without rows is valid.
-
-    Returns
-    -------
-    DataFrame
-        All columns, names in upper case, values as ``object`` text; indexed by line number.
-
-    Raises
-    ------
-    SourceUnreadable
-        When it is no csv or lacks a required column.
+    All columns, values as ``object``; indexed by line number. `required` are columns in upper case; `skipped` collects
+    the lines that are no rows of the table; `may_be_empty` allows a header without rows. Raises SourceUnreadable when
+    it is no csv or lacks a required column.
     """
     try:
         table, rejected = _parsed(path, _version(path), may_be_empty)

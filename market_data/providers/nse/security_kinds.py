@@ -70,15 +70,7 @@ class Claim:
 
 
 def isin_claims(isin: "pd.Series", where: str) -> list[Claim]:
-    """Return claims from the prefixes of ISINs.
-
-    Parameters
-    ----------
-    isin
-        ISIN by symbol (index); missing ones claim nothing.
-    where
-        Name of the source.
-    """
+    """Return claims from the prefixes of ISINs by symbol (index); missing ones claim nothing."""
     known = isin.dropna().astype(str)
     fund = known.str.startswith("INF")
     share = known.str.startswith(("INE", "IN9"))
@@ -91,16 +83,9 @@ def isin_claims(isin: "pd.Series", where: str) -> list[Claim]:
 def tick_counts(traded: pd.DataFrame) -> pd.DataFrame:
     """Count the sessions whose price steps are evidence; counts of several files add up.
 
-    Parameters
-    ----------
-    traded
-        Columns symbol, date, open, high, low, last_price; not the close, which is an average.
-
-    Returns
-    -------
-    DataFrame
-        Index symbol, ``TICK_COUNTS``: sessions before ``FIVE_PAISE_UNTIL`` with a price off the ₹0.05 grid, sessions
-        with such a price at any time, sessions in which shares had to be on the grid. Symbols without any are absent.
+    Takes symbol, date, open, high, low, last_price; not the close, which is an average. Returns by symbol (index)
+    ``TICK_COUNTS``: sessions before ``FIVE_PAISE_UNTIL`` with a price off the ₹0.05 grid, sessions with such a price at
+    any time, sessions in which shares had to be on the grid. Symbols without any are absent.
     """
     price = traded.loc[:, ["open", "high", "low", "last_price"]].to_numpy(dtype="float64")
     paise = np.rint(np.nan_to_num(price) * 100).astype("int64")
@@ -113,19 +98,11 @@ def tick_counts(traded: pd.DataFrame) -> pd.DataFrame:
 
 
 def tick_claims(counts: pd.DataFrame) -> list[Claim]:
-    """Return claims from the price steps.
+    """Return claims from the price steps that `tick_counts` counted.
 
-    Parameters
-    ----------
-    counts
-        As `tick_counts` returns them.
-
-    Returns
-    -------
-    list of Claim
-        *fund*: before ``FIVE_PAISE_UNTIL``, ``MIN_OFF_GRID`` sessions with a price off the ₹0.05 grid. *share*: at
-        least ``MIN_ON_GRID`` sessions in which shares had to be on the grid, and at most ``MAX_OFF_SHARE`` of them
-        off it. Some gold funds also keep to the grid, so the second claim counts only after the symbol's wording.
+    *fund*: before ``FIVE_PAISE_UNTIL``, ``MIN_OFF_GRID`` sessions with a price off the ₹0.05 grid. *share*: at least
+    ``MIN_ON_GRID`` sessions in which shares had to be on the grid, and at most ``MAX_OFF_SHARE`` of them off it. Some
+    gold funds also keep to the grid, so the second claim counts only after the symbol's wording.
     """
     fund = counts["early_off"] >= MIN_OFF_GRID
     share = (counts["sessions"] >= MIN_ON_GRID) & (counts["off"] <= MAX_OFF_SHARE * counts["sessions"])
@@ -141,13 +118,7 @@ def is_worded_as_fund(symbol: str) -> bool:
 
 
 def decide_kinds(symbols: Iterable[str], claims: Iterable[Claim]) -> pd.DataFrame:
-    """Return each symbol's kind from the first claim about it.
-
-    Returns
-    -------
-    DataFrame
-        Index symbol; columns kind (share, fund, unknown) and because.
-    """
+    """Return by symbol (index) its kind (share, fund, unknown) from the first claim about it, and because."""
     verdict = pd.DataFrame(
         {"kind": "unknown", "because": "no evidence"}, index=pd.Index(sorted(set(symbols)), name="symbol")
     )

@@ -43,21 +43,11 @@ class DailyFile(NamedTuple):
 
 
 def traded_evidence(files: Sequence[DailyFile], folder: Path | None = None) -> pd.DataFrame:
-    """Return the evidence that daily files hold about their symbols.
+    """Return the evidence that daily files, one per session and ascending, hold about their symbols.
 
-    Parameters
-    ----------
-    files
-        One per session, ascending.
-    folder
-        The cache of yearly sums; without it every file is opened.
-
-    Returns
-    -------
-    DataFrame
-        Index symbol, every one that traded in a series of shares; isin (the latest known, else None), surveilled
-        (traded in another series than EQ), and ``TICK_COUNTS``. Unreadable files are skipped:
-        they are reported when their bars are read.
+    Index symbol, every one that traded in a series of shares; isin (the latest known, else None), surveilled (traded in
+    another series than EQ), and ``TICK_COUNTS``. Unreadable files are skipped: they are reported when their bars are
+    read. `folder` is the cache of yearly sums; without it every file is opened.
     """
     years = [
         _year(list(of_year), folder / f"traded-{year}.parquet" if folder else None)

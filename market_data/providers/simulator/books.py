@@ -38,29 +38,11 @@ class _Ratios:
 def statements(
     market: Companies, seed: int, as_of: date, shares_at: Callable[[date], Floats], since: date | None = None
 ) -> pd.DataFrame:
-    """Return the statements published by a day.
+    """Return the statements published by a day, after ``since``, under the companies' first symbols; funds have none.
 
-    Parameters
-    ----------
-    market
-        The securities; funds have no statements.
-    seed
-        Of the market.
-    as_of
-        Day of knowledge.
-    shares_at
-        Issued shares of each security on a day.
-    since
-        Leave out what was published by then; None includes all.
+    ``STATEMENT_COLUMNS``; a quarter is published 15-45 days after its end, a year 30-60 days after it (31 March), the
+    dates are known and not assumed. ``shares_at`` returns the issued shares of each security on a day.
 
-    Returns
-    -------
-    DataFrame
-        ``STATEMENT_COLUMNS`` under the companies' first symbols; a quarter is published 15-45 days after its end, a
-        year 30-60 days after it (31 March), the dates are known and not assumed.
-
-    Notes
-    -----
     Point in time: only rows with ``published_on <= as_of``.
     """
     ratios = _ratios(market, seed)

@@ -49,18 +49,10 @@ MAX_SYMBOLS = 20_000
 class Companies:
     """Securities by place; all arrays have one entry each.
 
-    Attributes
-    ----------
-    symbol, new_symbol
-        At the first session, and after a rename.
-    price, shares, face_value
-        At the first session: ₹, issued shares, ₹.
-    beta, sector, sector_beta, volatility
-        Sensitivities, index into ``SECTORS``, daily idiosyncratic volatility (ratio).
-    turnover
-        Median daily turnover in ₹.
-    lists_at
-        Index of the first session; 0 for those listed before it.
+    ``symbol``, ``price`` (₹), ``shares`` (issued) and ``face_value`` (₹) are as of the first session, ``new_symbol`` is
+    that after a rename. ``beta`` and ``sector_beta`` are sensitivities, ``sector`` an index into ``SECTORS``,
+    ``volatility`` the daily idiosyncratic one (ratio), ``turnover`` the median daily one in ₹. ``lists_at`` is the
+    index of the first session; 0 for those listed before it.
     """
 
     symbol: Words
@@ -85,21 +77,10 @@ class Companies:
 
 
 def companies(count: int, seed: int, epoch: date) -> Companies:
-    """Draw the securities of a market.
+    """Draw the securities of a market, funds included; ``epoch`` is its first session.
 
-    Parameters
-    ----------
-    count
-        How many, funds included.
-    seed
-        Of the market; the same seed and count give the same securities in every process.
-    epoch
-        The market's first session.
-
-    Raises
-    ------
-    ValueError
-        When more are requested than there are names.
+    The same seed and count give the same securities in every process. Raises ValueError when more are requested than
+    there are names.
     """
     if not 1 <= count <= MAX_SYMBOLS:
         raise ValueError(f"The simulator makes 1 to {MAX_SYMBOLS} symbols, not {count}.")

@@ -19,15 +19,7 @@ _WRONG_EVERY = 20
 
 
 class Editions:
-    """The files of a market by session index.
-
-    Parameters
-    ----------
-    seed
-        Of the market.
-    incidents
-        All incidents of the market; those of files and figures count here.
-    """
+    """The files of a market by session index; of its incidents, those of files and figures count here."""
 
     def __init__(self, seed: int, incidents: Sequence[Placed]) -> None:
         self._seed = seed

@@ -37,30 +37,11 @@ _BOND = {"symbol": "718SIM2037", "series": "GS", "isin": "IN0020990018"}
 def write_archive(
     simulator: "Simulator", folder: Path, sessions: Sequence[date], *, layout: str = "full", lists: bool = True
 ) -> list[Path]:
-    """Write sessions as an archive of the exchange.
+    """Write sessions as an archive of the exchange, and return the files of bars in the order of the sessions.
 
-    Parameters
-    ----------
-    simulator
-        The market; its ``series`` says whether BE is written.
-    folder
-        The archive's root; bars go into ``bhavcopy/``, the rest into ``lists/`` and ``reports/``.
-    sessions
-        Sessions to write.
-    layout
-        ``full``, ``cm`` or ``udiff`` (zipped).
-    lists
-        Whether to write the lists and the report pack as of the last session too.
-
-    Returns
-    -------
-    list of Path
-        The files of bars, in the order of the sessions.
-
-    Raises
-    ------
-    KeyError
-        When the layout is unknown.
+    Bars go into ``bhavcopy/`` below the folder, the lists and the report pack as of the last session into ``lists/``
+    and ``reports/``. The layout is ``full``, ``cm`` or ``udiff`` (zipped; KeyError for another). The simulator's
+    ``series`` says whether BE is written.
     """
     write = _WRITERS[layout]
     bars = folder / "bhavcopy"
@@ -180,10 +161,8 @@ def _write_lists(simulator: "Simulator", folder: Path, as_of: date) -> None:
     ]
     text = "\n".join(["Company Name,Industry,Symbol,Series,ISIN Code", *rows]) + "\n"
     (folder / "ind_nifty500list.csv").write_text(text, encoding="utf-8")
-    holiday = {
-        "CM": [{"tradingDate": f"26-Jan-{as_of.year}", "weekDay": "", "description": "Republic Day", "Sr_no": 1}]
-    }
-    (folder / f"nse-holidays-{as_of.year}-api.json").write_text(json.dumps(holiday), encoding="utf-8")
+    holiday = {"tradingDate": f"26-Jan-{as_of.year}", "weekDay": "", "description": "Republic Day", "Sr_no": 1}
+    (folder / f"nse-holidays-{as_of.year}-api.json").write_text(json.dumps({"CM": [holiday]}), encoding="utf-8")
 
 
 def _write_report(simulator: "Simulator", folder: Path, session: date) -> None:

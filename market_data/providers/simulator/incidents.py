@@ -39,9 +39,7 @@ FILE_CHANCES: dict[Kind, float] = {"late": 0.02, "missing": 0.004, "correction":
 FILE_KINDS = frozenset(FILE_CHANCES)
 """Kinds that concern a whole file, not one security."""
 
-USUAL: frozenset[Kind] = frozenset(
-    ("split", "bonus", "dividend", "rename", "surveillance", "suspension", "listing"),
-)
+USUAL: frozenset[Kind] = frozenset(("split", "bonus", "dividend", "rename", "surveillance", "suspension", "listing"))
 """The default: a market whose publisher makes no mistakes."""
 
 EVERY: frozenset[Kind] = frozenset((*CHANCES, *FILE_CHANCES, "listing"))
@@ -97,10 +95,7 @@ class Placed(NamedTuple):
 def chosen_kinds(words: Iterable[str]) -> frozenset[Kind]:
     """Return the kinds named by words: kinds, ``usual``, ``every`` or ``none``.
 
-    Raises
-    ------
-    ValueError
-        Naming the unknown word and the kinds.
+    Raises ValueError naming the unknown word and the kinds.
     """
     groups: dict[str, frozenset[Kind]] = {"usual": USUAL, "every": EVERY, "none": frozenset()}
     groups |= {kind: frozenset((kind,)) for kind in EVERY}
@@ -115,18 +110,10 @@ def chosen_kinds(words: Iterable[str]) -> frozenset[Kind]:
 
 
 def own_incidents(market: Companies, seed: int, horizon: int, kinds: Collection[Kind] = USUAL) -> list[Placed]:
-    """Return the incidents that a market draws itself.
+    """Return the incidents that a market draws itself; funds have none.
 
-    Parameters
-    ----------
-    market
-        Its securities; funds have no incidents.
-    seed
-        Of the market.
-    horizon
-        Number of sessions to draw for, always the same for one market.
-    kinds
-        Kinds switched on; the others are drawn too and then left out, so that a switch moves nothing else.
+    ``horizon`` is the number of sessions to draw for, always the same for one market. Kinds switched off are drawn too
+    and then left out, so that a switch moves nothing else.
     """
     rng = np.random.default_rng([seed, 2])
     shares = np.flatnonzero(~market.is_fund)
@@ -158,10 +145,7 @@ def _of_files(seed: int, horizon: int) -> list[Placed]:
 def placed(incidents: Iterable[Incident], sessions: Sequence[date], count: int) -> list[Placed]:
     """Return incidents with session indices instead of dates.
 
-    Raises
-    ------
-    ValueError
-        When the date is no session of the market or the place does not exist.
+    Raises ValueError when the date is no session of the market or the place does not exist.
     """
     index = {day: number for number, day in enumerate(sessions)}
     by_index = []

@@ -47,14 +47,8 @@ PRICES = ("open", "high", "low", "close", "prev_close", "last_price", "vwap")
 class History:
     """What was published; every array is sessions × securities.
 
-    Attributes
-    ----------
-    prices
-        By column of the bar frame, in paise.
-    volume, trades, delivered
-        Shares, number, shares.
-    status
-        ``NOT_TRADED``, ``IN_EQ`` or ``IN_BE``.
+    ``prices`` are in paise, by column of the bar frame; ``volume`` and ``delivered`` are shares; ``status`` is
+    ``NOT_TRADED``, ``IN_EQ`` or ``IN_BE``.
     """
 
     prices: dict[str, npt.NDArray[np.int32]]
@@ -85,19 +79,7 @@ class State:
 
 
 def history(market: Companies, seed: int, days: Sequence[date], incidents: Sequence[Placed]) -> History:
-    """Generate a market.
-
-    Parameters
-    ----------
-    market
-        Its securities.
-    seed
-        Of the market.
-    days
-        Its sessions from the first one on.
-    incidents
-        Its incidents by session index; those after the last session are ignored.
-    """
+    """Generate a market of some sessions from its first one on; incidents after the last session are ignored."""
     rows = status(market, len(days), incidents)
     return continue_history(market, seed, days, 0, rows, first_state(market), price_factors(len(days), incidents))
 
@@ -111,21 +93,11 @@ def continue_history(
     state: State,
     factors: dict[int, dict[int, float]],
 ) -> History:
-    """Generate some sessions of a market from the state before them.
+    """Generate some sessions of a market from the state before them, the first of which has the index ``start``.
 
-    Parameters
-    ----------
-    market, seed, days
-        As for `history`.
-    start
-        Index of the first session.
-    rows
-        `status` of the sessions; changed in place where a share finds no buyer.
-    state
-        State before the first session; becomes the state after the last. Its arrays are replaced, not changed, but
-        for the published factor.
-    factors
-        As `price_factors` returns them.
+    ``rows`` is the `status` of the sessions, changed in place where a share finds no buyer. ``state`` becomes the state
+    after the last session; its arrays are replaced, not changed, but for the published factor. ``factors`` is as
+    `price_factors` returns them.
     """
     shape = rows.shape
     out = History(

@@ -52,14 +52,9 @@ class Rows(Generic[_Number]):
 
 
 class GeneratedPast:
-    """What a market published, generated block by block on request.
+    """What a market published, generated block by block on request; takes all days of the market.
 
-    Parameters
-    ----------
-    market, seed, days, incidents
-        As for `market.history`; all days of the market.
-    folder
-        Cache of the states between blocks for other processes; None keeps them in this one.
+    ``folder`` is the cache of the states between blocks for other processes; None keeps them in this one.
     """
 
     def __init__(
@@ -102,7 +97,7 @@ class GeneratedPast:
 
     def _run(self, number: int) -> History:
         start = number * BLOCK_SESSIONS
-        state = dataclasses.replace(self._state(number))
+        state = dataclasses.replace(self._states[number])
         rows = self._status[start : start + BLOCK_SESSIONS].copy()
         sessions = continue_history(self._market, self._seed, self._days, start, rows, state, self._factors)
         self._store_state(number + 1, state)
@@ -149,9 +144,6 @@ class GeneratedPast:
             return False
         self._states[number] = State(**values)
         return True
-
-    def _state(self, number: int) -> State:
-        return self._states[number]
 
     def _store_state(self, number: int, state: State) -> None:
         self._states[number] = state

@@ -64,27 +64,13 @@ def simulated_sessions(start: date, end: date) -> list[date]:
 
 
 class Simulator(LocalSource):
-    """Provider of a synthetic market.
+    """Provider of a synthetic market of some securities, about one in sixteen a fund; each seed gives another one.
 
-    Parameters
-    ----------
-    symbols
-        Number of securities, about one in sixteen a fund.
-    sessions
-        Number of sessions offered up to a day when no first one is given.
-    seed
-        Each seed gives another market.
-    series
-        ``eq`` leaves out series BE, as the exchange's EQ files do; ``all`` includes it.
-    incidents
-        Incidents in addition to the market's own.
-    own_incidents
-        Kinds of incidents that the market draws itself (``incidents.USUAL``, ``EVERY``, or some of them).
-    folder
-        Cache of the generated past for other processes; None caches nothing.
+    ``sessions`` is the number of sessions offered up to a day when no first one is given. ``eq`` as series leaves out
+    series BE, as the exchange's EQ files do; ``all`` includes it. ``own_incidents`` are the kinds of incidents that the
+    market draws itself (``incidents.USUAL``, ``EVERY``, or some of them), ``incidents`` those in addition. ``folder``
+    is the cache of the generated past for other processes; None caches nothing.
 
-    Notes
-    -----
     Point in time: what is returned for a day does not depend on later days requested before. With ``late`` or
     ``correction`` switched on, files are published as of the latest day passed to `sessions`.
     """
@@ -107,14 +93,10 @@ class Simulator(LocalSource):
         self.market: Companies = companies(symbols, seed, EPOCH)
         if "listing" not in own_incidents:
             self.market = replace(self.market, lists_at=np.zeros_like(self.market.lists_at))
-        self.seed = seed
-        self.series = series
-        self.offered_sessions = sessions
+        self.seed, self.series, self.offered_sessions = seed, series, sessions
         self._latest: tuple[int, bool, pd.DataFrame] | None = None
         self._viewed_at = -1
-        self._own_kinds = own_incidents
-        self._added = tuple(incidents)
-        self._folder = folder
+        self._own_kinds, self._added, self._folder = own_incidents, tuple(incidents), folder
 
     def sessions(self, start: date | None, end: date) -> list[date]:
         """Return the sessions from ``start`` to ``end``; without a start the last ``offered_sessions`` of them."""
@@ -181,8 +163,6 @@ class Simulator(LocalSource):
     def corporate_actions(self, as_of: date) -> pd.DataFrame:
         """Return the events announced by a day, under the symbols of that day.
 
-        Notes
-        -----
         Point in time: an event is announced ``ANNOUNCED_DAYS`` before its ex-date.
         """
         return official_events(self.published_actions(as_of))

@@ -37,27 +37,12 @@ class Fault(NamedTuple):
 
 @dataclass(frozen=True)
 class Check:
-    """One check of a session.
+    """One check of a session: `find`, which is pure, returns the faults in a session's evidence.
 
-    Attributes
-    ----------
-    name
-        As in `findings.check_name`.
-    severity
-        info, warning or error.
-    blocks
-        What it keeps out of the picks: nothing, the symbol it names, or the whole day. A check that blocks symbols
-        blocks the day when it finds more of them than ``limit_of`` allows.
-    why
-        What it compares and why its limits are where they are, for the operator.
-    remedy
-        What the operator does about it.
-    find
-        Pure: returns the faults in a session's evidence.
-    holds
-        Sessions, its own included, for which a finding blocks its symbol.
-    needs
-        Frame of the evidence that must have rows for the check to run; empty when it needs none.
+    `severity` is info, warning or error. A check that blocks symbols blocks the day when it finds more of them than
+    `limit_of` allows. For the operator, `why` says what it compares and why its limits are where they are. A finding
+    blocks its symbol for `holds` sessions, its own included. `needs` is the frame of the evidence that must have rows
+    for the check to run; empty when it needs none.
     """
 
     name: str
@@ -110,16 +95,9 @@ def day_fault(message: str, **sample: Any) -> list[Fault]:
 
 
 def symbol_faults(rows: pd.DataFrame, text: str, *columns: str) -> list[Fault]:
-    """Return one fault per row.
+    """Return one fault per row, each of another symbol.
 
-    Parameters
-    ----------
-    rows
-        One row per faulty symbol; has the column symbol.
-    text
-        The sentence, a `str.format` template over the columns.
-    columns
-        Columns kept as the sample.
+    `text` is a `str.format` template over the columns of `rows`; `columns` are kept as the sample.
     """
     if rows.empty:
         return []

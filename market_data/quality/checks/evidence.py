@@ -26,34 +26,19 @@ _PAST = ("close", "date", "ordinal", "volume", "adj_close")
 class Evidence:
     """Everything the checks of one session may use.
 
-    Attributes
-    ----------
-    session
-        The session.
-    bars
-        Its final bars with the columns of `bars_with_past`, and kind, first_seen (the symbol's first session) and
-        factor (product of the events with this ex-date).
-    before
-        Bars of the session just before, same columns; empty on the first session.
-    counts
-        Number of final bars per session, ascending, this session last; up to ``LOOKBACK_SESSIONS`` before it.
-    totals
-        Turnover per session in ₹ lakh, same index.
-    provisional
-        Number of bars of the session that are not final.
-    loaded
-        Sessions whose file was read, up to this one.
-    calendar
-        Trading days: date → kind, including the published future.
-    indicators
-        Indicator rows of the session, with those of the session just before in columns ending in ``_before``.
-    metrics
-        Rows of `stock_metrics` of the session with the exchange's and the screener's own figures; empty when none
-        are stored.
-    events
-        Events known by the session, under the symbols in use today.
-    jumps
-        Symbols with an unexplained jump on the session.
+    - bars: its final bars with the columns of `bars_with_past`, and kind, first_seen (the symbol's first session) and
+      factor (product of the events with this ex-date);
+    - before: bars of the session just before, same columns; empty on the first session;
+    - counts: number of final bars per session, ascending, this session last; up to ``LOOKBACK_SESSIONS`` before it;
+    - totals: turnover per session in ₹ lakh, same index;
+    - provisional: number of bars of the session that are not final;
+    - loaded: sessions whose file was read, up to this one;
+    - calendar: trading days, date → kind, including the published future;
+    - indicators: rows of the session, with those of the session just before in columns ending in ``_before``;
+    - metrics: rows of `stock_metrics` of the session with the exchange's and the screener's own figures; empty when
+      none are stored;
+    - events: those known by the session, under the symbols in use today;
+    - jumps: symbols with an unexplained jump on the session.
     """
 
     session: date
@@ -80,23 +65,14 @@ class Evidence:
 
 
 def bars_with_past(bars: pd.DataFrame, sessions: Sequence[date]) -> pd.DataFrame:
-    """Return the bars with columns about the symbol's previous ``LOOKBACK_SESSIONS`` sessions.
+    """Return final bars, sorted by symbol and date, with columns about the previous ``LOOKBACK_SESSIONS`` sessions.
 
-    Parameters
-    ----------
-    bars
-        Final bars sorted by symbol and date.
-    sessions
-        Every session of the calendar within their range and every date among them, ascending.
+    `sessions` is every session of the calendar within their range and every date among them, ascending.
 
-    Returns
-    -------
-    DataFrame
-        Same rows. `last_close`, `last_date`, `last_volume`, `last_adj_close`: of the symbol's previous bar; `age`: its
-        distance in sessions; `identical`: number of directly preceding sessions, up to five, with the same four
-        prices; `repeats`: how many sessions ago, up to five, prices and volume were the same (0: not);
-        `usual_volume`, `usual_lot` (shares per trade), `usual_turnover` (₹ lakh): medians of the ten previous bars.
-        NaN without a previous bar.
+    `last_close`, `last_date`, `last_volume`, `last_adj_close`: of the symbol's previous bar; `age`: its distance in
+    sessions; `identical`: number of directly preceding sessions, up to five, with the same four prices; `repeats`: how
+    many sessions ago, up to five, prices and volume were the same (0: not); `usual_volume`, `usual_lot` (shares per
+    trade), `usual_turnover` (₹ lakh): medians of the ten previous bars. NaN without a previous bar.
     """
     frame = bars.reset_index(drop=True)
     frame["ordinal"] = np.searchsorted(pd.DatetimeIndex(list(sessions)), frame["date"].to_numpy())
@@ -137,14 +113,8 @@ def factors_on(bars: pd.DataFrame, events: pd.DataFrame) -> pd.Series:
     """Return the product of the factors with each bar's date as ex-date; 1 without any.
 
     The published previous close is unadjusted and must be multiplied by it. After a gap that close comes from the last
-    session in another series, so only events of the day itself lie in between.
-
-    Parameters
-    ----------
-    bars
-        Columns symbol, date.
-    events
-        Events known by the bars' date, one per symbol and ex-date.
+    session in another series, so only events of the day itself lie in between. `events` are those known by the bars'
+    date, one per symbol and ex-date.
     """
     acting = events.loc[events["factor"].gt(0) & events["ex_date"].isin(bars["date"]), ["symbol", "ex_date", "factor"]]
     factors = acting.groupby(["symbol", "ex_date"])["factor"].prod()

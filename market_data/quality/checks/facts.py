@@ -1,7 +1,5 @@
 """Checks of fundamentals and corporate actions: contradictions, staleness, coverage; pure."""
 
-from datetime import date
-
 import pandas as pd
 
 from market_data.quality.checks.check import Blocks, Check, Fault, counted, day_fault, symbol_faults
@@ -104,7 +102,7 @@ def events_end(evidence: Evidence) -> list[Fault]:
     """A list of corporate actions that ends more than a month before the session."""
     official = evidence.events.loc[evidence.events["status"].eq("official"), "ex_date"]
     past = official.loc[official <= pd.Timestamp(evidence.session)]
-    if len(past) and _days(evidence.session, past.max()) <= EVENTS_OLD_DAYS:
+    if len(past) and (pd.Timestamp(evidence.session) - past.max()).days <= EVENTS_OLD_DAYS:
         return []
     last = f"the last official ex-date is {past.max():%Y-%m-%d}" if len(past) else "no official event is known"
     return day_fault(f"{last}: later splits are inferred from prices", last=str(past.max())[:10])
@@ -121,10 +119,6 @@ def unconfirmed_events(evidence: Evidence) -> list[Fault]:
 
 def _tradable(evidence: Evidence) -> pd.DataFrame:
     return evidence.metrics.loc[evidence.metrics["tradable"].astype(bool)]
-
-
-def _days(session: date, day: pd.Timestamp) -> int:
-    return int((pd.Timestamp(session) - day).days)
 
 
 def _one_a_symbol(faults: list[Fault]) -> list[Fault]:

@@ -24,14 +24,13 @@ def indicator_bounds(evidence: Evidence) -> list[Fault]:
     """Indicators outside the bounds of their definition, whatever the bars."""
     rows = evidence.indicators
     gap = (rows["macd"] - rows["signal_line"] - rows["macd_histogram"]).abs()
+    lower, middle, upper = (rows[f"bollinger_{name}"] for name in ("lower", "middle", "upper"))
+    averages = rows[["sma_20", "sma_50", "sma_200", "ema_12", "ema_26"]]
     reasons = {
         "an RSI of {rsi_14:.4g}": ~rows["rsi_14"].between(0, 100) & rows["rsi_14"].notna(),
         "an average true range of {atr_14:.4g}": rows["atr_14"] < 0,
-        "Bollinger bands out of order": (rows["bollinger_lower"] > rows["bollinger_middle"])
-        | (rows["bollinger_middle"] > rows["bollinger_upper"]),
-        "an average price that is not positive": (rows[["sma_20", "sma_50", "sma_200", "ema_12", "ema_26"]] <= 0).any(
-            axis=1
-        ),
+        "Bollinger bands out of order": (lower > middle) | (middle > upper),
+        "an average price that is not positive": (averages <= 0).any(axis=1),
         "a MACD histogram that is not MACD minus signal": gap > TOLERANCE * (1 + rows["macd"].abs()),
     }
     return _reasons(rows, reasons)
@@ -41,28 +40,23 @@ def indicator_contradicts_bar(evidence: Evidence) -> list[Fault]:
     """Indicators that no series ending in the session's bar can have."""
     today = ["symbol", "high", "low", "close", "adj_close", "last_close", "last_adj_close", "age"]
     rows = evidence.indicators.merge(evidence.bars[today], on="symbol")
-    slack = TOLERANCE * rows["close"]
-    half_band = (rows["bollinger_upper"] - rows["bollinger_middle"]) / BAND_SIGMAS
+    close, middle = rows["close"], rows["bollinger_middle"]
+    slack, half_band = TOLERANCE * close, (rows["bollinger_upper"] - middle) / BAND_SIGMAS
+    atr_pct = 100 * rows["atr_14"] / close
     reasons = {
-        "a Bollinger middle that is not its 20-session average": (rows["bollinger_middle"] - rows["sma_20"]).abs()
-        > slack,
+        "a Bollinger middle that is not its 20-session average": (middle - rows["sma_20"]).abs() > slack,
         # One of n values lies at most √(n−1) standard deviations from their mean.
-        "a close further from its Bollinger bands than 20 prices allow": (
-            rows["close"] - rows["bollinger_middle"]
-        ).abs()
+        "a close further from its Bollinger bands than 20 prices allow": (close - middle).abs()
         > np.sqrt(BAND_ROWS - 1) * half_band * 1.001 + slack,
         # A sum of positive prices, starting with today's close, grows with their number.
         "moving averages below what the close alone adds": (
-            (rows["close"] > BAND_ROWS * rows["sma_20"] + slack)
+            (close > BAND_ROWS * rows["sma_20"] + slack)
             | (20 * rows["sma_20"] > 50 * rows["sma_50"] + slack)
             | (50 * rows["sma_50"] > 200 * rows["sma_200"] + slack)
         ),
         "an average true range below what today's range adds": rows["atr_14"] + slack
         < (rows["high"] - rows["low"]) / ATR_ROWS,
-        "an ATR percentage that is not ATR over close": (
-            rows["atr_percentage"] - 100 * rows["atr_14"] / rows["close"]
-        ).abs()
-        > TOLERANCE * 100,
+        "an ATR percentage that is not ATR over close": (rows["atr_percentage"] - atr_pct).abs() > TOLERANCE * 100,
         "an exponential average that does not follow from yesterday's and the close": _broken_chain(rows),
     }
     return _reasons(rows, reasons, "close", "adj_close")

@@ -18,12 +18,10 @@ def unit_error(evidence: Evidence) -> list[Fault]:
     """Bars whose turnover divided by volume lies outside their price range."""
     rows = evidence.traded
     value = rows["volume"].astype(float) / 1e5
-    above = rows["turnover_lakh"] - TURNOVER_ROUNDING_LAKH > (rows["high"] + PRICE_ROUNDING) * value * (
-        1 + TURNOVER_TOLERANCE
-    )
-    below = rows["turnover_lakh"] + TURNOVER_ROUNDING_LAKH < (rows["low"] - PRICE_ROUNDING) * value * (
-        1 - TURNOVER_TOLERANCE
-    )
+    most = (rows["high"] + PRICE_ROUNDING) * value * (1 + TURNOVER_TOLERANCE)
+    least = (rows["low"] - PRICE_ROUNDING) * value * (1 - TURNOVER_TOLERANCE)
+    above = rows["turnover_lakh"] - TURNOVER_ROUNDING_LAKH > most
+    below = rows["turnover_lakh"] + TURNOVER_ROUNDING_LAKH < least
     wrong = rows.loc[above | below].assign(paid=lambda bars: bars["turnover_lakh"] * 1e5 / bars["volume"])
     text = "{symbol} traded between {low:.2f} and {high:.2f}, but turnover divided by volume is {paid:.4g}"
     return symbol_faults(wrong, text, "low", "high", "paid", "volume", "turnover_lakh")

@@ -24,17 +24,7 @@ REPORT_MEMBERS = ("mcap", "pd", "bc")
 
 @dataclass(frozen=True)
 class Remote:
-    """A file at the exchange and its local name.
-
-    Attributes
-    ----------
-    host
-        ``archive`` or ``site``.
-    path
-        Below the host's address, with the query.
-    name
-        Local file name.
-    """
+    """A file at the exchange: ``archive`` or ``site``, the path below it with the query, and the local name."""
 
     host: str
     path: str

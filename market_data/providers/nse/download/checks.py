@@ -51,14 +51,8 @@ def bars_count(path: Path, layout: Layout, day: date) -> int:
 def check_bars(path: Path, layout: Layout, day: date, *, nearest: Sequence[int], end_known: bool) -> int:
     """Check a daily file, compare its length with the nearest stored sessions, and return it.
 
-    Parameters
-    ----------
-    path, layout, day
-        The file, its layout, the session in its name.
-    nearest
-        `bars_count` of the nearest stored sessions; may be empty.
-    end_known
-        Whether the server sent the file's length.
+    ``nearest`` is `bars_count` of those sessions, possibly none; ``end_known`` tells whether the server sent the file's
+    length.
     """
     count = bars_count(path, layout, day)
     usual = median(nearest) if nearest else count
@@ -104,21 +98,10 @@ def year_of_holidays(path: Path) -> int:
 
 
 def merge_actions(current: Path, parts: Sequence[Path], first: date, last: date, into: Path) -> None:
-    """Write the stored list of corporate actions with a span of days replaced by the downloaded parts.
+    """Write the stored list of corporate actions, which may be missing, with a span of days replaced by the parts.
 
-    Parameters
-    ----------
-    current
-        The stored list; may be missing.
-    parts
-        Downloaded lists of successive ex-dates, together from ``first`` to ``last``.
-    into
-        Where to write.
-
-    Raises
-    ------
-    SourceUnreadable
-        When a part is no such list, holds other days, or has far fewer lines for these days than the stored list.
+    ``parts`` are downloaded lists of successive ex-dates, together from ``first`` to ``last``. Raises SourceUnreadable
+    when a part is no such list, holds other days, or has far fewer lines for these days than the stored list.
     """
     tables = [_actions(path) for path in parts]
     fresh = pd.concat(tables, ignore_index=True).drop_duplicates(ignore_index=True)
@@ -153,10 +136,7 @@ def _ex_dates(table: pd.DataFrame) -> "pd.Series":
 def unpack_reports(packed: Path, day: date, into: Path) -> None:
     """Unpack the report files of a daily pack into a folder, under the names that readers expect.
 
-    Raises
-    ------
-    SourceUnreadable
-        When the zip is damaged or too large, or its market caps are missing or for another day.
+    Raises SourceUnreadable when the zip is damaged or too large, or its market caps are missing or for another day.
     """
     into.mkdir()
     try:

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 from urllib.parse import urljoin, urlsplit
 
@@ -63,10 +62,7 @@ class Refused(ProviderError):
 class Unreachable(TransientProviderError):
     """No complete answer after several requests.
 
-    Attributes
-    ----------
-    wait_seconds
-        How long the server asks not to be contacted; 0 when it does not say.
+    ``wait_seconds`` is how long the server asks not to be contacted; 0 when it does not say.
     """
 
     def __init__(self, sentence: str, wait_seconds: float = 0.0) -> None:
@@ -94,20 +90,11 @@ class _Failure(Exception):
 class Politeness:
     """Pauses and limits.
 
-    Attributes
-    ----------
-    wait_seconds
-        Pause between two requests, plus up to half of it at random; retries pause twice as long each time.
-    timeout_seconds
-        How long the server may stay silent.
-    file_seconds
-        How long one answer may take in all.
-    deadline_seconds
-        How long all downloads together may take.
-    attempts
-        Requests for one file.
-    max_bytes
-        Largest accepted answer, both as sent and after its transfer encoding is removed.
+    - wait_seconds: pause between two requests, plus up to half of it at random; retries pause twice as long each time;
+    - timeout_seconds: how long the server may stay silent;
+    - file_seconds, deadline_seconds: how long one answer, and all downloads together, may take;
+    - attempts: requests for one file;
+    - max_bytes: largest accepted answer, both as sent and after its transfer encoding is removed.
     """
 
     wait_seconds: float = 1.0
@@ -134,14 +121,9 @@ class Validators:
 
 @dataclass(frozen=True)
 class Answer:
-    """A file as received.
+    """A file as received: what the next conditional request needs.
 
-    Attributes
-    ----------
-    validators
-        For the next conditional request.
-    end_known
-        Whether the server sent the length, so that a lost tail would have been noticed.
+    ``end_known`` tells whether the server sent the length, so that a lost tail would have been noticed.
     """
 
     validators: Validators
@@ -149,14 +131,9 @@ class Answer:
 
 
 class PoliteClient:
-    """Downloads one file after the other; a context manager.
+    """Downloads one file after the other; a context manager; the deadline counts from its making.
 
-    Parameters
-    ----------
-    site
-        Address of the main page that sets cookies; empty when none are needed.
-    politeness
-        Pauses and limits; the deadline counts from here.
+    ``site`` is the address of the main page that sets cookies; empty when none are needed.
     """
 
     def __init__(self, site: str, politeness: Politeness) -> None:
@@ -174,34 +151,18 @@ class PoliteClient:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._deadline.close()
         self._session.close()
 
     def download(self, url: str, target: Path, known: Validators | None = None) -> Answer | None:
         """Write the file at an address to ``target``; an answer that breaks off is requested again from its start.
 
-        Parameters
-        ----------
-        url
-            Address.
-        target
-            Complete only when this returns; an error may leave a partial file.
-        known
-            Version already stored; the file is sent only if it differs.
+        ``target`` is complete only when this returns; an error may leave a partial file. With ``known``, the version
+        already stored, the file is sent only if it differs; None is returned when that is still current.
 
-        Returns
-        -------
-        Answer or None
-            None when the stored version is still current.
-
-        Raises
-        ------
-        Absent, Refused, Unreachable, OutOfTime
-        SourceUnreadable
-            When the answer is larger than allowed or is no file.
+        Raises Absent, Refused, Unreachable, OutOfTime, and SourceUnreadable when the answer is larger than allowed or
+        is no file.
         """
         if self._needs_cookies:
             self._fetch_cookies()
@@ -239,10 +200,8 @@ class PoliteClient:
             if status != 200:
                 raise SourceUnreadable(f"{host} answers {status} to {name} instead of sending the file. {_REMEDY}")
             self._receive(response, target, name)
-            headers = response.headers
-            return Answer(
-                Validators(headers.get("ETag", ""), headers.get("Last-Modified", "")), _has_known_end(response)
-            )
+            version = Validators(response.headers.get("ETag", ""), response.headers.get("Last-Modified", ""))
+            return Answer(version, _has_known_end(response))
 
     def _receive(self, response: requests.Response, target: Path, name: str) -> None:
         """Write the body within the limits of size and time."""
@@ -266,21 +225,18 @@ class PoliteClient:
     def _response(self, url: str, headers: dict[str, str]) -> Iterator[requests.Response]:
         """Send a request and follow redirects on the same host only."""
         address = url
+        wait, timeout = self.politeness.wait_seconds, self.politeness.timeout_seconds
         with self._deadline.limit(self.politeness.file_seconds):
             for _ in range(MAX_REDIRECTS + 1):
-                jitter = random.uniform(0.0, self.politeness.wait_seconds / 2)
+                jitter = random.uniform(0.0, wait / 2)
                 self._sleep(max(0.0, self._next_request_at + jitter - time.monotonic()))
                 try:
                     with _as_failure(f"{_host(url)} does not answer to {_file_name(url)}"):
                         response = self._session.get(
-                            address,
-                            headers=headers,
-                            stream=True,
-                            allow_redirects=False,
-                            timeout=self.politeness.timeout_seconds,
+                            address, headers=headers, stream=True, allow_redirects=False, timeout=timeout
                         )
                 finally:
-                    self._next_request_at = time.monotonic() + self.politeness.wait_seconds
+                    self._next_request_at = time.monotonic() + wait
                 try:
                     if not response.is_redirect:
                         yield response
@@ -289,7 +245,7 @@ class PoliteClient:
                 finally:
                     _drain(response)
                     response.close()
-                    self._next_request_at = time.monotonic() + self.politeness.wait_seconds
+                    self._next_request_at = time.monotonic() + wait
         raise Refused(f"{_host(url)} answers {_file_name(url)} with a circle of redirects. {_REMEDY}")
 
     def _fetch_cookies(self) -> None:

@@ -51,18 +51,8 @@ class _Task(NamedTuple):
 class ArchiveDownload:
     """Downloads the files of a span of sessions into the archive's folder.
 
-    Parameters
-    ----------
-    root
-        The folder.
-    hosts
-        Addresses of the exchange.
-    politeness
-        Pauses and limits.
-    days
-        Calendar days before a session that are checked for missing files.
-    all_series
-        Whether ``bhavcopy_all_series/`` counts as stored too.
+    ``days`` is the number of calendar days before a session that are checked for missing files; with ``all_series``
+    ``bhavcopy_all_series/`` counts as stored too.
     """
 
     def __init__(
@@ -86,25 +76,10 @@ class ArchiveDownload:
     ) -> DownloadReport:
         """Download missing and revised files; what cannot be had is a problem in the report, not an error.
 
-        Parameters
-        ----------
-        first, last
-            Span of days; the last one is requested even if it was absent a moment ago.
-        sessions_between
-            The calendar of sessions.
-        now
-            Present moment.
-        progress
-            Called with the number of files done and their total.
-        again
-            Request also what was absent lately, and all revisions.
-        reports
-            Download the daily reports of all sessions, not only of the last ones.
-
-        Raises
-        ------
-        ProviderError
-            When the folder cannot be written.
+        The last day is requested even if it was absent a moment ago. ``progress`` is called with the number of files
+        done and their total. ``again`` requests also what was absent lately, and all revisions; ``reports`` downloads
+        the daily reports of all sessions, not only of the last ones. Raises ProviderError when the folder cannot be
+        written.
         """
         self.report = DownloadReport()
         sessions = sessions_between(first, last)

@@ -30,16 +30,9 @@ logger = logging.getLogger(__name__)
 class DownloadReport:
     """What a download achieved.
 
-    Attributes
-    ----------
-    new, revised
-        Names of files that are new, and of files that replaced another version.
-    absent
-        Sessions of the calendar for which the exchange has no file.
-    problems
-        Sentences about what could not be downloaded.
-    unrequested
-        Number of sessions not requested, because the download ended early.
+    ``new`` and ``revised`` are names of files that are new, and that replaced another version; ``absent`` are sessions
+    of the calendar for which the exchange has no file, ``problems`` sentences about what could not be downloaded.
+    ``unrequested`` is the number of sessions not requested, because the download ended early.
     """
 
     new: list[str] = field(default_factory=list)
@@ -52,16 +45,7 @@ class DownloadReport:
 class Downloader:
     """Downloads into a folder whose lock is held.
 
-    Parameters
-    ----------
-    folder, log
-        The archive, and what earlier downloads learnt.
-    client, hosts
-        The HTTP client and the exchange's addresses.
-    stored
-        Daily file of each stored date; kept up to date.
-    now
-        When the download started.
+    ``stored`` is the daily file of each stored date, kept up to date; ``now`` is when the download started.
     """
 
     def __init__(
@@ -87,10 +71,7 @@ class Downloader:
     def download_bars(self, day: date) -> None:
         """Download a session's bars in the best available layout; for a stored session, a better or newer file.
 
-        Raises
-        ------
-        SourceUnreadable, Refused, Unreachable
-            When no layout brought a valid file and none is stored.
+        Raises SourceUnreadable, Refused or Unreachable when no layout brought a valid file and none is stored.
         """
         errors: list[Exception] = []
         for layout, remote in addresses.bars(day):

@@ -63,12 +63,8 @@ class ArchiveFolder:
     def locked(self, patience_seconds: float) -> Iterator[None]:
         """Hold the folder's lock, and remove work folders before and after.
 
-        Raises
-        ------
-        Busy
-            When another download holds the lock for longer than the patience lasts.
-        ProviderError
-            When the folder cannot be written.
+        Raises Busy when another download holds the lock for longer than the patience lasts, ProviderError when the
+        folder cannot be written.
         """
         with _as_provider_error(self.root), (self.root / _LOCK).open("a") as lock:
             self._acquire(lock.fileno(), patience_seconds)
