@@ -26,9 +26,8 @@ def queue_timings(app_configs: Sequence[AppConfig] | None, **_options: Any) -> l
     for name, options in {"Q_CLUSTER": queue, **named}.items():
         timeout, retry = options.get("timeout"), options.get("retry", 0)
         if not timeout:
-            messages.append(
-                Error(f"{name} has no timeout: a task that hangs would block its worker forever.", id="site.E001")
-            )
+            message = f"{name} has no timeout: a task that hangs would block its worker forever."
+            messages.append(Error(message, id="site.E001"))
         elif retry <= timeout:
             message = (
                 f"{name}: retry ({retry} s) must be above timeout ({timeout} s), or running tasks are delivered again."
@@ -39,9 +38,8 @@ def queue_timings(app_configs: Sequence[AppConfig] | None, **_options: Any) -> l
             messages.append(Error(message, id="site.E003"))
     for cluster in settings.CLUSTERS:
         if cluster not in queue.get("ALT_CLUSTERS", {}):
-            messages.append(
-                Error(f"The cluster {cluster!r} is not in ALT_CLUSTERS: it would die with a KeyError.", id="site.E004")
-            )
+            message = f"The cluster {cluster!r} is not in ALT_CLUSTERS: it would die with a KeyError."
+            messages.append(Error(message, id="site.E004"))
     return messages
 
 
@@ -87,10 +85,8 @@ def registries(app_configs: Sequence[AppConfig] | None, **_options: Any) -> list
         if saga.cluster not in settings.CLUSTERS:
             messages.append(Error(f"The job {saga.job} runs on the unknown cluster {saga.cluster}.", id="site.E033"))
     if settings.MARKET_DATA_PROVIDER not in PROVIDER_NAMES:
-        names = ", ".join(PROVIDER_NAMES)
-        messages.append(
-            Error(f"MARKET_DATA_PROVIDER={settings.MARKET_DATA_PROVIDER!r} is not one of {names}.", id="site.E034")
-        )
+        message = f"MARKET_DATA_PROVIDER={settings.MARKET_DATA_PROVIDER!r} is not one of {', '.join(PROVIDER_NAMES)}."
+        messages.append(Error(message, id="site.E034"))
     return messages
 
 

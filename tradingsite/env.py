@@ -22,13 +22,7 @@ if (BASE_DIR / ".env").is_file() and os.environ.get("IGNORE_DOTENV") != "1":
 
 
 def text(name: str, default: str = "") -> str:
-    """Return the variable, or the contents of the file named by ``NAME_FILE``.
-
-    Raises
-    ------
-    ImproperlyConfigured
-        When that file cannot be read.
-    """
+    """Return the variable, or the contents of the file named by ``NAME_FILE``; ImproperlyConfigured if unreadable."""
     path = os.environ.get(f"{name}_FILE")
     if path and name not in os.environ:
         try:
@@ -45,13 +39,7 @@ def flag(name: str, default: bool = False) -> bool:
 
 
 def boolean(name: str, value: str) -> bool:
-    """Parse the value of a boolean variable.
-
-    Raises
-    ------
-    ImproperlyConfigured
-        When it is neither yes nor no.
-    """
+    """Parse the value of a boolean variable; ImproperlyConfigured when it is neither yes nor no."""
     word = value.strip().lower()
     if word in _TRUE | _FALSE:
         return word in _TRUE

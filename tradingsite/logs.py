@@ -59,22 +59,9 @@ def _formatter(renderer: Any) -> dict[str, Any]:
 def logging_settings(
     level: str, app_log: Path, *, cluster: str, to_console: bool, megabytes: float = 20, files_kept: int = 5
 ) -> dict[str, Any]:
-    """Return the dictionary for :func:`configure`.
+    """Return the dictionary for :func:`configure` in a process of a cluster, or, if that is empty, of web or commands.
 
-    Parameters
-    ----------
-    level : str
-        Lowest level written.
-    app_log : Path
-        File of the web process; the clusters' files are in the same folder.
-    cluster : str
-        Name of the cluster this process belongs to, or empty.
-    to_console : bool
-        Whether lines also go to standard error.
-    megabytes : float
-        Size at which a file is rotated to ``name.1``.
-    files_kept : int
-        Number of rotated files kept.
+    The clusters' files are in the folder of the web's `app_log`; a file is rotated to ``name.1`` at `megabytes`.
     """
     path = app_log.with_name(FILES.get(cluster, app_log.name))
     handlers = ["file", "console"] if to_console else ["file"]
@@ -112,11 +99,7 @@ def configure(settings: dict[str, Any]) -> None:
     Path(settings["handlers"]["file"]["filename"]).parent.mkdir(parents=True, exist_ok=True)
     logging.config.dictConfig(settings)
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *_SHARED,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
+        processors=[structlog.stdlib.filter_by_level, *_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )

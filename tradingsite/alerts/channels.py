@@ -33,17 +33,7 @@ class NotDelivered(Exception):
 
 @dataclass(frozen=True)
 class Channel:
-    """One way out.
-
-    Attributes
-    ----------
-    name : str
-        Identifies it in stored deliveries.
-    target : str
-        Where it leads, without secrets.
-    send : callable
-        Delivers a message within its timeouts, or raises NotDelivered.
-    """
+    """One way out: its name in deliveries, where it leads (without secrets), and what sends or raises NotDelivered."""
 
     name: str
     target: str
@@ -66,10 +56,7 @@ def channels() -> dict[str, Channel]:
 def payload_templates(text: str, count: int) -> list[dict[str, Any]]:
     """Parse ALERT_WEBHOOK_PAYLOAD: one JSON object for all webhooks, or a list with one for each.
 
-    Raises
-    ------
-    ValueError
-        When it is neither, or an object has no placeholder for the text.
+    ValueError when it is neither, or an object has no placeholder for the text.
     """
     try:
         payload = json.loads(text)
@@ -88,12 +75,9 @@ def payload_templates(text: str, count: int) -> list[dict[str, Any]]:
 
 
 def attempt_all(actions: Mapping[str, Callable[[], None]], seconds: float = DEADLINE_SECONDS) -> dict[str, str]:
-    """Run actions in parallel threads, waiting at most `seconds` for all of them.
+    """Run actions in parallel threads, waiting at most `seconds` for all; return the error of each, empty if none.
 
-    Returns
-    -------
-    dict
-        Error per action, empty where it succeeded. An action that hangs is abandoned to its own timeouts.
+    An action that hangs is abandoned to its own timeouts.
     """
     outcomes: dict[str, str] = {}
 
@@ -119,16 +103,12 @@ def attempt_all(actions: Mapping[str, Callable[[], None]], seconds: float = DEAD
 def call(method: str, address: str, payload: Any = None) -> None:
     """Make one request that must be answered with 2xx; redirects are not followed, they could lead anywhere.
 
-    Raises
-    ------
-    NotDelivered
-        Naming the host, and nothing else of the address.
+    NotDelivered names the host, and nothing else of the address.
     """
     host = urlsplit(address).hostname or "the address"
-    limits = (_CONNECT_SECONDS, _READ_SECONDS)
     try:
         with requests.request(
-            method, address, json=payload, timeout=limits, allow_redirects=False, stream=True
+            method, address, json=payload, timeout=(_CONNECT_SECONDS, _READ_SECONDS), allow_redirects=False, stream=True
         ) as response:
             code = response.status_code
     except requests.RequestException as error:

@@ -69,10 +69,7 @@ def blocking_findings(context: CheckContext) -> ConditionResult:
 
 
 def old_backups(context: CheckContext) -> ConditionResult:
-    """Return a symptom if the last good back-up is too old.
-
-    Computed afresh: the finding stored with a session may be a day old.
-    """
+    """Return a symptom if the last good back-up is too old, computed afresh: a session's finding may be a day old."""
     findings = [finding for finding in backup_age_findings(context.now) if finding["severity"] != Finding.Severity.INFO]
     return ConditionResult([Symptom("backups:age", finding["message"], finding["remedy"]) for finding in findings])
 
@@ -135,10 +132,9 @@ def missing_picks(context: CheckContext) -> ConditionResult:
     publications = list(Publication.objects.filter(superseded_at=None, date=session).order_by("strategy"))
     if any(publication.count for publication in publications):
         return ConditionResult()
+    title = f"No picks were published for {valid_for} by {PICKS_DUE:%H:%M}."
     if publications:
         title = f"All lists of picks for {valid_for} are empty: {publications[0].reason or 'no reason given'}"
-    else:
-        title = f"No picks were published for {valid_for} by {PICKS_DUE:%H:%M}."
     remedy = "See ./run.sh manage system_status; once its data are in order: ./run.sh manage suggest_stocks"
     return ConditionResult([Symptom("picks:published", title, remedy)])
 

@@ -20,10 +20,7 @@ EVERY = timedelta(minutes=3)
 def ping_if_alive(now: datetime, deadline_seconds: float = DEADLINE_SECONDS) -> str | None:
     """Call DEADMAN_PING_URL if it is due and both clusters are alive; the database is, or this code would not run.
 
-    Returns
-    -------
-    str or None
-        The error, which is only recorded; empty on success; None if no call was made.
+    Returns the error, which is only recorded; empty on success; None if no call was made.
     """
     if not settings.DEADMAN_PING_SECRET_URL or not _are_clusters_alive() or not claim(NAME, now, EVERY):
         return None

@@ -20,13 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 def deliver_due(now: datetime, deadline_seconds: float = DEADLINE_SECONDS) -> dict[str, str]:
-    """Send what waits for each channel, all channels in parallel.
-
-    Returns
-    -------
-    dict
-        Error per channel that was tried, empty where the message was delivered.
-    """
+    """Send what waits for each channel, all in parallel; return the error of each channel tried, empty if delivered."""
     due = {channel.name: batch for channel in channels().values() if (batch := _claim_batch(channel, now))}
     errors = attempt_all({name: send for name, (send, _) in due.items()}, deadline_seconds)
     for name, error in errors.items():

@@ -49,9 +49,8 @@ def _failure(key: str, last: PipelineRun | None) -> Symptom | None:
         return None
     of_session = f" of {last.session}" if last.session else ""
     remedy = f"Fix what the reason names, then: ./run.sh manage retry_failed {last.id}"
-    return Symptom(
-        key, f"The job {last.job}{of_session} failed ({last.id}): {last.reason or 'no reason given'}", remedy
-    )
+    title = f"The job {last.job}{of_session} failed ({last.id}): {last.reason or 'no reason given'}"
+    return Symptom(key, title, remedy)
 
 
 def _lateness(key: str, saga: Saga, context: CheckContext) -> Symptom | None:

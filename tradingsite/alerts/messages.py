@@ -31,19 +31,9 @@ class Notice:
 
 
 def alert_message(notices: Sequence[Notice], system: str) -> Message:
-    """Group notices into one message, the open troubles first.
+    """Group one or more notices of an installation into one message, the open troubles first.
 
-    Parameters
-    ----------
-    notices : sequence of Notice
-        At least one.
-    system : str
-        Name of this installation.
-
-    Returns
-    -------
-    Message
-        At most 3,500 characters of text; what does not fit is counted.
+    Its text has at most 3,500 characters; what does not fit is counted.
     """
     by_age = sorted(notices, key=lambda notice: notice.since)
     lasting = [notice for notice in by_age if notice.over_at is None]

@@ -7,15 +7,7 @@ from datetime import datetime
 
 @dataclass(frozen=True)
 class Symptom:
-    """Something that is wrong.
-
-    Attributes
-    ----------
-    key : str
-        ``condition:what``; as long as symptoms have the same key, it is the same trouble.
-    title, remedy : str
-        Sentences: what is wrong, what to do.
-    """
+    """Something that is wrong, with what to do; symptoms of the same key, ``condition:what``, are the same trouble."""
 
     key: str
     title: str
@@ -32,22 +24,10 @@ class ConditionResult:
 
 @dataclass(frozen=True)
 class CheckContext:
-    """When and where conditions are checked, and what is open already.
-
-    Attributes
-    ----------
-    now : datetime
-        The moment ages count from.
-    watched_since : datetime
-        First check of this installation; what was planned before raises no alert.
-    cluster, host : str
-        The cluster that checks, and its machine; the first of settings.CLUSTERS checks the disks.
-    open_keys : mapping of str to datetime
-        Keys of the open troubles, with the moment each was last seen.
-    """
+    """When and where conditions are checked, and what is open already."""
 
     now: datetime
-    watched_since: datetime
-    cluster: str
+    watched_since: datetime  # first check of this installation; what was planned before raises no alert
+    cluster: str  # the one that checks; the first of settings.CLUSTERS checks the disks
     host: str
-    open_keys: Mapping[str, datetime]
+    open_keys: Mapping[str, datetime]  # of the open troubles, with the moment each was last seen

@@ -12,10 +12,7 @@ from tradingsite.alerts.symptoms import CheckContext
 
 
 def check_alerts(cluster: str) -> None:
-    """Check everything from a cluster, ping the outside service, and deliver what waits.
-
-    Not part of the heartbeat: a channel that hangs costs half a minute.
-    """
+    """Check everything, ping, deliver; not part of the heartbeat, because a channel that hangs costs half a minute."""
     now = timezone.now()
     check_and_record(cluster, now)
     dead_man.ping_if_alive(now)

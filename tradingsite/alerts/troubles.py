@@ -11,8 +11,7 @@ from tradingsite.models import AlertDelivery, AlertTimer, Trouble
 
 # Two checks without it: what flickers within a minute is one trouble.
 OVER_AFTER = timedelta(minutes=2)
-_LOCK = 5003
-_LOCK_SECONDS = 10
+_LOCK, _LOCK_SECONDS = 5003, 10
 _Event = AlertDelivery.Event
 
 

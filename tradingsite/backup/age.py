@@ -26,13 +26,6 @@ def last_good_backup(market: str) -> tuple[datetime, Path] | None:
 def backup_age_findings(now: datetime) -> list[dict[str, Any]]:
     """Return at most one finding, as fields of :class:`Finding` other than run and session.
 
-    Parameters
-    ----------
-    now : datetime
-        The moment ages count from.
-
-    Notes
-    -----
     There is none where back-ups are switched off (BACKUPS_KEPT=0), nor in a system's first two days. On a simulated
     market, which can be recreated from its seed, the finding is for information only.
     """

@@ -43,18 +43,11 @@ class BackupError(Exception):
 class Sink(Protocol):
     """Receives the bytes of a member."""
 
-    def write(self, data: bytes) -> object:
-        """Append some bytes."""
+    def write(self, data: bytes) -> object: ...
 
 
 class ArchiveWriter:
-    """Writes a back-up under a temporary name and renames it at the end; a failed one leaves nothing behind.
-
-    Parameters
-    ----------
-    path : Path
-        The file's final name.
-    """
+    """Writes a back-up under a temporary name and renames it at the end; a failed one leaves nothing behind."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -119,18 +112,7 @@ class _Hashing:
 
 
 class ArchiveReader:
-    """Reads a back-up.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Raises
-    ------
-    BackupError
-        When it is missing, truncated, not a back-up, or of a newer format than this version reads.
-    """
+    """Reads a back-up; BackupError when it is missing, truncated, not one, or of a newer format than is read."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -152,13 +134,7 @@ class ArchiveReader:
             )
 
     def blocks(self, name: str) -> Iterator[bytes]:
-        """Yield a member's bytes and verify their hash at the end.
-
-        Raises
-        ------
-        BackupError
-            When the member is not what the manifest says.
-        """
+        """Yield a member's bytes and verify their hash at the end; BackupError if it is not as the manifest says."""
         digest = hashlib.sha256()
         try:
             with self._zip.open(name) as raw:
@@ -178,10 +154,7 @@ class ArchiveReader:
     def check(self) -> Iterator[int]:
         """Verify every member, yielding the number of bytes read so far.
 
-        Raises
-        ------
-        BackupError
-            At the first member that is not what the manifest says, or whose name leads out of the target folder.
+        BackupError at the first that is not what the manifest says, or whose name leads out of the target folder.
         """
         done = 0
         for name in self.members:

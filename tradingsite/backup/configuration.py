@@ -38,7 +38,6 @@ FILTERS_MEMBER = "configuration/stock_filters.yaml"
 
 
 def current_settings() -> dict[str, Any]:
-    """Return the listed settings as JSON values."""
     values: dict[str, Any] = json.loads(json.dumps({name: getattr(settings, name) for name in NAMES}, default=str))
     return values
 
@@ -55,14 +54,10 @@ def write_configuration(writer: ArchiveWriter) -> None:
 def changed_settings(reader: ArchiveReader) -> list[str]:
     """Return a sentence for each setting that differs from the back-up's; none is changed."""
     then, now = json.loads(reader.content(SETTINGS_MEMBER)), current_settings()
-    differences = [
-        f"{name} was {value!r} and is {now[name]!r}."
-        for name, value in then.items()
-        if name in now and now[name] != value
-    ]
+    changed = {name: value for name, value in then.items() if name in now and now[name] != value}
+    differences = [f"{name} was {value!r} and is {now[name]!r}." for name, value in changed.items()]
     path = settings.STOCK_FILTERS_FILE
-    if FILTERS_MEMBER in reader.members and not (
-        path.is_file() and path.read_bytes() == reader.content(FILTERS_MEMBER)
-    ):
+    is_stored = FILTERS_MEMBER in reader.members
+    if is_stored and not (path.is_file() and path.read_bytes() == reader.content(FILTERS_MEMBER)):
         differences.append(f"The thresholds of {path} differ from the back-up's ({FILTERS_MEMBER} in it).")
     return differences

@@ -36,23 +36,10 @@ class Backup(NamedTuple):
 def create_backup(
     path: Path, at: datetime, report: Report | None = None, database: BaseDatabaseWrapper | None = None
 ) -> Backup:
-    """Write a back-up.
+    """Write a back-up of a database, by default the one in use; `report` is given the bytes written and to write.
 
-    Parameters
-    ----------
-    path
-        The file; it appears only when it is complete.
-    at
-        The time, for the manifest.
-    report
-        Called with the bytes of tables written and to write.
-    database
-        The database to back up, by default the one in use.
-
-    Raises
-    ------
-    BackupError
-        When the disk lacks room, or something cannot be read or written; nothing is left behind then.
+    The file appears only when it is complete. BackupError when the disk lacks room, or something cannot be read or
+    written; nothing is left behind then.
     """
     database = database or connection
     try:
@@ -82,16 +69,15 @@ def _write(
             done += table.bytes
         missing = model_files.write_model_files(writer, plain, settings.MODELS_DIR)
         configuration.write_configuration(writer)
-        size = writer.finish(
-            {
-                "made_at": at.isoformat(),
-                "market": settings.PROVIDER_KIND,
-                "versions": {"django": django.__version__, "postgresql": plain.info.server_version},
-                "migrations": plain.execute("SELECT app, name FROM django_migrations ORDER BY 1, 2").fetchall(),
-                "sequences": tables.sequences(plain, [table.name for table in stored]),
-                "missing_models": missing,
-            }
-        )
+        facts = {
+            "made_at": at.isoformat(),
+            "market": settings.PROVIDER_KIND,
+            "versions": {"django": django.__version__, "postgresql": plain.info.server_version},
+            "migrations": plain.execute("SELECT app, name FROM django_migrations ORDER BY 1, 2").fetchall(),
+            "sequences": tables.sequences(plain, [table.name for table in stored]),
+            "missing_models": missing,
+        }
+        size = writer.finish(facts)
     report(total, total)
     return Backup(path, size, len(stored), rows, missing)
 
@@ -113,10 +99,10 @@ def _write_table(writer: ArchiveWriter, plain: "psycopg.Connection[Any]", table:
 
 
 def _check_room(folder: Path, needed: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if free < needed + _SPARE_BYTES:
+    free, needed = shutil.disk_usage(folder).free, needed + _SPARE_BYTES
+    if free < needed:
         raise BackupError(
-            f"{folder} has {free >> 20:,} MB free, but the back-up may need {(needed + _SPARE_BYTES) >> 20:,} MB:"
+            f"{folder} has {free >> 20:,} MB free, but the back-up may need {needed >> 20:,} MB:"
             " free some space, or choose another folder with BACKUP_DIR or --to."
         )
 

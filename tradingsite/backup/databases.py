@@ -16,17 +16,7 @@ from tradingsite.backup.archive import BackupError
 def scratch_database(database: BaseDatabaseWrapper, alias: str = "restoring") -> Iterator[BaseDatabaseWrapper]:
     """Create an empty database on the server of another one; drop it at the end unless it was renamed meanwhile.
 
-    Parameters
-    ----------
-    database
-        A database on that server.
-    alias
-        Django's name for the new one while it exists.
-
-    Raises
-    ------
-    BackupError
-        When this account must not create databases.
+    `alias` is Django's name for it while it exists. BackupError when this account must not create databases.
     """
     name = f"{database.settings_dict['NAME']}_{alias}_{os.getpid()}"
     quoted = database.ops.quote_name(name)
@@ -52,10 +42,7 @@ def scratch_database(database: BaseDatabaseWrapper, alias: str = "restoring") ->
 def take_over(restored: BaseDatabaseWrapper, database: BaseDatabaseWrapper, at: datetime) -> str:
     """Give a restored database the name of the one in use; return the name under which that one is kept.
 
-    Raises
-    ------
-    BackupError
-        When there are other connections to the one in use; nothing is renamed then.
+    BackupError when there are other connections to the one in use; nothing is renamed then.
     """
     name = str(database.settings_dict["NAME"])
     previous_name = f"{name}_before_{at:%Y%m%d_%H%M%S}"

@@ -57,7 +57,5 @@ def restore_model_files(reader: ArchiveReader, models_dir: Path) -> int:
 
 
 def _model_paths(plain: "psycopg.Connection[Any]") -> Iterator[str]:
-    rows = plain.execute(
-        "SELECT path || '/' || file FROM trained_models, jsonb_object_keys(files) file ORDER BY 1"
-    ).fetchall()
-    yield from (path for (path,) in rows)
+    query = "SELECT path || '/' || file FROM trained_models, jsonb_object_keys(files) file ORDER BY 1"
+    yield from (path for (path,) in plain.execute(query).fetchall())

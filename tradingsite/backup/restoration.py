@@ -35,7 +35,9 @@ class RestoredCounts(NamedTuple):
 
 def check_compatible(reader: ArchiveReader, database: BaseDatabaseWrapper) -> None:
     """Raise BackupError when this version of the system, or the server, cannot restore a back-up."""
-    version = _server_version(database)
+    with database.cursor() as cursor:
+        cursor.execute("SHOW server_version_num")
+        version = int(cursor.fetchone()[0])
     if version < OLDEST_POSTGRESQL:
         raise BackupError(f"The server is PostgreSQL {version // 10000}; 15 or newer is needed.")
     migrations = MigrationExecutor(database).loader.disk_migrations or {}
@@ -62,10 +64,7 @@ def nonempty_tables(database: BaseDatabaseWrapper) -> list[str]:
 def restore_backup(reader: ArchiveReader, database: BaseDatabaseWrapper, log: Log) -> RestoredCounts:
     """Fill an empty database from a back-up, compare every row, and apply newer migrations.
 
-    Raises
-    ------
-    BackupError
-        When the back-up does not fit, or the stored rows differ from the file's; no row is kept then.
+    BackupError when the back-up does not fit, or the stored rows differ from the file's; no row is kept then.
     """
     log("Creating the tables of the back-up …")
     _migrate_to(reader, database)
@@ -91,12 +90,8 @@ def _migrate_to(reader: ArchiveReader, database: BaseDatabaseWrapper) -> None:
         )
     nodes = executor.loader.graph.node_map
     # Only the last migration of each app: naming an earlier one would mean migrating backwards to it.
-    superseded = {
-        key
-        for key in migrations
-        if any(child.key in migrations and child.key[0] == key[0] for child in nodes[key].children)
-    }
-    executor.migrate(sorted(migrations - superseded))
+    children = {key: {child.key for child in nodes[key].children} & migrations for key in migrations}
+    executor.migrate(sorted(key for key in migrations if all(child[0] != key[0] for child in children[key])))
 
 
 def _fill(
@@ -146,9 +141,3 @@ def _apply_newer_migrations(database: BaseDatabaseWrapper, log: Log) -> None:
     if pending:
         log(f"Applying {len(pending)} newer migrations …")
     call_command("migrate", database=database.alias, verbosity=0, interactive=False)
-
-
-def _server_version(database: BaseDatabaseWrapper) -> int:
-    with database.cursor() as cursor:
-        cursor.execute("SHOW server_version_num")
-        return int(cursor.fetchone()[0])

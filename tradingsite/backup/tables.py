@@ -65,10 +65,8 @@ def tables(plain: "psycopg.Connection[Any]", names: Iterable[str]) -> list[Table
 def _in_order(plain: "psycopg.Connection[Any]", names: Iterable[str]) -> list[str]:
     included = set(names)
     graph: dict[str, set[str]] = {name: set() for name in sorted(included)}
-    keys = plain.execute(
-        "SELECT conrelid::regclass::text, confrelid::regclass::text FROM pg_constraint WHERE contype = 'f'"
-    )
-    for table, other in keys:
+    query = "SELECT conrelid::regclass::text, confrelid::regclass::text FROM pg_constraint WHERE contype = 'f'"
+    for table, other in plain.execute(query):
         if table in included and other in included and table != other:
             graph[table].add(other)
     return list(graphlib.TopologicalSorter(graph).static_order())

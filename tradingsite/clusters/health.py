@@ -26,10 +26,7 @@ _CONNECT_SECONDS = 5
 def host_liveness(cluster: str, host: str) -> Liveness:
     """Return the liveness of the part of a cluster that runs on a host; steps held there count as its own.
 
-    Raises
-    ------
-    psycopg.Error
-        When the database cannot be queried.
+    psycopg.Error when the database cannot be queried.
     """
 
     def is_own(_cluster: str, step: StepSign) -> bool:
@@ -44,26 +41,14 @@ def host_liveness(cluster: str, host: str) -> Liveness:
 
 
 def description(liveness: Liveness) -> str:
-    """Return the state of a cluster as one line."""
     age = liveness.heartbeat_age_seconds
     heartbeat = "no heartbeat yet" if age is None else f"last heartbeat {age} s ago"
-    if liveness.is_at_work:
-        state = "at work on a step"
-    elif liveness.is_stuck:
-        state = f"{heartbeat}, and it holds no step"
-    else:
-        state = heartbeat
-    return f"cluster {liveness.cluster}: {state}"
+    state = f"{heartbeat}, and it holds no step" if liveness.is_stuck else heartbeat
+    return f"cluster {liveness.cluster}: {'at work on a step' if liveness.is_at_work else state}"
 
 
 def end(pid_file: Path) -> str:
-    """Kill the main process named in the file and its descendants, unless it has only just started.
-
-    Returns
-    -------
-    str
-        What was done, as a sentence.
-    """
+    """Kill the main process named in a file and its descendants, unless it has only just started; say what was done."""
     try:
         pid, age = int(pid_file.read_text()), time.time() - pid_file.stat().st_mtime
     except (OSError, ValueError):
@@ -94,24 +79,16 @@ def main(arguments: list[str]) -> int:
         # Not the cluster's fault: it goes on when the database is back.
         sys.stdout.write(f"cluster {options.cluster}: the database cannot be queried ({type(error).__name__})\n")
         return 1
-    line = description(liveness)
-    if liveness.is_stuck and options.end:
-        line = f"{line}. {end(options.end)}"
-    sys.stdout.write(f"{line}\n")
+    outcome = f". {end(options.end)}" if liveness.is_stuck and options.end else ""
+    sys.stdout.write(f"{description(liveness)}{outcome}\n")
     return 0 if liveness.is_alive else 1
 
 
 def _connection_parameters() -> dict[str, Any]:
     database = settings.DATABASES["default"]
-    parameters = {
-        "host": database.get("HOST"),
-        "port": database.get("PORT"),
-        "user": database.get("USER"),
-        "password": database.get("PASSWORD"),
-        "dbname": database["NAME"],
-    }
+    names = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "NAME"}
     options = {name: value for name, value in database.get("OPTIONS", {}).items() if name != "application_name"}
-    return {name: value for name, value in parameters.items() if value} | options
+    return {name: database[key] for name, key in names.items() if database.get(key)} | options
 
 
 if __name__ == "__main__":

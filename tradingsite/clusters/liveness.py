@@ -53,27 +53,15 @@ class StepSign(NamedTuple):
 
 @dataclass(frozen=True)
 class Liveness:
-    """The state of a cluster at a moment.
-
-    Attributes
-    ----------
-    heartbeat_at, step_ended_at : datetime or None
-        Its last heartbeat; the end of its last step, within a day.
-    is_at_work : bool
-        Whether it holds a step under a living lease.
-    due_since : datetime or None
-        Since when its oldest undone task or schedule has been due; None or in the future when nothing is.
-    watched_since : datetime or None
-        From when silence counts for a cluster that never gave a sign of life.
-    """
+    """The state of a cluster at a moment."""
 
     cluster: str
     now: datetime
     heartbeat_at: datetime | None = None
-    step_ended_at: datetime | None = None
-    is_at_work: bool = False
-    due_since: datetime | None = None
-    watched_since: datetime | None = None
+    step_ended_at: datetime | None = None  # of its last step, within a day
+    is_at_work: bool = False  # it holds a step under a living lease
+    due_since: datetime | None = None  # of its oldest undone task or schedule; None or in the future when nothing is
+    watched_since: datetime | None = None  # from then silence counts if it never gave a sign of life
 
     @property
     def heartbeat_age_seconds(self) -> int | None:
@@ -98,7 +86,6 @@ class Liveness:
 
     @property
     def has_started(self) -> bool:
-        """Whether it ever gave a sign of life."""
         return self.is_at_work or self.heartbeat_at is not None or self.step_ended_at is not None
 
     @property
@@ -120,21 +107,7 @@ def read_liveness(
     is_own: Callable[[str, StepSign], bool],
     watched_since: datetime | None = None,
 ) -> dict[str, Liveness]:
-    """Read the liveness of clusters in one query.
-
-    Parameters
-    ----------
-    cursor : psycopg.Cursor or CursorWrapper
-        Of any connection to the database.
-    clusters : iterable of str
-        Their names.
-    now : datetime
-        The moment ages count from.
-    is_own : callable
-        Whether a step, given with a cluster's name, shows that this cluster works.
-    watched_since : datetime, optional
-        From when silence counts for a cluster that never gave a sign of life.
-    """
+    """Read the liveness of clusters in one query; `is_own` tells whether a step shows that the named cluster works."""
     cursor.execute(_SIGNS, {"now": now, "retry": settings.Q_CLUSTER["retry"]})
     rows = cursor.fetchall()
     return {cluster: _liveness(cluster, rows, now, is_own, watched_since) for cluster in clusters}

@@ -14,15 +14,7 @@ from tradingsite.clusters.liveness import Liveness, StepSign, read_liveness
 
 
 def cluster_liveness(now: datetime, watched_since: datetime | None = None) -> dict[str, Liveness]:
-    """Return the liveness of each cluster, wherever its processes run.
-
-    Parameters
-    ----------
-    now : datetime
-        The moment ages count from.
-    watched_since : datetime, optional
-        From when silence counts for a cluster that never gave a sign of life.
-    """
+    """Return the liveness of each cluster, wherever its processes run."""
     with connection.cursor() as cursor:
         return read_liveness(cursor, settings.CLUSTERS, now, _is_job_of, watched_since)
 

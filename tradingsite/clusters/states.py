@@ -16,23 +16,13 @@ _DAY: Final = timedelta(days=1)
 
 @dataclass(frozen=True)
 class ClusterState:
-    """One cluster.
-
-    Attributes
-    ----------
-    state : str
-        ``alive``, ``busy`` (at work on a step), ``never`` (not started yet) or ``dead``.
-    age_seconds : int or None
-        Since its last heartbeat.
-    message : str
-        The same as a sentence, with what to do.
-    """
+    """One cluster."""
 
     name: str
-    state: str
-    age_seconds: int | None
+    state: str  # alive, busy (at work on a step), never (not started yet) or dead
+    age_seconds: int | None  # since its last heartbeat
     queued: int
-    message: str
+    message: str  # the state as a sentence, with what to do
 
 
 def cluster_states(now: datetime) -> list[ClusterState]:
@@ -48,20 +38,16 @@ def _state(liveness: Liveness, queued: int) -> ClusterState:
         message = f"The cluster {name} has never given a sign of life: start ./run.sh dev, or the container {name}."
     elif liveness.is_stuck:
         state = "dead"
+        minutes = int(liveness.silence.total_seconds() // 60)
+        span = f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"
         message = (
-            f"The cluster {name} is dead: its last sign of life was {_span(liveness.silence)} ago."
-            " Nothing of it runs until it is back."
+            f"The cluster {name} is dead: its last sign of life was {span} ago. Nothing of it runs until it is back."
         )
     elif liveness.is_at_work:
         state, message = "busy", "At work on a step under a living lease."
     else:
         state, message = "alive", "No heartbeat yet." if age is None else f"Last heartbeat {age} s ago."
     return ClusterState(name, state, age, queued, message)
-
-
-def _span(silence: timedelta) -> str:
-    minutes = int(silence.total_seconds() // 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"
 
 
 def failures_of_a_day(now: datetime) -> int:

@@ -21,10 +21,7 @@ class AlreadySupervisedError(Exception):
 def single_instance(directory: Path, message: str) -> Iterator[None]:
     """Lock the directory for this process, and kill what a killed predecessor left running.
 
-    Raises
-    ------
-    AlreadySupervisedError
-        When another process has locked it; with its pid and `message`.
+    AlreadySupervisedError, with its pid and `message`, when another process has locked it.
     """
     import fcntl
 

@@ -36,36 +36,16 @@ _REVIVE_AGAIN_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Service:
-    """A program to keep running.
-
-    Attributes
-    ----------
-    name : str
-        Its name in messages.
-    command : tuple of str
-        Program and arguments.
-    environment : dict
-        Variables besides the inherited ones.
-    reload_signal : signal.Signals or None
-        Makes the main process load changed sources; None leaves it alone.
-    stop_signal : signal.Signals
-        Makes the main process end in good order.
-    cluster : str or None
-        The queue cluster it is, if any; watched for progress.
-    log : Path or None
-        Where its output goes; None is the terminal.
-    runs_once : bool
-        Whether it ends by itself and is not restarted.
-    """
+    """A program to keep running."""
 
     name: str
     command: tuple[str, ...]
-    environment: dict[str, str] = field(default_factory=dict)
-    reload_signal: signal.Signals | None = None
-    stop_signal: signal.Signals = signal.SIGTERM
-    cluster: str | None = None
-    log: Path | None = None
-    runs_once: bool = False
+    environment: dict[str, str] = field(default_factory=dict)  # variables besides the inherited ones
+    reload_signal: signal.Signals | None = None  # makes the main process load changed sources; None leaves it alone
+    stop_signal: signal.Signals = signal.SIGTERM  # makes the main process end in good order
+    cluster: str | None = None  # the queue cluster it is, if any; watched for progress
+    log: Path | None = None  # where its output goes; None is the terminal
+    runs_once: bool = False  # it ends by itself and is not restarted
 
 
 class Child:
@@ -82,10 +62,7 @@ class Child:
     def start(self) -> None:
         """Start the program in a session of its own.
 
-        Raises
-        ------
-        Error
-            When the database is out of reach, where a cluster's prefetched tasks must be released first.
+        Error when the database is out of reach, where a cluster's prefetched tasks must be released first.
         """
         if self.service.cluster is not None:
             release_prefetched(self.service.cluster)
@@ -132,11 +109,9 @@ class Child:
 
     @property
     def age_seconds(self) -> float:
-        """Seconds since the last start."""
         return time.monotonic() - self._started
 
     def send(self, number: signal.Signals) -> None:
-        """Signal the main process only."""
         if self.process is not None:
             self.process.send_signal(number)
 
@@ -159,19 +134,7 @@ class Child:
 
 
 class Supervisor:
-    """Runs services until a signal stops it.
-
-    Parameters
-    ----------
-    services : sequence of Service
-        What to run.
-    servers : EmbeddedServers
-        Restarted as well when they die.
-    say : callable
-        Prints a line on the terminal.
-    sources : sequence of Path
-        Folders whose changes make services reload.
-    """
+    """Runs services until a signal stops it: restarts them and the servers that end, reloads them if sources change."""
 
     def __init__(
         self, services: Sequence[Service], servers: EmbeddedServers, say: Callable[[str], None], sources: Sequence[Path]
@@ -206,7 +169,9 @@ class Supervisor:
         self._tend_servers()
         if self._changed.is_set():
             self._changed.clear()
-            self._reload()
+            self._say("sources changed: reloading")
+            for child in self._children:
+                child.reload()
         for child in list(self._children):
             code = child.reap()
             if code is not None:
@@ -240,11 +205,6 @@ class Supervisor:
             self._say(f"{service.name} {'is complete' if code == 0 else f'failed with code {code}{output}'}")
         elif child.start_at > time.monotonic():  # a reload starts it at once, and is no news
             self._say(f"{service.name} ended with code {code} and is being restarted{output}")
-
-    def _reload(self) -> None:
-        self._say("sources changed: reloading")
-        for child in self._children:
-            child.reload()
 
     def _tend_clusters(self) -> None:
         for child in self._children:

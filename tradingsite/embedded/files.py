@@ -27,17 +27,9 @@ class EmbeddedServerError(ImproperlyConfigured):
 
 
 def socket_directory(directory: Path) -> Path:
-    """Return the folder for a directory's sockets: its ``run/``, or a temporary folder linked there.
+    """Return the folder for an existing directory's sockets: its ``run/``, or a temporary folder linked there.
 
-    Parameters
-    ----------
-    directory : Path
-        The servers' directory; it exists.
-
-    Returns
-    -------
-    Path
-        An absolute existing folder, short enough for a socket, without characters at which PostgreSQL splits lists.
+    It is absolute, exists, is short enough for a socket, and has no characters at which PostgreSQL splits lists.
     """
     run = directory.resolve() / "run"
     if len(str(run)) <= _LONGEST_SOCKET_DIR and re.fullmatch(r"[\w./+~@-]+", str(run), re.ASCII):
@@ -57,10 +49,8 @@ def program_directory(data: Path) -> Path:
             "DATABASE_URL is not set, and the embedded PostgreSQL is not installed. Set DATABASE_URL to a "
             "PostgreSQL 15 or newer, or install the extra `embedded` (./run.sh does)."
         )
-    installed = {
-        int(folder.name.removeprefix("pginstall")): folder / "bin"
-        for folder in Path(spec.origin).parent.glob("pginstall[0-9]*")
-    }
+    folders = Path(spec.origin).parent.glob("pginstall[0-9]*")
+    installed = {int(folder.name.removeprefix("pginstall")): folder / "bin" for folder in folders}
     version_file = data / "PG_VERSION"
     version = int(version_file.read_text()) if version_file.exists() else max(installed)
     if version not in installed:
@@ -98,10 +88,7 @@ def open_lock_file(path: Path) -> IO[str]:
 def ensure_server_account() -> tuple[int, int] | None:
     """Return user and group id to run PostgreSQL under, creating the account if needed; None unless we are root.
 
-    Raises
-    ------
-    EmbeddedServerError
-        When the account neither exists nor can be created.
+    EmbeddedServerError when the account neither exists nor can be created.
     """
     if os.geteuid() != 0:
         return None

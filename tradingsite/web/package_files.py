@@ -62,12 +62,8 @@ class PackageFileFinder(BaseFinder):
                     yield name, storage
 
     def check(self, **_kwargs: Any) -> CheckMessages:
-        missing = [
-            f"{files.prefix}/{name}"
-            for files in PACKAGES
-            for name in files.names
-            if not self.find(f"{files.prefix}/{name}")
-        ]
+        paths = [f"{files.prefix}/{name}" for files in PACKAGES for name in files.names]
+        missing = [path for path in paths if not self.find(path)]
         if not missing:
             return []
         message = f"Static files from Python packages are missing: {', '.join(missing)}. Install them: ./run.sh install"
