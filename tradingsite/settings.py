@@ -198,7 +198,8 @@ AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["ip_address", "username"]]
 AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
-AXES_IPWARE_PROXY_COUNT = env.integer("PROXY_COUNT", 0, minimum=0)
+PROXY_COUNT = env.integer("PROXY_COUNT", 0, minimum=0)
+AXES_CLIENT_IP_CALLABLE = "tradingsite.web.client_address.client_address"
 
 # --- time, language, files ------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en-gb"

@@ -71,7 +71,7 @@ def _is_local(request: HttpRequest) -> bool:
     # Behind a proxy on this machine, every request comes from a local address.
     if any(name in request.META for name in _FORWARDED):
         return False
-    if settings.AXES_IPWARE_PROXY_COUNT or getattr(settings, "SECURE_PROXY_SSL_HEADER", None):
+    if settings.PROXY_COUNT or getattr(settings, "SECURE_PROXY_SSL_HEADER", None):
         return False
     try:
         return ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback

@@ -67,9 +67,9 @@ def test_requests_from_elsewhere_are_refused(client, more):
 
 
 def test_behind_a_proxy_a_local_address_proves_nothing(client, settings: Settings):
-    settings.AXES_IPWARE_PROXY_COUNT = 1
+    settings.PROXY_COUNT = 1
     assert client.get("/metrics").status_code == 403
-    settings.AXES_IPWARE_PROXY_COUNT = 0
+    settings.PROXY_COUNT = 0
     assert client.get("/metrics").status_code == 200
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     assert client.get("/metrics").status_code == 403
