@@ -1,7 +1,7 @@
 """What an evening has come to: findings, excluded shares, lists and models of a session.
 
 The console, the pages and the terminal phrase these facts; none of them asks the tables its own way. Beside them stand
-`market_data.quality.day_refusal`, `ml.sagas.model_in_force` and `market_data.runs.queries.newest_runs`.
+`market_data.quality.day_refusal`, `ml.sagas.model_in_force` and `market_data.runs.queries.standings`.
 """
 
 from collections import Counter

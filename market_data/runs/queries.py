@@ -1,13 +1,17 @@
 """The state of runs for the pages and the terminal, read from the tracking rows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from market_data.models import PipelineRun, PipelineStep
 from market_data.runs.prerequisites import parse_all
 from market_data.runs.saga import job_title, words_of
+
+UNSUCCESSFUL: Final = (PipelineRun.Status.FAILED, PipelineRun.Status.CANCELLED)
 
 
 @dataclass(frozen=True)
@@ -69,23 +73,47 @@ def recent_runs(limit: int = 8) -> list[RunState]:
     return list(map(_state, PipelineRun.objects.prefetch_related("steps").order_by("-sequence")[:limit]))
 
 
+def unresolved_runs() -> "QuerySet[PipelineRun]":
+    """Return the runs that failed or were cancelled and that nothing has made good since, newest first.
+
+    A completed later run of the same job, for the same session or a later one, makes a run good; a replay, which only
+    reports, makes good nothing but a replay.
+    """
+    later = PipelineRun.objects.filter(job=OuterRef("job"), sequence__gt=OuterRef("sequence"))
+    good = later.filter(
+        Q(session__gte=OuterRef("session")) | Q(session=None),
+        Q(is_replay=False) | Q(is_replay=OuterRef("is_replay")),
+        status=PipelineRun.Status.COMPLETED,
+    )
+    return PipelineRun.objects.filter(~Exists(good), status__in=UNSUCCESSFUL).order_by("-sequence")
+
+
 def unresolved_failures(limit: int = 5) -> list[RunState]:
-    """Return the failed runs after which no run of the same job has completed, newest first."""
-    failed = PipelineRun.objects.filter(status=PipelineRun.Status.FAILED).prefetch_related("steps")
-    failed = failed.order_by("-sequence")[: limit * 4]
-    completed = PipelineRun.objects.filter(status=PipelineRun.Status.COMPLETED)
-    unresolved = [run for run in failed if not completed.filter(job=run.job, sequence__gt=run.sequence).exists()]
-    return list(map(_state, unresolved[:limit]))
+    """Return the state of the newest of them that failed."""
+    failed = unresolved_runs().filter(status=PipelineRun.Status.FAILED).prefetch_related("steps")
+    return list(map(_state, failed[:limit]))
 
 
-def newest_runs(session: date, jobs: Iterable[str]) -> dict[str, RunState]:
-    """The run that decides where each job stands for a session; a job without one is left out."""
+def standings(session: date, jobs: Iterable[str]) -> "dict[str, Standing[RunState]]":
+    """Return where each job stands for a session; a job without a run is left out, and replays do not count."""
     runs = PipelineRun.objects.filter(job__in=list(jobs), session=session, is_replay=False).prefetch_related("steps")
-    by_job: dict[str, list[PipelineRun]] = {}
+    by_job: dict[str, list[RunState]] = {}
     for run in runs.order_by("-sequence"):
-        by_job.setdefault(run.job, []).append(run)
-    decisive = {job: decisive_run(runs_of_job) for job, runs_of_job in by_job.items()}
-    return {job: _state(run) for job, run in decisive.items() if run}
+        by_job.setdefault(run.job, []).append(_state(run))
+    return {job: Standing.of(runs_of_job) for job, runs_of_job in by_job.items()}
+
+
+def latest_standing(job: str, *, without: Collection[str] = ()) -> "Standing[PipelineRun] | None":
+    """Return where a job stands for the newest session it ran for; None before its first run.
+
+    Replays do not count, nor do runs whose status is among `without`. A job that stands for no session has nothing to
+    repeat: its newest run decides alone.
+    """
+    runs = PipelineRun.objects.filter(job=job, is_replay=False).exclude(status__in=without).order_by("-sequence")
+    newest = runs.first()
+    if newest is None:
+        return None
+    return Standing.of([newest] if newest.session is None else list(runs.filter(session=newest.session)))
 
 
 class _HasStatus(Protocol):
@@ -96,14 +124,30 @@ class _HasStatus(Protocol):
 Run = TypeVar("Run", bound=_HasStatus)
 
 
-def decisive_run(runs: Sequence[Run]) -> Run | None:
-    """The run that decides where a job stands, of its runs for one session, newest first.
+@dataclass(frozen=True)
+class Standing(Generic[Run]):
+    """Where a job stands for a session: the run that decides, and a later one that could not replace its result.
 
-    An active run comes first; otherwise a completed one counts even if a later attempt failed.
+    `rerun` is the newest run that failed or was cancelled after the deciding one completed, or None: the session keeps
+    its good result, and yet somebody has to look at it.
     """
-    active = [run for run in runs if run.status in PipelineRun.ACTIVE]
-    completed = [run for run in runs if run.status == PipelineRun.Status.COMPLETED]
-    return next(iter([*active, *completed, *runs]), None)
+
+    run: Run
+    rerun: Run | None = None
+
+    @classmethod
+    def of(cls, runs: Sequence[Run]) -> "Standing[Run]":
+        """Return the standing that follows from a job's runs for one session, newest first, at least one.
+
+        An active run decides; otherwise a completed one, even if a later one failed; otherwise the newest.
+        """
+        active = [run for run in runs if run.status in PipelineRun.ACTIVE]
+        completed = [run for run in runs if run.status == PipelineRun.Status.COMPLETED]
+        deciding = next(iter([*active, *completed, *runs]))
+        if active or not completed:
+            return cls(deciding)
+        later = runs[: runs.index(deciding)]
+        return cls(deciding, next((run for run in later if run.status in UNSUCCESSFUL), None))
 
 
 def _state(run: PipelineRun) -> RunState:

@@ -8,7 +8,7 @@ from django_q.models import Schedule
 
 from market_data import quality, trading_calendar
 from market_data.models import PipelineRun, SourceFile
-from market_data.runs.queries import RunState, newest_runs
+from market_data.runs.queries import RunState, Standing, standings
 from market_data.runs.saga import job_title
 from ml.evening_facts import exclusions_by_check, finding_counts, lists_in_force
 from ml.sagas import MODEL_AGE_LIMIT_SESSIONS, model_in_force
@@ -35,6 +35,7 @@ class JobState:
     title: str
     run: RunState | None
     next_start: datetime | None
+    rerun: RunState | None = None
 
     @property
     def sentence(self) -> str:
@@ -48,7 +49,10 @@ class JobState:
             return f"Running{step}, {self.run.progress:.0%} done."
         ended = f" {time_text(self.run.ended_at)}" if self.run.ended_at else ""
         reason = f": {self.run.reason}" if self.run.reason else ""
-        return f"{self.run.status.replace('_', ' ').capitalize()}{ended}{reason}".rstrip(".") + "."
+        text = f"{self.run.status.replace('_', ' ').capitalize()}{ended}{reason}".rstrip(".") + "."
+        if self.rerun is None:
+            return text
+        return f"{text} A repetition at {time_text(self.rerun.ended_at)} did not succeed; this result stands."
 
 
 @dataclass(frozen=True)
@@ -66,9 +70,9 @@ def evening_status(now: datetime) -> EveningStatus:
         expected = trading_calendar.latest_completed_session(now)
     except trading_calendar.CalendarError as error:
         return EveningStatus(None, [Sentence("bad", str(error))], [])
-    runs = newest_runs(expected, JOBS)
+    runs = standings(expected, JOBS)
     starts = dict(Schedule.objects.filter(name__in=JOBS).values_list("name", "next_run"))
-    jobs = [JobState(name, job_title(name), runs.get(name), starts.get(name)) for name in JOBS]
+    jobs = [_job_state(name, runs.get(name), starts.get(name)) for name in JOBS]
     by_name = {job.name: job for job in jobs}
     sentences = [
         _data_sentence(expected, by_name["pipeline"]),
@@ -77,6 +81,12 @@ def evening_status(now: datetime) -> EveningStatus:
         _picks_sentence(expected, by_name["selection"]),
     ]
     return EveningStatus(expected, sentences, jobs)
+
+
+def _job_state(name: str, standing: Standing[RunState] | None, next_start: datetime | None) -> JobState:
+    if standing is None:
+        return JobState(name, job_title(name), None, next_start)
+    return JobState(name, job_title(name), standing.run, next_start, standing.rerun)
 
 
 def _data_sentence(expected: date, pipeline: JobState) -> Sentence:

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from market_data import tasks
 from market_data.models import PipelineRun
+from market_data.runs import queries as run_queries
 from market_data.runs.prerequisites import describe_all, parse_all
 from market_data.runs.saga import NO_SESSION, Saga
 from tradingsite.alerts.symptoms import CheckContext, ConditionResult, Symptom
@@ -18,6 +19,7 @@ from tradingsite.schedule import scheduled_jobs
 
 LATE_AFTER = timedelta(hours=1)
 _Status = PipelineRun.Status
+_NOT_COUNTING = (_Status.CANCELLED, _Status.SKIPPED, _Status.ROLLED_BACK)
 
 
 def troubled_jobs(context: CheckContext) -> ConditionResult:
@@ -29,27 +31,26 @@ def troubled_jobs(context: CheckContext) -> ConditionResult:
             troubled.add(saga.job)
             result.unknown_keys.add(key)
             continue
-        last = _last_run(saga)
-        symptom = _failure(key, last) or _lateness(key, saga, context)
+        standing = run_queries.latest_standing(saga.job, without=_NOT_COUNTING)
+        symptom = _failure(key, standing) or _lateness(key, saga, context)
         if symptom:
             troubled.add(saga.job)
             result.symptoms.append(symptom)
-        elif last and last.status in PipelineRun.ACTIVE:
+        elif standing and standing.run.status in PipelineRun.ACTIVE:
             result.unknown_keys.add(key)  # a retry may fail again
     return result
 
 
-def _last_run(saga: Saga) -> PipelineRun | None:
-    counting = (*PipelineRun.ACTIVE, _Status.COMPLETED, _Status.FAILED)
-    return PipelineRun.objects.filter(job=saga.job, status__in=counting, is_replay=False).order_by("-sequence").first()
-
-
-def _failure(key: str, last: PipelineRun | None) -> Symptom | None:
-    if last is None or last.status != _Status.FAILED:
+def _failure(key: str, standing: run_queries.Standing[PipelineRun] | None) -> Symptom | None:
+    if standing is None:
         return None
-    of_session = f" of {last.session}" if last.session else ""
-    remedy = f"Fix what the reason names, then: ./run.sh manage retry_failed {last.id}"
-    title = f"The job {last.job}{of_session} failed ({last.id}): {last.reason or 'no reason given'}"
+    failed = standing.rerun or standing.run
+    if failed.status != _Status.FAILED:
+        return None
+    of_session = f" of {failed.session}" if failed.session else ""
+    kept = f" The result of {standing.run.id} stands." if standing.rerun else ""
+    remedy = f"Fix what the reason names, then: ./run.sh manage retry_failed {failed.id}"
+    title = f"The job {failed.job}{of_session} failed ({failed.id}): {failed.reason or 'no reason given'}{kept}"
     return Symptom(key, title, remedy)
 
 

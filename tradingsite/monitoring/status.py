@@ -8,6 +8,7 @@ from django.db.models import Count, Q
 from django_q.models import Schedule
 
 from market_data.models import PipelineRun, SourceFile, TableTotal
+from market_data.runs import queries as run_queries
 from ml.evening_facts import finding_counts, lists_in_force, newest_model
 from ml.models import Evaluation
 from stocks.models import Stock
@@ -54,7 +55,8 @@ def _tables() -> dict[str, dict[str, Any]]:
 
 
 def _job(name: str, now: datetime) -> dict[str, Any]:
-    last = PipelineRun.objects.filter(job=name).order_by("-sequence").first()
+    standing = run_queries.latest_standing(name)
+    last, rerun = (standing.run, standing.rerun) if standing else (None, None)
     schedule = Schedule.objects.filter(name=name).first()
     return {
         "job": name,
@@ -65,7 +67,13 @@ def _job(name: str, now: datetime) -> dict[str, Any]:
         "waits_for": last.waits_for if last and last.status == PipelineRun.Status.WAITING else [],
         "ended_at": last.ended_at if last else None,
         "reason": last.reason if last else "",
+        "rerun": _rerun(rerun) if rerun else None,
     }
+
+
+def _rerun(run: PipelineRun) -> dict[str, Any]:
+    """A later run that could not replace the job's good result."""
+    return {"run": run.id, "status": run.status, "reason": run.reason, "ended_at": run.ended_at}
 
 
 def _model() -> dict[str, Any] | None:

@@ -110,7 +110,7 @@ def _jobs(jobs: list[dict[str, Any]]) -> Table:
     for job in jobs:
         table.add_row(
             job["job"],
-            Text(job["status"], _COLOURS.get(job["status"], "")),
+            _job_state(job),
             _day(job["session"]),
             _moment(job["ended_at"]),
             _moment(job["next"]) if job["next"] else "not scheduled (sync_schedules)",
@@ -119,10 +119,19 @@ def _jobs(jobs: list[dict[str, Any]]) -> Table:
     return table
 
 
+def _job_state(job: dict[str, Any]) -> Text:
+    state = Text(job["status"], _COLOURS.get(job["status"], ""))
+    rerun = job["rerun"]
+    return state if rerun is None else Text.assemble(state, (f", re-run {rerun['status']}", _COLOURS["failed"]))
+
+
 def _reasons(jobs: list[dict[str, Any]]) -> Iterable[Text]:
     for job in jobs:
         if job["reason"] and job["status"] != "completed":
             yield Text.assemble((f"{job['job']}: ", "bold"), job["reason"], (f"  ({job['last_run']})", "dim"))
+        if rerun := job["rerun"]:
+            head = (f"{job['job']}, re-run {rerun['status']} {_moment(rerun['ended_at'])}: ", "bold red")
+            yield Text.assemble(head, rerun["reason"], (f"  ({rerun['run']}; {job['last_run']} stands)", "dim"))
 
 
 def _day(day: date | None) -> str:

@@ -5,16 +5,18 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.contrib import admin
 from django.db.models import Count
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
-from django_q.models import OrmQ
+from django_q.models import Failure, OrmQ
 
 from market_data.models import Finding
 from market_data.runs.saga import saga_of
 from market_data.storage.queries import latest_loaded_session
 from tradingsite.clusters import states
-from tradingsite.operations import nights, sources, tiles, tonight, verdict
+from tradingsite.operations import failed_runs, nights, sources, tiles, tonight, verdict
 from tradingsite.operations.current_evening import Evening, current_evening, stored_sessions
 from tradingsite.operations.recent_runs import RunHistory
 
@@ -43,6 +45,7 @@ def home_context(now: datetime) -> dict[str, Any]:
         "verdict": verdict.session_verdict(session, history),
         "tonight": jobs,
         "ready": _picks_ready(evening, jobs, now),
+        "failed": failed_runs.failed_runs(),
         "blocked": _blocking_job(jobs.lines),
         "files": sources.file_lines(session, history) if session else [],
         "lists": sources.list_lines(session) if session and history.runs else [],
@@ -51,10 +54,16 @@ def home_context(now: datetime) -> dict[str, Any]:
         "findings": _findings(session),
         "charts": nights.charts(nights.nights(history)),
         "clusters": states.cluster_states(now),
-        "queue": {"waiting": OrmQ.objects.count(), "failures": states.failures_of_a_day(now)},
+        "queue": _queue(now),
         "simulated": settings.PROVIDER_KIND == "simulated",
         "refresh_seconds": _ACTIVE_SECONDS if is_active else _IDLE_SECONDS,
     }
+
+
+def _queue(now: datetime) -> dict[str, Any]:
+    facts = {"waiting": OrmQ.objects.count(), "failures": states.failures_of_a_day(now)}
+    is_shown = admin.site.is_registered(Failure)
+    return facts | {"failures_url": reverse("admin:django_q_failure_changelist") if is_shown else ""}
 
 
 def current_verdict(now: datetime) -> verdict.Verdict:

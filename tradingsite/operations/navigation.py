@@ -6,21 +6,31 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 
+from tradingsite.operations import failed_runs
+
 _CONSOLE = (
     ("Home", "monitoring", "admin:index"),
     ("Runs", "list_alt", "admin:market_data_pipelinerun_changelist"),
     ("Findings", "fact_check", "admin:market_data_finding_changelist"),
     ("Queue", "pending_actions", "admin:django_q_ormq_changelist"),
     ("Schedules", "schedule", "admin:django_q_schedule_changelist"),
-    ("Failures", "error", "admin:django_q_failure_changelist"),
     ("Runbook", "menu_book", "operations:runbook"),
 )
 
 
 def groups(request: HttpRequest) -> list[dict[str, Any]]:
     """Groups of the sidebar (`UNFOLD["SIDEBAR"]["navigation"]`)."""
-    console = [{"title": title, "icon": icon, "link": reverse(name)} for title, icon, name in _CONSOLE]
+    console: list[dict[str, Any]] = [
+        {"title": title, "icon": icon, "link": reverse(name)} for title, icon, name in _CONSOLE
+    ]
+    console.insert(2, _failed_runs())
     return [{"title": "Operations", "items": console}, *(_app_group(app) for app in admin.site.get_app_list(request))]
+
+
+def _failed_runs() -> dict[str, Any]:
+    item = {"title": "Failed runs", "icon": "error", "link": failed_runs.failed_runs_url()}
+    count = failed_runs.failed_run_count()
+    return item | {"badge": count} if count else item
 
 
 def _app_group(app: dict[str, Any]) -> dict[str, Any]:

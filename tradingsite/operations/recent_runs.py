@@ -6,7 +6,7 @@ from statistics import median
 from typing import Final
 
 from market_data.models import PipelineRun
-from market_data.runs.queries import decisive_run
+from market_data.runs.queries import Standing
 
 _RUNS_READ: Final = 400
 _RUNS_MEASURED: Final = 20
@@ -48,10 +48,15 @@ class RunHistory:
         """Newest run of a job, whatever its session; replays do not count."""
         return next((run for run in self.runs if run.job == job and not run.is_replay), None)
 
+    def standing(self, job: str, session: date) -> Standing[PastRun] | None:
+        """Where a job stands for a session; None without a run. Replays do not count."""
+        runs = [run for run in self.runs if run.job == job and run.session == session and not run.is_replay]
+        return Standing.of(runs) if runs else None
+
     def of_session(self, job: str, session: date) -> PastRun | None:
         """The run that decides where a job stands for a session."""
-        runs = [run for run in self.runs if run.job == job and run.session == session and not run.is_replay]
-        return decisive_run(runs)
+        standing = self.standing(job, session)
+        return standing.run if standing else None
 
     def usual_seconds(self, job: str) -> float | None:
         """Median duration of the job's last completed runs; None before the first."""

@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 from market_data.models import EveningHold, PipelineRun, PipelineStep
 from market_data.runs.saga import job_title
 from stocks.admin import ReadOnlyAdmin, coloured
-from tradingsite.operations import actions, jobs, run_page
+from tradingsite.operations import actions, failed_runs, jobs, run_page
 from tradingsite.operations.actions import ActionResult
 from tradingsite.operations.api import OPERATE
 from tradingsite.operations.tonight import duration
@@ -56,7 +56,7 @@ class OperatedAdmin(ReadOnlyAdmin):
 @admin.register(PipelineRun)
 class PipelineRunAdmin(OperatedAdmin):
     list_display = ("id", "job", "session", "state", "triggered_by", "started_at", "took", "reason")
-    list_filter = ("job", "status", "triggered_by")
+    list_filter = (failed_runs.UnresolvedFilter, "job", "status", "triggered_by")
     search_fields = ("id",)
     date_hierarchy = "session"
     actions = ("run_again", "retry", "resume", "hold", "cancel", "roll_back")

@@ -35,6 +35,18 @@ class ClusterStatus(serializers.Serializer[Any]):
     alive = serializers.BooleanField()
 
 
+class FailedTask(serializers.Serializer[Any]):
+    """A run that failed or was cancelled, and that no later run of its job has made good."""
+
+    task_id = serializers.CharField()
+    job = serializers.CharField()
+    status = serializers.CharField(help_text="failed or cancelled")
+    start_time = serializers.DateTimeField(required=False)
+    end_time = serializers.DateTimeField(required=False)
+    session = serializers.DateField(required=False)
+    reason = serializers.CharField(required=False)
+
+
 class SystemStatus(serializers.Serializer[Any]):
     """The state of the system."""
 
@@ -45,6 +57,7 @@ class SystemStatus(serializers.Serializer[Any]):
     latest_session = serializers.DateField(required=False)
     clusters = ClusterStatus(many=True)
     active_tasks = serializers.ListField(child=serializers.CharField())
+    failed_tasks = FailedTask(many=True)
 
 
 class StatusResponse(serializers.Serializer[Any]):

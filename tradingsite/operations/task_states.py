@@ -9,6 +9,7 @@ from django.utils import timezone
 from market_data.models import PipelineRun, PipelineStep, TableTotal
 from market_data.runs import lifecycle
 from market_data.runs.prerequisites import missing_prerequisites
+from market_data.runs.queries import unresolved_runs
 from market_data.runs.saga import NotRetryable, sagas
 from market_data.storage.queries import latest_loaded_session
 from stocks.models import Publication
@@ -39,6 +40,7 @@ def contract_status(now: datetime) -> dict[str, Any]:
             for cluster in states.cluster_states(now)
         ],
         active_tasks=list(active.values_list("id", flat=True)),
+        failed_tasks=[_without_blanks(task_id=run.id, job=run.job, **_run(run)) for run in unresolved_runs()],
     )
 
 

@@ -29,7 +29,8 @@ class JobLine:
     """One job on the timeline; `left`, `width` (0 before it has started) and `mark`, where it is planned, in percent.
 
     `status` is a run's, or ``planned``, ``overdue`` (did not start when it was planned), ``never``; `progress` is 0-1;
-    `refusal` says why it may not be started by hand now, and is empty when it may.
+    `refusal` says why it may not be started by hand now, and is empty when it may. `rerun` describes a later run that
+    could not replace the good result, `rerun_id` names it; both are empty without one.
     """
 
     slug: str
@@ -42,6 +43,8 @@ class JobLine:
     ended_at: datetime | None
     run_id: str
     refusal: str
+    rerun: str = ""
+    rerun_id: str = ""
     left: float = 0.0
     width: float = 0.0
     mark: float | None = None
@@ -106,12 +109,21 @@ def _line(
     axis: Axis | None,
     now: datetime,
 ) -> JobLine:
-    run = history.of_session(saga.job, evening.session) if evening else history.latest(saga.job)
+    standing = history.standing(saga.job, evening.session) if evening else None
+    run = standing.run if standing else None if evening else history.latest(saga.job)
     planned = evening.planned(saga) if evening else None
     status = run.status if run else _status_without_run(planned, now)
     left, width = _span(run, axis, now)
     mark = axis.at(planned) if axis and planned else None
-    return replace(_job_line(saga.job, run, status, planned, active, situation), left=left, width=width, mark=mark)
+    line = _job_line(saga.job, run, status, planned, active, situation)
+    if standing and standing.rerun:
+        line = replace(line, rerun=_rerun_text(standing.rerun), rerun_id=standing.rerun.id)
+    return replace(line, left=left, width=width, mark=mark)
+
+
+def _rerun_text(run: PastRun) -> str:
+    moment = f"{timezone.localtime(run.ended_at):%a %H:%M} " if run.ended_at else ""
+    return f"re-run {moment}{run.status}: {run.reason or 'no reason given'}"
 
 
 def _job_line(

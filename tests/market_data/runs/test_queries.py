@@ -30,13 +30,40 @@ def test_running_runs_come_before_waiting_ones():
 
 def test_a_failure_is_unresolved_until_a_later_run_completes():
     make_run("pipeline_1", status="failed", step_status="failed", done=1)
-    [failure] = run_queries.unresolved_failures()
-    assert failure.current is not None
-    assert failure.current.reason.startswith("The file of")
     make_run("selection_1", job="selection", status="completed", done=6)
-    assert len(run_queries.unresolved_failures()) == 1
+    assert [run.id for run in run_queries.unresolved_runs()] == ["pipeline_1"]
     make_run("pipeline_2", status="completed", done=6)
-    assert run_queries.unresolved_failures() == []
+    assert list(run_queries.unresolved_runs()) == []
+
+
+@pytest.mark.parametrize(
+    ("statuses", "rerun"),
+    [
+        ("completed failed", 1),
+        ("completed failed cancelled", 2),
+        ("completed failed rolled_back", 1),
+        ("failed completed", None),
+        ("completed failed completed", None),
+        ("completed failed running", None),
+        ("failed cancelled", None),
+    ],
+)
+def test_a_failed_run_after_a_good_one_stands_beside_it(statuses, rerun):
+    for number, status in enumerate(statuses.split()):
+        make_run(f"pipeline_{number}", status=status, done=1)
+    wanted = None if rerun is None else f"pipeline_{rerun}"
+    assert (latest := run_queries.latest_standing("pipeline")) is not None
+    assert (latest.rerun.id if latest.rerun else None) == wanted
+    of_session = run_queries.standings(SESSION, ["pipeline"])["pipeline"]
+    assert (of_session.rerun.id if of_session.rerun else None) == wanted
+
+
+def test_a_job_without_a_session_has_nothing_to_repeat():
+    for number, status in enumerate(("completed", "failed")):
+        make_run(f"cleanup_{number}", job="cleanup", status=status, session=None, names=())
+    standing = run_queries.latest_standing("cleanup")
+    assert standing is not None
+    assert (standing.run.id, standing.rerun) == ("cleanup_1", None)
 
 
 def test_recent_runs_come_newest_first_and_completed_ones_have_full_progress():
@@ -48,7 +75,7 @@ def test_recent_runs_come_newest_first_and_completed_ones_have_full_progress():
 
 
 def test_an_empty_database_has_no_runs():
-    assert run_queries.active_runs() == run_queries.recent_runs() == run_queries.unresolved_failures() == []
+    assert run_queries.active_runs() == run_queries.recent_runs() == list(run_queries.unresolved_runs()) == []
 
 
 def test_a_run_without_steps_has_no_current_step():
@@ -98,7 +125,7 @@ def test_an_active_run_decides_then_a_completed_one_then_the_newest(statuses, de
     for number, status in enumerate(statuses.split()):
         make_run(f"pipeline_{number}", status=status, done=1)
     make_run("pipeline_replay", status="completed", done=6, is_replay=True)
-    assert run_queries.newest_runs(SESSION, ["pipeline", "training"])["pipeline"].id == f"pipeline_{decisive}"
+    assert run_queries.standings(SESSION, ["pipeline", "training"])["pipeline"].run.id == f"pipeline_{decisive}"
     runs = RunHistory()
     assert (run := runs.of_session("pipeline", SESSION)) is not None
     assert run.id == f"pipeline_{decisive}"
