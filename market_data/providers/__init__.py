@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
@@ -70,10 +71,20 @@ class TransientProviderError(ProviderError):
     runbook = "source-silent"
 
 
+class SourceCheck(StrEnum):
+    """Names of the findings by which providers report what they lack; each replaces those of an earlier run."""
+
+    FILES = "source_files"
+    MISDATED = "source_misdated"
+    COVERAGE = "official_coverage"
+    SESSIONS = "source_sessions"
+    DOWNLOAD = "source_download"
+
+
 class SourceFinding(NamedTuple):
     """A finding about the source: a missing optional file, a list that ends early."""
 
-    check: str
+    check: SourceCheck
     severity: str
     """``info``, ``warning`` or ``error``."""
     message: str

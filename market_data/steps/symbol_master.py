@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from market_data import trading_calendar
-from market_data.providers import NotOffered, Provider, SessionNotAvailable
+from market_data.providers import NotOffered, Provider, SessionNotAvailable, SourceCheck
 from market_data.runs.saga import NotYet, StepContext
 from market_data.steps.pending import PendingWork, add_pending_work, take_over_pending_work
 from market_data.steps.sources import as_of, require_bars, run_provider
@@ -20,9 +20,6 @@ from stocks.universe import writer as universe_writer
 
 LATE_FACTS_SESSIONS = 5
 """The exchange's reports come later than its bars: those of so many last sessions are looked for again."""
-
-PROVIDER_CHECKS = ("source_files", "official_coverage")
-"""Names of the findings by which providers report what they lack."""
 
 
 class Master(NamedTuple):
@@ -55,7 +52,12 @@ def read_master(context: StepContext) -> Master:
         facts={day: frame for day, frame in facts.items() if not frame.empty},
         days=source.market_days(session),
         findings=[
-            {"check_name": found.check, "severity": found.severity, "message": found.message, "remedy": found.remedy}
+            {
+                "check_name": found.check.value,
+                "severity": found.severity,
+                "message": found.message,
+                "remedy": found.remedy,
+            }
             for found in source.findings()
         ],
     )
@@ -94,7 +96,7 @@ def record_master(context: StepContext, master: Master) -> int:
         add_pending_work(run, PendingWork(events_changed=changed, judge_from=min(past, default=None)))
     for day, facts in master.facts.items():
         universe_writer.record_exchange_facts(facts, day, run.id)
-    market_writer.replace_findings(run.id, run.session, PROVIDER_CHECKS, master.findings)
+    market_writer.replace_findings(run.id, run.session, [check.value for check in SourceCheck], master.findings)
     return universe_writer.record_symbols(master.listed, run.id, as_of(context)).total
 
 

@@ -22,6 +22,7 @@ from market_data.providers import (
     ProviderError,
     RawBars,
     SessionNotAvailable,
+    SourceCheck,
     SourceFinding,
     SourceFingerprint,
     listed_frame,
@@ -184,14 +185,14 @@ class NseArchive:
             "ind_nifty500list.csv": ("sectors and index members stay empty", "the list of the NIFTY 500"),
         }
         findings = [
-            SourceFinding("source_files", "warning", f"lists/{name} is missing: {effect}.", f"Put {what} there.")
+            SourceFinding(SourceCheck.FILES, "warning", f"lists/{name} is missing: {effect}.", f"Put {what} there.")
             for name, (effect, what) in optional.items()
             if not (self._lists / name).is_file()
         ]
         if not any(lists.report_packs(self._reports)):
             message = "reports/ holds no report pack: issued capital and official P/E stay empty."
             remedy = "Unpack the daily report pack into reports/YYYY-MM-DD/."
-            findings.append(SourceFinding("source_files", "warning", message, remedy))
+            findings.append(SourceFinding(SourceCheck.FILES, "warning", message, remedy))
         if self._download is not None:
             findings += self._download.findings()
         covered, newest = self.official_coverage(), max(self._daily_files(), default=None)
@@ -200,7 +201,7 @@ class NseArchive:
                 f"Official corporate actions end on {covered}, bars on {newest}: later ones are inferred from prices."
             )
             remedy = f"Replace lists/{lists.ACTIONS} by a newer one."
-            findings.append(SourceFinding("official_coverage", "warning", message, remedy))
+            findings.append(SourceFinding(SourceCheck.COVERAGE, "warning", message, remedy))
         return findings + lists.findings(self._lists, self._reports)
 
     def _daily_files(self) -> dict[date, tuple[Path, Layout]]:

@@ -16,7 +16,14 @@ from pathlib import Path
 import pandas as pd
 
 from market_data.prices.bars import SERIES_ORDER
-from market_data.providers import CHANGE_COLUMNS, FACT_COLUMNS, MEMBER_COLUMNS, SourceFinding, SourceUnreadable
+from market_data.providers import (
+    CHANGE_COLUMNS,
+    FACT_COLUMNS,
+    MEMBER_COLUMNS,
+    SourceCheck,
+    SourceFinding,
+    SourceUnreadable,
+)
 from stocks.storage import file_contents
 from stocks.storage.file_contents import (
     ISIN,
@@ -93,9 +100,13 @@ def _with_valid_symbols(table: pd.DataFrame, path: Path, skipped: SkippedLines |
     """Keep rows whose symbol has the exchange's form, and collect the others."""
     good = table["symbol"].str.fullmatch(SYMBOL)
     if skipped is not None:
-        raw = table.loc[~good].astype(str).agg(",".join, axis=1)
-        skipped.extend((path, RejectedLine(0, "the symbol is not one of the exchange", text)) for text in raw)
+        skipped.extend(_rejected(path, table.loc[~good], "the symbol is not one of the exchange"))
     return table.loc[good].reset_index(drop=True)
+
+
+def _rejected(path: Path, rows: pd.DataFrame, reason: str) -> SkippedLines:
+    # Not `agg(",".join, axis=1)`: without rows that is a frame, whose items are the names of its columns.
+    return [(path, RejectedLine(0, reason, ",".join(map(str, row)))) for row in rows.itertuples(index=False)]
 
 
 def _isins(text: "pd.Series[str]") -> "pd.Series[str]":
@@ -213,8 +224,7 @@ def symbol_changes(folder: Path, skipped: SkippedLines | None = None) -> pd.Data
     named = table["from_symbol"].str.fullmatch(SYMBOL) & table["to_symbol"].str.fullmatch(SYMBOL)
     good = named.astype(bool) & table["date"].notna() & (table["from_symbol"] != table["to_symbol"])
     if skipped is not None:
-        raw = table.loc[~good].astype(str).agg(",".join, axis=1)
-        skipped.extend((path, RejectedLine(0, "it is no rename", text)) for text in raw)
+        skipped.extend(_rejected(path, table.loc[~good], "it is no rename"))
     return table.loc[good].assign(proof="exchange's list").reset_index(drop=True)
 
 
@@ -319,7 +329,7 @@ def findings(lists: Path, reports: Path) -> list[SourceFinding]:
         by_file.setdefault(path, []).append(line)
     return [
         SourceFinding(
-            "source_files",
+            SourceCheck.FILES,
             "warning",
             f"{path.parent.name}/{path.name}: {len(lines)} lines were left out, the first because {lines[0].reason}: "
             f"{lines[0].raw[:200]!r}.",

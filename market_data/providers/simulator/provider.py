@@ -22,6 +22,7 @@ from market_data.providers import (
     NotOffered,
     RawBars,
     SessionNotAvailable,
+    SourceCheck,
     SourceFinding,
     SourceFingerprint,
     listed_frame,
@@ -243,7 +244,7 @@ class Simulator(LocalSource):
 
     def findings(self) -> list[SourceFinding]:
         message = "Every price is simulated; nothing here is a real company."
-        return [SourceFinding("source_files", "info", message, "Set MARKET_DATA_PROVIDER for real data.")]
+        return [SourceFinding(SourceCheck.FILES, "info", message, "Set MARKET_DATA_PROVIDER for real data.")]
 
     def incidents(self, first: date, last: date) -> list[Incident]:
         """Return the incidents from one session to another, in order."""

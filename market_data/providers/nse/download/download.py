@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from market_data.providers import SessionNotAvailable, SourceFinding, SourceUnreadable
+from market_data.providers import SessionNotAvailable, SourceCheck, SourceFinding, SourceUnreadable
 from market_data.providers.nse import lists as nse_lists
 from market_data.providers.nse.download import addresses
 from market_data.providers.nse.download.addresses import Hosts
@@ -165,12 +165,12 @@ class ArchiveDownload:
             remedy = "If there was none, say so with import_market_days; otherwise request them again: "
             remedy += f"download_archive --from {days[0]} --to {days[-1]} --again."
             message = f"The exchange has no daily file for {len(days)} days that should be sessions ({dates})."
-            findings.append(SourceFinding("source_sessions", "warning", f"{message} No session?", remedy))
+            findings.append(SourceFinding(SourceCheck.SESSIONS, "warning", f"{message} No session?", remedy))
         if self.report.problems:
             message = " ".join(dict.fromkeys(self.report.problems[:3]))
             more = f" And {len(self.report.problems) - 3} more." if len(self.report.problems) > 3 else ""
             remedy = "The next run requests it again; `download_archive` does so now."
-            findings.append(SourceFinding("source_download", "warning", f"{message}{more}", remedy))
+            findings.append(SourceFinding(SourceCheck.DOWNLOAD, "warning", f"{message}{more}", remedy))
         return findings
 
 

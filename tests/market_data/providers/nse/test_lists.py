@@ -115,3 +115,28 @@ def test_what_is_no_list_is_refused_by_name(tmp_path, text):
 def test_a_list_in_an_older_encoding_is_read(tmp_path):
     path = write(tmp_path, "x.csv", "SYMBOL,NAME\nA,Café\n", encoding="latin-1")
     assert lists.text_table(path, ("SYMBOL",))["NAME"].tolist() == ["Café"]
+
+
+def test_a_list_without_a_bad_line_reports_none(tmp_path):
+    """Nor do lists without any row, whose lines left out are none either."""
+    header = "SYMBOL,NAME OF COMPANY, SERIES, DATE OF LISTING, PAID UP VALUE, MARKET LOT, ISIN NUMBER, FACE VALUE\n"
+    write(
+        tmp_path,
+        lists.EQUITIES,
+        f"{header}TRIALA,Trial A Limited,EQ,06-OCT-2008,5,1,INE000A01012,5\n"
+        "M&M,Mahindra Example Limited,EQ,03-JAN-1996,5,1,INE000B01010,5\n",
+    )
+    write(tmp_path, lists.CHANGES, "Old Limited,OLD,NEW,03-JAN-2025\n")
+    write(tmp_path, lists.ACTIONS, "SYMBOL,SERIES,PURPOSE,FACE VALUE,EX-DATE\n")
+    skipped: lists.SkippedLines = []
+    for read in (lists.listed_equities, lists.symbol_changes, lists.listed_actions):
+        read(tmp_path, skipped)
+    assert skipped == []
+    assert lists.findings(tmp_path, tmp_path / "reports") == []
+
+
+def test_a_bad_line_is_reported_as_it_stands(tmp_path):
+    write(tmp_path, lists.CHANGES, "Old Limited,OLD,OLD,03-JAN-2025\n")
+    skipped: lists.SkippedLines = []
+    assert lists.symbol_changes(tmp_path, skipped).empty
+    assert [line.raw for _, line in skipped] == ["OLD,OLD,2025-01-03 00:00:00"]
