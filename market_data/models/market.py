@@ -161,7 +161,9 @@ class CorporateAction(models.Model):
     symbol = models.CharField(max_length=50, help_text="the symbol need not be listed any longer")
     ex_date = models.DateField()
     kind = models.CharField(
-        max_length=20, help_text="split, bonus, consolidation, dividend, rights, demerger, capital_reduction, other"
+        max_length=20,
+        help_text="split, bonus, consolidation, dividend, rights, demerger, capital_reduction, unread (a split or bonus"
+        " whose wording could not be read), other",
     )
     factor = amount(
         "ratio, multiplies prices of earlier sessions; NULL where the event moves no price by a known ratio"

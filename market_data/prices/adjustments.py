@@ -17,17 +17,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from market_data.prices.events import EVENT_COLUMNS, FACTOR_KINDS, typed_events
-
-# An official event within so many calendar days of an inferred one is taken for the same event (about five sessions).
-SAME_EVENT_DAYS = 7
+from market_data.prices.events import EVENT_COLUMNS, FACTOR_KINDS, SAME_EVENT, typed_events
 
 # A price within this of the factor agrees: 20 % is the widest band, 1 % the rounding of the base price.
 AGREES_WITHIN = 0.21
 # Only a factor that stands out of a day's ordinary movement can be contradicted by it.
 CONTRADICTABLE_FACTOR = 0.70
-
-_DAY = np.timedelta64(1, "D")
 
 
 def effective_events(events: pd.DataFrame, as_of: date | pd.Timestamp) -> pd.DataFrame:
@@ -37,7 +32,7 @@ def effective_events(events: pd.DataFrame, as_of: date | pd.Timestamp) -> pd.Dat
     -------
     DataFrame
         Event frame: ex-date and known-on not after ``as_of``, a usable factor, not rejected by then, not contradicted
-        by the price, and no inferred event beside an official one of the same symbol within ``SAME_EVENT_DAYS``.
+        by the price, and no inferred event beside an official one of the same symbol within ``SAME_EVENT``.
 
     Notes
     -----
@@ -69,7 +64,7 @@ def _contradicted(events: pd.DataFrame) -> pd.Series:
 def _beside_official(inferred: pd.DataFrame, official: pd.DataFrame) -> list[int]:
     """Index labels of inferred events that an official event of the same symbol replaces."""
     pairs = inferred.reset_index().merge(official[["symbol", "ex_date"]], on="symbol", suffixes=("", "_official"))
-    near = (pairs["ex_date"] - pairs["ex_date_official"]).abs() <= SAME_EVENT_DAYS * _DAY
+    near = (pairs["ex_date"] - pairs["ex_date_official"]).abs() <= SAME_EVENT
     return [int(label) for label in pairs.loc[near, "index"].unique()]
 
 
@@ -191,7 +186,7 @@ def reconciled_events(stored: pd.DataFrame, official: pd.DataFrame) -> pd.DataFr
     Returns
     -------
     DataFrame
-        Event frame of both. An inferred event with official ones of its symbol within ``SAME_EVENT_DAYS`` becomes
+        Event frame of both. An inferred event with official ones of its symbol within ``SAME_EVENT`` becomes
         ``confirmed`` when their factors agree within 1 %, else ``rejected`` with ``rejected_on`` in its evidence. The
         official rows carry the factor from then on (see ``effective_events``), so nothing counts twice.
     """
@@ -206,7 +201,7 @@ def reconciled_events(stored: pd.DataFrame, official: pd.DataFrame) -> pd.DataFr
 def _settled(row: dict[Hashable, Any], priced: pd.DataFrame) -> dict[Hashable, Any]:
     """Settle one inferred event if an official one lies near."""
     apart = (priced["ex_date"] - row["ex_date"]).abs()
-    near = priced.loc[priced["symbol"].eq(row["symbol"]) & (apart <= SAME_EVENT_DAYS * _DAY)]
+    near = priced.loc[priced["symbol"].eq(row["symbol"]) & (apart <= SAME_EVENT)]
     if row["status"] != "inferred" or near.empty:
         return row
     agrees = abs(float(near["factor"].prod()) / row["factor"] - 1) <= 0.01

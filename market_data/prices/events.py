@@ -1,12 +1,14 @@
 """Corporate actions as the exchange words them, turned into events with a price factor.
 
 Source of the layout: the exchange's list of corporate actions (``CF-CA-equities.csv``) and the ``bc`` file of its
-daily report pack. The purpose is free text; only what is written there counts, nothing is guessed: a split whose
-ratio cannot be read is an event without a factor, which the checks downstream show.
+daily report pack. The purpose is free text; only what is written there counts, nothing is guessed: what looks like a
+split or bonus of the share and cannot be read is an event of the kind ``unread``, which keeps the share out of the
+picks (see ``unsettled_events``) and never has a factor. What is about another class of share is ``other``.
 
 The factor multiplies prices of the days *before* the ex-date. A face value split from ₹10 to ₹1 is 0.1, a bonus
 ``a:b`` (a new shares for b held) is ``b / (a + b)``, a consolidation from ₹1 to ₹10 is 10. Dividends, rights,
-demergers and capital reductions have no factor here: their effect on the price cannot be read from the text.
+demergers and capital reductions have no factor here: their effect on the price cannot be read from the text. That of a
+demerger is measured at the opening of its ex-date (see ``inference``): prices follow it, the number of shares does not.
 """
 
 import math
@@ -20,24 +22,40 @@ import pandas as pd
 from market_data.prices.bars import SERIES_ORDER
 
 EVENT_COLUMNS = ("symbol", "ex_date", "kind", "factor", "known_on", "status", "purpose", "source", "evidence")
-KINDS = ("split", "bonus", "dividend", "rights", "demerger", "capital_reduction", "consolidation", "other")
+UNREAD = "unread"
+"""A split, bonus or consolidation whose wording could not be read."""
+
+KINDS = ("split", "bonus", "dividend", "rights", "demerger", "capital_reduction", "consolidation", UNREAD, "other")
 FACTOR_KINDS = ("split", "bonus", "consolidation")
+"""Kinds that change the number of shares; a demerger may have a factor too, but leaves the shares as they are."""
+
+SAME_EVENT = pd.Timedelta(days=7)
+"""Two records of one symbol so near each other are of one event (about five sessions)."""
+
 # A holder receives something that the share's own price does not show, so a return across the ex-date is not a return.
 BLOCKING_KINDS = ("rights", "demerger", "capital_reduction")
 
 _NUMBER = r"(\d+(?:\.\d+)?)"
-_FROM_TO = rf"\D*?{_NUMBER}.*?\bto\b\D*?{_NUMBER}"
-_SPLIT_WORD = re.compile(r"\bfv\s*spl|\bsplit\b|\bsplt\b|\bsub\s*-?\s*division\b")
-_SPLIT = re.compile(rf"(?:spl\w*|sub\s*-?\s*division)\b{_FROM_TO}")
-_CONSOLIDATION_WORD = re.compile(r"\bconsolidation\b")
-_CONSOLIDATION = re.compile(rf"\bconsolidation\b{_FROM_TO}")
-_BONUS_WORD = re.compile(r"\bbonus\b")
-_BONUS = re.compile(r"\bbonus\b(?:\s+(?:issue|shares?|equity))*[\s:-]*(\d+)\s*:\s*(\d+)")
-# Bonus preference shares, debentures and warrants leave the number of equity shares alone.
-_NOT_EQUITY = re.compile(r"\bncrps\b|\bncps\b|debenture|preference|\bncd|\bccd|\bpref|warrant")
+# "from rs 10/- per share to re 1/-", but also "rs.10tors.2".
+_FROM_TO = rf"\D*?{_NUMBER}\D*?to(?![a-qs-z])\D*?{_NUMBER}"
+_SPLIT_WORD = re.compile(r"\bf\.?\s*v(?:\b|\.|spl)|\bspli?t|\bsub\s*-?\s*divi|\bface\s*val")
+_SPLIT = re.compile(rf"(?:\bf\.?\s*v\b|\bfvspl|\bspl|\bsub\s*-?\s*divi|\bface\s*val){_FROM_TO}")
+_CONSOLIDATION_WORD = re.compile(r"\bconsol")
+_CONSOLIDATION = re.compile(rf"\bconsol\w*{_FROM_TO}")
+# "bonus", its short form and its usual misprints.
+_BONUS_WORD = re.compile(r"\bbon\b|\bbonus|\bb[ou]*n[ou]*s\b")
+_BONUS = re.compile(r"\b(?:bon|bonus\w*|b[ou]*n[ou]*s)\b[^\d:]*(\d+)\s*:\s*(\d+)")
+# A slash after an amount (Rs 10/-, Rs 10/ Per Share) separates nothing.
+_AMOUNT_END = re.compile(r"(?<=\d)\s*/(?:\s*-|(?=\s*(?:per|to|each)\b))")
+_SEPARATORS = re.compile(r"[/+&]")
+# Bonus preference shares, debentures, warrants and shares with other rights leave the number of these shares alone.
+_NOT_EQUITY = re.compile(
+    r"\bo?c?[nc]?[cr]*ps\b|debenture|preference|\bncd|\bccd|\bpref|warrant|\bdvr\b|differential|\bbonds?\b"
+)
 _RIGHTS = re.compile(r"\brights?\b")
 _SCHEME = re.compile(r"de-?merger|spin-?\s?off|\bsc?heme\b|amalgamation|\bmerger\b|hiving")
-_REDUCTION = re.compile(r"\bcap(?:ital)?\.? red|reduction (?:of|in) (?:share )?capital")
+_DEMERGER = re.compile(r"de-?\s?merger|spin-?\s?off|hiving")
+_REDUCTION = re.compile(r"\bcap(?:ital)?\.? red|reduction (?:of|in) (?:share )?(?:capital|face value)")
 _DIVIDEND = re.compile(r"\bint?e?ri?i?m?\s*div|\bdivi?d?e?nd|\bdivided\b|\bdiv\b|meetingdividend|interimdividend")
 _MEETING = re.compile(r"meeting|\bagm\b|\begm\b|book closure|general|\bgenral\b")
 
@@ -57,8 +75,9 @@ def parse_purpose(purpose: str) -> list[ParsedAction]:
     closure has no action.
     """
     text = " ".join(str(purpose).lower().split())
-    actions = _face_value_actions(text)
-    actions.extend(_bonus_actions(text))
+    clauses = _SEPARATORS.split(_AMOUNT_END.sub(" ", text))
+    actions = _first_read([action for clause in clauses for action in _face_value_actions(clause)])
+    actions.extend(_first_read([action for clause in clauses for action in _bonus_actions(clause)]))
     others = (("demerger", _SCHEME), ("rights", _RIGHTS), ("capital_reduction", _REDUCTION), ("dividend", _DIVIDEND))
     actions.extend(ParsedAction(kind, math.nan) for kind, words in others if words.search(text))
     if not actions and text and not _MEETING.search(text):
@@ -66,28 +85,40 @@ def parse_purpose(purpose: str) -> list[ParsedAction]:
     return actions
 
 
-def _face_value_actions(text: str) -> list[ParsedAction]:
+def names_demerger(purpose: str) -> bool:
+    """Whether a text names a demerger itself, not just some scheme of arrangement."""
+    return bool(_DEMERGER.search(str(purpose).lower()))
+
+
+def _first_read(actions: list[ParsedAction]) -> list[ParsedAction]:
+    """Return one of the actions that the clauses of a text name: the first with a ratio, else the first."""
+    return ([action for action in actions if not math.isnan(action.factor)] or actions)[:1]
+
+
+def _face_value_actions(clause: str) -> list[ParsedAction]:
     """Splits and consolidations: both change the face value; its direction tells which."""
     actions = []
-    for kind, word, ratio in (("split", _SPLIT_WORD, _SPLIT), ("consolidation", _CONSOLIDATION_WORD, _CONSOLIDATION)):
-        if not word.search(text):
-            continue
-        match = ratio.search(text)
-        factor = _ratio(float(match[2]), float(match[1])) if match else math.nan
-        actual = kind if math.isnan(factor) else "split" if factor < 1 else "consolidation"
-        actions.append(ParsedAction(actual, factor))
+    for word, ratio in ((_SPLIT_WORD, _SPLIT), (_CONSOLIDATION_WORD, _CONSOLIDATION)):
+        if word.search(clause) and not _REDUCTION.search(clause):
+            match = ratio.search(clause)
+            factor = _ratio(float(match[2]), float(match[1])) if match else math.nan
+            actions.append(_of_shares(clause, "split" if factor < 1 else "consolidation", factor))
     return actions
 
 
-def _bonus_actions(text: str) -> list[ParsedAction]:
-    if not _BONUS_WORD.search(text):
+def _bonus_actions(clause: str) -> list[ParsedAction]:
+    if not _BONUS_WORD.search(clause):
         return []
-    clause = text[text.index("bonus") :]
-    if _NOT_EQUITY.search(clause):
-        return [ParsedAction("other", math.nan)]
     match = _BONUS.search(clause)
     new, held = (float(match[1]), float(match[2])) if match else (math.nan, math.nan)
-    return [ParsedAction("bonus", _ratio(held, new + held))]
+    return [_of_shares(clause, "bonus", _ratio(held, new + held))]
+
+
+def _of_shares(clause: str, kind: str, factor: float) -> ParsedAction:
+    """Return the action, or what it is when the clause names another class of share or its ratio was not read."""
+    if _NOT_EQUITY.search(clause):
+        return ParsedAction("other", math.nan)
+    return ParsedAction(UNREAD if math.isnan(factor) else kind, factor)
 
 
 def _ratio(part: float, whole: float) -> float:
@@ -170,13 +201,29 @@ def _without_repeats(events: pd.DataFrame) -> pd.DataFrame:
     return typed_events(order)
 
 
+def unsettled_events(events: pd.DataFrame) -> pd.DataFrame:
+    """Select the unread splits and bonuses (event frame) whose ratio nothing else tells.
+
+    One is settled by another event of the symbol with a factor within ``SAME_EVENT``: a text that could be read,
+    or what prices and share counts proved. A second action of the same text tells nothing about the unread one.
+    """
+    is_unread = events["kind"].eq(UNREAD) & events["status"].ne("rejected")
+    if not is_unread.any():
+        return events.loc[is_unread]
+    unread = events.loc[is_unread].rename_axis("row").reset_index()
+    priced = events.loc[events["factor"].gt(0) & events["status"].ne("rejected"), ["symbol", "ex_date", "purpose"]]
+    pairs = unread.merge(priced, on="symbol", suffixes=("", "_priced"))
+    near = (pairs["ex_date"] - pairs["ex_date_priced"]).abs() <= SAME_EVENT
+    settled = pairs.loc[near & pairs["purpose"].ne(pairs["purpose_priced"]), "row"]
+    return events.loc[is_unread & ~events.index.isin(settled)]
+
+
 def blocked_events(events: pd.DataFrame) -> pd.DataFrame:
     """Select the events (event frame) that a label must not cross.
 
-    These are demergers and other schemes, rights issues and capital reductions that are not rejected, and splits,
-    bonuses and consolidations whose ratio could not be read. Demergers stand for schemes of arrangement too: the list
-    names few of them more closely.
+    These are demergers and other schemes, rights issues and capital reductions that are not rejected, whether or not
+    prices are adjusted for them, and splits, bonuses and consolidations whose ratio nothing tells. Demergers stand for
+    schemes of arrangement too: the list names few of them more closely.
     """
-    blocking = events["kind"].isin(BLOCKING_KINDS)
-    unread = events["kind"].isin(FACTOR_KINDS) & events["factor"].isna()
-    return events.loc[(blocking | unread) & (events["status"] != "rejected")].reset_index(drop=True)
+    blocking = events["kind"].isin(BLOCKING_KINDS) & events["status"].ne("rejected")
+    return events.loc[blocking | events.index.isin(unsettled_events(events).index)].reset_index(drop=True)

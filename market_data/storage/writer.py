@@ -14,6 +14,7 @@ from django.db import connection
 from psycopg import sql
 
 from market_data.models import Finding, Quote, RejectedRow, SourceFile
+from market_data.prices.events import FACTOR_KINDS, UNREAD
 from stocks.storage import bulk
 from stocks.storage.frames import query_frame
 from stocks.universe.symbols import follow_renames
@@ -85,18 +86,40 @@ def record_corporate_actions(events: pd.DataFrame, run_id: str) -> bulk.WriteCou
 
 
 def record_official_events(events: pd.DataFrame, run_id: str) -> bulk.WriteCounts:
-    """Store the events of a list; evidence added to a stored one since stays as long as its factor does."""
+    """Store the events of a list; evidence added to a stored one since stays as long as its factor does.
+
+    What a list words or the system reads differently now replaces its earlier version, so that no action counts twice.
+    """
     listed = _under_new_names(events)
     stored = query_frame(
         "SELECT symbol, ex_date, kind, purpose, factor AS stored_factor, known_on AS stored_known_on"
         " FROM corporate_actions WHERE status = 'official'",
         dates=("ex_date", "stored_known_on"),
     ).astype({"stored_factor": "float64"})
+    removed = remove_corporate_actions(_replaced(stored, listed), run_id)
     texts = dict.fromkeys(("symbol", "kind", "purpose"), "str")
     both = listed.astype(texts).merge(stored.astype(texts), on=list(EVENT_KEY), how="left")
     same_factor = both["factor"].eq(both["stored_factor"]) | (both["factor"].isna() & both["stored_factor"].isna())
     is_known = (same_factor & both["known_on"].eq(both["stored_known_on"])).to_numpy()
-    return record_corporate_actions(listed.loc[~is_known], run_id)
+    written = record_corporate_actions(listed.loc[~is_known], run_id)
+    return bulk.WriteCounts(written.inserted, written.updated + removed)
+
+
+def _replaced(stored: pd.DataFrame, listed: pd.DataFrame) -> pd.DataFrame:
+    """Return the stored events that a list has in another version.
+
+    Either their text has another kind now, or their split, bonus or consolidation another text: the report announces
+    ``BONUS 1:1``, the list of the ex-date ``Bonus 1:1``.
+    """
+
+    def listed_by(*columns: str) -> pd.Series:
+        names = list(columns)
+        keys = pd.MultiIndex.from_frame(listed[names].astype({"symbol": object}))
+        return pd.Series(pd.MultiIndex.from_frame(stored[names].astype({"symbol": object})).isin(keys), stored.index)
+
+    one_a_day = stored["kind"].isin((*FACTOR_KINDS, UNREAD))
+    replaced = listed_by("symbol", "ex_date", "purpose") | (one_a_day & listed_by("symbol", "ex_date", "kind"))
+    return stored.loc[replaced & ~listed_by(*EVENT_KEY)]
 
 
 def _under_new_names(events: pd.DataFrame) -> pd.DataFrame:
@@ -148,15 +171,18 @@ def record_quotes(quotes: pd.DataFrame) -> int:
 
 
 def first_dates_of_events(run_id: str) -> dict[str, date]:
-    """Return the symbols of the events with a factor that a run inserted or changed, with their first ex-date."""
+    """Return the symbols of the events a run inserted or changed whose ex-date must be looked at, with the first one.
+
+    These are events with a factor, demergers, whose factor is measured there, and splits or bonuses that are unread.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT symbol, min(ex_date) FROM (SELECT symbol, ex_date, factor FROM corporate_actions WHERE run_id = %s"
-            " UNION ALL SELECT r.symbol, r.ex_date, r.factor FROM run_undo u,"
+            "SELECT symbol, min(ex_date) FROM (SELECT symbol, ex_date, kind, factor FROM corporate_actions"
+            " WHERE run_id = %s UNION ALL SELECT r.symbol, r.ex_date, r.kind, r.factor FROM run_undo u,"
             " jsonb_populate_record(NULL::corporate_actions, u.row_image) r"
             " WHERE u.run_id = %s AND u.table_name = 'corporate_actions') changed"
-            " WHERE factor IS NOT NULL GROUP BY symbol ORDER BY symbol",
-            [run_id, run_id],
+            " WHERE factor IS NOT NULL OR kind IN ('demerger', %s) GROUP BY symbol ORDER BY symbol",
+            [run_id, run_id, UNREAD],
         )
         return dict(cursor.fetchall())
 

@@ -93,7 +93,8 @@ def share_factors(symbols: pd.Series, since: Days, until: Days, events: pd.DataF
     symbols, since, until
         One entry a row: an event counts if ``since < ex_date <= until`` and it was known by ``until``.
     events
-        Event frame, one event a symbol and ex-date: the caller drops an inferred one beside an official one.
+        Event frame, one event a symbol, ex-date and kind: the caller drops an inferred one beside an official one. A
+        split and a bonus of one day both count, equal factors or not.
 
     Returns
     -------
@@ -103,8 +104,8 @@ def share_factors(symbols: pd.Series, since: Days, until: Days, events: pd.DataF
     product = np.ones(len(symbols))
     acting = events.loc[
         events["kind"].isin(SHARE_COUNT_KINDS) & events["factor"].gt(0) & events["status"].ne("rejected"),
-        ["symbol", "ex_date", "known_on", "factor"],
-    ].drop_duplicates(["symbol", "ex_date", "factor"])
+        ["symbol", "ex_date", "kind", "known_on", "factor"],
+    ].drop_duplicates(["symbol", "ex_date", "kind", "factor"])
     affected = np.flatnonzero(symbols.isin(acting["symbol"]).to_numpy() & (since != NEVER))
     if not len(affected):
         return product

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from market_data.prices.events import unsettled_events
 from market_data.quality.checks.check import Blocks, Check, Fault, counted, day_fault, symbol_faults
 from market_data.quality.checks.evidence import Evidence
 
@@ -12,6 +13,8 @@ COVERAGE_NEEDED = {"market_cap": 0.9, "pe_ratio": 0.5, "roe": 0.5}
 OLD_FACT_DAYS, OLD_FACTS = 120, 0.5
 EVENTS_OLD_DAYS = 30
 UNCONFIRMED_DAYS = 90
+# A pick made so many days before an ex-date is still held on it; a year later no average reaches back to it.
+UNREAD_AHEAD_DAYS, UNREAD_BEHIND_DAYS = 21, 365
 
 
 def ratio_contradiction(evidence: Evidence) -> list[Fault]:
@@ -117,6 +120,16 @@ def unconfirmed_events(evidence: Evidence) -> list[Fault]:
     return counted(old, "{count} inferred factors are unconfirmed by any list: {some}")
 
 
+def unread_action(evidence: Evidence) -> list[Fault]:
+    """Splits or bonuses of the list whose wording could not be read and whose ratio nothing else tells."""
+    events = unsettled_events(evidence.events)
+    days_ahead = (events["ex_date"] - pd.Timestamp(evidence.session)).dt.days
+    unread = events.loc[days_ahead.between(-UNREAD_BEHIND_DAYS, UNREAD_AHEAD_DAYS)]
+    unread = unread.loc[unread["symbol"].isin(evidence.bars["symbol"])].drop_duplicates("symbol", keep="last")
+    text = "{symbol} has a split or bonus on {ex_date:%Y-%m-%d} that could not be read: “{purpose}”"
+    return symbol_faults(unread, text, "purpose")
+
+
 def _tradable(evidence: Evidence) -> pd.DataFrame:
     return evidence.metrics.loc[evidence.metrics["tradable"].astype(bool)]
 
@@ -192,6 +205,18 @@ CHECKS = (
         "The exchange announces ex-dates every week; a month without one means an old list.",
         "Import a newer list of corporate actions.",
         events_end,
+    ),
+    Check(
+        "unread_action",
+        "error",
+        Blocks.SYMBOL,
+        "What looks like a split or bonus of the share and cannot be read has no factor, so its prices, market cap and "
+        "EPS are wrong from the ex-date on. It is kept out from three weeks before it until the ratio is known, for a "
+        "year at most. None in the ten years of the real list.",
+        "Correct the wording in lists/CF-CA-equities.csv (“Bonus 1:1”, “Face Value Split From Rs 10 To Rs 2”) and run "
+        "the pipeline.",
+        unread_action,
+        holds=1,
     ),
     Check(
         "unconfirmed_events",

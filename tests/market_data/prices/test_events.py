@@ -16,6 +16,7 @@ from market_data.prices.events import (
     empty_events,
     official_events,
     parse_purpose,
+    unsettled_events,
 )
 from tests.market_data import real_market
 from tests.market_data.frames import events_of, records
@@ -77,6 +78,25 @@ READ_BY_HAND = [
     ),
     ("Interim Dividend - Re 1/- Per Share (Purpose Revised)", [("dividend", NONE)]),
     ("Buy Back", [("other", NONE)]),
+    ("Bon 2:1", [("bonus", 1 / 3)]),
+    ("Bon 1:1/Fv Spl Rs.5tors.2", [("split", 2 / 5), ("bonus", 1 / 2)]),
+    ("Bonus Shares In The Ratio Of 1:1", [("bonus", 1 / 2)]),
+    ("Split-Rs.10tors.2/Div-60%Purpose Revised", [("split", 1 / 5), ("dividend", NONE)]),
+    ("Agm/Div-10%/Bouns 1:1", [("bonus", 1 / 2), ("dividend", NONE)]),
+    ("Fv Chg Rs.10/- To Re.1/-", [("split", 1 / 10)]),
+    ("Face Value Split/Sub-Division Rs 10/ Per Share To Rs 5/ Per Share", [("split", 1 / 2)]),
+    ("Bonus 1 Dvr : 10 Eq Share", [("other", NONE)]),
+    ("Bonus 1:10 (Dvr)", [("other", NONE)]),
+    ("Bonus 1:1/Bonus 1:21 Ccps", [("bonus", 1 / 2)]),
+    ("Bonus Warrants 1:5", [("other", NONE)]),
+    ("Reduction Of Face Value From Rs 10 To Rs 5", [("capital_reduction", NONE)]),
+    ("Agm/Spl Div- Rs.5/- Div-7.5/-", [("dividend", NONE)]),
+    ("Buyback Of Bonds", [("other", NONE)]),
+    ("Bonus Shares", [("unread", NONE)]),
+    ("Bonus 0:1", [("unread", NONE)]),
+    ("Sub-Division 10:1", [("unread", NONE)]),
+    ("Bon 1:1/Fv Spl", [("bonus", 1 / 2), ("unread", NONE)]),
+    ("Consolidation Of Shares", [("unread", NONE)]),
     ("Annual General Meeting", []),
     ("Extra Ordinary General Meeting", []),
     (" Annual General Meeting (Book Closure Dates Revised)", []),
@@ -92,11 +112,31 @@ def test_purposes_read_by_hand(purpose: str, actions: list[tuple[str, float]]) -
         assert parsed_factor == pytest.approx(factor, nan_ok=True)
 
 
-def test_a_split_without_a_ratio_has_no_factor_and_blocks_labels() -> None:
-    events = events_of(("ABC", "2024-03-01", "Face Value Split"))
-    assert events["kind"].tolist() == ["split"]
+def test_a_split_without_a_ratio_is_unread_and_blocks_labels_until_it_is_settled() -> None:
+    unread = ("ABC", "2024-03-01", "Face Value Split")
+    events = events_of(unread)
+    assert events["kind"].tolist() == ["unread"]
     assert events["factor"].isna().all()
-    assert len(blocked_events(events)) == 1
+    assert len(blocked_events(events)) == len(unsettled_events(events)) == 1
+    assert unsettled_events(events.assign(status="rejected")).empty
+    for other, left in (
+        (("ABC", "2024-03-01", "Face Value Split From Rs 10 To Rs 2"), 0),
+        (("ABC", "2024-03-20", "Bonus 1:1"), 1),
+        (("XYZ", "2024-03-01", "Bonus 1:1"), 1),
+        (("ABC", "2024-03-01", "Dividend - Rs 2 Per Share"), 1),
+    ):
+        assert len(unsettled_events(events_of(unread, other))) == left, other
+
+
+def test_what_was_read_of_a_text_does_not_settle_the_rest_of_it() -> None:
+    events = events_of(("ABC", "2024-03-01", "Bon 1:1/Fv Spl"))
+    assert sorted(events["kind"]) == ["bonus", "unread"]
+    assert unsettled_events(events)["kind"].tolist() == ["unread"]
+
+
+def test_a_split_and_a_bonus_of_equal_factors_are_two_events() -> None:
+    events = events_of(("ABC", "2024-12-20", "Bonus 1:1"), ("ABC", "2024-12-20", "Face Value Split From Rs 10 To Rs 5"))
+    assert events["factor"].tolist() == [0.5, 0.5]
 
 
 @given(st.text(max_size=80))
@@ -194,6 +234,11 @@ def _numbers(text: str) -> list[str]:
 @pytest.mark.real
 def test_no_official_split_of_ten_years_is_left_without_a_ratio() -> None:
     events = official_events(real_market.actions())
+    assert not events["kind"].eq("unread").any()
+    looks_like = events["purpose"].str.contains(r"bon|split|spl?t\b|sub-?division|consolidation|\bf\.?v", case=False)
+    others = events.loc[looks_like & ~events["kind"].isin((*FACTOR_KINDS, "dividend", "capital_reduction")), "purpose"]
+    unpriced = others.loc[~others.isin(events.loc[events["factor"].notna(), "purpose"])]
+    assert unpriced.str.contains("Ncrps|Debenture|Bond", case=False).all(), unpriced.tolist()
     priced = events.loc[events["kind"].isin(FACTOR_KINDS)]
     assert len(priced) > 690
     assert priced["factor"].notna().all()

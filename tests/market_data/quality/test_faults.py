@@ -292,6 +292,20 @@ def test_an_event_explains_an_outlier() -> None:
     assert findings_by_check() == {}
 
 
+def test_a_split_that_could_not_be_read_blocks_its_share_until_something_tells_its_ratio() -> None:
+    unread = {"symbol": ONE, "kind": "unread", "known_on": DAYS[0], "status": "official", "source": "l"}
+    action = CorporateAction.objects.create(ex_date=TODAY, purpose="Fv Spl", **unread)
+    assert findings_by_check(blocking=True) == {"unread_action": {ONE}}
+    CorporateAction.objects.filter(id=action.id).update(ex_date=TODAY + timedelta(days=14))
+    assert findings_by_check(blocking=True) == {"unread_action": {ONE}}, "a pick of today is still held then"
+    CorporateAction.objects.filter(id=action.id).update(ex_date=TODAY + timedelta(days=40))
+    assert findings_by_check() == {}
+    CorporateAction.objects.filter(id=action.id).update(ex_date=YESTERDAY)
+    settled = {"kind": "split", "factor": 0.999, "status": "inferred", "purpose": "inferred from the opening"}
+    CorporateAction.objects.create(ex_date=YESTERDAY, **unread | settled)
+    assert "unread_action" not in findings_by_check()
+
+
 def test_a_list_of_events_that_ends_and_factors_that_nobody_confirms() -> None:
     CorporateAction.objects.update(ex_date=date_before(40))
     assert findings_by_check() == {"events_end": {""}}

@@ -254,6 +254,14 @@ def test_two_events_multiply():
     assert row["issue_size"] == pytest.approx(200_000_000)
 
 
+def test_a_split_and_a_bonus_of_one_day_with_equal_factors_both_count():
+    split, bonus = (SPLIT | {"kind": kind, "factor": 0.5} for kind in ("split", "bonus"))
+    before = ratios(NOTHING[0], "2026-01-11", close=800.0, packs=facts(PACK), happened=events(split, bonus))
+    after = ratios(NOTHING[0], "2026-01-12", close=200.0, packs=facts(PACK), happened=events(split, bonus))
+    assert (after["issue_size"], after["eps"]) == (4 * before["issue_size"], before["eps"] / 4)
+    assert after["market_cap"] == before["market_cap"]
+
+
 def test_without_facts_every_ratio_is_null():
     row = ratios(NOTHING[0], "2026-01-20")
     assert row[list(ALL_COLUMNS)].isna().all()
