@@ -70,6 +70,8 @@ def load_bundle(folder: Path, files: Mapping[str, str]) -> Bundle:
     """
     for name, digest in files.items():
         path = folder / name
+        if path.name != name:
+            raise ArtifactUnreadable(f"{name!r} is not the name of a file in {folder}; it is not loaded. Train again.")
         if not path.is_file():
             raise ArtifactUnreadable(f"{path} is missing: train again.")
         if _sha256(path) != digest:

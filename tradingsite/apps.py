@@ -10,5 +10,8 @@ class TradingSiteConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Import the checks; importing registers them."""
+        """Import the checks, which registers them, and keep pickles out of the queue's results."""
         from tradingsite import checks  # noqa: F401
+        from tradingsite.clusters.results import store_results_as_json
+
+        store_results_as_json()

@@ -91,6 +91,13 @@ def test_files_without_a_recorded_hash_are_refused(stored):
         load_bundle(folder / card["path"], {})
 
 
+def test_a_file_outside_the_models_folder_is_not_read(stored, tmp_path):
+    card, folder = stored
+    for name in ("../elsewhere", str(tmp_path / "elsewhere"), "."):
+        with pytest.raises(ArtifactUnreadable, match="is not the name of a file in"):
+            load_bundle(folder / card["path"], card["files"] | {name: "0" * 64})
+
+
 def plant(stored, name: str, content: bytes):
     """Replace a model's file by another one, with a matching hash."""
     card, folder = stored

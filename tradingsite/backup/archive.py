@@ -1,4 +1,7 @@
-"""The back-up file: written under a temporary name until it is complete, read with every byte verified."""
+"""The back-up file: written under a temporary name until it is complete, read with every byte verified.
+
+What it says about itself is checked before anything of it is used: names of tables, columns and files come from it.
+"""
 
 import hashlib
 import json
@@ -8,16 +11,18 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Protocol, Self
+from typing import IO, Any, Final, Protocol, Self
 
 import pyarrow as pa
 
 from stocks.storage.durable_files import move_into_place
+from tradingsite.backup.signature import Origin, origin, signature
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+SIGNATURE = "signature.json"
 UNFINISHED = ".unfinished"
 _BLOCK = 1 << 20
 # What zipfile and its codecs raise on damaged bytes.
@@ -32,6 +37,39 @@ _DAMAGE = (
     TypeError,
     ValueError,
 )
+
+PLAIN_NAME: Final = "[A-Za-z0-9_][A-Za-z0-9_.+-]*"
+_LONGEST_MANIFEST = 64 << 20
+_COUNT: Final = {"type": "integer", "minimum": 0}
+_MEMBER: Final = {
+    "required": ["sha256"],
+    "properties": {
+        "sha256": {"type": "string"},
+        "bytes": _COUNT,
+        "rows": _COUNT,
+        "table": {"type": "string"},
+        "key": {"type": "string"},
+        "columns": {"type": "array", "items": {"type": "string"}},
+    },
+}
+_PATHS: Final = f"tables/{PLAIN_NAME}|models/{PLAIN_NAME}/{PLAIN_NAME}|configuration/{PLAIN_NAME}"
+_SCHEMA: Final = {
+    "type": "object",
+    "required": ["format", "members"],
+    "properties": {
+        "format": {"const": FORMAT},
+        "made_at": {"type": "string"},
+        "market": {"type": "string"},
+        "migrations": {"type": "array", "items": {"type": "array", "prefixItems": [{"type": "string"}] * 2}},
+        "sequences": {"type": "object", "additionalProperties": _COUNT},
+        "missing_models": {"type": "array", "items": {"type": "string"}},
+        "members": {
+            "type": "object",
+            "propertyNames": {"pattern": f"^({_PATHS})\\Z"},
+            "patternProperties": {"": _MEMBER, "^tables/": {"required": ["table", "columns", "key", "rows"]}},
+        },
+    },
+}
 
 
 class BackupError(Exception):
@@ -85,9 +123,10 @@ class ArchiveWriter:
         self.members[name] = {"bytes": stream.length, "sha256": stream.digest.hexdigest(), **facts}
 
     def finish(self, facts: dict[str, Any]) -> int:
-        """Write the manifest and move the complete file into place; return its size in bytes."""
-        manifest = {"format": FORMAT, **facts, "members": self.members}
-        self._zip.writestr(MANIFEST, json.dumps(manifest, indent=1, default=str), zipfile.ZIP_DEFLATED)
+        """Write the signed manifest and move the complete file into place; return its size in bytes."""
+        manifest = json.dumps({"format": FORMAT, **facts, "members": self.members}, indent=1, default=str).encode()
+        self._zip.writestr(MANIFEST, manifest, zipfile.ZIP_DEFLATED)
+        self._zip.writestr(SIGNATURE, signature(manifest))
         self._zip.close()
         size = self._file.tell()
         self._file.close()
@@ -112,13 +151,18 @@ class _Hashing:
 
 
 class ArchiveReader:
-    """Reads a back-up; BackupError when it is missing, truncated, not one, or of a newer format than is read."""
+    """Reads a back-up; BackupError when it is missing, truncated, not one, or of a newer format than is read.
+
+    `origin` is what its signature proves; whoever uses the contents decides whether that is enough.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
             self._zip = zipfile.ZipFile(path)
-            self.manifest: dict[str, Any] = json.loads(self._zip.read(MANIFEST))
+            manifest = self._small_member(MANIFEST)
+            self.origin: Origin = origin(manifest, self._small_member(SIGNATURE) if self._has(SIGNATURE) else None)
+            self.manifest: dict[str, Any] = json.loads(manifest)
             self.members: dict[str, dict[str, Any]] = self.manifest["members"]
         except FileNotFoundError as error:
             raise BackupError(f"{path} does not exist.") from error
@@ -128,13 +172,40 @@ class ArchiveReader:
             raise BackupError(
                 f"{path} is truncated, damaged, or not a back-up of this system ({error}). Use another one."
             ) from error
-        if self.manifest.get("format", 0) > FORMAT:
+        self._check_manifest()
+
+    def _has(self, name: str) -> bool:
+        return name in self._zip.namelist()
+
+    def _small_member(self, name: str) -> bytes:
+        """Return an uncompressed member; one that would fill the memory is as good as damaged."""
+        with self._zip.open(name) as file:
+            content = file.read(_LONGEST_MANIFEST + 1)
+        if len(content) > _LONGEST_MANIFEST:
+            raise ValueError(f"{name} has more than {_LONGEST_MANIFEST >> 20} MB")
+        return content
+
+    def _check_manifest(self) -> None:
+        version = self.manifest.get("format", 0)
+        if isinstance(version, int) and version > FORMAT:
+            raise BackupError(f"{self.path} has format {version}, but this version reads up to {FORMAT}: update first.")
+        import jsonschema  # slow, and the job's module is loaded by every command
+
+        try:
+            jsonschema.validate(self.manifest, _SCHEMA)
+        except jsonschema.ValidationError as error:
+            reason = error.message if len(error.message) <= 200 else f"{error.message[:200]} …"
             raise BackupError(
-                f"{path} has format {self.manifest['format']}, but this version reads up to {FORMAT}: update first."
-            )
+                f"{self.path} is no back-up of this system: in its manifest, {reason}. Use another one."
+            ) from error
+        for name, facts in self.members.items():
+            if name.startswith("tables/") and name != f"tables/{facts['table']}":
+                raise BackupError(f"{self.path} calls the table {facts['table']!r} {name!r}. Use another one.")
 
     def blocks(self, name: str) -> Iterator[bytes]:
         """Yield a member's bytes and verify their hash at the end; BackupError if it is not as the manifest says."""
+        if name not in self.members:
+            raise BackupError(f"{self.path} does not hold {name}. Use another one.")
         digest = hashlib.sha256()
         try:
             with self._zip.open(name) as raw:
@@ -152,15 +223,9 @@ class ArchiveReader:
         return b"".join(self.blocks(name))
 
     def check(self) -> Iterator[int]:
-        """Verify every member, yielding the number of bytes read so far.
-
-        BackupError at the first that is not what the manifest says, or whose name leads out of the target folder.
-        """
+        """Verify every member, yielding the number of bytes read so far; BackupError at the first damaged one."""
         done = 0
         for name in self.members:
-            path = PurePosixPath(name)
-            if path.is_absolute() or ".." in path.parts:
-                raise BackupError(f"{self.path} names a member {name!r}, which leads out of the target folder.")
             for block in self.blocks(name):
                 done += len(block)
                 yield done

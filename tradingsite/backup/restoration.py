@@ -17,7 +17,6 @@ _FILLED_BY_SYSTEM = (
     "django_migrations",
     "django_content_type",
     "auth_permission",
-    "django_q_schedule",
     "strategies",
     *tables.TRANSIENT,
 )
@@ -40,6 +39,9 @@ def check_compatible(reader: ArchiveReader, database: BaseDatabaseWrapper) -> No
         version = int(cursor.fetchone()[0])
     if version < OLDEST_POSTGRESQL:
         raise BackupError(f"The server is PostgreSQL {version // 10000}; 15 or newer is needed.")
+    missing = {"made_at", "market", "migrations", "sequences", "missing_models"} - reader.manifest.keys()
+    if missing:
+        raise BackupError(f"{reader.path} is no back-up of this system: it lacks {', '.join(sorted(missing))}.")
     migrations = MigrationExecutor(database).loader.disk_migrations or {}
     unknown = [f"{app}.{name}" for app, name in reader.manifest["migrations"] if (app, name) not in migrations]
     if unknown:
@@ -99,11 +101,17 @@ def _fill(
 ) -> RestoredCounts:
     """Store all rows in one transaction, committed when the hash of each table equals the file's."""
     stored = {table.name: table for table in tables.tables(plain, database.introspection.django_table_names())}
-    members = {facts["table"]: facts for facts in reader.members.values() if "table" in facts}
+    # Older back-ups hold the queue's results and schedules.
+    members = {
+        facts["table"]: facts
+        for name, facts in reader.members.items()
+        if name.startswith("tables/") and facts["table"] not in tables.TRANSIENT
+    }
     absent = sorted(set(members) - set(stored))
     if absent:
         raise BackupError(f"{reader.path} holds tables that its migrations do not create: {', '.join(absent)}.")
-    tables.truncate(plain, stored)
+    transient = set(tables.TRANSIENT) & set(database.introspection.django_table_names(only_existing=True))
+    tables.truncate(plain, [*stored, *transient])
     rules = tables.droppable_rules(plain, stored)
     for rule in rules:
         plain.execute(rule.drop.encode())
@@ -111,7 +119,8 @@ def _fill(
         log(f"{name}: {facts['rows']:,} rows")
         copy_in(plain, name, facts["columns"], reader.blocks(f"tables/{name}"), form=TEXT)
     for name, last in reader.manifest["sequences"].items():
-        tables.set_sequence(plain, name, members[name]["key"], last)
+        if name in members:
+            tables.set_sequence(plain, name, members[name]["key"], last)
     log("Creating keys and indexes …")
     for rule in reversed(rules):
         plain.execute(rule.create.encode())

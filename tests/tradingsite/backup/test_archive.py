@@ -2,21 +2,25 @@
 
 import json
 import os
+import re
 import resource
 import zipfile
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tradingsite.backup import archive
 from tradingsite.backup.archive import ArchiveReader, ArchiveWriter, BackupError
+from tradingsite.backup.signature import Origin
 
 ROWS = b"".join(f"{number}\tA{number % 7}\t\\N\n".encode() for number in range(5000))
 
 
 def write_archive(path: Path, content: bytes = ROWS) -> Path:
     with ArchiveWriter(path) as writer:
-        with writer.member("tables/stocks", rows=5000) as sink:
+        with writer.member("tables/stocks", table="stocks", columns=["id"], key="id", rows=5000) as sink:
             sink.write(content[:10])
             sink.write(content[10:])
         with writer.member("configuration/settings.json") as sink:
@@ -119,13 +123,102 @@ def test_a_web_page_and_a_missing_file_are_refused(tmp_path: Path) -> None:
         ArchiveReader(tmp_path / "gone.zip")
 
 
-def test_a_newer_format_and_a_name_leading_elsewhere_are_refused(tmp_path: Path) -> None:
-    for manifest, reason in (
-        ({"format": 99, "members": {}}, "update first"),
-        ({"format": 1, "members": {"../../etc/passwd": {"sha256": ""}}}, "leads out of the target folder"),
+def rewrite(path: Path, to: Path, **changed: bytes) -> Path:
+    """The same zip with other bytes under some names."""
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(to, "w") as target:
+        for name in source.namelist():
+            target.writestr(name, changed.get(name.partition(".")[0], source.read(name)))
+    return to
+
+
+def test_a_back_up_of_ours_is_known_by_its_signature(tmp_path: Path, settings: Any) -> None:
+    path = write_archive(tmp_path / "one.zip")
+    assert ArchiveReader(path).origin is Origin.OURS
+    settings.CREDENTIAL_KEYS = ["a newer key", *settings.CREDENTIAL_KEYS]
+    assert ArchiveReader(path).origin is Origin.OURS
+    settings.CREDENTIAL_KEYS = ["a newer key"]
+    assert ArchiveReader(path).origin is Origin.UNPROVEN
+
+
+def test_a_manifest_that_was_changed_is_not_proven(tmp_path: Path) -> None:
+    """With the hash of another member in it, without a blank, and with a signature from elsewhere."""
+    path, other = write_archive(tmp_path / "one.zip"), write_archive(tmp_path / "two.zip", b"other\n")
+    with zipfile.ZipFile(path) as first, zipfile.ZipFile(other) as second:
+        manifest, foreign = first.read("manifest.json"), second.read("manifest.json")
+        foreign_signature = second.read("signature.json")
+    for number, changed in enumerate(
+        (
+            {"manifest": foreign},
+            {"manifest": manifest.replace(b" ", b"", 1)},
+            {"signature": foreign_signature},
+            {"signature": b"{}"},
+            {"signature": b'"hmac_sha256"'},
+            {"signature": b"\xff"},
+            {"signature": '{"hmac_sha256": "₹"}'.encode()},
+        )
     ):
-        path = tmp_path / "odd.zip"
-        with zipfile.ZipFile(path, "w") as odd:
-            odd.writestr("manifest.json", json.dumps(manifest))
-        with pytest.raises(BackupError, match=reason):
-            contents(path)
+        assert ArchiveReader(rewrite(path, tmp_path / f"{number}.zip", **changed)).origin is Origin.UNPROVEN, changed
+
+
+def test_a_member_of_the_same_name_appended_to_a_signed_file_is_not_read(tmp_path: Path) -> None:
+    path, other = write_archive(tmp_path / "one.zip"), write_archive(tmp_path / "two.zip", b"other\n")
+    with (
+        pytest.warns(UserWarning, match="Duplicate name"),
+        zipfile.ZipFile(path, "a") as target,
+        zipfile.ZipFile(other) as source,
+    ):
+        target.writestr("tables/stocks", source.read("tables/stocks"))
+    assert ArchiveReader(path).origin is Origin.OURS
+    with pytest.raises(BackupError, match="altered: the hash of tables/stocks"):
+        contents(path)
+
+
+TABLE = {"sha256": "", "table": "stocks", "columns": [], "key": "symbol", "rows": 0}
+
+
+@pytest.mark.parametrize(
+    ("manifest", "reason"),
+    [
+        ({"format": 99, "members": {}}, "update first"),
+        ({"format": "1", "members": {}}, "1 was expected"),
+        ([], "damaged, or not a back-up"),
+        ({"format": 1, "members": []}, "is not of type 'object'"),
+        ({"format": 1, "members": {"tables/stocks": {"sha256": ""}}}, "'table' is a required property"),
+        ({"format": 1, "members": {"tables/trades": TABLE}}, "calls the table 'stocks' 'tables/trades'"),
+        ({"format": 1, "members": {"tables/stocks": TABLE | {"columns": 7}}}, "7 is not of type 'array'"),
+        ({"format": 1, "members": {}, "sequences": {"stocks": "now"}}, "'now' is not of type 'integer'"),
+        *(
+            ({"format": 1, "members": {name: {"sha256": ""}}}, "does not match")
+            for name in (
+                "../../etc/passwd",
+                "/etc/passwd",
+                "models/./x",
+                "models/../x",
+                "models/m/../x",
+                "models/.m/x",
+                "models/x",
+                "models//x",
+                "models/m/x/y",
+                "models/m/x\n",
+                "models/m\\x/y",
+                "models/m/x\0",
+                "",
+            )
+        ),
+    ],
+)
+def test_a_manifest_of_another_form_is_refused(tmp_path: Path, manifest: Any, reason: str) -> None:
+    path = tmp_path / "odd.zip"
+    with zipfile.ZipFile(path, "w") as odd:
+        odd.writestr("manifest.json", json.dumps(manifest))
+    with pytest.raises(BackupError, match=re.escape(reason)):
+        contents(path)
+
+
+def test_a_manifest_that_would_fill_the_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "_LONGEST_MANIFEST", 1 << 20)
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as bomb:
+        bomb.writestr("manifest.json", b" " * (2 << 20))
+    with pytest.raises(BackupError, match=r"manifest\.json has more than 1 MB"):
+        ArchiveReader(path)

@@ -76,9 +76,16 @@ def places(tmp_path: Path) -> dict[str, str]:
     }
 
 
-def manage(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "manage.py", *arguments]
-    return subprocess.run(command, cwd=settings.BASE_DIR, env=environment, capture_output=True, text=True, check=False)
+def manage(environment: dict[str, str], *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=settings.BASE_DIR,
+        env=environment,
+        input=typed,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def hashes(environment: dict[str, str]) -> dict[str, str]:
@@ -104,7 +111,10 @@ def test_from_the_embedded_server_into_a_real_one(server: str, places: dict[str,
         "MODELS_DIR": str(tmp_path / "there"),
         "CREDENTIAL_KEYS": "another",
     }
-    result = manage(target, "restore", path, "--json")
+    foreign = manage(target, "restore", path)
+    assert foreign.returncode == 1
+    assert "is signed by none of our keys" in foreign.stderr
+    result = manage(target, "restore", path, "--json", "--unsigned", typed=f"{Path(path).name}\n")
     assert result.returncode == 0, result.stderr
     report = json.loads(result.stdout)
     assert report["equal"]
@@ -117,10 +127,11 @@ def test_from_the_embedded_server_into_a_real_one(server: str, places: dict[str,
     # The back-up holds its own run as still running; everything else is equal.
     here = hashes(places)
     assert {table for table, digest in hashes(target).items() if digest != here[table]} == {"pipeline_runs"}
-    refused = manage(target, "restore", path)
+    ours = target | {"CREDENTIAL_KEYS": f"another,{places['CREDENTIAL_KEYS']}"}
+    refused = manage(ours, "restore", path)
     assert refused.returncode == 1
     assert "is not empty" in refused.stderr
-    replacing = manage(target, "restore", path, "--replace", "--json")
+    replacing = manage(ours, "restore", path, "--replace", "--json")
     assert replacing.returncode == 0, replacing.stderr
     assert "The previous database is kept as fresh_before_" in json.loads(replacing.stdout)["notes"][0]
     assert hashes(target)["stocks"] == here["stocks"]

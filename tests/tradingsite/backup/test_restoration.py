@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from io import StringIO
@@ -19,8 +20,8 @@ from ml.models import TrainedModel
 from stocks.models import Stock
 from tests.state_hash import contract_hash
 from tests.tables import SECRET, fill_every_table
-from tradingsite.backup import configuration, creation, databases, restoration
-from tradingsite.backup.archive import ArchiveReader, ArchiveWriter, BackupError
+from tradingsite.backup import configuration, creation, databases, restoration, tables
+from tradingsite.backup.archive import SIGNATURE, ArchiveReader, ArchiveWriter, BackupError
 
 pytestmark = pytest.mark.django_db(transaction=True)
 AT = datetime(2026, 5, 4, 22, 30, tzinfo=UTC)
@@ -85,7 +86,8 @@ def test_a_back_up_is_verified_beside_the_database_and_holds_no_secret(filled: N
     assert MODEL in everything
     for secret in (settings.SECRET_KEY, *settings.CREDENTIAL_KEYS, SECRET):
         assert secret.encode() not in everything
-    assert not {"django_session", "django_q_ormq"} & {facts.get("table") for facts in reader.members.values()}
+    queue = {"django_q_ormq", "django_q_task", "django_q_schedule"}
+    assert not {"django_session", *queue} & {facts.get("table") for facts in reader.members.values()}
 
 
 def test_no_setting_that_may_hold_a_secret_is_listed() -> None:
@@ -113,6 +115,9 @@ def test_a_refused_back_up_leaves_the_database_unchanged(filled: None, tmp_path:
     good = creation.create_backup(tmp_path / "good.zip", AT).path
     newer = forge_backup(good, tmp_path / "newer.zip", {"migrations": [["stocks", "0999_from_tomorrow"]]})
     other = forge_backup(good, tmp_path / "other.zip", {"market": "real"})
+    bare = tmp_path / "bare.zip"
+    with ArchiveWriter(bare) as writer:
+        writer.finish({"market": "simulated"})
     cut = tmp_path / "cut.zip"
     cut.write_bytes(good.read_bytes()[:-30])
     before, names = contract_hash(), database_names()
@@ -121,11 +126,91 @@ def test_a_refused_back_up_leaves_the_database_unchanged(filled: None, tmp_path:
         (other, "holds a real market, and MARKET_DATA_PROVIDER=simulator is simulated"),
         (good, r"is not empty .*--replace"),
         (cut, r"cut\.zip is truncated"),
+        (bare, "it lacks made_at, migrations, missing_models, sequences"),
     ):
         with pytest.raises(CommandError, match=sentence):
             command_report("restore", str(path))
     assert contract_hash() == before
     assert database_names() == names
+
+
+def test_the_queue_and_logins_are_empty_after_a_restoration_whatever_the_file_holds(
+    filled: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An older back-up holds results, and a planted one what the queue shall run."""
+    monkeypatch.setattr(tables, "TRANSIENT", ())
+    old = creation.create_backup(tmp_path / "old.zip", AT).path
+    monkeypatch.undo()
+    assert ArchiveReader(old).members["tables/django_q_schedule"]["rows"] > 0
+    with databases.scratch_database(connection) as scratch:
+        call_command("migrate", database=scratch.alias, verbosity=0)
+        with scratch.cursor() as cursor:
+            cursor.execute("INSERT INTO django_session VALUES ('key', 'data', now())")
+        restoration.restore_backup(ArchiveReader(old), scratch, lambda line: None)
+        with scratch.cursor() as cursor:
+            for table in tables.TRANSIENT:
+                cursor.execute(f"SELECT count(*) FROM {table}")
+                assert cursor.fetchone() == (0,), table
+            cursor.execute("SELECT count(*) FROM stocks")
+            assert cursor.fetchone() == (1,)
+
+
+# --- who wrote it ---------------------------------------------------------------------------------------------------
+def unsigned(path: Path, to: Path) -> Path:
+    """The same file as an older version wrote it."""
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(to, "w") as target:
+        for name in source.namelist():
+            if name != SIGNATURE:
+                target.writestr(name, source.read(name))
+    return to
+
+
+def test_a_back_up_that_we_did_not_sign_is_restored_only_once_its_name_is_typed(
+    filled: None, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = creation.create_backup(tmp_path / "good.zip", AT).path
+    path = unsigned(good, tmp_path / "older.zip")
+    with pytest.raises(CommandError, match=r"older\.zip is not signed: anybody .*--unsigned"):
+        command_report("restore", str(path), verify=True)
+    for typed in ("", "yes\n", f"{good.name}\n"):
+        monkeypatch.setattr("sys.stdin", StringIO(typed))
+        with pytest.raises(CommandError, match=r"The name older\.zip was not typed\. Nothing was changed"):
+            command_report("restore", str(path), verify=True, unsigned=True)
+    monkeypatch.setattr("sys.stdin", StringIO("older.zip\n"))
+    assert command_report("restore", str(path), verify=True, unsigned=True)["equal"]
+    settings.CREDENTIAL_KEYS = ["a key of another machine"]
+    with pytest.raises(CommandError, match=r"good\.zip is signed by none of our keys.*put its CREDENTIAL_KEYS"):
+        command_report("restore", str(good), verify=True)
+    settings.CREDENTIAL_KEYS = [*settings.CREDENTIAL_KEYS, "an older one"]
+    rotated = creation.create_backup(tmp_path / "rotated.zip", AT).path
+    settings.CREDENTIAL_KEYS = ["the newest", "a key of another machine"]
+    assert command_report("restore", str(rotated), verify=True)["equal"]
+
+
+def test_models_are_replaced_only_after_the_rows_were_compared(
+    filled: None, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = creation.create_backup(tmp_path / "good.zip", AT).path
+    model = settings.MODELS_DIR / "m" / "price_0.txt"
+    model.write_bytes(b"in use")
+
+    def refuse(*_: object) -> None:
+        raise BackupError("The stored rows differ.")
+
+    monkeypatch.setattr(restoration, "restore_backup", refuse)
+    for is_filled in (["stocks"], []):
+        monkeypatch.setattr(restoration, "nonempty_tables", lambda database, names=is_filled: names)
+        with pytest.raises(CommandError, match="rows differ"):
+            command_report("restore", str(good), replace=True)
+        assert [path.name for path in settings.MODELS_DIR.iterdir()] == ["m"]
+        assert model.read_bytes() == b"in use"
+
+
+def test_a_model_path_in_the_database_that_leads_elsewhere_is_not_packed(filled: None, tmp_path: Path) -> None:
+    (tmp_path / "private").write_text("hush")
+    TrainedModel.objects.update(path="..", files={"private": "0" * 64})
+    with pytest.raises(BackupError, match=r"'\.\./private', which is not `<model>/<file>`"):
+        creation.create_backup(tmp_path / "one.zip", AT)
 
 
 def test_rows_that_differ_once_stored_are_not_kept(filled: None, tmp_path: Path) -> None:
