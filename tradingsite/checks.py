@@ -45,7 +45,7 @@ def queue_timings(app_configs: Sequence[AppConfig] | None, **_options: Any) -> l
 
 @register(Tags.security)
 def production_secrets(app_configs: Sequence[AppConfig] | None, **_options: Any) -> list[CheckMessage]:
-    """Reject production with a short secret, open hosts or debugging."""
+    """Reject production with a short secret, open hosts, debugging or clients without an address of their own."""
     if not settings.PRODUCTION:
         return []
     messages: list[CheckMessage] = []
@@ -55,6 +55,12 @@ def production_secrets(app_configs: Sequence[AppConfig] | None, **_options: Any)
         messages.append(Error("ALLOWED_HOSTS allows every host: name yours.", id="site.E012"))
     if settings.DEBUG:
         messages.append(Error("DEBUG is on: pages would show settings and source.", id="site.E013"))
+    if settings.SECURE_PROXY_SSL_HEADER and not settings.PROXY_COUNT:
+        message = (
+            "BEHIND_PROXY is set, but PROXY_COUNT is 0: every client would have the proxy's address, and each could"
+            " lock the others out of the log-in. Set PROXY_COUNT to the number of your proxies, usually 1."
+        )
+        messages.append(Error(message, id="site.E014"))
     return messages
 
 

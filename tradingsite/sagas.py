@@ -1,4 +1,4 @@
-"""The nightly back-up as a job like any other: shown in the console, claimed once, retried."""
+"""The nightly back-up as a job like any other (shown in the console, claimed once, retried), and a purge of log-ins."""
 
 from pathlib import Path
 
@@ -6,10 +6,11 @@ from django.conf import settings
 from django.utils import timezone
 
 from market_data import quality
-from market_data.runs.saga import NO_SESSION, Saga, Step, StepContext, register_sagas
+from market_data.runs.saga import NO_SESSION, Saga, Step, StepContext, register_purge, register_sagas
 from tradingsite.backup import age, creation
 from tradingsite.backup.archive import BackupError
 from tradingsite.backup.creation import Backup
+from tradingsite.web import login_limits
 
 
 def back_up(context: StepContext) -> Backup | None:
@@ -48,4 +49,5 @@ register_sagas(
         stands_for=NO_SESSION,
     )
 )
+register_purge("log-ins", login_limits.purge_logins)
 quality.register_system_check(age.CHECK, age.backup_age_findings)

@@ -194,10 +194,11 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "portfolio:login"
 LOGIN_REDIRECT_URL = "portfolio:dashboard"
 LOGOUT_REDIRECT_URL = "portfolio:login"
+AXES_HANDLER = "tradingsite.web.login_limits.LoginLimits"
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours
-AXES_LOCKOUT_PARAMETERS = [["ip_address", "username"]]
-AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_LOCKOUT_CALLABLE = "tradingsite.web.login_limits.refused_login"
 PROXY_COUNT = env.integer("PROXY_COUNT", 0, minimum=0)
 AXES_CLIENT_IP_CALLABLE = "tradingsite.web.client_address.client_address"
 

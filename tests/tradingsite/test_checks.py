@@ -53,6 +53,9 @@ def test_a_cluster_without_options_is_refused(settings: Settings):
 def test_an_unsafe_production_is_refused(settings: Settings):
     settings.PRODUCTION, settings.DEBUG = True, True
     settings.SECRET_KEY, settings.ALLOWED_HOSTS = "short", ["*"]
+    settings.SECURE_PROXY_SSL_HEADER, settings.PROXY_COUNT = ("HTTP_X_FORWARDED_PROTO", "https"), 0
+    assert ids(checks.production_secrets(None)) == {"site.E011", "site.E012", "site.E013", "site.E014"}
+    settings.PROXY_COUNT = 1
     assert ids(checks.production_secrets(None)) == {"site.E011", "site.E012", "site.E013"}
 
 
