@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 
+from market_data import quality
 from market_data.models import (
     CorporateAction,
     DailyBar,
@@ -15,9 +16,33 @@ from market_data.models import (
     TableTotal,
     TechnicalIndicator,
 )
-from stocks.admin import DatedAdmin, ReadOnlyAdmin, TableAdmin, coloured
+from market_data.runs.saga import words_of
+from market_data.storage.queries import latest_loaded_session
+from stocks.admin import DatedAdmin, ReadOnlyAdmin, StockAdmin, TableAdmin, coloured
+from stocks.models import Stock
 
 _COLOURS = {"error": "danger", "warning": "warning", "info": "info"}
+
+
+admin.site.unregister(Stock)
+
+
+@admin.register(Stock)
+class QuarantinedStockAdmin(StockAdmin):
+    """A share whose page says whether findings keep it out of the picks: they are this app's."""
+
+    fields = ("symbol", "kept_out", "figures", "run_id", "created_at")
+    readonly_fields = ("kept_out", *StockAdmin.readonly_fields)
+
+    @admin.display(description="kept out of the picks")
+    def kept_out(self, stock: Stock) -> str:
+        session = latest_loaded_session()
+        entries = quality.kept_out(session) if session else []
+        entry = next((entry for entry in entries if entry.symbol == stock.symbol), None)
+        if entry is None:
+            return "no"
+        until = f"until {entry.until} if nothing settles it before" if entry.until else "until it is settled"
+        return f"{words_of(entry.check)}, since {entry.since}, {until}: {entry.why}."
 
 
 @admin.register(DailyBar)

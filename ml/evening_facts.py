@@ -25,20 +25,25 @@ def finding_counts(session: date) -> dict[str, int]:
     return dict(counts.annotate(count=Count("pk")))
 
 
-def exclusions_by_check(session: date) -> dict[str, int]:
-    """Number of shares each check excludes from a session's picks.
+def kept_out(session: date) -> list[quality.KeptOut]:
+    """What findings keep out of a session's picks (`quality.kept_out`).
 
     Cached until findings or runs change, because it reads all price jumps of the last year.
     """
     newest_finding = Finding.objects.aggregate(newest=Max("id"))["newest"]
     # With its status: rolling the run back changes what it had found.
     newest_run = PipelineRun.objects.exclude(ended_at=None).order_by("-sequence").values_list("id", "status").first()
-    key = "-".join(map(str, ("excluded", session, newest_finding, *(newest_run or ()))))
-    counts: dict[str, int] | None = cache.get(key)
-    if counts is None:
-        counts = dict(Counter(quality.excluded_symbols(session).values()))
-        cache.set(key, counts, _CACHE_SECONDS)
-    return counts
+    key = "-".join(map(str, ("kept_out", session, newest_finding, *(newest_run or ()))))
+    entries: list[quality.KeptOut] | None = cache.get(key)
+    if entries is None:
+        entries = quality.kept_out(session)
+        cache.set(key, entries, _CACHE_SECONDS)
+    return entries
+
+
+def exclusions_by_check(session: date) -> dict[str, int]:
+    """Number of symbols that each check keeps out of a session's picks."""
+    return dict(Counter(entry.check for entry in kept_out(session)))
 
 
 def lists_in_force(session: date | None = None) -> "QuerySet[Publication]":

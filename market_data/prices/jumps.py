@@ -327,6 +327,22 @@ def _reason(symbol: object, row: Mapping[Hashable, Any], unfactored: set[str], c
     return "no_event" if np.isnan(_nearest_factor(row["ratio"])) else "near_simple_ratio"
 
 
+REASON_WORDS = {
+    "no_event": "no known event explains it",
+    "near_simple_ratio": "no known event explains it; a split or bonus may be missing",
+    "event_without_factor": "an event of the day explains it, but not by how much",
+    "event_contradicted": "the official event of the day does not agree with it",
+    "changed_over_gap": "the share had not traded on the session before",
+}
+
+
+def jump_sentence(row: Any) -> str:
+    """Return a row of `JUMP_COLUMNS` as a sentence without a full stop."""
+    near = "" if pd.isna(row.near_factor) else f", near the simple ratio {row.near_factor:.4g}"
+    why = REASON_WORDS.get(row.reason, row.reason)
+    return f"{row.symbol} opened on {row.date:%Y-%m-%d} at {row.ratio:.3f} of its previous level{near}: {why}"
+
+
 def _jumps_frame(records: list[tuple[object, float, str, float]], session: pd.Timestamp | None) -> pd.DataFrame:
     return pd.DataFrame(
         {

@@ -13,7 +13,7 @@ from datetime import date
 from typing import Any
 
 from market_data.quality import reading
-from market_data.quality.blocking import day_refusal, excluded_symbols, jumped_symbols
+from market_data.quality.blocking import KeptOut, day_refusal, excluded_symbols, jumped_symbols, kept_out
 from market_data.quality.checks.check import HOLDS_SESSIONS, Blocks, Check
 from market_data.quality.checks.registry import CHECKS
 from market_data.quality.system import register_system_check, system_check_names, system_findings
@@ -24,11 +24,13 @@ __all__ = [
     "Blocks",
     "Check",
     "Findings",
+    "KeptOut",
     "day_refusal",
     "excluded_symbols",
     "findings_between",
     "findings_of",
     "jumped_symbols",
+    "kept_out",
     "register_system_check",
     "system_check_names",
     "system_findings",

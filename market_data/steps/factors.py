@@ -19,6 +19,7 @@ from market_data.prices.jumps import (
     JUMP_COLUMNS,
     far_openings,
     inferred_events,
+    jump_sentence,
     unexplained_jumps,
 )
 from market_data.prices.share_counts import SETTLED_BY_COUNTS, settled_jumps
@@ -251,14 +252,12 @@ def jump_findings(jumps: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _jump_finding(row: Any) -> dict[str, Any]:
-    near = "" if pd.isna(row.near_factor) else f", near the simple ratio {row.near_factor:.4g}"
     return {
         "check_name": JUMP_CHECK,
         "severity": "warning",
         "blocks": True,
         "symbol": row.symbol,
-        "message": f"{row.symbol} opened on {row.date:%Y-%m-%d} at {row.ratio:.3f} of its previous level"
-        f" ({row.reason}{near})",
+        "message": jump_sentence(row),
         "remedy": "Enter the corporate action that explains it, or wait for one: the symbol stays out of the picks"
         " meanwhile.",
         "sample": {

@@ -37,5 +37,7 @@ def record_validation(context: StepContext, validation: Validation) -> int:
     severities = Counter(finding["severity"] for finding in own)
     day = [finding["message"] for finding in own if finding["blocks"] and not finding["symbol"]]
     symbols = sorted({finding["symbol"] for finding in own if finding["blocks"] and finding["symbol"]})
-    context.summarise(findings=dict(severities) or "none", day_blocked=day or "no", symbols_blocked=symbols or "none")
+    context.summarise(findings=dict(severities) or "none", day_blocked=day or "no", newly_blocked=symbols or "none")
+    if not context.run.is_replay:
+        context.summarise(kept_out=dict(Counter(quality.excluded_symbols(context.session).values())) or "none")
     return sum(len(findings) for _, findings in validation.sessions) + len(validation.system)

@@ -53,7 +53,7 @@ def test_a_share_excluded_by_an_earlier_finding_is_excluded_everywhere():
     finding("BBB", session=SESSION - timedelta(days=1), check_name="range_spike")
     finding("CCC", check_name="thin_fundamentals", severity="warning", blocks=False)
     assert evening_facts.exclusions_by_check(SESSION) == {"range_spike": 1}
-    assert "1 share is excluded (range spike 1)" in session_verdict(SESSION, RunHistory()).why
+    assert "1 share is kept out (range spike 1)" in session_verdict(SESSION, RunHistory()).exclusions
     assert "; 1 shares are excluded from the picks." in sentence()
     finding("DDD")
     assert evening_facts.exclusions_by_check(SESSION) == {"range_spike": 1, "unit_error": 1}, "a new finding counts"

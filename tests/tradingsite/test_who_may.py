@@ -66,6 +66,7 @@ RULES = (
     Rule(r"admin/(system|task/<str:task_id>)/status", S),
     Rule(r"admin/(trigger/<str:job>|task/<str:task_id>/retry-failed)", N, OP),
     Rule(r"admin/operations/(run/<str:run_id>/)?state/", OP),
+    Rule(r"admin/operations/kept-out/<str:day>/", OP),
     Rule(r"admin/operations/runbook/(<slug:slug>/)?", S),
     Rule(r"admin/operations/run/<str:run_id>/roll-back/", OP, OP),
     Rule(r"admin/operations/(start/<str:slug>|evening/(hold|release))/", N, OP),

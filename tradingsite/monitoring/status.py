@@ -9,7 +9,7 @@ from django_q.models import Schedule
 
 from market_data.models import PipelineRun, SourceFile, TableTotal
 from market_data.runs import queries as run_queries
-from ml.evening_facts import finding_counts, lists_in_force, newest_model
+from ml.evening_facts import exclusions_by_check, finding_counts, lists_in_force, newest_model
 from ml.models import Evaluation
 from stocks.models import Stock
 from tradingsite.clusters.states import cluster_states
@@ -30,6 +30,7 @@ def system_status(now: datetime) -> dict[str, Any]:
             for cluster in cluster_states(now)
         ],
         "findings": finding_counts(latest.session) if latest else {},
+        "kept_out": exclusions_by_check(latest.session) if latest else {},
         "model": _model(),
         "evaluation": _evaluation(),
         "picks": _picks(),

@@ -43,7 +43,7 @@ def screen(status: dict[str, Any]) -> RenderableType:
 
 def _verdict(verdict: dict[str, Any]) -> Text:
     day = f"{_day(verdict['session'])}: " if verdict["session"] else ""
-    return Text.assemble(f"{day}", (verdict["head"], "bold"), f". {verdict['why']}")
+    return Text.assemble(f"{day}", (verdict["head"], "bold"), f". {verdict['why']} {verdict['exclusions']}".rstrip())
 
 
 def _readiness(parts: dict[str, Any]) -> Iterable[Text]:
@@ -71,6 +71,7 @@ def _facts(status: dict[str, Any]) -> Table:
     for cluster in status["clusters"]:
         grid.add_row(f"cluster {cluster['cluster']}", f"{cluster['queued']:,} queued", _heartbeat(cluster))
     grid.add_row("findings", f"{sum(status['findings'].values()):,}", _findings(status["findings"]))
+    grid.add_row("kept out", f"{sum(status['kept_out'].values()):,}", _kept_out(status["kept_out"]))
     grid.add_row("model", *_model(status["model"], status["evaluation"]))
     grid.add_row("picks", *_picks(status["picks"]))
     return grid
@@ -86,6 +87,11 @@ def _heartbeat(cluster: dict[str, Any]) -> Text:
 def _findings(counts: dict[str, int]) -> Text:
     parts = [Text(f"{count:,} {severity}", _COLOURS.get(severity, "")) for severity, count in counts.items()]
     return Text(", ").join(parts) if parts else Text("none for the latest session")
+
+
+def _kept_out(by_check: dict[str, int]) -> str:
+    """The shares that findings keep out of the picks, by check."""
+    return ", ".join(f"{check.replace('_', ' ')} {count}" for check, count in by_check.items()) or "no share"
 
 
 def _model(model: dict[str, Any] | None, evaluation: dict[str, Any] | None) -> tuple[str, str]:

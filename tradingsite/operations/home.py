@@ -1,6 +1,6 @@
 """The admin's home page: what an operator wants to know first, gathered in some thirty small queries."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -15,8 +15,10 @@ from django_q.models import Failure, OrmQ
 from market_data.models import Finding
 from market_data.runs.saga import saga_of
 from market_data.storage.queries import latest_loaded_session
+from ml.evening_facts import kept_out
 from tradingsite.clusters import states
-from tradingsite.operations import failed_runs, nights, sources, tiles, tonight, verdict
+from tradingsite.operations import attention, failed_runs, nights, sources, tiles, tonight, verdict
+from tradingsite.operations.attention import Fact
 from tradingsite.operations.current_evening import Evening, current_evening, stored_sessions
 from tradingsite.operations.recent_runs import RunHistory
 
@@ -40,24 +42,39 @@ def home_context(now: datetime) -> dict[str, Any]:
     session = _judged_session(expected)
     jobs = tonight.tonight(evening, history, now)
     is_active = any(line.status == "running" for line in (*jobs.lines, *jobs.others))
+    outcome, failed = verdict.session_verdict(session, history), failed_runs.failed_runs()
+    clusters = states.cluster_states(now)
     return {
         "evening": evening,
-        "verdict": verdict.session_verdict(session, history),
+        "verdict": outcome,
+        "lamp": attention.lamp({*outcome.facts, *_more_facts(failed, jobs, clusters)}),
         "tonight": jobs,
         "ready": _picks_ready(evening, jobs, now),
-        "failed": failed_runs.failed_runs(),
+        "failed": failed,
         "blocked": _blocking_job(jobs.lines),
         "files": sources.file_lines(session, history) if session else [],
         "lists": sources.list_lines(session) if session and history.runs else [],
         "ahead": _ahead(session),
         "tiles": tiles.tiles(tiles.Expectation(expected, _sessions_behind(expected))),
         "findings": _findings(session),
+        "kept_out": len(kept_out(session)) if session else 0,
         "charts": nights.charts(nights.nights(history)),
-        "clusters": states.cluster_states(now),
+        "clusters": clusters,
         "queue": _queue(now),
         "simulated": settings.PROVIDER_KIND == "simulated",
         "refresh_seconds": _ACTIVE_SECONDS if is_active else _IDLE_SECONDS,
     }
+
+
+def _more_facts(
+    failed: failed_runs.FailedRuns, jobs: tonight.Tonight, clusters: Sequence[states.ClusterState]
+) -> Iterator[Fact]:
+    if failed.words:
+        yield Fact.RUN_UNRESOLVED
+    if jobs.hold:
+        yield Fact.EVENING_HELD
+    if any(cluster.state in ("dead", "never") for cluster in clusters):
+        yield Fact.CLUSTER_DEAD
 
 
 def _queue(now: datetime) -> dict[str, Any]:
@@ -138,7 +155,6 @@ def _findings(session: date | None) -> list[dict[str, Any]]:
                 "severity": severity,
                 "label": label if count == 1 or severity == "info" else f"{label}s",
                 "count": count,
-                "blocking": sum(group["count"] for group in checks if group["blocks"]),
                 "checks": [(group["check_name"].replace("_", " "), group["count"]) for group in checks[:4]],
                 "session": session,
             }

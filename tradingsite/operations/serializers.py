@@ -35,6 +35,13 @@ class ClusterStatus(serializers.Serializer[Any]):
     alive = serializers.BooleanField()
 
 
+class KeptOutStatus(serializers.Serializer[Any]):
+    """Shares that findings keep out of the picks of the latest session."""
+
+    shares = serializers.IntegerField()
+    by_check = serializers.DictField(child=serializers.IntegerField(), help_text="number of shares by check")
+
+
 class FailedTask(serializers.Serializer[Any]):
     """A run that failed or was cancelled, and that no later run of its job has made good."""
 
@@ -55,6 +62,7 @@ class SystemStatus(serializers.Serializer[Any]):
     technical_indicators = TableStatus()
     daily_snapshots = SnapshotsStatus()
     latest_session = serializers.DateField(required=False)
+    kept_out = KeptOutStatus()
     clusters = ClusterStatus(many=True)
     active_tasks = serializers.ListField(child=serializers.CharField())
     failed_tasks = FailedTask(many=True)

@@ -10,6 +10,7 @@ from django.db import connection
 from market_data.models import CorporateAction, DailyBar, RunUndo, SourceFile
 from market_data.quality.checks.facts import EVENTS_OLD_DAYS
 from stocks.models import SymbolChange
+from tradingsite.operations.attention import COLOURS, Colour, Fact
 from tradingsite.operations.current_evening import stored_sessions
 from tradingsite.operations.recent_runs import RunHistory
 
@@ -100,6 +101,13 @@ class ListLine:
     age_days: int | None
     is_old: bool
 
+    @property
+    def colour(self) -> Colour:
+        """Of all these sources none is required: one that was never read is simply not in use."""
+        if self.latest is None:
+            return COLOURS[Fact.SOURCE_NOT_IN_USE]
+        return COLOURS[Fact.SOURCE_OLD] if self.is_old else Colour.GREEN
+
 
 _LISTS: Final = (
     # Name, meaning of the day, table and column (each leads an index), condition, days after which it is old.
@@ -120,7 +128,9 @@ def list_lines(session: date) -> list[ListLine]:
         cursor.execute(f"SELECT {latest}", [session] * len(_LISTS))
         days = cursor.fetchone() or ()
     return [
-        ListLine(name, meaning, day, (session - day).days if day else None, day is None or (session - day).days > old)
+        ListLine(
+            name, meaning, day, (session - day).days if day else None, day is not None and (session - day).days > old
+        )
         for (name, meaning, _, _, _, old), day in zip(_LISTS, days, strict=True)
     ]
 

@@ -1,6 +1,6 @@
 """Runs and the system's status in the contract's JSON form; keys without a value are omitted."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 from django.db.models import Count, Max, Sum
@@ -12,6 +12,7 @@ from market_data.runs.prerequisites import missing_prerequisites
 from market_data.runs.queries import unresolved_runs
 from market_data.runs.saga import NotRetryable, sagas
 from market_data.storage.queries import latest_loaded_session
+from ml.evening_facts import exclusions_by_check
 from stocks.models import Publication
 from tradingsite.clusters import states
 from tradingsite.monitoring.status import stock_counts
@@ -29,7 +30,8 @@ def contract_status(now: datetime) -> dict[str, Any]:
         historical_data=_table(totals.get("historical_data")),
         technical_indicators=_table(totals.get("technical_indicators")),
         daily_snapshots=_snapshots(),
-        latest_session=latest_loaded_session(),
+        latest_session=(latest := latest_loaded_session()),
+        kept_out=_kept_out(latest),
         clusters=[
             _without_blanks(
                 cluster=cluster.name,
@@ -42,6 +44,12 @@ def contract_status(now: datetime) -> dict[str, Any]:
         active_tasks=list(active.values_list("id", flat=True)),
         failed_tasks=[_without_blanks(task_id=run.id, job=run.job, **_run(run)) for run in unresolved_runs()],
     )
+
+
+def _kept_out(session: date | None) -> dict[str, Any]:
+    """How many shares findings keep out of the picks of the latest session, in all and by check."""
+    by_check = exclusions_by_check(session) if session else {}
+    return {"shares": sum(by_check.values()), "by_check": by_check}
 
 
 def _table(total: TableTotal | None) -> dict[str, Any]:

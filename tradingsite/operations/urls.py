@@ -29,6 +29,7 @@ urlpatterns = [
     _page("run/<str:run_id>/roll-back/", views.roll_back, "roll-back"),
     _page("run/<str:run_id>/step/<str:step>/retry/", views.retry_step, "retry-step"),
     _page("run/<str:run_id>/do/<str:action>/", views.act_on_run, "act"),
+    _page("kept-out/<str:day>/", views.kept_out, "kept-out"),
     _page("runbook/", views.runbook_page, "runbook"),
     _page("runbook/<slug:slug>/", views.runbook_page, "runbook-entry"),
 ]

@@ -4,6 +4,7 @@ After a publication it states what was published; before, what the selection wou
 the same model.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -12,23 +13,46 @@ from typing import Final
 from market_data import quality
 from market_data.models import PipelineRun
 from market_data.storage.queries import is_loaded
-from ml.evening_facts import exclusions_by_check, lists_in_force
+from ml.evening_facts import kept_out, lists_in_force
 from ml.sagas import MODEL_AGE_LIMIT_SESSIONS, model_in_force
+from tradingsite.operations.attention import Fact
 from tradingsite.operations.recent_runs import PastRun, RunHistory
 
-PUBLISH, EXCLUSIONS, ABSTAIN, UNDECIDED = "publish", "exclusions", "abstain", "undecided"
+PUBLISH, EXCLUSIONS, ABSTAIN, UNDECIDED, DISTRUST = "publish", "exclusions", "abstain", "undecided", "distrust"
+"""`EXCLUSIONS` only when findings of the session itself keep shares out; earlier ones are no news."""
+
 _NAMED_CHECKS: Final = 3
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The outcome in a few words, its reason as a sentence, and the key of the runbook entry that helps, or empty."""
+    """The outcome in a few words, its reason as a sentence, and the key of the runbook entry that helps, or empty.
+
+    `exclusions` says how many shares are kept out, and is empty when none is; `facts` decide the colour.
+    """
 
     kind: str
     head: str
     why: str
     session: date | None
     runbook: str = ""
+    exclusions: str = ""
+
+    @property
+    def facts(self) -> frozenset[Fact]:
+        facts = {_FACTS[self.kind]}
+        if self.exclusions and self.kind != EXCLUSIONS:
+            facts.add(Fact.STANDING_EXCLUSIONS)
+        return frozenset(facts)
+
+
+_FACTS: Final = {
+    PUBLISH: Fact.PICKS_IN_ORDER,
+    EXCLUSIONS: Fact.NEW_EXCLUSIONS,
+    ABSTAIN: Fact.NO_PICKS,
+    DISTRUST: Fact.PICKS_NOT_TRUSTED,
+    UNDECIDED: Fact.UNDECIDED,
+}
 
 
 @dataclass(frozen=True)
@@ -37,7 +61,8 @@ class Evidence:
 
     `lists` counts the published picks of each strategy (empty before a publication), and `reason` says why they have
     none; `loaded` means the session's bars, `refusal` says why the day's data cannot be trusted (empty when they can),
-    `has_model` whether an accepted model is recent enough; `exclusions` counts the excluded shares by check.
+    `has_model` whether an accepted model is recent enough; `exclusions` counts the shares kept out by
+    check, `new_exclusions` those that findings of this session keep out.
     """
 
     session: date
@@ -49,6 +74,7 @@ class Evidence:
     exclusions: Mapping[str, int]
     pipeline: PastRun | None
     training: PastRun | None
+    new_exclusions: int = 0
 
 
 def verdict_on(evidence: Evidence) -> Verdict:
@@ -64,10 +90,8 @@ def verdict_on(evidence: Evidence) -> Verdict:
         if evidence.training is not None and evidence.training.status == PipelineRun.Status.FAILED:
             return Verdict(ABSTAIN, "Will abstain", f"{why}, and tonight's training failed.", day, "training-failed")
         return Verdict(UNDECIDED, "Not decided yet", f"{why}; tonight's training has to produce one.", day)
-    if evidence.exclusions:
-        return Verdict(EXCLUSIONS, "Will publish with exclusions", _exclusions(evidence.exclusions), day)
-    why = f"No finding blocks the data of {day}, and a recent model is accepted."
-    return Verdict(PUBLISH, "Will publish", why, day)
+    why = f"No finding blocks the data of {day} as a whole, and a recent model is accepted."
+    return _publishing(evidence, "Will publish", why)
 
 
 def _verdict_after_publication(evidence: Evidence) -> Verdict:
@@ -77,11 +101,15 @@ def _verdict_after_publication(evidence: Evidence) -> Verdict:
     lists = f"{total} picks in {len(evidence.lists)} list{'' if len(evidence.lists) == 1 else 's'}"
     if evidence.refusal:
         why = f"{lists} are published, but since then: {evidence.refusal} Run the selection again: it will abstain."
-        return Verdict(ABSTAIN, "Published, no longer trusted", why, evidence.session, runbook="check-failed")
-    if evidence.exclusions:
-        why = f"{lists}. {_exclusions(evidence.exclusions)}"
-        return Verdict(EXCLUSIONS, "Published with exclusions", why, evidence.session)
-    return Verdict(PUBLISH, "Published", f"{lists}; no finding excludes a share.", evidence.session)
+        return Verdict(DISTRUST, "Published, no longer trusted", why, evidence.session, runbook="check-failed")
+    return _publishing(evidence, "Published", f"{lists}.")
+
+
+def _publishing(evidence: Evidence, head: str, why: str) -> Verdict:
+    is_new = evidence.new_exclusions > 0
+    if is_new:
+        head = f"{head} with exclusions"
+    return Verdict(EXCLUSIONS if is_new else PUBLISH, head, why, evidence.session, exclusions=_exclusions(evidence))
 
 
 def _verdict_without_bars(evidence: Evidence) -> Verdict:
@@ -94,12 +122,17 @@ def _verdict_without_bars(evidence: Evidence) -> Verdict:
     return Verdict(ABSTAIN, "Will abstain", why, day)
 
 
-def _exclusions(exclusions: Mapping[str, int]) -> str:
-    count = sum(exclusions.values())
+def _exclusions(evidence: Evidence) -> str:
+    exclusions = evidence.exclusions
+    count, new = sum(exclusions.values()), evidence.new_exclusions
+    if not count:
+        return ""
     largest = sorted(exclusions.items(), key=lambda entry: -entry[1])
     details = ", ".join(f"{check.replace('_', ' ')} {shares}" for check, shares in largest[:_NAMED_CHECKS])
-    more = f" and {len(largest) - _NAMED_CHECKS} more checks" if len(largest) > _NAMED_CHECKS else ""
-    return f"{count} share{' is' if count == 1 else 's are'} excluded ({details}{more})."
+    rest = len(largest) - _NAMED_CHECKS
+    more = f" and {rest} more check{'' if rest == 1 else 's'}" if rest > 0 else ""
+    news = f"{new} of them new" if new else "none of them new"
+    return f"{count} share{' is' if count == 1 else 's are'} kept out ({details}{more}), {news}."
 
 
 def session_verdict(session: date | None, history: RunHistory) -> Verdict:
@@ -113,6 +146,7 @@ def session_verdict(session: date | None, history: RunHistory) -> Verdict:
 def _evidence(session: date, history: RunHistory) -> Evidence:
     lists = list(lists_in_force(session))
     loaded = is_loaded(session)
+    excluded = kept_out(session) if loaded else []
     return Evidence(
         session=session,
         lists={publication.strategy: publication.count for publication in lists},
@@ -120,7 +154,8 @@ def _evidence(session: date, history: RunHistory) -> Evidence:
         loaded=loaded,
         refusal=quality.day_refusal(session) if loaded else "",
         has_model=bool(lists) or (loaded and model_in_force(session) is not None),
-        exclusions=exclusions_by_check(session) if loaded else {},
+        exclusions=Counter(entry.check for entry in excluded),
+        new_exclusions=sum(entry.is_new(session) for entry in excluded),
         pipeline=history.of_session("pipeline", session),
         training=history.of_session("training", session),
     )

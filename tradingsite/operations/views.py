@@ -1,5 +1,6 @@
 """The console's views: auto-refreshing page fragments, buttons (POST), the rollback page, the runbook."""
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import date
 from functools import partial
@@ -20,6 +21,7 @@ from market_data.models import PipelineRun
 from market_data.runs import lifecycle
 from market_data.runs.saga import AlreadyRunning, NoSuchRun, SagaError
 from market_data.trading_calendar import CalendarError
+from ml import evening_facts
 from tradingsite.operations import actions, home, jobs, run_page, runbook
 from tradingsite.operations.actions import ActionResult
 from tradingsite.operations.api import OPERATE
@@ -114,10 +116,14 @@ def release_evening(request: HttpRequest) -> HttpResponse:
 
 
 def _posted_session(request: HttpRequest) -> date:
+    return _day(request.POST.get("session", ""), "The form names no session; send session=YYYY-MM-DD.")
+
+
+def _day(text: str, refusal: str) -> date:
     try:
-        return date.fromisoformat(request.POST.get("session", ""))
+        return date.fromisoformat(text)
     except ValueError as error:
-        raise Http404("The form names no session; send session=YYYY-MM-DD.") from error
+        raise Http404(refusal) from error
 
 
 @require_POST
@@ -149,6 +155,25 @@ def roll_back(request: HttpRequest, run_id: str) -> HttpResponse:
         "run_url": run_url(run.id),
     }
     return render(request, "operations/roll_back.html", context)
+
+
+@require_safe
+def kept_out(request: HttpRequest, day: str) -> HttpResponse:
+    """List the shares that findings keep out of a session's picks: every number of them links here."""
+    _permitted_user(request, home.VIEW)
+    session = _day(day, f"{day[:20]!r} is not a date; write it like 2026-04-30.")
+    try:
+        entries = evening_facts.kept_out(session)
+    except CalendarError as error:
+        raise Http404(str(error)) from error
+    by_check = Counter(entry.check.replace("_", " ") for entry in entries)
+    context = admin.site.each_context(request) | {
+        "title": f"Shares kept out of the picks of {session}",
+        "session": session,
+        "entries": entries,
+        "by_check": by_check.most_common(),
+    }
+    return render(request, "operations/kept_out.html", context)
 
 
 @require_safe

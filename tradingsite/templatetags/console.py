@@ -2,6 +2,7 @@
 
 from django import template
 
+from market_data.runs.saga import words_of
 from tradingsite.operations.views import run_url
 
 register = template.Library()
@@ -24,3 +25,9 @@ def percent_of(value: float) -> str:
 def change(value: float | None) -> str:
     """A change in percent with its sign; a dash when unknown."""
     return "–" if value is None else f"{value:+.1f} %".replace("-", "−")
+
+
+@register.filter
+def words(name: str) -> str:
+    """The name of a check, a step or a figure as words."""
+    return words_of(name)

@@ -45,7 +45,7 @@ def rows(**which: Any) -> list[tuple[str, str, bool]]:
 def test_a_run_replaces_the_findings_of_the_run_before_and_a_roll_back_brings_them_back() -> None:
     bars_are(WRONG, [ONE])
     first = validate()
-    assert first.summary["symbols_blocked"] == [ONE]
+    assert first.summary["newly_blocked"] == [ONE]
     assert rows(blocks=True) == [("unit_error", ONE, True)]
     same = Finding.objects.get(check_name="unit_error")
     validate()
@@ -62,7 +62,7 @@ def test_a_replay_of_an_older_session_only_tells() -> None:
     bars_are(WRONG, [ONE], YESTERDAY)
     done = validate(YESTERDAY)
     assert done.is_replay
-    assert done.summary["symbols_blocked"] == [ONE]
+    assert done.summary["newly_blocked"] == [ONE]
     assert not Finding.objects.exists()
 
 

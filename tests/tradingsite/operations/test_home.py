@@ -159,7 +159,7 @@ def test_files_are_absent_provisional_final_or_republished(weekdays):
     assert not files[days[2]].is_unusual
 
 
-def test_lists_are_current_old_or_absent():
+def test_lists_are_current_old_or_not_in_use():
     for day, status in ((date(2025, 7, 18), "official"), (SESSION, "inferred"), (date(2026, 5, 20), "official")):
         CorporateAction.objects.create(symbol="AAA", ex_date=day, kind="split", known_on=day, status=status)
     for day in (SESSION, date(2026, 5, 4)):
@@ -168,8 +168,8 @@ def test_lists_are_current_old_or_absent():
     assert lists == {
         "Corporate actions": (date(2025, 7, 18), 286, True),
         "Report pack": (SESSION, 0, False),
-        "Screener": (None, None, True),
-        "Statements": (None, None, True),
+        "Screener": (None, None, False),
+        "Statements": (None, None, False),
     }
 
 

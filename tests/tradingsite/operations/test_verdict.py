@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
+from django.core.cache import cache
 
 from market_data.models import Finding, SourceFile
 from tests.published import SESSION, pick, publish
@@ -31,25 +32,29 @@ def run(status: str, reason: str = "") -> PastRun:
         (replace(READY, has_model=False, training=run("failed")), "abstain", "training failed"),
         (READY, "publish", "No finding blocks"),
         (
-            replace(READY, exclusions={"price_jump": 3, "unit_error": 1}),
+            replace(READY, exclusions={"price_jump": 3, "unit_error": 1}, new_exclusions=1),
             "exclusions",
-            "4 shares are excluded (price jump 3",
+            "4 shares are kept out (price jump 3, unit error 1), 1 of them new.",
         ),
-        (replace(READY, exclusions={"price_jump": 1}), "exclusions", "1 share is excluded"),
+        (
+            replace(READY, exclusions={"price_jump": 1}),
+            "publish",
+            "1 share is kept out (price jump 1), none of them new.",
+        ),
         (replace(READY, lists={"growth": 50, "value": 12}), "publish", "62 picks in 2 lists"),
         (
-            replace(READY, lists={"growth": 50}, exclusions={"price_jump": 2}),
+            replace(READY, lists={"growth": 50}, exclusions={"price_jump": 2}, new_exclusions=2),
             "exclusions",
-            "50 picks in 1 list. 2 shares",
+            "50 picks in 1 list. 2 shares are kept out (price jump 2), 2 of them new.",
         ),
         (replace(READY, lists={"growth": 0}, reason="No model."), "abstain", "No model."),
-        (replace(READY, lists={"growth": 50}, refusal="The file is old."), "abstain", "since then: The file is old."),
+        (replace(READY, lists={"growth": 50}, refusal="The file is old."), "distrust", "since then: The file is old."),
     ],
 )
 def test_the_verdict_follows_from_the_evidence(evidence, kind, words):
     result = verdict_on(evidence)
     assert result.kind == kind
-    assert words in result.why
+    assert words in f"{result.why} {result.exclusions}"
 
 
 @pytest.mark.django_db
@@ -64,9 +69,14 @@ def test_the_evidence_comes_from_the_database(weekdays):
     assert session_verdict(SESSION, RunHistory()).kind == "publish"
     facts = {"run_id": "r", "session": SESSION, "blocks": True, "severity": "error", "message": "m"}
     finding = Finding.objects.create(check_name="unit_error", symbol="AAA", **facts)
-    assert session_verdict(SESSION, RunHistory()).why == "2 picks in 1 list. 1 share is excluded (unit error 1)."
+    news = session_verdict(SESSION, RunHistory())
+    assert (news.why, news.kind) == ("2 picks in 1 list.", "exclusions")
+    assert news.exclusions == "1 share is kept out (unit error 1), 1 of them new."
+    Finding.objects.filter(pk=finding.pk).update(session=date(2026, 4, 29))
+    cache.clear()
+    assert session_verdict(SESSION, RunHistory()).kind == "publish", "what was kept out before is no news"
     finding.delete()
     Finding.objects.create(check_name="bar_count", **facts | {"message": "Half the bars are missing."})
     result = session_verdict(SESSION, RunHistory())
-    assert (result.kind, "Half the bars are missing" in result.why) == ("abstain", True)
+    assert (result.kind, "Half the bars are missing" in result.why) == ("distrust", True)
     assert session_verdict(date(2026, 4, 29), RunHistory()).kind == "undecided"
