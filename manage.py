@@ -10,10 +10,17 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradingsite.settings")
     from django.core.management import execute_from_command_line
 
+    from tradingsite.refusals import refusal
+
     try:
         execute_from_command_line(sys.argv)
     except KeyboardInterrupt:
         sys.exit("Interrupted; what was committed stays, and the same command goes on from there.")
+    except Exception as error:
+        sentence = None if "--traceback" in sys.argv else refusal(error)
+        if sentence is None:
+            raise
+        sys.exit(sentence)
 
 
 if __name__ == "__main__":

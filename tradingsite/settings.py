@@ -52,8 +52,16 @@ PORT = env.integer("PORT", 5001, minimum=1, maximum=65535)
 
 # --- market data ----------------------------------------------------------------------------------------------------
 MARKET_DATA_PROVIDER = env.text("MARKET_DATA_PROVIDER", "simulator")
-PROVIDER_KIND = "simulated" if MARKET_DATA_PROVIDER == "simulator" else "real"
 NSE_ARCHIVE_DIR = env.folder("NSE_ARCHIVE_DIR")
+
+
+def _provider_kind() -> str:
+    """Return whether the market is real or simulated; the simulator leaves its answer key in the files it writes."""
+    is_written = NSE_ARCHIVE_DIR is not None and (NSE_ARCHIVE_DIR / "incidents.json").is_file()
+    return "simulated" if MARKET_DATA_PROVIDER == "simulator" or is_written else "real"
+
+
+PROVIDER_KIND = _provider_kind()
 NSE_ARCHIVE_SERIES = env.choice("NSE_ARCHIVE_SERIES", "eq", ("eq", "all"))
 NSE_ARCHIVE_URL = env.web_address("NSE_ARCHIVE_URL")
 NSE_SITE_URL = env.web_address("NSE_SITE_URL", "https://www.nseindia.com")

@@ -194,6 +194,8 @@ def record_window(context: StepContext, window: WindowOfBars) -> int:
     for frame in window.renames:
         universe_writer.apply_renames(frame, run.id)
         market_writer.rename_corporate_actions(frame, run.id)
+    if window.renames:
+        market_writer.recount_symbols()
     add_pending_work(
         run,
         PendingWork(

@@ -63,7 +63,9 @@ def record_metrics(context: StepContext, frame: pd.DataFrame) -> int:
     """Store the metrics, and update `stocks` to the latest ones."""
     written = metrics_writer.record_metrics(frame, context.session, context.run.id)
     metrics_writer.refresh_stocks(context.session, context.run.id)
-    context.summarise(tradable=int(frame["tradable"].sum()), coverage=_coverage(frame))
+    # Counted here and not with the lists: renames among the evening's bars join symbols.
+    kinds = {str(kind): int(count) for kind, count in universe_writer.kinds().value_counts().items()}
+    context.summarise(universe=kinds, tradable=int(frame["tradable"].sum()), coverage=_coverage(frame))
     return written.total
 
 

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 import pandas as pd
+from django.conf import settings
 
 from market_data import trading_calendar
 from market_data.providers import NotOffered, Provider, SessionNotAvailable, SourceCheck
@@ -97,7 +98,8 @@ def record_master(context: StepContext, master: Master) -> int:
     for day, facts in master.facts.items():
         universe_writer.record_exchange_facts(facts, day, run.id)
     market_writer.replace_findings(run.id, run.session, [check.value for check in SourceCheck], master.findings)
-    return universe_writer.record_symbols(master.listed, run.id, as_of(context)).total
+    simulated = settings.PROVIDER_KIND == "simulated"
+    return universe_writer.record_symbols(master.listed, run.id, as_of(context), simulated=simulated).total
 
 
 def read_statements(context: StepContext) -> pd.DataFrame | None:
@@ -109,10 +111,8 @@ def read_statements(context: StepContext) -> pd.DataFrame | None:
 
 
 def record_universe(context: StepContext, statements: pd.DataFrame | None) -> int:
-    """Store the provider's statements and count the universe by kind."""
+    """Store the provider's statements, and what snapshots tell of the symbols; return how many symbols there are."""
     if statements is not None:
         context.summarise(statements=fundamentals_writer.record_statements(statements, context.run.id).total)
     universe_writer.fill_symbols_from_snapshots(context.session, context.run.id)
-    kinds = {str(kind): int(count) for kind, count in universe_writer.kinds().value_counts().items()}
-    context.summarise(universe=kinds)
-    return sum(kinds.values())
+    return len(universe_writer.kinds())

@@ -9,7 +9,8 @@ Definitions (percent unless noted; a ratio over zero or over a negative equity i
 
 ===================  ==================================================================================================
 eps                  ₹: close over P/E of the exchange or screener, else net income of four quarters over issued shares
-pe_ratio             close over eps, NULL for a loss; an official P/E without a price beside it serves 7 days
+pe_ratio             as the exchange prints it, on its own day; else close over eps, NULL for a loss. An official P/E
+                     without a price beside it serves 7 days
 book_value           ₹: equity over issued shares
 pb_ratio             close over book value
 market_cap           ₹ crore: issued shares × close
@@ -250,16 +251,17 @@ def _eps(
 
 
 def _price_earnings(close: Floats, eps: Dated, facts: pd.DataFrame, keys: pd.DataFrame) -> Dated:
+    """Close over earnings; the exchange's own figure on its day, and for a week where no earnings are known."""
     computed = eps._replace(values=np.where(eps.values > 0, close / np.where(eps.values > 0, eps.values, 1), np.nan))
     official = facts.loc[facts["pe_ratio"].gt(0)].sort_values(["symbol", "date"], kind="stable")
-    rows = pit.latest_known(keys, official, "date")
-    on = _fresh(pit.days_at(pit.days(official["date"]), rows), pit.days(keys["date"]), OFFICIAL_PE_DAYS)
-    carried = _dated(pit.values_at(official["pe_ratio"].to_numpy(), rows), on, EXCHANGE)
-    alone = np.isnan(eps.values) & ~np.isnan(carried.values)
+    rows, today = pit.latest_known(keys, official, "date"), pit.days(keys["date"])
+    on = _fresh(pit.days_at(pit.days(official["date"]), rows), today, OFFICIAL_PE_DAYS)
+    printed = _dated(pit.values_at(official["pe_ratio"].to_numpy(), rows), on, EXCHANGE)
+    use = ~np.isnan(printed.values) & (np.isnan(eps.values) | (printed.on == today))
     return Dated(
-        np.where(alone, carried.values, computed.values),
-        np.where(alone, carried.on, computed.on),
-        np.where(alone, carried.source, computed.source),
+        np.where(use, printed.values, computed.values),
+        np.where(use, printed.on, computed.on),
+        np.where(use, printed.source, computed.source),
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Set
 from datetime import date
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from stocks.fundamentals.formulas import ALL_COLUMNS, EXCHANGE, SCREENER, SOURCES, STATEMENTS, dated_fundamentals
@@ -66,7 +67,7 @@ def session_metrics(
     kinds
         share, fund or unknown, indexed by symbol.
     simulated
-        Whether the market is simulated: provenance then says so instead of measured.
+        Whether the market is simulated: provenance then names the simulator, and says simulated instead of measured.
 
     Returns
     -------
@@ -122,18 +123,28 @@ def _provenance(frame: pd.DataFrame, ratios: pd.DataFrame, session: date, simula
     """For each row, as JSON: column → source, date of the fact, and kind (measured, computed, simulated)."""
     today = session.isoformat()
     measured = "simulated" if simulated else "measured"
+    bars, *sources = ["simulator"] * 4 if simulated else ["bars", *SOURCES[1:]]
     rows: list[dict[str, dict[str, str]]] = [{} for _ in range(len(frame))]
     hows = dict.fromkeys(_FROM_BARS, measured) | dict.fromkeys((*_FROM_INDICATORS, *_FROM_HISTORY), "computed")
     for column, how in hows.items():
         for row in np.flatnonzero(frame[column].notna()):
-            rows[row][column] = {"source": "bars", "as_of": today, "how": how}
+            rows[row][column] = {"source": bars, "as_of": today, "how": how}
+    printed = _printed_price_earnings(ratios, session)
     for column in ALL_COLUMNS:
-        sources = ratios[f"{column}_source"].to_numpy()
+        numbers = ratios[f"{column}_source"].to_numpy()
         days = ratios[f"{column}_as_of"].to_numpy().astype("datetime64[D]").astype(str)
         for row in np.flatnonzero(ratios[column].notna()):
-            number = int(sources[row])
-            how = measured if column in _MEASURED[number] else "computed"
-            rows[row][column] = {"source": SOURCES[number], "as_of": days[row], "how": how}
+            number = int(numbers[row])
+            as_published = column in _MEASURED[number] or (column == "pe_ratio" and printed[row])
+            how = measured if as_published else "computed"
+            rows[row][column] = {"source": sources[number - 1], "as_of": days[row], "how": how}
     for row in np.flatnonzero(frame["market_cap_category"].notna()):
         rows[row]["market_cap_category"] = rows[row]["market_cap"] | {"how": "computed"}
     return [json.dumps(row, sort_keys=True) for row in rows]
+
+
+def _printed_price_earnings(ratios: pd.DataFrame, session: date) -> npt.NDArray[np.bool_]:
+    """Whether each P/E is the exchange's own figure: on its own day, or carried where no earnings are known."""
+    own_day = ratios["pe_ratio_as_of"].eq(pd.Timestamp(session)) | ratios["eps"].isna()
+    printed: npt.NDArray[np.bool_] = (ratios["pe_ratio_source"].eq(EXCHANGE) & own_day).to_numpy(dtype=bool)
+    return printed

@@ -29,7 +29,7 @@ FACT_COLUMNS = ("symbol", "date", "issue_size", "market_cap", "pe_ratio", "sourc
 _TRADED = ("symbol", "first_seen", "last_seen", "series", "isin", "provenance")
 
 
-def record_symbols(listed: pd.DataFrame, run_id: str, as_of: date) -> WriteCounts:
+def record_symbols(listed: pd.DataFrame, run_id: str, as_of: date, *, simulated: bool = False) -> WriteCounts:
     """Record the symbols of a list: names, ISIN, sector, and whether they are shares or funds.
 
     Parameters
@@ -40,13 +40,19 @@ def record_symbols(listed: pd.DataFrame, run_id: str, as_of: date) -> WriteCount
     as_of
         Day of the list. A list older than the latest session in the database only fills what is unknown. Symbols
         that were renamed are skipped: lists keep naming them for a while.
+    simulated
+        Whether the list is of a simulated market: provenance then says so instead of measured.
     """
     latest = Stock.objects.exclude(last_seen=None).aggregate(latest=Max("last_seen"))["latest"]
     in_use = listed.loc[~listed["symbol"].isin(successors(date.max))]
-    return _record_listed(in_use, run_id, as_of, only_fill=latest is not None and as_of < latest)
+    only_fill = latest is not None and as_of < latest
+    how = "simulated" if simulated else "measured"
+    return _record_listed(in_use, run_id, as_of, only_fill=only_fill, how=how)
 
 
-def _record_listed(listed: pd.DataFrame, run_id: str, as_of: date, *, only_fill: bool) -> WriteCounts:
+def _record_listed(
+    listed: pd.DataFrame, run_id: str, as_of: date, *, only_fill: bool, how: str = "measured"
+) -> WriteCounts:
     if listed.empty:
         return WriteCounts(0, 0)
     fresh = listed.drop_duplicates("symbol").set_index("symbol").reindex(columns=[*_LISTED, "source"])
@@ -56,7 +62,7 @@ def _record_listed(listed: pd.DataFrame, run_id: str, as_of: date, *, only_fill:
     stored = stored.reindex(columns=columns).set_index("symbol")
     known = stored.astype(object).where(stored.notna(), None).to_dict("index")
     rows = [
-        _listed_row(str(symbol), entry, known.get(symbol, {}), as_of, only_fill)
+        _listed_row(str(symbol), entry | {"how": how}, known.get(symbol, {}), as_of, only_fill)
         for symbol, entry in fresh.to_dict("index").items()
     ]
     frame = pd.DataFrame(rows).astype({"face_value": float})
@@ -77,7 +83,7 @@ def _listed_row(
         # A date of the list is a timestamp, and a date in the database.
         fresh = new.date() if isinstance(new, pd.Timestamp) else new
         if column in _TRACED and not keep and (old != fresh or column not in provenance):
-            provenance[column] = {"source": entry["source"], "as_of": as_of.isoformat(), "how": "measured"}
+            provenance[column] = {"source": entry["source"], "as_of": as_of.isoformat(), "how": entry["how"]}
     is_unsure = entry["kind"] in (None, "unknown")
     keep = is_unsure or (only_fill and known.get("kind") not in (None, "unknown"))
     row["kind"] = (known.get("kind") or "unknown") if keep else entry["kind"]

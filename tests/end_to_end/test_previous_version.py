@@ -23,10 +23,11 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from market_data import trading_calendar
-from market_data.models import DailyBar, PipelineRun, PipelineStep, SourceFile, TechnicalIndicator
+from market_data.models import DailyBar, PipelineRun, PipelineStep, SourceFile, TableTotal, TechnicalIndicator
 from market_data.providers import provider
 from market_data.runs import engine, lifecycle
 from market_data.steps import historical_data
+from stocks.models import Stock
 from tradingsite.operations.views import run_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -264,3 +265,16 @@ def test_an_upgrade_in_the_middle_of_an_evening(session: date, admin_client: Any
         "low volatility": None,
     }
     assert run.options["renamed"] == [symbol]
+
+
+def test_totals_without_symbols_and_simulated_facts_are_corrected(session: date) -> None:
+    insert_run(RUN, "pipeline", 1, session)
+    symbol = str(DailyBar.objects.values_list("symbol_id", flat=True)[0])
+    with previous_version():
+        TableTotal.objects.update(symbols=0)
+        measured = {"isin": {"source": "exchange", "as_of": str(session), "how": "measured"}}
+        Stock.objects.filter(symbol=symbol).update(provenance=measured)
+    symbols = DailyBar.objects.values("symbol").distinct().count()
+    assert TableTotal.objects.get(table_name="historical_data").symbols == symbols
+    simulated = {"isin": {"source": "simulator", "as_of": str(session), "how": "simulated"}}
+    assert Stock.objects.get(symbol=symbol).provenance == simulated

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,17 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
 from django.test import override_settings
+from django.utils import timezone
 
-from market_data.models import DailyBar, Finding, PipelineRun
+from market_data.models import DailyBar, Finding, PipelineRun, TechnicalIndicator
 from market_data.providers import provider
 from market_data.runs.rollback import roll_back
 from market_data.trading_calendar import record_market_days
 from ml.models import TrainedModel
-from stocks.models import Publication, SuggestedStock
+from stocks.models import Publication, Stock, SuggestedStock, SymbolChange
 from tests.end_to_end import blocked, evenings
 from tests.end_to_end.evenings import BASE, SESSIONS
+from tradingsite.operations.task_states import contract_status
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(600)]
 LAST, NEXT = SESSIONS[BASE - 1], SESSIONS[BASE]
@@ -179,6 +182,27 @@ def test_the_other_kind_of_market_is_refused_by_command(folder: Path) -> None:
         id="x", sequence=1, job="pipeline", provider="simulator", provider_kind="simulated", status="completed"
     )
     assert "holds a simulated market" in refusal("run_pipeline", f"--date={LAST}")
+
+
+def test_totals_and_universe_are_counted_after_the_renames_of_the_load(tmp_path: Path) -> None:
+    with override_settings(  # the seed has a rename within these sessions
+        SIMULATOR_SYMBOLS=20, SIMULATOR_SESSIONS=40, SIMULATOR_SEED=12, SIMULATOR_INCIDENTS=["rename"]
+    ):
+        run = evenings.evening(LAST)
+        renamed = SymbolChange.objects.count()
+        kinds = Counter(Stock.objects.values_list("kind", flat=True))
+        status = contract_status(timezone.now())
+        bars, indicators = DailyBar.objects, TechnicalIndicator.objects
+        assert renamed
+        assert run.summary["universe"] == kinds
+        assert status["historical_data"]["symbols"] == bars.values("symbol").distinct().count() == 20
+        assert status["technical_indicators"]["symbols"] == indicators.values("symbol").distinct().count() == 20
+        assert {origin["how"] for stock in Stock.objects.all() for origin in stock.provenance.values()} == {
+            "simulated",
+            "computed",
+        }
+        roll_back(run.id, "test")
+        assert contract_status(timezone.now())["historical_data"] == {"symbols": 0, "records": 0}
 
 
 def test_without_history_enough_to_learn_from_the_evening_says_so(tmp_path: Path) -> None:

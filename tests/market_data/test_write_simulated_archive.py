@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 
 from market_data.providers.nse.archive import NseArchive
 from market_data.providers.simulator import Simulator, chosen_kinds
+from tradingsite import settings as project_settings
 
 UNTIL = date(2022, 3, 30)
 SMALL = {"symbols": 30, "sessions": 20, "seed": 2, "until": UNTIL}
@@ -48,3 +49,11 @@ def test_a_folder_that_is_not_empty_is_refused_and_left_alone(tmp_path: Path):
     with pytest.raises(CommandError, match="is not empty"):
         call_command("write_simulated_archive", to=tmp_path, **SMALL)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.csv"]
+
+
+def test_a_market_that_reads_written_files_is_a_simulated_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(project_settings, "MARKET_DATA_PROVIDER", "nse_archive")
+    monkeypatch.setattr(project_settings, "NSE_ARCHIVE_DIR", tmp_path / "nse")
+    assert project_settings._provider_kind() == "real"
+    call_command("write_simulated_archive", to=tmp_path / "nse", **SMALL)
+    assert project_settings._provider_kind() == "simulated"

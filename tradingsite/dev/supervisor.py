@@ -46,6 +46,8 @@ class Service:
     cluster: str | None = None  # the queue cluster it is, if any; watched for progress
     log: Path | None = None  # where its output goes; None is the terminal
     runs_once: bool = False  # it ends by itself and is not restarted
+    completed: str = ""  # said when that ended well
+    failed: str = ""  # said when it did not
 
 
 class Child:
@@ -202,7 +204,8 @@ class Supervisor:
         output = f"; its output is in {service.log}" if service.log else ""
         if service.runs_once:
             self._children.remove(child)
-            self._say(f"{service.name} {'is complete' if code == 0 else f'failed with code {code}{output}'}")
+            outcome = f"is complete{service.completed}" if code == 0 else f"failed with code {code}{service.failed}"
+            self._say(f"{service.name} {outcome}{output if code else ''}")
         elif child.start_at > time.monotonic():  # a reload starts it at once, and is no news
             self._say(f"{service.name} ended with code {code} and is being restarted{output}")
 

@@ -156,7 +156,8 @@ CHECKS = (
         Blocks.SYMBOL,
         "Figures from different sources that exclude each other: a positive ROE on negative equity, P/E of a loss, "
         "operating margin above 100 %, quick ratio above current ratio.",
-        "Correct or delete the wrong statement or snapshot of the symbol, then run calculate_business_logic.",
+        "Upload the symbol's correct statement or snapshot in the admin (it replaces the wrong one), then start "
+        "business logic.",
         impossible_fundamentals,
         holds=1,
         needs="metrics",
@@ -176,7 +177,8 @@ CHECKS = (
         Blocks.NOTHING,
         "Issued shares according to the exchange's report pack, and to the screener's latest snapshot (market cap ÷ "
         "price), differ from the stored number by more than 25 %: more than new issues explain.",
-        "Look the number up in the exchange's report pack; a split or bonus may be missing in corporate_actions.",
+        "Look the number up in the exchange's report pack; a split or bonus may be missing in "
+        "lists/CF-CA-equities.csv.",
         sources_disagree,
         needs="metrics",
     ),
@@ -203,7 +205,7 @@ CHECKS = (
         "warning",
         Blocks.NOTHING,
         "The exchange announces ex-dates every week; a month without one means an old list.",
-        "Import a newer list of corporate actions.",
+        "Put a newer list of corporate actions into lists/CF-CA-equities.csv, or let the exchange's be downloaded.",
         events_end,
     ),
     Check(
@@ -223,7 +225,7 @@ CHECKS = (
         "info",
         Blocks.NOTHING,
         "Splits and bonuses inferred from price, ISIN or share counts more than 90 days ago and confirmed by no list.",
-        "Import a newer list of corporate actions, or confirm them in the admin.",
+        "Put a newer list of corporate actions into lists/CF-CA-equities.csv; the next pipeline run confirms them.",
         unconfirmed_events,
     ),
 )

@@ -98,7 +98,7 @@ CHECKS = (
         Blocks.SYMBOL,
         "Bounds by definition: RSI 0 to 100, ATR not negative, bands in order, averages positive, histogram = MACD − "
         "signal. No row of the real sample is outside them.",
-        "Delete the symbol's row of the session and run fill_data; report it if it recurs.",
+        "Roll back the session's pipeline run and start the pipeline again; report it if it recurs.",
         indicator_bounds,
         holds=1,
         needs="indicators",
@@ -110,7 +110,8 @@ CHECKS = (
         "True of every series that ends in the session's bar: the close within √19 standard deviations of "
         "the 20-session mean, 20 × SMA20 ≤ 50 × SMA50 ≤ 200 × SMA200, ATR at least 1/14 of the day's range, EMA "
         "from yesterday's EMA and the close. They hold to 1e-6 on 1.5 million real rows.",
-        "The row was computed from other bars: delete it and run fill_data; if the bars are wrong, replace their file.",
+        "The row was computed from other bars: roll back the session's pipeline run and start the pipeline again; if "
+        "the bars are wrong, replace their file first.",
         indicator_contradicts_bar,
         holds=1,
         needs="indicators",

@@ -133,7 +133,7 @@ CHECKS = (
         Blocks.SYMBOL,
         "The high is at most 1.25 times the highest, the low at least 0.75 times the lowest of open, close and "
         "previous close: the widest price band is 20 %. 1.2 and 0.8 find five in half of the real sample.",
-        "Compare the bar with the exchange's: a digit of high or low is wrong.",
+        "Compare the bar with the exchange's: a digit of high or low is wrong. Replace the file and run the pipeline.",
         range_spike,
     ),
     Check(
@@ -143,7 +143,7 @@ CHECKS = (
         "A share with a volume of at least 100 that repeats the previous session's bar, volume included, or the same "
         "four prices for three sessions at ₹10 or more. Money-market funds and shares of a few rupees, whose price is "
         "a few ticks, do stand still; in the first half of the real sample no other did.",
-        "Compare with the exchange's file: the source repeats an old price.",
+        "Compare with the exchange's file: the source repeats an old price. Replace the file and run the pipeline.",
         frozen_price,
     ),
     Check(
@@ -152,7 +152,8 @@ CHECKS = (
         Blocks.SYMBOL,
         "Two symbols with the same prices and the same volume of at least 100 shares in one session: a row was written "
         "twice. Never in the real sample.",
-        "Compare both symbols with the exchange's file: one of them has the other's bar.",
+        "Compare both symbols with the exchange's file: one of them has the other's bar. Replace the file and run the "
+        "pipeline.",
         doubled_bar,
     ),
     Check(
@@ -161,7 +162,7 @@ CHECKS = (
         Blocks.SYMBOL,
         "True by definition: at most as many shares delivered as traded, at most as many trades as shares, average and "
         "last price within the range. True of every bar of the real sample.",
-        "Compare the row with the exchange's file: columns may be swapped.",
+        "Compare the row with the exchange's file: columns may be swapped. Replace the file and run the pipeline.",
         impossible_figures,
     ),
     Check(
@@ -171,7 +172,7 @@ CHECKS = (
         "Open or close more than 25 % from the factor-adjusted previous close without a flagged jump: shares without "
         "a price band, stray opening trades. All of those in the real sample are true, so they do not block. First "
         "sessions are not checked: their previous close is an issue price, or decades old.",
-        "Compare with the exchange's file; if a corporate action explains it, add it.",
+        "Compare with the exchange's file; if a corporate action explains it, add it to lists/CF-CA-equities.csv.",
         price_outlier,
     ),
     Check(

@@ -18,6 +18,7 @@ from market_data.models import (
 )
 from market_data.runs import engine, lifecycle, rollback
 from market_data.runs.saga import SagaError
+from market_data.storage.writer import record_total
 from stocks.models import FinancialStatement, FundamentalSnapshot, Stock
 from tests.market_data.imports.uploading import checked, imported, report
 from tests.runs import make_run
@@ -49,7 +50,7 @@ def market():
         volume=5,
         source="nse_archive",
     )
-    TableTotal.objects.create(table_name="historical_data", rows=1, latest_date=SESSIONS[-1], updated_at=timezone.now())
+    record_total("historical_data", 1, SESSIONS[-1])
 
 
 def bars(symbol: str = "AAA", days: list[date] = SESSIONS[:-1]) -> str:

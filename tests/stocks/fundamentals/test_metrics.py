@@ -14,7 +14,7 @@ from tests.stocks.dated_frames import events, facts, snapshots, statements
 SESSION = date(2026, 4, 30)
 
 
-def assembled(*rows, kinds=None, quarantined=frozenset(), turnover=100.0, **options):
+def assembled(*rows, kinds=None, quarantined=frozenset(), turnover=100.0, packs=(), **options):
     bars = pd.DataFrame(
         [{"series": "EQ", "close": 100.0, "volume": 1000} | row for row in rows],
         columns=["symbol", "series", "close", "volume"],
@@ -32,7 +32,7 @@ def assembled(*rows, kinds=None, quarantined=frozenset(), turnover=100.0, **opti
         history,
         statements(),
         shown,
-        facts(),
+        facts(*packs),
         events(),
         kinds=pd.Series(kinds),
         quarantined=quarantined,
@@ -61,8 +61,29 @@ def test_figures_and_their_provenance():
 
 
 def test_provenance_states_a_simulated_market():
-    row = assembled({"symbol": "ACME"}, simulated=True).loc["ACME"]
-    assert json.loads(row["provenance"])["roe"]["how"] == "simulated"
+    pack = {"date": "2026-04-30", "issue_size": 10_000_000, "market_cap": 100.0, "pe_ratio": 41.3}
+    row = assembled({"symbol": "ACME"}, simulated=True, packs=[pack]).loc["ACME"]
+    provenance = json.loads(row["provenance"])
+    assert {origin["source"] for origin in provenance.values()} == {"simulator"}
+    assert {origin["how"] for origin in provenance.values()} == {"simulated", "computed"}
+    assert provenance["roe"]["how"] == provenance["pe_ratio"]["how"] == "simulated"
+
+
+@pytest.mark.parametrize(
+    ("pack", "shown", "how"),
+    [
+        # 100 / (100 / 41.3) is 41.30000000000001.
+        ({"date": "2026-04-30"}, 41.3, "measured"),
+        ({"date": "2026-04-29"}, 41.3 * 100 / 90, "computed"),
+    ],
+)
+def test_an_official_price_earnings_is_shown_as_printed_on_its_own_day(pack, shown, how):
+    close = 10_000_000 * 90 / 1e7
+    pack |= {"issue_size": 10_000_000, "market_cap": 100.0 if how == "measured" else close, "pe_ratio": 41.3}
+    row = assembled({"symbol": "ACME"}, packs=[pack]).loc["ACME"]
+    origin = json.loads(row["provenance"])["pe_ratio"]
+    assert origin == {"source": "exchange", "as_of": pack["date"], "how": how}
+    assert row["pe_ratio"] == (shown if how == "measured" else pytest.approx(shown))
 
 
 def test_unknown_figures_are_null():

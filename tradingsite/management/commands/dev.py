@@ -90,11 +90,20 @@ def _services(*, first_run: bool) -> list[Service]:
                 log=_truncate(VAR_DIR / f"cluster-{cluster}.out"),
             )
         )
-    if first_run:
+    return [*services, _first_run()] if first_run else services
+
+
+def _first_run() -> Service:
+    address = f"http://localhost:{settings.PORT}"
+    return Service(
+        name="first run",
+        command=(sys.executable, str(settings.BASE_DIR / "manage.py"), "run_all"),
+        runs_once=True,
         # SIGINT, as Ctrl-C would send: the run is recorded as interrupted, and the next start continues it.
-        command = (python, manage, "run_all")
-        services.append(Service(name="first run", command=command, runs_once=True, stop_signal=signal.SIGINT))
-    return services
+        stop_signal=signal.SIGINT,
+        completed=f": the picks are at {address}/picks/, what was done at {address}/admin/",
+        failed=f": {address}/admin/ says why and what to do",
+    )
 
 
 def _truncate(path: Path) -> Path:
