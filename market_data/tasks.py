@@ -17,6 +17,7 @@ from django_q.tasks import async_task
 from market_data import trading_calendar
 from market_data.models import PipelineRun, PipelineStep
 from market_data.runs import engine, lifecycle, workers
+from market_data.runs.leases import database_time, has_lease
 from market_data.runs.prerequisites import ENDED, missing_prerequisites
 from market_data.runs.reconnecting import DATABASE_LOST, retry_while_database_is_down
 from market_data.runs.saga import EVENING_BEFORE, NO_SESSION, AlreadyRunning, saga_of
@@ -99,22 +100,26 @@ class Link(NamedTuple):
 
 
 def trigger_chain(
-    links: Sequence[Link], *, triggered_by: str, alias: str, session: date | None = None
+    links: Sequence[Link], *, triggered_by: str, prefix: str, session: date | None = None
 ) -> list[PipelineRun]:
     """Create the runs of a chain of jobs, all or none, and deliver those that need not wait.
 
     Each waits for the runs of this chain themselves, not for earlier runs of the same jobs and session; `session` is
-    the latest completed one by default. `alias` is the chain's id, under which each of its runs is found as well.
+    the latest completed one by default. The chain's own id, which begins with `prefix`, is an alias of each of them.
     Raises AlreadyRunning when a run of one of the jobs is active; then nothing is created.
     """
     session = session or trading_calendar.latest_completed_session(timezone.now())
     runs: dict[str, PipelineRun] = {}
     with transaction.atomic():
+        lifecycle.lock_run_creation()
+        alias = lifecycle.free_id(prefix, timezone.now())
         for link in links:
             waits_for = [runs[job].id for job in link.completed] + [ENDED + runs[job].id for job in link.ended]
             of_session = session if saga_of(link.job).needs_session else None
-            runs[link.job] = lifecycle.create_run(link.job, of_session, triggered_by=triggered_by, waits_for=waits_for)
-        PipelineRun.objects.filter(pk__in=[run.id for run in runs.values()]).update(aliases=[alias])
+            run = lifecycle.create_run(link.job, of_session, triggered_by=triggered_by, waits_for=waits_for)
+            run.aliases = [alias]
+            run.save(update_fields=["aliases"])
+            runs[link.job] = run
     for run in runs.values():
         deliver(run)
     return list(runs.values())
@@ -178,8 +183,8 @@ def _is_dropped(run: PipelineRun) -> bool:
     step = run.steps.exclude(status=PipelineStep.Status.COMPLETED).order_by("order").first()
     if step is None:
         return True
-    now = timezone.now()
-    is_free = step.lease_until is None or step.lease_until < now or workers.has_ended(step.worker)
+    now = database_time()
+    is_free = not has_lease(step, now) or workers.has_ended(step.worker)
     return is_free and (step.not_before is None or step.not_before <= now)
 
 
@@ -187,9 +192,9 @@ def _record_heartbeat(cluster: str) -> None:
     # One statement: a worker that hung between two would keep the row locked for the cluster's other workers.
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO heartbeats (cluster, finished_at, worker) VALUES (%s, %s, %s) ON CONFLICT (cluster)"
-            " DO UPDATE SET finished_at = excluded.finished_at, worker = excluded.worker",
-            [cluster, timezone.now(), workers.identity()],
+            "INSERT INTO heartbeats (cluster, finished_at, worker) VALUES (%s, statement_timestamp(), %s)"
+            " ON CONFLICT (cluster) DO UPDATE SET finished_at = excluded.finished_at, worker = excluded.worker",
+            [cluster, workers.identity()],
         )
 
 

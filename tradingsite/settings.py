@@ -278,9 +278,9 @@ STEP_LEASE_SECONDS = env.integer("STEP_LEASE_SECONDS", 60, minimum=1)
 # A session that idles within a transaction for five leases (stopped, or cut off) is ended, which frees its locks.
 _OPTIONS["options"] += f" -c idle_in_transaction_session_timeout={5 * STEP_LEASE_SECONDS}s"
 STEP_PAUSE_SECONDS = env.integer("STEP_PAUSE_SECONDS", 20, minimum=0)
-# Heartbeats are planned each minute, and the queue checks its schedules every 30 s: below 45 a healthy cluster may be
-# killed.
-CLUSTER_STUCK_SECONDS = env.integer("CLUSTER_STUCK_SECONDS", 180, minimum=30)
+# Heartbeats are planned each minute, and the queue checks its schedules every 30 s: below the minimum a healthy cluster
+# would be killed.
+CLUSTER_STUCK_SECONDS = env.integer("CLUSTER_STUCK_SECONDS", 180, minimum=45)
 Q_CLUSTER: dict[str, Any] = {
     "name": "trading",
     "orm": "default",

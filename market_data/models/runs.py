@@ -67,7 +67,7 @@ class PipelineStep(models.Model):
     status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
     attempts = models.PositiveIntegerField(default=0)
     fence = models.PositiveIntegerField(default=0, help_text="grows with each claim; an older owner is refused")
-    worker = models.CharField(max_length=100, blank=True)
+    worker = models.CharField(max_length=200, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     not_before = models.DateTimeField(null=True, blank=True, help_text="back-off before the next attempt")
     watermark = models.CharField(max_length=100, blank=True, help_text="last chunk committed of a long load")
@@ -156,7 +156,7 @@ class Heartbeat(models.Model):
 
     cluster = models.CharField(primary_key=True, max_length=40)
     finished_at = models.DateTimeField()
-    worker = models.CharField(max_length=100, blank=True)
+    worker = models.CharField(max_length=200, blank=True)
 
     class Meta:
         db_table = "heartbeats"

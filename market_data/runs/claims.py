@@ -1,9 +1,12 @@
 """Step ownership: exclusive claims, fencing tokens, termination of hung sessions.
 
-One conditional UPDATE claims a step, counts the attempt and raises the step's fence. A step writes in one transaction
-that first takes the step's advisory lock and then compares the fence: a worker that has lost its lease is refused
-there. The lock is advisory, not the row's, so that lease, progress and log lines of the same row stay writable during a
-long write.
+One conditional UPDATE claims a step, counts the attempt and raises the step's fence; it holds only for the state of
+step and run that the caller has read. Leases are written and compared by the database's clock alone, and an expired one
+is watched for some renewals before its owner counts as silent: setting the clock takes no step from a living worker.
+
+A step writes in one transaction that first takes the step's advisory lock and then compares the fence: a worker that
+has lost its lease is refused there. The lock is advisory, not the row's, so that lease, progress and log lines of the
+same row stay writable during a long write.
 
 A worker that hangs inside that transaction (stopped, or cut off from the network) keeps the lock beyond its lease. The
 server then terminates its session: its writes are rolled back, and its late commit fails.
@@ -18,18 +21,29 @@ from django.db import connection
 
 from market_data.models import PipelineRun, PipelineStep
 from market_data.runs import workers
+from market_data.runs.leases import LeaseKeeper, longest_lease
 from market_data.runs.saga import FenceLost
 from market_data.runs.states import run_sources, step_sources
 
 _LOCK_CLASS: Final = 5001
 _TERMINATION_SECONDS: Final = 2.0
+_RENEWALS_AWAITED: Final = 5
 
-# No living owner: no lease, an expired one, or one whose worker has ended; and none is inside its transaction.
+# Fence and lease are those the caller has read: whatever happened since (another claim, a cancel, a retry) raised the
+# one, a renewal moved the other. No living owner: no lease, an expired one, or one whose worker has ended; and none is
+# inside its transaction.
 _FREE: Final = (
-    " WHERE id = %(id)s AND status = ANY(%(sources)s)"
-    " AND (lease_until IS NULL OR lease_until < now() OR worker = %(ended)s)"
+    " WHERE id = %(id)s AND status = ANY(%(sources)s) AND fence = %(fence)s"
+    " AND EXISTS (SELECT FROM pipeline_runs r WHERE r.id = run_id AND r.status = ANY(%(run_sources)s))"
+    " AND (lease_until IS NULL OR worker = %(ended)s OR (lease_until = %(lease_until)s"
+    " AND lease_until NOT BETWEEN now() AND now() + make_interval(secs => %(longest_lease)s)))"
     " AND (not_before IS NULL OR not_before <= now()) AND attempts {attempts} %(max_attempts)s"
     " AND pg_try_advisory_xact_lock(%(class)s, id::int)"
+)
+_IS_EXPIRED: Final = (
+    "SELECT 1 FROM pipeline_execution_tracking WHERE id = %(id)s AND status = 'running'"
+    " AND lease_until = %(lease_until)s"
+    " AND lease_until NOT BETWEEN now() AND now() + make_interval(secs => %(longest_lease)s)"
 )
 _CLAIM: Final = (
     "UPDATE pipeline_execution_tracking SET status = 'running', attempts = attempts + 1, fence = fence + 1,"
@@ -50,7 +64,7 @@ _TERMINATE_HOLDER: Final = (
     " JOIN pg_locks l ON l.locktype = 'advisory' AND l.granted AND l.objsubid = 2"
     " AND l.classid = %(class)s AND l.objid = s.id AND l.pid <> pg_backend_pid()"
     " JOIN pg_stat_activity a ON a.pid = l.pid AND a.datname = current_database() AND a.usename = current_user"
-    " WHERE s.id = %(id)s AND s.status = 'running' AND s.lease_until < now()"
+    " WHERE s.id = %(id)s AND s.status = 'running' AND s.lease_until < now() AND s.lease_until = %(lease_until)s"
     # Spares a concurrent claimer: its transaction began after the lease had expired.
     " AND a.xact_start < greatest(s.lease_until, now() - make_interval(secs => %(lease)s))"
 )
@@ -61,7 +75,8 @@ logger = logging.getLogger(__name__)
 def claim(step: PipelineStep, max_attempts: int) -> bool:
     """Claim the step for this process and refresh it from its row; of any number of concurrent callers one succeeds.
 
-    With `max_attempts` attempts it can no longer be claimed; `give_up` then ends it.
+    False also when the step is no longer as it was read, or its run no longer at work. With `max_attempts` attempts it
+    can no longer be claimed; `give_up` then ends it.
     """
     return _update_free(step, _CLAIM, max_attempts, sources=step_sources("claim"))
 
@@ -108,13 +123,20 @@ def _update_free(step: PipelineStep, statement: LiteralString, max_attempts: int
     """Execute a statement on a step without a living owner; ends a hung owner first if need be."""
     parameters = {
         "id": step.pk,
+        "fence": step.fence,
+        "lease_until": step.lease_until,
+        "run_sources": run_sources("complete"),
         "class": _LOCK_CLASS,
         "max_attempts": max_attempts,
         "worker": workers.identity(),
         "lease": settings.STEP_LEASE_SECONDS,
+        "longest_lease": longest_lease().total_seconds(),
         "ended": step.worker if step.worker and workers.has_ended(step.worker) else None,
         **more,
     }
+    if parameters["ended"] is None and _is_expired(parameters):
+        # By the clock alone, which may have been set. A living owner renews its lease in this time, and keeps the step.
+        time.sleep(LeaseKeeper.interval_seconds(settings.STEP_LEASE_SECONDS) * _RENEWALS_AWAITED)
     if _execute(step, statement, parameters):
         return True
     if not _terminate_hung_holder(step, parameters):
@@ -123,6 +145,12 @@ def _update_free(step: PipelineStep, statement: LiteralString, max_attempts: int
     while not (updated := _execute(step, statement, parameters)) and time.monotonic() < deadline:
         time.sleep(0.05)  # the server terminates a session asynchronously
     return updated
+
+
+def _is_expired(parameters: dict[str, Any]) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(_IS_EXPIRED, parameters)
+        return cursor.fetchone() is not None
 
 
 def _execute(step: PipelineStep, statement: LiteralString, parameters: dict[str, Any]) -> bool:

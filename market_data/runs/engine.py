@@ -13,13 +13,14 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, Q, QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from market_data.models import PipelineRun, PipelineStep
 from market_data.runs import claims, workers
 from market_data.runs.failures import runbook_entry
-from market_data.runs.leases import LeaseKeeper
+from market_data.runs.leases import LeaseKeeper, database_time, has_lease
 from market_data.runs.reconnecting import DATABASE_LOST, retry_while_database_is_down
 from market_data.runs.saga import FenceLost, Listener, NotYet, Step, StepContext, StepFailed, saga_of
 from market_data.runs.states import RunEvent, StepEvent, run_sources, step_sources
@@ -52,7 +53,7 @@ def advance(run_id: str, *, listener: Listener | None = None, wait: bool = False
         if step is None:
             return _finish_run(run, "complete")
         if step.status in (_Step.FAILED, _Step.ERRORED):
-            return _finish_run(run, "fail", step.reason)
+            return _finish_run(run, "fail", step.reason, failed=step)
         definition = saga_of(run.job).step(step.name)
         if retry_while_database_is_down(claims.claim, step, definition.max_attempts):
             _execute(StepContext(run, step, listener, memo=memo, attempted_at=timezone.now()), definition)
@@ -72,7 +73,7 @@ def _state(run_id: str) -> tuple[PipelineRun, PipelineStep | None]:
 def _pass_over(run: PipelineRun) -> PipelineRun:
     """Complete the replay of a job that would rewrite the past: it reads and writes nothing."""
     explanation = f"{run.session} is older than the latest session loaded: a replay of {run.job} writes nothing."
-    steps = run.steps.filter(status__in=step_sources("pass_over"))
+    steps = run.steps.filter(status__in=step_sources("pass_over"), run__status__in=run_sources("complete"))
     steps.update(status=_Step.COMPLETED, progress=1.0, reason="replay", ended_at=timezone.now())
     PipelineRun.objects.filter(pk=run.pk).update(summary={"replay": explanation})
     return _finish_run(run, "complete", explanation)
@@ -80,20 +81,20 @@ def _pass_over(run: PipelineRun) -> PipelineRun:
 
 def is_leased(run: PipelineRun) -> bool:
     """Whether a worker that may be alive holds a lease on one of the run's steps."""
-    leased = run.steps.filter(status=_Step.RUNNING, lease_until__gt=timezone.now())
-    return any(not workers.has_ended(worker) for worker in leased.values_list("worker", flat=True))
+    now = database_time()
+    running = run.steps.filter(status=_Step.RUNNING)
+    return any(has_lease(step, now) and not workers.has_ended(step.worker) for step in running)
 
 
 def _seconds_until_claimable(step: PipelineStep) -> float | None:
     """Seconds until another claim is worth trying; None when the step has a living owner or has ended."""
     step.refresh_from_db()
-    now = timezone.now()
+    now = database_time()
     if step.status not in step_sources("claim"):
         return None
     if step.not_before is not None and step.not_before > now:
         return (step.not_before - now).total_seconds()
-    is_owned = step.lease_until is not None and step.lease_until > now and not workers.has_ended(step.worker)
-    return None if is_owned else _RECHECK_SECONDS
+    return None if has_lease(step, now) and not workers.has_ended(step.worker) else _RECHECK_SECONDS
 
 
 def _execute(context: StepContext, definition: Step) -> None:
@@ -118,7 +119,8 @@ def _execute(context: StepContext, definition: Step) -> None:
             _fail(step, str(error), error)
         except KeyboardInterrupt as interrupt:
             _fail(step, "Interrupted; what was committed stays. `retry_failed` resumes from there.", interrupt)
-            _finish_run(run, "fail", "interrupted")
+            step.status = _Step.FAILED
+            _finish_run(run, "fail", "interrupted", failed=step)
             raise
         except Exception as error:
             logger.exception("step broke", extra={"run": run.id, "step": step.name})
@@ -182,7 +184,7 @@ def _poll_later(run: PipelineRun, step: PipelineStep, error: NotYet) -> None:
 
 
 def _return_to_pending(step: PipelineStep, pause_seconds: float, reason: str, **change: Any) -> None:
-    not_before = timezone.now() + timedelta(seconds=pause_seconds)
+    not_before = Now() + timedelta(seconds=pause_seconds)
     change |= {"status": _Step.PENDING, "lease_until": None, "not_before": not_before, "reason": reason}
     _update_owned(step, "postpone", **change)
 
@@ -212,8 +214,25 @@ def _update_owned(step: PipelineStep, event: StepEvent, **change: Any) -> None:
         logger.exception("state not saved", extra={"step": step.name})
 
 
-def _finish_run(run: PipelineRun, event: RunEvent, reason: str = "") -> PipelineRun:
-    status = _Run.COMPLETED if event == "complete" else _Run.FAILED
-    running = PipelineRun.objects.filter(pk=run.pk, status__in=run_sources(event))
-    retry_while_database_is_down(running.update, status=status, reason=reason, ended_at=timezone.now())
+def _finish_run(run: PipelineRun, event: RunEvent, reason: str = "", failed: PipelineStep | None = None) -> PipelineRun:
+    """End a run as completed or, because of a `failed` step, as failed, and return it as it then stands.
+
+    It ends only if what was read still holds: no step is left, or the failed one was not retried since (which raises
+    its fence, and is another delivery's to end).
+    """
+    retry_while_database_is_down(_end_run, run, event, reason, failed)
     return retry_while_database_is_down(PipelineRun.objects.get, pk=run.pk)
+
+
+def _end_run(run: PipelineRun, event: RunEvent, reason: str, failed: PipelineStep | None) -> None:
+    steps = PipelineStep.objects.filter(run=run)
+    if failed is None:
+        status, still_holds = _Run.COMPLETED, Q(~Exists(steps.exclude(status=_Step.COMPLETED)))
+    else:
+        unchanged = steps.filter(pk=failed.pk, fence=failed.fence, status=failed.status)
+        status, still_holds = _Run.FAILED, Q(Exists(unchanged))
+    with transaction.atomic():
+        # A retry locks the run first: only a statement that begins after it has ended sees its steps.
+        PipelineRun.objects.select_for_update().get(pk=run.pk)
+        running = PipelineRun.objects.filter(still_holds, pk=run.pk, status__in=run_sources(event))
+        running.update(status=status, reason=reason, ended_at=Now())

@@ -7,7 +7,6 @@ import logging
 from datetime import date
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
 from django.utils import timezone
 
 from market_data.models import EveningHold, PipelineRun, PipelineStep
@@ -30,11 +29,9 @@ def cancel(run_id: str, triggered_by: str) -> PipelineRun:
     now, reason = timezone.now(), f"cancelled by {triggered_by}"
     with transaction.atomic():
         # Steps first, then the run: a worker's commit locks these rows in the same order. This waits for a commit in
-        # progress, which stays whole; the raised fence refuses any later one.
+        # progress, which stays whole; the raised fence refuses any later one, and a claim decided on before.
         steps = run.steps.filter(status__in=step_sources("cancel"), run__status__in=run_sources("cancel"))
-        steps.update(
-            status=PipelineStep.Status.PENDING, fence=F("fence") + 1, lease_until=None, worker="", reason=reason
-        )
+        steps.update(**lifecycle.FREED_STEP, status=PipelineStep.Status.PENDING)
         active = PipelineRun.objects.filter(pk=run.pk, status__in=run_sources("cancel"))
         if not active.update(status=_Status.CANCELLED, reason=reason, ended_at=now):
             run.refresh_from_db()
@@ -72,7 +69,7 @@ def _revive(run: PipelineRun) -> None:
     run.status = _Status.WAITING if waits else _Status.RUNNING
     run.reason, run.ended_at = "", None
     run.started_at = run.started_at or (None if waits else timezone.now())
-    run.steps.filter(status__in=step_sources("resume")).update(**lifecycle.FRESH_STEP)
+    run.steps.filter(status__in=step_sources("resume")).update(**lifecycle.FREED_STEP, **lifecycle.FRESH_STEP)
     try:
         with transaction.atomic():
             run.save(update_fields=["status", "reason", "ended_at", "started_at"])

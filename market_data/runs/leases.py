@@ -2,11 +2,12 @@
 
 import logging
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Self
 
+from django.conf import settings
 from django.db import Error, connection
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from market_data.models import PipelineStep
 
@@ -15,6 +16,25 @@ _RENEWALS_PER_LEASE = 6
 _KEPT_LINES = 200
 
 logger = logging.getLogger(__name__)
+
+
+def database_time() -> datetime:
+    """Return the time by the database's clock, with which leases and pauses are compared on every host."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement_timestamp()")
+        moment: datetime = cursor.fetchone()[0]
+    return moment
+
+
+def longest_lease() -> timedelta:
+    """Return how far ahead a lease may end; one that ends later was given before the clock was set back."""
+    # Another host may be configured to give longer ones than this.
+    return timedelta(minutes=10, seconds=settings.STEP_LEASE_SECONDS)
+
+
+def has_lease(step: PipelineStep, now: datetime) -> bool:
+    """Whether a lease of the step is in force at `now`, a time by the database's clock."""
+    return step.lease_until is not None and now <= step.lease_until <= now + longest_lease()
 
 
 class LeaseKeeper:
@@ -29,9 +49,14 @@ class LeaseKeeper:
         self.lost = False
         self.lines = lines
         self._step_id, self._fence, self._lease_seconds = step_id, fence, lease_seconds
-        self._interval_seconds = min(_MAX_INTERVAL_SECONDS, lease_seconds / _RENEWALS_PER_LEASE)
+        self._interval_seconds = self.interval_seconds(lease_seconds)
         self._exited = threading.Event()
         self._thread = threading.Thread(target=self._renew_until_exit, name=f"lease-{step_id}", daemon=True)
+
+    @staticmethod
+    def interval_seconds(lease_seconds: int) -> float:
+        """Return the time between two renewals."""
+        return min(_MAX_INTERVAL_SECONDS, lease_seconds / _RENEWALS_PER_LEASE)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -56,7 +81,7 @@ class LeaseKeeper:
         try:
             row = PipelineStep.objects.filter(pk=self._step_id)
             renewed = row.filter(fence=self._fence, status=PipelineStep.Status.RUNNING).update(
-                lease_until=timezone.now() + timedelta(seconds=self._lease_seconds),
+                lease_until=Now() + timedelta(seconds=self._lease_seconds),
                 progress=self.progress,
                 log_lines=self.take_lines(),
             )

@@ -1,5 +1,6 @@
 """The life of a run outside its steps: it is created, started, skipped or retried."""
 
+import itertools
 import logging
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -7,11 +8,12 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
-from django.db.models import F, Max
+from django.db.models import F, Max, Q, QuerySet
 from django.utils import timezone
 
 from market_data.models import PipelineRun, PipelineStep, SourceFile
 from market_data.runs import holds
+from market_data.runs.prerequisites import missing_prerequisites
 from market_data.runs.saga import AlreadyRunning, NoSuchRun, NotRetryable, OtherMarket, SagaError, saga_of
 from market_data.runs.states import run_sources, step_sources
 
@@ -23,6 +25,9 @@ FRESH_STEP: Final[dict[str, Any]] = {
     **dict.fromkeys(("reason", "runbook", "traceback"), ""),
 }
 """What a step is set to that is to be executed once more."""
+
+FREED_STEP: Final[dict[str, Any]] = {"fence": F("fence") + 1, "lease_until": None, "worker": ""}
+"""What takes a step away from its owner: it may be claimed at once, and whoever had it may no longer write."""
 
 _CREATION_LOCK = 5002
 
@@ -66,10 +71,13 @@ def create_run(
 
 def _refuse_duplicate(job: str, intended_at: datetime | None) -> None:
     """Refuse a second active run of the job and a second run for the same planned time; call with the lock held."""
-    planned = PipelineRun.objects.filter(job=job, intended_at=intended_at).first() if intended_at else None
-    other = planned or _active_run(job)
+    other = _planned_run(job, intended_at) or _active_run(job)
     if other:
         raise AlreadyRunning(job, other.id)
+
+
+def _planned_run(job: str, intended_at: datetime | None) -> PipelineRun | None:
+    return PipelineRun.objects.filter(job=job, intended_at=intended_at).first() if intended_at else None
 
 
 def _active_run(job: str) -> PipelineRun | None:
@@ -85,6 +93,7 @@ def already_running(job: str, error: IntegrityError) -> AlreadyRunning | Integri
 def retry_failed(run_id: str, triggered_by: str, step: str | None = None) -> tuple[PipelineRun, list[str]]:
     """Make a run's failed steps, or the named one, pending again, on the same rows; return the run and their names.
 
+    A failed run whose next step is pending continues with that one. The run is found under one more id, its last alias.
     Raises NotRetryable when the run has not failed, AlreadyRunning when another run of the job is active, NoSuchRun or
     SagaError when there is no such run or step.
     """
@@ -97,14 +106,17 @@ def retry_failed(run_id: str, triggered_by: str, step: str | None = None) -> tup
             _refuse_unfailed(run, step)
             steps = steps.filter(name=step)
         names = list(steps.values_list("name", flat=True))
+        if not names and step is None:
+            # Ended although its failed step had been made ready again: it goes on with that one.
+            names = list(run.steps.filter(status=PipelineStep.Status.PENDING).values_list("name", flat=True)[:1])
         if run.status not in run_sources("retry") or not names:
             raise NotRetryable(f"{run.id} is {run.get_status_display().lower()} and has no failed step to retry.")
         active = _active_run(run.job)
         if active:
             raise AlreadyRunning(run.job, active.id)
-        steps.update(**FRESH_STEP, fence=F("fence") + 1, lease_until=None)
+        steps.update(**FREED_STEP, **FRESH_STEP)
         run.status, run.reason, run.ended_at = PipelineRun.Status.RUNNING, "", None
-        run.aliases = [*run.aliases, f"retry_{timezone.localtime():%Y%m%d_%H%M%S}"]
+        run.aliases = [*run.aliases, free_id("retry", timezone.now())]
         try:
             with transaction.atomic():
                 run.save(update_fields=["status", "reason", "ended_at", "aliases"])
@@ -146,10 +158,15 @@ def _is_replay(session: date | None) -> bool:
     return session is not None and latest is not None and session < latest
 
 
-def _free_id(job: str, now: datetime) -> str:
-    stem = f"{job}_{timezone.localtime(now):%Y%m%d_%H%M%S}"
-    taken = set(PipelineRun.objects.filter(pk__startswith=stem).values_list("pk", flat=True))
-    return next(name for name in (stem, *(f"{stem}_{number}" for number in range(2, 1000))) if name not in taken)
+def free_id(prefix: str, now: datetime) -> str:
+    """Return an id that no run has and no alias is, however many are made in a second; call with the lock held."""
+    stem = f"{prefix}_{timezone.localtime(now):%Y%m%d_%H%M%S}"
+    names = itertools.chain([stem], (f"{stem}_{number}" for number in itertools.count(2)))
+    return next(name for name in names if not _runs_called(name).exists())
+
+
+def _runs_called(name: str) -> QuerySet[PipelineRun]:
+    return PipelineRun.objects.filter(Q(pk=name) | Q(aliases__contains=[name]))
 
 
 def _new_run(
@@ -157,7 +174,7 @@ def _new_run(
 ) -> PipelineRun:
     """Return the next run, not stored yet; call with the lock held."""
     return PipelineRun(
-        id=_free_id(job, now),
+        id=free_id(job, now),
         # The lock lasts until the transaction ends: numbers follow the order of commits.
         sequence=int(PipelineRun.objects.aggregate(latest=Max("sequence"))["latest"] or 0) + 1,
         job=job,
@@ -170,11 +187,14 @@ def _new_run(
 
 
 def start_waiting_run(run: PipelineRun) -> bool:
-    """Turn a waiting run into a running one unless its evening is held; True for the single caller that did it."""
+    """Turn a waiting run into a running one; True for the single caller that did it.
+
+    False while its evening is held or a prerequisite is missing: one may have been rolled back since the caller looked.
+    """
     waiting = PipelineRun.objects.filter(pk=run.pk, status__in=run_sources("start"))
     with transaction.atomic():
         lock_run_creation()
-        if holds.is_held(run.session, run.intended_at):
+        if missing_prerequisites(run.waits_for, run.session) or holds.is_held(run.session, run.intended_at):
             return False
         changed = waiting.update(status=PipelineRun.Status.RUNNING, started_at=timezone.now(), reason="")
     run.refresh_from_db()
@@ -184,9 +204,12 @@ def start_waiting_run(run: PipelineRun) -> bool:
 def record_skipped(
     job: str, reason: str, *, session: date | None = None, intended_at: datetime | None = None
 ) -> PipelineRun:
-    """Store a run that was planned and is not executed, with the reason."""
+    """Store a run that was planned and is not executed, with the reason; a planned time has one run, stored once."""
     with transaction.atomic():
         lock_run_creation()
+        planned = _planned_run(job, intended_at)
+        if planned:
+            return planned
         now = timezone.now()
         run = _new_run(job, session, intended_at, "schedule", now)
         run.status, run.reason, run.ended_at = PipelineRun.Status.SKIPPED, reason, now

@@ -41,7 +41,7 @@ STEP_TRANSITIONS: Final[dict[StepEvent, tuple[tuple[_Step, _Step], ...]]] = {
     "break": ((_Step.RUNNING, _Step.ERRORED),),
     "give_up": ((_Step.PENDING, _Step.ERRORED), (_Step.RUNNING, _Step.ERRORED)),
     "pass_over": ((_Step.PENDING, _Step.COMPLETED),),
-    "cancel": ((_Step.RUNNING, _Step.PENDING),),
+    "cancel": ((_Step.PENDING, _Step.PENDING), (_Step.RUNNING, _Step.PENDING)),
     "resume": (
         (_Step.PENDING, _Step.PENDING),
         (_Step.RUNNING, _Step.PENDING),

@@ -16,6 +16,7 @@ from pytest_django import Settings
 
 from market_data import tasks
 from market_data.models import Heartbeat, MarketDay, PipelineRun, SourceFile
+from market_data.runs import lifecycle
 from market_data.runs.saga import AlreadyRunning, Saga, SagaError, Step, StepContext, register_condition
 from tests.runs import registered
 
@@ -85,6 +86,21 @@ def test_a_planned_run_without_a_session_is_skipped_with_the_reason(done: list[s
     assert (run.status, run.session) == ("skipped", None)
     assert "Saturday 25 April 2026 stands for no session" in run.reason
     assert queued() == []
+
+
+def test_a_planned_time_is_skipped_once_though_two_deliveries_found_no_run(done: list[str]) -> None:
+    planned = at(FRIDAY + timedelta(days=1), 21)
+    runs = {lifecycle.record_skipped("collect", "No session.", intended_at=planned).id for _ in range(3)}
+    assert len(runs) == PipelineRun.objects.count() == 1
+
+
+def test_a_run_does_not_start_when_its_prerequisite_was_rolled_back_since_somebody_looked(done: list[str]) -> None:
+    first = tasks.trigger("collect", triggered_by="test", session=FRIDAY)
+    waiting = started_by_schedule("train", FRIDAY + timedelta(days=1), 2, ("collect",), "evening before")
+    PipelineRun.objects.filter(pk=first.pk).update(status="rolled_back")
+    assert not lifecycle.start_waiting_run(waiting)
+    PipelineRun.objects.filter(pk=first.pk).update(status="completed")
+    assert lifecycle.start_waiting_run(waiting)
 
 
 def test_a_run_waits_until_its_prerequisite_completes_for_the_same_session(done: list[str]) -> None:

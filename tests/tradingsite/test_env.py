@@ -1,5 +1,8 @@
 """Invalid environment variables are refused at start, with name, value and remedy."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -61,3 +64,11 @@ def test_an_invalid_database_address_is_refused_without_its_password(url: str) -
     with pytest.raises(ImproperlyConfigured, match="postgresql://user:password@host:5432/database") as error:
         env.database(url)
     assert "hush" not in str(error.value)
+
+
+def test_a_limit_below_which_a_healthy_cluster_would_be_killed_stops_the_start() -> None:
+    command = [sys.executable, "-c", "import tradingsite.settings"]
+    environment = os.environ | {"CLUSTER_STUCK_SECONDS": "44"}
+    start = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert start.returncode == 1
+    assert "CLUSTER_STUCK_SECONDS=44 is below 45." in start.stderr

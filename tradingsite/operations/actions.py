@@ -62,10 +62,10 @@ def _start_evening(user: AbstractUser) -> ActionResult:
     situation = jobs.current_situation(timezone.now())
     if situation.session is None:
         raise MayNotStart(f"The evening was not started. {situation.no_session_reason}")
-    alias = f"{ALL}_{timezone.localtime():%Y%m%d_%H%M%S}"
     runs = tasks.trigger_chain(
-        jobs.whole_evening(), triggered_by=user.get_username(), alias=alias, session=situation.session
+        jobs.whole_evening(), triggered_by=user.get_username(), prefix=ALL, session=situation.session
     )
+    alias = runs[0].aliases[-1]
     for run in runs:
         _record_action(user, run, f"Started as part of {alias}.", flag=ADDITION)
     detail = f"All {len(runs)} jobs of {situation.session} started, one after the other."

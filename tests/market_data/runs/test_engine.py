@@ -1,6 +1,7 @@
 """The engine: exclusive claims, whole commits, late writers refused, retries on the same rows."""
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -8,7 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from market_data.models import Finding, PipelineRun, PipelineStep
@@ -68,7 +69,7 @@ def script(settings: Any) -> Iterator[Script]:
         Step("FIRST", script.compute, script.record, transient=(Flaky,), refusals=(Unusable,)),
         Step("LONG", chunks=lambda _: chunks("abc", script.compute, script.record)),
     )
-    settings.STEP_PAUSE_SECONDS = 0
+    settings.STEP_PAUSE_SECONDS, settings.STEP_LEASE_SECONDS = 0, 1
     with registered(Saga("drill", "Drill", steps)):
         yield script
 
@@ -315,3 +316,104 @@ def test_a_step_with_no_chunks_completes_without_records() -> None:
         run = engine.advance(lifecycle.create_run("idle", None, triggered_by="test").id)
     step = run.steps.get()
     assert (run.status, step.status, step.records_processed) == ("completed", "completed", 0)
+
+
+# --- decisions that were overtaken ------------------------------------------------------------------------------------
+def test_the_end_of_a_run_decided_on_before_a_retry_changes_nothing(
+    script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script.errors["FIRST"] = [StepFailed("The file is empty.")]
+    run = start()
+    has_read, may_go_on, read = threading.Event(), threading.Event(), engine._state
+    late: list[PipelineRun] = []
+
+    def read_and_wait(run_id: str) -> tuple[PipelineRun, PipelineStep | None]:
+        state = read(run_id)
+        if threading.current_thread() is second and state[1] is not None and state[1].status == "failed":
+            has_read.set()
+            assert may_go_on.wait(20)
+        return state
+
+    def deliver() -> None:
+        late.append(engine.advance(run.id))
+        connection.close()
+
+    second = threading.Thread(target=deliver)
+    monkeypatch.setattr(engine, "_state", read_and_wait)
+    second.start()
+    assert has_read.wait(20)
+    assert engine.advance(run.id).status == "failed"
+    lifecycle.retry_failed(run.id, "asha")
+    may_go_on.set()
+    second.join()
+    assert [(late_run.status, late_run.reason) for late_run in late] == [("running", "")]
+    assert engine.advance(run.id).status == "completed"
+    assert written() == EVERYTHING
+
+
+def test_the_end_of_a_run_waits_for_a_retry_in_progress_and_sees_it(script: Script) -> None:
+    """The retry has changed the step and not committed yet: a statement that began before would see the old one."""
+    script.errors["FIRST"] = [StepFailed("The file is empty.")]
+    run = start()
+    engine.advance(run.id)
+    failed = run.steps.get(name="FIRST")
+    ended: list[PipelineRun] = []
+
+    def finish() -> None:
+        ended.append(engine._finish_run(run, "fail", failed.reason, failed=failed))
+        connection.close()
+
+    thread = threading.Thread(target=finish)
+    with transaction.atomic():
+        lifecycle.retry_failed(run.id, "asha")
+        thread.start()
+        while not is_anybody_waiting_for_a_lock():
+            time.sleep(0.02)
+    thread.join()
+    assert ended[0].status == "running"
+
+
+def is_anybody_waiting_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted")
+        return cursor.fetchone() is not None
+
+
+def test_a_failed_run_whose_next_step_is_pending_is_retried_with_that_one(script: Script) -> None:
+    run = start()
+    PipelineRun.objects.filter(pk=run.pk).update(status="failed", reason="The file is empty.")
+    retried, names = lifecycle.retry_failed(run.id, "asha")
+    assert (retried.status, names) == ("running", ["FIRST"])
+    assert engine.advance(run.id).status == "completed"
+
+
+def test_a_resumed_step_starts_at_once_though_a_worker_had_claimed_it(script: Script) -> None:
+    """A step that was claimed in a cancelled run: its lease and worker are still on the row."""
+    run = start()
+    PipelineRun.objects.filter(pk=run.pk).update(status="cancelled")
+    run.steps.filter(name="FIRST").update(
+        status="running", worker="elsewhere:1:boot:1:1", lease_until=timezone.now() + timedelta(minutes=5), fence=7
+    )
+    interventions.resume(run.id, "asha")
+    step = run.steps.get(name="FIRST")
+    assert (step.status, step.fence, step.lease_until, step.worker) == ("pending", 8, None, "")
+    assert engine.advance(run.id).status == "completed"
+
+
+# --- ids --------------------------------------------------------------------------------------------------------------
+def test_ids_of_runs_and_retries_are_unique_however_many_there_are_in_a_second(
+    script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = timezone.now()
+    monkeypatch.setattr(timezone, "now", lambda: now)
+    runs = []
+    for _ in range(12):
+        run = start()
+        for _ in range(3):
+            PipelineRun.objects.filter(pk=run.pk).update(status="failed")
+            run, _ = lifecycle.retry_failed(run.id, "asha")
+        PipelineRun.objects.filter(pk=run.pk).update(status="completed")
+        runs.append(run)
+    names = [name for run in runs for name in (run.id, *run.aliases)]
+    assert len(set(names)) == len(names) == 48
+    assert [lifecycle.find_run(run.aliases[-1]).id for run in runs] == [run.id for run in runs]

@@ -45,7 +45,7 @@ class Behaviour:
 def behaviour(settings: Any) -> Iterator[Behaviour]:
     behaviour = Behaviour()
     step = Step("ONLY", behaviour.compute, lambda context, result: 1, transient=(Unsteady,), max_attempts=2)
-    settings.STEP_PAUSE_SECONDS = 60
+    settings.STEP_PAUSE_SECONDS, settings.STEP_LEASE_SECONDS = 60, 1
     with registered(Saga("drill", "Drill", (step,), tables=("findings",))):
         yield behaviour
 
@@ -169,7 +169,7 @@ def poll(behaviour: Behaviour, step: PipelineStep) -> None:
 
 
 def give_up(behaviour: Behaviour, step: PipelineStep) -> None:
-    PipelineStep.objects.filter(pk=step.pk).update(attempts=2, lease_until=timezone.now() - STALE)
+    PipelineStep.objects.filter(pk=step.pk).update(attempts=2)
     step.attempts = 2
     claims.give_up(step, 2)
 
@@ -213,6 +213,7 @@ STEP_EVENTS: list[tuple[StepEvent, Callable[[Behaviour, PipelineStep], Any]]] = 
 def change_of_step(behaviour: Behaviour, act: Callable[[Behaviour, PipelineStep], Any], source: str) -> tuple[str, str]:
     step = run_in("running", source).steps.get()
     PipelineStep.objects.filter(pk=step.pk).update(lease_until=timezone.now() - STALE)
+    step.refresh_from_db()
     with suppress(SagaError):
         act(behaviour, step)
     return source, PipelineStep.objects.get(pk=step.pk).status
