@@ -398,22 +398,3 @@ def test_a_resumed_step_starts_at_once_though_a_worker_had_claimed_it(script: Sc
     step = run.steps.get(name="FIRST")
     assert (step.status, step.fence, step.lease_until, step.worker) == ("pending", 8, None, "")
     assert engine.advance(run.id).status == "completed"
-
-
-# --- ids --------------------------------------------------------------------------------------------------------------
-def test_ids_of_runs_and_retries_are_unique_however_many_there_are_in_a_second(
-    script: Script, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now = timezone.now()
-    monkeypatch.setattr(timezone, "now", lambda: now)
-    runs = []
-    for _ in range(12):
-        run = start()
-        for _ in range(3):
-            PipelineRun.objects.filter(pk=run.pk).update(status="failed")
-            run, _ = lifecycle.retry_failed(run.id, "asha")
-        PipelineRun.objects.filter(pk=run.pk).update(status="completed")
-        runs.append(run)
-    names = [name for run in runs for name in (run.id, *run.aliases)]
-    assert len(set(names)) == len(names) == 48
-    assert [lifecycle.find_run(run.aliases[-1]).id for run in runs] == [run.id for run in runs]

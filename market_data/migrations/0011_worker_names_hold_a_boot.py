@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("market_data", "0007_reworded_help_texts"),
+        ("market_data", "0010_simulated_facts_name_the_simulator"),
     ]
 
     operations = [
