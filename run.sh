@@ -76,13 +76,16 @@ production_value() {
     if [ -n "${!1:-}" ]; then
         printf '%s' "${!1}"
     elif [ -f .env ]; then
-        sed -n "s/^[[:space:]]*\\(export[[:space:]]*\\)\\{0,1\\}$1=//p" .env | tail -n 1 | sed "s/^['\"]//; s/['\"][[:space:]]*\$//"
+        python3 -I tradingsite/dotenv.py .env "$1"
     fi
 }
 
 # Says all that is missing at once and how to make it, where docker would name the first and stop.
 require_production_values() {
-    local name value wrong=""
+    local name value wrong="" host url
+    if ! command -v python3 >/dev/null; then
+        return # compose asks for what is missing, one by one, and the service `prepare` checks it
+    fi
     for name in SECRET_KEY POSTGRES_PASSWORD REDIS_PASSWORD; do
         value=$(production_value "$name")
         case $value in
@@ -99,8 +102,9 @@ ${wrong}A line with a random value is added by, for example
   printf 'SECRET_KEY=%s\\n' \"\$(openssl rand -hex 32)\" >> .env
 A database that exists already keeps the password that it was made with."
     fi
-    [ -f .env ] || die "The containers take their settings from .env, and there is none. Make one: cp .env.example .env"
-    if [ -z "$(production_value POSTGRES_HOST)$(production_value DATABASE_URL)" ]; then
+    [ -f .env ] || die "The containers take their settings from .env, and there is none. Make one: install -m 600 .env.example .env"
+    host=$(production_value POSTGRES_HOST) url=$(production_value DATABASE_URL)
+    if [ -z "$host$url" ]; then
         printf '%s\n' "Note: ./run.sh manage and tools/ on this machine use the embedded database, not that of the containers," \
             "until .env says POSTGRES_HOST=127.0.0.1 and REDIS_HOST=127.0.0.1 (the containers do not mind)." >&2
     fi

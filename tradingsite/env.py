@@ -1,12 +1,15 @@
 """Typed reads of environment variables; apart from settings, the only module that reads the environment.
 
 Order of precedence: the process's environment, `.env` beside manage.py, the default in settings. Instead of ``NAME``,
-each variable may be given as ``NAME_FILE``, the path of a file that holds the value (secrets of containers).
+each variable may be given as ``NAME_FILE``, the path of a file that holds the value (secrets of containers). Messages
+about a variable that may hold a secret name it, and never quote its value.
 """
 
+import difflib
 import math
 import os
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,11 +17,37 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from tradingsite import dotenv
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
 
+
+def load(path: Path) -> None:
+    """Add the variables of a `.env` to the environment, where they are not set; ImproperlyConfigured if unreadable.
+
+    A name that resembles one of `.env.example` beside it is most likely that one misspelt: a warning names both.
+    """
+    try:
+        listed = dotenv.variables(path.read_bytes(), str(path))
+    except dotenv.DotenvError as error:
+        raise ImproperlyConfigured(str(error)) from None
+    except OSError as error:
+        raise ImproperlyConfigured(f"{path} cannot be read: {error.strerror}.") from error
+    example = path.with_name(".env.example")
+    names = re.findall(r"^#? ?([A-Z][A-Z0-9_]*)=", example.read_text(), re.MULTILINE) if example.is_file() else []
+    known = {*names, *(f"{name}_FILE" for name in names)}
+    for variable in listed:
+        similar = difflib.get_close_matches(variable.name.upper(), known, 1, 0.8)
+        if similar and variable.name not in known:
+            sentence = f"{path}, line {variable.line}: {variable.name} is not a setting; {similar[0]} is."
+            warnings.warn(sentence, stacklevel=2)
+    for name, value in {variable.name: variable.value for variable in listed}.items():
+        os.environ.setdefault(name, value)
+
+
 if (BASE_DIR / ".env").is_file() and os.environ.get("IGNORE_DOTENV") != "1":
-    environ.Env.read_env(BASE_DIR / ".env", overwrite=False)
+    load(BASE_DIR / ".env")
 
 
 def text(name: str, default: str = "") -> str:
@@ -101,15 +130,33 @@ def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
 
 
 def database(url: str) -> dict[str, Any]:
-    """Return Django's settings for a PostgreSQL address; error messages do not contain its password."""
-    remedy = "write it as postgresql://user:password@host:5432/database"
-    scheme = url.partition("://")[0]
-    if scheme not in ("postgresql", "postgres", "psql", "pgsql"):
-        raise ImproperlyConfigured(f"DATABASE_URL begins with {scheme[:20]!r}; {remedy}.")
+    """Return Django's settings for a PostgreSQL address."""
+    remedy = "write it as postgresql://user:password@host:5432/database, special characters of a password as %40 or %2F"
+    if url.partition("://")[0] not in ("postgresql", "postgres", "psql", "pgsql"):
+        raise ImproperlyConfigured(f"DATABASE_URL does not begin with postgresql://; {remedy}.")
     try:
         return dict(environ.Env.db_url_config(url))
-    except ValueError as error:
-        raise ImproperlyConfigured(f"DATABASE_URL cannot be parsed ({error}); {remedy}.") from error
+    except ValueError:  # whose text quotes a part of the address
+        raise ImproperlyConfigured(f"DATABASE_URL cannot be parsed; {remedy}.") from None
+
+
+def cache_address(name: str) -> str:
+    """Return the address of a server of Redis' protocol, or the empty string."""
+    value = text(name)
+    if value and not _is_address(value, ("redis", "rediss", "unix")):
+        raise ImproperlyConfigured(
+            f"{name} is not an address like redis://user:password@host:6379/0, with special characters of a password"
+            " as %40 or %2F."
+        )
+    return value
+
+
+def _is_address(value: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in schemes and (parts.port is None or bool(parts.hostname))
+    except ValueError:
+        return False
 
 
 def folder(name: str) -> Path | None:
@@ -128,17 +175,18 @@ def mail_server(name: str) -> dict[str, Any]:
     value = text(name)
     if not value:
         return {}
-    schemes = environ.Env.EMAIL_SCHEMES
-    if urlsplit(value).scheme not in schemes:
-        raise ImproperlyConfigured(f"{name} begins with none of {', '.join(f'{scheme}://' for scheme in schemes)}.")
+    schemes = tuple(environ.Env.EMAIL_SCHEMES)
+    if not _is_address(value, schemes):
+        raise ImproperlyConfigured(
+            f"{name} is not an address like smtp+tls://user:password@host:587, with special characters of a password as"
+            f" %40 or %2F; it begins with one of {', '.join(f'{scheme}://' for scheme in schemes)}."
+        )
     return dict(environ.Env.email_url_config(value))
 
 
 def text_or_old_name(name: str, old_name: str, default: str = "") -> str:
     """Return the variable, or with a warning the one of its old name."""
     if name not in os.environ and old_name in os.environ:
-        import warnings
-
         warnings.warn(f"{old_name} is the old name of {name}; rename it in your environment or .env.", stacklevel=2)
         return text(old_name, default)
     return text(name, default)

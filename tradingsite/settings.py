@@ -110,7 +110,7 @@ def _database_url() -> str:
 
 def _cache() -> dict[str, Any]:
     """Return the cache: the configured server, the embedded one if it runs, else this process's memory."""
-    url = env.text("REDIS_URL")
+    url = env.cache_address("REDIS_URL")
     if not url and env.text("REDIS_HOST"):
         password = quote(env.text("REDIS_PASSWORD"), safe="")
         login = f"default:{password}@" if password else ""

@@ -15,6 +15,7 @@ READERS = {
     "strings",
     "text_or_old_name",
     "mail_server",
+    "cache_address",
     "seconds",
     "web_address",
 }

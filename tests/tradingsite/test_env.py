@@ -58,12 +58,38 @@ def test_an_unreadable_secret_file_is_named(monkeypatch: pytest.MonkeyPatch, tmp
 
 
 @pytest.mark.parametrize(
-    "url", ["nonsense", "mysql://a:hush@h/d", "postgresql://a:hush@h:port/d", "postgresql://a:hush@h:99999999/d"]
+    "url",
+    [
+        "hush-hush",
+        "mysql://a:hush@h/d",
+        "postgresql://a:hush@h:port/d",
+        "postgresql://a:hush@h:99999999/d",
+        "postgresql://a:hush/word@h/d",
+    ],
 )
-def test_an_invalid_database_address_is_refused_without_its_password(url: str) -> None:
+def test_an_invalid_database_address_is_refused_without_any_part_of_it(url: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="postgresql://user:password@host:5432/database") as error:
         env.database(url)
-    assert "hush" not in str(error.value)
+    assert "hush" not in f"{error.value}{error.value.__cause__}"
+
+
+@pytest.mark.parametrize("value", ["hush", "http://u:hush@h", "redis://u:hush/word@h:1/0", "redis://:hush#@h:hush"])
+def test_an_invalid_cache_or_mail_address_is_refused_without_any_part_of_it(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("X", value)
+    for read in (env.cache_address, env.mail_server):
+        with pytest.raises(ImproperlyConfigured, match="X is not an address like") as error:
+            read("X")
+        assert "hush" not in f"{error.value}{error.value.__cause__}"
+
+
+def test_addresses_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    for value in ("redis://:p%40ss@h:6379/0", "unix:///var/run/valkey.sock?db=0", "rediss://h", ""):
+        monkeypatch.setenv("X", value)
+        assert env.cache_address("X") == value
+    monkeypatch.setenv("X", "smtp+tls://user:p%2Fw@host:587")
+    assert env.mail_server("X")["EMAIL_HOST_PASSWORD"] == "p/w"
 
 
 def test_a_limit_below_which_a_healthy_cluster_would_be_killed_stops_the_start() -> None:
