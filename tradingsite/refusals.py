@@ -17,7 +17,8 @@ def refusal(error: Exception) -> str | None:
     from tradingsite.embedded.files import EmbeddedServerError
 
     text = str(error).strip()
-    if _NO_SPACE in text or (isinstance(error, OSError) and error.errno in _FULL):
+    is_full = any(isinstance(cause, psycopg.errors.DiskFull) for cause in (error, error.__cause__))
+    if is_full or _NO_SPACE in text or (isinstance(error, OSError) and error.errno in _FULL):
         where = f" ({error.filename})" if isinstance(error, OSError) and error.filename else ""
         return f"The disk is full{where}. What was committed stays: make room, then run the same command again."
     if isinstance(error, (EmbeddedServerError, ImproperlyConfigured)):

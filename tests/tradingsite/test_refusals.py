@@ -25,7 +25,7 @@ from tradingsite.refusals import refusal
         (EmbeddedServerError("Valkey did not start"), "Valkey did not start"),
         (OSError(errno.ENOSPC, "No space left on device", "/data/stocks.csv"), "The disk is full (/data/stocks.csv)."),
         (OSError(errno.EROFS, "Read-only file system", "/data/var"), "/data/var cannot be used"),
-        (psycopg.errors.DiskFull("could not extend file: No space left on device"), "The disk is full."),
+        (psycopg.errors.DiskFull("could not extend file: wrote only 4096 of 8192 bytes"), "The disk is full."),
     ],
 )
 def test_what_comes_from_outside_is_a_sentence_with_a_remedy(error: Exception, beginning: str):
