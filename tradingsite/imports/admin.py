@@ -25,6 +25,7 @@ from market_data.runs.saga import SagaError
 from stocks.admin import TableAdmin, coloured
 from tradingsite.clusters.progress import cluster_liveness
 from tradingsite.imports import uploads
+from tradingsite.operations.rights import may_operate
 
 _NAME = "admin:market_data_importedfile"
 _COLOURS = {"imported": "success", "rolled back": "warning", "failed": "danger", "running": "info"}
@@ -92,7 +93,7 @@ class ImportedFileAdmin(TableAdmin):
         own = [
             path("columns/<str:kind>.csv", self._page(template_file), name="market_data_importedfile_columns"),
             path("<int:key>/progress/", self._page(self.progress), name="market_data_importedfile_progress"),
-            path("<int:key>/undo/", self._page(self.roll_back), name="market_data_importedfile_undo"),
+            path("<int:key>/undo/", self._page(self.roll_back, may_operate), name="market_data_importedfile_undo"),
         ]
         own += [
             path(f"<int:key>/{name}/", self._page(require_POST(view)), name=f"market_data_importedfile_{name}")
@@ -101,11 +102,13 @@ class ImportedFileAdmin(TableAdmin):
         inherited: list[URLPattern] = super().get_urls()
         return own + inherited
 
-    def _page(self, view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-        """Restrict a view to staff who may upload files."""
+    def _page(
+        self, view: Callable[..., HttpResponseBase], and_may: Callable[[Any], bool] = lambda _user: True
+    ) -> Callable[..., HttpResponseBase]:
+        """Restrict a view to staff who may upload files, and perhaps to some of them."""
 
         def allowed(request: HttpRequest, **arguments: Any) -> HttpResponseBase:
-            if not self.has_add_permission(request):
+            if not (self.has_add_permission(request) and and_may(request.user)):
                 raise PermissionDenied
             return view(request, **arguments)
 
@@ -145,6 +148,7 @@ class ImportedFileAdmin(TableAdmin):
             "state": state,
             "report": state.report,
             "may_upload": self.has_add_permission(request),
+            "may_undo": self.has_add_permission(request) and may_operate(request.user),
             "waiting": cluster_notice("data") if state.active else "",
         }
         return self._template(request, "file", context)

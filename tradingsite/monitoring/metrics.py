@@ -23,6 +23,7 @@ from market_data.models import Finding, Heartbeat, PipelineRun, PipelineStep, Ta
 from market_data.storage.queries import latest_loaded_session
 from stocks.models import Publication
 from tradingsite.monitoring import latency
+from tradingsite.operations.rights import may_view_runs
 from tradingsite.schedule import scheduled_jobs
 
 _FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
@@ -51,15 +52,15 @@ REGISTRY.register(LatencyMetrics())
 def metrics(request: HttpRequest) -> HttpResponse:
     """Serve metrics to authorized scrapers."""
     if not may_scrape(request):
-        refusal = "Metrics are served to this machine, to staff, and with METRICS_TOKEN as a bearer token.\n"
+        refusal = "Metrics are for this machine, staff who may view runs, and METRICS_TOKEN as a bearer token.\n"
         return HttpResponse(refusal, status=403, content_type="text/plain; charset=utf-8")
     return HttpResponse(generate_latest(REGISTRY), content_type=CONTENT_TYPE_LATEST)
 
 
 def may_scrape(request: HttpRequest) -> bool:
-    """Whether a request is by staff, bears the token, or comes from this machine."""
+    """Whether a request is by staff who may view runs, bears the token, or comes from this machine."""
     user = getattr(request, "user", AnonymousUser())
-    return _bears_token(request) or bool(user.is_active and user.is_staff) or _is_local(request)
+    return _bears_token(request) or may_view_runs(user) or _is_local(request)
 
 
 def _bears_token(request: HttpRequest) -> bool:

@@ -1,7 +1,7 @@
 """The contract's JSON API for operators: system status, triggers, the status of a task, its retry.
 
-The console's buttons call the same functions (`actions`). Staff only, by session with CSRF or by token; keys without
-a value are omitted.
+The console's buttons call the same functions (`actions`). Staff with the right only, by session with CSRF or by token;
+keys without a value are omitted.
 """
 
 from typing import cast
@@ -10,7 +10,7 @@ from django.contrib.auth.models import AbstractUser
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.authentication import SessionAuthentication, TokenAuthentication
-from rest_framework.permissions import BasePermission
+from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -21,9 +21,9 @@ from stocks.api import ErrorAnswer
 from stocks.error_responses import error_body
 from tradingsite.operations import actions, task_states
 from tradingsite.operations.jobs import MayNotStart, UnknownJob
+from tradingsite.operations.rights import may_operate, may_view_runs
 from tradingsite.operations.serializers import RetryResponse, StatusResponse, TaskResponse, TriggerResponse
 
-OPERATE = "market_data.change_pipelinerun"
 _CODES: dict[type[Exception], tuple[int, str]] = {
     UnknownJob: (404, "unknown_job"),
     NoSuchRun: (404, "not_found"),
@@ -58,15 +58,13 @@ def error_response(error: SagaError | CalendarError) -> Response:
 
 
 class IsOperator(BasePermission):
-    """Staff may read; staff who may change runs may also act."""
+    """Staff who may view runs may read; staff who may change them may also act."""
 
-    message = "Only staff may read this, and only staff who may change runs may start and retry them."
+    message = "Only staff who may view runs may read this, and only those who may change runs may start and retry them."
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        user = request.user
-        if not (user.is_authenticated and user.is_active and user.is_staff):
-            return False
-        return request.method in ("GET", "HEAD", "OPTIONS") or user.has_perm(OPERATE)
+        is_allowed = may_view_runs if request.method in SAFE_METHODS else may_operate
+        return is_allowed(request.user)
 
 
 class _OperatorView(APIView):

@@ -21,15 +21,15 @@ from tradingsite.operations import attention, failed_runs, nights, sources, tile
 from tradingsite.operations.attention import Fact
 from tradingsite.operations.current_evening import Evening, current_evening, stored_sessions
 from tradingsite.operations.recent_runs import RunHistory
+from tradingsite.operations.rights import may_view_runs
 
-VIEW = "market_data.view_pipelinerun"
 _ACTIVE_SECONDS, _IDLE_SECONDS = 3, 10
 _SEVERITIES = {"error": "error", "warning": "warning", "info": "for information"}
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add the console to the admin's home for users who may view runs (`UNFOLD["DASHBOARD_CALLBACK"]`)."""
-    if request.user.has_perm(VIEW):
+    if may_view_runs(request.user):
         context |= {"console": home_context(timezone.now()), "title": "Operations"}
     return context
 

@@ -5,26 +5,36 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
+from django_q.models import OrmQ, Schedule
 
+from market_data.models import Finding
 from tradingsite.operations import failed_runs
+from tradingsite.operations.rights import may_view_runs
 
-_CONSOLE = (
-    ("Home", "monitoring", "admin:index"),
-    ("Runs", "list_alt", "admin:market_data_pipelinerun_changelist"),
-    ("Findings", "fact_check", "admin:market_data_finding_changelist"),
-    ("Queue", "pending_actions", "admin:django_q_ormq_changelist"),
-    ("Schedules", "schedule", "admin:django_q_schedule_changelist"),
-    ("Runbook", "menu_book", "operations:runbook"),
+_HOME = ("Home", "monitoring", "admin:index")
+_RUNS = ("Runs", "list_alt", "admin:market_data_pipelinerun_changelist")
+_RUNBOOK = ("Runbook", "menu_book", "operations:runbook")
+_TABLES = (
+    (Finding, ("Findings", "fact_check", "admin:market_data_finding_changelist")),
+    (OrmQ, ("Queue", "pending_actions", "admin:django_q_ormq_changelist")),
+    (Schedule, ("Schedules", "schedule", "admin:django_q_schedule_changelist")),
 )
 
 
 def groups(request: HttpRequest) -> list[dict[str, Any]]:
-    """Groups of the sidebar (`UNFOLD["SIDEBAR"]["navigation"]`)."""
-    console: list[dict[str, Any]] = [
-        {"title": title, "icon": icon, "link": reverse(name)} for title, icon, name in _CONSOLE
-    ]
-    console.insert(2, _failed_runs())
+    """Groups of the sidebar (`UNFOLD["SIDEBAR"]["navigation"]`): what the user may open."""
+    may_view = may_view_runs(request.user)
+    console = [_link(*_HOME)]
+    if may_view:
+        console += [_link(*_RUNS), _failed_runs()]
+    console += [_link(*link) for model, link in _TABLES if admin.site._registry[model].has_view_permission(request)]
+    if may_view:
+        console.append(_link(*_RUNBOOK))
     return [{"title": "Operations", "items": console}, *(_app_group(app) for app in admin.site.get_app_list(request))]
+
+
+def _link(title: str, icon: str, name: str) -> dict[str, Any]:
+    return {"title": title, "icon": icon, "link": reverse(name)}
 
 
 def _failed_runs() -> dict[str, Any]:

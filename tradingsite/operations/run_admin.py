@@ -19,7 +19,7 @@ from market_data.runs.saga import job_title
 from stocks.admin import ReadOnlyAdmin, coloured
 from tradingsite.operations import actions, failed_runs, jobs, run_page
 from tradingsite.operations.actions import ActionResult
-from tradingsite.operations.api import OPERATE
+from tradingsite.operations.rights import may_operate
 from tradingsite.operations.tonight import duration
 from tradingsite.operations.views import perform, run_url
 
@@ -50,7 +50,7 @@ class OperatedAdmin(ReadOnlyAdmin):
     """Read-only rows with actions for users who may operate the system."""
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.has_perm(OPERATE))
+        return may_operate(request.user)
 
 
 @admin.register(PipelineRun)

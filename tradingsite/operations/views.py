@@ -24,7 +24,7 @@ from market_data.trading_calendar import CalendarError
 from ml import evening_facts
 from tradingsite.operations import actions, home, jobs, run_page, runbook
 from tradingsite.operations.actions import ActionResult
-from tradingsite.operations.api import OPERATE
+from tradingsite.operations.rights import may_operate, may_view_runs
 
 RUN_ACTIONS: dict[str, Callable[[AbstractUser, str], ActionResult]] = {
     "retry": actions.retry_failed,
@@ -35,10 +35,15 @@ RUN_ACTIONS: dict[str, Callable[[AbstractUser, str], ActionResult]] = {
 }
 
 
-def _permitted_user(request: HttpRequest, permission: str = OPERATE) -> AbstractUser:
-    if not request.user.has_perm(permission):
+def _operator(request: HttpRequest) -> AbstractUser:
+    if not may_operate(request.user):
         raise PermissionDenied("You need the permission to change runs.")
     return cast("AbstractUser", request.user)
+
+
+def _require_viewer(request: HttpRequest) -> None:
+    if not may_view_runs(request.user):
+        raise PermissionDenied("You need the permission to view runs.")
 
 
 def _run(run_id: str) -> PipelineRun:
@@ -80,21 +85,23 @@ def _fragment(request: HttpRequest, template: str, context: dict[str, Any]) -> H
 
 @require_safe
 def home_fragment(request: HttpRequest) -> HttpResponse:
-    user = _permitted_user(request, home.VIEW)
+    _require_viewer(request)
     state = home.home_context(timezone.now())
-    return _fragment(request, "operations/home_state.html", {"console": state, "may_operate": user.has_perm(OPERATE)})
+    return _fragment(
+        request, "operations/home_state.html", {"console": state, "may_operate": may_operate(request.user)}
+    )
 
 
 @require_safe
 def run_fragment(request: HttpRequest, run_id: str) -> HttpResponse:
-    user = _permitted_user(request, home.VIEW)
+    _require_viewer(request)
     state = run_page.run_context(_run(run_id), timezone.now())
-    return _fragment(request, "operations/run_state.html", state | {"may_operate": user.has_perm(OPERATE)})
+    return _fragment(request, "operations/run_state.html", state | {"may_operate": may_operate(request.user)})
 
 
 @require_POST
 def start(request: HttpRequest, slug: str) -> HttpResponse:
-    user = _permitted_user(request)
+    user = _operator(request)
     if slug not in (jobs.ALL, *jobs.startable_jobs()):
         raise Http404(f"There is no job {slug[:50]!r}.")
     perform(request, partial(actions.start_job, user, slug))
@@ -103,14 +110,14 @@ def start(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_POST
 def hold_evening(request: HttpRequest) -> HttpResponse:
-    user, session = _permitted_user(request), _posted_session(request)
+    user, session = _operator(request), _posted_session(request)
     perform(request, partial(actions.hold_evening, user, session))
     return redirect("admin:index")
 
 
 @require_POST
 def release_evening(request: HttpRequest) -> HttpResponse:
-    user, session = _permitted_user(request), _posted_session(request)
+    user, session = _operator(request), _posted_session(request)
     perform(request, partial(actions.unhold_evening, user, session))
     return redirect("admin:index")
 
@@ -128,7 +135,7 @@ def _day(text: str, refusal: str) -> date:
 
 @require_POST
 def act_on_run(request: HttpRequest, run_id: str, action: str) -> HttpResponseRedirect:
-    user, run = _permitted_user(request), _run(run_id)
+    user, run = _operator(request), _run(run_id)
     if action not in RUN_ACTIONS:
         raise Http404(f"There is no action {action[:50]!r}; the actions are {', '.join(RUN_ACTIONS)}.")
     perform(request, partial(RUN_ACTIONS[action], user, run.id))
@@ -137,14 +144,14 @@ def act_on_run(request: HttpRequest, run_id: str, action: str) -> HttpResponseRe
 
 @require_POST
 def retry_step(request: HttpRequest, run_id: str, step: str) -> HttpResponseRedirect:
-    user, run = _permitted_user(request), _run(run_id)
+    user, run = _operator(request), _run(run_id)
     perform(request, partial(actions.retry_failed, user, run.id, step))
     return redirect(run_url(run.id))
 
 
 def roll_back(request: HttpRequest, run_id: str) -> HttpResponse:
     """Show exactly what rolling a run back would change; a POST does it."""
-    user, run = _permitted_user(request), _run(run_id)
+    user, run = _operator(request), _run(run_id)
     if request.method == "POST":
         perform(request, partial(actions.roll_back, user, run.id))
         return redirect(run_url(run.id))
@@ -160,7 +167,7 @@ def roll_back(request: HttpRequest, run_id: str) -> HttpResponse:
 @require_safe
 def kept_out(request: HttpRequest, day: str) -> HttpResponse:
     """List the shares that findings keep out of a session's picks: every number of them links here."""
-    _permitted_user(request, home.VIEW)
+    _require_viewer(request)
     session = _day(day, f"{day[:20]!r} is not a date; write it like 2026-04-30.")
     try:
         entries = evening_facts.kept_out(session)
@@ -178,6 +185,7 @@ def kept_out(request: HttpRequest, day: str) -> HttpResponse:
 
 @require_safe
 def runbook_page(request: HttpRequest, slug: str = "") -> HttpResponse:
+    _require_viewer(request)
     entries = runbook.entries()
     if slug and slug not in entries:
         raise Http404(f"The runbook has no entry {slug[:50]!r}; the entries are {', '.join(entries)}.")

@@ -118,6 +118,21 @@ def test_buttons_need_the_permission_and_a_post(operator, client):
     assert client.post(reverse(ADD), {}).status_code == 403
 
 
+def test_uploading_does_not_include_rolling_back(operator, client):
+    upload(operator)
+    file = ImportedFile.objects.get()
+    operator.post(page_of(operator, file, "import"))
+    clerk = get_user_model().objects.create_user("clerk", is_staff=True)
+    clerk.user_permissions.set(Permission.objects.filter(codename__in=("add_importedfile", "view_importedfile")))
+    client.force_login(clerk)
+    assert "Roll back…" not in client.get(page_of(client, file)).content.decode()
+    for method in (client.get, client.post):
+        assert method(page_of(client, file, "undo")).status_code == 403
+    clerk.user_permissions.add(Permission.objects.get(codename="change_pipelinerun"))
+    client.force_login(clerk)
+    assert client.get(page_of(client, file, "undo")).status_code in (200, 302)
+
+
 @pytest.mark.parametrize("kind", ["historical_bars", "market_days"])
 def test_a_template_file_names_the_columns(operator, kind):
     answer = operator.get(reverse("admin:market_data_importedfile_columns", kwargs={"kind": kind}))

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from prometheus_client.parser import text_string_to_metric_families
@@ -81,7 +82,10 @@ def test_the_token_and_staff_may_scrape(client, settings: Settings):
     assert client.get("/metrics", HTTP_AUTHORIZATION="Bearer other", **FAR).status_code == 403
     client.force_login(get_user_model().objects.create_user("trader"))
     assert client.get("/metrics", **FAR).status_code == 403
-    client.force_login(get_user_model().objects.create_user("operator", is_staff=True))
+    onlooker = get_user_model().objects.create_user("onlooker", is_staff=True)
+    client.force_login(onlooker)
+    assert client.get("/metrics", **FAR).status_code == 403
+    onlooker.user_permissions.add(Permission.objects.get(codename="view_pipelinerun"))
     assert client.get("/metrics", **FAR).status_code == 200
     assert client.post("/metrics", **FAR).status_code == 405
 

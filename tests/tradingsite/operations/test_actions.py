@@ -199,4 +199,7 @@ def test_staff_without_permissions_are_refused_everywhere(client, name, args, re
     assert (client.get(address) if reads else client.post(address)).status_code == 403
     run.refresh_from_db()
     assert run.status == "running"
-    assert 'id="live"' not in client.get(reverse("admin:index")).content.decode()
+    home = client.get(reverse("admin:index")).content.decode()
+    assert 'id="live"' not in home
+    assert "Failed runs" not in home
+    assert reverse("operations:runbook") not in home

@@ -195,9 +195,11 @@ def test_visitors_traders_and_onlookers(client, method, address):
     assert getattr(client, method)(address).status_code == 403
     onlooker = get_user_model().objects.create_user("onlooker", is_staff=True)
     client.force_login(onlooker)
+    assert getattr(client, method)(address).status_code == 403
+    onlooker.user_permissions.add(Permission.objects.get(codename="view_pipelinerun"))
     assert getattr(client, method)(address).status_code == (200 if method == "get" else 403)
     assert not PipelineRun.objects.filter(job="cleanup").exists()
-    onlooker.user_permissions.add(Permission.objects.get(codename="change_pipelinerun"))
+    onlooker.user_permissions.set(Permission.objects.filter(codename="change_pipelinerun"))
     assert getattr(client, method)(address).status_code == 200
 
 
