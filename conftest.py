@@ -19,8 +19,9 @@ import hypothesis
 import psutil
 import pytest
 import pytest_django
-from django.db import connection
+from django.db import connection, connections
 
+from tradingsite.audit.origin import declare_service
 from tradingsite.embedded.files import remove_directory
 from tradingsite.embedded.servers import EmbeddedServers
 
@@ -64,7 +65,10 @@ def pytest_configure(config: pytest.Config) -> None:
         base = os.environ["REDIS_URL"].rpartition("=")[0]
         os.environ["REDIS_URL"] = f"{base}={int(worker.removeprefix('gw')) + 1}"
     os.environ["DJANGO_SETTINGS_MODULE"] = "tradingsite.settings"
+    declare_service()
     django.setup()
+    # What a test wrote is emptied by TRUNCATE, the audit too.
+    connections.databases["default"]["OPTIONS"]["options"] += " -c audit.maintenance=tests"
     for profile, examples in EXAMPLES.items():
         hypothesis.settings.register_profile(profile, deadline=None, max_examples=examples)
     hypothesis.settings.load_profile("tests")

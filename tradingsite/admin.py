@@ -16,6 +16,7 @@ from rest_framework.authtoken.models import TokenProxy
 from unfold.admin import ModelAdmin
 
 from stocks.admin import ReadOnlyAdmin
+from tradingsite.audit.admin import AuditEntryAdmin as AuditEntryAdmin
 from tradingsite.imports.admin import ImportedFileAdmin as ImportedFileAdmin
 from tradingsite.models import AlertDelivery, AlertTimer, Trouble
 from tradingsite.operations.run_admin import OperatedAdmin, start_jobs

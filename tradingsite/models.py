@@ -1,6 +1,7 @@
-"""Tables of the alerts: troubles, their deliveries, and the timers of the channels."""
+"""Tables of the alerts (troubles, their deliveries, the timers of the channels), and the audit."""
 
 from django.db import models
+from django.db.models.functions import Now
 
 
 class Trouble(models.Model):
@@ -71,3 +72,47 @@ class AlertTimer(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class AuditEntry(models.Model):
+    """An act that changed money, rights, secrets or stored facts; only ever added.
+
+    Triggers write it in the act's own transaction and fill in who, when and from where, whatever the caller claims;
+    the database refuses every change (see `tradingsite/audit/triggers.py`).
+    """
+
+    class Channel(models.TextChoices):
+        PAGE = "page", "Page"
+        ADMIN = "admin", "Admin"
+        API = "api", "API"
+        COMMAND = "command", "Command"
+        SHELL = "shell", "Shell or SQL"
+        SYSTEM = "system", "System"
+
+    at = models.DateTimeField(db_default=Now(), db_index=True)
+    channel = models.CharField(max_length=7, choices=Channel, blank=True)
+    actor = models.CharField(max_length=150, blank=True, help_text="the person's user name, as it was then")
+    actor_id = models.BigIntegerField(null=True, blank=True)
+    token = models.CharField(max_length=20, blank=True, help_text="beginning of the API token that was used")
+    address = models.CharField(max_length=45, blank=True)
+    account = models.CharField(max_length=200, blank=True, help_text="account and host of the machine")
+    path = models.CharField(max_length=300, blank=True, help_text="request, or program")
+    act = models.CharField(max_length=40, help_text="insert, update, delete, truncate, or the name of another act")
+    table_name = models.CharField(max_length=63, blank=True)
+    row_id = models.CharField(max_length=200, blank=True)
+    before = models.JSONField(null=True, blank=True, help_text="changed columns only; no secret")
+    after = models.JSONField(null=True, blank=True)
+    run_id = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        db_table = "audit_log"
+        verbose_name_plural = "audit"
+        ordering = ("-id",)
+        indexes = (
+            models.Index(fields=("table_name", "row_id"), name="idx_audit_row"),
+            models.Index(fields=("actor",), name="idx_audit_actor"),
+            models.Index(fields=("run_id",), condition=~models.Q(run_id=""), name="idx_audit_run"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.act} {self.table_name} {self.row_id}".rstrip()

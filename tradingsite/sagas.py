@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from market_data import quality
 from market_data.runs.saga import NO_SESSION, Saga, Step, StepContext, register_purge, register_sagas
+from tradingsite.audit.acts import record_act
 from tradingsite.backup import age, creation
 from tradingsite.backup.archive import BackupError
 from tradingsite.backup.creation import Backup
@@ -29,11 +30,12 @@ def back_up(context: StepContext) -> Backup | None:
 
 
 def record_back_up(context: StepContext, backup: Backup | None) -> int:
-    """Record the back-up in the run's summary."""
+    """Record the back-up in the run's summary and in the audit."""
     if backup is None:
         context.summarise(backup="switched off (BACKUPS_KEPT=0)")
         return 0
     context.summarise(file=str(backup.path), bytes=backup.bytes, tables=backup.tables, rows=backup.rows)
+    record_act("back-up", details={"file": str(backup.path), "rows": backup.rows}, run_id=context.run.id)
     if backup.missing_models:
         context.summarise(missing_models=backup.missing_models)
     return backup.rows

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from django.core.exceptions import ImproperlyConfigured
 
 from tradingsite import env
+from tradingsite.audit import origin
 from tradingsite.embedded import servers
 from tradingsite.logs import logging_settings
 
@@ -128,6 +129,9 @@ _OPTIONS["application_name"] = "trading"
 # Bars are stored in order of their dates. With the server's default, which assumes spinning disks, it would read ten
 # years sequentially rather than one of them by the index.
 _OPTIONS["options"] = f"{_OPTIONS.get('options', '')} -c random_page_cost=1.1".strip()
+# Who this process is, for the audit; also for sessions beside Django's.
+AUDIT_SESSION_OPTIONS = origin.session_options(sys.argv)
+_OPTIONS["options"] += f" {AUDIT_SESSION_OPTIONS}"
 CACHES = {"default": _cache()}
 DJANGO_REDIS_LOG_IGNORED_EXCEPTIONS = True
 
@@ -168,6 +172,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "tradingsite.audit.context.name_person",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",

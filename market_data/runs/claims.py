@@ -99,6 +99,7 @@ def verify_fence(step: PipelineStep) -> None:
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s::int)", [_LOCK_CLASS, step.pk])
+        attribute_writes(step.run_id)
         # A separate statement, whose snapshot includes what was committed while this one waited for the lock.
         cursor.execute(
             "SELECT 1 FROM pipeline_execution_tracking s JOIN pipeline_runs r ON r.id = s.run_id"
@@ -107,6 +108,12 @@ def verify_fence(step: PipelineStep) -> None:
         )
         if cursor.fetchone() is None:
             raise FenceLost
+
+
+def attribute_writes(run_id: str) -> None:
+    """Tell the audit that this transaction's writes are a run's: they carry its id and are no person's."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('audit.run', %s, true)", [run_id])
 
 
 def wait_for_commits(run: PipelineRun) -> None:

@@ -7,7 +7,7 @@ from django.db.models import Min
 
 from market_data.models import PipelineRun, PipelineStep, TableTotal
 from market_data.runs import lifecycle
-from market_data.runs.claims import wait_for_commits
+from market_data.runs.claims import attribute_writes, wait_for_commits
 from market_data.runs.saga import Saga, SagaError, saga_of
 from market_data.runs.states import run_sources
 from market_data.storage import writer as market_writer
@@ -31,6 +31,7 @@ def roll_back(run_id: str, triggered_by: str) -> dict[str, tuple[int, int]]:
         wait_for_commits(lifecycle.find_run(run_id))
         run = PipelineRun.objects.select_for_update().get(pk=lifecycle.find_run(run_id).pk)
         saga = _rollback_saga(run)
+        attribute_writes(run.id)
         undone = {table: _pair(bulk.roll_back(table, run.id)) for table in saga.tables}
         undone |= {undo.table: (0, undo.restore(run.id)) for undo in saga.undo}
         for counted in TableTotal.objects.filter(table_name__in=saga.tables):

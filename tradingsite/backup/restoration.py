@@ -7,17 +7,21 @@ import psycopg
 from django.core.management import call_command
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
+from psycopg.types.json import Jsonb
 
 from stocks.storage.copy import TEXT, copy_in
+from tradingsite.audit.acts import record_act
 from tradingsite.backup import tables
 from tradingsite.backup.archive import ArchiveReader, BackupError
 
 OLDEST_POSTGRESQL = 150000
+_AUDIT = "audit_log"
 _FILLED_BY_SYSTEM = (
     "django_migrations",
     "django_content_type",
     "auth_permission",
     "strategies",
+    _AUDIT,
     *tables.TRANSIENT,
 )
 """Tables that migrations and the schedule fill by themselves: a database with rows in these alone is empty."""
@@ -76,9 +80,15 @@ def restore_backup(reader: ArchiveReader, database: BaseDatabaseWrapper, log: Lo
         except psycopg.Error as error:
             raise BackupError(f"The rows cannot be stored: {str(error).strip()}. Nothing was kept.") from error
     _apply_newer_migrations(database, log)
+    if f"tables/{_AUDIT}" not in reader.members:  # written before there was an audit
+        record_act("restore", details=_details(reader), using=database.alias)
     with database.cursor() as cursor:
         cursor.execute("ANALYZE")
     return restored
+
+
+def _details(reader: ArchiveReader) -> dict[str, Any]:
+    return {"file": str(reader.path), "written": reader.manifest["made_at"]}
 
 
 def _migrate_to(reader: ArchiveReader, database: BaseDatabaseWrapper) -> None:
@@ -111,6 +121,7 @@ def _fill(
     if absent:
         raise BackupError(f"{reader.path} holds tables that its migrations do not create: {', '.join(absent)}.")
     transient = set(tables.TRANSIENT) & set(database.introspection.django_table_names(only_existing=True))
+    tables.replace_audit(plain, allowed=True)
     tables.truncate(plain, [*stored, *transient])
     rules = tables.droppable_rules(plain, stored)
     for rule in rules:
@@ -126,6 +137,9 @@ def _fill(
         plain.execute(rule.create.encode())
     log("Comparing …")
     _compare(plain, stored, members)
+    tables.replace_audit(plain, allowed=False)
+    if _AUDIT in members:
+        plain.execute("INSERT INTO audit_log (act, after) VALUES ('restore', %s)", [Jsonb(_details(reader))])
     plain.commit()
     return RestoredCounts(len(members), sum(facts["rows"] for facts in members.values()))
 

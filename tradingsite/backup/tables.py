@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, LiteralString, NamedTuple
 
 import psycopg
+from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg import sql
 
@@ -42,7 +43,9 @@ def connect(database: BaseDatabaseWrapper) -> "psycopg.Connection[Any]":
     """Open a connection to a database beside Django's, with fixed text formats."""
     parameters = database.get_connection_params()
     address = {name: parameters[name] for name in ("host", "port", "user", "password", "dbname") if name in parameters}
-    plain = psycopg.connect(**address, application_name="trading backup", autocommit=True)
+    plain = psycopg.connect(
+        **address, application_name="trading backup", autocommit=True, options=settings.AUDIT_SESSION_OPTIONS
+    )
     for statement in _FORMATS:
         plain.execute(statement)
     plain.autocommit = False
@@ -121,6 +124,11 @@ def truncate(plain: "psycopg.Connection[Any]", names: Iterable[str]) -> None:
     """Delete all rows of some tables, and those that refer to them."""
     identifiers = sql.SQL(", ").join(map(sql.Identifier, names))
     plain.execute(sql.SQL("TRUNCATE {} CASCADE").format(identifiers))
+
+
+def replace_audit(plain: "psycopg.Connection[Any]", *, allowed: bool) -> None:
+    """Let this transaction replace the audit, and write rows that are nobody's act; or end that."""
+    plain.execute("SELECT set_config('audit.maintenance', %s, true)", ["restore" if allowed else ""])
 
 
 class Rule(NamedTuple):

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django_q.models import OrmQ, Schedule
 
 from market_data.models import Finding
+from tradingsite.models import AuditEntry
 from tradingsite.operations import failed_runs
 from tradingsite.operations.rights import may_view_runs
 
@@ -18,6 +19,7 @@ _TABLES = (
     (Finding, ("Findings", "fact_check", "admin:market_data_finding_changelist")),
     (OrmQ, ("Queue", "pending_actions", "admin:django_q_ormq_changelist")),
     (Schedule, ("Schedules", "schedule", "admin:django_q_schedule_changelist")),
+    (AuditEntry, ("Audit", "history", "admin:tradingsite_auditentry_changelist")),
 )
 
 

@@ -99,8 +99,9 @@ def test_an_older_schema_is_restored_as_it_was_and_then_migrated(tmp_path: Path)
     path = tmp_path / "old.backup.zip"
     with databases.scratch_database(connection) as old:
         executor = MigrationExecutor(old)
-        leaves = [key for key in executor.loader.graph.leaf_nodes() if key[0] != "market_data"]
-        executor.migrate([*leaves, ("market_data", "0001_bars_calendar_and_runs")])
+        old_nodes = [("market_data", "0001_bars_calendar_and_runs"), ("tradingsite", "0001_troubles_and_their_alerts")]
+        leaves = [key for key in executor.loader.graph.leaf_nodes() if key[0] not in ("market_data", "tradingsite")]
+        executor.migrate([*leaves, *old_nodes])
         with old.cursor() as cursor:
             cursor.execute("INSERT INTO market_days VALUES ('2026-04-30', 'normal', true, NULL, NULL, 'test')")
         creation.create_backup(path, AT, database=old)
@@ -109,6 +110,8 @@ def test_an_older_schema_is_restored_as_it_was_and_then_migrated(tmp_path: Path)
         with new.cursor() as cursor:
             cursor.execute("SELECT date::text, run_id FROM market_days")
             assert cursor.fetchall() == [("2026-04-30", None)]
+            cursor.execute("SELECT act, after ->> 'file' FROM audit_log")
+            assert cursor.fetchall() == [("restore", str(path))]
 
 
 def test_a_refused_back_up_leaves_the_database_unchanged(filled: None, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import subprocess
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
@@ -28,6 +29,7 @@ class Command(BaseCommand):
         parameters = connection.get_connection_params()
         # In the environment, not among the arguments, where every account of the machine could read the password.
         address = {name: str(parameters[key]) for key, name in _VARIABLES.items() if parameters.get(key)}
+        address["PGOPTIONS"] = settings.AUDIT_SESSION_OPTIONS
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends a query, not the prompt
         command = [_psql(), *options["arguments"]]
         code = subprocess.run(command, env=os.environ | address, restore_signals=True, check=False).returncode

@@ -1,0 +1,70 @@
+"""The audit in the admin: read only, searched, filtered, exported."""
+
+from django.contrib import admin
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from stocks.admin import ReadOnlyAdmin
+from tradingsite.models import AuditEntry
+from tradingsite.operations.views import run_url
+
+_LISTED_COLUMNS = 6
+_LISTED_LETTERS = 80
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin):
+    """Who changed what: money, rights, secrets, stored facts."""
+
+    list_display = ("at", "who", "channel", "act", "row", "short_changes", "run")
+    list_display_links = ("at",)
+    list_filter = ("channel", "act", "table_name", "actor")
+    search_fields = ("=actor", "=row_id", "=run_id", "=table_name", "account", "=address")
+    search_help_text = "A user, a table, a row's id, a run or an address, spelled exactly; or part of an account"
+    date_hierarchy = "at"
+    fields = (
+        *("at", "who", "channel", "token", "address", "account", "path"),
+        *("act", "table_name", "row_id", "changes", "run"),
+    )
+    readonly_fields = ("who", "changes", "run")
+
+    @admin.display(description="who", ordering="actor")
+    def who(self, entry: AuditEntry) -> str:
+        return entry.actor or entry.account or "the system"
+
+    @admin.display(description="row")
+    def row(self, entry: AuditEntry) -> str:
+        return f"{entry.table_name} {entry.row_id}".strip() or "–"
+
+    @admin.display(description="before → after")
+    def short_changes(self, entry: AuditEntry) -> SafeString:
+        lines = change_lines(entry)
+        more = [("…", "")] if len(lines) > _LISTED_COLUMNS else []
+        shown = [(name, f"{text[:_LISTED_LETTERS]}…" if len(text) > _LISTED_LETTERS else text) for name, text in lines]
+        return _html([*shown[:_LISTED_COLUMNS], *more])
+
+    @admin.display(description="before → after")
+    def changes(self, entry: AuditEntry) -> SafeString:
+        return _html(change_lines(entry))
+
+    @admin.display(description="run", ordering="run_id")
+    def run(self, entry: AuditEntry) -> SafeString | str:
+        if not entry.run_id:
+            return "–"
+        return format_html("<a href='{}'>{}</a>", run_url(entry.run_id), entry.run_id)
+
+
+def change_lines(entry: AuditEntry) -> list[tuple[str, str]]:
+    """Return each column that an act changed, with its value before and after; without empty ones of a whole row."""
+    before, after = entry.before or {}, entry.after or {}
+    if entry.before is not None and entry.after is not None:
+        return [(name, f"{_text(before[name])} → {_text(after.get(name))}") for name in before]
+    return [(name, _text(value)) for name, value in (before | after).items() if value not in (None, "", [], {})]
+
+
+def _text(value: object) -> str:
+    return "–" if value in (None, "") else str(value)
+
+
+def _html(lines: list[tuple[str, str]]) -> SafeString:
+    return format_html_join("", "<div><b>{}</b> {}</div>", lines)
