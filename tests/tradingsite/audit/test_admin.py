@@ -24,14 +24,14 @@ def test_the_list_shows_before_and_after(client, asha):
     run = make_run(status="failed", step_status="failed", done=1)
     client.post(f"/admin/task/{run.pk}/retry-failed")
     page = shown(client)
-    assert "<b>capital</b> 100.0000 → 250.0000" in page
+    assert "<b>capital</b> 100.0 → 250.0" in page
     assert "Mine&lt;script&gt;" in page
     assert "Mine<script>" not in page
     assert f">{run.pk}</a>" in page
-    assert "capital" not in shown(client, channel="api")
+    assert "250.0" not in shown(client, channel="api")
     assert "failed → running" in shown(client, actor="asha", table_name="pipeline_runs")
-    assert "capital" in shown(client, q="strategies")
-    assert "capital" not in shown(client, q="asha")
+    assert "250.0" in shown(client, q="strategies")
+    assert "250.0" not in shown(client, q="asha")
     assert "capital" in client.get(reverse("admin:tradingsite_auditentry_export")).getvalue().decode()
 
 

@@ -110,7 +110,7 @@ def test_an_older_schema_is_restored_as_it_was_and_then_migrated(tmp_path: Path)
         with new.cursor() as cursor:
             cursor.execute("SELECT date::text, run_id FROM market_days")
             assert cursor.fetchall() == [("2026-04-30", None)]
-            cursor.execute("SELECT act, after ->> 'file' FROM audit_log")
+            cursor.execute("SELECT act, after ->> 'file' FROM audit_log WHERE table_name = ''")
             assert cursor.fetchall() == [("restore", str(path))]
 
 
