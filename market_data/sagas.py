@@ -17,7 +17,11 @@ _BARS = ("technical_indicators", "historical_data", "source_files")
 _FACTS = ("stock_metrics", "corporate_actions", "exchange_facts", "symbol_changes", "stocks", "market_days")
 _REPORTS = ("financial_statements", "findings", "rejected_rows")
 _INPUTS = (*_BARS, *_FACTS, "financial_statements", "fundamental_snapshots", "findings")
-_UPLOADED = ("financial_statements", "fundamental_snapshots", "stocks", "market_days", "rejected_rows")
+_UPLOADED = (
+    *("technical_indicators", "historical_data", "financial_statements", "fundamental_snapshots"),
+    *("stocks", "market_days", "rejected_rows"),
+)
+_EXPORTED = ("historical_data", "technical_indicators", "stock_metrics", "stocks", "daily_suggested_stocks")
 _TRANSIENT, _REFUSALS = (TransientProviderError,), (ProviderError, CalendarError)
 
 SYMBOL_MASTER = Step(
@@ -77,6 +81,7 @@ register_sagas(
         "check_csv",
         "Check of an uploaded file",
         (Step("CHECK_FILE", csv_steps.check, csv_steps.record_check),),
+        reads=_UPLOADED,
         stands_for=NO_SESSION,
     ),
     Saga(
@@ -86,7 +91,7 @@ register_sagas(
             Step("WRITE_ROWS", csv_steps.read_rows, csv_steps.record_rows, refusals=(FileUnreadable, CalendarError)),
             Step("INDICATORS_ANEW", chunks=csv_steps.indicator_chunks),
         ),
-        tables=("technical_indicators", "historical_data", *_UPLOADED),
+        tables=_UPLOADED,
         reads=("corporate_actions",),
         stands_for=NO_SESSION,
     ),
@@ -129,6 +134,7 @@ register_sagas(
         command="export_csv",
         cron="0 22 * * *",
         waits_for=("business_logic",),
+        reads=_EXPORTED,
         replays=True,
     ),
     Saga(

@@ -18,7 +18,7 @@ from market_data import trading_calendar
 from market_data.models import PipelineRun, PipelineStep
 from market_data.runs import engine, lifecycle, workers
 from market_data.runs.leases import database_time, has_lease
-from market_data.runs.prerequisites import ENDED, missing_prerequisites
+from market_data.runs.prerequisites import ENDED, outstanding
 from market_data.runs.reconnecting import DATABASE_LOST, retry_while_database_is_down
 from market_data.runs.saga import EVENING_BEFORE, NO_SESSION, AlreadyRunning, saga_of
 
@@ -80,7 +80,7 @@ def session_for(stands_for: str, planned: datetime) -> date | None:
 
 
 def trigger(job: str, *, triggered_by: str, session: date | None = None) -> PipelineRun:
-    """Start a job now, without prerequisites, and return its run.
+    """Start a job now, without prerequisites, and return its run; it waits if it is not its turn on its tables.
 
     Raises AlreadyRunning when a run of the job is active, SagaError when there is no such job.
     """
@@ -137,10 +137,10 @@ def heartbeat(cluster: str) -> None:
 
 
 def release_waiting() -> None:
-    """Start the waiting runs whose prerequisites are met."""
+    """Start the waiting runs whose prerequisites are met and whose turn it is, in the order of their creation."""
     for run in PipelineRun.objects.filter(status=PipelineRun.Status.WAITING).order_by("sequence"):
         with _isolated(run):
-            if not missing_prerequisites(run.waits_for, run.session) and lifecycle.start_waiting_run(run):
+            if not outstanding(run) and lifecycle.start_waiting_run(run):
                 deliver(run)
 
 

@@ -274,6 +274,7 @@ register_sagas(
         waits_for=("validation",),
         stands_for=EVENING_BEFORE,
         reads=("historical_data", "stocks", "corporate_actions", *_FACTS),
+        in_background=True,
         replays=True,
     ),
     Saga(

@@ -44,7 +44,10 @@ def make_run(
     names: tuple[str, ...] = PIPELINE,
     **facts: Any,
 ) -> PipelineRun:
-    """Store a run whose first `done` steps are complete and whose next one has the given status and progress."""
+    """Store a run whose first `done` steps are complete and whose next one has the given status and progress.
+
+    Its commits have the number of its creation.
+    """
     sequence = PipelineRun.objects.count() + 1
     defaults = {
         "sequence": sequence,
@@ -54,6 +57,8 @@ def make_run(
         "triggered_by": "schedule",
         "started_at": STARTED,
     }
+    if done:
+        defaults |= {"first_commit": sequence, "last_commit": sequence}
     run = PipelineRun.objects.create(id=run_id, job=job, status=status, **{**defaults, **facts})
     for order, name in enumerate(names):
         state: dict[str, Any] = {"status": "pending"}

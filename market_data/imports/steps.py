@@ -15,11 +15,11 @@ from django.db import DatabaseError, transaction
 from market_data.imports.kinds import KINDS, Kind
 from market_data.imports.parsing import ParsedFile, RowError, display_text, duplicate_errors, parsed_file, without_lines
 from market_data.imports.records import first_dates
-from market_data.models import ImportedFile, PipelineRun
+from market_data.models import ImportedFile
 from market_data.prices import adjustments
 from market_data.prices.indicators import WARM_UP_ROWS, indicators
 from market_data.runs.reconnecting import DATABASE_LOST
-from market_data.runs.saga import Chunk, StepContext, StepFailed, saga_of
+from market_data.runs.saga import Chunk, StepContext, StepFailed
 from market_data.steps.indicators import record_indicators
 from market_data.steps.pending import PendingWork, add_pending_work, pending_work
 from market_data.storage import queries
@@ -62,24 +62,15 @@ def record_check(context: StepContext, report: dict[str, Any]) -> int:
     return int(report.get("rows", 0))
 
 
-def conflicting_run(kind: Kind) -> PipelineRun | None:
-    """Return a running run that writes a table which an import of this kind changes too."""
-    tables = {kind.table, *kind.computed}
-    running = PipelineRun.objects.filter(status=PipelineRun.Status.RUNNING, is_replay=False).exclude(job="import_csv")
-    return next((run for run in running if not tables.isdisjoint(saga_of(run.job).tables)), None)
-
-
 def read_rows(context: StepContext) -> CheckedUpload:
     """Check the run's file again, against the database as it is now.
 
     Raises
     ------
     StepFailed
-        When another run writes the same tables, no row is good, or one is bad and the option `only_good` is not set.
+        When no row is good, or one is bad and the option `only_good` is not set.
     """
     upload = _checked_upload(context)
-    if other := conflicting_run(upload.kind):
-        raise StepFailed(f"{other.id} is writing the same tables. Nothing was written: retry when it has ended.")
     bad = len(upload.file.bad_lines)
     if bad and not context.run.options.get("only_good"):
         first = min(upload.file.errors)

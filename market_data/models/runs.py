@@ -20,6 +20,10 @@ class PipelineRun(models.Model):
 
     id = models.CharField(primary_key=True, max_length=64, help_text="job_YYYYMMDD_HHMMSS, IST")
     sequence = models.BigIntegerField(unique=True, help_text="order of creation")
+    first_commit = models.BigIntegerField(null=True, blank=True, help_text="number of its first commit")
+    last_commit = models.BigIntegerField(
+        null=True, blank=True, db_index=True, help_text="number of its last commit: the order of rollbacks"
+    )
     job = models.CharField(max_length=40)
     session = models.DateField(null=True, blank=True, help_text="the session the run stands for")
     provider = models.CharField(max_length=40, blank=True)

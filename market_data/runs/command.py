@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from argparse import ArgumentParser
 from datetime import date, datetime
 from typing import Any
@@ -12,10 +13,13 @@ from django.utils import timezone
 from market_data import trading_calendar
 from market_data.models import PipelineRun, PipelineStep, SourceFile
 from market_data.providers import ProviderError, provider
-from market_data.runs import engine, lifecycle
+from market_data.runs import engine, interventions, lifecycle
 from market_data.runs.pending_migrations import apply_pending_migrations
+from market_data.runs.prerequisites import describe_all, outstanding
 from market_data.runs.progress import ProgressView
 from market_data.runs.saga import AlreadyRunning, SagaError, job_title, saga_of
+
+_RECHECK_SECONDS = 1.0
 
 
 def parse_date(text: str) -> date:
@@ -96,14 +100,16 @@ def execute_job(
 ) -> PipelineRun:
     """Create and execute a run in this process, with progress on standard error; return it as it ended.
 
-    An unfinished run of the same job and session whose process was killed is continued instead. Raises CommandError
-    when it cannot be started.
+    While it is another run's turn on its tables it waits, and a sentence on standard error names that run. An
+    unfinished run of the same job and session whose process was killed is continued instead. Raises CommandError when
+    it cannot be started.
     """
     try:
         run = lifecycle.create_run(job, session, triggered_by="command", options=options)
     except AlreadyRunning as refusal:
         run = lifecycle.find_run(refusal.run_id)
-        if run.session != session or run.status != PipelineRun.Status.RUNNING or engine.is_leased(run):
+        waits_for_others = run.status == PipelineRun.Status.WAITING and (run.waits_for or run.intended_at)
+        if run.session != session or waits_for_others or engine.is_leased(run):
             raise CommandError(str(refusal)) from refusal
         sys.stderr.write(f"Continuing {run.id}, which was left unfinished.\n")
     except SagaError as error:
@@ -112,9 +118,30 @@ def execute_job(
 
 
 def execute_run(run: PipelineRun, *, quiet: bool = False) -> PipelineRun:
-    """Execute a run in this process, with progress on standard error; return it as it ended."""
+    """Execute a run in this process once it is its turn, with progress on standard error; return it as it ended."""
+    _wait_for_turn(run)
     with ProgressView(sys.stderr, run, quiet=quiet) as view:
-        return engine.advance(run.id, listener=view, wait=True)
+        run = engine.advance(run.id, listener=view, wait=True)
+        while run.status in PipelineRun.ACTIVE:  # a cluster has taken it over
+            time.sleep(_RECHECK_SECONDS)
+            run = engine.advance(run.id, listener=view, wait=True)
+        return run
+
+
+def _wait_for_turn(run: PipelineRun) -> None:
+    """Start a waiting run as soon as it need not wait any longer; Ctrl-C cancels it."""
+    shown = ""
+    try:
+        while not lifecycle.start_waiting_run(run) and run.status == PipelineRun.Status.WAITING:
+            awaited = describe_all(outstanding(run)) or "the release of its evening"
+            sentence = f"{run.id} waits for {awaited}; Ctrl-C cancels it.\n"
+            if sentence != shown:
+                sys.stderr.write(sentence)
+                shown = sentence
+            time.sleep(_RECHECK_SECONDS)
+    except KeyboardInterrupt as interrupt:
+        interventions.cancel(run.id, "the command")
+        raise CommandError(f"{run.id} was cancelled while it waited; it wrote nothing.") from interrupt
 
 
 def run_report(run: PipelineRun) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from market_data.models import PipelineRun, PipelineStep
 from market_data.runs import claims, workers
+from market_data.runs.commits import numbered_commit
 from market_data.runs.failures import runbook_entry
 from market_data.runs.leases import LeaseKeeper, database_time, has_lease
 from market_data.runs.reconnecting import DATABASE_LOST, retry_while_database_is_down
@@ -159,7 +160,8 @@ def _save_progress(context: StepContext, label: str, *, is_last: bool) -> None:
         change["attempts"] = step.attempts = 1
     if not _owned(step, "complete").update(**change):
         raise FenceLost
-    PipelineRun.objects.filter(pk=context.run.pk).update(summary=context.run.summary, options=context.run.options)
+    figures = {"summary": context.run.summary, "options": context.run.options}
+    PipelineRun.objects.filter(pk=context.run.pk).update(**figures, **numbered_commit())
 
 
 def _postpone(context: StepContext, definition: Step, error: Exception) -> None:

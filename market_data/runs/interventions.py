@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from market_data.models import EveningHold, PipelineRun, PipelineStep
 from market_data.runs import engine, holds, lifecycle
-from market_data.runs.prerequisites import describe_all, missing_prerequisites
+from market_data.runs.commits import refuse_if_changed_since
+from market_data.runs.prerequisites import describe_all, outstanding
 from market_data.runs.saga import NotRetryable, SagaError
 from market_data.runs.states import run_sources, step_sources
 
@@ -44,7 +45,7 @@ def resume(run_id: str, triggered_by: str) -> PipelineRun:
     """Continue a cancelled run where it stopped, or a running one that has lost its worker.
 
     Raises AlreadyRunning when another run of the job is active; NotRetryable when there is nothing to resume, or a
-    later run has completed the job since: the sentence says what to do.
+    later run has completed the job since or changed what the run wrote: the sentence says what to do.
     """
     with transaction.atomic():
         lifecycle.lock_run_creation()
@@ -65,14 +66,16 @@ def _revive(run: PipelineRun) -> None:
     ).first()
     if later:
         raise NotRetryable(f"{later.id} has completed {run.job} since {run.id}: start the job again instead.")
-    waits = bool(missing_prerequisites(run.waits_for, run.session)) or holds.is_held(run.session, run.intended_at)
+    refuse_if_changed_since(run)
+    run.is_replay = lifecycle.is_replay_now(run)
+    waits = bool(outstanding(run)) or holds.is_held(run.session, run.intended_at)
     run.status = _Status.WAITING if waits else _Status.RUNNING
     run.reason, run.ended_at = "", None
     run.started_at = run.started_at or (None if waits else timezone.now())
     run.steps.filter(status__in=step_sources("resume")).update(**lifecycle.FREED_STEP, **lifecycle.FRESH_STEP)
     try:
         with transaction.atomic():
-            run.save(update_fields=["status", "reason", "ended_at", "started_at"])
+            run.save(update_fields=["status", "reason", "ended_at", "started_at", "is_replay"])
     except IntegrityError as error:
         raise lifecycle.already_running(run.job, error) from error
 
@@ -82,7 +85,7 @@ def _alternative(run: PipelineRun) -> str:
     if run.status == _Status.FAILED:
         return ": retry its failed steps instead."
     if run.status == _Status.WAITING:
-        wanted = describe_all(missing_prerequisites(run.waits_for, run.session)) or "the release of its evening"
+        wanted = describe_all(outstanding(run)) or "the release of its evening"
         return f" for {wanted}; it then starts by itself."
     return ": there is nothing to resume; start the job again instead."
 

@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from market_data.models import PipelineRun, PipelineStep, SourceFile
 from market_data.runs import holds
-from market_data.runs.prerequisites import missing_prerequisites
+from market_data.runs.commits import refuse_if_changed_since
+from market_data.runs.prerequisites import outstanding, runs_with_earlier_turn
 from market_data.runs.saga import AlreadyRunning, NoSuchRun, NotRetryable, OtherMarket, SagaError, saga_of
 from market_data.runs.states import run_sources, step_sources
 
@@ -43,7 +44,7 @@ def create_run(
     intended_at: datetime | None = None,
     options: dict[str, Any] | None = None,
 ) -> PipelineRun:
-    """Create a run with its steps; it waits if it has prerequisites, or is planned for an evening that is held.
+    """Create a run with its steps; it waits if it has prerequisites or its evening is held, or if it is not its turn.
 
     A run for a session older than the latest loaded one is a replay. `waits_for` holds the prerequisites as text (see
     `prerequisites`). Raises AlreadyRunning when a run of the job is active, OtherMarket when the database was filled by
@@ -57,9 +58,9 @@ def create_run(
             _refuse_duplicate(job, intended_at)
             now = timezone.now()
             run = _new_run(job, session, intended_at, triggered_by, now)
-            waits = bool(waits_for) or holds.is_held(session, intended_at)
-            run.status = PipelineRun.Status.WAITING if waits else PipelineRun.Status.RUNNING
             run.waits_for, run.options, run.is_replay = list(waits_for), options or {}, _is_replay(session)
+            waits = bool(waits_for) or holds.is_held(session, intended_at) or bool(runs_with_earlier_turn(run))
+            run.status = PipelineRun.Status.WAITING if waits else PipelineRun.Status.RUNNING
             run.started_at = None if waits else now
             run.save(force_insert=True)
             steps = [PipelineStep(run=run, name=step.name, order=order) for order, step in enumerate(saga.steps)]
@@ -93,8 +94,9 @@ def already_running(job: str, error: IntegrityError) -> AlreadyRunning | Integri
 def retry_failed(run_id: str, triggered_by: str, step: str | None = None) -> tuple[PipelineRun, list[str]]:
     """Make a run's failed steps, or the named one, pending again, on the same rows; return the run and their names.
 
-    A failed run whose next step is pending continues with that one. The run is found under one more id, its last alias.
-    Raises NotRetryable when the run has not failed, AlreadyRunning when another run of the job is active, NoSuchRun or
+    A failed run whose next step is pending continues with that one; it waits if it is not its turn on its tables. The
+    run is found under one more id, its last alias. Raises NotRetryable when the run has not failed, or a later run has
+    changed what it wrote, AlreadyRunning when another run of the job is active, NoSuchRun or
     SagaError when there is no such run or step.
     """
     run = find_run(run_id)
@@ -114,12 +116,16 @@ def retry_failed(run_id: str, triggered_by: str, step: str | None = None) -> tup
         active = _active_run(run.job)
         if active:
             raise AlreadyRunning(run.job, active.id)
+        refuse_if_changed_since(run)
         steps.update(**FREED_STEP, **FRESH_STEP)
-        run.status, run.reason, run.ended_at = PipelineRun.Status.RUNNING, "", None
+        run.is_replay = is_replay_now(run)
+        waits = bool(runs_with_earlier_turn(run))
+        run.status = PipelineRun.Status.WAITING if waits else PipelineRun.Status.RUNNING
+        run.reason, run.ended_at = "", None
         run.aliases = [*run.aliases, free_id("retry", timezone.now())]
         try:
             with transaction.atomic():
-                run.save(update_fields=["status", "reason", "ended_at", "aliases"])
+                run.save(update_fields=["status", "reason", "ended_at", "aliases", "is_replay"])
         except IntegrityError as error:  # a new run of the job was created at the same moment
             raise already_running(run.job, error) from error
     logger.info("retry", extra={"run": run.id, "steps": names, "by": triggered_by})
@@ -158,6 +164,11 @@ def _is_replay(session: date | None) -> bool:
     return session is not None and latest is not None and session < latest
 
 
+def is_replay_now(run: PipelineRun) -> bool:
+    """Whether a run that starts or goes on now is a replay: later sessions may have been loaded since its creation."""
+    return run.is_replay or (run.last_commit is None and _is_replay(run.session))
+
+
 def free_id(prefix: str, now: datetime) -> str:
     """Return an id that no run has and no alias is, however many are made in a second; call with the lock held."""
     stem = f"{prefix}_{timezone.localtime(now):%Y%m%d_%H%M%S}"
@@ -187,16 +198,29 @@ def _new_run(
 
 
 def start_waiting_run(run: PipelineRun) -> bool:
-    """Turn a waiting run into a running one; True for the single caller that did it.
+    """Turn a waiting run into a running one if it need not wait any longer; True for the single caller that did it.
 
-    False while its evening is held or a prerequisite is missing: one may have been rolled back since the caller looked.
+    A prerequisite may have been rolled back since the caller looked. A run that was retried or resumed is cancelled
+    instead when a run before it in the queue has changed what it wrote.
     """
-    waiting = PipelineRun.objects.filter(pk=run.pk, status__in=run_sources("start"))
+    now = timezone.now()
     with transaction.atomic():
         lock_run_creation()
-        if missing_prerequisites(run.waits_for, run.session) or holds.is_held(run.session, run.intended_at):
+        run.refresh_from_db()
+        if run.status not in run_sources("start"):
             return False
-        changed = waiting.update(status=PipelineRun.Status.RUNNING, started_at=timezone.now(), reason="")
+        run.is_replay = is_replay_now(run)
+        if outstanding(run) or holds.is_held(run.session, run.intended_at):
+            return False
+        waiting = PipelineRun.objects.filter(pk=run.pk, status__in=run_sources("start"))
+        try:
+            refuse_if_changed_since(run)
+        except NotRetryable as refusal:
+            waiting.update(status=PipelineRun.Status.CANCELLED, reason=str(refusal), ended_at=now)
+            changed = 0
+        else:
+            running: dict[str, Any] = {"status": PipelineRun.Status.RUNNING, "started_at": run.started_at or now}
+            changed = waiting.update(**running, reason="", is_replay=run.is_replay)
     run.refresh_from_db()
     return bool(changed)
 
@@ -221,7 +245,8 @@ def skip_older_waiting(job: str, session: date | None) -> int:
     """Skip runs of the job that still wait for an earlier session, so that tonight's can be created."""
     waiting = PipelineRun.objects.filter(job=job, status__in=run_sources("skip")).exclude(session=session)
     reason = (
-        f"It was still waiting for its prerequisites or for its evening's release when the run for {session} was due."
+        f"It was still waiting for its prerequisites, its turn or its evening's release when the run for {session} was"
+        " due."
     )
     return waiting.update(status=PipelineRun.Status.SKIPPED, reason=reason, ended_at=timezone.now())
 

@@ -8,7 +8,7 @@ from typing import Final, Generic, Protocol, TypeVar
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from market_data.models import PipelineRun, PipelineStep
-from market_data.runs.prerequisites import parse_all
+from market_data.runs.prerequisites import Kind, outstanding, parse_all
 from market_data.runs.saga import job_title, words_of
 
 UNSUCCESSFUL: Final = (PipelineRun.Status.FAILED, PipelineRun.Status.CANCELLED)
@@ -161,13 +161,20 @@ def _state(run: PipelineRun) -> RunState:
         session=run.session,
         simulated=run.provider_kind == "simulated",
         triggered_by=run.triggered_by,
-        waits_for=tuple(wanted.describe() for wanted in parse_all(run.waits_for)),
+        waits_for=_waits_for(run),
         reason=run.reason,
         started_at=run.started_at,
         ended_at=run.ended_at,
         progress=1.0 if run.status == PipelineRun.Status.COMPLETED else mean_progress,
         steps=steps,
     )
+
+
+def _waits_for(run: PipelineRun) -> tuple[str, ...]:
+    prerequisites = tuple(wanted.describe() for wanted in parse_all(run.waits_for))
+    awaited = outstanding(run) if run.status == PipelineRun.Status.WAITING else []
+    turns = [alternative for wanted in awaited for alternative in wanted.alternatives if alternative.kind is Kind.TURN]
+    return tuple(f"the end of {job_title(turn.job)}" for turn in turns) or prerequisites
 
 
 def _step_state(step: PipelineStep) -> StepState:

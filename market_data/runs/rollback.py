@@ -1,13 +1,18 @@
-"""Rollback of a run: rows it inserted go, before-images return; newest run first, within the last ten nights."""
+"""Rollback of a run: rows it inserted go, before-images return; within the last ten nights.
+
+The last to commit goes first. Runs that write the same tables take turns (see `prerequisites`), so that before-images
+taken in that order lead back exactly.
+"""
 
 import logging
 
 from django.db import transaction
 from django.db.models import Min
 
-from market_data.models import PipelineRun, PipelineStep, TableTotal
+from market_data.models import PipelineRun, TableTotal
 from market_data.runs import lifecycle
 from market_data.runs.claims import attribute_writes, wait_for_commits
+from market_data.runs.commits import runs_built_on, touches
 from market_data.runs.saga import Saga, SagaError, saga_of
 from market_data.runs.states import run_sources
 from market_data.storage import writer as market_writer
@@ -54,8 +59,8 @@ def _pair(written: bulk.WriteCounts) -> tuple[int, int]:
     return written.inserted, written.updated
 
 
-def oldest_undoable_sequence() -> int:
-    """Return the sequence of the first run of the last ten nights; before-images of older runs are not kept.
+def oldest_undoable_commit() -> int:
+    """Return the number of the first commit of the last ten nights; before-images of earlier commits are not kept.
 
     A night counts once, however often its pipeline ran, and still counts after its rollback: so this never moves back
     to runs whose before-images are gone.
@@ -65,7 +70,7 @@ def oldest_undoable_sequence() -> int:
     kept = list(done.values_list("session", flat=True).distinct().order_by("-session")[:UNDO_KEPT_NIGHTS])
     if len(kept) < UNDO_KEPT_NIGHTS:
         return 0
-    return int(nights.filter(session__gte=kept[-1]).aggregate(first=Min("sequence"))["first"])
+    return int(nights.filter(session__gte=kept[-1]).aggregate(first=Min("first_commit"))["first"] or 0)
 
 
 def _rollback_saga(run: PipelineRun) -> Saga:
@@ -77,40 +82,26 @@ def _rollback_saga(run: PipelineRun) -> Saga:
         )
     if not saga.tables or run.is_replay:
         raise SagaError(f"{run.id} writes nothing that can be rolled back.")
-    if run.sequence < oldest_undoable_sequence():
+    if run.last_commit is not None and run.last_commit < oldest_undoable_commit():
         raise SagaError(
             f"{run.id} is older than the last {UNDO_KEPT_NIGHTS} nights: what it overwrote is no longer kept, and so it"
             " can no longer be rolled back. Restore a back-up of the evening before instead."
         )
     _refuse_while_at_work(run, saga)
-    _refuse_when_built_on(run, saga)
+    _refuse_when_built_on(run)
     return saga
 
 
 def _refuse_while_at_work(run: PipelineRun, saga: Saga) -> None:
     for other in PipelineRun.objects.filter(status=PipelineRun.Status.RUNNING, is_replay=False):
-        if _touches(other, saga):
+        if touches(saga_of(other.job), saga):
             raise SagaError(
                 f"{other.id} is at work on tables of {run.id}: wait until it has ended, or cancel it, then roll back."
             )
 
 
-def _refuse_when_built_on(run: PipelineRun, saga: Saga) -> None:
-    later = PipelineRun.objects.filter(sequence__gt=run.sequence, is_replay=False).exclude(
-        status__in=(PipelineRun.Status.ROLLED_BACK, PipelineRun.Status.SKIPPED, PipelineRun.Status.WAITING)
-    )
-    built = [other.id for other in later.order_by("-sequence") if _touches(other, saga) and _has_written(other)]
+def _refuse_when_built_on(run: PipelineRun) -> None:
+    built = [other.id for other in runs_built_on(run)]
     if built:
         before = "it" if len(built) == 1 else "these, in this order,"
         raise SagaError(f"{', '.join(built)} built on {run.id}: roll {before} back first.")
-
-
-def _touches(other: PipelineRun, saga: Saga) -> bool:
-    """Whether a run that can itself be rolled back may have written or read what the saga writes."""
-    others = saga_of(other.job)
-    return bool(others.tables) and not {*others.tables, *others.reads}.isdisjoint(saga.tables)
-
-
-def _has_written(run: PipelineRun) -> bool:
-    done = run.steps.filter(status=PipelineStep.Status.COMPLETED)
-    return done.exists() or run.steps.exclude(watermark="").exists()

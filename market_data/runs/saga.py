@@ -140,7 +140,8 @@ class Saga:
     Attributes
     ----------
     tables
-        What it writes, in the order in which a rollback empties them.
+        What it writes, in the order in which a rollback empties them. Of runs that write the same table only one is
+        at work at a time.
     cluster
         Queue that plans it and whose workers execute it.
     command
@@ -154,7 +155,11 @@ class Saga:
     description
         What the API calls it; default: its title.
     reads
-        What it builds on: a run that wrote one of these before cannot be rolled back under it.
+        What it builds on: a run that wrote one of these before cannot be rolled back under it, and no run writes them
+        while it is at work.
+    in_background
+        Whether it keeps nobody waiting with what it reads and who reads what it writes: it takes long, and commits
+        once, at its end. It starts only while nobody writes what it reads.
     replays
         Whether a run for a session older than the latest one computes as of it and keeps the result in its summary;
         otherwise it only says that there is nothing to do.
@@ -171,6 +176,7 @@ class Saga:
     stands_for: str = SAME_DAY
     description: str = ""
     reads: tuple[str, ...] = ()
+    in_background: bool = False
     undo: tuple[Undo, ...] = ()
     replays: bool = False
 

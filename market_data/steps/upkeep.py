@@ -65,5 +65,5 @@ def purge_expired(context: StepContext, today: date) -> int:
 
 def purge_undo() -> int:
     """Delete before-images of runs too old to be rolled back; return how many."""
-    kept = PipelineRun.objects.filter(sequence__gte=rollback.oldest_undoable_sequence())
+    kept = PipelineRun.objects.filter(last_commit__gte=rollback.oldest_undoable_commit())
     return RunUndo.objects.exclude(run_id__in=kept.values("pk")).delete()[0]

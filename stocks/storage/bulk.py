@@ -1,8 +1,9 @@
-"""Bulk writes that can be rolled back: COPY into a staging table, before-images of what changes, one upsert.
+"""Bulk writes that can be rolled back: COPY into a staging table, then inserts, before-images, updates.
 
 The method follows PostgreSQL's manual on populating a database. Frames go through Arrow's CSV writer, whose floats are
 the shortest text that reads back to the same number. Rows carry the run that inserted them (`run_id`); of rows that a
-run overwrites or deletes, a before-image is kept in `run_undo`, from which a rollback restores them exactly.
+run overwrites or deletes, a before-image is kept in `run_undo`, from which a rollback restores them exactly. A row is
+locked while its image is taken: no commit can slip in between image and change.
 """
 
 from collections.abc import Sequence
@@ -48,11 +49,13 @@ def upsert(table: str, frame: pd.DataFrame, key: Sequence[str], run_id: str, *, 
         if "date" in key and _none_stored(cursor, table, rows):
             _copy(table, rows)
             return WriteCounts(len(rows), 0)
-        _stage(cursor, table, rows)
+        _stage(cursor, table, rows, key)
+        # Missing rows first: a row that somebody else inserts meanwhile is then changed with an image like any other.
+        inserted = _insert_missing(cursor, table, list(rows.columns), key)
         values = [column for column in frame.columns if column not in key]
         if undo:
             _keep_changed_images(cursor, table, key, values, run_id)
-        return _merge(cursor, table, list(rows.columns), key, values)
+        return WriteCounts(inserted, _update_changed(cursor, table, key, values))
 
 
 def update(table: str, frame: pd.DataFrame, key: Sequence[str], run_id: str) -> int:
@@ -64,26 +67,21 @@ def update(table: str, frame: pd.DataFrame, key: Sequence[str], run_id: str) -> 
         return 0
     values = [column for column in frame.columns if column not in key]
     with connection.cursor() as cursor:
-        _stage(cursor, table, frame)
+        _stage(cursor, table, frame, key)
         _keep_changed_images(cursor, table, key, values, run_id)
-        cursor.execute(
-            sql.SQL("UPDATE {table} t SET {sets} FROM staging s WHERE {same} AND {differ}").format(
-                table=sql.Identifier(table),
-                sets=_columns("{0} = s.{0}", values),
-                same=_columns("t.{0} = s.{0}", key, " AND "),
-                differ=_is_distinct(values),
-            )
-        )
-        return int(cursor.rowcount)
+        return _update_changed(cursor, table, key, values)
 
 
 def keep_before_images(table: str, where: LiteralString, parameters: Sequence[Any], run_id: str) -> int:
-    """Keep images of the rows matching `where` (alias `t`) that the run did not insert itself; return how many."""
+    """Keep images of the rows matching `where` (alias `t`) that the run did not insert itself; return how many.
+
+    The rows stay locked until the transaction ends, so that nobody changes them between image and change.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             sql.SQL(
                 "INSERT INTO run_undo (run_id, table_name, row_image) SELECT %s, %s, to_jsonb(t) FROM {table} t"
-                " WHERE t.run_id IS DISTINCT FROM %s AND ({where})"
+                " WHERE t.run_id IS DISTINCT FROM %s AND ({where}) FOR UPDATE OF t"
             ).format(table=sql.Identifier(table), where=sql.SQL(where)),
             [run_id, table, run_id, *parameters],
         )
@@ -92,11 +90,37 @@ def keep_before_images(table: str, where: LiteralString, parameters: Sequence[An
 
 def delete(table: str, where: LiteralString, parameters: Sequence[Any], run_id: str) -> int:
     """Delete the rows matching `where` (alias `t`), keeping before-images; return how many."""
-    keep_before_images(table, where, parameters, run_id)
     with connection.cursor() as cursor:
-        statement = sql.SQL("DELETE FROM {} t WHERE {}").format(sql.Identifier(table), sql.SQL(where))
-        cursor.execute(statement, list(parameters))
-        return int(cursor.rowcount)
+        # One statement: an image is kept of exactly the rows that go.
+        cursor.execute(
+            sql.SQL(
+                "WITH gone AS (DELETE FROM {table} t WHERE {where} RETURNING t.run_id, to_jsonb(t) AS image),"
+                " kept AS (INSERT INTO run_undo (run_id, table_name, row_image) SELECT %s, %s, image FROM gone"
+                " WHERE run_id IS DISTINCT FROM %s) SELECT count(*) FROM gone"
+            ).format(table=sql.Identifier(table), where=sql.SQL(where)),
+            [*parameters, run_id, table, run_id],
+        )
+        return int(cursor.fetchone()[0])
+
+
+class KindsOfChange(NamedTuple):
+    """Whether a run has inserted rows into a table, and whether it has changed or deleted others."""
+
+    inserted: bool
+    changed: bool
+
+
+def kinds_of_change(table: str, run_id: str) -> KindsOfChange:
+    """Return what a run has done to a table so far, as far as a rollback would undo it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql.SQL(
+                "SELECT EXISTS (SELECT 1 FROM {table} WHERE run_id = %s),"
+                " EXISTS (SELECT 1 FROM run_undo WHERE run_id = %s AND table_name = %s)"
+            ).format(table=sql.Identifier(table)),
+            [run_id, run_id, table],
+        )
+        return KindsOfChange(*cursor.fetchone())
 
 
 def roll_back(table: str, run_id: str) -> WriteCounts:
@@ -169,7 +193,7 @@ def _none_stored(cursor: CursorWrapper, table: str, rows: pd.DataFrame) -> bool:
     return not cursor.fetchone()[0]
 
 
-def _stage(cursor: CursorWrapper, table: str, frame: pd.DataFrame) -> None:
+def _stage(cursor: CursorWrapper, table: str, frame: pd.DataFrame, key: Sequence[str]) -> None:
     cursor.execute("DROP TABLE IF EXISTS pg_temp.staging")
     cursor.execute(
         sql.SQL("CREATE TEMP TABLE staging ON COMMIT DROP AS SELECT {columns} FROM {table} WITH NO DATA").format(
@@ -177,6 +201,9 @@ def _stage(cursor: CursorWrapper, table: str, frame: pd.DataFrame) -> None:
         )
     )
     _copy("staging", frame)
+    # Refuses a frame with two rows of one key: which of them counts would be left to chance.
+    unique = sql.SQL("CREATE UNIQUE INDEX ON pg_temp.staging ({})")
+    cursor.execute(unique.format(sql.SQL(", ").join(map(sql.Identifier, key))))
     cursor.execute("ANALYZE staging")
 
 
@@ -207,7 +234,7 @@ def _keep_changed_images(
         sql.SQL(
             "INSERT INTO run_undo (run_id, table_name, row_image)"
             " SELECT %s, %s, to_jsonb(t) FROM {table} t JOIN staging s ON {same}"
-            " WHERE t.run_id IS DISTINCT FROM %s AND {differ}"
+            " WHERE t.run_id IS DISTINCT FROM %s AND {differ} FOR UPDATE OF t"
         ).format(
             table=sql.Identifier(table), same=_columns("t.{0} = s.{0}", key, " AND "), differ=_is_distinct(values)
         ),
@@ -215,29 +242,33 @@ def _keep_changed_images(
     )
 
 
-def _merge(
-    cursor: CursorWrapper, table: str, columns: Sequence[str], key: Sequence[str], values: Sequence[str]
-) -> WriteCounts:
+def _insert_missing(cursor: CursorWrapper, table: str, columns: Sequence[str], key: Sequence[str]) -> int:
     cursor.execute(
-        sql.SQL(
-            "WITH written AS (INSERT INTO {table} AS t ({columns}) SELECT {columns} FROM staging s"
-            " ON CONFLICT ({key}) DO UPDATE SET {sets}"
-            " WHERE {differ} RETURNING (xmax = 0) AS inserted)"
-            " SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted) FROM written"
-        ).format(
+        sql.SQL("INSERT INTO {table} ({columns}) SELECT {columns} FROM staging ON CONFLICT ({key}) DO NOTHING").format(
             table=sql.Identifier(table),
             columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
             key=sql.SQL(", ").join(map(sql.Identifier, key)),
-            sets=_columns("{0} = EXCLUDED.{0}", values),
-            differ=_is_distinct(values, "EXCLUDED"),
         )
     )
-    inserted, updated = cursor.fetchone()
-    return WriteCounts(inserted, updated)
+    return int(cursor.rowcount)
 
 
-def _is_distinct(values: Sequence[str], other: LiteralString = "s") -> sql.Composed:
-    current, new = _columns("t.{0}", values), _columns(f"{other}.{{0}}", values)
+def _update_changed(cursor: CursorWrapper, table: str, key: Sequence[str], values: Sequence[str]) -> int:
+    if not values:
+        return 0
+    cursor.execute(
+        sql.SQL("UPDATE {table} t SET {sets} FROM staging s WHERE {same} AND {differ}").format(
+            table=sql.Identifier(table),
+            sets=_columns("{0} = s.{0}", values),
+            same=_columns("t.{0} = s.{0}", key, " AND "),
+            differ=_is_distinct(values),
+        )
+    )
+    return int(cursor.rowcount)
+
+
+def _is_distinct(values: Sequence[str]) -> sql.Composed:
+    current, new = _columns("t.{0}", values), _columns("s.{0}", values)
     return sql.SQL("ROW({current}) IS DISTINCT FROM ROW({new})").format(current=current, new=new)
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from market_data import tasks
 from market_data.models import PipelineRun
 from market_data.runs import queries as run_queries
-from market_data.runs.prerequisites import describe_all, parse_all
+from market_data.runs.prerequisites import describe_all, outstanding, parse_all
 from market_data.runs.saga import NO_SESSION, Saga
 from tradingsite.alerts.symptoms import CheckContext, ConditionResult, Symptom
 from tradingsite.schedule import scheduled_jobs
@@ -71,7 +71,8 @@ def _lateness(key: str, saga: Saga, context: CheckContext) -> Symptom | None:
     active = runs.filter(status__in=PipelineRun.ACTIVE).order_by("-sequence").first()
     state = "was not started" if active is None else f"is {active.get_status_display().lower()} ({active.id})"
     if active and active.status == _Status.WAITING:
-        state += f" for {describe_all(parse_all(active.waits_for)) or 'the release of its evening'}"
+        awaited = outstanding(active) or parse_all(active.waits_for)
+        state += f" for {describe_all(awaited) or 'the release of its evening'}"
     of_session = f" session {session}," if session else ""
     return Symptom(
         key,

@@ -21,6 +21,7 @@ from market_data.imports.kinds import KINDS
 from market_data.imports.parsing import MAX_BYTES, MAX_ROWS
 from market_data.models import ImportedFile, PipelineRun
 from market_data.runs import rollback
+from market_data.runs.prerequisites import describe_all, outstanding
 from market_data.runs.saga import SagaError
 from stocks.admin import TableAdmin, coloured
 from tradingsite.clusters.progress import cluster_liveness
@@ -149,7 +150,7 @@ class ImportedFileAdmin(TableAdmin):
             "report": state.report,
             "may_upload": self.has_add_permission(request),
             "may_undo": self.has_add_permission(request) and may_operate(request.user),
-            "waiting": cluster_notice("data") if state.active else "",
+            "waiting": _waiting_notice(state.active) if state.active else "",
         }
         return self._template(request, "file", context)
 
@@ -216,6 +217,12 @@ def _file(key: int) -> ImportedFile:
 
 def _redirect_to_file(key: int) -> HttpResponseRedirect:
     return HttpResponseRedirect(reverse(f"{_NAME}_change", args=[key]))
+
+
+def _waiting_notice(run: PipelineRun) -> str:
+    """Why a file's run is not at work, as a sentence; empty while nothing keeps it."""
+    awaited = outstanding(run) if run.status == PipelineRun.Status.WAITING else []
+    return f"It waits for {describe_all(awaited)}." if awaited else cluster_notice("data")
 
 
 def cluster_notice(cluster: str) -> str:

@@ -6,7 +6,6 @@ from typing import Any, Final, NamedTuple
 from market_data import tasks
 from market_data.imports.kinds import KINDS
 from market_data.imports.parsing import MAX_BYTES
-from market_data.imports.steps import conflicting_run
 from market_data.models import ImportedFile, PipelineRun
 from market_data.runs import lifecycle, rollback
 from market_data.runs.saga import SagaError
@@ -78,7 +77,7 @@ def _safe_name(name: str) -> str:
 
 
 def start_check(file: ImportedFile, by: str) -> PipelineRun:
-    """Check a file in the background; nothing is written.
+    """Check a file in the background, while no run writes the tables of an import; nothing is written.
 
     Raises
     ------
@@ -92,13 +91,12 @@ def start_check(file: ImportedFile, by: str) -> PipelineRun:
 
 
 def start_import(file: ImportedFile, by: str, *, only_good: bool) -> PipelineRun:
-    """Import the rows of a checked file in the background.
+    """Import the rows of a checked file in the background, when it is its turn on the tables.
 
     Raises
     ------
     SagaError
-        When the file is not checked or already imported, has bad rows without `only_good`, or another run is working
-        on the same tables.
+        When the file is not checked or already imported, or has bad rows without `only_good`.
     AlreadyRunning
         When another import is active.
     """
@@ -108,8 +106,6 @@ def start_import(file: ImportedFile, by: str, *, only_good: bool) -> PipelineRun
     bad = state.report["bad"]
     if bad and not only_good:
         raise SagaError(f"{bad} rows of {file.name} are bad: correct the file, or import only the good rows.")
-    if other := conflicting_run(KINDS[file.kind]):
-        raise SagaError(f"{other.id} is working on the same tables; import {file.name} when it has ended.")
     run = lifecycle.create_run(IMPORT, None, triggered_by=by, options={"file": file.pk, "only_good": only_good})
     ImportedFile.objects.filter(pk=file.pk).update(import_run_id=run.id)
     tasks.deliver(run)

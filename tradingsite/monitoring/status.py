@@ -9,6 +9,7 @@ from django_q.models import Schedule
 
 from market_data.models import PipelineRun, SourceFile, TableTotal
 from market_data.runs import queries as run_queries
+from market_data.runs.prerequisites import outstanding
 from ml.evening_facts import exclusions_by_check, finding_counts, lists_in_force, newest_model
 from ml.models import Evaluation
 from stocks.models import Stock
@@ -65,7 +66,7 @@ def _job(name: str, now: datetime) -> dict[str, Any]:
         "last_run": last.id if last else None,
         "session": last.session if last else None,
         "status": last.status if last else "never run",
-        "waits_for": last.waits_for if last and last.status == PipelineRun.Status.WAITING else [],
+        "waits_for": list(map(str, outstanding(last))) if last and last.status == PipelineRun.Status.WAITING else [],
         "ended_at": last.ended_at if last else None,
         "reason": last.reason if last else "",
         "rerun": _rerun(rerun) if rerun else None,

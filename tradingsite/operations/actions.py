@@ -14,6 +14,7 @@ from django.utils import timezone
 from market_data import tasks
 from market_data.models import EveningHold, PipelineRun
 from market_data.runs import holds, interventions, lifecycle, rollback
+from market_data.runs.prerequisites import describe_all, outstanding
 from market_data.runs.saga import SagaError
 from tradingsite.operations import jobs
 from tradingsite.operations.jobs import ALL, MayNotStart
@@ -55,6 +56,9 @@ def start_job(user: AbstractUser, slug: str) -> ActionResult:
         raise MayNotStart(f"{job.title} was not started. {refusal}")
     run = tasks.trigger(job.name, triggered_by=user.get_username())
     _record_action(user, run, "Started.", flag=ADDITION)
+    if run.status == PipelineRun.Status.WAITING:
+        message = f"{job.title} waits for {describe_all(outstanding(run))}"
+        return ActionResult(message, f"{message}; then {run.id} starts by itself.", run.id, run)
     return ActionResult(f"{job.title} started", f"{job.name} started as {run.id}.", run.id, run)
 
 
@@ -78,7 +82,8 @@ def retry_failed(user: AbstractUser, run_id: str, step: str | None = None) -> Ac
     tasks.deliver(run)
     _record_action(user, run, f"Retried {', '.join(names)}.")
     count = f"{len(names)} failed step{'s' if len(names) > 1 else ''}"
-    detail = f"{run.id} continues with {', '.join(names)}."
+    waits = f" after waiting for {describe_all(outstanding(run))}" if run.status == PipelineRun.Status.WAITING else ""
+    detail = f"{run.id} continues with {', '.join(names)}{waits}."
     return ActionResult(f"Retrying {count}", detail, run.aliases[-1], run, names)
 
 

@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from market_data.models import PipelineRun
 from market_data.runs.saga import AlreadyRunning, NoSuchRun, NotRetryable, OtherMarket, SagaError
 from market_data.trading_calendar import CalendarError
 from stocks.api import ErrorAnswer
@@ -97,7 +98,10 @@ class TriggerView(_OperatorView):
             result = actions.start_job(self.operator, job)
         except (SagaError, CalendarError) as error:
             return error_response(error)
-        return Response({"success": True, "task_id": result.task_id, "message": result.message})
+        body = {"success": True, "task_id": result.task_id, "message": result.message}
+        if result.run and result.run.status == PipelineRun.Status.WAITING:
+            body |= {"status": result.run.status}
+        return Response(body)
 
 
 class TaskStatusView(_OperatorView):

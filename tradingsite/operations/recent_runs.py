@@ -26,6 +26,7 @@ class PastRun:
     started_at: datetime | None
     ended_at: datetime | None
     is_replay: bool
+    sequence: int = 0
 
     @property
     def seconds(self) -> float | None:

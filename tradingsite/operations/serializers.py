@@ -77,6 +77,9 @@ class TriggerResponse(serializers.Serializer[Any]):
     success = serializers.BooleanField()
     task_id = serializers.CharField()
     message = serializers.CharField()
+    status = serializers.CharField(
+        required=False, help_text="`waiting` while another run is at work on the same tables; the message names it."
+    )
 
 
 class TaskStep(serializers.Serializer[Any]):

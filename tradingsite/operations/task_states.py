@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from market_data.models import PipelineRun, PipelineStep, TableTotal
 from market_data.runs import lifecycle
-from market_data.runs.prerequisites import missing_prerequisites
+from market_data.runs.prerequisites import describe_all, outstanding
 from market_data.runs.queries import unresolved_runs
 from market_data.runs.saga import NotRetryable, sagas
 from market_data.storage.queries import latest_loaded_session
@@ -123,14 +123,14 @@ def _evening(task_id: str, runs: list[PipelineRun]) -> dict[str, Any]:
 
 
 def _run(run: PipelineRun) -> dict[str, Any]:
-    waiting = run.status == PipelineRun.Status.WAITING
+    awaited = outstanding(run) if run.status == PipelineRun.Status.WAITING else []
     return _without_blanks(
         status=run.status,
         start_time=_local(run.started_at),
         end_time=_local(run.ended_at),
         session=run.session,
-        waits_for=list(map(str, missing_prerequisites(run.waits_for, run.session))) if waiting else None,
-        reason=run.reason,
+        waits_for=list(map(str, awaited)) or None,
+        reason=run.reason or (f"Waits for {describe_all(awaited)}." if awaited else ""),
     )
 
 

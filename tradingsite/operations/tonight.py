@@ -9,7 +9,7 @@ from django_q.models import Schedule
 
 from market_data.models import EveningHold, PipelineRun
 from market_data.runs import holds
-from market_data.runs.prerequisites import describe_all, missing_prerequisites, parse_all
+from market_data.runs.prerequisites import describe_all, outstanding, parse_all
 from market_data.runs.queries import RunState, active_runs
 from market_data.runs.saga import Saga, job_title
 from tradingsite.operations import jobs
@@ -181,7 +181,7 @@ def _detail(run: PastRun, active: dict[str, RunState]) -> str:
 
 
 def waiting_reason(run: PastRun | PipelineRun) -> str:
-    missing = missing_prerequisites(run.waits_for, run.session)
+    missing = outstanding(run)
     if not missing:
         return "Held until the evening is released." if run.intended_at else "About to start."
     return f"Waits for {describe_all(missing)}."

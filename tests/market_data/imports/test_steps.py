@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from market_data import tasks
 from market_data.models import (
     DailyBar,
     ImportedFile,
@@ -17,6 +18,7 @@ from market_data.models import (
     TechnicalIndicator,
 )
 from market_data.runs import engine, lifecycle, rollback
+from market_data.runs.prerequisites import describe_all, outstanding
 from market_data.runs.saga import SagaError
 from market_data.storage.writer import record_total
 from stocks.models import FinancialStatement, FundamentalSnapshot, Stock
@@ -224,16 +226,22 @@ def test_a_file_is_imported_once_and_one_import_runs_at_a_time(market):
         uploads.start_import(file, "ravi", only_good=False)
 
 
-def test_an_import_waits_for_runs_that_write_the_same_tables(market):
+def test_check_and_import_take_turns_with_runs_that_write_the_same_tables(market):
+    pipeline = make_run("pipeline_1")
     file = checked("historical_bars", HEAD + bars(days=SESSIONS[:1]))
+    assert uploads.state_of(file).check.status == "waiting"
+    PipelineRun.objects.filter(pk=pipeline.pk).update(status="completed")
+    tasks.release_waiting()
+    assert engine.advance(file.check_run_id).status == "completed"
+    PipelineRun.objects.filter(pk=pipeline.pk).update(status="running")
     run = uploads.start_import(file, "asha", only_good=False)
-    make_run("pipeline_1")
-    assert "pipeline_1 is writing the same tables" in engine.advance(run.id).reason
-    file.refresh_from_db()
-    with pytest.raises(SagaError, match="pipeline_1 is working on the same tables; import"):
-        uploads.start_import(file, "asha", only_good=False)
-    PipelineRun.objects.filter(pk="pipeline_1").update(status="completed")
-    assert imported(file).status == "completed"
+    assert run.status == "waiting"
+    assert describe_all(outstanding(run)).startswith("Data pipeline (pipeline_1) to finish with financial_statements")
+    assert engine.advance(run.id).status == "waiting"
+    PipelineRun.objects.filter(pk=pipeline.pk).update(status="failed")
+    tasks.release_waiting()
+    assert lifecycle.create_run("pipeline", SESSIONS[-1], triggered_by="test").status == "waiting"
+    assert engine.advance(run.id).status == "completed"
 
 
 def test_a_later_import_is_rolled_back_first(market):
