@@ -227,7 +227,7 @@ def test_a_file_is_imported_once_and_one_import_runs_at_a_time(market):
 
 
 def test_check_and_import_take_turns_with_runs_that_write_the_same_tables(market):
-    pipeline = make_run("pipeline_1")
+    pipeline = make_run("pipeline_20260430_210000")
     file = checked("historical_bars", HEAD + bars(days=SESSIONS[:1]))
     assert uploads.state_of(file).check.status == "waiting"
     PipelineRun.objects.filter(pk=pipeline.pk).update(status="completed")
@@ -236,7 +236,9 @@ def test_check_and_import_take_turns_with_runs_that_write_the_same_tables(market
     PipelineRun.objects.filter(pk=pipeline.pk).update(status="running")
     run = uploads.start_import(file, "asha", only_good=False)
     assert run.status == "waiting"
-    assert describe_all(outstanding(run)).startswith("Data pipeline (pipeline_1) to finish with financial_statements")
+    assert describe_all(outstanding(run)).startswith(
+        "Data pipeline (pipeline_20260430_210000) to finish with corporate"
+    )
     assert engine.advance(run.id).status == "waiting"
     PipelineRun.objects.filter(pk=pipeline.pk).update(status="failed")
     tasks.release_waiting()
