@@ -63,26 +63,20 @@ def test_the_status_counts_no_big_table(ask, django_assert_max_num_queries):
 
 # --- triggers -------------------------------------------------------------------------------------------------------
 def test_a_trigger_that_must_wait_for_its_turn_says_for_which_run(ask):
+    at_work = "business_logic_20260430_214500"
     make_run("pipeline_1", status="completed", session=latest(), done=6)
-    make_run(
-        "business_logic_20260430_214500", job="business_logic", session=latest(), names=("BUSINESS_LOGIC",), done=0
-    )
+    make_run(at_work, job="business_logic", session=latest(), names=("ONLY",), done=0)
     answer = ask("post", "trigger/fill-data")
     run = PipelineRun.objects.get(job="fill_data")
-    reason = (
-        "for Business logic (business_logic_20260430_214500) to finish with stock_metrics, stocks, technical_indicators"
-    )
+    reason = f"for Business logic ({at_work}) to finish with stock_metrics, stocks, technical_indicators"
     assert (answer.status_code, answer.json()) == (
         200,
         {"success": True, "task_id": run.id, "message": f"Fill missing data waits {reason}", "status": "waiting"},
     )
     assert OrmQ.objects.count() == 0
     task = ask("get", f"task/{run.id}/status").json()["task"]
-    assert (task["status"], task["waits_for"]) == (
-        "waiting",
-        [f"turn:business_logic_20260430_214500:{','.join(tables)}"],
-    )
-    assert task["reason"] == f"Waits {reason}."
+    waits_for = [f"turn:{at_work}:stock_metrics,stocks,technical_indicators"]
+    assert (task["status"], task["waits_for"], task["reason"]) == ("waiting", waits_for, f"Waits {reason}.")
 
 
 def test_a_second_trigger_names_the_active_run(ask):
