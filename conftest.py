@@ -119,6 +119,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(pytest.mark.skip(reason="NSE_SAMPLE_DIR is not set: no real sample on this machine"))
 
 
+@pytest.fixture(autouse=True)
+def _forget_kept_answers() -> None:
+    """Answers that are kept for a second would survive the data of the test before."""
+    from tradingsite.monitoring import health, metrics
+
+    health.present_readiness.forget()
+    metrics.present_metrics.forget()
+
+
 @pytest.fixture(scope="session")
 def sample_dir() -> Path:
     """Folder of the real sample; only for tests marked `real`."""

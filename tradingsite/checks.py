@@ -11,6 +11,8 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from tradingsite.alerts.channels import payload_templates
 
 _SHORTEST_SECRET = 32
+_SHORTEST_KEY = 43  # 32 random bytes in base64
+_FEWEST_CHARACTERS = 10  # different ones, which a random key of that length has even in hexadecimal
 
 
 @register(Tags.compatibility)
@@ -51,6 +53,7 @@ def production_secrets(app_configs: Sequence[AppConfig] | None, **_options: Any)
     messages: list[CheckMessage] = []
     if len(settings.SECRET_KEY) < _SHORTEST_SECRET:
         messages.append(Error(f"SECRET_KEY has fewer than {_SHORTEST_SECRET} characters.", id="site.E011"))
+    messages += _short_keys(settings.CREDENTIAL_KEYS)
     if "*" in settings.ALLOWED_HOSTS:
         messages.append(Error("ALLOWED_HOSTS allows every host: name yours.", id="site.E012"))
     if settings.DEBUG:
@@ -62,6 +65,18 @@ def production_secrets(app_configs: Sequence[AppConfig] | None, **_options: Any)
         )
         messages.append(Error(message, id="site.E014"))
     return messages
+
+
+def _short_keys(keys: Sequence[str]) -> list[CheckMessage]:
+    return [
+        Error(
+            f"Key {number} of CREDENTIAL_KEYS is not 32 random bytes in base64: replace it by the output of"
+            " `openssl rand -base64 32`, and enter the secrets of the broker accounts again.",
+            id="site.E015",
+        )
+        for number, key in enumerate(keys, start=1)
+        if len(key.rstrip("=")) < _SHORTEST_KEY or len(set(key)) < _FEWEST_CHARACTERS
+    ]
 
 
 @register(Tags.database)

@@ -1,5 +1,7 @@
 """System checks: silent on the default settings, loud on each mistake."""
 
+import base64
+import hashlib
 from typing import Any
 
 import pytest
@@ -57,6 +59,28 @@ def test_an_unsafe_production_is_refused(settings: Settings):
     assert ids(checks.production_secrets(None)) == {"site.E011", "site.E012", "site.E013", "site.E014"}
     settings.PROXY_COUNT = 1
     assert ids(checks.production_secrets(None)) == {"site.E011", "site.E012", "site.E013"}
+
+
+@pytest.mark.parametrize(
+    ("key", "is_long"),
+    [
+        ("a", False),
+        ("hush" * 20, False),
+        (base64.b64encode(bytes(range(31))).decode(), False),
+        (base64.b64encode(bytes(range(32))).decode(), True),
+        (base64.urlsafe_b64encode(bytes(range(32))).decode().rstrip("="), True),
+        (hashlib.sha256(b"x").hexdigest(), True),
+    ],
+)
+def test_a_short_credential_key_is_refused_by_its_number(settings: Settings, key: str, is_long: bool):
+    settings.PRODUCTION, settings.SECRET_KEY = True, "x" * 50
+    settings.CREDENTIAL_KEYS = [hashlib.sha256(b"good").hexdigest(), key]
+    messages = checks.production_secrets(None)
+    assert ids(messages) == (set() if is_long else {"site.E015"})
+    assert is_long or messages[0].msg.startswith("Key 2 of CREDENTIAL_KEYS is not 32 random bytes")
+    assert key == "a" or key not in " ".join(message.msg for message in messages)
+    settings.PRODUCTION = False
+    assert checks.production_secrets(None) == []
 
 
 def test_another_database_is_refused(settings: Settings):
