@@ -61,6 +61,7 @@ register_sagas(
         command="run_pipeline",
         cron="0 21 * * *",
         description="Data Pipeline (6-step saga)",
+        public_title="Prices and indicators",
     ),
     Saga(
         "import_fundamentals",
@@ -103,6 +104,7 @@ register_sagas(
         reads=_INPUTS,
         command="fill_data",
         cron="30 21 * * *",
+        public_title="Missing figures",
         waits_for=("pipeline",),
     ),
     Saga(
@@ -115,6 +117,7 @@ register_sagas(
         cron="45 21 * * *",
         waits_for=("fill_data",),
         description="Business logic (ratios from statements)",
+        public_title="Company figures",
     ),
     Saga(
         "validation",
@@ -124,6 +127,7 @@ register_sagas(
         reads=_INPUTS,
         command="validate_data",
         cron="30 22 * * *",
+        public_title="Checks of the data",
         waits_for=("business_logic",),
         replays=True,
     ),

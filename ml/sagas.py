@@ -31,6 +31,7 @@ from ml import evaluation_records, selection
 from ml.models import TrainedModel
 from stocks.picks import screening, selection_queries
 from stocks.picks.filters import Filters, FiltersInvalid
+from stocks.picks.public_state import Abstention
 
 if TYPE_CHECKING:
     # Every command and worker imports this module; what reads features and models is imported where it is used.
@@ -104,11 +105,18 @@ def record_model(context: StepContext, fitted: dict[str, Any]) -> int:
 
 
 # --- selection ------------------------------------------------------------------------------------------------------
+class Refusal(NamedTuple):
+    """Why none may be picked: the kind, for readers, and the sentence, for operators."""
+
+    abstention: Abstention
+    sentence: str
+
+
 class Candidates(NamedTuple):
-    """The session's tradable shares with their figures; `refusal` says why none may be picked, or is empty."""
+    """The session's tradable shares with their figures; `refusal` says why none may be picked, None if they may."""
 
     frame: pd.DataFrame
-    refusal: str
+    refusal: Refusal | None
 
 
 @_once_per_run
@@ -123,11 +131,13 @@ def candidates(context: StepContext) -> Candidates:
     return Candidates(tradable.merge(indicators, on="symbol", how="left"), _refusal(session, len(tradable)))
 
 
-def _refusal(session: date, shares: int) -> str:
+def _refusal(session: date, shares: int) -> Refusal | None:
     latest = queries.latest_session()
     if latest is None or latest < session:
-        return f"There are no bars of {session}; the latest are of {latest}."
-    return quality.day_refusal(session) or ("" if shares else f"No share was tradable on {session}.")
+        return Refusal(Abstention.NO_BARS, f"There are no bars of {session}; the latest are of {latest}.")
+    if of_day := quality.day_refusal(session):
+        return Refusal(Abstention.DATA, of_day)
+    return None if shares else Refusal(Abstention.NO_SHARES, f"No share was tradable on {session}.")
 
 
 @_once_per_run
@@ -151,7 +161,7 @@ class Predictions(NamedTuple):
 
     frame: pd.DataFrame
     model_id: str | None
-    refusal: str
+    refusal: Refusal | None
 
 
 @_once_per_run
@@ -163,11 +173,12 @@ def predictions(context: StepContext) -> Predictions:
     model = model_in_force(context.session)
     if model is None:
         reason = f"No accepted model is at most {MODEL_AGE_LIMIT_SESSIONS} sessions old on {context.session}."
-        return Predictions(pd.DataFrame(columns=list(prediction.PREDICTION_COLUMNS)), None, reason)
+        refusal = Refusal(Abstention.MODEL, reason)
+        return Predictions(pd.DataFrame(columns=list(prediction.PREDICTION_COLUMNS)), None, refusal)
     bundle: Bundle = artifacts.load_bundle(settings.MODELS_DIR / model.path, model.files)
     features = datasets.session_features(context.session, estimator(bundle.estimator))
     features = features.loc[features["symbol"].isin(candidates(context).frame["symbol"])]
-    return Predictions(prediction.predict(bundle, features), model.pk, "")
+    return Predictions(prediction.predict(bundle, features), model.pk, None)
 
 
 def model_in_force(session: date) -> TrainedModel | None:
@@ -201,12 +212,15 @@ def ranked_picks(context: StepContext) -> selection.DayOfPicks:
     picks, reasons = {}, {}
     for name in screening.STRATEGIES:
         if refusal:
-            picks[name], reasons[name] = pd.DataFrame(columns=list(selection.PICK_COLUMNS)), refusal
+            picks[name], reasons[name] = pd.DataFrame(columns=list(selection.PICK_COLUMNS)), refusal.sentence
             continue
         held = selection_queries.previous_picks(name, session)
         ranking = screening.ranked(candidates_with_predictions(context), name, filters(context), held)
         picks[name], reasons[name] = ranking.picks, ranking.summary
-    return selection.DayOfPicks(session, _next_session(session), predictions(context).model_id, picks, reasons)
+    abstention = refusal.abstention if refusal else ""
+    return selection.DayOfPicks(
+        session, _next_session(session), predictions(context).model_id, picks, reasons, abstention
+    )
 
 
 def _next_session(session: date) -> date | None:
@@ -271,6 +285,7 @@ register_sagas(
         cluster="ml",
         command="train_models",
         cron="0 2 * * *",
+        public_title="Prediction model",
         waits_for=("validation",),
         stands_for=EVENING_BEFORE,
         reads=("historical_data", "stocks", "corporate_actions", *_FACTS),
@@ -295,6 +310,7 @@ register_sagas(
         waits_for=("validation", "training|recent_model|training_failed"),
         stands_for=EVENING_BEFORE,
         description="Suggested stocks (6-step saga)",
+        public_title="Choice of the picks",
         reads=("historical_data", "technical_indicators", "stocks", "corporate_actions", *_FACTS, "trained_models"),
         undo=(Undo("publications", selection.publications_to_restore, _undo_publications),),
         replays=True,

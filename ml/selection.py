@@ -32,7 +32,8 @@ class DayOfPicks:
 
     ``valid_for`` is the session the picks are meant for, None where the calendar ends; ``model_id`` is None when no
     model is in force. By strategy, ``picks`` are ranked (`PICK_COLUMNS`; an empty frame abstains) and ``reasons`` say
-    why nothing, or fewer than fifty picks, are published.
+    why nothing, or fewer than fifty picks, are published. ``abstention`` is a code of `public_state.Abstention`, empty
+    unless the whole session has none.
     """
 
     session: date
@@ -40,6 +41,7 @@ class DayOfPicks:
     model_id: str | None
     picks: Mapping[str, pd.DataFrame]
     reasons: Mapping[str, str]
+    abstention: str = ""
 
 
 def publish_picks(day: DayOfPicks, run_id: str, published_at: datetime) -> int:
@@ -63,6 +65,7 @@ def _publish(day: DayOfPicks, strategy: str, picks: pd.DataFrame, run_id: str, p
         run_id=run_id,
         model_id=day.model_id,
         count=len(rows),
+        abstention=day.abstention,
         reason=day.reasons.get(strategy, ""),
         picks=_json_rows(rows),
     )

@@ -36,7 +36,8 @@ urlpatterns = [
     path("history/<day:day>/<str:strategy>/", views.past_list, name="past-list"),
     path("strategies/", views.strategies, name="strategies"),
     path("status/", views.status, name="status"),
-    path("state/", views.run_state, name="run-state"),
+    path("status/kept-out/<day:day>/", views.exclusions, name="exclusions"),
+    path("state/", views.picks_state, name="picks-state"),
     path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
 ]

@@ -121,7 +121,9 @@ class SuggestedStocksQuery(serializers.Serializer[dict[str, Any]]):
         max_length=100, default="", allow_blank=True, help_text="Part of the symbol or the name, in any case."
     )
     sort_by = _ChoiceField(
-        choices=pick_queries.SORT_FIELDS, default="ml_prediction_score", help_text="Missing values come last."
+        choices=pick_queries.SORT_FIELDS,
+        default="ml_prediction_score",
+        help_text="Missing values come last. The list in its published order: `rank` with `order=asc`.",
     )
     order = _ChoiceField(choices=("asc", "desc"), default="desc")
     date = serializers.DateField(
@@ -226,7 +228,7 @@ class SuggestedStocksAnswer(serializers.Serializer[Any]):
     version = serializers.IntegerField(allow_null=True)
     model_id = serializers.CharField(allow_null=True)
     simulated = serializers.BooleanField(help_text="true: the market is simulated")
-    reason = serializers.CharField(allow_null=True, help_text="why the list is empty or short")
+    reason = serializers.CharField(allow_null=True, help_text="why the list is empty or short, in plain words")
     notice = serializers.CharField(
         allow_null=True, help_text="set when a later session has ended whose picks are not published yet"
     )

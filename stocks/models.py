@@ -8,6 +8,8 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
 
+from stocks.picks.public_state import Abstention, list_reason
+
 
 def amount(help_text: str) -> "models.FloatField[float | None, float | None]":
     """A nullable float column; `help_text` names its unit."""
@@ -256,7 +258,17 @@ class Publication(models.Model):
     run_id = models.CharField(max_length=64, help_text="selection run that published it")
     model_id = models.CharField(max_length=100, null=True, blank=True)
     count = models.PositiveIntegerField()
-    reason = models.TextField(blank=True, help_text="why the list is empty or short")
+    abstention = models.CharField(
+        max_length=12,
+        choices=[(code.value, code.value) for code in Abstention],
+        blank=True,
+        default="",
+        db_default="",
+        help_text="why the whole session has no picks; empty: the conditions decided",
+    )
+    reason = models.TextField(
+        blank=True, help_text="why the list is empty or short, for operators; readers see `public_reason`"
+    )
     picks = models.JSONField(default=list, help_text="the list as published, kept when it is superseded")
     superseded_at = models.DateTimeField(null=True, blank=True)
 
@@ -272,6 +284,11 @@ class Publication(models.Model):
 
     def __str__(self) -> str:
         return f"{self.strategy} {self.date} v{self.version}"
+
+    @property
+    def public_reason(self) -> str:
+        """Why the list is empty or short, in plain words; empty for a full one."""
+        return list_reason(self.strategy, self.count, self.abstention)
 
 
 class SuggestedStock(models.Model):

@@ -58,6 +58,7 @@ def publish(
     version: int = 1,
     superseded: bool = False,
     reason: str = "",
+    abstention: str = "",
     valid_for: date | None = NEXT_SESSION,
 ) -> Publication:
     """Store a publication with its rows in the given order of rank, as the selection does."""
@@ -78,6 +79,7 @@ def publish(
         model_id="lightgbm_2026-04-30_abc",
         count=len(rows),
         reason=reason,
+        abstention=abstention,
         picks=copies,
         superseded_at=PUBLISHED_AT if superseded else None,
     )

@@ -7,10 +7,8 @@ from datetime import datetime
 
 from croniter import croniter
 
+from market_data.runs.prerequisites import chain_to
 from market_data.runs.saga import NO_SESSION, Saga, sagas
-
-EVENING = ("pipeline", "fill_data", "business_logic", "validation", "training", "selection", "csv_export")
-"""The jobs of a whole evening in the order in which `run_all` and the console's button run them."""
 
 _SOME_MORNING = datetime(2026, 1, 5, 5, 59)
 
@@ -23,6 +21,12 @@ def scheduled_jobs() -> list[Saga]:
 def evening_jobs() -> list[Saga]:
     """Return the scheduled jobs that begin with the pipeline or wait for another job."""
     return [saga for saga in scheduled_jobs() if saga.waits_for or saga.job == "pipeline"]
+
+
+def whole_evening() -> list[str]:
+    """Return an evening's jobs in the order in which `run_all` and the console run them: those of the picks first."""
+    of_the_picks = chain_to("selection")
+    return [*of_the_picks, *(saga.job for saga in evening_jobs() if saga.job not in of_the_picks)]
 
 
 def other_jobs() -> list[Saga]:

@@ -18,7 +18,7 @@ from typing import Protocol, Self
 
 from market_data.models import PipelineRun
 from market_data.runs import holds
-from market_data.runs.saga import condition_title, is_condition, is_condition_met, job_title, sagas
+from market_data.runs.saga import condition_title, is_condition, is_condition_met, job_title, saga_of, sagas
 
 ENDED, TURN = "ended:", "turn:"
 _RUN_STAMP = re.compile(r"_\d{8}_\d{6}(_\d+)?$")
@@ -217,3 +217,9 @@ def _comes_first(waiting: Queued, run: Queued) -> bool:
     if waiting.sequence > run.sequence or holds.is_held(waiting.session, waiting.intended_at):
         return False
     return not missing_prerequisites(waiting.waits_for, waiting.session)
+
+
+def chain_to(job: str) -> tuple[str, ...]:
+    """Return a job and all that it waits for, directly or through others, in the order of the work; itself last."""
+    before = (name for wanted in parse_all(saga_of(job).waits_for) for name in wanted.jobs)
+    return tuple(dict.fromkeys([*(link for name in before for link in chain_to(name)), job]))

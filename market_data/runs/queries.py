@@ -68,11 +68,6 @@ def active_runs() -> list[RunState]:
     return sorted(map(_state, runs), key=lambda run: run.status != PipelineRun.Status.RUNNING)
 
 
-def recent_runs(limit: int = 8) -> list[RunState]:
-    """Return the latest runs of any job, newest first."""
-    return list(map(_state, PipelineRun.objects.prefetch_related("steps").order_by("-sequence")[:limit]))
-
-
 def unresolved_runs() -> "QuerySet[PipelineRun]":
     """Return the runs that failed or were cancelled and that nothing has made good since, newest first.
 
@@ -86,12 +81,6 @@ def unresolved_runs() -> "QuerySet[PipelineRun]":
         status=PipelineRun.Status.COMPLETED,
     )
     return PipelineRun.objects.filter(~Exists(good), status__in=UNSUCCESSFUL).order_by("-sequence")
-
-
-def unresolved_failures(limit: int = 5) -> list[RunState]:
-    """Return the state of the newest of them that failed."""
-    failed = unresolved_runs().filter(status=PipelineRun.Status.FAILED).prefetch_related("steps")
-    return list(map(_state, failed[:limit]))
 
 
 def standings(session: date, jobs: Iterable[str]) -> "dict[str, Standing[RunState]]":

@@ -154,6 +154,8 @@ class Saga:
         Which session a planned time stands for; with `NO_SESSION` no run of it has one.
     description
         What the API calls it; default: its title.
+    public_title
+        What the readers of the picks call its work; empty where it is none of theirs.
     reads
         What it builds on: a run that wrote one of these before cannot be rolled back under it, and no run writes them
         while it is at work.
@@ -175,6 +177,7 @@ class Saga:
     waits_for: tuple[str, ...] = ()
     stands_for: str = SAME_DAY
     description: str = ""
+    public_title: str = ""
     reads: tuple[str, ...] = ()
     in_background: bool = False
     undo: tuple[Undo, ...] = ()

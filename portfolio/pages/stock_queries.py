@@ -8,7 +8,10 @@ import numpy as np
 import pandas as pd
 from django.db.models import Q
 
+from market_data.trading_calendar import CalendarError
+from portfolio.pages.evening_status import PublicExclusion, public_exclusions
 from stocks.models import Stock, SuggestedStock, SymbolChange
+from stocks.picks.queries import latest_listed_session
 from stocks.storage.frames import query_frame
 from stocks.universe.symbols import successors
 
@@ -131,6 +134,16 @@ def as_columns(frame: pd.DataFrame) -> dict[str, list[Any]]:
 def last_change_pct(frame: pd.DataFrame) -> float | None:
     """Move of the last bar from the previous one in percent; None for fewer than two bars."""
     return float((frame["close"].iloc[-1] / frame["close"].iloc[-2] - 1) * 100) if len(frame) > 1 else None
+
+
+def exclusion(symbol: str) -> PublicExclusion | None:
+    """Why findings keep the share out of the picks of the latest session; None when they do not."""
+    session = latest_listed_session()
+    try:
+        entries = public_exclusions(session) if session else []
+    except CalendarError:
+        return None
+    return next((entry for entry in entries if entry.symbol == symbol), None)
 
 
 def past_picks(profile: Profile, first: date, last: date) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """The web pages, each a thin layer over its queries."""
 
+import logging
 from dataclasses import asdict
 from datetime import date
 from typing import Any, Final
@@ -12,7 +13,8 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
-from market_data.runs import queries as run_queries
+from market_data.trading_calendar import CalendarError
+from ml.evening_facts import kept_out
 from portfolio.pages import (
     evening_status,
     fundamentals_table,
@@ -43,6 +45,7 @@ SORTS: Final = {
     "cap": ("market_cap", True, "Market cap, largest first"),
     "pe": ("pe_ratio", False, "P/E, lowest first"),
 }
+logger = logging.getLogger(__name__)
 _SHORT_LIST_LENGTH: Final = 5
 _ACTIVE_SECONDS, _IDLE_SECONDS = 2, 20
 
@@ -53,13 +56,11 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     market = market_queries.latest_market()
     lists = [_short_list(name, newest.get(name)) for name in screening.STRATEGIES]
     picked = sorted({pick["symbol"] for short_list in lists for pick in short_list["picks"]})
-    first = next(iter(newest.values()), None)
-    context = _run_state(newest) | {
+    context = _state_of_the_picks(newest) | {
         "market": market,
         "lists": lists,
         "movers": market_queries.movers(market.frame, picked, market.horizons[0].column) if market else None,
         "highs_sessions": market_queries.HIGHS_SESSIONS,
-        "notice": pick_queries.outdated_notice(first, pick_queries.latest_listed_session()),
         "picks_shown": len(picked),
     }
     return _render(request, "portfolio/dashboard.html", context)
@@ -76,7 +77,7 @@ def picks(request: HttpRequest) -> HttpResponse:
     publication = newest.get(strategy)
     published = pick_queries.published_picks(publication) if publication else []
     matches = pick_queries.pick_list(strategy, sector=sector, search=search, sort_by=column, descending=descending)
-    context = _run_state(newest) | {
+    context = _state_of_the_picks(newest) | {
         "strategy": strategy,
         "label": screening.STRATEGIES[strategy].label,
         "tabs": [{"name": name, "publication": newest.get(name)} for name in screening.STRATEGIES],
@@ -86,23 +87,27 @@ def picks(request: HttpRequest) -> HttpResponse:
         "sectors": sorted({pick["sector"] for pick in published if pick["sector"]}),
         "sorts": [(name, label) for name, (_, _, label) in SORTS.items()],
         "query": {"sector": sector, "search": search, "sort": sort},
-        "notice": pick_queries.outdated_notice(publication, pick_queries.latest_listed_session()),
+        "kept_out": len(kept_out(publication.date)) if publication else 0,
         "picks_shown": len(published),
     }
     return _render(request, "portfolio/picks.html", context)
 
 
 @json_view
-def run_state(request: HttpRequest) -> HttpResponse:
-    """The state of the runs as JSON, with the part of the page that shows it."""
-    state = _run_state(pick_queries.newest_publications())
+def picks_state(request: HttpRequest) -> HttpResponse:
+    """The state of the picks as JSON, with the part of the page that shows it."""
+    context = _state_of_the_picks(pick_queries.newest_publications())
+    evening = context["evening"]
     body = {
         "success": True,
-        "active": state["active"],
-        "again_in_seconds": state["again_in_seconds"],
-        "published": state["published"],
-        "runs": [asdict(run) | {"progress": round(run.progress, 4)} for run in state["runs"]],
-        "html": render_to_string("portfolio/state.html", state),
+        "active": evening.is_active,
+        "again_in_seconds": context["again_in_seconds"],
+        "published": context["published"],
+        "state": evening.picks.state,
+        "sentence": evening.picks.sentence,
+        "session": evening.picks.session,
+        "stages": [asdict(stage) | {"progress": round(stage.progress, 4)} for stage in evening.stages],
+        "html": render_to_string("portfolio/state.html", context, request=request),
     }
     return JsonResponse(body, headers={"Cache-Control": "no-store"})
 
@@ -130,6 +135,7 @@ def stock(request: HttpRequest, symbol: str) -> HttpResponse:
     recent = stock_queries.bars_with_indicators(symbol, *stock_queries.checked_range("", "", last))
     context = {
         "stock": profile.stock,
+        "exclusion": stock_queries.exclusion(symbol),
         "earlier": profile.earlier,
         "groups": fundamentals_table.groups(profile.stock),
         "picks": stock_queries.past_picks(profile, last.replace(year=last.year - 5, day=min(last.day, 28)), last)[:40],
@@ -169,7 +175,9 @@ def sectors(request: HttpRequest) -> HttpResponse:
     """Performance and breadth of the sectors as a tree map and as a table."""
     market = market_queries.latest_market()
     context: dict[str, Any] = {"market": market}
-    if market:
+    if market is None:
+        context |= _state_of_the_picks(pick_queries.newest_publications())
+    else:
         keys = [horizon.key for horizon in market.horizons]
         index = keys.index(request.GET["span"]) if request.GET.get("span") in keys else 0
         horizon = market.horizons[index]
@@ -228,7 +236,9 @@ def strategies(request: HttpRequest) -> HttpResponse:
     try:
         filters, error = pick_reasons.filters(), ""
     except FiltersInvalid as invalid:
-        filters, error = None, str(invalid)
+        # The sentence names the file: it is for operators.
+        logger.warning("the thresholds of the strategies cannot be read", extra={"reason": str(invalid)})
+        filters, error = None, "The thresholds cannot be read at the moment."
     rules = [
         {
             "name": name,
@@ -245,13 +255,28 @@ def strategies(request: HttpRequest) -> HttpResponse:
 
 @page_view
 def status(request: HttpRequest) -> HttpResponse:
-    context = _run_state(pick_queries.newest_publications())
-    context["evening"] = evening_status.evening_status(timezone.now())
+    context = _state_of_the_picks(pick_queries.newest_publications())
+    context["sentences"] = evening_status.evening_sentences(timezone.now(), context["evening"])
     return _render(request, "portfolio/status.html", context)
 
 
+@page_view
+def exclusions(request: HttpRequest, day: date) -> HttpResponse:
+    """The shares that findings keep out of a session's picks: every number of them links here."""
+    try:
+        entries = evening_status.public_exclusions(day)
+    except CalendarError as error:
+        raise Http404(f"The trading calendar does not know {day}.") from error
+    return _render(request, "portfolio/exclusions.html", {"session": day, "entries": entries})
+
+
 def _render(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
-    return render(request, template, context | {"simulated": settings.PROVIDER_KIND == "simulated"})
+    shared = {
+        "simulated": settings.PROVIDER_KIND == "simulated",
+        # Whoever may read without a log-in is at a developer's machine.
+        "shows_how_to_start": not settings.READING_NEEDS_LOGIN,
+    }
+    return render(request, template, context | shared)
 
 
 def _strategy_or_404(name: str) -> str:
@@ -271,20 +296,12 @@ def _redirect_to_current_symbol(symbol: str) -> HttpResponse:
     return HttpResponseRedirect(reverse("portfolio:stock", args=[target]))
 
 
-def _run_state(newest: dict[str, Publication]) -> dict[str, Any]:
-    """Context of the auto-refreshing part of a page: the runs, and which publications are the newest."""
-    active = run_queries.active_runs()
-    recent = run_queries.recent_runs()
-    shown = active or recent[:1]
-    failures = run_queries.unresolved_failures()
-    is_active = any(run.status == "running" for run in active)
+def _state_of_the_picks(newest: dict[str, Publication]) -> dict[str, Any]:
+    """Context of the auto-refreshing part of a page: the state of the picks, and which publications are the newest."""
+    state = evening_status.evening_state(timezone.now(), newest)
     return {
-        "active": is_active,
-        "runs": shown,
-        "recent": recent,
-        "has_failed": bool(failures),
-        "failures": [run for run in failures if run.id not in {other.id for other in shown}],
-        "again_in_seconds": _ACTIVE_SECONDS if is_active else _IDLE_SECONDS,
+        "evening": state,
+        "again_in_seconds": _ACTIVE_SECONDS if state.is_active else _IDLE_SECONDS,
         "published": "-".join(pick_queries.publication_key(newest[name])[:8] for name in sorted(newest)),
     }
 

@@ -16,12 +16,18 @@ from typing import Any, Final
 
 from django.core.cache import cache
 from django.db import connection
+from django.utils import timezone
 
 from stocks.models import Publication, Stock, SuggestedStock
 from stocks.picks import screening
+from stocks.picks.public_state import Published, Stage, picks_state
 from stocks.universe.sectors import same_sector
 
-SORT_FIELDS: Final = ("ml_prediction_score", "market_cap", "pe_ratio")
+SORT_FIELDS: Final = (
+    *("ml_prediction_score", "market_cap", "pe_ratio"),
+    *("rank", "selection_score", "predicted_return"),
+)
+"""What the API sorts by: the contract's three, and ours; `rank` in ascending order is the list as published."""
 
 Pick = dict[str, Any]
 """One pick: the columns of `daily_suggested_stocks` that were published, by name; floats are finite or None."""
@@ -76,11 +82,23 @@ def latest_listed_session() -> date | None:
     return latest
 
 
+def published_facts(publications: Iterable[Publication], *, is_doubtful: bool = False) -> Published | None:
+    """What readers are told about the newest of some publications in force; None without one."""
+    publications = list(publications)
+    newest = max((publication.date for publication in publications), default=None)
+    if newest is None:
+        return None
+    lists = [publication for publication in publications if publication.date == newest]
+    at = timezone.localtime(max(publication.published_at for publication in lists))
+    picks = sum(publication.count for publication in lists)
+    return Published(newest, lists[0].valid_for, at, picks, lists[0].abstention, is_doubtful)
+
+
 def outdated_notice(publication: Publication | None, latest: date | None) -> str | None:
     """A sentence when a later session than the publication's has ended, else None."""
     if publication is None or latest is None or publication.date >= latest:
         return None
-    return f"The session of {latest} has ended and its picks are not published yet; these are of {publication.date}."
+    return picks_state(latest, published_facts([publication]), Stage.UNKNOWN).sentence
 
 
 def publication_key(publication: Publication) -> str:
@@ -172,7 +190,7 @@ def pick_list(
     published = published_picks(publication)
     matching = [pick for pick in published if _matches(pick, sector, search)]
     picks = _sorted(matching, sort_by, descending)[:limit]
-    reason = publication.reason if picks else _why_empty(publication, published, sector, search)
+    reason = publication.public_reason if picks else _why_empty(publication, published, sector, search)
     return PickList(publication, picks, len(matching), reason)
 
 
@@ -184,10 +202,7 @@ def _nothing_published(strategy: str, session: date | None) -> str:
 
 def _why_empty(publication: Publication, published: Sequence[Pick], sector: str, search: str) -> str:
     if not published:
-        return (
-            publication.reason
-            or f"The {publication.strategy} list of {publication.date} is empty: no share passed its thresholds."
-        )
+        return publication.public_reason
     if sector and not any(_matches(pick, sector, "") for pick in published):
         present = ", ".join(sorted({pick["sector"] for pick in published if pick["sector"]})) or "none"
         return f"No pick of this list is in the sector {sector!r}. Sectors of this list: {present}."

@@ -28,8 +28,8 @@ import pandas as pd
 from stocks.picks import filters as thresholds
 from stocks.picks import signals
 from stocks.picks.filters import Filters
+from stocks.picks.public_state import MAX_PICKS as MAX_PICKS
 
-MAX_PICKS = 50
 DEFAULT_STRATEGY = "balanced"
 # A share picked the session before leaves the list when it falls below this rank.
 HOLD_RANK = 100

@@ -17,13 +17,13 @@ from django_q.models import OrmQ
 from playwright.sync_api import Page, expect
 
 from market_data import tasks
+from market_data.evenings.current_evening import Evening, current_evening
 from market_data.models import CorporateAction, Finding, Heartbeat, MarketDay, PipelineRun, SourceFile, TableTotal
 from market_data.runs.saga import Step, StepContext, StepFailed, saga_of
 from stocks.models import Stock
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.published import pick, publish
 from tests.runs import make_run, registered
-from tradingsite.operations.current_evening import Evening, current_evening
 from tradingsite.operations.views import run_url
 from tradingsite.schedule import evening_jobs
 

@@ -102,15 +102,15 @@ def test_an_empty_system_shows_how_to_start(opened):
     watched.picture("empty-desktop")
 
 
-def test_the_first_run_is_shown_up_to_its_picks_without_a_manual_reload(opened):
+def test_the_first_evening_is_shown_up_to_its_picks_without_a_manual_reload(opened):
+    Stock.objects.create(symbol="ZZZ", last_seen=SESSION)
     run = make_run(progress=0.2)
     watched = opened(viewport=PHONE)
     page = watched.open("/picks/")
     expect(page.get_by_text("The first picks are on their way")).to_be_visible()
     watched.picture("first-run-phone")
-    PipelineStep.objects.filter(run=run, name="HISTORICAL_DATA").update(progress=0.83, log_lines=["Read 415 of 500"])
-    expect(page.get_by_text("Read 415 of 500")).to_be_visible(timeout=15_000)
-    expect(page.locator("#state .steps li.running")).to_contain_text("83 %")
+    PipelineStep.objects.filter(run=run, name="HISTORICAL_DATA").update(progress=0.8)
+    expect(page.locator("#state .steps li.running")).to_contain_text("Under way, 47% done.", timeout=15_000)
     watched.picture("first-run-later-phone")
     market()
     expect(page.locator(".picks > tbody")).to_have_count(8, timeout=15_000)
@@ -132,35 +132,30 @@ def test_an_open_list_is_not_replaced_without_a_click(opened):
     expect(page.get_by_text("NEWONE", exact=True)).to_be_visible()
 
 
-def test_failed_and_waiting_runs_are_shown(opened):
+def test_readers_are_told_that_the_evening_has_stopped_but_not_why(opened):
     market()
-    make_run(status="failed", step_status="errored", done=2)
-    make_run(
-        "fill_data_1",
-        job="fill_data",
-        status="waiting",
-        done=0,
-        step_status="pending",
-        waits_for=["pipeline"],
-        names=("FILL",),
-    )
+    later = SESSION + timedelta(days=4)
+    Stock.objects.filter(symbol="TCS").update(last_seen=later)
+    make_run(status="failed", step_status="errored", done=2, session=later)
     watched = opened()
     page = watched.open("/picks/")
-    expect(page.get_by_text("The file of 2026-04-30 is truncated")).to_be_visible()
-    expect(page.get_by_text("Waits for Data pipeline of the same session")).to_be_visible()
-    watched.picture("failed-run-desktop")
+    expect(page.get_by_text("their preparation has stopped")).to_be_visible()
+    expect(page.get_by_text("Until then the latest are those of Thursday 30 April 2026.")).to_be_visible()
+    expect(page.get_by_text("truncated")).to_have_count(0)
+    watched.picture("stopped-evening-desktop")
 
 
 def test_an_abstention_shows_its_reason(opened):
     market(("growth",))
-    publish("balanced", [], reason="Validation failed: 41 % of the bars of 2026-04-30 are missing.")
+    publish("balanced", [], reason="internal", abstention="data")
     watched = opened(color_scheme="dark")
     page = watched.open("/picks/")
-    expect(page.get_by_text("41 % of the bars")).to_be_visible()
+    expect(page.get_by_text("the data of the session did not pass the quality checks").first).to_be_visible()
     watched.picture("abstention-desktop-dark")
 
 
 def test_an_unreachable_server_is_reported_until_it_is_back(opened):
+    Stock.objects.create(symbol="ZZZ", last_seen=SESSION)
     make_run()
     watched = opened()
     page = watched.open("/picks/")

@@ -37,6 +37,7 @@ PAGES = {
     "past-list": f"/history/{PUBLISHED_BEFORE}/balanced/",
     "strategies": "/strategies/",
     "status": "/status/",
+    "kept-out": f"/status/kept-out/{SESSION}/",
     "login": "/login/",
     "not-found": "/stocks/NOSUCH/",
 }
@@ -139,7 +140,7 @@ def test_a_reader_logs_in_sees_the_market_and_logs_out(opened, settings):
     expect(page.get_by_role("heading", level=1)).to_contain_text("Thursday 30 April 2026")
     expect(page.get_by_role("region", name="Breadth of the session")).to_contain_text("rose")
     expect(page.locator(".lists .panel")).to_have_count(4)
-    expect(page.locator(".lists")).to_contain_text("No share passed")
+    expect(page.locator(".lists")).to_contain_text("No share met")
     expect(page.get_by_role("link", name="Admin")).to_have_count(0)
     watched.picture("web-dashboard-desktop-light", full=True)
     page.get_by_role("button", name="Log out").click()

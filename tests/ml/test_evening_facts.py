@@ -4,15 +4,16 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from market_data.evenings.recent_runs import RunHistory
 from market_data.models import Finding, MarketDay, SourceFile
 from ml import evening_facts
 from ml.models import TrainedModel
-from portfolio.pages.evening_status import evening_status
+from portfolio.pages.evening_status import evening_sentences, evening_state
 from stocks.models import Stock
+from stocks.picks.queries import newest_publications
 from tests.published import SESSION, pick, publish
 from tests.runs import make_run
 from tradingsite.monitoring.status import system_status
-from tradingsite.operations.recent_runs import RunHistory
 from tradingsite.operations.verdict import session_verdict
 
 pytestmark = pytest.mark.django_db
@@ -36,7 +37,8 @@ def finding(symbol: str = "", session: date = SESSION, **facts) -> None:
 
 
 def sentence() -> str:
-    return " ".join(sentence.text for sentence in evening_status(NOW).sentences)
+    state = evening_state(NOW, newest_publications())
+    return " ".join(sentence.text for sentence in evening_sentences(NOW, state))
 
 
 def test_findings_are_counted_by_severity():
@@ -45,7 +47,7 @@ def test_findings_are_counted_by_severity():
     finding("AAA", session=SESSION - timedelta(days=1))
     assert evening_facts.finding_counts(SESSION) == {"error": 1, "warning": 1}
     assert system_status(NOW)["findings"] == {"error": 1, "warning": 1}
-    assert "1 errors and 1 warnings" in sentence()
+    assert "1 error and 1 warning" in sentence()
 
 
 def test_a_share_excluded_by_an_earlier_finding_is_excluded_everywhere():
@@ -54,7 +56,7 @@ def test_a_share_excluded_by_an_earlier_finding_is_excluded_everywhere():
     finding("CCC", check_name="thin_fundamentals", severity="warning", blocks=False)
     assert evening_facts.exclusions_by_check(SESSION) == {"range_spike": 1}
     assert "1 share is kept out (range spike 1)" in session_verdict(SESSION, RunHistory()).exclusions
-    assert "; 1 shares are excluded from the picks." in sentence()
+    assert "; 1 share is kept out of the picks." in sentence()
     finding("DDD")
     assert evening_facts.exclusions_by_check(SESSION) == {"range_spike": 1, "unit_error": 1}, "a new finding counts"
 
@@ -66,7 +68,7 @@ def test_the_lists_in_force_are_those_of_the_newest_session():
     publish("growth", [pick("AAA"), pick("BBB")])
     assert [(one.strategy, one.count) for one in evening_facts.lists_in_force()] == [("growth", 2)]
     assert system_status(NOW)["picks"]["growth"] == 2
-    assert "growth 2." in sentence()
+    assert "The picks of Thursday 30 April 2026, for Monday 4 May 2026, were published" in sentence()
     assert "2 picks in 1 list" in session_verdict(SESSION, RunHistory()).why
 
 

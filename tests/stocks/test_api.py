@@ -92,10 +92,27 @@ def test_an_empty_database_answers_with_the_reason(client):
 
 def test_an_abstention_is_neither_an_error_nor_an_older_list(client):
     publish("balanced", [pick("OLD")], session=date(2026, 4, 29))
-    publish("balanced", [], reason="Validation failed: 40 % of the bars are missing.")
+    publish("balanced", [], reason="The data failed a check: /data/a.csv is short.", abstention="data")
     body = client.get(URL).json()
     assert (body["count"], body["date"]) == (0, "2026-04-30")
-    assert body["reason"].startswith("Validation failed")
+    assert body["reason"] == "There are no balanced picks: the data of the session did not pass the quality checks."
+
+
+@pytest.mark.parametrize(
+    ("query", "symbols"),
+    [
+        ("sort_by=rank&order=asc", ["AAA", "BBB", "CCC"]),
+        ("sort_by=selection_score", ["BBB", "AAA", "CCC"]),
+        ("sort_by=predicted_return&order=asc", ["CCC", "AAA", "BBB"]),
+    ],
+)
+def test_the_published_order_and_our_own_figures_sort_too(client, query, symbols):
+    own = (("AAA", 0.7, 2.0), ("BBB", 0.8, 3.0), ("CCC", 0.6, 1.0))
+    publish(
+        "balanced",
+        [pick(symbol, selection_score=score, predicted_return=expected) for symbol, score, expected in own],
+    )
+    assert [stock["symbol"] for stock in client.get(f"{URL}?{query}").json()["stocks"]] == symbols
 
 
 def test_a_date_without_a_list_has_no_picks(client):
@@ -109,7 +126,10 @@ def test_a_list_older_than_the_market_has_a_notice(client):
     publish("balanced", [pick("OLD")])
     assert client.get(URL).json()["notice"] is None
     Stock.objects.create(symbol="OLD", last_seen=date(2026, 5, 4))
-    assert "2026-05-04" in client.get(URL).json()["notice"]
+    assert client.get(URL).json()["notice"] == (
+        "The picks of Monday 4 May 2026 are not published yet. Until then the latest are those of"
+        " Thursday 30 April 2026."
+    )
     assert client.get(f"{URL}?date=2026-04-30").json()["notice"] is None
 
 

@@ -56,3 +56,20 @@ def test_the_parts_of_a_score_are_read_from_the_reasons_published_so_far():
 def test_only_stated_parts_of_the_strategy_are_read(strategy, stated, parts):
     read = import_module("stocks.migrations.0006_score_parts_read_from_reasons").stated_parts(stated, strategy)
     assert set(read or ()) == set(parts)
+
+
+@pytest.mark.parametrize(
+    ("reason", "count", "abstention"),
+    [
+        ("No accepted model is at most 7 sessions old on 2026-04-30.", 0, "model"),
+        ("The data of 2026-04-30 failed a check: half the bars are missing.", 0, "data"),
+        ("There are no bars of 2026-04-30; the latest are of 2026-04-29.", 0, "no_bars"),
+        ("No share was tradable on 2026-04-30.", 0, "no_shares"),
+        ("0 of 9 tradable shares passed (failed: 9 at min_price 20).", 0, ""),
+        ("The data of 2026-04-30 failed a check: half the bars are missing.", 1, ""),
+    ],
+)
+def test_abstentions_are_read_from_the_reasons_published_so_far(reason, count, abstention):
+    publish("value", [pick("AAA")] * count, reason=reason)
+    import_module("stocks.migrations.0008_abstentions_read_from_reasons").fill_abstentions(apps, None)
+    assert Publication.objects.get().abstention == abstention

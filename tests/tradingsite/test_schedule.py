@@ -17,7 +17,7 @@ from tradingsite.alerts.job_conditions import troubled_jobs
 from tradingsite.alerts.symptoms import CheckContext
 from tradingsite.operations import jobs
 from tradingsite.operations.views import run_url
-from tradingsite.schedule import EVENING, evening_jobs, scheduled_jobs
+from tradingsite.schedule import evening_jobs, scheduled_jobs, whole_evening
 
 SESSION = date(2026, 4, 30)
 IST = ZoneInfo("Asia/Kolkata")
@@ -47,7 +47,8 @@ def test_the_jobs_are_in_the_order_of_a_day():
         "cleanup",
         "backup",
     ]
-    assert {saga.job for saga in evening_jobs()} == set(EVENING)
+    order = ["pipeline", "fill_data", "business_logic", "validation", "training", "selection", "csv_export"]
+    assert whole_evening() == order
 
 
 def test_each_command_exists_and_titles_are_unique():
@@ -81,3 +82,4 @@ def test_an_extra_job_is_found_everywhere(admin_client: Any):
         status = admin_client.get(f"/admin/task/{run.id}/status").json()
         assert "Weigh the market" in str(status)
         assert [saga.job for saga in evening_jobs()][-3:] == ["weigh", "training", "selection"]
+        assert whole_evening()[-1] == "weigh"

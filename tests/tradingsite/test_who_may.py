@@ -52,7 +52,7 @@ KEY = r"<(\w+:)?\w+>"
 RULES = (
     # What a visitor reads in development asks for a log-in in production.
     Rule(r"|(picks|stocks|sectors|history|strategies|status|state)/", V),
-    Rule(rf"stocks/{KEY}/(bars\.json)?|history/{KEY}/{KEY}/", V),
+    Rule(rf"stocks/{KEY}/(bars\.json)?|history/{KEY}/{KEY}/|status/kept-out/{KEY}/", V),
     Rule(r"login/", V, V),
     Rule(r"logout/", V, V),
     Rule(r"api/(suggested-stocks|schema|docs)/", V),

@@ -3,7 +3,7 @@
 import logging
 import shutil
 from collections.abc import Callable, Iterable
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
@@ -12,6 +12,7 @@ from django.db.models import Count, Min, Q
 from django.utils import timezone
 
 from market_data import trading_calendar
+from market_data.evenings.current_evening import PICKS_DUE
 from market_data.models import Finding, PipelineRun
 from market_data.trading_calendar import CalendarError
 from stocks.models import Publication
@@ -21,7 +22,6 @@ from tradingsite.backup.age import backup_age_findings
 from tradingsite.clusters.liveness import Liveness
 from tradingsite.clusters.progress import cluster_liveness
 
-PICKS_DUE = time(9, 0)  # India Standard Time, a quarter of an hour before trading
 LEAST_FREE, ENOUGH_FREE = 0.10, 0.12  # of a file system: a trouble opens below the first, and closes above the second
 _FORGOTTEN_AFTER = timedelta(days=1)
 

@@ -12,6 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django_q.models import Failure, OrmQ
 
+from market_data.evenings.current_evening import Evening, current_evening, stored_sessions
+from market_data.evenings.recent_runs import RunHistory
 from market_data.models import Finding
 from market_data.runs.saga import saga_of
 from market_data.storage.queries import latest_loaded_session
@@ -19,8 +21,6 @@ from ml.evening_facts import kept_out
 from tradingsite.clusters import states
 from tradingsite.operations import attention, failed_runs, nights, sources, tiles, tonight, verdict
 from tradingsite.operations.attention import Fact
-from tradingsite.operations.current_evening import Evening, current_evening, stored_sessions
-from tradingsite.operations.recent_runs import RunHistory
 from tradingsite.operations.rights import may_view_runs
 
 _ACTIVE_SECONDS, _IDLE_SECONDS = 3, 10

@@ -16,7 +16,8 @@ from market_data.providers import ProviderError
 from market_data.runs.prerequisites import describe_all, missing_prerequisites
 from market_data.runs.saga import SagaError, saga_of, sagas
 from market_data.tasks import Link
-from tradingsite.schedule import EVENING, scheduled_jobs
+from tradingsite import schedule
+from tradingsite.schedule import scheduled_jobs
 
 ALL = "all"
 _SLUGS = {"training": "ml-training"}
@@ -70,7 +71,7 @@ def startable_job(slug: str) -> StartableJob:
 def whole_evening() -> tuple[Link, ...]:
     """The jobs of an evening, each waiting for the one before; the selection also runs without a new model."""
     first: tuple[str, ...] = ("import_fundamentals",) if settings.FUNDAMENTALS_DIR else ()
-    names = (*first, *EVENING)
+    names = (*first, *schedule.whole_evening())
     links = [Link(names[0])]
     for before, name in pairwise(names):
         links.append(Link(name, ended=(before,)) if before == "training" else Link(name, (before,)))

@@ -7,8 +7,8 @@ from typing import Final
 
 from django.db.models import Sum
 
+from market_data.evenings.recent_runs import PastRun, RunHistory
 from market_data.models import PipelineRun, PipelineStep
-from tradingsite.operations.recent_runs import PastRun, RunHistory
 from tradingsite.operations.tonight import duration
 from tradingsite.schedule import evening_jobs
 

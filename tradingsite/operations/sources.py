@@ -7,12 +7,12 @@ from typing import Final
 
 from django.db import connection
 
+from market_data.evenings.current_evening import stored_sessions
+from market_data.evenings.recent_runs import RunHistory
 from market_data.models import CorporateAction, DailyBar, RunUndo, SourceFile
 from market_data.quality.checks.facts import EVENTS_OLD_DAYS
 from stocks.models import SymbolChange
 from tradingsite.operations.attention import COLOURS, Colour, Fact
-from tradingsite.operations.current_evening import stored_sessions
-from tradingsite.operations.recent_runs import RunHistory
 
 SHOWN: Final = 6
 _COMPARED: Final = 20

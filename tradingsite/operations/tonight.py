@@ -1,21 +1,22 @@
 """Tonight's jobs on a timeline: done, running, waiting for what, planned, and which may be started by hand."""
 
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from typing import Final
 
 from django.utils import timezone
 from django_q.models import Schedule
 
+from market_data.evenings.current_evening import Evening
+from market_data.evenings.forecast import Forecast
+from market_data.evenings.outlook import picks_forecast
+from market_data.evenings.recent_runs import PastRun, RunHistory
 from market_data.models import EveningHold, PipelineRun
 from market_data.runs import holds
-from market_data.runs.prerequisites import describe_all, outstanding, parse_all
+from market_data.runs.prerequisites import describe_all, outstanding
 from market_data.runs.queries import RunState, active_runs
 from market_data.runs.saga import Saga, job_title
 from tradingsite.operations import jobs
-from tradingsite.operations.current_evening import Evening
-from tradingsite.operations.forecast import Forecast, PlannedJob, forecast
-from tradingsite.operations.recent_runs import PastRun, RunHistory
 from tradingsite.schedule import evening_jobs, other_jobs
 
 _Status = PipelineRun.Status
@@ -84,7 +85,7 @@ def tonight(evening: Evening | None, history: RunHistory, now: datetime) -> Toni
     axis = _axis(evening, now) if evening else None
     lines = [_line(saga, evening, history, active, situation, axis, now) for saga in evening_jobs()]
     hold = holds.hold_of(evening.session) if evening else None
-    picks_ready = _forecast(evening, history, now) if evening else None
+    picks_ready = picks_forecast(evening, history, now, LAST_JOB) if evening else None
     others = _other_lines(history, active, situation)
     return Tonight(lines, others, axis, picks_ready, jobs.refusal_of_all(situation), hold)
 
@@ -206,23 +207,3 @@ def _other_lines(history: RunHistory, active: dict[str, RunState], situation: jo
         _job_line(name, run, run.status if run else "never", next_runs.get(name), active, situation)
         for name, run in zip(names, map(history.latest, names), strict=True)
     ]
-
-
-def _forecast(evening: Evening, history: RunHistory, now: datetime) -> Forecast:
-    planned = {}
-    for saga in evening_jobs():
-        run = history.of_session(saga.job, evening.session)
-        planned[saga.job] = PlannedJob(
-            after=_after(saga, evening.session),
-            planned=evening.planned(saga),
-            usual_seconds=history.usual_seconds(saga.job),
-            started_at=run.started_at if run and run.status == _Status.RUNNING else None,
-            ended_at=run.ended_at if run and run.status == _Status.COMPLETED else None,
-        )
-    return forecast(planned, LAST_JOB, now, evening.due)
-
-
-def _after(saga: Saga, session: date) -> tuple[str, ...]:
-    """The jobs that it waits for; one whose alternative condition is already met does not count."""
-    unmet = [wanted for wanted in parse_all(saga.waits_for) if not wanted.is_met(session, completed=())]
-    return tuple(job for prerequisite in unmet for job in prerequisite.jobs)

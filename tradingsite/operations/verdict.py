@@ -11,12 +11,12 @@ from datetime import date
 from typing import Final
 
 from market_data import quality
+from market_data.evenings.recent_runs import PastRun, RunHistory
 from market_data.models import PipelineRun
 from market_data.storage.queries import is_loaded
 from ml.evening_facts import kept_out, lists_in_force
 from ml.sagas import MODEL_AGE_LIMIT_SESSIONS, model_in_force
 from tradingsite.operations.attention import Fact
-from tradingsite.operations.recent_runs import PastRun, RunHistory
 
 PUBLISH, EXCLUSIONS, ABSTAIN, UNDECIDED, DISTRUST = "publish", "exclusions", "abstain", "undecided", "distrust"
 """`EXCLUSIONS` only when findings of the session itself keep shares out; earlier ones are no news."""

@@ -2,11 +2,11 @@
 
 import pytest
 
+from market_data.evenings.recent_runs import RunHistory
 from market_data.models import PipelineRun
 from market_data.runs import queries as run_queries
 from tests.published import SESSION
 from tests.runs import make_run
-from tradingsite.operations.recent_runs import RunHistory
 
 pytestmark = pytest.mark.django_db
 
@@ -66,16 +66,13 @@ def test_a_job_without_a_session_has_nothing_to_repeat():
     assert (standing.run.id, standing.rerun) == ("cleanup_1", None)
 
 
-def test_recent_runs_come_newest_first_and_completed_ones_have_full_progress():
-    make_run("pipeline_1", status="completed", done=6)
-    make_run("pipeline_2", status="cancelled", done=1)
-    runs = run_queries.recent_runs()
-    assert [run.id for run in runs] == ["pipeline_2", "pipeline_1"]
-    assert runs[1].progress == 1.0
+def test_a_completed_run_has_full_progress():
+    make_run("pipeline_1", status="completed", done=1)
+    assert run_queries.standings(SESSION, ["pipeline"])["pipeline"].run.progress == 1.0
 
 
 def test_an_empty_database_has_no_runs():
-    assert run_queries.active_runs() == run_queries.recent_runs() == list(run_queries.unresolved_runs()) == []
+    assert run_queries.active_runs() == list(run_queries.unresolved_runs()) == []
 
 
 def test_a_run_without_steps_has_no_current_step():
@@ -94,7 +91,7 @@ def test_many_runs_take_few_queries(django_assert_max_num_queries):
     for number in range(10):
         make_run(f"pipeline_{number}", status="completed", done=6)
     with django_assert_max_num_queries(2):
-        run_queries.recent_runs()
+        run_queries.standings(SESSION, ["pipeline"])
 
 
 def test_prerequisites_are_described_by_titles_of_jobs_and_conditions():

@@ -1,18 +1,21 @@
 """The pages: picks, dashboard, strategies, login, and the state of the runs."""
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.test import Client
 
+from market_data.models import EveningHold, Finding
 from stocks.models import Stock
 from tests.portfolio.pages.test_closes import store
 from tests.published import SESSION, pick, publish
 from tests.runs import make_run
 
 pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 4, 30, 21, tzinfo=UTC)
 PAGES = ("/", "/picks/", "/stocks/", "/sectors/", "/history/", "/strategies/", "/status/")
 
 
@@ -61,17 +64,17 @@ def test_a_missing_figure_is_a_dash(client):
 
 def test_an_abstention_shows_its_reason_and_no_older_list(client):
     publish("balanced", [pick("OLD")], session=SESSION.replace(day=29))
-    publish("balanced", [], reason="Validation failed: 40 % of the bars are missing.")
+    publish("balanced", [], reason="Validation failed: 40 % of the bars are missing.", abstention="data")
     html = page(client)
-    assert "Validation failed" in html
+    assert "There are no balanced picks: the data of the session did not pass the quality checks." in html
     assert "OLD" not in html
 
 
 def test_an_outdated_list_is_marked(client):
     publish("balanced", [pick("AAA")])
-    assert "has ended and its picks" not in page(client)
+    assert "Until then the latest" not in page(client)
     Stock.objects.create(symbol="AAA", last_seen=SESSION.replace(month=5, day=4))
-    assert "has ended and its picks" in page(client)
+    assert "Until then the latest are those of Thursday 30 April 2026." in page(client)
 
 
 def test_an_empty_database_shows_how_to_start(client):
@@ -80,21 +83,62 @@ def test_an_empty_database_shows_how_to_start(client):
     assert "./run.sh manage run_all" in html
 
 
-def test_the_first_run_is_shown_while_it_is_running(client):
-    make_run()
+@pytest.fixture
+def running():
+    """A first evening at work; its session is the latest whose bars are there."""
+    Stock.objects.create(symbol="ZZZ", last_seen=SESSION)
+    return make_run()
+
+
+def test_the_first_evening_is_shown_while_it_is_worked_on(client, running):
     html = page(client)
     assert "The first picks are on their way" in html
-    assert "Historical data" in html
-    assert "Read 300 of 500 sessions" in html
+    assert "Prices and indicators" in html
+    assert "Read 300 of 500 sessions" not in html, "a log line is for operators"
     assert 'value="0.42"' in html
     assert '<noscript><meta http-equiv="refresh" content="10"></noscript>' in html
 
 
-def test_a_failed_first_run_shows_how_to_retry(client):
+def test_a_failed_first_evening_shows_no_reason(client):
+    Stock.objects.create(symbol="ZZZ", last_seen=SESSION)
     make_run(status="failed", step_status="errored", done=1)
     html = page(client)
-    assert "the last run failed" in html
-    assert "Retry failed steps" in html
+    assert "their preparation has stopped" in html
+    assert "truncated" not in html
+
+
+PLANTED = ("/secret/exports/a.csv", "ravi", "Traceback (most recent call last)")
+
+
+@pytest.mark.parametrize("status", ["failed", "cancelled", "running", "waiting", "skipped", "rolled_back"])
+@pytest.mark.parametrize("published", [False, True])
+def test_no_page_for_readers_quotes_an_internal_text(client, status, published):
+    planted = "; ".join(PLANTED)
+    store("AAA", [(1.0, 1.0), (2.0, 2.0)])
+    Stock.objects.update(kind="share", last_seen=SESSION)
+    for job in ("pipeline", "validation", "selection", "csv_export", "import_csv", "check_csv"):
+        run = make_run(f"{job}_1", job=job, status=status, reason=planted, triggered_by=planted, ended_at=NOW)
+        run.steps.update(reason=planted, traceback=planted, log_lines=[planted], worker=planted[:90])
+    EveningHold.objects.create(session=SESSION, held_by=planted, reason=planted)
+    facts = {"run_id": "r", "session": SESSION, "severity": "error", "blocks": True, "message": planted}
+    Finding.objects.create(check_name="unit_error", symbol="AAA", **facts)
+    Finding.objects.create(check_name="bar_count", **facts)
+    if published:
+        publish("balanced", [pick("AAA")], reason=planted)
+        publish("growth", [], reason=planted, abstention="data")
+    addresses = [*PAGES, "/state/", "/picks/?strategy=growth", "/stocks/AAA/", "/api/suggested-stocks/"]
+    addresses += ["/api/suggested-stocks/?strategy=growth", f"/status/kept-out/{SESSION}/"]
+    for address in addresses + [f"/history/{SESSION}/{name}/" for name in ("balanced", "growth") if published]:
+        html = page(client, address)
+        for word in (*PLANTED, "pipeline_1", "csv_export", "CSV export", "Import of an uploaded"):
+            assert word not in html, (address, word)
+
+
+def test_staff_alone_are_led_to_the_console(client, running):
+    assert "Open the console" not in page(client)
+    client.force_login(get_user_model().objects.create_user("asha", is_staff=True))
+    assert "Open the console" in page(client)
+    assert "Open the console" in client.get("/state/").json()["html"]
 
 
 def test_a_simulated_market_is_marked(client, settings):
@@ -104,19 +148,22 @@ def test_a_simulated_market_is_marked(client, settings):
     assert "Simulated market." not in page(client)
 
 
-def test_the_state_is_json_with_its_part_of_the_page(client):
-    make_run()
+def test_the_state_is_json_with_its_part_of_the_page(client, running):
+    body = client.get("/state/").json()
+    assert (body["success"], body["active"], body["state"], body["session"]) == (True, True, "making", str(SESSION))
+    assert body["stages"][0] == {
+        "title": "Prices and indicators",
+        "status": "running",
+        "words": "Under way, 42% done.",
+        "progress": 0.4167,
+    }
+    assert body["sentence"] in body["html"]
+    assert body["again_in_seconds"] < 5
     publish("balanced", [pick("AAA")])
     response = client.get("/state/")
-    body = response.json()
-    assert body["success"] is True
-    assert body["active"] is True
-    assert body["runs"][0]["id"] == "pipeline_20260430_210000"
-    assert body["runs"][0]["steps"][2]["progress"] == 0.5
-    assert "Historical data" in body["html"]
-    assert body["published"]
+    assert response.json()["state"] == "ready"
+    assert response.json()["published"]
     assert response["Cache-Control"] == "no-store"
-    assert body["again_in_seconds"] < 5
 
 
 def test_a_new_publication_changes_the_state(client):

@@ -87,10 +87,10 @@ def test_without_a_date_the_newest_list_is_returned_and_with_one_only_that_date(
 
 def test_an_abstention_hides_the_list_before_it():
     publish("growth", [pick("OLD")], session=date(2026, 4, 29))
-    publish("growth", [], reason="No trustworthy model.")
+    publish("growth", [], reason="internal", abstention="model")
     listed = pick_list("growth")
     assert listed.picks == []
-    assert listed.reason == "No trustworthy model."
+    assert listed.reason == "There are no growth picks: no recent prediction model has passed its tests."
     assert listed.publication is not None
     assert listed.publication.date == SESSION
 

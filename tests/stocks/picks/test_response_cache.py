@@ -10,6 +10,7 @@ from rest_framework.authtoken.models import Token
 
 from stocks.models import Publication, Stock
 from stocks.picks import response_cache
+from stocks.picks.public_state import day_words
 from tests.published import pick, publish, supersede
 
 pytestmark = pytest.mark.django_db
@@ -77,8 +78,8 @@ def test_the_notice_appears_with_the_later_session(client):
     assert client.get(URL).json()["notice"] is None
     for kind, day in (("share", date(2026, 5, 4)), ("fund", date(2026, 5, 5)), ("unknown", date(2026, 5, 6))):
         Stock.objects.create(symbol=kind, kind=kind, last_seen=day)
-        assert str(day) in client.get(URL).json()["notice"]
-        assert str(day) in client.get(URL).json()["notice"]
+        assert day_words(day) in client.get(URL).json()["notice"]
+        assert day_words(day) in client.get(URL).json()["notice"]
 
 
 def test_a_client_with_the_current_response_gets_304(client, django_assert_num_queries):

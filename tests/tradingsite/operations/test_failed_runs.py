@@ -8,6 +8,7 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
+from market_data.evenings.current_evening import current_evening
 from market_data.models import PipelineRun
 from market_data.runs import engine, interventions, lifecycle
 from market_data.runs.queries import unresolved_runs
@@ -16,7 +17,6 @@ from tests.runs import make_run
 from tradingsite.alerts.job_conditions import troubled_jobs
 from tradingsite.alerts.symptoms import CheckContext
 from tradingsite.operations import home
-from tradingsite.operations.current_evening import current_evening
 from tradingsite.operations.views import run_url
 
 pytestmark = pytest.mark.django_db

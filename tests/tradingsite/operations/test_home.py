@@ -9,6 +9,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django_q.models import OrmQ
 
+from market_data.evenings.current_evening import current_evening
+from market_data.evenings.recent_runs import RunHistory
 from market_data.models import (
     CorporateAction,
     DailyBar,
@@ -26,8 +28,6 @@ from tests.published import SESSION, pick, publish
 from tests.runs import make_run
 from tests.tables import fill_every_table
 from tradingsite.operations import home, sources, tonight
-from tradingsite.operations.current_evening import current_evening
-from tradingsite.operations.recent_runs import RunHistory
 from tradingsite.schedule import evening_jobs
 
 pytestmark = pytest.mark.django_db

@@ -6,10 +6,10 @@ from datetime import date
 import pytest
 from django.core.cache import cache
 
+from market_data.evenings.recent_runs import PastRun, RunHistory
 from market_data.models import Finding, SourceFile
 from tests.published import SESSION, pick, publish
 from tests.runs import make_run
-from tradingsite.operations.recent_runs import PastRun, RunHistory
 from tradingsite.operations.verdict import Evidence, session_verdict, verdict_on
 
 BARE = Evidence(SESSION, {}, "", False, "", False, {}, None, None)

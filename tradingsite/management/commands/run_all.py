@@ -14,7 +14,7 @@ from market_data.models import PipelineRun
 from market_data.runs.command import duration_seconds, execute_job, failure, requested_session, run_report, summary
 from market_data.runs.pending_migrations import apply_pending_migrations
 from ml.evening_facts import lists_in_force, newest_model
-from tradingsite.schedule import EVENING
+from tradingsite.schedule import whole_evening
 
 
 class Command(BaseCommand):
@@ -40,7 +40,7 @@ class Command(BaseCommand):
         if settings.FUNDAMENTALS_DIR:
             call_command("import_fundamentals", stdout=self.stderr)
         runs: list[PipelineRun] = []
-        for job in EVENING:
+        for job in whole_evening():
             runs.append(execute_job(job, session, quiet=quiet))
             # Without a new model the selection uses a recent one, or publishes why there are no picks.
             if runs[-1].status != PipelineRun.Status.COMPLETED and job != "training":

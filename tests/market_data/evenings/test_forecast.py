@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradingsite.operations.forecast import PlannedJob, forecast
+from market_data.evenings.forecast import PlannedJob, forecast
 
 EVENING = datetime(2026, 4, 30, 21, tzinfo=UTC)
 DUE = EVENING + timedelta(hours=12)

@@ -1,7 +1,7 @@
-"""Which session's evening the console shows, and when each of its jobs is planned.
+"""Which session's evening a moment belongs to, and when each of its jobs is planned.
 
 An evening belongs to a session and lasts until its picks are used: until 09:00 India Standard Time of the following
-day. From then on the console shows the next one.
+day. From then on it is the next one's turn.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,9 @@ from market_data import trading_calendar
 from market_data.models import MarketDay
 from market_data.providers import ProviderError
 from market_data.runs.saga import EVENING_BEFORE, Saga
-from tradingsite.alerts.conditions import PICKS_DUE
+
+PICKS_DUE: Final = time(9, 0)
+"""India Standard Time, a quarter of an hour before trading."""
 
 _WINDOW: Final = timedelta(days=20)
 
@@ -40,7 +42,17 @@ class Evening:
 
 def current_evening(now: datetime) -> Evening | None:
     """The evening a moment belongs to; None where the calendar knows no session."""
-    day = (timezone.localtime(now) - timedelta(hours=PICKS_DUE.hour, minutes=PICKS_DUE.minute)).date()
+    return _evening_until((timezone.localtime(now) - timedelta(hours=PICKS_DUE.hour, minutes=PICKS_DUE.minute)).date())
+
+
+def evening_of(session: date) -> Evening:
+    """The evening of a session, also of one that the calendar does not know."""
+    evening = _evening_until(session)
+    return evening if evening and evening.session == session else Evening(session, None, None, None)
+
+
+def _evening_until(day: date) -> Evening | None:
+    """The evening of the last session up to a day."""
     try:
         sessions = _sessions(day - _WINDOW, day + _WINDOW)
     except (trading_calendar.CalendarError, ProviderError):

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from market_data.evenings.recent_runs import RunHistory
 from tests.published import SESSION
 from tests.runs import STARTED, make_run
-from tradingsite.operations.recent_runs import RunHistory
 
 pytestmark = pytest.mark.django_db
 

@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from market_data.evenings.current_evening import current_evening, stored_sessions
 from market_data.models import MarketDay
 from tests.published import SESSION
-from tradingsite.operations.current_evening import current_evening, stored_sessions
 from tradingsite.schedule import evening_jobs
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("weekdays")]

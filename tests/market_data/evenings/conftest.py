@@ -1,0 +1,3 @@
+"""The calendar of the console's tests."""
+
+from tests.tradingsite.operations.conftest import weekdays as weekdays
