@@ -58,7 +58,9 @@ def _fill_market() -> None:
     market.SourceFile.objects.create(
         session=SESSION, name="a.csv", size=1, mtime_ns=1, sha256="0" * 64, rows=1, rejected=0
     )
-    make_run(status="failed", step_status="errored")
+    run = make_run(status="failed", step_status="errored")
+    step = run.steps.get(status="errored")
+    market.StepAttempt.objects.create(step=step, number=1, fence=1, ended_at=NOW, outcome="errored", reason="It broke.")
     market.RunUndo.objects.create(run_id="r", table_name="stocks", row_image={"symbol": "AAA"})
     market.RejectedRow.objects.create(run_id="r", session=SESSION, symbol="AAA", source="a.csv", reason="price 0")
     market.Finding.objects.create(run_id="r", session=SESSION, check_name="bars", severity="warning", message="few")

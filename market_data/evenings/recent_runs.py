@@ -1,11 +1,12 @@
 """The recent runs of all jobs, read once and shared by every part of the home page."""
 
 from dataclasses import dataclass, fields
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from statistics import median
 from typing import Final
 
 from market_data.models import PipelineRun
+from market_data.runs import attempts
 from market_data.runs.queries import Standing
 
 _RUNS_READ: Final = 400
@@ -14,7 +15,7 @@ _RUNS_MEASURED: Final = 20
 
 @dataclass(frozen=True)
 class PastRun:
-    """A run without its steps; the fields are columns of `PipelineRun`."""
+    """A run without its steps; the fields are columns of `PipelineRun`, and its time at work."""
 
     id: str
     job: str
@@ -27,13 +28,12 @@ class PastRun:
     ended_at: datetime | None
     is_replay: bool
     sequence: int = 0
+    worked: timedelta | None = None
 
     @property
     def seconds(self) -> float | None:
-        """Duration; None while the run has not ended."""
-        if self.started_at is None or self.ended_at is None:
-            return None
-        return (self.ended_at - self.started_at).total_seconds()
+        """Time at work; None while the run has not ended."""
+        return self.worked.total_seconds() if self.worked is not None and self.ended_at else None
 
 
 class RunHistory:
@@ -42,8 +42,8 @@ class RunHistory:
     def __init__(self) -> None:
         columns = [field.name for field in fields(PastRun)]
         # Quotes run every half hour: they would crowd out the nights.
-        rows = PipelineRun.objects.exclude(job="quotes").order_by("-sequence").values(*columns)[:_RUNS_READ]
-        self.runs = [PastRun(**row) for row in rows]
+        rows = PipelineRun.objects.exclude(job="quotes").annotate(worked=attempts.time_at_work())
+        self.runs = [PastRun(**row) for row in rows.order_by("-sequence").values(*columns)[:_RUNS_READ]]
 
     def latest(self, job: str) -> PastRun | None:
         """Newest run of a job, whatever its session; replays do not count."""

@@ -3,7 +3,7 @@
 from market_data.models.evidence import Finding, RejectedRow, SourceFile
 from market_data.models.imports import ImportedFile
 from market_data.models.market import CorporateAction, DailyBar, MarketDay, Quote, TechnicalIndicator
-from market_data.models.runs import EveningHold, Heartbeat, PipelineRun, PipelineStep, RunUndo, TableTotal
+from market_data.models.runs import EveningHold, Heartbeat, PipelineRun, PipelineStep, RunUndo, StepAttempt, TableTotal
 
 __all__ = [
     "CorporateAction",
@@ -19,6 +19,7 @@ __all__ = [
     "RejectedRow",
     "RunUndo",
     "SourceFile",
+    "StepAttempt",
     "TableTotal",
     "TechnicalIndicator",
 ]

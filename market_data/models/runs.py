@@ -69,7 +69,10 @@ class PipelineStep(models.Model):
     name = models.CharField(max_length=40)
     order = models.PositiveSmallIntegerField()
     status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
-    attempts = models.PositiveIntegerField(default=0)
+    attempts = models.PositiveIntegerField(default=0, help_text="how often it was begun")
+    fruitless_attempts = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="since it last committed something or was retried; limited"
+    )
     fence = models.PositiveIntegerField(default=0, help_text="grows with each claim; an older owner is refused")
     worker = models.CharField(max_length=200, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
@@ -99,6 +102,46 @@ class PipelineStep(models.Model):
 
     def __str__(self) -> str:
         return f"{self.run_id} {self.name}"
+
+
+class StepAttempt(models.Model):
+    """One attempt at a step, from the claim by a worker to its end."""
+
+    class Outcome(models.TextChoices):
+        RUNNING = "running", "At work"
+        COMPLETED = "completed", "Completed"
+        WAITED = "waited", "Not yet possible"
+        POSTPONED = "postponed", "Postponed"
+        FAILED = "failed", "Failed"
+        ERRORED = "errored", "Errored"
+        CANCELLED = "cancelled", "Cancelled"
+        LOST = "lost", "Worker lost"
+
+    step = models.ForeignKey(PipelineStep, models.CASCADE, related_name="attempt_log")
+    number = models.PositiveIntegerField(help_text="of the step's attempts, from 1")
+    fence = models.PositiveIntegerField(help_text="that the claim gave the step")
+    worker = models.CharField(max_length=200, blank=True)
+    started_at = models.DateTimeField(db_default=Now())
+    renewed_at = models.DateTimeField(db_default=Now(), help_text="last sign of life of its worker")
+    ended_at = models.DateTimeField(null=True, blank=True, help_text="of a lost worker: its last sign of life")
+    outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.RUNNING)
+    reason = models.TextField(blank=True)
+    traceback = models.TextField(blank=True)
+    log_lines = models.JSONField(default=list, blank=True)
+
+    class Meta:
+        db_table = "step_attempts"
+        ordering = ("step", "number")
+        constraints = (
+            models.UniqueConstraint(fields=("step", "number"), name="step_attempts_number"),
+            models.UniqueConstraint(
+                fields=("step",), condition=models.Q(ended_at=None), name="step_attempts_one_at_work"
+            ),
+        )
+        indexes = (models.Index(fields=("ended_at",), name="idx_attempts_ended"),)
+
+    def __str__(self) -> str:
+        return f"{self.step} attempt {self.number}"
 
 
 class EveningHold(models.Model):

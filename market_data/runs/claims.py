@@ -17,10 +17,10 @@ import time
 from typing import Any, Final, LiteralString
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 
 from market_data.models import PipelineRun, PipelineStep
-from market_data.runs import workers
+from market_data.runs import attempts, workers
 from market_data.runs.leases import LeaseKeeper, longest_lease
 from market_data.runs.saga import FenceLost
 from market_data.runs.states import run_sources, step_sources
@@ -37,7 +37,7 @@ _FREE: Final = (
     " AND EXISTS (SELECT FROM pipeline_runs r WHERE r.id = run_id AND r.status = ANY(%(run_sources)s))"
     " AND (lease_until IS NULL OR worker = %(ended)s OR (lease_until = %(lease_until)s"
     " AND lease_until NOT BETWEEN now() AND now() + make_interval(secs => %(longest_lease)s)))"
-    " AND (not_before IS NULL OR not_before <= now()) AND attempts {attempts} %(max_attempts)s"
+    " AND (not_before IS NULL OR not_before <= now()) AND fruitless_attempts {attempts} %(max_attempts)s"
     " AND pg_try_advisory_xact_lock(%(class)s, id::int)"
 )
 _IS_EXPIRED: Final = (
@@ -46,7 +46,8 @@ _IS_EXPIRED: Final = (
     " AND lease_until NOT BETWEEN now() AND now() + make_interval(secs => %(longest_lease)s)"
 )
 _CLAIM: Final = (
-    "UPDATE pipeline_execution_tracking SET status = 'running', attempts = attempts + 1, fence = fence + 1,"
+    "UPDATE pipeline_execution_tracking SET status = 'running', attempts = attempts + 1,"
+    " fruitless_attempts = fruitless_attempts + 1, fence = fence + 1,"
     " worker = %(worker)s, lease_until = now() + make_interval(secs => %(lease)s), not_before = NULL,"
     " started_at = coalesce(started_at, now()), ended_at = NULL, reason = '', runbook = ''"
     + _FREE.replace("{attempts}", "<")
@@ -54,7 +55,7 @@ _CLAIM: Final = (
 )
 # The fence rises here too: the worker that was given up may no longer commit.
 _GIVE_UP: Final = (
-    "UPDATE pipeline_execution_tracking SET status = 'errored', fence = fence + 1, worker = '', lease_until = NULL,"
+    "UPDATE pipeline_execution_tracking SET status = 'errored', fence = fence + 1, lease_until = NULL,"
     " ended_at = now(), traceback = '', reason = %(reason)s, runbook = 'worker-died'"
     + _FREE.replace("{attempts}", ">=")
     + " RETURNING fence, attempts"
@@ -84,10 +85,10 @@ def claim(step: PipelineStep, max_attempts: int) -> bool:
 def give_up(step: PipelineStep, max_attempts: int) -> bool:
     """End a step as errored whose workers died `max_attempts` times; True for the single caller that did it."""
     reason = (
-        f"{step.name} was started {step.attempts} times and never ended: its worker died each time."
+        f"{step.name} was started {step.fruitless_attempts} times and never ended: its worker died each time."
         " See the log, then retry the run."
     )
-    if step.attempts < max_attempts:
+    if step.fruitless_attempts < max_attempts:
         return False
     return _update_free(step, _GIVE_UP, max_attempts, sources=step_sources("give_up"), reason=reason)
 
@@ -128,6 +129,7 @@ def wait_for_commits(run: PipelineRun) -> None:
 
 def _update_free(step: PipelineStep, statement: LiteralString, max_attempts: int, **more: Any) -> bool:
     """Execute a statement on a step without a living owner; ends a hung owner first if need be."""
+    has_ended = bool(step.worker) and workers.has_ended(step.worker)
     parameters = {
         "id": step.pk,
         "fence": step.fence,
@@ -138,10 +140,10 @@ def _update_free(step: PipelineStep, statement: LiteralString, max_attempts: int
         "worker": workers.identity(),
         "lease": settings.STEP_LEASE_SECONDS,
         "longest_lease": longest_lease().total_seconds(),
-        "ended": step.worker if step.worker and workers.has_ended(step.worker) else None,
+        "ended": step.worker if has_ended else None,
         **more,
     }
-    if parameters["ended"] is None and _is_expired(parameters):
+    if not has_ended and _is_expired(parameters):
         # By the clock alone, which may have been set. A living owner renews its lease in this time, and keeps the step.
         time.sleep(LeaseKeeper.interval_seconds(settings.STEP_LEASE_SECONDS) * _RENEWALS_AWAITED)
     if _execute(step, statement, parameters):
@@ -161,12 +163,17 @@ def _is_expired(parameters: dict[str, Any]) -> bool:
 
 
 def _execute(step: PipelineStep, statement: LiteralString, parameters: dict[str, Any]) -> bool:
-    with connection.cursor() as cursor:
+    fate = "Its worker's process ended." if parameters["ended"] else "Its worker was silent for longer than its lease."
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement, parameters)
-        row = cursor.fetchone()
-    if row is not None:
+        if cursor.fetchone() is None:
+            return False
         step.refresh_from_db()
-    return row is not None
+        if step.status == PipelineStep.Status.RUNNING:
+            attempts.record_start(step, fate)
+        else:
+            attempts.record_loss(step, fate)
+    return True
 
 
 def _terminate_hung_holder(step: PipelineStep, parameters: dict[str, Any]) -> bool:

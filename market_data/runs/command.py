@@ -13,7 +13,7 @@ from django.utils import timezone
 from market_data import trading_calendar
 from market_data.models import PipelineRun, PipelineStep, SourceFile
 from market_data.providers import ProviderError, provider
-from market_data.runs import engine, interventions, lifecycle
+from market_data.runs import attempts, engine, interventions, lifecycle
 from market_data.runs.pending_migrations import apply_pending_migrations
 from market_data.runs.prerequisites import describe_all, outstanding
 from market_data.runs.progress import ProgressView
@@ -169,10 +169,9 @@ def run_report(run: PipelineRun) -> dict[str, Any]:
 
 
 def duration_seconds(ended: PipelineRun | PipelineStep) -> float | None:
-    """Return how long a run or step took; None unless it has started and ended."""
-    if ended.started_at is None or ended.ended_at is None:
-        return None
-    return round((ended.ended_at - ended.started_at).total_seconds(), 1)
+    """Return how long a run or step was at work; None unless it has started and ended."""
+    seconds = attempts.seconds_at_work(ended) if ended.started_at and ended.ended_at else None
+    return None if seconds is None else round(seconds, 1)
 
 
 def summary(run: PipelineRun) -> str:

@@ -18,7 +18,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from market_data.models import PipelineRun, PipelineStep
-from market_data.runs import claims, workers
+from market_data.runs import attempts, claims, workers
+from market_data.runs.attempts import Outcome
 from market_data.runs.commits import numbered_commit
 from market_data.runs.failures import runbook_entry
 from market_data.runs.leases import LeaseKeeper, database_time, has_lease
@@ -115,17 +116,17 @@ def _execute(context: StepContext, definition: Step) -> None:
             connection.close()
             _postpone(context, definition, error)
         except NotYet as error:
-            _poll_later(run, step, error)
+            _poll_later(context, error)
         except refusals as error:
-            _fail(step, str(error), error)
+            _fail(context, str(error), error)
         except KeyboardInterrupt as interrupt:
-            _fail(step, "Interrupted; what was committed stays. `retry_failed` resumes from there.", interrupt)
+            _fail(context, "Interrupted; what was committed stays. `retry_failed` resumes from there.", interrupt)
             step.status = _Step.FAILED
             _finish_run(run, "fail", "interrupted", failed=step)
             raise
         except Exception as error:
             logger.exception("step broke", extra={"run": run.id, "step": step.name})
-            _end_step(step, "break", _Step.ERRORED, f"{type(error).__name__}: {error}", error, traceback.format_exc())
+            _break(context, error)
 
 
 def _work(context: StepContext, definition: Step) -> None:
@@ -153,53 +154,71 @@ def _save_progress(context: StepContext, label: str, *, is_last: bool) -> None:
     step = context.step
     change: dict[str, Any] = {"records_processed": step.records_processed, "watermark": label}
     if is_last:
-        change |= {"status": _Step.COMPLETED, "progress": 1.0, "ended_at": timezone.now(), "lease_until": None}
+        change |= {"status": _Step.COMPLETED, "progress": 1.0, "ended_at": Now(), "lease_until": None}
         change["log_lines"] = context.keeper.take_lines()
     else:
-        # Attempts count deaths without progress: a long load may survive any number of restarts.
-        change["attempts"] = step.attempts = 1
+        # Only deaths without progress count: a long load may survive any number of restarts.
+        change["fruitless_attempts"] = step.fruitless_attempts = 1
     if not _owned(step, "complete").update(**change):
         raise FenceLost
+    if is_last:
+        attempts.record_end(step, Outcome.COMPLETED, context.keeper.attempt_lines())
     figures = {"summary": context.run.summary, "options": context.run.options}
     PipelineRun.objects.filter(pk=context.run.pk).update(**figures, **numbered_commit())
 
 
 def _postpone(context: StepContext, definition: Step, error: Exception) -> None:
     step, reason = context.step, str(error).strip()
-    if step.attempts >= definition.max_attempts:
-        _fail(step, f"{reason} (after {step.attempts} attempts)", error)
+    if step.fruitless_attempts >= definition.max_attempts:
+        _fail(context, f"{reason} (after {step.fruitless_attempts} attempts)", error)
         return
-    pause = settings.STEP_PAUSE_SECONDS * PAUSE_GROWTH ** (step.attempts - 1)
+    pause = settings.STEP_PAUSE_SECONDS * PAUSE_GROWTH ** (step.fruitless_attempts - 1)
     context.log("postponed", reason=reason, seconds=pause)
-    _return_to_pending(step, pause, reason)
+    _return_to_pending(context, pause, Outcome.POSTPONED, reason)
 
 
-def _poll_later(run: PipelineRun, step: PipelineStep, error: NotYet) -> None:
+def _poll_later(context: StepContext, error: NotYet) -> None:
+    run, step = context.run, context.step
     deadline = run.intended_at + POLL_FOR if run.intended_at else None
     if deadline is None or timezone.now() > deadline:
         until = f" It was polled for until {timezone.localtime(deadline):%Y-%m-%d %H:%M}." if deadline else ""
-        _fail(step, f"{error}{until}", error)
+        _fail(context, f"{error}{until}", error)
         return
     logger.info("polled again later", extra={"run": run.id, "step": step.name, "seconds": POLL_SECONDS})
-    # A poll is not a failed attempt.
-    _return_to_pending(step, POLL_SECONDS, str(error), attempts=step.attempts - 1)
+    # A poll may be repeated without limit.
+    unlimited = {"fruitless_attempts": step.fruitless_attempts - 1}
+    _return_to_pending(context, POLL_SECONDS, Outcome.WAITED, str(error), **unlimited)
 
 
-def _return_to_pending(step: PipelineStep, pause_seconds: float, reason: str, **change: Any) -> None:
+def _return_to_pending(
+    context: StepContext, pause_seconds: float, outcome: Outcome, reason: str, **change: Any
+) -> None:
     not_before = Now() + timedelta(seconds=pause_seconds)
     change |= {"status": _Step.PENDING, "lease_until": None, "not_before": not_before, "reason": reason}
-    _update_owned(step, "postpone", **change)
+    _update_owned(context, "postpone", outcome, **change)
 
 
-def _fail(step: PipelineStep, reason: str, error: BaseException) -> None:
-    _end_step(step, "fail", _Step.FAILED, reason, error, "")
+def _fail(context: StepContext, reason: str, error: BaseException) -> None:
+    _end_step(context, "fail", _Step.FAILED, Outcome.FAILED, reason, error)
+
+
+def _break(context: StepContext, error: Exception) -> None:
+    reason, trace = f"{type(error).__name__}: {error}", traceback.format_exc()
+    _end_step(context, "break", _Step.ERRORED, Outcome.ERRORED, reason, error, trace)
 
 
 def _end_step(
-    step: PipelineStep, event: StepEvent, status: PipelineStep.Status, reason: str, error: BaseException, trace: str
+    context: StepContext,
+    event: StepEvent,
+    status: PipelineStep.Status,
+    outcome: Outcome,
+    reason: str,
+    error: BaseException,
+    trace: str = "",
 ) -> None:
-    change: dict[str, Any] = {"status": status, "ended_at": timezone.now(), "lease_until": None, "worker": ""}
-    _update_owned(step, event, reason=reason, runbook=runbook_entry(error), traceback=trace, **change)
+    change: dict[str, Any] = {"status": status, "ended_at": Now(), "lease_until": None}
+    change |= {"reason": reason, "runbook": runbook_entry(error), "traceback": trace}
+    _update_owned(context, event, outcome, **change)
 
 
 def _owned(step: PipelineStep, event: StepEvent) -> QuerySet[PipelineStep]:
@@ -207,13 +226,21 @@ def _owned(step: PipelineStep, event: StepEvent) -> QuerySet[PipelineStep]:
     return PipelineStep.objects.filter(pk=step.pk, fence=step.fence, status__in=step_sources(event))
 
 
-def _update_owned(step: PipelineStep, event: StepEvent, **change: Any) -> None:
-    # Conditional: a commit whose confirmation was lost may have completed the step.
+def _update_owned(context: StepContext, event: StepEvent, outcome: Outcome, **change: Any) -> None:
     try:
-        retry_while_database_is_down(_owned(step, event).update, **change)
+        retry_while_database_is_down(_end_attempt, context, event, outcome, change)
     except DATABASE_LOST:
         # It stays away: the lease expires, and another delivery takes the step over.
-        logger.exception("state not saved", extra={"step": step.name})
+        logger.exception("state not saved", extra={"step": context.step.name})
+
+
+def _end_attempt(context: StepContext, event: StepEvent, outcome: Outcome, change: dict[str, Any]) -> None:
+    step = context.step
+    with transaction.atomic():
+        # Conditional: a commit whose confirmation was lost may have completed the step.
+        if _owned(step, event).update(**change):
+            lines, trace = context.keeper.attempt_lines(), change.get("traceback", "")
+            attempts.record_end(step, outcome, lines, change["reason"], trace)
 
 
 def _finish_run(run: PipelineRun, event: RunEvent, reason: str = "", failed: PipelineStep | None = None) -> PipelineRun:

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from market_data.models import EveningHold, PipelineRun, PipelineStep
-from market_data.runs import engine, holds, lifecycle
+from market_data.runs import attempts, engine, holds, lifecycle
 from market_data.runs.commits import refuse_if_changed_since
 from market_data.runs.prerequisites import describe_all, outstanding
 from market_data.runs.saga import NotRetryable, SagaError
@@ -37,6 +37,7 @@ def cancel(run_id: str, triggered_by: str) -> PipelineRun:
         if not active.update(status=_Status.CANCELLED, reason=reason, ended_at=now):
             run.refresh_from_db()
             raise SagaError(f"{run.id} is {run.get_status_display().lower()}; only an active run can be cancelled.")
+        attempts.record_cancel(run, reason)
     logger.info("cancelled", extra={"run": run.id, "by": triggered_by})
     return lifecycle.find_run(run.pk)
 

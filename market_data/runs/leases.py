@@ -10,6 +10,7 @@ from django.db import Error, connection
 from django.db.models.functions import Now
 
 from market_data.models import PipelineStep
+from market_data.runs.attempts import record_sign_of_life
 
 _MAX_INTERVAL_SECONDS = 1.0
 _RENEWALS_PER_LEASE = 6
@@ -41,13 +42,13 @@ class LeaseKeeper:
     """Renews the lease and flushes progress once a second until the context exits; more often for a short lease.
 
     A row with another fence is left alone; `lost` tells that it has one by now: another worker has claimed it, or the
-    run was cancelled. `lines` are the log lines already on the row.
+    run was cancelled. `lines` are the log lines already on the row, of earlier attempts.
     """
 
     def __init__(self, step_id: int, fence: int, lease_seconds: int, lines: list[str]) -> None:
         self.progress = 0.0
         self.lost = False
-        self.lines = lines
+        self.lines, self._earlier_lines = lines, len(lines)
         self._step_id, self._fence, self._lease_seconds = step_id, fence, lease_seconds
         self._interval_seconds = self.interval_seconds(lease_seconds)
         self._exited = threading.Event()
@@ -67,8 +68,12 @@ class LeaseKeeper:
         self._thread.join()
 
     def take_lines(self) -> list[str]:
-        """Return the lines to store on the row: the last ones."""
+        """Return the lines to store on the step's row: the last ones of all its attempts."""
         return self.lines[-_KEPT_LINES:]
+
+    def attempt_lines(self) -> list[str]:
+        """Return the last lines of this attempt."""
+        return self.lines[self._earlier_lines :][-_KEPT_LINES:]
 
     def _renew_until_exit(self) -> None:
         try:
@@ -85,6 +90,8 @@ class LeaseKeeper:
                 progress=self.progress,
                 log_lines=self.take_lines(),
             )
+            if renewed:
+                record_sign_of_life(self._step_id, self._fence, self.attempt_lines())
             # Not lost is a step that this worker has just completed: it is no longer running but keeps its fence.
             self.lost = not renewed and row.exclude(fence=self._fence).exists()
         except Error:

@@ -20,7 +20,7 @@ from market_data.runs.states import run_sources, step_sources
 
 FRESH_STEP: Final[dict[str, Any]] = {
     "status": PipelineStep.Status.PENDING,
-    "attempts": 0,
+    "fruitless_attempts": 0,
     "not_before": None,
     "ended_at": None,
     **dict.fromkeys(("reason", "runbook", "traceback"), ""),

@@ -10,7 +10,7 @@ from django_q.models import Task
 from market_data.exports import files as export_files
 from market_data.models import ImportedFile, PipelineRun, RunUndo
 from market_data.providers import NotOffered
-from market_data.runs import rollback
+from market_data.runs import attempts, rollback
 from market_data.runs.saga import StepContext, purges
 from market_data.steps.sources import run_provider
 from market_data.storage import writer as market_writer
@@ -19,6 +19,8 @@ from stocks.models import Stock
 EXPORTS_KEPT_DAYS = 30
 RESULTS_KEPT_DAYS = 30
 UPLOADS_KEPT_DAYS = 30
+ATTEMPTS_KEPT_DAYS = 90
+"""Longer than the thirty nights whose time at work is shown, and than a rollback is possible."""
 
 
 def export(context: StepContext) -> export_files.PreparedExport:
@@ -49,13 +51,14 @@ def record_quotes(context: StepContext, quotes: pd.DataFrame) -> int:
 
 
 def purge_expired(context: StepContext, today: date) -> int:
-    """Delete exports, queue results, uploads, before-images and what other apps registered, past their time."""
+    """Delete exports, queue results, uploads, attempts, images and what other apps registered, past their time."""
     purged: dict[str, Any] = {
         "exports": len(export_files.purge_exports(settings.EXPORT_DIR, today - timedelta(days=EXPORTS_KEPT_DAYS))),
         "queue results": Task.objects.filter(stopped__date__lt=today - timedelta(days=RESULTS_KEPT_DAYS)).delete()[0],
         "uploaded files": ImportedFile.objects.filter(
             uploaded_at__date__lt=today - timedelta(days=UPLOADS_KEPT_DAYS)
         ).delete()[0],
+        "attempts": attempts.purge_attempts(today - timedelta(days=ATTEMPTS_KEPT_DAYS)),
         "undo rows": purge_undo(),
         **{name: purge(today) for name, purge in purges().items()},
     }

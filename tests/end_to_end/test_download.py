@@ -104,7 +104,7 @@ def test_an_evening_waits_for_a_late_file_and_then_completes(archive: Path, exch
     exchange.faults["27062023.csv|27JUN2023bhav"] = answers(404)
     run = scheduled(hours_ago=0)
     step = run.steps.get(name="SYMBOL_MASTER")
-    assert (run.status, step.status, step.attempts) == ("running", "pending", 0)
+    assert (run.status, step.status, step.attempts, step.fruitless_attempts) == ("running", "pending", 1, 0)
     assert f"There is no daily file for {DAY}" in step.reason
     assert not SourceFile.objects.exists()
     for time, answer in enumerate((answers(404), answers(503), answers(200)), start=2):

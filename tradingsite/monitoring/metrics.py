@@ -7,7 +7,7 @@ process answers.
 import hmac
 import ipaddress
 from collections.abc import Iterable
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -21,6 +21,7 @@ from prometheus_client.registry import Collector
 
 from market_data import tasks
 from market_data.models import Finding, Heartbeat, PipelineRun, PipelineStep, TableTotal
+from market_data.runs import attempts
 from market_data.storage.queries import latest_loaded_session
 from stocks.models import Publication
 from tradingsite.monitoring import latency
@@ -111,19 +112,21 @@ def _successes() -> Metric:
 def _steps() -> list[Metric]:
     newest = PipelineRun.objects.order_by("-sequence").values("pk")
     ids = [run["pk"] for saga in scheduled_jobs() for run in newest.filter(job=saga.job)[:1]]
-    steps = list(PipelineStep.objects.filter(run__in=ids).select_related("run").order_by("run__job", "order"))
+    newest_steps = PipelineStep.objects.filter(run__in=ids).annotate(worked=attempts.time_at_work("step"))
+    steps = list(newest_steps.select_related("run").order_by("run__job", "order"))
     labels = ("job", "step")
     records = ((s.run.job, s.name, s.records_processed) for s in steps)
     return [
         _gauge("step_records", "Records of the step, latest run", labels, records),
         _gauge("step_progress", "0-1, latest run", labels, ((s.run.job, s.name, s.progress) for s in steps)),
         _gauge("step_attempts", "Attempts, latest run", labels, ((s.run.job, s.name, s.attempts) for s in steps)),
-        _gauge("step_seconds", "Duration, latest run", labels, ((s.run.job, s.name, _seconds(s)) for s in steps)),
+        _gauge("step_seconds", "Time at work, latest run", labels, ((s.run.job, s.name, _seconds(s)) for s in steps)),
     ]
 
 
 def _seconds(step: PipelineStep) -> float | None:
-    return (step.ended_at - step.started_at).total_seconds() if step.ended_at and step.started_at else None
+    worked: timedelta | None = getattr(step, "worked", None)
+    return worked.total_seconds() if worked is not None and step.ended_at else None
 
 
 def _tables() -> list[Metric]:

@@ -1,6 +1,7 @@
 """Runs, steps and held evenings in the admin: lists with actions, and a page of its own for each run."""
 
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from functools import partial
 from typing import Any, cast
 
@@ -14,7 +15,8 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from market_data.models import EveningHold, PipelineRun, PipelineStep
+from market_data.models import EveningHold, PipelineRun, PipelineStep, StepAttempt
+from market_data.runs import attempts
 from market_data.runs.saga import job_title
 from stocks.admin import ReadOnlyAdmin, coloured
 from tradingsite.operations import actions, failed_runs, jobs, run_page
@@ -29,6 +31,9 @@ _COLOURS = {
     "completed": "success",
     "failed": "danger",
     "errored": "danger",
+    "lost": "danger",
+    "waited": "warning",
+    "postponed": "warning",
     "cancelled": "warning",
 }
 
@@ -66,9 +71,14 @@ class PipelineRunAdmin(OperatedAdmin):
     def state(self, run: PipelineRun) -> tuple[str, str]:
         return run.status, run.get_status_display()
 
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[PipelineRun]":
+        runs: QuerySet[PipelineRun] = super().get_queryset(request)
+        return runs.annotate(worked=attempts.time_at_work())
+
     @admin.display(description="took")
     def took(self, run: PipelineRun) -> str:
-        return duration((run.ended_at - run.started_at).total_seconds()) if run.started_at and run.ended_at else "–"
+        worked: timedelta | None = getattr(run, "worked", None)
+        return duration(worked.total_seconds()) if worked is not None and run.ended_at else "–"
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *rest: Any, **more: Any
@@ -162,6 +172,44 @@ class PipelineStepAdmin(OperatedAdmin):
         user = cast("AbstractUser", request.user)
         for run_id, name in selected.order_by("run__sequence", "order").values_list("run_id", "name"):
             perform(request, partial(actions.retry_failed, user, run_id, name))
+
+
+@admin.register(StepAttempt)
+class StepAttemptAdmin(OperatedAdmin):
+    """Each attempt at a step; a run's page shows them beside its steps."""
+
+    list_display = ("of_run", "of_step", "number", "state", "started_at", "took", "worker", "reason")
+    list_display_links = ("of_step",)
+    list_filter = ("outcome",)
+    search_fields = ("step__run__id", "step__name")
+    list_select_related = ("step",)
+    ordering = ("-pk",)
+    exclude = ("log_lines", "traceback")
+    readonly_fields = ("log", "trace")
+
+    @admin.display(description="run")
+    def of_run(self, attempt: StepAttempt) -> SafeString:
+        return format_html("<a href='{}'>{}</a>", run_url(attempt.step.run_id), attempt.step.run_id)
+
+    @admin.display(description="step")
+    def of_step(self, attempt: StepAttempt) -> str:
+        return attempt.step.name
+
+    @coloured("outcome", _COLOURS)
+    def state(self, attempt: StepAttempt) -> tuple[str, str]:
+        return attempt.outcome, attempt.get_outcome_display()
+
+    @admin.display(description="took")
+    def took(self, attempt: StepAttempt) -> str:
+        return duration((attempt.ended_at - attempt.started_at).total_seconds()) if attempt.ended_at else "–"
+
+    @admin.display(description="log")
+    def log(self, attempt: StepAttempt) -> SafeString:
+        return _lines(attempt.log_lines)
+
+    @admin.display(description="traceback")
+    def trace(self, attempt: StepAttempt) -> SafeString:
+        return _lines(attempt.traceback.splitlines())
 
 
 def _lines(lines: Iterable[Any]) -> SafeString:

@@ -1,34 +1,60 @@
 """The page of one run: its steps on a timeline, what went wrong and what to do, who did what, available actions."""
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
 
-from market_data.models import Finding, PipelineRun, PipelineStep, RejectedRow
-from market_data.runs import engine, holds, rollback
+from market_data.models import Finding, PipelineRun, PipelineStep, RejectedRow, StepAttempt
+from market_data.runs import attempts, engine, holds, rollback
 from market_data.runs.saga import SagaError, job_title
 from tradingsite.operations import actions, runbook
 from tradingsite.operations.tonight import duration, waiting_reason
 
 _Run, _Step = PipelineRun.Status, PipelineStep.Status
 _BAD: Final = (_Step.FAILED, _Step.ERRORED)
+_BAD_OUTCOMES: Final = (StepAttempt.Outcome.FAILED, StepAttempt.Outcome.ERRORED, StepAttempt.Outcome.LOST)
 _ACTIVE_SECONDS, _IDLE_SECONDS = 2, 15
+
+
+class Span(NamedTuple):
+    """Where something lies on the timeline: `left` and `width` in percent of the run's duration."""
+
+    left: float
+    width: float
+    status: str
+
+
+@dataclass(frozen=True)
+class AttemptLine:
+    """One attempt at a step."""
+
+    number: int
+    outcome: str
+    outcome_label: str
+    is_bad: bool
+    started_at: datetime
+    took: str
+    worker: str
+    reason: str
+    log: list[str]
+    traceback: str
 
 
 @dataclass(frozen=True)
 class StepLine:
-    """A step on the timeline; `left` and `width` in percent of the run's duration."""
+    """A step on the timeline; `log` and `traceback` only where no attempt holds them."""
 
     name: str
     title: str
     status: str
     status_label: str
+    is_bad: bool
     progress: float
     records: int
     attempts: int
     took: str
-    left: float
-    width: float
+    spans: list[Span]
+    tries: list[AttemptLine]
     started_at: datetime | None
     not_before: datetime | None
     reason: str
@@ -51,7 +77,9 @@ class RunAction:
 def run_context(run: PipelineRun, now: datetime) -> dict[str, Any]:
     """Context of the auto-refreshing part of a run's page."""
     steps = list(run.steps.order_by("order"))
-    lines = [_line(step, run, now) for step in steps]
+    tries = attempts.attempts_of(steps)
+    lines = [_line(step, run, tries.get(step.pk, []), now) for step in steps]
+    worked = attempts.seconds_at_work(run)
     failed = next((line for line in lines if line.status in _BAD), None)
     is_active = run.status in PipelineRun.ACTIVE
     log = actions.action_log(run)
@@ -61,7 +89,7 @@ def run_context(run: PipelineRun, now: datetime) -> dict[str, Any]:
         "status_label": _Run(run.status).label,
         "steps": lines,
         "progress": 1.0 if run.status == _Run.COMPLETED else sum(line.progress for line in lines) / max(len(lines), 1),
-        "took": _duration(run.started_at, run.ended_at or (now if is_active else None)),
+        "took": "" if worked is None else duration(worked),
         "failed": failed,
         "waits": waiting_reason(run) if run.status == _Run.WAITING else "",
         "actions": run_actions(run, steps),
@@ -75,49 +103,80 @@ def run_context(run: PipelineRun, now: datetime) -> dict[str, Any]:
     }
 
 
-def _line(step: PipelineStep, run: PipelineRun, now: datetime) -> StepLine:
-    left, width = _span(step, run, now)
+def _line(step: PipelineStep, run: PipelineRun, tries: list[StepAttempt], now: datetime) -> StepLine:
     is_bad = step.status in _BAD
     return StepLine(
         name=step.name,
         title=step.name.replace("_", " ").capitalize(),
         status=step.status,
         status_label=step.get_status_display(),
+        is_bad=is_bad,
         progress=1.0 if step.status == _Step.COMPLETED else step.progress,
         records=step.records_processed,
         attempts=step.attempts,
-        took=_duration(step.started_at, step.ended_at or (now if step.status == _Step.RUNNING else None)),
-        left=left,
-        width=width,
+        took=_time_at_work(step, tries, now),
+        spans=_spans(step, run, tries, now),
+        tries=[_attempt_line(attempt, now) for attempt in tries],
         started_at=step.started_at,
         not_before=step.not_before if step.status == _Step.PENDING else None,
         reason=step.reason,
         entry=runbook.entry_of(step) if is_bad else None,
-        log=[str(line) for line in step.log_lines or []],
-        traceback=step.traceback,
+        log=[] if tries else [str(line) for line in step.log_lines or []],
+        traceback="" if tries else step.traceback,
         may_retry=is_bad and run.status == _Run.FAILED,
     )
 
 
-def _span(step: PipelineStep, run: PipelineRun, now: datetime) -> tuple[float, float]:
-    if step.started_at is None or run.started_at is None:
-        return 0.0, 0.0
-    whole = ((run.ended_at or now) - run.started_at).total_seconds() or 1.0
-    start = (step.started_at - run.started_at).total_seconds()
-    end = ((step.ended_at or run.ended_at or now) - run.started_at).total_seconds()
-    left = min(max(100 * start / whole, 0.0), 99.0)
-    return round(left, 2), round(max(min(100 * end / whole, 100.0) - left, 0.8), 2)
+def _attempt_line(attempt: StepAttempt, now: datetime) -> AttemptLine:
+    return AttemptLine(
+        number=attempt.number,
+        outcome=attempt.outcome,
+        outcome_label=attempt.get_outcome_display(),
+        is_bad=attempt.outcome in _BAD_OUTCOMES,
+        started_at=attempt.started_at,
+        took=duration(_seconds(attempt, now)),
+        worker=":".join(attempt.worker.split(":")[:2]),  # host and process; the rest is for machines
+        reason=attempt.reason,
+        log=[str(line) for line in attempt.log_lines or []],
+        traceback=attempt.traceback,
+    )
 
 
-def _duration(started: datetime | None, ended: datetime | None) -> str:
-    return duration((ended - started).total_seconds()) if started and ended else ""
+def _time_at_work(step: PipelineStep, tries: list[StepAttempt], now: datetime) -> str:
+    """How long a step was worked at: its attempts, or from start to end where none are stored."""
+    if tries:
+        return duration(sum(_seconds(attempt, now) for attempt in tries))
+    ended = step.ended_at or (now if step.status == _Step.RUNNING else None)
+    return duration((ended - step.started_at).total_seconds()) if step.started_at and ended else ""
+
+
+def _seconds(attempt: StepAttempt, now: datetime) -> float:
+    return max(((attempt.ended_at or now) - attempt.started_at).total_seconds(), 0.0)
+
+
+def _spans(step: PipelineStep, run: PipelineRun, tries: list[StepAttempt], now: datetime) -> list[Span]:
+    if run.started_at is None:
+        return []
+    whole = (run.ended_at or now) - run.started_at or timedelta(seconds=1)
+    parts = [(attempt.started_at, attempt.ended_at, attempt.outcome) for attempt in tries]
+    if not parts and step.started_at:
+        parts = [(step.started_at, step.ended_at or run.ended_at, step.status)]
+    return [
+        _span((started - run.started_at) / whole, ((ended or now) - run.started_at) / whole, status)
+        for started, ended, status in parts
+    ]
+
+
+def _span(start: float, end: float, status: str) -> Span:
+    """Return the span from `start` to `end`, shares of the run's duration; the shortest can still be seen."""
+    left = min(max(100 * start, 0.0), 99.0)
+    return Span(round(left, 2), round(max(min(100 * end, 100.0) - left, 0.8), 2), status)
 
 
 def run_actions(run: PipelineRun, steps: list[PipelineStep]) -> list[RunAction]:
     """The buttons of a run, each with why it is not available now."""
-    failed = [step for step in steps if step.status in _BAD]
     status = _Run(run.status).label.lower()
-    is_failed = run.status == _Run.FAILED and bool(failed)
+    is_failed = run.status == _Run.FAILED and any(step.status != _Step.COMPLETED for step in steps)
     is_resumable = run.status == _Run.CANCELLED or (run.status == _Run.RUNNING and not engine.is_leased(run))
     evening = ("release", "Release the evening") if holds.hold_of(run.session) else ("hold", "Hold the evening")
     not_active = f"The run is {status}; only an active run can be cancelled."
@@ -133,6 +192,8 @@ def run_actions(run: PipelineRun, steps: list[PipelineStep]) -> list[RunAction]:
 
 
 def _text(value: Any) -> str:
+    if value in ([], {}):
+        return "0"  # a count of things, whether they are listed or only counted
     if isinstance(value, dict):
         return ", ".join(f"{name} {_text(item)}" for name, item in list(value.items())[:20])
     if isinstance(value, list):

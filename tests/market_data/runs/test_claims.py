@@ -35,7 +35,12 @@ def step(settings: Settings) -> PipelineStep:
 
 def owned(step: PipelineStep, worker: str, lease: timedelta, attempts: int = 1) -> PipelineStep:
     PipelineStep.objects.filter(pk=step.pk).update(
-        status="running", worker=worker, lease_until=timezone.now() + lease, attempts=attempts, fence=attempts
+        status="running",
+        worker=worker,
+        lease_until=timezone.now() + lease,
+        attempts=attempts,
+        fruitless_attempts=attempts,
+        fence=attempts,
     )
     return PipelineStep.objects.get(pk=step.pk)
 

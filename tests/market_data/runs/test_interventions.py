@@ -141,6 +141,19 @@ def test_a_running_run_is_resumed_only_if_its_worker_is_lost(worker: Worker) -> 
     assert interventions.resume(run.id, "asha").status == "running"
 
 
+def test_a_resumed_step_starts_at_once_though_a_worker_had_claimed_it(worker: Worker) -> None:
+    """A step that was claimed in a cancelled run: its lease and worker are still on the row."""
+    run = start()
+    PipelineRun.objects.filter(pk=run.pk).update(status="cancelled")
+    run.steps.filter(name="FIRST").update(
+        status="running", worker="elsewhere:1:boot:1:1", lease_until=timezone.now() + timedelta(minutes=5), fence=7
+    )
+    interventions.resume(run.id, "asha")
+    step = run.steps.get(name="FIRST")
+    assert (step.status, step.fence, step.lease_until, step.worker) == ("pending", 8, None, "")
+    assert engine.advance(run.id).status == "completed"
+
+
 def test_a_single_failed_step_can_be_retried_and_no_other(worker: Worker) -> None:
     def fail(context: StepContext, label: str) -> None:
         if label == "a":

@@ -144,7 +144,7 @@ def test_every_listed_change_of_a_run_happens_and_no_other_one(behaviour: Behavi
 def owned_step(step: PipelineStep) -> PipelineStep:
     """Make this process the step's owner by fence, whatever its state."""
     step.fence = 7
-    PipelineStep.objects.filter(pk=step.pk).update(fence=7, attempts=1)
+    PipelineStep.objects.filter(pk=step.pk).update(fence=7, fruitless_attempts=1)
     return step
 
 
@@ -156,7 +156,7 @@ def executing(error: Exception | None) -> Callable[[Behaviour, PipelineStep], No
         behaviour.error = error
         definition = Step("ONLY", behaviour.compute, lambda context, result: 1, transient=(Unsteady,), max_attempts=2)
         owned = owned_step(PipelineStep.objects.get(pk=step.pk))
-        owned.attempts = 1
+        owned.fruitless_attempts = 1
         PipelineStep.objects.filter(pk=step.pk).update(status=status)
         engine._execute(StepContext(step.run, owned, None, attempted_at=timezone.now()), definition)
 
@@ -169,8 +169,8 @@ def poll(behaviour: Behaviour, step: PipelineStep) -> None:
 
 
 def give_up(behaviour: Behaviour, step: PipelineStep) -> None:
-    PipelineStep.objects.filter(pk=step.pk).update(attempts=2)
-    step.attempts = 2
+    PipelineStep.objects.filter(pk=step.pk).update(fruitless_attempts=2)
+    step.fruitless_attempts = 2
     claims.give_up(step, 2)
 
 

@@ -7,6 +7,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from market_data.models import PipelineRun, StepAttempt
 from tests.runs import STARTED, make_run
 from tradingsite.operations import actions, run_page
 from tradingsite.operations.views import run_url
@@ -80,7 +81,83 @@ def test_steps_are_placed_on_the_timeline():
     run = make_run(status="completed", done=6, ended_at=STARTED + timedelta(minutes=10))
     run.steps.filter(order=1).update(started_at=STARTED + timedelta(minutes=5), ended_at=STARTED + timedelta(minutes=7))
     line = run_page.run_context(run, timezone.now())["steps"][1]
-    assert (line.left, line.width, line.took) == (50.0, 20.0, "2 min 00 s")
+    assert (line.spans, line.took) == ([(50.0, 20.0, "completed")], "2 min 00 s")
+    failed = STARTED + timedelta(minutes=6)
+    attempt(line_of(run, 1), 1, STARTED + timedelta(minutes=5), failed, "failed", "Busy.")
+    attempt(line_of(run, 1), 2, failed + timedelta(minutes=2), failed + timedelta(minutes=4), "completed")
+    line = run_page.run_context(run, timezone.now())["steps"][1]
+    assert line.spans == [(50.0, 10.0, "failed"), (80.0, 20.0, "completed")]
+    assert line.took == "3 min 00 s", "the pause between them is nobody's work"
+
+
+def line_of(run, order):
+    return run.steps.get(order=order)
+
+
+def attempt(step, number, started_at, ended_at, outcome, reason="", **facts):
+    return StepAttempt.objects.create(
+        step=step,
+        number=number,
+        fence=number,
+        started_at=started_at,
+        ended_at=ended_at,
+        outcome=outcome,
+        reason=reason,
+        worker="host-1:77:boot:1:1",
+        **facts,
+    )
+
+
+def test_every_attempt_is_shown_with_its_log_and_the_time_at_work_is_theirs(page):
+    run = make_run(status="completed", done=6, ended_at=STARTED + timedelta(hours=8))
+    step, later = run.steps.get(name="STOCKS"), STARTED + timedelta(hours=7)
+    attempt(step, 1, STARTED, STARTED + timedelta(seconds=8), "failed", "The list is empty.", log_lines=["read rows=0"])
+    attempt(
+        step, 2, later, later + timedelta(seconds=4), "lost", "Its worker's process ended.", traceback="Traceback 2"
+    )
+    attempt(step, 3, later, later + timedelta(seconds=5), "completed", log_lines=["read rows=2259"])
+    step.attempts = 3
+    step.save()
+    html = page(run)
+    assert "<dt>Time at work</dt><dd>17 s</dd>" in html
+    assert "attempt 3" in html
+    for shown in (
+        "Failed: The list is empty.",
+        "Worker lost: Its worker",
+        "read rows=0",
+        "read rows=2259",
+        "Traceback 2",
+    ):
+        assert shown in html
+    assert "host-1:77 " not in html
+    assert "host-1:77<" in html
+    assert html.count("boot:1:1") == 0
+
+
+def test_a_page_that_says_nothing_wrong(page):
+    """A failed run has no result to wait for, what did nothing has a figure, and a pending step is no failure."""
+    run = make_run(
+        status="failed",
+        step_status="failed",
+        ended_at=STARTED + timedelta(minutes=3),
+        summary={"price_jumps": 0, "inferred_events": [], "statements": {}},
+    )
+    run.steps.filter(name="STOCKS").update(records_processed=0)
+    run.steps.filter(name="TECHNICAL_INDICATORS").update(reason="cancelled by admin")
+    html = page(run)
+    assert "0 records" in html
+    assert [
+        re.search(rf"<b>{name}</b> (\S*)</li>", html)[1] for name in ("Price jumps", "Inferred events", "Statements")
+    ] == ["0"] * 3
+    assert '<p class="faint">cancelled by admin</p>' in html
+    PipelineRun.objects.update(summary={})
+    assert "Nothing: the run ended before it had a result." in page(PipelineRun.objects.get())
+
+
+def test_a_failed_run_whose_next_step_is_pending_can_be_retried():
+    run = make_run(status="failed", step_status="pending")
+    retry = next(action for action in run_page.run_actions(run, list(run.steps.all())) if action.name == "retry")
+    assert retry.refusal == ""
 
 
 def test_a_waiting_run_names_what_it_waits_for(page):
