@@ -141,10 +141,9 @@ def _runs(session: date) -> str:
 
 
 def steps(environment: dict[str, str], session: date) -> Rows:
-    # The fence rises each time that somebody begins a step; attempts begin anew with each committed window.
     return query_rows(
         environment,
-        "SELECT r.job, s.name, split_part(s.worker, ':', 1), s.fence, s.status FROM pipeline_execution_tracking s"
+        "SELECT r.job, s.name, split_part(s.worker, ':', 1), s.attempts, s.status FROM pipeline_execution_tracking s"
         f" JOIN pipeline_runs r ON r.id = s.run_id WHERE r.session = '{session}' ORDER BY r.sequence, s.order",
     )
 

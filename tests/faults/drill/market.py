@@ -19,7 +19,7 @@ from django_q.tasks import async_task
 from psycopg import sql
 
 from market_data import tasks, trading_calendar
-from market_data.models import PipelineRun
+from market_data.models import PipelineRun, PipelineStep
 from market_data.providers.simulator import EPOCH, Incident, Simulator, simulated_sessions, write_archive
 from market_data.runs import engine, lifecycle
 from ml.models import TrainedModel
@@ -114,6 +114,7 @@ def state(exports: Path) -> State:
         flaws.append(f"half a publication: {in_force} of {len(STRATEGIES)} strategies")
     done = (PipelineRun.Status.COMPLETED, PipelineRun.Status.SKIPPED)
     flaws += [f"run {run.id} {run.status}: {run.reason}" for run in PipelineRun.objects.exclude(status__in=done)]
+    flaws += _flaws_of_attempts()
     manifest = files.pop(f"manifest_{evening}.json", None)
     if manifest is None:  # not exported yet; `differences` reports the files that are missing
         hashes = {name: _hash_of_rows(content) for name, content in files.items()}
@@ -121,6 +122,18 @@ def state(exports: Path) -> State:
         hashes, broken = _exported_hashes(files, json.loads(manifest))
         flaws += broken
     return State(contract_hash(), hashes, tuple(flaws))
+
+
+def _flaws_of_attempts() -> list[str]:
+    """Name the completed steps whose stored attempts do not tell their story: how often the first try failed varies."""
+    flaws = []
+    for step in PipelineStep.objects.filter(status="completed", run__is_replay=False).prefetch_related("attempt_log"):
+        log = sorted(step.attempt_log.all(), key=lambda attempt: attempt.number)
+        numbers, outcomes = [attempt.number for attempt in log], [attempt.outcome for attempt in log]
+        is_told = numbers == list(range(1, step.attempts + 1)) and all(attempt.ended_at for attempt in log)
+        if not is_told or outcomes.index("completed") != len(log) - 1:
+            flaws.append(f"attempts of {step}: {list(zip(numbers, outcomes, strict=True))}, counted {step.attempts}")
+    return flaws
 
 
 def _exported_hashes(files: dict[str, bytes], manifest: dict[str, Any]) -> tuple[dict[str, str], list[str]]:

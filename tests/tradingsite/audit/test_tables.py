@@ -16,6 +16,7 @@ NOT_AUDITED = {
     "django_q_task": "results of the queue's tasks, which decide nothing",
     "django_session": "log-ins, which are in axes_accesslog",
     "heartbeats": "the clusters' signs of life",
+    "step_attempts": "the engine's own log of its work at the steps, which are audited",
     "troubles": "the alerts' own state; nobody changes it",
 }
 
