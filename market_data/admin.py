@@ -1,9 +1,14 @@
 """Bars, indicators and the calendar in the admin; runs are in `tradingsite/operations/run_admin.py`."""
 
-from django.contrib import admin
+from typing import Any
 
-from market_data import quality
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from market_data import quality, trading_calendar
 from market_data.models import (
+    CalendarYear,
     CorporateAction,
     DailyBar,
     Finding,
@@ -16,6 +21,7 @@ from market_data.models import (
     TableTotal,
     TechnicalIndicator,
 )
+from market_data.providers import ProviderError
 from market_data.runs.saga import words_of
 from market_data.storage.queries import latest_loaded_session
 from stocks.admin import DatedAdmin, ReadOnlyAdmin, StockAdmin, TableAdmin, coloured
@@ -84,12 +90,66 @@ class QuoteAdmin(ReadOnlyAdmin):
 
 @admin.register(MarketDay)
 class MarketDayAdmin(TableAdmin):
-    """A holiday that was announced late is corrected here."""
+    """A day that the sources have wrong is corrected here; the correction holds until a person takes it back."""
 
     import_kind = "market_days"
     list_display = ("date", "kind", "is_session", "open", "close", "source")
     list_filter = ("kind", "is_session", "source")
     date_hierarchy = "date"
+    actions = ("take_back",)
+    readonly_fields = ("source", "run_id")
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": ("date", "kind", "is_session", "open", "close", "source", "run_id"),
+                "description": "What you save counts from now on (source: operator). The calendar library, the"
+                " exchange's lists and files and later runs do not change it, until you take it back in the list.",
+            },
+        ),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: MarketDay | None = None) -> tuple[str, ...]:
+        return self.readonly_fields if obj is None else ("date", *self.readonly_fields)
+
+    def has_delete_permission(self, request: HttpRequest, obj: MarketDay | None = None) -> bool:
+        return False  # without its row a day would count as closed
+
+    def save_model(self, request: HttpRequest, obj: MarketDay, form: Any, change: bool) -> None:
+        trading_calendar.record_edited_day(obj)
+
+    @admin.action(description="Take back: what the other sources say counts again", permissions=["change"])
+    def take_back(self, request: HttpRequest, queryset: "QuerySet[MarketDay]") -> None:
+        days = [row.date for row in queryset if row.source.startswith(trading_calendar.BY_PERSON)]
+        if not days:
+            messages.warning(request, "None of these days was edited or imported by a person.")
+            return
+        try:
+            trading_calendar.withdraw_days(days)
+        except ProviderError as error:
+            messages.error(request, f"Nothing was taken back: {error}")
+        else:
+            messages.success(request, f"Taken back: {', '.join(map(str, sorted(days)))}.")
+
+
+@admin.register(CalendarYear)
+class CalendarYearAdmin(ReadOnlyAdmin):
+    """How far the calendar reaches."""
+
+    list_display = ("year", "first", "last", "source")
+    actions = ("take_back",)
+
+    @admin.action(description="Take back: an import no longer covers the year", permissions=["take_back"])
+    def take_back(self, request: HttpRequest, queryset: "QuerySet[CalendarYear]") -> None:
+        years = [row.year for row in queryset if row.source.startswith(trading_calendar.BY_PERSON)]
+        if not years:
+            messages.warning(request, "None of these years is covered by an import.")
+            return
+        trading_calendar.withdraw_years(years)
+        messages.success(request, f"No longer covered by an import: {', '.join(map(str, sorted(years)))}.")
+
+    def has_take_back_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("market_data.change_calendaryear")
 
 
 @admin.register(CorporateAction)

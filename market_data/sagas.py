@@ -13,13 +13,14 @@ from market_data.trading_calendar import CalendarError
 from stocks.fundamentals.files import FundamentalsUnreadableError
 from stocks.storage.file_contents import FileUnreadable
 
+_CALENDAR = ("market_days", "market_years")
 _BARS = ("technical_indicators", "historical_data", "source_files")
-_FACTS = ("stock_metrics", "corporate_actions", "exchange_facts", "symbol_changes", "stocks", "market_days")
+_FACTS = ("stock_metrics", "corporate_actions", "exchange_facts", "symbol_changes", "stocks", *_CALENDAR)
 _REPORTS = ("financial_statements", "findings", "rejected_rows")
 _INPUTS = (*_BARS, *_FACTS, "financial_statements", "fundamental_snapshots", "findings")
 _UPLOADED = (
     *("technical_indicators", "historical_data", "financial_statements", "fundamental_snapshots"),
-    *("stocks", "market_days", "rejected_rows"),
+    *("stocks", *_CALENDAR, "rejected_rows"),
 )
 _EXPORTED = ("historical_data", "technical_indicators", "stock_metrics", "stocks", "daily_suggested_stocks")
 _TRANSIENT, _REFUSALS = (TransientProviderError,), (ProviderError, CalendarError)

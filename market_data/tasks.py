@@ -51,7 +51,11 @@ def _start_planned_run(job: str, waits_for: Sequence[str], stands_for: str, inte
     if existing:  # the worker that created it may have died before it could deliver it
         deliver(existing)
         return existing.id
-    session = session_for(stands_for, planned)
+    try:
+        session = session_for(stands_for, planned)
+    except trading_calendar.CalendarError as error:
+        # The queue drops a task that fails: the evening would be missing without a trace.
+        return lifecycle.record_skipped(job, str(error), intended_at=planned).id
     if session is None and stands_for != NO_SESSION:
         return lifecycle.record_skipped(
             job, f"{planned:%A %d %B %Y} stands for no session of the exchange.", intended_at=planned

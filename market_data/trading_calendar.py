@@ -1,165 +1,182 @@
-"""The trading calendar: seeded from a library, corrected by the exchange's files, stored in `market_days`.
+"""The trading calendar: which days are sessions, as stored in `market_days` and, how far it reaches, in `market_years`.
 
-The library (calendar ``XBOM``, with the NSE's holidays) has no Muhurat, Budget-day or test sessions and ends on
-2026-12-31. Later sources overrule earlier ones: the library, the sessions listed in this module, the provider's files,
-imported days. Days beyond the last one are refused, never guessed: `CalendarExhausted`. All times are IST.
+What the sources say is combined by `calendar_sources`; a person's word (an import, or an edit in the admin) overrules
+it until a person withdraws it. What a source no longer says is withdrawn by the next seed: a file that is gone or of
+another day proves no session. How far the calendar reaches is a fact of its own, never the last row: a day outside the
+covered years is refused, never guessed (`CalendarExhausted`). All times are IST.
 """
 
-import warnings
-from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
+from collections.abc import Callable, Collection, Iterable, Iterator
+from datetime import date, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 from django.conf import settings
+from django.db import transaction
 
-from market_data.models import MarketDay, RunUndo
-from market_data.providers import DAY_COLUMNS, provider
+from market_data.calendar_sources import (
+    ONE_DAY,
+    WEEKDAY,
+    CoveredYear,
+    KnownDays,
+    covered_span,
+    covered_years,
+    day_frame,
+    listed_years,
+    seeded_days,
+    weekday_sessions,
+    whole_year,
+)
+from market_data.calendar_sources import CalendarError as CalendarError
+from market_data.calendar_sources import CalendarExhausted as CalendarExhausted
+from market_data.models import CalendarYear, MarketDay, RunUndo, SourceFile
+from market_data.providers import DAILY_FILE, DAY_COLUMNS, Provider, SourceUnreadable, provider
 from stocks.storage import bulk
 
 IST = ZoneInfo("Asia/Kolkata")
-OPEN, CLOSE = time(9, 15), time(15, 30)
-SEED_FROM = date(2016, 1, 1)
-"""Official corporate actions of the sample begin here; no bars are older."""
 
-IMPORTED = "import"
-"""Prefix of the source of imported days, which a seed does not overrule."""
+IMPORTED, OPERATOR = "import", "operator"
+BY_PERSON = (IMPORTED, OPERATOR)
+"""Prefixes of the sources of days that a seed does not overrule."""
 
-_SPECIAL, _MUHURAT, _DRILL = "special", "muhurat", "drill"
-# From the exchange's circulars. All were real sessions with settlement; a drill ran on the recovery site, in two parts.
-SPECIAL_SESSIONS: tuple[tuple[date, str, time | None, time | None], ...] = (
-    (date(2016, 10, 30), _MUHURAT, None, None),
-    (date(2017, 10, 19), _MUHURAT, None, None),
-    (date(2018, 11, 7), _MUHURAT, None, None),
-    (date(2019, 10, 27), _MUHURAT, None, None),
-    (date(2020, 2, 1), _SPECIAL, OPEN, CLOSE),
-    (date(2020, 11, 14), _MUHURAT, time(18, 15), time(19, 15)),
-    (date(2021, 11, 4), _MUHURAT, time(18, 15), time(19, 15)),
-    (date(2022, 10, 24), _MUHURAT, time(18, 15), time(19, 15)),
-    (date(2023, 11, 12), _MUHURAT, time(18, 15), time(19, 15)),
-    (date(2024, 1, 20), _SPECIAL, OPEN, CLOSE),
-    (date(2024, 3, 2), _DRILL, time(9, 15), time(12, 30)),
-    (date(2024, 5, 18), _DRILL, time(9, 15), time(12, 30)),
-    (date(2024, 11, 1), _MUHURAT, time(18, 0), time(19, 0)),
-    (date(2025, 2, 1), _SPECIAL, OPEN, CLOSE),
-    (date(2025, 10, 21), _MUHURAT, time(13, 45), time(14, 45)),
-    (date(2026, 2, 1), _SPECIAL, OPEN, CLOSE),
-)
-_BY_CIRCULAR = "exchange's circular"
-
-
-class CalendarError(Exception):
-    """The calendar cannot answer, or a day cannot be stored; the sentence says what to do."""
-
-
-class CalendarExhausted(CalendarError):
-    """The day lies outside the known market days."""
-
-    runbook = "calendar-ends"
+_CONTENT = ("kind", "is_session", "open", "close", "source")
 
 
 class RecordedDays(NamedTuple):
-    """How many market days a seed or an import added and changed."""
+    """How many market days a seed or an import added, changed and withdrew, and the years that an import covers."""
 
     added: int
     changed: int
+    withdrawn: int = 0
+    covers: tuple[int, ...] = ()
 
 
-def library_days(calendar: str, start: date = SEED_FROM) -> pd.DataFrame:
-    """Return the sessions of a calendar of the library, for example ``XBOM``, from `start` to its last one.
+def record_market_days(
+    from_provider: pd.DataFrame, calendar: str | None, run_id: str | None = None, *, as_of: date = date.max
+) -> RecordedDays:
+    """Write what the sources say (see `seeded_days`), except over a person's days, and withdraw what none says.
 
-    The frame has ``DAY_COLUMNS``, one row a session, kind normal.
+    `as_of` is the day up to which the provider looked for sessions: what it knew of later ones stays. A session whose
+    bars are loaded stays one. `run_id` is stored on inserted rows and with the before-images of all others.
     """
-    import exchange_calendars  # slow, and only needed to seed the calendar
+    _record_years(covered_years(from_provider, calendar), run_id, keeps_all=calendar is None)
+    days = _with_weekdays(seeded_days(from_provider, calendar))
+    stored = {row.date: row for row in MarketDay.objects.all()}
+    loaded = set(SourceFile.objects.values_list("session", flat=True))
 
-    with warnings.catch_warnings():
-        # The library uses what a later pandas will change; our tests check its results, so users need no warning.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        # Without an explicit end the library stops a year from today.
-        last = exchange_calendars.get_calendar(calendar).bound_max()
-        sessions = exchange_calendars.get_calendar(calendar, start=pd.Timestamp(start), end=last).sessions
-    days = [stamp.date() for stamp in sessions]
-    source = f"exchange_calendars {calendar}"
-    return _frame([(day, "normal", True, OPEN, CLOSE, source) for day in days])
+    def is_kept(old: MarketDay, new: MarketDay | None) -> bool:
+        is_later = old.date > as_of and (calendar is None or old.source == DAILY_FILE)
+        is_proven = old.is_session and old.date in loaded and not (new and new.is_session)
+        return old.source.startswith(BY_PERSON) or is_later or is_proven
+
+    rows = {row.date: row for row in _rows(days)}
+    gone = [day for day, old in stored.items() if day not in rows and not is_kept(old, None)]
+    wanted = [row for day, row in rows.items() if day not in stored or not is_kept(stored[day], row)]
+    _delete(gone, run_id)
+    return _record(wanted, stored, run_id)._replace(withdrawn=len(gone))
 
 
-def seeded_days(from_provider: pd.DataFrame, calendar: str | None) -> pd.DataFrame:
-    """Combine the library, the special sessions of this module, and what a provider's files prove.
+def record_imported_days(
+    days: pd.DataFrame, source: str, run_id: str | None = None, *, covers: Iterable[int] = ()
+) -> RecordedDays:
+    """Write imported market days; they overrule every source, until a person withdraws them.
 
-    Both frames have ``DAY_COLUMNS``, the result one row a date, ascending. Without `calendar`, the library's, the
-    provider's days are the whole calendar. A file only proves that there was a session. Kind and hours of a session
-    outside the library come from this module's list; one that is in neither is special, its hours unknown.
+    `days` has date, kind, is_session, open, close (times or None), and, if it was exported, source: a row that is
+    stored exactly so stays as it is. A year that is not covered yet becomes so when it is among `covers`, or the days
+    hold its whole list of holidays (see `listed_years`): then its other weekdays are sessions. The run `run_id` can be
+    rolled back; without one the rows are final: rolling back a run that wrote these days before no longer changes them.
+    Raises CalendarError when a kind is unknown, a date occurs twice, or a session closes before it opens.
     """
-    if calendar is None:
-        return _frame(list(from_provider.itertuples(index=False, name=None)))
-    library = library_days(calendar)
-    known = _frame([(*special[:2], True, *special[2:], _BY_CIRCULAR) for special in SPECIAL_SESSIONS])
-    # About a session that a circular announced, the file knows less than the circular.
-    proven = from_provider.loc[~(from_provider["date"].isin(known["date"]) & from_provider["is_session"].astype(bool))]
-    unusual = proven["is_session"].astype(bool) & ~proven["date"].isin(library["date"])
-    proven = proven.astype({"kind": "object", "open": "object", "close": "object"})
-    proven.loc[unusual, ["kind", "open", "close"]] = [_SPECIAL, None, None]
-    parts = [part for part in (library, known, proven) if not part.empty]
-    days = pd.concat(parts, ignore_index=True).drop_duplicates("date", keep="last")
-    return _frame(list(days.itertuples(index=False, name=None)))
-
-
-def record_market_days(from_provider: pd.DataFrame, calendar: str | None, run_id: str | None = None) -> RecordedDays:
-    """Write the seed (see `seeded_days`), except over imported days.
-
-    `run_id` is stored on inserted rows and with the before-images of changed ones.
-    """
-    return _record(seeded_days(from_provider, calendar), run_id, keep_imported=True)
-
-
-def record_imported_days(days: pd.DataFrame, source: str, run_id: str | None = None) -> RecordedDays:
-    """Write imported market days; they overrule every other source.
-
-    `days` has date, kind, is_session, open, close (times or None). The run `run_id` can be rolled back; without one the
-    rows are final: rolling back a run that wrote these days before no longer changes them. Raises CalendarError when a
-    kind is unknown, a date occurs twice, or a session closes before it opens.
-    """
-    named = days.assign(source=f"{IMPORTED}:{source}"[:60])
-    unknown = set(named["kind"]) - set(MarketDay.Kind.values)
-    if unknown:
-        raise CalendarError(f"Kinds {sorted(unknown)} are unknown; use one of {', '.join(MarketDay.Kind.values)}.")
-    repeated = named["date"].loc[named["date"].duplicated()]
-    if len(repeated):
-        raise CalendarError(f"{repeated.iloc[0]} occurs twice; keep one line a day.")
-    if not MarketDay.objects.exists():
-        # On their own, the imported days would look like the whole calendar.
-        feed = provider(settings.MARKET_DATA_PROVIDER)
-        record_market_days(feed.market_days(days["date"].max()), feed.calendar, run_id)
-    frame = _frame(list(named.loc[:, list(DAY_COLUMNS)].itertuples(index=False, name=None)))
-    for row in _rows(frame):
-        if row.open is not None and row.close is not None and row.close <= row.open:
-            raise CalendarError(f"{row.date} closes at {row.close} and opens at {row.open}; correct the hours.")
+    by = f"{IMPORTED}:{source}"[:60]
+    _check(days)
+    # On their own, the imported days would look like the whole calendar.
+    _ensure_seed(days["date"].max(), run_id)
+    stored = {row.date: row for row in MarketDay.objects.all()}
+    if "source" in days:
+        days = days.loc[[not _is_stored(row, stored) for row in _rows(_day_rows(days))]]
+    frame = _day_rows(days.assign(source=by))
     if run_id is None:
-        dates: list[date] = frame["date"].tolist()
-        MarketDay.objects.filter(date__in=dates).update(run_id=None)
-        written = [day.isoformat() for day in dates]
-        RunUndo.objects.filter(table_name="market_days", row_image__date__in=written).delete()
-    return _record(frame, run_id, keep_imported=False)
+        _make_final(frame["date"].tolist())
+    recorded = _record(list(_rows(frame)), stored, run_id)
+    years = _cover({*covers, *listed_years(frame)}, by, run_id)
+    missing = weekday_sessions(years)
+    missing = missing.loc[~missing["date"].isin([*stored, *frame["date"]])]
+    weekdays = _record(list(_rows(missing)), {}, run_id)
+    return RecordedDays(recorded.added + weekdays.added, recorded.changed, covers=tuple(sorted(years)))
+
+
+def record_edited_day(day: MarketDay) -> None:
+    """Write a day as an operator entered it; it overrules every source until `withdraw_days`."""
+    with transaction.atomic():
+        _ensure_seed(day.date, None)
+        _forget_images([day.date])
+        day.source, day.run_id = OPERATOR, None
+        day.save()
+
+
+def withdraw_days(days: Collection[date]) -> None:
+    """Take a person's days back: at once they are again what the other sources say.
+
+    Raises ProviderError when the provider cannot be asked; then nothing is changed.
+    """
+    feed = provider(settings.MARKET_DATA_PROVIDER)
+    offered = _with_weekdays(seeded_days(feed.market_days(max(days)), feed.calendar))
+    with transaction.atomic():
+        _forget_images(days)
+        MarketDay.objects.filter(date__in=days).delete()
+        _record(list(_rows(offered.loc[offered["date"].isin(list(days))])), {}, None)
+
+
+def withdraw_years(years: Collection[int]) -> None:
+    """Take the coverage of years by imports back, and with it the sessions that nothing but it made."""
+    with transaction.atomic():
+        CalendarYear.objects.filter(year__in=years).delete()
+        MarketDay.objects.filter(date__year__in=years, source=WEEKDAY).delete()
+
+
+def planned_sessions(source: Provider, as_of: date) -> Callable[[date, date], list[date]]:
+    """Return `sessions_between` as the next seed will know it: with what the provider's lists say now.
+
+    A download asks it, so that a session announced in a list is fetched in the same evening.
+    """
+
+    def sessions(start: date, end: date) -> list[date]:
+        try:
+            offered = source.market_days(as_of)
+        except SourceUnreadable:  # a download may replace the damaged list
+            return sessions_between(start, end)
+        seed = _with_weekdays(seeded_days(offered, source.calendar))
+        by_person = [(row.date, row.is_session) for row in MarketDay.objects.all() if row.source.startswith(BY_PERSON)]
+        days = dict(zip(seed["date"], seed["is_session"], strict=True)) | dict(by_person)
+        years = [*covered_years(offered, source.calendar), *_stored_years()]
+        return KnownDays.of(days.items(), years).between(start, end)
+
+    return sessions
 
 
 def is_session(day: date) -> bool:
     """Whether a day is a session; raises CalendarExhausted outside the known days."""
-    days = _known_days(day)
-    return day in days and days[day].is_session
+    calendar = known_days(day)
+    calendar.require(day, day)
+    return calendar.sessions.get(day, False)
 
 
 def sessions_between(start: date, end: date) -> list[date]:
-    """Return the sessions from `start` to `end`, inclusive; raises CalendarExhausted when `end` is outside."""
-    days = _known_days(end)
-    return [day for day in days if start <= day <= end and days[day].is_session]
+    """Return the sessions from `start`, or the first known day, to `end`, inclusive.
+
+    Raises CalendarExhausted when a day in between is not known.
+    """
+    return known_days(end).between(start, end)
 
 
 def session_on_or_before(day: date) -> date:
     """Return the day itself if it is a session, else the last one before it; raises CalendarExhausted."""
-    days = _known_days(day)
-    for earlier in reversed(days):
-        if earlier <= day and days[earlier].is_session:
+    calendar = known_days(day)
+    calendar.require(day, day)
+    for earlier in reversed(calendar.sessions):
+        if earlier <= day and calendar.sessions[earlier]:
+            calendar.require(earlier, day)
             return earlier
     raise CalendarExhausted(
         f"No session on or before {day} is known; import older market days with import_market_days."
@@ -168,11 +185,11 @@ def session_on_or_before(day: date) -> date:
 
 def next_session(day: date) -> date:
     """Return the first session after a day; raises CalendarExhausted when none is known."""
-    days = _days(day)
-    for later in days:
-        if later > day and days[later].is_session:
-            return later
-    raise CalendarExhausted(f"No session after {day} is known; add market days with import_market_days.")
+    calendar = known_days(day)
+    later = next((later for later, session in calendar.sessions.items() if later > day and session), None)
+    if later is None or calendar.first_unknown(day + ONE_DAY, later):
+        raise CalendarExhausted(f"No session after {day} is known; add market days with import_market_days.")
+    return later
 
 
 def latest_completed_session(now: datetime) -> date:
@@ -182,52 +199,155 @@ def latest_completed_session(now: datetime) -> date:
     CalendarExhausted when the moment lies beyond the known days.
     """
     local = now.astimezone(IST)
-    today = _days(local.date()).get(local.date())
+    today = MarketDay.objects.filter(date=local.date(), is_session=True).first() or _seeded_session(local.date())
     is_over = today is not None and today.close is not None and local.time() >= today.close
-    return session_on_or_before(local.date() if is_over else local.date() - timedelta(days=1))
+    return session_on_or_before(local.date() if is_over else local.date() - ONE_DAY)
 
 
-class _Day(NamedTuple):
-    is_session: bool
-    close: time | None
-
-
-def _days(until: date) -> dict[date, _Day]:
-    """Return the known days in order of date; before the first seed, those that it would write."""
-    stored = MarketDay.objects.order_by("date").values_list("date", "is_session", "close")
-    days = {day: _Day(session, close) for day, session, close in stored}
-    if days:
-        return days
+def known_days(until: date) -> KnownDays:
+    """Return the stored calendar; before the first seed, the one that it would write for a day."""
+    stored = list(MarketDay.objects.values_list("date", "is_session"))
+    if stored:
+        return KnownDays.of(stored, _stored_years())
     feed = provider(settings.MARKET_DATA_PROVIDER)
-    seed = _rows(seeded_days(feed.market_days(until), feed.calendar))
-    return {row.date: _Day(row.is_session, row.close) for row in seed}
+    offered = feed.market_days(until)
+    days = seeded_days(offered, feed.calendar)
+    return KnownDays.of(zip(days["date"], days["is_session"], strict=True), covered_years(offered, feed.calendar))
 
 
-def _known_days(day: date) -> dict[date, _Day]:
-    """Return the known days; raises CalendarExhausted unless the day lies among them."""
-    days = _days(day)
-    if not days or not min(days) <= day <= max(days):
-        known = f"from {min(days)} to {max(days)}" if days else "not at all"
-        raise CalendarExhausted(f"Market days are known {known}, not for {day}; add them with import_market_days.")
-    return days
+def _seeded_session(day: date) -> MarketDay | None:
+    """Return a session as the first seed would write it; None once there is one."""
+    if MarketDay.objects.exists():
+        return None
+    feed = provider(settings.MARKET_DATA_PROVIDER)
+    rows = _rows(seeded_days(feed.market_days(day), feed.calendar))
+    return next((row for row in rows if row.date == day and row.is_session), None)
 
 
-def _record(days: pd.DataFrame, run_id: str | None, *, keep_imported: bool) -> RecordedDays:
-    stored = {row.date: row for row in MarketDay.objects.all()}
+def _stored_years() -> list[CoveredYear]:
+    """Return the covered years; a back-up of an older version has none, and its seeded days were a whole calendar."""
+    years = [CoveredYear(*year) for year in CalendarYear.objects.values_list("year", "first", "last", "source")]
+    if years:
+        return sorted(years)
+    rows = MarketDay.objects.order_by("date").values_list("date", "source")
+    seeded = [row for row in rows if not row[1].startswith(BY_PERSON)]
+    return covered_span(seeded[0][0], seeded[-1][0], seeded[-1][1]) if seeded else []
+
+
+def _ensure_seed(until: date, run_id: str | None) -> None:
+    if not MarketDay.objects.exists():
+        feed = provider(settings.MARKET_DATA_PROVIDER)
+        record_market_days(feed.market_days(until), feed.calendar, run_id)
+    elif not CalendarYear.objects.exists():
+        _record_years(_stored_years(), run_id, keeps_all=True)
+
+
+def _record_years(years: Iterable[CoveredYear], run_id: str | None, *, keeps_all: bool) -> None:
+    """Write covered years, except over a person's; with `keeps_all` no stored year is narrowed or withdrawn."""
+    stored = {row.year: row for row in CalendarYear.objects.all()}
+    for year in years:
+        old = stored.pop(year.year, None)
+        if old is None:
+            CalendarYear.objects.create(**year._asdict(), run_id=run_id)
+            continue
+        first, last = (min(year.first, old.first), max(year.last, old.last)) if keeps_all else (year.first, year.last)
+        wanted = year._replace(first=first, last=last)
+        if not old.source.startswith(BY_PERSON) and CoveredYear(old.year, old.first, old.last, old.source) != wanted:
+            _change_year(wanted, run_id)
+    gone = [year for year, old in stored.items() if not keeps_all and not old.source.startswith(BY_PERSON)]
+    if gone and run_id:
+        bulk.keep_before_images("market_years", "t.year = ANY(%s)", [gone], run_id)
+    CalendarYear.objects.filter(year__in=gone).delete()
+
+
+def _change_year(year: CoveredYear, run_id: str | None) -> None:
+    row = CalendarYear.objects.filter(year=year.year)
+    if run_id:
+        bulk.keep_before_images("market_years", "t.year = %s", [year.year], run_id)
+    else:
+        row.update(run_id=None)
+        RunUndo.objects.filter(table_name="market_years", row_image__year=year.year).delete()
+    row.update(first=year.first, last=year.last, source=year.source)
+
+
+def _cover(years: Collection[int], source: str, run_id: str | None) -> set[int]:
+    """Cover whole years by a person's word, except those that a complete calendar covers; return which."""
+    stored = {year.year: year for year in _stored_years()}
+    covered = set()
+    for year in sorted(years):
+        old = stored.get(year)
+        if old is None:
+            CalendarYear.objects.create(**whole_year(year, source)._asdict(), run_id=run_id)
+        elif old.source == WEEKDAY or old.source.startswith(BY_PERSON):
+            _change_year(whole_year(year, source), run_id)
+        else:
+            continue
+        covered.add(year)
+    return covered
+
+
+def _with_weekdays(days: pd.DataFrame) -> pd.DataFrame:
+    """Add the weekdays of years that a person covers."""
+    weekdays = weekday_sessions([year.year for year in _stored_years() if year.source.startswith(BY_PERSON)])
+    missing = weekdays.loc[~weekdays["date"].isin(days["date"])]
+    records = [*days.itertuples(index=False, name=None), *missing.itertuples(index=False, name=None)]
+    return day_frame(records) if len(missing) else days
+
+
+def _day_rows(days: pd.DataFrame) -> pd.DataFrame:
+    return day_frame(list(days.loc[:, list(DAY_COLUMNS)].itertuples(index=False, name=None)))
+
+
+def _is_stored(row: MarketDay, stored: dict[date, MarketDay]) -> bool:
+    return row.date in stored and _content(stored[row.date]) == _content(row)
+
+
+def _check(days: pd.DataFrame) -> None:
+    unknown = set(days["kind"]) - set(MarketDay.Kind.values)
+    if unknown:
+        raise CalendarError(f"Kinds {sorted(unknown)} are unknown; use one of {', '.join(MarketDay.Kind.values)}.")
+    repeated = days["date"].loc[days["date"].duplicated()]
+    if len(repeated):
+        raise CalendarError(f"{repeated.iloc[0]} occurs twice; keep one line a day.")
+    for row in days.to_dict("records"):
+        if not pd.isna(row["open"]) and not pd.isna(row["close"]) and row["close"] <= row["open"]:
+            raise CalendarError(
+                f"{row['date']} closes at {row['close']} and opens at {row['open']}; correct the hours."
+            )
+
+
+def _make_final(days: Collection[date]) -> None:
+    """Let no rollback of an earlier run change these days again."""
+    MarketDay.objects.filter(date__in=days).update(run_id=None)
+    _forget_images(days)
+
+
+def _forget_images(days: Collection[date]) -> None:
+    written = [day.isoformat() for day in days]
+    RunUndo.objects.filter(table_name="market_days", row_image__date__in=written).delete()
+
+
+def _record(rows: Iterable[MarketDay], stored: dict[date, MarketDay], run_id: str | None) -> RecordedDays:
     added, changed = [], []
-    for row in _rows(days):
+    for row in rows:
         old = stored.get(row.date)
         if old is None:
             added.append(row)
-        elif not (keep_imported and old.source.startswith(IMPORTED)) and _content(old) != _content(row):
+        elif _content(old) != _content(row):
             changed.append(row)
     for row in added:
         row.run_id = run_id
     if run_id:
         bulk.keep_before_images("market_days", "t.date = ANY(%s)", [[row.date for row in changed]], run_id)
     MarketDay.objects.bulk_create(added, batch_size=2000)
-    MarketDay.objects.bulk_update(changed, ["kind", "is_session", "open", "close", "source"], batch_size=500)
+    MarketDay.objects.bulk_update(changed, _CONTENT, batch_size=500)
     return RecordedDays(len(added), len(changed))
+
+
+def _delete(days: list[date], run_id: str | None) -> None:
+    if run_id:
+        bulk.keep_before_images("market_days", "t.date = ANY(%s)", [days], run_id)
+    MarketDay.objects.filter(date__in=days).delete()
 
 
 def _rows(days: pd.DataFrame) -> Iterator[MarketDay]:
@@ -236,11 +356,4 @@ def _rows(days: pd.DataFrame) -> Iterator[MarketDay]:
 
 
 def _content(day: MarketDay) -> tuple[object, ...]:
-    return (day.kind, day.is_session, day.open, day.close, day.source)
-
-
-def _frame(records: list[tuple[object, ...]]) -> pd.DataFrame:
-    """Return days as ``DAY_COLUMNS``, ascending, unknown hours as None."""
-    frame = pd.DataFrame.from_records(sorted(records, key=lambda row: str(row[0])), columns=list(DAY_COLUMNS))
-    frame = frame.astype("object")
-    return frame.where(frame.notna(), None)
+    return tuple(getattr(day, name) for name in _CONTENT)

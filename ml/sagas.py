@@ -269,7 +269,7 @@ def training_failed(session: date) -> bool:
 
 _FACTS = (
     *("stock_metrics", "exchange_facts", "financial_statements", "fundamental_snapshots"),
-    *("findings", "symbol_changes", "market_days"),
+    *("findings", "symbol_changes", "market_days", "market_years"),
 )
 
 _REFUSALS = (FiltersInvalid,)

@@ -31,6 +31,7 @@ MARKET_TABLES: Final = (
     "rejected_rows",
     "table_totals",
     "market_days",
+    "market_years",
     "trained_models",
 )
 """The contract's tables of the market, and what they rest on."""

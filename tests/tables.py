@@ -52,6 +52,9 @@ def _fill_market() -> None:
     market.TechnicalIndicator.objects.create(symbol_id="AAA", date=SESSION, rsi_14=50)
     market.Quote.objects.create(symbol_id="AAA", at=NOW, last_price=10, source="test")
     market.MarketDay.objects.create(date=SESSION, kind="normal", is_session=True, source="test")
+    market.CalendarYear.objects.create(
+        year=SESSION.year, first=date(SESSION.year, 1, 1), last=date(SESSION.year, 12, 31), source="test"
+    )
     market.CorporateAction.objects.create(
         symbol="AAA", ex_date=SESSION, kind="split", factor=0.5, known_on=SESSION, status="official", source="test"
     )

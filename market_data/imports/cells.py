@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import date, time
 from typing import Any, Final
 
-from stocks.storage.csv_cells import is_formula
+from stocks.storage.csv_cells import is_formula, unescaped
 from stocks.storage.file_contents import FIRST_DAY, ISIN, LAST_DAY, SYMBOL
 
 MAX_DIGITS: Final = 40
 _NUMBER = re.compile(r"[+-]?(\d+|\d{1,3}(,\d{2,3})+)?(\.\d+)?([eE][+-]?\d{1,3})?", re.ASCII)
-_YES, _NO = {"1", "true", "yes"}, {"0", "false", "no"}
+_YES, _NO = {"1", "t", "true", "yes"}, {"0", "f", "false", "no"}
 
 Reader = Callable[[str], Any]
 
@@ -52,14 +52,18 @@ def isin(text: str) -> str:
 
 
 def words(longest: int) -> Reader:
-    """Return a reader of texts up to a length, none of which a spreadsheet would run as a formula."""
+    """Return a reader of texts up to a length, none of which a spreadsheet would run as a formula.
+
+    A text that an export kept from being one, by an apostrophe in front, is read as it is stored.
+    """
 
     def read(text: str) -> str:
-        if is_formula(text.removeprefix("'")):
-            raise CellError("starts like a formula (= + - @)")
-        if len(text) > longest:
+        if is_formula(text):
+            raise CellError("starts like a formula (= + - @); with an apostrophe in front it is a text")
+        stored = unescaped(text)
+        if len(stored) > longest:
             raise CellError(f"is longer than {longest} characters")
-        return text
+        return stored
 
     return read
 

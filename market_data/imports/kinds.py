@@ -10,10 +10,11 @@ import pandas as pd
 from market_data.imports import cells, records
 from market_data.imports.cells import Column
 from market_data.imports.parsing import RowError
-from market_data.models import MarketDay
+from market_data.models import DailyBar, MarketDay
 from market_data.prices.bars import MAX_PRICE, MAX_QUANTITY, MAX_TURNOVER_LAKH, SERIES_ORDER
 from stocks.fundamentals.files import MAX_FIGURE, MAX_NAME
 from stocks.fundamentals.ratios import LIMITS
+from stocks.models import Stock
 from stocks.storage.bulk import WriteCounts
 
 _TEXT, _FLOAT, _WHOLE, _DAY = "object", "float64", "Int64", "datetime64[ns]"
@@ -25,7 +26,7 @@ class Kind:
 
     No two rows may agree in the `key` columns. `check` returns, given the current time, the errors of rows against each
     other and against what is stored. `record` writes rows, given the file's name and the run's id, within the caller's
-    transaction.
+    transaction. `note` says what rows mean beyond themselves, if anything.
     """
 
     title: str
@@ -36,6 +37,7 @@ class Kind:
     check: Callable[[pd.DataFrame, datetime], list[RowError]]
     record: Callable[[pd.DataFrame, str, str], WriteCounts]
     computed: tuple[str, ...] = ()
+    note: Callable[[pd.DataFrame], str] = records.no_note
 
 
 def _symbol() -> Column:
@@ -66,7 +68,7 @@ def _count(name: str, description: str, *, needed: bool = False) -> Column:
 
 _BARS = Kind(
     "Historical bars",
-    "Daily prices for missing sessions up to the latest one loaded. A bar from the exchange's own file is never"
+    "Daily prices for missing sessions up to the latest one loaded. A bar that no import brought is never"
     " replaced. Indicators of the imported symbols are recomputed from their first imported date; published picks stay"
     " as they are.",
     "historical_data",
@@ -81,6 +83,7 @@ _BARS = Kind(
         _count("trades", "number of trades"),
         _count("delivered_quantity", "shares delivered"),
         Column("isin", cells.isin, _TEXT, "INE002A01018"),
+        Column("status", cells.one_of(*DailyBar.Status.values), _TEXT, "final (the default) or provisional"),
     ),
     ("symbol", "date"),
     records.check_bars,
@@ -97,6 +100,7 @@ _STATEMENTS = Kind(
         Column("period_end", cells.day, _DAY, "2026-03-31", needed=True),
         Column("kind", cells.one_of("quarter", "year"), _TEXT, "quarter or year", needed=True),
         Column("published_on", cells.day, _DAY, "first day on which it may be used"),
+        Column("published_assumed", cells.yes_no, _TEXT, "yes where published_on is not known but assumed"),
         _amount("revenue", "₹ crore", 0, zero=False),
         _amount("operating_income", "₹ crore"),
         _amount("net_income", "₹ crore"),
@@ -140,14 +144,16 @@ _FUNDAMENTALS = Kind(
 )
 _MEMBERS = Kind(
     "Index members",
-    "Names, industries, series and ISINs of an index's members. They count as shares, and their details are stored with"
-    " the file as source.",
+    "Names, industries, series and ISINs of an index's members, or the stocks that an export lists. They count as"
+    " shares where no kind is given, and details that differ are stored with the file as source.",
     "stocks",
     (
         _symbol(),
-        Column("index", cells.words(MAX_NAME), _TEXT, "NIFTY 500", needed=True),
+        Column("index", cells.words(MAX_NAME), _TEXT, "NIFTY 500"),
         _name("stock_name", "the company's name"),
-        _name("industry", "becomes the stock's sector"),
+        Column("kind", cells.one_of(*Stock.Kind.values), _TEXT, ", ".join(Stock.Kind.values)),
+        _name("sector", "where it is empty, the industry becomes the stock's sector"),
+        _name("industry", "as in the exchange's index lists"),
         Column("series", cells.one_of(*SERIES_ORDER), _TEXT, "EQ, BE, BZ, SM or ST"),
         Column("isin", cells.isin, _TEXT, "INE002A01018"),
     ),
@@ -157,7 +163,8 @@ _MEMBERS = Kind(
 )
 _MARKET_DAYS = Kind(
     "Holidays and sessions",
-    "Days of the exchange's calendar; imported days override the calendar library and the exchange's files.",
+    "Days of the exchange's calendar; imported days override the calendar library and the exchange's files. The whole"
+    " list of a coming year's holidays makes its other weekdays sessions; a shorter list speaks of its own days only.",
     "market_days",
     (
         Column("date", cells.day, _DAY, "2027-01-26", needed=True),
@@ -165,10 +172,12 @@ _MARKET_DAYS = Kind(
         Column("is_session", cells.yes_no, _TEXT, "yes or no", needed=True),
         Column("open", cells.hour, _TEXT, "Indian time: 09:15"),
         Column("close", cells.hour, _TEXT, "Indian time: 15:30"),
+        Column("source", cells.words(60), _TEXT, "as exported: a row that is stored exactly so stays as it is"),
     ),
     ("date",),
     records.check_market_days,
     records.record_market_days,
+    note=records.coverage_note,
 )
 
 KINDS: Final[dict[str, Kind]] = {

@@ -7,12 +7,16 @@ are kept and a run of `import_csv` can be rolled back like any other.
 from datetime import date, datetime
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
+from django.db import connection
 from django.utils import timezone
+from psycopg import sql
 
 from market_data import trading_calendar
+from market_data.calendar_sources import FEWEST_HOLIDAYS, listed_years
 from market_data.imports.parsing import RowError, display_text
-from market_data.models import MarketDay, SourceFile
+from market_data.models import DailyBar, MarketDay, SourceFile
 from market_data.prices import adjustments
 from market_data.prices.bars import BAR_COLUMNS, as_bar_frame, checked_bars
 from market_data.storage import queries
@@ -31,6 +35,7 @@ PROFIT_COLUMNS: Final = ("net_profit_quarter", "net_profit_quarter_last_year")
 SALES_COLUMNS: Final = ("sales_quarter", "sales_quarter_last_year")
 _PRICES = ("open", "high", "low", "close")
 _COMPARED = (*_PRICES, "volume")
+_BAR_FIGURES = (*_COMPARED, "prev_close", "last_price", "vwap", "turnover_lakh", "trades", "delivered_quantity")
 
 
 def source_of(name: str, max_length: int = 60) -> str:
@@ -41,6 +46,11 @@ def source_of(name: str, max_length: int = 60) -> str:
 def no_errors(rows: pd.DataFrame, now: datetime) -> list[RowError]:
     """Return no error, for a kind whose cells are all there is to check."""
     return []
+
+
+def no_note(rows: pd.DataFrame) -> str:
+    """Return no note, for a kind whose rows mean no more than themselves."""
+    return ""
 
 
 # --- bars -----------------------------------------------------------------------------------------------------------
@@ -95,7 +105,7 @@ def _conflicting_bars(rows: pd.DataFrame) -> list[RowError]:
     both = rows.merge(_stored_bars(rows), on=["symbol", "date"], suffixes=("", "_stored"))
     errors = []
     for row in both.loc[~both["source"].str.startswith(SOURCE)].to_dict("records"):
-        column = next((name for name in _COMPARED if float(row[name]) != float(row[f"{name}_stored"])), None)
+        column = next((name for name in _BAR_FIGURES if _differs(row[name], row[f"{name}_stored"])), None)
         if column:
             stored = display_text(row[f"{column}_stored"])
             reason = f"is {stored} in {row['source']}, which an import does not replace"
@@ -103,17 +113,22 @@ def _conflicting_bars(rows: pd.DataFrame) -> list[RowError]:
     return errors
 
 
+def _differs(given: Any, stored: Any) -> bool:
+    """Whether a figure that a file gives is not the stored one."""
+    return not pd.isna(given) and (pd.isna(stored) or float(given) != float(stored))
+
+
 def _stored_bars(rows: pd.DataFrame) -> pd.DataFrame:
     if rows.empty:
-        return pd.DataFrame(columns=["symbol", "date", *_COMPARED, "source"])
+        return pd.DataFrame(columns=["symbol", "date", *_BAR_FIGURES, "source"])
     span = [rows["date"].min().date(), rows["date"].max().date()]
     stored = query_frame(
-        "SELECT symbol, date, open, high, low, close, volume, source FROM historical_data"
+        f"SELECT symbol, date, {', '.join(_BAR_FIGURES)}, source FROM historical_data"
         " WHERE symbol = ANY(%s) AND date BETWEEN %s AND %s",
         [rows["symbol"].unique().tolist(), *span],
         dates=("date",),
     )
-    return stored.astype(dict.fromkeys(_COMPARED, "float64") | {"symbol": "object", "source": "object"})
+    return stored.astype(dict.fromkeys(_BAR_FIGURES, "float64") | {"symbol": "object", "source": "object"})
 
 
 def _bar_frame(rows: pd.DataFrame) -> pd.DataFrame:
@@ -121,13 +136,25 @@ def _bar_frame(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def record_bars(rows: pd.DataFrame, name: str, run_id: str) -> WriteCounts:
-    """Store bars, adding their symbols to `stocks` first; adjusted closes follow the stored events."""
-    bars = as_bar_frame(follow_renames(_bar_frame(rows)))
+    """Store bars, adding their symbols to `stocks` first; adjusted closes follow the stored events.
+
+    What is stored already, or was not brought by an import, stays as it is, its source included.
+    """
+    key = ["symbol", "date"]
+    rows = follow_renames(_bar_frame(rows).assign(status=rows["status"].fillna(DailyBar.Status.FINAL.value)))
+    stored = _stored_bars(rows)
+    others = pd.MultiIndex.from_frame(stored.loc[~stored["source"].str.startswith(SOURCE), key])
+    rows = rows.loc[~pd.MultiIndex.from_frame(rows[key]).isin(others)]
+    rows = _new_or_changed(rows, "historical_data", key, ["series", "status", *_BAR_FIGURES])
+    if rows.empty:
+        return WriteCounts(0, 0)
+    bars, status = as_bar_frame(rows), rows.set_index(key)["status"]
     as_of: date = max(filter(None, (queries.latest_session(), bars["date"].max().date())))
     events = queries.events_frame(as_of, only_factors=True)
     adj_close = adjustments.adj_close(adjustments.adjusted(bars, events, as_of))
     universe_writer.record_traded_symbols(bars, run_id)
     bars = bars.assign(adj_close=adj_close.to_numpy(), source=source_of(name))
+    bars["status"] = status.reindex(pd.MultiIndex.from_frame(bars[key])).to_numpy()
     return market_writer.record_imported_bars(bars, run_id)
 
 
@@ -149,12 +176,13 @@ def check_statements(rows: pd.DataFrame, now: datetime) -> list[RowError]:
 def record_statements(rows: pd.DataFrame, name: str, run_id: str) -> WriteCounts:
     """Store statements, with the day of publication assumed where none is given."""
     delay = rows["kind"].map({"quarter": QUARTER_DELAY_DAYS, "year": YEAR_DELAY_DAYS})
-    assumed = rows["published_on"].isna()
-    published = rows["published_on"].where(~assumed, rows["period_end"] + pd.to_timedelta(delay, unit="D"))
-    frame = rows.drop(columns=LINE).assign(
-        published_on=published, published_assumed=assumed, source=source_of(name, 100)
-    )
-    return fundamentals_writer.record_statements(frame, run_id)
+    unknown = rows["published_on"].isna()
+    published = rows["published_on"].where(~unknown, rows["period_end"] + pd.to_timedelta(delay, unit="D"))
+    assumed = unknown | rows["published_assumed"].eq(True)
+    frame = rows.drop(columns=LINE).assign(published_on=published, published_assumed=assumed)
+    columns = ["published_on", "published_assumed", *STATEMENT_FIGURES]
+    frame = _new_or_changed(frame, "financial_statements", ["symbol", "period_end", "kind"], columns)
+    return fundamentals_writer.record_statements(frame.assign(source=source_of(name, 100)), run_id)
 
 
 def check_fundamentals(rows: pd.DataFrame, now: datetime) -> list[RowError]:
@@ -170,15 +198,46 @@ def check_fundamentals(rows: pd.DataFrame, now: datetime) -> list[RowError]:
 
 def record_fundamentals(rows: pd.DataFrame, name: str, run_id: str) -> WriteCounts:
     """Store a screener's snapshots."""
-    frame = rows.drop(columns=LINE).assign(source=source_of(name, 100))
-    return fundamentals_writer.record_snapshots(frame[list(fundamentals_writer.SNAPSHOT_COLUMNS)], run_id)
+    columns = list(fundamentals_writer.SNAPSHOT_COLUMNS)
+    frame = _new_or_changed(rows, "fundamental_snapshots", ["snapshot", "symbol"], columns[2:-1])
+    return fundamentals_writer.record_snapshots(frame.assign(source=source_of(name, 100))[columns], run_id)
 
 
 def record_members(rows: pd.DataFrame, name: str, run_id: str) -> WriteCounts:
-    """Store the details of an index's members."""
-    listed = rows.drop(columns=LINE).rename(columns={"industry": "sector"})
-    listed = listed.assign(kind="share", source=source_of(name) + " (" + listed["index"] + ")").drop(columns="index")
+    """Store the details of an index's members, or of exported stocks: what is stored already keeps its source."""
+    details = ["stock_name", "kind", "sector", "industry", "series", "isin"]
+    no_sector = rows["sector"].isna()
+    listed = rows.assign(
+        kind=rows["kind"].fillna("share"),
+        sector=rows["sector"].where(~no_sector, rows["industry"]),
+        industry=rows["industry"].where(~no_sector, None),
+    )
+    listed = _new_or_changed(listed, "stocks", ["symbol"], details)
+    sources = [source_of(name) + ("" if pd.isna(index) else f" ({index})") for index in listed["index"]]
+    listed = listed[["symbol", *details]].assign(source=pd.Series(sources, dtype=object))
     return universe_writer.record_symbols(listed, run_id, queries.latest_session() or date.max)
+
+
+def _new_or_changed(rows: pd.DataFrame, table: str, key: list[str], columns: list[str]) -> pd.DataFrame:
+    """Return the rows that are not stored just so: the others keep what is known about where they came from.
+
+    An empty text and NULL are the same.
+    """
+    names = sql.SQL(", ").join(map(sql.Identifier, [*key, *columns]))
+    query = sql.SQL("SELECT {} FROM {} WHERE symbol = ANY(%s)").format(names, sql.Identifier(table))
+    with connection.cursor() as cursor:
+        cursor.execute(query, [rows["symbol"].unique().tolist()])
+        stored = {tuple(map(_comparable, row)) for row in cursor.fetchall()}
+    given = rows[[*key, *columns]].itertuples(index=False)
+    return rows.loc[[tuple(map(_comparable, row)) not in stored for row in given]].reset_index(drop=True)
+
+
+def _comparable(value: Any) -> Any:
+    if value is None or pd.isna(value) or value == "":
+        return None
+    if isinstance(value, date):
+        return pd.Timestamp(value)
+    return float(value) if isinstance(value, int | float | np.number | np.bool_) else value
 
 
 # --- the calendar ---------------------------------------------------------------------------------------------------
@@ -196,6 +255,17 @@ def check_market_days(rows: pd.DataFrame, now: datetime) -> list[RowError]:
         *_errors(rows, pd.Series(is_reversed, index=rows.index, dtype=bool), "close", "is not after open"),
         *_errors(rows, has_bars, "is_session", "bars of this day are stored: it was a session"),
     ]
+
+
+def coverage_note(rows: pd.DataFrame) -> str:
+    """Return which years the holidays among the rows cover, so that their other weekdays are sessions."""
+    years = listed_years(rows.assign(date=[stamp.date() for stamp in rows["date"]]))
+    if years:
+        return f"Of {', '.join(map(str, years))} it lists all holidays: the other weekdays are sessions."
+    return (
+        "It speaks of its own days only: the whole list of a year's holidays names at least"
+        f" {FEWEST_HOLIDAYS} on weekdays, half a year apart."
+    )
 
 
 def record_market_days(rows: pd.DataFrame, name: str, run_id: str) -> WriteCounts:

@@ -88,7 +88,7 @@ def record_rows(context: StepContext, upload: CheckedUpload) -> int:
     rows, run_id = upload.good_rows, context.run.id
     written = upload.kind.record(rows, upload.name, run_id)
     _record_rejects(upload, run_id)
-    if upload.kind.computed:
+    if upload.kind.computed and written.total:
         add_pending_work(context.run, PendingWork(recompute=first_dates(rows)))
     left_out = len(upload.file.bad_lines)
     context.summarise(inserted=written.inserted, updated=written.updated, left_out=left_out, file=upload.name)
@@ -165,6 +165,7 @@ def _report(upload: CheckedUpload, written: WriteCounts) -> dict[str, Any]:
         "changed": written.updated,
         "same": max(good - written.total, 0),
         "ignored_columns": file.ignored,
+        "note": upload.kind.note(upload.good_rows) if good else "",
         "errors": [error._asdict() for error in sorted(file.errors)[:ERRORS_KEPT]],
         "errors_in_all": len(file.errors),
         "preview": _preview(file),

@@ -2,10 +2,11 @@
 
 from market_data.models.evidence import Finding, RejectedRow, SourceFile
 from market_data.models.imports import ImportedFile
-from market_data.models.market import CorporateAction, DailyBar, MarketDay, Quote, TechnicalIndicator
+from market_data.models.market import CalendarYear, CorporateAction, DailyBar, MarketDay, Quote, TechnicalIndicator
 from market_data.models.runs import EveningHold, Heartbeat, PipelineRun, PipelineStep, RunUndo, StepAttempt, TableTotal
 
 __all__ = [
+    "CalendarYear",
     "CorporateAction",
     "DailyBar",
     "EveningHold",

@@ -3,9 +3,11 @@
 OHLCV stay as published; only `adj_close` follows corporate actions. Units are in each field's ``help_text``.
 """
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Now
 
+from market_data.models.evidence import SourceFile
 from stocks.models import Stock, amount
 
 
@@ -147,6 +149,32 @@ class MarketDay(models.Model):
 
     def __str__(self) -> str:
         return f"{self.date} {self.kind}"
+
+    def clean(self) -> None:
+        """Refuse what an import of market days refuses."""
+        if self.kind == self.Kind.HOLIDAY and self.is_session:
+            raise ValidationError({"is_session": "A holiday cannot be a session; choose another kind, or untick this."})
+        if self.open and self.close and self.close <= self.open:
+            raise ValidationError({"close": f"{self.close} is not after the opening at {self.open}."})
+        if not self.is_session and SourceFile.objects.filter(session=self.date).exists():
+            raise ValidationError({"is_session": f"Bars of {self.date} are stored: it was a session."})
+
+
+class CalendarYear(models.Model):
+    """The part of a year in which every session is a row of `market_days`; outside it no day is guessed."""
+
+    year = models.PositiveSmallIntegerField(primary_key=True)
+    first = models.DateField(help_text="first day that is known")
+    last = models.DateField(help_text="last day that is known")
+    source = models.CharField(max_length=60)
+    run_id = models.CharField(max_length=64, null=True, blank=True)
+
+    class Meta:
+        db_table = "market_years"
+        ordering = ("-year",)
+
+    def __str__(self) -> str:
+        return str(self.year)
 
 
 class CorporateAction(models.Model):

@@ -38,6 +38,8 @@ FACT_COLUMNS = ("symbol", "issue_size", "market_cap_crores", "pe_ratio", "source
 DAY_COLUMNS = ("date", "kind", "is_session", "open", "close", "source")
 QUOTE_COLUMNS = ("symbol", "at", "last_price", "volume", "source")
 MEMBER_COLUMNS = ("index", "symbol", "industry")
+DAILY_FILE = "nse_archive:daily file"
+"""Source of a market day that a daily file proves."""
 
 
 class ProviderError(Exception):
@@ -53,6 +55,12 @@ class SessionNotAvailable(ProviderError):
     """There are no bars for the session (yet)."""
 
     runbook = "file-missing"
+
+
+class SessionMisdated(SessionNotAvailable):
+    """The file that bears the session's name holds another day."""
+
+    runbook = "file-refused"
 
 
 class SourceUnreadable(ProviderError):

@@ -5,6 +5,7 @@ from datetime import date
 
 import pandas as pd
 
+from market_data import trading_calendar
 from market_data.models import MarketDay, SourceFile
 from market_data.prices import adjustments
 from market_data.quality.checks.evidence import LOOKBACK_SESSIONS, Evidence, bars_with_past, factors_on
@@ -52,6 +53,7 @@ class EvidenceReader:
         self.sessions = sorted(sessions)
         last = self.sessions[-1]
         self.calendar = dict(MarketDay.objects.filter(is_session=True).order_by("date").values_list("date", "kind"))
+        self._known_days = trading_calendar.known_days(last)
         files = SourceFile.objects.filter(session__lte=last).order_by("session")
         self.loaded = list(files.values_list("session", flat=True))
         self.kinds, self.first_seen = universe_writer.kinds(), universe_writer.first_sessions()
@@ -94,6 +96,7 @@ class EvidenceReader:
                 provisional=self.provisional.get(session, 0),
                 loaded=[day for day in self.loaded if day <= session],
                 calendar=self.calendar,
+                known_until=self._known_days.until(session),
                 indicators=_with_previous_averages(figures_of, session, before, indicators.iloc[:0]),
                 metrics=_metrics(session, today, read=session in self.with_metrics),
                 events=events,

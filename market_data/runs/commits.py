@@ -14,6 +14,9 @@ from market_data.models import PipelineRun
 from market_data.runs.saga import NotRetryable, Saga, saga_of
 from stocks.storage import bulk
 
+_BY_NATURAL_KEY = ("market_days", "market_years")
+"""Tables whose primary key is what a row is about, so that it tells whether two runs wrote the same rows."""
+
 
 def numbered_commit() -> dict[str, Any]:
     """Return the change of a run's row that draws the number of the commit in progress."""
@@ -53,6 +56,7 @@ def refuse_if_changed_since(run: PipelineRun) -> None:
 
     Its rollback would otherwise restore before-images of two different moments. A run that has written no row yet, or
     whose tables a later run only added rows to as the run itself did, may go on: whatever was missing can be imported.
+    Market days are compared day by day: days that an import brings are no reason, unless the run wrote the same ones.
 
     Raises
     ------
@@ -67,7 +71,9 @@ def refuse_if_changed_since(run: PipelineRun) -> None:
         tables = [
             table
             for table in saga_of(other.job).tables
-            if table in written and _collide(written[table], bulk.kinds_of_change(table, other.id))
+            if table in written
+            and _collide(written[table], bulk.kinds_of_change(table, other.id))
+            and (table not in _BY_NATURAL_KEY or bulk.wrote_same_rows(table, run.id, other.id))
         ]
         if tables:
             raise NotRetryable(

@@ -3,7 +3,7 @@
 from datetime import date
 
 from market_data import trading_calendar
-from market_data.providers import Provider, provider
+from market_data.providers import Provider, SessionMisdated, SessionNotAvailable, provider
 from market_data.runs.saga import NotYet, StepContext
 from market_data.storage import queries
 
@@ -22,6 +22,12 @@ def require_bars(context: StepContext, source: Provider, reason: str = "") -> No
     """Raise NotYet, with the reason of a failed download, unless the session's bars are offered or already stored."""
     if source.sessions(context.session, context.session) or queries.is_loaded(context.session):
         return
+    try:
+        source.fingerprint(context.session)
+    except SessionMisdated as error:
+        reason = f"{error} {reason}".strip()
+    except SessionNotAvailable:
+        pass
     offered = source.sessions(None, context.session)
     raise NotYet(
         f"{source.name} has no bars for {context.session}"

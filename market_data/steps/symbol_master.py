@@ -70,7 +70,8 @@ def _download_missing(context: StepContext, source: Provider) -> None:
     wanted = context.run.session or as_of(context) - timedelta(days=1)
     reason = ""
     try:
-        source.fetch(wanted, trading_calendar.sessions_between, context.now, context.report)
+        sessions = trading_calendar.planned_sessions(source, wanted)
+        source.fetch(wanted, sessions, context.now, context.report)
     except SessionNotAvailable as error:
         if context.run.session is not None and source.sessions(wanted, wanted):
             raise NotYet(str(error)) from error
@@ -88,7 +89,8 @@ def _sessions_for_facts(source: Provider, session: date) -> list[date]:
 def record_master(context: StepContext, master: Master) -> int:
     """Store the provider's lists, and note what new or changed events require of the later steps."""
     run = context.run
-    trading_calendar.record_market_days(master.days, run_provider(context).calendar, run.id)
+    calendar = run_provider(context).calendar
+    trading_calendar.record_market_days(master.days, calendar, run.id, as_of=as_of(context))
     written = market_writer.record_official_events(master.events, run.id)
     take_over_pending_work(run)
     if written.total:

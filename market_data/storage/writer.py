@@ -56,11 +56,11 @@ def record_bars(sessions: Sequence[ReadSession], adj_close: pd.Series, run_id: s
 
 
 def record_imported_bars(bars: pd.DataFrame, run_id: str) -> bulk.WriteCounts:
-    """Store uploaded bars (bar frame with adj_close and source); other bars of their days stay.
+    """Store uploaded bars (bar frame with adj_close, source and status); other bars of their days stay.
 
     Their sessions get no source file: the exchange's own file of such a day is still read when it arrives.
     """
-    written = bulk.upsert("historical_data", bars[list(_BAR_COLUMNS)], BAR_KEY, run_id)
+    written = bulk.upsert("historical_data", bars[[*_BAR_COLUMNS, "status"]], BAR_KEY, run_id)
     record_total("historical_data", written.inserted, None if bars.empty else bars["date"].max().date())
     return written
 

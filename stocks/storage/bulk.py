@@ -123,6 +123,21 @@ def kinds_of_change(table: str, run_id: str) -> KindsOfChange:
         return KindsOfChange(*cursor.fetchone())
 
 
+def wrote_same_rows(table: str, run_id: str, other_id: str) -> bool:
+    """Whether two runs inserted, changed or deleted rows of one primary key, as far as a rollback would undo it."""
+    name, key = sql.Identifier(table), _primary_key(table)[0]
+    written = sql.SQL(
+        "SELECT {column}::text FROM {table} WHERE run_id = %s"
+        " UNION SELECT row_image->>{key} FROM run_undo WHERE run_id = %s AND table_name = %s"
+    ).format(column=sql.Identifier(key), table=name, key=sql.Literal(key))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql.SQL("SELECT EXISTS (({written}) INTERSECT ({written}))").format(written=written),
+            [run_id, run_id, table, other_id, other_id, table],
+        )
+        return bool(cursor.fetchone()[0])
+
+
 def roll_back(table: str, run_id: str) -> WriteCounts:
     """Remove what a run inserted into a table (`inserted`) and restore what it changed or deleted (`updated`).
 

@@ -11,10 +11,18 @@ def is_formula(text: str) -> bool:
 
 
 def escaped(value: Any) -> Any:
-    """Return the value, with an apostrophe before a text that begins like a formula; numbers stay numbers."""
-    return f"'{value}" if isinstance(value, str) and is_formula(value) else value
+    """Return the value, with an apostrophe before a text that begins like a formula; numbers stay numbers.
+
+    A text that begins with apostrophes and then like a formula gets one more, so that `unescaped` gives each text back.
+    """
+    return f"'{value}" if isinstance(value, str) and is_formula(value.lstrip("'")) else value
+
+
+def unescaped(text: str) -> str:
+    """Return the text of a cell that `escaped` wrote."""
+    return text[1:] if text.startswith("'") and is_formula(text.lstrip("'")) else text
 
 
 def escaped_sql(expression: str) -> str:
-    """Return the SQL expression that does the same to a text."""
-    return f"CASE WHEN {expression} ~ '^[{FORMULA_STARTS}]' THEN '''' || {expression} ELSE {expression} END"
+    """Return the SQL expression that does the same as `escaped` to a text."""
+    return f"CASE WHEN {expression} ~ '^''*[{FORMULA_STARTS}]' THEN '''' || {expression} ELSE {expression} END"

@@ -73,6 +73,15 @@ def file_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
         raise FileUnreadable(f"{path.name} cannot be read: {error.strerror or error} ({path}).") from error
 
 
+def file_version(path: Path) -> tuple[int, int, int]:
+    """Return what tells a file's present content from an earlier one without reading it; zeros when it is gone."""
+    try:
+        state = path.stat()
+    except OSError:
+        return 0, 0, 0
+    return state.st_ino, state.st_size, state.st_mtime_ns
+
+
 def zip_contents(content: bytes, name: str, limit: int = MAX_BYTES) -> bytes:
     """Return the only csv of a zip, unpacked in memory.
 

@@ -40,7 +40,8 @@ KEYS = {
     "source_files": ("session",),
 }
 PICKS = ("daily_suggested_stocks", "publications")
-SAID = ("financial_statements", "fundamental_snapshots", "findings", "rejected_rows", "table_totals", "market_days")
+CALENDAR = ("market_days", "market_years")
+SAID = ("financial_statements", "fundamental_snapshots", "findings", "rejected_rows", "table_totals", *CALENDAR)
 STATE = (*KEYS, *SAID, *PICKS)
 """What a roll back must bring back."""
 
@@ -166,7 +167,7 @@ def emptied() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
-        cursor.execute(f"TRUNCATE {', '.join((*STATE, 'run_undo', 'market_days'))} CASCADE")
+        cursor.execute(f"TRUNCATE {', '.join((*STATE, 'run_undo'))} CASCADE")
 
 
 def stored(*tables: str, where: str = "true") -> dict[str, pd.DataFrame]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.db import connection, transaction
+from django.urls import reverse
 from pytest_django import DjangoDbBlocker
 
 from market_data.models import PipelineRun, RejectedRow, SourceFile
@@ -15,6 +16,8 @@ from market_data.runs.engine import advance
 from market_data.runs.lifecycle import retry_failed
 from market_data.runs.saga import NotYet, StepFailed, saga_of
 from market_data.steps import historical_data
+from stocks.models import Stock
+from stocks.storage.resources import StockResource
 from tests.end_to_end import evenings
 from tests.end_to_end.evenings import SESSIONS
 
@@ -162,6 +165,24 @@ def test_a_bad_list_is_named_and_nothing_is_written(exchange):
     assert evenings.fingerprint(*UNTOUCHED) == before
     path.write_bytes(good)
     assert retried(run).status == "completed"
+
+
+def test_names_that_are_markup_or_formulas_stay_texts(exchange, admin_client):
+    path = exchange / "lists" / "EQUITY_L.csv"
+    head, *rows = lines_of(path)
+    names = ("<script>alert(1)</script>", "=HYPERLINK(1)", "@SUM(1)", "-2+3")
+    cells = [row.split(",") for row in rows[: len(names)]]
+    hostile = [",".join([cell[0], name, *cell[2:]]) for cell, name in zip(cells, names, strict=True)]
+    path.write_text("".join([head, *hostile, *rows[len(names) :]]), encoding="utf-8")
+    assert evenings.run("symbol_master", None).status == "completed"
+    stored = [Stock.objects.get(symbol=cell[0]).stock_name for cell in cells]
+    assert stored == list(names)
+    page = admin_client.get(reverse("admin:stocks_stock_changelist")).content.decode()
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert names[0] not in page
+    exported = StockResource().export().csv
+    for name in names[1:]:
+        assert f",'{name}," in exported
 
 
 class Rewritten(NseArchive):

@@ -210,7 +210,10 @@ def _store_renames(frame: pd.DataFrame) -> None:
 
 
 def _store_holidays(frame: pd.DataFrame) -> None:
-    days = [(stamp.date(), "holiday", False, None, None, f"list, {reason}"[:60]) for stamp, reason in frame.to_numpy()]
+    days = [
+        (stamp.date(), kind, kind != "holiday", None, None, f"list, {reason}"[:60])
+        for stamp, reason, kind in frame.to_numpy()
+    ]
     columns = ["date", "kind", "is_session", "open", "close", "source"]
     record_market_days(pd.DataFrame.from_records(days, columns=columns), None)
 

@@ -85,6 +85,13 @@ def test_a_planned_run_without_a_session_is_skipped_with_the_reason(done: list[s
     run = started_by_schedule("collect", FRIDAY + timedelta(days=1), 21)
     assert (run.status, run.session) == ("skipped", None)
     assert "Saturday 25 April 2026 stands for no session" in run.reason
+
+
+def test_beyond_the_calendar_an_evening_is_skipped_with_the_remedy(done: list[str]) -> None:
+    planned = at(date(2027, 1, 5), 21).isoformat()
+    run = PipelineRun.objects.get(pk=tasks.start_scheduled("collect", [], "same day", planned))
+    assert run.status == "skipped"
+    assert "not for 2027-01-05: add the whole list of the holidays of 2027 with import_market_days" in run.reason
     assert queued() == []
 
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from market_data import trading_calendar
-from market_data.providers import ProviderError, archive_download
+from market_data.providers import ProviderError, archive_download, provider
 from market_data.providers.nse.download import DownloadReport
 from market_data.runs.command import parse_date, requested_session
 from market_data.runs.pending_migrations import apply_pending_migrations
@@ -65,8 +65,9 @@ class Command(BaseCommand):
                     self.stderr.write(f"{done} of {total} files")
 
             try:
+                sessions = trading_calendar.planned_sessions(provider(), last)
                 return archive_download().download_missing(
-                    first, last, trading_calendar.sessions_between, timezone.now(), report, again=again, reports=reports
+                    first, last, sessions, timezone.now(), report, again=again, reports=reports
                 )
             except (ProviderError, trading_calendar.CalendarError) as error:
                 raise CommandError(str(error)) from error

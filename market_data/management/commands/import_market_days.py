@@ -9,10 +9,11 @@ import pandas as pd
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
+from market_data.calendar_sources import FEWEST_HOLIDAYS
 from market_data.models import MarketDay
 from market_data.runs.command import parse_date
 from market_data.runs.pending_migrations import apply_pending_migrations
-from market_data.trading_calendar import CalendarError, record_imported_days
+from market_data.trading_calendar import CalendarError, RecordedDays, record_imported_days
 from stocks.storage.file_contents import FIRST_DAY, LAST_DAY, FileUnreadable, decoded_text, file_bytes, text_table
 
 _REQUIRED = ("date", "kind", "is_session")
@@ -27,6 +28,17 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, help="CSV file, for example: 2027-01-26,holiday,no,,")
+        parser.add_argument(
+            "--covers",
+            type=int,
+            nargs="+",
+            default=(),
+            metavar="YEAR",
+            help=(
+                "years of which the file lists all holidays, so that their other weekdays are sessions (default: those"
+                f" with {FEWEST_HOLIDAYS} or more holidays on weekdays, half a year apart)"
+            ),
+        )
 
     def handle(self, *_: object, **options: Any) -> None:
         path: Path = options["file"]
@@ -34,10 +46,22 @@ class Command(BaseCommand):
         days = imported_days(path)
         try:
             with transaction.atomic():
-                recorded = record_imported_days(days, path.name)
+                recorded = record_imported_days(days, path.name, covers=options["covers"])
         except CalendarError as error:
             raise CommandError(f"{path}: {error}") from error
         self.stdout.write(f"{path.name}: {recorded.added} days added, {recorded.changed} changed.")
+        self.stdout.write(coverage_note(recorded))
+
+
+def coverage_note(recorded: RecordedDays) -> str:
+    """Return what an import means for the days that it does not list."""
+    if recorded.covers:
+        years = ", ".join(map(str, recorded.covers))
+        return f"{years} counts as listed completely: its other weekdays are sessions."
+    return (
+        "Days that the file does not list stay as they were. If it lists all holidays of a coming year, say so with"
+        " --covers YEAR."
+    )
 
 
 def imported_days(path: Path) -> pd.DataFrame:

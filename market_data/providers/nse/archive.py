@@ -14,6 +14,7 @@ import pandas as pd
 from market_data.prices.events import official_events
 from market_data.providers import (
     CHANGE_COLUMNS,
+    DAILY_FILE,
     DAY_COLUMNS,
     FACT_COLUMNS,
     LISTED_COLUMNS,
@@ -21,6 +22,7 @@ from market_data.providers import (
     NotOffered,
     ProviderError,
     RawBars,
+    SessionMisdated,
     SessionNotAvailable,
     SourceCheck,
     SourceFinding,
@@ -29,15 +31,18 @@ from market_data.providers import (
 )
 from market_data.providers.nse import lists
 from market_data.providers.nse.download import ArchiveDownload
-from market_data.providers.nse.download.folder import daily_files
-from market_data.providers.nse.files import Layout, content_of, parsed_bars
+from market_data.providers.nse.download.folder import daily_files, file_of_day
+from market_data.providers.nse.file_days import other_days
+from market_data.providers.nse.files import Layout, content_of, misdated, parsed_bars
 from market_data.providers.nse.security_kinds import Claim, decide_kinds, is_worded_as_fund, isin_claims, tick_claims
 from market_data.providers.nse.traded_evidence import DailyFile, traded_evidence
 
+MISDATED_NAMED = 5
 AHEAD_DAYS = 30
 """Official events up to so many days ahead are included."""
 
 _OPEN, _CLOSE = time(9, 15), time(15, 30)
+_HOLIDAY = "holiday"
 
 
 class NseArchive:
@@ -63,7 +68,7 @@ class NseArchive:
         self.root, self.series = root, series
         self._lists, self._reports = root / "lists", root / "reports"
         self._download, self._memory = download, memory
-        self._files: dict[date, tuple[Path, Layout]] = {}
+        self._files: dict[date, list[tuple[Path, Layout]]] = {}
         self._folder_times: tuple[int, ...] = ()
         if download is None and not self._daily_files():
             raise ProviderError(
@@ -83,8 +88,13 @@ class NseArchive:
             self._download.fetch(session, sessions_between, now, report)
 
     def sessions(self, start: date | None, end: date) -> list[date]:
-        """Return the dates with a daily file from ``start`` to ``end``, ascending; the files are not opened."""
-        return sorted(day for day in self._daily_files() if (start is None or day >= start) and day <= end)
+        """Return the dates with a daily file from ``start`` to ``end``, ascending.
+
+        A file that holds another day than its name says makes no session; the first row of each new file is read.
+        """
+        files = self._daily_files()
+        within = sorted(day for day in files if (start is None or day >= start) and day <= end)
+        return [day for day in within if file_of_day(files[day]) is not None]
 
     def fingerprint(self, session: date) -> SourceFingerprint:
         """Return the identity of a session's file; raises SessionNotAvailable."""
@@ -153,25 +163,29 @@ class NseArchive:
         return lists.index_members(self._lists).loc[:, list(MEMBER_COLUMNS)]
 
     def market_days(self, as_of: date) -> pd.DataFrame:
-        """Return what the files prove: a daily file makes a session; a listed holiday without one is a closed day.
+        """Return what the files prove: a daily file makes a session, and so does a list that announces one.
 
-        Files after ``as_of`` are ignored; holidays are announced a year ahead and all included. A file on a weekend
-        means a special session, any other a normal one; the calendar module knows the Muhurat sessions and drills among
-        them. The hours of special ones are unknown.
+        Other listed days are closed unless they have a file. Files after ``as_of`` are ignored; holidays are announced
+        a year ahead and all included. A file on a weekend means a special session, any other a normal one; the calendar
+        module knows the Muhurat sessions and drills among them. The hours of special ones are unknown.
         """
-        records = [
-            (day, "normal", True, _OPEN, _CLOSE, "nse_archive:daily file")
-            if day.weekday() < 5
-            else (day, "special", True, None, None, "nse_archive:daily file")
-            for day in self.sessions(None, as_of)
-        ]
-        closed = lists.holidays(self._lists)
-        records += [
-            (stamp.date(), "holiday", False, None, None, f"nse_archive:holiday list, {description}"[:60])
-            for stamp, description in closed.itertuples(index=False)
-            if stamp.date() not in self._files
-        ]
-        return pd.DataFrame.from_records(sorted(records), columns=list(DAY_COLUMNS))
+        listed = {
+            stamp.date(): (kind, f"nse_archive:holiday list, {description}"[:60])
+            for stamp, description, kind in lists.holidays(self._lists).itertuples(index=False)
+        }
+        days: dict[date, tuple[object, ...]] = {
+            day: (day, kind, kind != _HOLIDAY, None, None, source) for day, (kind, source) in listed.items()
+        }
+        for day in self.sessions(None, as_of):
+            announced = listed.get(day, (_HOLIDAY, ""))[0]
+            if announced != _HOLIDAY:
+                days[day] = (day, announced, True, None, None, DAILY_FILE)
+            elif day.weekday() < 5:
+                days[day] = (day, "normal", True, _OPEN, _CLOSE, DAILY_FILE)
+            else:
+                days[day] = (day, "special", True, None, None, DAILY_FILE)
+        records = [days[day] for day in sorted(days)]
+        return pd.DataFrame.from_records(records, columns=list(DAY_COLUMNS))
 
     def statements(self, as_of: date, since: date | None = None) -> pd.DataFrame:
         """Raise NotOffered: companies' statements are imported."""
@@ -195,7 +209,8 @@ class NseArchive:
             findings.append(SourceFinding(SourceCheck.FILES, "warning", message, remedy))
         if self._download is not None:
             findings += self._download.findings()
-        covered, newest = self.official_coverage(), max(self._daily_files(), default=None)
+        findings += self._misdated()
+        covered, newest = self.official_coverage(), max(self.sessions(None, date.max), default=None)
         if covered is not None and newest is not None and covered < newest:
             message = (
                 f"Official corporate actions end on {covered}, bars on {newest}: later ones are inferred from prices."
@@ -204,27 +219,39 @@ class NseArchive:
             findings.append(SourceFinding(SourceCheck.COVERAGE, "warning", message, remedy))
         return findings + lists.findings(self._lists, self._reports)
 
-    def _daily_files(self) -> dict[date, tuple[Path, Layout]]:
-        """Return the file of each date; read again when a folder changed, because tonight's file arrives late."""
+    def _misdated(self) -> list[SourceFinding]:
+        """Return the daily files that hold another day than their names say."""
+        holding = ((path, other_days(path)) for files in self._daily_files().values() for path, _ in files)
+        sentences = sorted(f"{path.parent.name}/{misdated(path, days)}" for path, days in holding if days)
+        if not sentences:
+            return []
+        named = "; ".join(sentences[:MISDATED_NAMED])
+        more = f"; and {len(sentences) - MISDATED_NAMED} more" if len(sentences) > MISDATED_NAMED else ""
+        message = f"Daily files of other days were left aside, and prove no session: {named}{more}."
+        remedy = "Remove them; if the exchange did trade on the day in the name, put that day's own file there."
+        return [SourceFinding(SourceCheck.MISDATED, "warning", message, remedy)]
+
+    def _daily_files(self) -> dict[date, list[tuple[Path, Layout]]]:
+        """Return the files of each date by name; read again when a folder changed: tonight's file arrives late."""
         folders = [self.root, self.root / "bhavcopy"]
         if self.series == "all":
             folders.append(self.root / "bhavcopy_all_series")
         folders = [folder for folder in folders if folder.is_dir()]
         state = tuple(folder.stat().st_mtime_ns for folder in folders)
         if state != self._folder_times:
-            self._files = {}
-            for folder in folders:
-                self._files.update(daily_files(folder))
+            self._files = daily_files(folders)
             self._folder_times = state
         return self._files
 
     def _file(self, session: date) -> tuple[Path, Layout]:
-        file = self._daily_files().get(session)
+        files = self._daily_files().get(session, [])
+        file = file_of_day(files)
         if file is None:
-            raise SessionNotAvailable(
-                f"There is no daily file for {session} in {self.root}: put sec_bhavdata_full_{session:%d%m%Y}.csv "
-                "there."
-            )
+            own = f"put sec_bhavdata_full_{session:%d%m%Y}.csv"
+            if files:
+                aside = "; ".join(misdated(path, other_days(path)) for path, _ in files)
+                raise SessionMisdated(f"{aside}: {own} of that day in its place.")
+            raise SessionNotAvailable(f"There is no daily file for {session} in {self.root}: {own} there.")
         return file
 
     def _traded(self, as_of: date) -> pd.DataFrame:

@@ -36,7 +36,13 @@ from market_data.prices.bars import (
     rejects_of,
 )
 from market_data.providers import RawBars, SourceUnreadable
-from stocks.storage.file_contents import FileUnreadable, decoded_text, file_bytes, plausible_dates, zip_contents
+from stocks.storage.file_contents import (
+    FileUnreadable,
+    decoded_text,
+    file_bytes,
+    plausible_dates,
+    zip_contents,
+)
 
 _UNKNOWN = ["", "-", " ", " -", "- ", "NA", "nan"]
 _NUMBERS = (*PRICE_COLUMNS, "volume", "turnover", "trades", "delivered_quantity")
@@ -165,6 +171,13 @@ def layout_of(name: str) -> tuple[Layout, date] | None:
     return None
 
 
+def misdated(path: Path, days: Collection[date]) -> str:
+    """Return the sentence about a file that holds other days than its name says."""
+    dates = ", ".join(f"{day:%Y-%m-%d}" for day in sorted(days)[:3]) or "no date"
+    named = layout_of(path.name)
+    return f"{path.name} holds {dates} although its name says {named[1] if named else 'otherwise'}"
+
+
 def content_of(path: Path) -> bytes:
     """Return the content of a file, or of the single csv in a zip, within a size limit.
 
@@ -205,6 +218,13 @@ def parsed_bars(content: bytes, *, name: str, layout: Layout, session: date) -> 
         source=f"nse_archive:{layout.name}",
         out_of_scope=dict(sorted(Counter(map(str, outside)).items())),
     )
+
+
+def days_in(content: bytes, *, name: str, layout: Layout) -> set[date]:
+    """Return the days of a file's rows; raises SourceUnreadable as ``parsed_bars`` does."""
+    table, _ = _table(_plain_csv(content, name), layout, name, {"date"})
+    dates = _dates(pd.Series(_texts(table["date"])), layout.row_day_format)
+    return {pd.Timestamp(day).date() for day in dates.dropna().unique()}
 
 
 def traded_prices(content: bytes, *, name: str, layout: Layout, session: date) -> pa.Table:
@@ -340,6 +360,5 @@ def _check_day(rows: pd.DataFrame, session: date, name: str) -> None:
     """Refuse a file that is entirely of another day: it was misnamed, and none of its rows can be trusted."""
     if rows["date"].eq(pd.Timestamp(session)).any():
         return
-    days = rows["date"].dropna().unique()
-    dates = ", ".join(f"{pd.Timestamp(day):%Y-%m-%d}" for day in days[:3]) or "no date"
-    raise SourceUnreadable(f"{name} holds {dates} although its name says {session:%Y-%m-%d}. {_REMEDY}")
+    days = [pd.Timestamp(day).date() for day in rows["date"].dropna().unique()]
+    raise SourceUnreadable(f"{misdated(Path(name), days)}. {_REMEDY}")

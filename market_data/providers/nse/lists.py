@@ -32,6 +32,7 @@ from stocks.storage.file_contents import (
     RejectedLine,
     decoded_text,
     file_bytes,
+    file_version,
     plausible_dates,
 )
 
@@ -67,7 +68,7 @@ def text_table(
     it is no csv or lacks a required column.
     """
     try:
-        table, rejected = _parsed(path, _version(path), may_be_empty)
+        table, rejected = _parsed(path, file_version(path), may_be_empty)
     except FileUnreadable as error:
         raise SourceUnreadable(f"{error} {_REMEDY}") from error
     table = table.set_axis([str(column).upper() for column in table.columns], axis=1)
@@ -80,14 +81,6 @@ def text_table(
     if skipped is not None:
         skipped.extend((path, line) for line in rejected)
     return table.loc[:, ~table.columns.duplicated()].replace("-", "")
-
-
-def _version(path: Path) -> tuple[int, int, int]:
-    try:
-        state = path.stat()
-    except OSError:
-        return 0, 0, 0
-    return state.st_ino, state.st_size, state.st_mtime_ns
 
 
 @lru_cache(maxsize=16)
@@ -229,7 +222,31 @@ def symbol_changes(folder: Path, skipped: SkippedLines | None = None) -> pd.Data
 
 
 def report_packs(folder: Path) -> Iterator[tuple[date, Path]]:
-    """Yield the daily report packs (``YYYY-MM-DD`` folders), oldest first."""
+    """Yield the daily report packs (``YYYY-MM-DD`` folders), oldest first, without those of another day inside."""
+    for day, pack in _named_packs(folder):
+        if _days_inside(pack) <= {day}:
+            yield day, pack
+
+
+def _days_inside(pack: Path) -> set[date]:
+    """Return the trade dates of a pack's market caps, which alone bear a date."""
+    days = (_trade_date(path, file_version(path)) for path in sorted(pack.glob("mcap*.csv"))[:1])
+    return {day for day in days if day is not None}
+
+
+@lru_cache(maxsize=1 << 12)
+def _trade_date(path: Path, version: tuple[int, int, int]) -> date | None:
+    """Return the trade date in the first row of a file of market caps."""
+    try:
+        with path.open("rb") as stream:
+            header, row = (line.decode("latin-1").split(",") for line in (stream.readline(), stream.readline()))
+        column = [name.strip().upper() for name in header].index("TRADE DATE")
+        return datetime.strptime(row[column].strip().title(), "%d %b %Y").date()
+    except (OSError, ValueError, IndexError):
+        return None  # what is wrong with it is reported where it is read
+
+
+def _named_packs(folder: Path) -> Iterator[tuple[date, Path]]:
     if not folder.is_dir():
         return
     for pack in sorted(folder.iterdir()):
@@ -292,7 +309,11 @@ def changed_series(pack: Path, skipped: SkippedLines | None = None) -> frozenset
 
 
 def holidays(folder: Path) -> pd.DataFrame:
-    """Return the holidays of the cash market: date, description, in which ``*`` marks Muhurat trading."""
+    """Return the holiday lists of the cash market: date, description, kind.
+
+    The kind is ``holiday``, or ``muhurat``, ``special`` or ``drill`` where the list announces a session: ``*`` marks
+    Muhurat trading.
+    """
     records = []
     for path in sorted(folder.glob(HOLIDAYS)):
         try:
@@ -302,13 +323,29 @@ def holidays(folder: Path) -> pd.DataFrame:
             ]
         except FileUnreadable as error:
             raise SourceUnreadable(f"{error} {_REMEDY}") from error
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except KeyError as error:
+            raise SourceUnreadable(f"{path.name} lacks {error}: it is no list of the cash market. {_REMEDY}") from error
+        except (ValueError, TypeError, RecursionError) as error:
             raise SourceUnreadable(
                 f"{path.name} is not an answer of the holiday service ({error!r:.200}). {_REMEDY}"
             ) from error
     frame = pd.DataFrame.from_records(records, columns=["date", "description"])
     frame["date"] = plausible_dates(pd.to_datetime(frame["date"]))
-    return frame.dropna().drop_duplicates("date", ignore_index=True)
+    frame["kind"] = [_day_kind(description) for description in frame["description"]]
+    # Of two lists of one year the later one announces the session.
+    frame = frame.dropna().sort_values("kind", key=lambda kinds: kinds.eq("holiday"), kind="stable")
+    return frame.drop_duplicates("date").sort_values("date", ignore_index=True)
+
+
+_ANNOUNCED = (
+    (re.compile(r"disaster recovery|\bDR site\b|\bdrill\b", re.IGNORECASE), "drill"),
+    (re.compile(r"budget|(special|live).* (trading|session)", re.IGNORECASE), "special"),
+    (re.compile(r"\*|muh?urat|la(x|ksh)mi pu?jan?", re.IGNORECASE), "muhurat"),
+)
+
+
+def _day_kind(description: str) -> str:
+    return next((kind for wording, kind in _ANNOUNCED if wording.search(description)), "holiday")
 
 
 def _printable(text: object) -> str:
@@ -327,7 +364,17 @@ def findings(lists: Path, reports: Path) -> list[SourceFinding]:
     by_file: dict[Path, list[RejectedLine]] = {}
     for path, line in skipped:
         by_file.setdefault(path, []).append(line)
-    return [
+    misdated = [
+        SourceFinding(
+            SourceCheck.MISDATED,
+            "warning",
+            f"reports/{pack.name} was left aside: its market caps are of {', '.join(map(str, _days_inside(pack)))}.",
+            f"Remove the folder, or put the reports of {day} there.",
+        )
+        for day, pack in _named_packs(reports)
+        if not _days_inside(pack) <= {day}
+    ]
+    return misdated + [
         SourceFinding(
             SourceCheck.FILES,
             "warning",

@@ -28,11 +28,12 @@ class Blocks(StrEnum):
 
 
 class Fault(NamedTuple):
-    """One fault: its symbol (empty for the whole day), a sentence, and the values behind it."""
+    """One fault: its symbol (empty for the whole day), a sentence, the values behind it, and a remedy of its own."""
 
     symbol: str
     message: str
     sample: dict[str, Any]
+    remedy: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Check:
             "blocks": self.blocks != Blocks.NOTHING,
             "symbol": fault.symbol,
             "message": fault.message,
-            "remedy": self.remedy,
+            "remedy": fault.remedy or self.remedy,
             "sample": fault.sample,
         }
 

@@ -108,7 +108,7 @@ def universe_jump(evidence: Evidence) -> list[Fault]:
 
 def market_days_end(evidence: Evidence) -> list[Fault]:
     """A calendar that ends within thirty days."""
-    last = max(evidence.calendar, default=evidence.session)
+    last = evidence.known_until
     if (last - evidence.session).days > CALENDAR_WARNING_DAYS:
         return []
     return day_fault(f"the market days are known only until {last}; no run starts after that", last=str(last))
@@ -224,7 +224,7 @@ CHECKS = (
         "warning",
         Blocks.NOTHING,
         "The calendar ends within 30 days; beyond its end sessions are not guessed.",
-        "Add the exchange's new holiday list with import_market_days.",
+        "Add the exchange's whole list of holidays of the coming year with import_market_days.",
         market_days_end,
         needs="",
     ),

@@ -34,6 +34,7 @@ class Evidence:
     - provisional: number of bars of the session that are not final;
     - loaded: sessions whose file was read, up to this one;
     - calendar: trading days, date → kind, including the published future;
+    - known_until: the last day of that future without a gap;
     - indicators: rows of the session, with those of the session just before in columns ending in ``_before``;
     - metrics: rows of `stock_metrics` of the session with the exchange's and the screener's own figures; empty when
       none are stored;
@@ -49,6 +50,7 @@ class Evidence:
     provisional: int
     loaded: Sequence[date]
     calendar: dict[date, str]
+    known_until: date
     indicators: pd.DataFrame
     metrics: pd.DataFrame
     events: pd.DataFrame

@@ -1,12 +1,18 @@
 """Checks of each bar against itself and against the symbol's earlier bars; pure."""
 
-from market_data.quality.checks.check import Blocks, Check, Fault, first_reason, symbol_faults
+from collections.abc import Sequence
+from datetime import date
+
+import pandas as pd
+
+from market_data.quality.checks.check import Blocks, Check, Fault, first_reason, limit_of, symbol_faults
 from market_data.quality.checks.evidence import Evidence
 
 TURNOVER_TOLERANCE = 0.005
 TURNOVER_ROUNDING_LAKH = 0.0051
 PRICE_ROUNDING = 0.0051
 PREVIOUS_CLOSE_TOLERANCE = 0.0005
+MISSING_DAY_SHARE = 0.1
 SPIKE_UP, SPIKE_DOWN = 1.25, 0.75
 OUTLIER_UP, OUTLIER_DOWN = 1.25, 0.75
 FROZEN_BARS, FROZEN_PRICE, FROZEN_VOLUME = 2, 10.0, 100
@@ -33,8 +39,28 @@ def previous_close(evidence: Evidence) -> list[Fault]:
     rows = rows.loc[rows["prev_close"].notna()]
     off = (rows["prev_close"] - rows["last_close"]).abs()
     wrong = rows.loc[off > PRICE_ROUNDING + PREVIOUS_CLOSE_TOLERANCE * rows["last_close"]]
+    if len(wrong) > max(limit_of(len(evidence.bars)), MISSING_DAY_SHARE * len(rows)):
+        before = wrong["last_date"].max().date()
+        between = [day.date() for day in pd.date_range(before, evidence.session, inclusive="neither")]
+        if between:
+            return [_missing_day(before, evidence.session, between, len(wrong), len(rows))]
     text = "{symbol} closed the previous session at {last_close:.2f}, but its previous close is {prev_close:.2f}"
     return symbol_faults(wrong, text, "last_close", "prev_close")
+
+
+def _missing_day(before: date, session: date, between: Sequence[date], wrong: int, compared: int) -> Fault:
+    days = " or ".join(f"{day:%A} {day}" for day in between)
+    message = (
+        f"{wrong} of {compared} previous closes of {session} are not the closes of {before}: a session in between looks"
+        f" missing ({days})"
+    )
+    remedy = (
+        f"See whether the exchange traded on {days}. If so, record that day as a session (Market days in the admin, or"
+        " import_market_days), put its file in place unless the files are downloaded, and run the pipeline again. If"
+        f" not, the file of {before} or {session} is wrong: replace it and run the pipeline again."
+    )
+    sample = {"count": wrong, "compared": compared, "days": [str(day) for day in between]}
+    return Fault("", message, sample, remedy)
 
 
 def range_spike(evidence: Evidence) -> list[Fault]:

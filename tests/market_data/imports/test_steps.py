@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from market_data import tasks
+from market_data import tasks, trading_calendar
+from market_data.calendar_sources import day_frame
 from market_data.models import (
     DailyBar,
     ImportedFile,
@@ -18,6 +19,7 @@ from market_data.models import (
     TechnicalIndicator,
 )
 from market_data.runs import engine, lifecycle, rollback
+from market_data.runs.commits import refuse_if_changed_since
 from market_data.runs.prerequisites import describe_all, outstanding
 from market_data.runs.saga import SagaError
 from market_data.storage.writer import record_total
@@ -182,6 +184,7 @@ def test_holidays_override_the_calendar_and_can_be_rolled_back(market):
     text = "date,kind,is_session,open,close\n2026-04-14,holiday,no,,\n2027-01-26,holiday,no,,\n"
     file = checked("market_days", text)
     assert (report(file)["new"], report(file)["changed"]) == (1, 1)
+    assert report(file)["note"].startswith("It speaks of its own days only")
     run = imported(file)
     assert not MarketDay.objects.get(date="2026-04-14").is_session
     assert MarketDay.objects.get(date="2027-01-26").run_id == run.id
@@ -275,3 +278,15 @@ def test_a_hundred_thousand_rows_are_checked_and_written(market):
     assert report(file)["good"] == 100_002
     assert imported(file).summary["inserted"] == 100_002
     assert uploads.roll_back_import(file, "asha")["historical_data"] == (100_002, 0)
+
+
+def test_importing_market_days_lets_a_failed_run_go_on_unless_they_are_its_own(market):
+    """As after a first evening that failed: its seed has changed and inserted market days, and stays its own."""
+    run = make_run("pipeline_1", job="pipeline", status="failed", last_commit=1)
+    trading_calendar.record_market_days(day_frame([]), "XBOM", run.id)
+    text = "date,kind,is_session,open,close\n2026-11-08,muhurat,yes,18:00,19:00\n2027-01-26,holiday,no,,\n"
+    assert imported(checked("market_days", text)).status == "completed"
+    refuse_if_changed_since(PipelineRun.objects.get(pk=run.pk))
+    assert imported(checked("market_days", text + "2026-11-09,holiday,no,,\n", "later.csv")).status == "completed"
+    with pytest.raises(SagaError, match="has changed market_days since pipeline_1 wrote there"):
+        refuse_if_changed_since(PipelineRun.objects.get(pk=run.pk))

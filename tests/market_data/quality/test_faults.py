@@ -348,3 +348,25 @@ def test_every_check_speaks_to_a_person_and_says_what_it_blocks() -> None:
         assert len(check.why) > 40
         assert check.find.__doc__
         assert (check.severity == "error") == (check.blocks != quality.Blocks.NOTHING), check.name
+
+
+def test_a_session_that_nobody_knows_of_is_named_when_the_whole_market_continues_from_it() -> None:
+    monday = next(day for day in reversed(DAYS) if day.weekday() == 0)
+    friday, sunday = monday - timedelta(days=3), monday - timedelta(days=1)
+    change("historical_data", "prev_close = round((prev_close * 1.03)::numeric, 2)", day=monday)
+    [report] = [finding for finding in quality.findings_of(monday) if finding["check_name"] == "previous_close"]
+    assert (report["symbol"], report["blocks"]) == ("", True)
+    assert f"are not the closes of {friday}: a session in between looks missing" in report["message"]
+    assert f"Sunday {sunday}" in report["message"]
+    assert "import_market_days" in report["remedy"]
+    # Once it is recorded, the day is missing and blocks nothing.
+    MarketDay.objects.create(date=sunday, kind="muhurat", is_session=True, source="operator")
+    now = {finding["check_name"]: finding for finding in quality.findings_of(monday)}
+    assert "previous_close" not in now
+    assert now["missing_session"]["sample"]["symbols"] == [str(sunday)]
+
+
+def test_a_wrong_previous_close_of_consecutive_days_misses_no_session() -> None:
+    change("historical_data", "prev_close = round((prev_close * 1.03)::numeric, 2)")
+    [report] = [finding for finding in quality.findings_of(TODAY) if finding["check_name"] == "previous_close"]
+    assert "looks missing" not in report["message"]

@@ -82,10 +82,9 @@ class ArchiveDownload:
         written.
         """
         self.report = DownloadReport()
-        sessions = sessions_between(first, last)
         try:
             with self._folder.locked(LOCK_PATIENCE_SECONDS):
-                self._download(sessions, last, now, progress, again, reports)
+                self._download(partial(sessions_between, first, last), last, now, progress, again, reports)
         except Busy as busy:
             self.report.problems.append(str(busy))
         logger.info(
@@ -101,8 +100,15 @@ class ArchiveDownload:
         return self.report
 
     def _download(
-        self, sessions: list[date], last: date, now: datetime, progress: Progress, again: bool, reports: bool
+        self,
+        known_sessions: Callable[[], list[date]],
+        last: date,
+        now: datetime,
+        progress: Progress,
+        again: bool,
+        reports: bool,
     ) -> None:
+        sessions = known_sessions()
         log = DownloadLog(self.root)
         until = log.stay_away_until
         if until is not None and now < until and not again:
@@ -116,11 +122,16 @@ class ArchiveDownload:
             self.report = downloader.report
             plan = _Plan(downloader, sessions, last, again=again, all_reports=reports)
             tasks = [*plan.bars(), *plan.reports(), *plan.lists(), *(plan.services() if self._hosts.site else ())]
-            self._perform(downloader, tasks, progress)
+            has_ended = self._perform(downloader, tasks, progress)
+            # A list of holidays that has just come may announce sessions.
+            announced = [day for day in known_sessions() if day not in sessions] if has_ended else []
+            if announced:
+                plan = _Plan(downloader, sorted({*sessions, *announced}), last, again=again, all_reports=reports)
+                self._perform(downloader, list(plan.bars_of(announced)), progress)
             downloader.report.absent += plan.recorded_absences()
 
-    def _perform(self, downloader: Downloader, tasks: Sequence[_Task], progress: Progress) -> None:
-        """Perform the tasks in order, and stop where going on would be useless or impolite."""
+    def _perform(self, downloader: Downloader, tasks: Sequence[_Task], progress: Progress) -> bool:
+        """Perform the tasks in order, and stop where going on would be useless or impolite: then return False."""
         failures = 0
         for number, task in enumerate(tasks):
             progress(number, len(tasks))
@@ -139,8 +150,9 @@ class ArchiveDownload:
                     downloader.stay_away(wait)
                 if wait or failures >= FAILURES_IN_A_ROW or isinstance(error, OutOfTime):
                     downloader.report.unrequested = sum(later.is_bars for later in tasks[number + 1 :])
-                    return
+                    return False
         progress(len(tasks), len(tasks))
+        return True
 
     def fetch(self, session: date, sessions_between: SessionsBetween, now: datetime, progress: Progress) -> None:
         """Download what a run for a session needs, as `Provider.fetch` promises."""
@@ -190,7 +202,11 @@ class _Plan:
 
     def bars(self) -> Iterator[_Task]:
         """Sessions without a file, and recent ones whose file is ours and may be revised; newest first."""
-        for day in reversed(self._sessions):
+        return self.bars_of(self._sessions)
+
+    def bars_of(self, sessions: Sequence[date]) -> Iterator[_Task]:
+        """Return those of some sessions, ascending, that are due."""
+        for day in reversed(sessions):
             if day in self._downloader.stored:
                 is_due = day in self._recent and self._may_be_newer(day)
             else:

@@ -106,6 +106,9 @@ class Downloader:
             nearest = self._nearest_counts(day)
             self._counts[day] = checks.check_bars(path, layout, day, nearest=nearest, end_known=answer.end_known)
 
+        if day not in self.stored:
+            # A file of another day may lie under this name: it must be replaced, not found unchanged.
+            self.log.files.pop(f"{BARS}/{remote.name}", None)
         self._download(remote, BARS, check)
         self.stored[day] = (self.folder.root / BARS / remote.name, layout)
         self.log.absent.pop(f"{BARS}/{day}", None)

@@ -10,7 +10,7 @@ import fcntl
 import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
@@ -18,6 +18,7 @@ from pathlib import Path
 
 from market_data.providers import ProviderError, TransientProviderError
 from market_data.providers.nse.download.client import Validators
+from market_data.providers.nse.file_days import other_days
 from market_data.providers.nse.files import LAYOUTS, Layout, layout_of
 from stocks.storage.durable_files import LEFTOVERS, move_into_place, replace_file
 
@@ -40,17 +41,23 @@ class DownloadedFile:
     validators: Validators = field(default_factory=Validators)
 
 
-def daily_files(folder: Path) -> dict[date, tuple[Path, Layout]]:
-    """Return the daily file of each date in a folder; of several, the layout with most columns."""
-    files: dict[date, tuple[Path, Layout]] = {}
-    for path in sorted(folder.iterdir()):
-        recognised = layout_of(path.name)
-        if recognised is None:
-            continue
-        layout, day = recognised
-        if day not in files or LAYOUTS.index(layout) < LAYOUTS.index(files[day][1]):
-            files[day] = (path, layout)
+def daily_files(folders: Sequence[Path]) -> dict[date, list[tuple[Path, Layout]]]:
+    """Return the daily files of each date according to their names, the preferred one first.
+
+    Files of later folders come before those of earlier ones, and in a folder the layout with most columns.
+    """
+    files: dict[date, list[tuple[Path, Layout]]] = {}
+    for folder in reversed(folders):
+        named = [(path, layout_of(path.name)) for path in sorted(folder.iterdir())]
+        recognised = [(LAYOUTS.index(name[0]), name[1], path) for path, name in named if name is not None]
+        for place, day, path in sorted(recognised):
+            files.setdefault(day, []).append((path, LAYOUTS[place]))
     return files
+
+
+def file_of_day(files: Iterable[tuple[Path, Layout]]) -> tuple[Path, Layout] | None:
+    """Return the first of a date's files that does not hold another day: proof is the date inside, not the name."""
+    return next((file for file in files if not other_days(file[0])), None)
 
 
 class ArchiveFolder:
@@ -105,13 +112,11 @@ class ArchiveFolder:
             move_into_place(finished, place)
 
     def stored_bars(self, *, all_series: bool) -> dict[date, tuple[Path, Layout]]:
-        """Return the daily file of each date; later folders take precedence."""
+        """Return the daily file of each date that has one; later folders take precedence."""
         folders = [self.root, self.root / BARS, *([self.root / "bhavcopy_all_series"] if all_series else [])]
-        files: dict[date, tuple[Path, Layout]] = {}
-        for folder in folders:
-            if folder.is_dir():
-                files.update(daily_files(folder))
-        return files
+        named = daily_files([folder for folder in folders if folder.is_dir()])
+        stored = {day: file_of_day(files) for day, files in named.items()}
+        return {day: file for day, file in stored.items() if file is not None}
 
 
 class DownloadLog:

@@ -1,6 +1,7 @@
 """The exchange's archive: conformance on files that the simulator wrote, in all layouts, and on the real sample."""
 
 import csv
+import json
 import shutil
 from collections import Counter
 from datetime import date
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 
 from market_data.prices.bars import checked_bars
-from market_data.providers import ProviderError, SessionNotAvailable, SourceUnreadable
+from market_data.providers import ProviderError, SessionMisdated, SessionNotAvailable, SourceUnreadable
 from market_data.providers.nse.archive import NseArchive
 from market_data.providers.simulator import Incident, Simulator, write_archive
 from tests.contracts.provider_conformance import ProviderConformance
@@ -182,6 +183,98 @@ def test_actions_of_a_report_are_known_from_its_day_on(own_archive):
     covered = feed.official_coverage()
     assert covered is not None
     assert covered < date(2024, 3, 20), "one report proves no completeness"
+
+
+SUNDAY = date(2024, 3, 10)
+
+
+@pytest.mark.parametrize("layout", ["full", "cm", "udiff"])
+def test_a_file_of_another_day_proves_no_session_under_any_name(market, tmp_path, layout):
+    *_, friday, monday = market.sessions(None, DAY)
+    served = write_archive(market, tmp_path, [friday, monday], layout=layout, lists=False)[0]
+    named = {day: served.with_name(_named(served.name, friday, day)) for day in (SUNDAY, monday)}
+    shutil.copy(served, named[SUNDAY])
+    feed = NseArchive(tmp_path)
+    assert feed.sessions(None, DAY) == [friday, monday]
+    assert SUNDAY not in set(feed.market_days(DAY)["date"])
+    with pytest.raises(SessionMisdated, match=f"holds {friday} although its name says {SUNDAY}"):
+        feed.bars(SUNDAY)
+    [report] = [finding for finding in feed.findings() if finding.check == "source_misdated"]
+    assert f"{named[SUNDAY].name} holds {friday}" in report.message
+    # The same file under a session's name is no session either, until the session's own file lies there.
+    own = named[monday].read_bytes()
+    shutil.copy(served, named[monday])
+    assert feed.sessions(None, DAY) == [friday]
+    named[monday].write_bytes(own)
+    assert feed.sessions(None, DAY) == [friday, monday]
+    named[SUNDAY].unlink()
+    assert not [finding for finding in feed.findings() if finding.check == "source_misdated"]
+
+
+def _named(name: str, day: date, other: date) -> str:
+    for written in ("%d%m%Y", "%Y%m%d", "%d%b%Y"):
+        name = name.replace(f"{day:{written}}".upper(), f"{other:{written}}".upper())
+    return name
+
+
+def test_of_several_files_of_a_date_the_one_of_that_day_is_read(own_archive, market):
+    before = market.sessions(None, DAY)[-2]
+    full = own_archive / "bhavcopy" / f"sec_bhavdata_full_{DAY:%d%m%Y}.csv"
+    write_archive(market, own_archive, [DAY], layout="udiff", lists=False)
+    shutil.copy(own_archive / "bhavcopy" / f"sec_bhavdata_full_{before:%d%m%Y}.csv", full)
+    feed = NseArchive(own_archive)
+    assert feed.bars(DAY).source == "nse_archive:udiff"
+    assert feed.fingerprint(DAY).name.endswith(".zip")
+
+
+def test_reports_of_another_day_are_left_aside(own_archive):
+    reports = own_archive / "reports"
+    (reports / str(DAY)).rename(reports / "2024-03-07")
+    feed = NseArchive(own_archive)
+    assert feed.daily_facts(date(2024, 3, 7)).empty
+    [report] = [finding for finding in feed.findings() if finding.check == "source_misdated"]
+    assert report.message == f"reports/2024-03-07 was left aside: its market caps are of {DAY}."
+
+
+def test_an_announced_session_is_one_with_and_without_its_file(own_archive):
+    listed = [
+        {"tradingDate": "29-Mar-2024", "description": "Good Friday"},
+        {"tradingDate": "10-Mar-2024", "description": "Diwali Laxmi Pujan*"},
+        {"tradingDate": "14-Apr-2024", "description": "Dr. Baba Saheb Ambedkar Jayanti"},
+        {"tradingDate": "16-Mar-2024", "description": "Live Trading Session on the Disaster Recovery site"},
+        {"tradingDate": "23-Mar-2024", "description": "Union Budget"},
+        {"tradingDate": "31-Oct-2024", "description": "Muhurat Trading"},
+    ]
+    (own_archive / "lists" / "nse-holidays-2024-api.json").write_text(json.dumps({"CM": listed}))
+    days = NseArchive(own_archive).market_days(DAY).set_index("date")
+    kinds = {day: (days.at[day, "kind"], days.at[day, "is_session"]) for day in days.index if day.weekday() > 4}
+    assert kinds == {
+        SUNDAY: ("muhurat", True),
+        date(2024, 3, 16): ("drill", True),
+        date(2024, 3, 23): ("special", True),
+        date(2024, 4, 14): ("holiday", False),
+    }
+    assert (days.at[date(2024, 3, 29), "kind"], days.at[date(2024, 10, 31), "kind"]) == ("holiday", "muhurat")
+    assert days.loc[[SUNDAY, date(2024, 10, 31)], ["open", "close"]].isna().all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        ("<html>busy</html>", "is not an answer of the holiday service"),
+        ('{"FO": [{"tradingDate": "26-Jan-2024", "description": "Republic Day"}]}', "no list of the cash market"),
+        ('{"CM": "busy"}', "is not an answer of the holiday service"),
+    ],
+)
+def test_what_is_no_list_of_holidays_is_refused_by_name(own_archive, answer, sentence):
+    (own_archive / "lists" / "nse-holidays-2024-api.json").write_text(answer)
+    with pytest.raises(SourceUnreadable, match=f"nse-holidays-2024-api.json .*{sentence}"):
+        NseArchive(own_archive).market_days(DAY)
+
+
+def test_an_empty_list_of_holidays_closes_nothing(own_archive):
+    (own_archive / "lists" / "nse-holidays-2024-api.json").write_text('{"CM": []}')
+    assert NseArchive(own_archive).market_days(DAY)["is_session"].all()
 
 
 @pytest.fixture(scope="module")
