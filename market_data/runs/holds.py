@@ -13,6 +13,11 @@ def hold_of(session: date | None) -> EveningHold | None:
     return EveningHold.objects.filter(session=session, released_at=None).first() if session else None
 
 
+def holds_in_force() -> list[EveningHold]:
+    """Return all of them, in the order of their sessions."""
+    return list(EveningHold.objects.filter(released_at=None).order_by("session"))
+
+
 def is_held(session: date | None, intended_at: datetime | None) -> bool:
     """Whether a run of that session and planned time has to wait; call with the run-creation lock held."""
     return intended_at is not None and hold_of(session) is not None

@@ -91,16 +91,31 @@ def _alternative(run: PipelineRun) -> str:
     return ": there is nothing to resume; start the job again instead."
 
 
-def hold_evening(session: date, held_by: str, reason: str = "") -> EveningHold:
-    """Keep the planned runs of a session waiting; those already running go on.
+def begun_refusal(session: date) -> str:
+    """Return why an evening cannot be held any more: one of its planned runs has started; empty when none has."""
+    planned = PipelineRun.objects.filter(session=session, is_replay=False).exclude(intended_at=None)
+    begun = planned.exclude(status__in=(_Status.WAITING, _Status.SKIPPED)).order_by("sequence").first()
+    if begun is None:
+        return ""
+    state = begun.get_status_display().lower()
+    return (
+        f"The evening of {session} has begun: {begun.id} is {state}, and a hold only keeps planned runs from starting."
+        " Cancel the runs that must not go on, or hold the next evening."
+    )
 
-    Raises SagaError when it is held already; the sentence says by whom.
+
+def hold_evening(session: date, held_by: str, reason: str = "") -> EveningHold:
+    """Keep the planned runs of a session waiting.
+
+    Raises SagaError when it is held already (the sentence says by whom), or when one of its planned runs has started.
     """
     with transaction.atomic():
         lifecycle.lock_run_creation()
         hold = holds.hold_of(session)
         if hold:
             raise SagaError(f"The evening of {session} is held by {hold.held_by} already; release it first.")
+        if refusal := begun_refusal(session):
+            raise SagaError(refusal)
         hold = holds.record_hold(session, held_by, reason)
     logger.info("evening held", extra={"session": session, "by": held_by})
     return hold

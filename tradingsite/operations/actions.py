@@ -17,6 +17,7 @@ from market_data.runs import holds, interventions, lifecycle, rollback
 from market_data.runs.prerequisites import describe_all, outstanding
 from market_data.runs.saga import SagaError
 from tradingsite.operations import jobs
+from tradingsite.operations.evening_holds import hold_refusal
 from tradingsite.operations.jobs import ALL, MayNotStart
 
 
@@ -112,6 +113,9 @@ def roll_back(user: AbstractUser, run_id: str) -> ActionResult:
 
 
 def hold_evening(user: AbstractUser, session: date, reason: str = "") -> ActionResult:
+    """Keep a coming evening's planned runs waiting; one that has begun or is over is refused."""
+    if holds.hold_of(session) is None and (refusal := hold_refusal(session, timezone.now())):
+        raise SagaError(refusal)
     hold = interventions.hold_evening(session, user.get_username(), reason)
     _record_action(user, hold, f"Held the evening of {session}. {reason}".strip(), flag=ADDITION)
     detail = f"The evening of {session} is held: its planned runs wait. Jobs started by hand still run."

@@ -71,7 +71,7 @@ def _more_facts(
 ) -> Iterator[Fact]:
     if failed.words:
         yield Fact.RUN_UNRESOLVED
-    if jobs.hold:
+    if jobs.holds:
         yield Fact.EVENING_HELD
     if any(cluster.state in ("dead", "never") for cluster in clusters):
         yield Fact.CLUSTER_DEAD

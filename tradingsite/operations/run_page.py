@@ -7,7 +7,9 @@ from typing import Any, Final, NamedTuple
 from market_data.models import Finding, PipelineRun, PipelineStep, RejectedRow, StepAttempt
 from market_data.runs import attempts, engine, holds, rollback
 from market_data.runs.saga import SagaError, job_title
+from market_data.trading_calendar import CalendarError
 from tradingsite.operations import actions, runbook
+from tradingsite.operations.evening_holds import hold_refusal
 from tradingsite.operations.tonight import duration, waiting_reason
 
 _Run, _Step = PipelineRun.Status, PipelineStep.Status
@@ -92,7 +94,7 @@ def run_context(run: PipelineRun, now: datetime) -> dict[str, Any]:
         "took": "" if worked is None else duration(worked),
         "failed": failed,
         "waits": waiting_reason(run) if run.status == _Run.WAITING else "",
-        "actions": run_actions(run, steps),
+        "actions": run_actions(run, steps, now),
         "history": log,
         "is_start_logged": any(entry.is_addition() for entry in log),
         "hold": holds.hold_of(run.session),
@@ -173,22 +175,34 @@ def _span(start: float, end: float, status: str) -> Span:
     return Span(round(left, 2), round(max(min(100 * end, 100.0) - left, 0.8), 2), status)
 
 
-def run_actions(run: PipelineRun, steps: list[PipelineStep]) -> list[RunAction]:
+def run_actions(run: PipelineRun, steps: list[PipelineStep], now: datetime) -> list[RunAction]:
     """The buttons of a run, each with why it is not available now."""
     status = _Run(run.status).label.lower()
     is_failed = run.status == _Run.FAILED and any(step.status != _Step.COMPLETED for step in steps)
     is_resumable = run.status == _Run.CANCELLED or (run.status == _Run.RUNNING and not engine.is_leased(run))
-    evening = ("release", "Release the evening") if holds.hold_of(run.session) else ("hold", "Hold the evening")
     not_active = f"The run is {status}; only an active run can be cancelled."
     not_ended = f"The run is {status}; only a run that has ended can be rolled back."
     has_ended = run.status in (_Run.COMPLETED, _Run.FAILED, _Run.CANCELLED)
     return [
         RunAction("retry", "Retry failed steps", "" if is_failed else f"The run is {status}; nothing to retry."),
         RunAction("resume", "Resume", "" if is_resumable else f"The run is {status}; there is nothing to resume."),
-        RunAction(*evening, "" if run.session else "The run stands for no session."),
+        _evening_action(run, now),
         RunAction("cancel", "Cancel", "" if run.status in PipelineRun.ACTIVE else not_active, is_destructive=True),
         RunAction("roll-back", "Roll back…", "" if has_ended else not_ended, is_destructive=True),
     ]
+
+
+def _evening_action(run: PipelineRun, now: datetime) -> RunAction:
+    if run.session is None:
+        return RunAction("hold", "Hold the evening", "The run stands for no session.")
+    evening = f"the evening of {run.session:%a} {run.session.day} {run.session:%b}"
+    if holds.hold_of(run.session):
+        return RunAction("release", f"Release {evening}", "")
+    try:
+        refusal = hold_refusal(run.session, now)
+    except CalendarError as error:
+        refusal = str(error)
+    return RunAction("hold", f"Hold {evening}", refusal)
 
 
 def _text(value: Any) -> str:

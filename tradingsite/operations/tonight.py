@@ -17,6 +17,7 @@ from market_data.runs.prerequisites import describe_all, outstanding
 from market_data.runs.queries import RunState, active_runs
 from market_data.runs.saga import Saga, job_title
 from tradingsite.operations import jobs
+from tradingsite.operations.evening_holds import HoldOffer, hold_offers
 from tradingsite.schedule import evening_jobs, other_jobs
 
 _Status = PipelineRun.Status
@@ -75,7 +76,8 @@ class Tonight:
     axis: Axis | None
     forecast: Forecast | None
     refusal_of_all: str
-    hold: EveningHold | None
+    holds: list[EveningHold]
+    hold_offers: list[HoldOffer]
 
 
 def tonight(evening: Evening | None, history: RunHistory, now: datetime) -> Tonight:
@@ -84,10 +86,17 @@ def tonight(evening: Evening | None, history: RunHistory, now: datetime) -> Toni
     active = {run.id: run for run in active_runs()}
     axis = _axis(evening, now) if evening else None
     lines = [_line(saga, evening, history, active, situation, axis, now) for saga in evening_jobs()]
-    hold = holds.hold_of(evening.session) if evening else None
     picks_ready = picks_forecast(evening, history, now, LAST_JOB) if evening else None
     others = _other_lines(history, active, situation)
-    return Tonight(lines, others, axis, picks_ready, jobs.refusal_of_all(situation), hold)
+    return Tonight(
+        lines,
+        others,
+        axis,
+        picks_ready,
+        jobs.refusal_of_all(situation),
+        holds.holds_in_force(),
+        hold_offers(evening, now),
+    )
 
 
 def _axis(evening: Evening, now: datetime) -> Axis:

@@ -1,6 +1,7 @@
 """Buttons: what they do, that two who press at once make one run, and what is refused."""
 
 import threading
+from datetime import date
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -8,12 +9,15 @@ from django.contrib.auth import get_user_model
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
+from market_data.evenings.current_evening import current_evening
 from market_data.models import EveningHold, PipelineRun
 from market_data.runs import lifecycle
 from stocks.models import Stock
 from tests.published import SESSION
-from tests.runs import make_run
+from tests.runs import STARTED, make_run
+from tradingsite.operations import evening_holds
 from tradingsite.operations.views import run_url
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("weekdays")]
@@ -81,15 +85,47 @@ def test_one_step_is_retried(press):
     assert press("retry-step", run.id, "HISTORICAL_DATA") == [f"{run.id} continues with HISTORICAL_DATA."]
 
 
-def test_an_evening_is_held_and_released(press):
-    run = make_run(status="completed", done=6)
+def coming_session() -> date:
+    evening = current_evening(timezone.now())
+    assert evening is not None
+    assert evening.following is not None
+    return evening.following
+
+
+def test_a_coming_evening_is_held_and_released(press, weekdays):
+    session = coming_session()
+    run = make_run(status="completed", done=6, session=session)
     press("act", run.id, "hold")
-    assert EveningHold.objects.get().session == SESSION
-    [message] = press("hold", session=str(SESSION))
+    assert EveningHold.objects.get().session == session
+    [message] = press("hold", session=str(session))
     assert "is held by operator already" in message
-    [message] = press("release", session=str(SESSION))
+    [message] = press("release", session=str(session))
     assert "is released; 0 runs were waiting" in message
     assert EveningHold.objects.get().released_by == "operator"
+
+
+def test_an_evening_that_is_over_is_not_held_and_the_next_is_named(press, weekdays):
+    make_run(status="completed", done=6)
+    for refused in (press("hold", session=str(SESSION)), press("act", PipelineRun.objects.get().id, "hold")):
+        [message] = refused
+        assert message.startswith(f"The evening of {SESSION} is over: its last job was planned for Fri 01 May 02:15.")
+        assert "Hold the evening of 2026-05-01 instead." in message
+    assert not EveningHold.objects.exists()
+
+
+def test_an_evening_that_begins_between_page_and_press_is_not_held(press, weekdays):
+    session = coming_session()
+    waiting = make_run("fill_data_1", job="fill_data", status="waiting", session=session, intended_at=STARTED)
+    assert evening_holds.hold_refusal(session, timezone.now()) == ""
+    PipelineRun.objects.filter(pk=waiting.pk).update(status="running")
+    [message] = press("hold", session=str(session))
+    assert f"The evening of {session} has begun: fill_data_1 is running" in message
+    assert not EveningHold.objects.exists()
+
+
+def test_a_day_without_a_session_has_no_evening_to_hold(press, weekdays):
+    [message] = press("hold", session="2026-05-02")
+    assert message == "2026-05-02 is no session of the exchange: it has no evening to hold."
 
 
 def test_a_refused_start_names_the_missing_prerequisite(press):
@@ -156,7 +192,7 @@ def test_the_list_of_runs_offers_the_same_actions(client, operator):
 
     assert "is cancelled; what it had" in act("cancel").content.decode()
     assert "continues where it stopped" in act("resume").content.decode()
-    assert "is held" in act("hold").content.decode()
+    assert "is over: its last job was planned" in act("hold").content.decode()
     answer = act("roll_back")
     assert answer.redirect_chain[-1][0] == reverse("operations:roll-back", args=[run.id])
     assert "is running: only a run that has ended can be rolled back" in answer.content.decode()

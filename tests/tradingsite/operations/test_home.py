@@ -111,6 +111,35 @@ def test_a_held_evening_names_its_holder(weekdays, client, operator):
     assert 'id="do-hold"' not in page
 
 
+def test_the_button_names_the_evening_it_holds_and_offers_the_next_after_one_that_is_over(weekdays):
+    friday, monday = date(2026, 5, 1), date(2026, 5, 4)
+    offers = home.home_context(at(20, day=friday))["tonight"].hold_offers
+    assert [(offer.session, offer.refusal) for offer in offers] == [(friday, "")]
+    over, coming = home.home_context(at(1, 46, day=monday))["tonight"].hold_offers
+    assert (over.session, coming.session, coming.refusal) == (friday, monday, "")
+    assert over.refusal.startswith(f"The evening of {friday} is over")
+    EveningHold.objects.create(session=monday, held_by="asha")
+    state = home.home_context(at(1, 46, day=monday))["tonight"]
+    assert [offer.session for offer in state.hold_offers] == [friday]
+    assert [hold.session for hold in state.holds] == [monday]
+
+
+def test_an_evening_that_has_begun_is_not_offered(weekdays, client, operator):
+    make_run(status="running", session=SESSION, intended_at=at(21))
+    begun, coming = home.home_context(at(21, 5))["tonight"].hold_offers
+    assert begun.refusal.startswith(f"The evening of {SESSION} has begun: pipeline_20260430_210000 is running")
+    assert (coming.session, coming.refusal) == (SESSION + timedelta(days=1), "")
+    client.force_login(operator)
+    evening = current_evening(timezone.now())
+    assert evening is not None
+    make_run("fill_data_1", job="fill_data", status="running", session=evening.session, intended_at=timezone.now())
+    page = client.get("/admin/").content.decode()
+    [over] = re.findall(r'<button id="do-hold-over"[^>]*>([^<]*)', page)
+    [coming] = re.findall(r'<button id="do-hold"[^>]*>([^<]*)', page)
+    assert over == f"Hold the evening of {evening.session:%a} {evening.session.day} {evening.session:%b}"
+    assert coming == f"Hold the evening of {evening.following:%a} {evening.following.day} {evening.following:%b}"
+
+
 def test_the_forecast_rests_on_earlier_nights_and_names_the_blocking_job(weekdays):
     yesterday = SESSION - timedelta(days=1)
     for saga in evening_jobs():

@@ -1,7 +1,8 @@
 """The page of a run: what went wrong in a sentence, what to do, who did what, and what may be done."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.urls import reverse
@@ -68,12 +69,13 @@ def test_actions_are_logged_with_their_user(page, operator):
     ],
 )
 def test_unavailable_actions_say_why(status, step, possible):
+    noon = datetime(2026, 4, 30, 12, tzinfo=ZoneInfo("Asia/Kolkata"))  # before the run's evening
     run = make_run(status=status, step_status=step)
     run.steps.filter(status="running").update(lease_until=timezone.now() + timedelta(minutes=1))
-    buttons = run_page.run_actions(run, list(run.steps.all()))
+    buttons = run_page.run_actions(run, list(run.steps.all()), noon)
     assert {action.name for action in buttons if not action.refusal} == possible
     run.steps.filter(status="running").update(lease_until=None)
-    lost = {action.name for action in run_page.run_actions(run, list(run.steps.all())) if not action.refusal}
+    lost = {action.name for action in run_page.run_actions(run, list(run.steps.all()), noon) if not action.refusal}
     assert ("resume" in lost) == (status in ("running", "cancelled")), "a run whose worker is lost can be resumed"
 
 
