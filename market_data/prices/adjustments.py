@@ -17,7 +17,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from market_data.prices.events import EVENT_COLUMNS, FACTOR_KINDS, SAME_EVENT, typed_events
+from market_data.prices.events import (
+    BLOCKING_KINDS,
+    EVENT_COLUMNS,
+    FACTOR_KINDS,
+    SAME_EVENT,
+    SPECIAL_PREOPEN,
+    typed_events,
+)
 
 # A price within this of the factor agrees: 20 % is the widest band, 1 % the rounding of the base price.
 AGREES_WITHIN = 0.21
@@ -32,7 +39,8 @@ def effective_events(events: pd.DataFrame, as_of: date | pd.Timestamp) -> pd.Dat
     -------
     DataFrame
         Event frame: ex-date and known-on not after ``as_of``, a usable factor, not rejected by then, not contradicted
-        by the price, and no inferred event beside an official one of the same symbol within ``SAME_EVENT``.
+        by the price, and no inferred event beside an official one of the same symbol within ``SAME_EVENT``; the
+        measured ratio of an official demerger is that event's own, and stays.
 
     Notes
     -----
@@ -43,7 +51,7 @@ def effective_events(events: pd.DataFrame, as_of: date | pd.Timestamp) -> pd.Dat
     usable = events["factor"].gt(0) & np.isfinite(events["factor"]) & events["factor"].ne(1)
     known = events.loc[usable & (events["ex_date"] <= day) & (events["known_on"] <= day)]
     known = known.loc[_not_rejected(known, day) & ~_contradicted(known)]
-    inferred = known["status"].isin(("inferred", "confirmed"))
+    inferred = known["status"].isin(("inferred", "confirmed")) & known["source"].ne(SPECIAL_PREOPEN)
     if not inferred.any() or inferred.all():
         return pd.DataFrame(known.reset_index(drop=True))
     superseded = _beside_official(known.loc[inferred], known.loc[~inferred])
@@ -188,23 +196,32 @@ def reconciled_events(stored: pd.DataFrame, official: pd.DataFrame) -> pd.DataFr
     DataFrame
         Event frame of both. An inferred event with official ones of its symbol within ``SAME_EVENT`` becomes
         ``confirmed`` when their factors agree within 1 %, else ``rejected`` with ``rejected_on`` in its evidence. The
-        official rows carry the factor from then on (see ``effective_events``), so nothing counts twice.
+        official rows carry the factor from then on (see ``effective_events``), so nothing counts twice. An official
+        demerger of the day confirms an inferred one, whose ratio it does not tell, and rejects an inferred split; a
+        rights issue or capital reduction rejects both.
     """
     inferred = stored.loc[stored["status"].isin(("inferred", "confirmed", "rejected"))]
-    priced = official.loc[official["kind"].isin(FACTOR_KINDS) & official["factor"].gt(0)]
+    settling = official["kind"].isin(BLOCKING_KINDS) | (official["kind"].isin(FACTOR_KINDS) & official["factor"].gt(0))
     settled = pd.DataFrame.from_records(
-        [_settled(row, priced) for row in inferred.to_dict("records")], columns=list(EVENT_COLUMNS)
+        [_settled(row, official.loc[settling]) for row in inferred.to_dict("records")], columns=list(EVENT_COLUMNS)
     )
     return typed_events(pd.concat([frame for frame in (official, settled) if len(frame)] or [official]))
 
 
-def _settled(row: dict[Hashable, Any], priced: pd.DataFrame) -> dict[Hashable, Any]:
+def _settled(row: dict[Hashable, Any], official: pd.DataFrame) -> dict[Hashable, Any]:
     """Settle one inferred event if an official one lies near."""
-    apart = (priced["ex_date"] - row["ex_date"]).abs()
-    near = priced.loc[priced["symbol"].eq(row["symbol"]) & (apart <= SAME_EVENT)]
-    if row["status"] != "inferred" or near.empty:
+    if row["status"] != "inferred" or row["source"] == SPECIAL_PREOPEN:
         return row
-    agrees = abs(float(near["factor"].prod()) / row["factor"] - 1) <= 0.01
+    near = official.loc[official["symbol"].eq(row["symbol"])]
+    apart = (near["ex_date"] - row["ex_date"]).abs()
+    priced = near.loc[near["factor"].gt(0) & (apart <= SAME_EVENT)]
+    if len(priced):
+        near, agrees = priced, abs(float(priced["factor"].prod()) / row["factor"] - 1) <= 0.01
+    else:
+        near = near.loc[apart.eq(pd.Timedelta(0))]
+        agrees = row["kind"] == "demerger" and bool(near["kind"].eq("demerger").any())
+    if near.empty:
+        return row
     evidence = {
         **(row["evidence"] or {}),
         ("confirmed_on" if agrees else "rejected_on"): f"{near['known_on'].max():%Y-%m-%d}",

@@ -29,6 +29,9 @@ KINDS = ("split", "bonus", "dividend", "rights", "demerger", "capital_reduction"
 FACTOR_KINDS = ("split", "bonus", "consolidation")
 """Kinds that change the number of shares; a demerger may have a factor too, but leaves the shares as they are."""
 
+SPECIAL_PREOPEN, DETACHED = "special_preopen", "price_band"
+"""Sources of a demerger's ratio: the list names the demerger, or only an opening below the price band shows one."""
+
 SAME_EVENT = pd.Timedelta(days=7)
 """Two records of one symbol so near each other are of one event (about five sessions)."""
 

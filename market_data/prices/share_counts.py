@@ -6,14 +6,16 @@ arrive days or months after the jump; the event counts as known from then on.
 """
 
 import itertools
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from datetime import date
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from market_data.prices.events import EVENT_COLUMNS, empty_events, typed_events
-from market_data.prices.jumps import DEEP_FACTORS, SHALLOW_FACTORS, likelier_kind
+from market_data.prices.events import DETACHED, EVENT_COLUMNS, empty_events, typed_events
+from market_data.prices.inference import DEEP_FACTORS, SHALLOW_FACTORS, likelier_kind
+from market_data.prices.jumps import UNCONFIRMED_DEMERGER
 
 # Two counts may lie a year apart, with small issues between them and rounding in statements. Ratios that lie close to
 # each other, and that a large issue of new shares could feign, must be met closely.
@@ -22,7 +24,9 @@ CLOSE_COUNT_TOLERANCE = 0.02
 # A rights issue raises the count too, but the price falls less: it pays for its shares.
 PRICE_AGREES = (0.92, 1.13)
 MAX_DAYS_AFTER = 180
-SETTLED_BY_COUNTS = ("near_simple_ratio", "no_event")
+# Bonus shares are issued some days after the ex-date: a count that has not changed by then never will for it.
+ISSUED_WITHIN_DAYS = 7
+SETTLED_BY_COUNTS = ("near_simple_ratio", "no_event", UNCONFIRMED_DEMERGER)
 """Reasons of jumps that a number of shares can explain."""
 
 
@@ -88,3 +92,55 @@ def _event_proven_by(
     known_on = max(before["known_on"], after["known_on"], jump["date"])
     kind = likelier_kind(fits[0])
     return jump["symbol"], jump["date"], kind, fits[0], known_on, "inferred", text, "share_count", evidence
+
+
+def counted_demergers(events: pd.DataFrame, share_counts: pd.DataFrame, as_of: date | pd.Timestamp) -> pd.DataFrame:
+    """Settle the demergers that only an opening showed by the number of issued shares.
+
+    Parameters
+    ----------
+    events
+        Event frame, with the events that counts prove (``settled_jumps``).
+    share_counts
+        As for ``settled_jumps``.
+    as_of
+        Day of knowledge.
+
+    Returns
+    -------
+    DataFrame
+        Event frame, same rows. A demerger is ``confirmed`` (``confirmed_on`` in its evidence) by the first count of at
+        least a week after it that equals the last one before it within ``CLOSE_COUNT_TOLERANCE``, and ``rejected``
+        (``rejected_on``) where counts prove a split or bonus on its day.
+
+    Notes
+    -----
+    Point in time: counts known by ``as_of`` alone; both dates are the day the later count became known.
+    """
+    proven = events.loc[events["source"].eq("share_count") & events["status"].ne("rejected")]
+    proven_on = proven.set_index(["symbol", "ex_date"])["known_on"].to_dict()
+    open_ones = events["source"].eq(DETACHED) & events["status"].eq("inferred")
+    known = share_counts.loc[(share_counts["known_on"] <= pd.Timestamp(as_of)) & share_counts["shares"].gt(0)]
+    status, evidence = events["status"].tolist(), events["evidence"].tolist()
+    for place in np.flatnonzero(open_ones):
+        event = events.iloc[place].to_dict()
+        rejected_on = proven_on.get((event["symbol"], event["ex_date"]))
+        confirmed_on = _unchanged_on(event, known.loc[known["symbol"].eq(event["symbol"])])
+        settled_on = rejected_on if rejected_on is not None else confirmed_on
+        if settled_on is not None:
+            status[place] = "confirmed" if rejected_on is None else "rejected"
+            evidence[place] = {**(evidence[place] or {}), f"{status[place]}_on": f"{settled_on:%Y-%m-%d}"}
+    return typed_events(events.assign(status=status, evidence=pd.Series(evidence, events.index, dtype=object)))
+
+
+def _unchanged_on(event: Mapping[Hashable, Any], counts: pd.DataFrame) -> pd.Timestamp | None:
+    """Day on which the number of shares was known not to have changed with an event; None if that is unknown."""
+    first_day = event["ex_date"] + pd.Timedelta(days=ISSUED_WITHIN_DAYS)
+    last_day = event["ex_date"] + pd.Timedelta(days=MAX_DAYS_AFTER)
+    counts = counts.sort_values(["date", "known_on"], kind="stable")
+    before = counts.loc[counts["date"] < event["ex_date"]].tail(1)
+    after = counts.loc[counts["date"].between(first_day, last_day)].head(1)
+    if before.empty or after.empty:
+        return None
+    unchanged = abs(float(after["shares"].iloc[0]) / float(before["shares"].iloc[0]) - 1) <= CLOSE_COUNT_TOLERANCE
+    return max(before["known_on"].iloc[0], after["known_on"].iloc[0]) if unchanged else None

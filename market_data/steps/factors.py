@@ -1,41 +1,38 @@
 """The factors of a run: which events act, are inferred or settled; which jumps stay unexplained; adjusted closes.
 
-Official events come first and are held against the price of their ex-date; what they do not reach may be inferred from
-the day's own facts, or settled later by the number of issued shares. An event that becomes known after its ex-date
-leaves its symbol's stored indicators to be recomputed from that day on.
+Official events come first and are held against the price of their ex-date; what they do not reach, and the ratios of
+demergers, may be inferred from the day's own facts, or settled later by the number of issued shares. An event that
+becomes known after its ex-date leaves its symbol's stored indicators to be recomputed from that day on.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 import pandas as pd
 
+from market_data import trading_calendar
+from market_data.models import PipelineRun
 from market_data.prices import adjustments
-from market_data.prices.events import FACTOR_KINDS, typed_events
-from market_data.prices.jumps import (
-    HISTORY_ROWS,
-    JUMP_CHECK,
-    JUMP_COLUMNS,
-    far_openings,
-    inferred_events,
-    jump_sentence,
-    unexplained_jumps,
-)
-from market_data.prices.share_counts import SETTLED_BY_COUNTS, settled_jumps
-from market_data.quality.checks.check import MOST_SYMBOLS
+from market_data.prices.events import FACTOR_KINDS, SPECIAL_PREOPEN, typed_events
+from market_data.prices.inference import OPENING_SOURCES, inferred_events
+from market_data.prices.jumps import JUMP_CHECK, JUMP_COLUMNS, jump_sentence, unexplained_jumps
+from market_data.prices.openings import HISTORY_ROWS, far_openings
+from market_data.prices.share_counts import SETTLED_BY_COUNTS, counted_demergers, settled_jumps
+from market_data.quality.checks.check import limit_of
 from market_data.runs.saga import StepContext
 from market_data.steps.pending import PendingWork, add_pending_work, earliest_dates, pending_work
 from market_data.steps.sources import run_provider
 from market_data.storage import queries
 from market_data.storage import writer as market_writer
 from stocks.fundamentals import share_counts
+from stocks.universe import writer as universe_writer
 
 # Sizes of what is held in memory at once: a long load needs no more of it than a short one.
 _SESSIONS_AT_ONCE, _SYMBOLS_AT_ONCE = 250, 500
 
-OPENING_SOURCES = ("price", "isin", "issue_size")
-"""Sources of events inferred from a day's opening; those inferred from the number of shares come later."""
+FACTOR_RULES = 2
+"""Number of the rules of inference: sessions that were checked by earlier ones are all checked once more."""
 
 _EVENT_KEY = ["symbol", "ex_date", "kind", "purpose"]
 
@@ -58,23 +55,24 @@ class Factors(NamedTuple):
 
 def compute_factors(context: StepContext) -> Factors:
     """Settle the events known by the session and adjust the closes of the symbols they concern."""
-    session, sessions = context.session, sessions_to_check(context)
+    session, sessions = context.session, _sessions_to_infer_from(context)
     stored = queries.events_frame(session)
-    covered = run_provider(context).official_coverage()
+    covered, kinds = run_provider(context).official_coverage(), universe_writer.kinds().to_dict()
     # Openings are judged afresh: what was inferred from them before must not explain them now.
-    is_open = _is_inferred_on(stored, sessions, covered)
+    is_open = _is_inferred_on(stored, sessions, covered, kinds)
     days = list(_suspect_days(sessions, stored))
     events = _reconciled(stored.loc[~is_open].reset_index(drop=True), days)
+    calendar = trading_calendar.sessions_between(date.min, session)
     new_jumps = [pd.DataFrame(columns=list(JUMP_COLUMNS))]
     for number, (today, history) in enumerate(days, start=1):
-        sizes = share_counts.issue_sizes_around(today["date"].iloc[0].date())
-        inferred = inferred_events(today, history, covered, events, sizes)
-        if len(inferred):
-            events = typed_events(pd.concat([events, inferred]))
+        if _follow_each_other(history, today, calendar):
+            sizes = share_counts.issue_sizes_around(today["date"].iloc[0].date())
+            inferred = _new(inferred_events(today, history, covered, events, sizes, kinds), events)
+            if len(inferred):
+                events = typed_events(pd.concat([events, inferred]))
         new_jumps.append(unexplained_jumps(today, history, events))
         context.report(number, 2 * max(len(days), 1))
-    settled = _settled_by_counts(new_jumps, sessions, session)
-    events = typed_events(pd.concat([events, _without_known(settled, events)]))
+    events = _settled_by_counts(events, new_jumps, sessions, session)
     changed, removed = _changed_events(events, stored), _missing_events(events, stored.loc[is_open])
     moved = pd.concat([changed, removed]) if len(removed) else changed
     symbols = _symbols_to_adjust(context, events, moved, sessions)
@@ -96,11 +94,37 @@ def sessions_to_check(context: StepContext) -> list[date]:
     return queries.sessions_between(first, context.session) if first else []
 
 
-def _is_inferred_on(events: pd.DataFrame, sessions: Sequence[date], covered: date | None) -> pd.Series:
-    """Whether each event was inferred from the opening of one of the sessions, on which no list is complete yet."""
+def _sessions_to_infer_from(context: StepContext) -> list[date]:
+    """Return the sessions to check; the first run under new rules checks all that are stored."""
+    checked = PipelineRun.objects.filter(options__factor_rules=FACTOR_RULES, is_replay=False)
+    if checked.exclude(status=PipelineRun.Status.ROLLED_BACK).exists():
+        return sessions_to_check(context)
+    return queries.sessions_between(date.min, context.session)
+
+
+def _is_inferred_on(
+    events: pd.DataFrame, sessions: Sequence[date], covered: date | None, kinds: Mapping[str, str]
+) -> pd.Series:
+    """Whether each event was inferred from the opening of one of the sessions, and no list is complete for it."""
     from_opening = events["source"].isin(OPENING_SOURCES) & events["status"].eq("inferred")
-    uncovered = [day for day in sessions if covered is None or day > covered]
-    return from_opening & events["ex_date"].isin(pd.to_datetime(uncovered))
+    from_opening &= events["ex_date"].isin(pd.to_datetime(sessions))
+    if covered is None:
+        return from_opening
+    is_covered = (events["ex_date"] <= pd.Timestamp(covered)) & events["source"].ne(SPECIAL_PREOPEN)
+    is_company = events["symbol"].isin([symbol for symbol, kind in kinds.items() if kind == "share"])
+    return from_opening & ~(is_covered & is_company)
+
+
+def _follow_each_other(history: pd.DataFrame, today: pd.DataFrame, calendar: Sequence[date]) -> bool:
+    """Whether no session of the calendar lies between two stored ones: over a missing file no band holds."""
+    first, last = history["date"].max().date(), today["date"].iloc[0].date()
+    return not any(first < day < last for day in calendar)
+
+
+def _new(inferred: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
+    """Leave out what is stored already, as an event that was rejected since."""
+    keys = pd.MultiIndex.from_frame(events[_EVENT_KEY])
+    return inferred.loc[~pd.MultiIndex.from_frame(inferred[_EVENT_KEY]).isin(keys)]
 
 
 def _suspect_days(sessions: Sequence[date], events: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
@@ -121,12 +145,15 @@ def _suspect_days_at_once(
     bars = bars.sort_values(["symbol", "date"], kind="stable", ignore_index=True)
     position = bars.index.to_series()
     first_row = position.groupby(bars["symbol"]).transform("min").to_numpy()
-    any_row = position.groupby(bars["date"]).first()
+    any_row, dates = position.groupby(bars["date"]).first(), bars["date"]
     is_suspect = far_openings(bars, events) & (bars["date"] >= pd.Timestamp(sessions[0]))
     for day, rows in position[is_suspect].groupby(bars["date"]):
-        neighbours = any_row[any_row.index < day]
+        neighbours = any_row[any_row.index < day].iloc[-2 * HISTORY_ROWS :]
+        # By date, not by rows: an evening reads no more than these sessions, and of older ones the last row alone.
+        since = neighbours.index.min()
         own = [range(max(first_row[row], row - 2 * HISTORY_ROWS), row) for row in rows]
-        history = sorted({*(row for part in own for row in part), *neighbours.iloc[-1:]})
+        recent = {row for part in own for row in part if dates[row] >= since or row == part.stop - 1}
+        history = sorted(recent | set(neighbours.iloc[-1:]))
         yield bars.loc[rows].reset_index(drop=True), bars.loc[history].reset_index(drop=True)
 
 
@@ -141,13 +168,17 @@ def _reconciled(stored: pd.DataFrame, days: Sequence[tuple[pd.DataFrame, pd.Data
     return adjustments.checked_events(events, bars)
 
 
-def _settled_by_counts(new_jumps: Sequence[pd.DataFrame], sessions: Sequence[date], session: date) -> pd.DataFrame:
-    """Return the events by which the numbers of issued shares explain jumps, earlier ones and those of this run."""
+def _settled_by_counts(
+    events: pd.DataFrame, new_jumps: Sequence[pd.DataFrame], sessions: Sequence[date], session: date
+) -> pd.DataFrame:
+    """Add the events by which the numbers of issued shares explain jumps, earlier ones and those of this run."""
     earlier = queries.jumps_frame(session)
     earlier = earlier.loc[~earlier["date"].isin(pd.to_datetime(sessions))]
     jumps = pd.concat([part for part in (earlier, *new_jumps) if len(part)] or new_jumps, ignore_index=True)
     doubtful = jumps.loc[jumps["reason"].isin(SETTLED_BY_COUNTS), "symbol"].unique().tolist()
-    return settled_jumps(jumps, share_counts.share_counts(session, doubtful), session)
+    counts = share_counts.share_counts(session, doubtful)
+    proven = _without_known(settled_jumps(jumps, counts, session), events)
+    return counted_demergers(typed_events(pd.concat([events, proven])), counts, session)
 
 
 def _without_known(settled: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
@@ -175,7 +206,7 @@ def _symbols_to_adjust(
 ) -> list[str]:
     """Return the symbols whose adjusted closes may change: events due or changed, a rename, a revision."""
     pending = pending_work(context.run)
-    priced = events.loc[events["kind"].isin(FACTOR_KINDS)]
+    priced = events.loc[events["factor"].gt(0)]
     due = priced.iloc[:0]
     if sessions:
         # An ex-date on a day without a session acts on the next one; one that is only announced does not act yet.
@@ -203,7 +234,7 @@ def _symbols_to_recompute(context: StepContext, moved: pd.DataFrame) -> dict[str
     computed = max((day for day in stored if day not in pending.loaded), default=None)
     if computed is None:
         return {}
-    priced = moved.loc[moved["kind"].isin(FACTOR_KINDS) & moved["factor"].notna(), ["symbol", "ex_date"]]
+    priced = moved.loc[moved["factor"].notna(), ["symbol", "ex_date"]]
     dates = [(str(symbol), ex_date.date()) for symbol, ex_date in priced.itertuples(index=False, name=None)]
     return earliest_dates(
         (symbol, ex_date) for symbol, ex_date in [*pending.events_changed.items(), *dates] if ex_date <= computed
@@ -224,8 +255,10 @@ def record_factors(context: StepContext, factors: Factors) -> int:
     market_writer.remove_findings(JUMP_CHECK, factors.sessions, run.id)
     for day in sorted(factors.jumps["date"].unique()):
         rows = factors.jumps.loc[factors.jumps["date"] == day]
-        market_writer.record_findings(run.id, pd.Timestamp(day).date(), jump_findings(rows))
+        session = pd.Timestamp(day).date()
+        market_writer.record_findings(run.id, session, jump_findings(rows, limit_of(queries.bar_count(session))))
     add_pending_work(run, PendingWork(recompute=factors.recompute))
+    run.options = run.options | {"factor_rules": FACTOR_RULES}
     inferred = factors.events.loc[factors.events["status"].eq("inferred"), "source"].value_counts()
     context.summarise(
         inferred_events={str(name): int(count) for name, count in inferred.items()}, price_jumps=len(factors.jumps)
@@ -233,10 +266,10 @@ def record_factors(context: StepContext, factors: Factors) -> int:
     return market_writer.record_adj_close(factors.adj_close, run.id)
 
 
-def jump_findings(jumps: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return a finding per jump of a day; of many jumps one that blocks the whole day and lists them all."""
+def jump_findings(jumps: pd.DataFrame, limit: int) -> list[dict[str, Any]]:
+    """Return a finding per jump of a day; of more than the limit one that blocks the whole day and lists them all."""
     findings = [_jump_finding(row) for row in jumps.itertuples()]
-    if len(findings) <= MOST_SYMBOLS:
+    if len(findings) <= limit:
         return findings
     first = findings[0]
     samples = [{"symbol": finding["symbol"], **finding["sample"]} for finding in findings]
@@ -258,8 +291,9 @@ def _jump_finding(row: Any) -> dict[str, Any]:
         "blocks": True,
         "symbol": row.symbol,
         "message": jump_sentence(row),
-        "remedy": "Enter the corporate action that explains it, or wait for one: the symbol stays out of the picks"
-        " meanwhile.",
+        "remedy": "Add the corporate action that explains it to lists/CF-CA-equities.csv of the archive, or put a newer"
+        " list there, and run the pipeline. The symbol stays out of the picks until then, or until the number of shares"
+        " explains it.",
         "sample": {
             "ratio": float(row.ratio),
             "reason": row.reason,

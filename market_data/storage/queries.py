@@ -15,7 +15,7 @@ from django.db.models import Max
 
 from market_data.models import DailyBar, SourceFile
 from market_data.prices import adjustments
-from market_data.prices.events import typed_events
+from market_data.prices.events import DETACHED, typed_events
 from stocks.storage.frames import query_frame
 from stocks.universe.symbols import follow_renames
 
@@ -135,6 +135,11 @@ def last_prices(symbols: Sequence[str], rows: int, *, before: date = _LATEST) ->
     return _in_order(prices.astype({"high": "float64", "low": "float64", "close": "float64"}))
 
 
+def bar_count(session: date) -> int:
+    """Return the number of final bars of a session."""
+    return DailyBar.objects.filter(date=session, status="final").count()
+
+
 def closes_frame(symbols: Sequence[str], end: date) -> pd.DataFrame:
     """Return symbol, date, close and adj_close (₹) of all bars of some symbols up to a session, sorted."""
     query = (
@@ -212,9 +217,14 @@ def jumps_frame(as_of: date) -> pd.DataFrame:
 
 
 def unsettled_jumps(as_of: date, events: pd.DataFrame) -> pd.DataFrame:
-    """Return the jumps up to a session that no event with a factor explains (columns of `jumps_frame`)."""
+    """Return the jumps up to a session that no event with a factor explains (columns of `jumps_frame`).
+
+    A demerger that only the opening shows adjusts prices, but explains nothing until it is confirmed.
+    """
     jumps = jumps_frame(as_of)
     acting = adjustments.effective_events(events, as_of)
+    confirmed_on = pd.to_datetime(acting["evidence"].map(lambda evidence: (evidence or {}).get("confirmed_on")))
+    acting = acting.loc[acting["source"].ne(DETACHED) | confirmed_on.le(pd.Timestamp(as_of))]
     explained = pd.MultiIndex.from_frame(acting[["symbol", "ex_date"]])
     return jumps.loc[~pd.MultiIndex.from_frame(jumps[["symbol", "date"]]).isin(explained)].reset_index(drop=True)
 

@@ -52,3 +52,19 @@ def events_of(*rows: tuple[str, str, str]) -> pd.DataFrame:
     """Event frame of (symbol, ex-date, purpose)."""
     raw = pd.DataFrame(rows, columns=["symbol", "ex_date", "purpose"])
     return official_events(raw.assign(series="EQ", source="test", ex_date=pd.to_datetime(raw["ex_date"])))
+
+
+def day_after(
+    ratio: float, held: float = 1.0, turnover: float = 1.0, symbol: str = "ABC"
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A session that opens at ``ratio`` of the last close and ends at ``held`` of its opening; and its history."""
+    bars = bars_of([100 + np.sin(n) for n in range(31)], symbol)
+    history, today = bars.iloc[:30], bars.iloc[30:].copy()
+    opening = float(history["close"].iloc[-1]) * ratio
+    today["prev_close"] = history["close"].iloc[-1]
+    today["open"], today["close"] = opening, opening * held
+    today["high"] = max(opening, opening * held) * 1.01
+    today["low"] = min(opening, opening * held) * 0.99
+    today["turnover_lakh"] = history["turnover_lakh"].median() * turnover
+    today["volume"] = int(today["turnover_lakh"].iloc[0] * 1e5 / today["close"].iloc[0])
+    return today, history

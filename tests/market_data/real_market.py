@@ -9,11 +9,21 @@ import pandas as pd
 
 from market_data.prices.adjustments import adjusted, checked_events
 from market_data.prices.events import official_events
-from market_data.prices.jumps import far_openings, inferred_events
+from market_data.prices.inference import inferred_events
+from market_data.prices.openings import far_openings
 from stocks.universe.renames import renames
 
 COVERED_UNTIL = pd.Timestamp("2025-07-18")
 LAST_SESSION = pd.Timestamp("2026-04-30")
+FUNDS_SPLIT = (
+    "NIFTYBETA",
+    *("HDFCLOWVOL", "HDFCMID150", "HDFCMOMENT", "HDFCNEXT50", "HDFCNIF100"),
+    *("HDFCNIFBAN", "HDFCNIFIT", "HDFCPVTBAN", "HDFCSENSEX"),
+    *("AUTOIETF", "LOWVOLIETF", "NV20IETF", "PVTBANIETF"),
+    *("ALPL30IETF", "FMCGIETF", "MIDCAPIETF", "MIDSELIETF", "NIF100IETF", "QUAL30IETF"),
+)
+"""Funds whose units were split 1:10 inside the span of the list."""
+
 _COLUMNS = {
     "SYMBOL": "symbol",
     "SERIES": "series",

@@ -108,7 +108,7 @@ def events_end(evidence: Evidence) -> list[Fault]:
     if len(past) and (pd.Timestamp(evidence.session) - past.max()).days <= EVENTS_OLD_DAYS:
         return []
     last = f"the last official ex-date is {past.max():%Y-%m-%d}" if len(past) else "no official event is known"
-    return day_fault(f"{last}: later splits are inferred from prices", last=str(past.max())[:10])
+    return day_fault(f"{last}: later splits are inferred from openings", last=str(past.max())[:10])
 
 
 def unconfirmed_events(evidence: Evidence) -> list[Fault]:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from market_data.prices.adjustments import adj_close, adjusted, checked_events, effective_events, reconciled_events
-from market_data.prices.events import FACTOR_KINDS, blocked_events, empty_events
+from market_data.prices.events import FACTOR_KINDS, SPECIAL_PREOPEN, blocked_events, empty_events
 from tests.market_data import real_market
 from tests.market_data.frames import bars_of, events_of, records
 
@@ -82,6 +82,32 @@ def test_two_actions_of_one_day_confirm_an_inferred_product() -> None:
     both = reconciled_events(_inferred("ABC", "2024-01-02", 0.25), official)
     assert both.loc[both["status"] == "confirmed", "factor"].tolist() == [0.25]
     assert effective_events(both, END)["status"].eq("official").all()
+
+
+@pytest.mark.parametrize(
+    ("kind", "purpose", "status"),
+    [
+        ("demerger", "Demerger", "confirmed"),
+        ("split", "Demerger", "rejected"),
+        ("demerger", "Rights 1:1 @ Premium Rs 1/-", "rejected"),
+        ("demerger", "Bonus 1:2", "rejected"),
+        ("demerger", "Dividend - Rs 2 Per Share", "inferred"),
+    ],
+)
+def test_what_an_official_event_without_a_factor_settles(kind: str, purpose: str, status: str) -> None:
+    inferred = _inferred("ABC", "2024-01-02", 0.6).assign(kind=kind)
+    both = reconciled_events(inferred, events_of(("ABC", "2024-01-02", purpose)))
+    assert both.loc[both["status"].ne("official"), "status"].tolist() == [status]
+    two_days_later = reconciled_events(inferred, events_of(("ABC", "2024-01-04", "Demerger")))
+    assert sorted(two_days_later["status"]) == ["inferred", "official"]
+
+
+def test_the_measured_ratio_of_a_demerger_acts_beside_an_official_bonus() -> None:
+    official = events_of(("ABC", "2024-01-02", "Demerger"), ("ABC", "2024-01-02", "Bonus 1:1"))
+    measured = _inferred("ABC", "2024-01-02", 0.9).assign(kind="demerger", source=SPECIAL_PREOPEN)
+    both = reconciled_events(measured, official)
+    assert sorted(both["status"]) == ["inferred", "official", "official"]
+    assert sorted(effective_events(both, END)["factor"]) == [0.5, 0.9]
 
 
 @pytest.mark.parametrize(

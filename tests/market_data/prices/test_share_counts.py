@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from market_data.prices.adjustments import effective_events
-from market_data.prices.share_counts import settled_jumps
+from market_data.prices.events import DETACHED
+from market_data.prices.share_counts import counted_demergers, settled_jumps
+from tests.market_data.frames import events_of
 
 END = pd.Timestamp("2026-04-30")
 
@@ -80,3 +82,31 @@ def test_a_source_that_lags_is_overtaken_by_the_next_count() -> None:
 @given(st.floats(0.3, 0.9), st.floats(0.97, 1.03))
 def test_a_crash_is_never_settled(ratio: float, drift: float) -> None:
     assert settled_jumps(_jump(ratio), _counts(100.0, 100.0 * drift), END).empty
+
+
+def _shown(ex_date: str = "2025-08-26") -> pd.DataFrame:
+    """A demerger of HDFCBANK that only the opening shows."""
+    events = events_of(("HDFCBANK", ex_date, "Demerger"))
+    return events.assign(status="inferred", source=DETACHED, factor=0.6)
+
+
+def test_an_unchanged_number_of_shares_confirms_a_demerger_that_only_the_opening_showed() -> None:
+    settled = counted_demergers(_shown(), _counts(765e7, 766e7), END)
+    assert settled["status"].tolist() == ["confirmed"]
+    assert settled["evidence"].tolist()[0]["confirmed_on"] == "2025-12-16"
+    assert counted_demergers(_shown(), _counts(765e7, 766e7), pd.Timestamp("2025-12-15"))["status"].item() == "inferred"
+    assert counted_demergers(_shown(), _counts(765e7, 1311e7), END)["status"].tolist() == ["inferred"]
+
+
+def test_a_count_of_the_first_days_confirms_nothing_for_bonus_shares_come_later() -> None:
+    assert counted_demergers(_shown("2025-12-12"), _counts(765e7, 765e7), END)["status"].tolist() == ["inferred"]
+
+
+def test_a_split_that_counts_prove_replaces_a_demerger_of_the_opening() -> None:
+    counts = _counts(100.0, 250.0)
+    shown = _shown().assign(factor=0.42)
+    proven = settled_jumps(_jump(0.42, "unconfirmed_demerger"), counts, END)
+    both = counted_demergers(pd.concat([shown, proven], ignore_index=True), counts, END)
+    assert sorted(both["status"]) == ["inferred", "rejected"]
+    assert effective_events(both, pd.Timestamp("2025-12-15"))["factor"].tolist() == [0.42]
+    assert effective_events(both, END)["factor"].tolist() == [0.4]

@@ -117,12 +117,12 @@ def test_many_jumps_of_a_day_are_one_finding_and_every_one_of_them_counts() -> N
 
     count = 30
     jumps = pd.DataFrame({"symbol": SYMBOLS[:count], "date": pd.Timestamp(TODAY), "ratio": 0.01, "reason": "no_event"})
-    findings = jump_findings(jumps.assign(near_factor=float("nan")))
+    findings = jump_findings(jumps.assign(near_factor=float("nan")), limit=count - 1)
     assert [(row["symbol"], row["blocks"], row["sample"]["count"]) for row in findings] == [("", True, count)]
     market_writer.record_findings("r", TODAY, findings)
     assert queries.jumps_frame(TODAY)["symbol"].tolist() == sorted(SYMBOLS[:count])
     assert set(quality.excluded_symbols(TODAY)) == set(SYMBOLS[:count])
-    assert len(jump_findings(jumps.assign(near_factor=0.01).head(25))) == 25
+    assert len(jump_findings(jumps.assign(near_factor=0.01), limit=count)) == count
 
 
 def test_findings_that_others_contribute_are_stored_never_block_and_go_when_they_are_over(monkeypatch: Any) -> None:
