@@ -67,7 +67,7 @@ def inferred_events(
     covered_until: date | pd.Timestamp | None,
     events: pd.DataFrame | None = None,
     issue_sizes: pd.DataFrame | None = None,
-    kinds: Mapping[str, str] | None = None,
+    kinds: Mapping[Hashable, str] | None = None,
 ) -> pd.DataFrame:
     """Infer the splits, bonuses and demergers of one session, and the ratios of demergers that a list names.
 
@@ -145,8 +145,8 @@ _Event = tuple[str, float, str, str, dict[str, Any]]
 """Kind, factor, source, text and evidence."""
 
 
-def _kind(kinds: Mapping[str, str] | None, symbol: object) -> str:
-    return "share" if kinds is None else kinds.get(str(symbol), "unknown")
+def _kind(kinds: Mapping[Hashable, str] | None, symbol: Hashable) -> str:
+    return "share" if kinds is None else kinds.get(symbol, "unknown")
 
 
 def _known(events: pd.DataFrame | None, session: pd.Timestamp) -> pd.DataFrame:
@@ -181,7 +181,7 @@ def _named_demerger(row: Mapping[Hashable, Any], purpose: str, other_factors: fl
 def _split(row: Mapping[Hashable, Any]) -> _Event | None:
     """Split or bonus that the facts of one symbol support."""
     issue_ratio, new_isin = float(row["issue_ratio"]), bool(row["new_isin"])
-    candidates = (*DEEP_FACTORS, *COMMON_FACTORS) if bool(row["below_band"]) else ()
+    candidates: tuple[float, ...] = (*DEEP_FACTORS, *COMMON_FACTORS) if row["below_band"] else ()
     if new_isin or not np.isnan(issue_ratio):
         candidates = DEEP_FACTORS + SHALLOW_FACTORS
     factor = _near(float(row["opening"]), candidates)

@@ -95,12 +95,12 @@ def _product(facts: pd.DataFrame, events: pd.DataFrame) -> pd.Series:
     return acting.groupby("symbol")["factor"].prod().reindex(facts.index).fillna(1.0)
 
 
-def _contradicted_symbols(events: pd.DataFrame) -> set[str]:
+def _contradicted_symbols(events: pd.DataFrame) -> set[Hashable]:
     denied = events["evidence"].map(lambda known: (known or {}).get("agrees") is False).astype(bool)
     return set(events.loc[denied & events["status"].eq("official"), "symbol"])
 
 
-def _reason(symbol: object, row: Mapping[Hashable, Any], reasons: Mapping[str, Set[str]]) -> str:
+def _reason(symbol: Hashable, row: Mapping[Hashable, Any], reasons: Mapping[str, Set[Hashable]]) -> str:
     for reason, symbols in reasons.items():
         if symbol in symbols:
             return reason

@@ -10,7 +10,7 @@ ties it to an old close.
 Funds are another matter: their base is the net asset value, and a stray first order may lie anywhere in its band.
 """
 
-from collections.abc import Set
+from collections.abc import Hashable, Set
 
 import pandas as pd
 
@@ -57,8 +57,8 @@ def far_openings(bars: pd.DataFrame, events: pd.DataFrame | None = None) -> pd.S
     far = ~near & last_close.notna()
     if events is None or events.empty:
         return far
-    acting = events["factor"].gt(0) | events["kind"].isin(("demerger", UNREAD))
-    acting = events.loc[acting, ["symbol", "ex_date"]]
+    is_acting = events["factor"].gt(0) | events["kind"].isin(("demerger", UNREAD))
+    acting = events.loc[is_acting, ["symbol", "ex_date"]]
     rows = bars.loc[bars["symbol"].isin(acting["symbol"]), ["symbol", "date"]].rename_axis("row").reset_index()
     rows = rows.merge(acting, on="symbol")
     first = rows.loc[rows["date"] >= rows["ex_date"]].drop_duplicates(["symbol", "ex_date"])
@@ -73,7 +73,7 @@ def session_of(today: pd.DataFrame) -> pd.Timestamp | None:
 
 
 def opening_facts(
-    today: pd.DataFrame, history: pd.DataFrame, issue_sizes: pd.DataFrame | None, always: Set[str]
+    today: pd.DataFrame, history: pd.DataFrame, issue_sizes: pd.DataFrame | None, always: Set[Hashable]
 ) -> pd.DataFrame:
     """Facts of each symbol that opened far from its previous close or came back after a gap, and of those in `always`.
 

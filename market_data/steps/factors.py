@@ -5,7 +5,7 @@ demergers, may be inferred from the day's own facts, or settled later by the num
 becomes known after its ex-date leaves its symbol's stored indicators to be recomputed from that day on.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
@@ -103,7 +103,7 @@ def _sessions_to_infer_from(context: StepContext) -> list[date]:
 
 
 def _is_inferred_on(
-    events: pd.DataFrame, sessions: Sequence[date], covered: date | None, kinds: Mapping[str, str]
+    events: pd.DataFrame, sessions: Sequence[date], covered: date | None, kinds: Mapping[Hashable, str]
 ) -> pd.Series:
     """Whether each event was inferred from the opening of one of the sessions, and no list is complete for it."""
     from_opening = events["source"].isin(OPENING_SOURCES) & events["status"].eq("inferred")
