@@ -6,11 +6,12 @@ file: a container's restart policy restarts what has ended, never what only hang
 """
 
 import argparse
+import json
 import socket
 import sys
 import time
 from contextlib import suppress
-from datetime import UTC, datetime
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import psutil
 import psycopg
 
 from tradingsite import settings
-from tradingsite.clusters.liveness import STUCK_AFTER, Liveness, StepSign, read_liveness
+from tradingsite.clusters.liveness import STUCK_AFTER, Liveness, SilenceWatch, StepSign, read_liveness
 
 _CONNECT_SECONDS = 5
 
@@ -30,14 +31,15 @@ def host_liveness(cluster: str, host: str) -> Liveness:
     """
 
     def is_own(_cluster: str, step: StepSign) -> bool:
-        # A failed step no longer names its worker; that may have been any host's.
-        return step.worker.partition(":")[0] == host or (step.has_ended and not step.worker)
+        return step.worker.partition(":")[0] == host
 
     with (
         psycopg.connect(**_connection_parameters(), connect_timeout=_CONNECT_SECONDS, application_name="health") as db,
         db.cursor() as cursor,
     ):
-        return read_liveness(cursor, [cluster], datetime.now(UTC), is_own)[cluster]
+        moment = cursor.execute("SELECT statement_timestamp()").fetchone()
+        assert moment is not None
+        return read_liveness(cursor, [cluster], moment[0], is_own)[cluster]
 
 
 def description(liveness: Liveness) -> str:
@@ -45,6 +47,19 @@ def description(liveness: Liveness) -> str:
     heartbeat = "no heartbeat yet" if age is None else f"last heartbeat {age} s ago"
     state = f"{heartbeat}, and it holds no step" if liveness.is_stuck else heartbeat
     return f"cluster {liveness.cluster}: {'at work on a step' if liveness.is_at_work else state}"
+
+
+def is_silent(pid_file: Path, liveness: Liveness) -> bool:
+    """Whether the cluster has been silent by the monotonic clock too; earlier checks note it beside `pid_file`."""
+    file = pid_file.with_suffix(".signs")
+    try:
+        watch = SilenceWatch(**json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        watch = SilenceWatch()
+    silent = watch.is_silent(liveness, time.monotonic())
+    with suppress(OSError):  # on a full disk nothing is killed
+        file.write_text(json.dumps(asdict(watch)), encoding="utf-8")
+    return silent
 
 
 def end(pid_file: Path) -> str:
@@ -79,7 +94,9 @@ def main(arguments: list[str]) -> int:
         # Not the cluster's fault: it goes on when the database is back.
         sys.stdout.write(f"cluster {options.cluster}: the database cannot be queried ({type(error).__name__})\n")
         return 1
-    outcome = f". {end(options.end)}" if liveness.is_stuck and options.end else ""
+    # Asked at each check: what was noted last must not be older than one.
+    silent = is_silent(options.end, liveness) if options.end else False
+    outcome = f". {end(options.end)}" if liveness.is_stuck and silent else ""
     sys.stdout.write(f"{description(liveness)}{outcome}\n")
     return 0 if liveness.is_alive else 1
 

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from market_data.runs import workers
+from market_data.runs.leases import database_time
 from market_data.runs.saga import sagas
 from tradingsite.clusters.liveness import Liveness, StepSign, read_liveness
 
@@ -25,12 +26,11 @@ def process_group_liveness(cluster: str, group: int) -> Liveness:
     def is_own(cluster: str, step: StepSign) -> bool:
         if not _is_job_of(cluster, step):
             return False
-        # A failed step no longer names its worker.
         pid = workers.process_id(step.worker)
-        return (pid is not None and process_group(pid) == group) or (step.has_ended and not step.worker)
+        return pid is not None and process_group(pid) == group
 
     with connection.cursor() as cursor:
-        return read_liveness(cursor, [cluster], timezone.now(), is_own)[cluster]
+        return read_liveness(cursor, [cluster], database_time(), is_own)[cluster]
 
 
 def process_group(pid: int) -> int | None:

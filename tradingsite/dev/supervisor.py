@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from tradingsite.alerts.conditions import stuck_cluster
 from tradingsite.alerts.troubles import record_symptoms
-from tradingsite.clusters.liveness import STUCK_AFTER
+from tradingsite.clusters.liveness import STUCK_AFTER, SilenceWatch
 from tradingsite.clusters.progress import process_group, process_group_liveness, release_prefetched
 from tradingsite.dev.single_start import await_end
 from tradingsite.embedded.files import EmbeddedServerError
@@ -60,6 +60,7 @@ class Child:
         self._started = 0.0
         self._quick_ends = 0
         self._reloading = False
+        self.silence = SilenceWatch()
 
     def start(self) -> None:
         """Start the program in a session of its own.
@@ -212,17 +213,19 @@ class Supervisor:
     def _tend_clusters(self) -> None:
         for child in self._children:
             cluster = child.service.cluster
-            if cluster is None or child.process is None or child.age_seconds < STUCK_AFTER.total_seconds():
+            if cluster is None or child.process is None:
                 continue
             try:
                 liveness = process_group_liveness(cluster, child.process.pid)
-                if liveness.is_stuck:  # the clusters deliver it, this one too once it is back
+                is_silent = child.silence.is_silent(liveness, time.monotonic())
+                is_stuck = liveness.is_stuck and is_silent and child.age_seconds >= STUCK_AFTER.total_seconds()
+                if is_stuck:  # the clusters deliver it, this one too once it is back
                     record_symptoms([stuck_cluster(liveness)], timezone.now())
             except Error:
                 continue  # the database is being restarted; the next check finds it
             finally:
                 connection.close()  # a restart of the database would break an open one
-            if liveness.is_stuck:
+            if is_stuck:
                 self._say(f"{child.service.name} has made no progress {liveness.silence_words}: restarting it")
                 child.kill_group()
 

@@ -1,5 +1,6 @@
 """The health check of a cluster's container: what counts as alive, and what happens to a stuck cluster."""
 
+import json
 import os
 import socket
 import subprocess
@@ -78,8 +79,28 @@ def test_a_stuck_cluster_is_killed_with_its_children(cluster, capsys: pytest.Cap
     file, family = cluster
     beat(timedelta(minutes=10))
     assert health.main(["data", "--end", str(file)]) == 1
+    assert "Killed process" not in capsys.readouterr().out, "the clock may have jumped"
+    notes = file.with_suffix(".signs")
+    noted = json.loads(notes.read_text())
+    notes.write_text(json.dumps(noted | {"since": noted["since"] - settings.CLUSTER_STUCK_SECONDS}))
+    assert health.main(["data", "--end", str(file)]) == 1
     assert "Killed process" in capsys.readouterr().out
     assert psutil.wait_procs(family, timeout=10)[1] == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_cluster_that_beats_again_after_the_clock_jumped_is_not_killed(cluster):
+    file, family = cluster
+    beat(timedelta(minutes=60))
+    for age in (60, 59):
+        Heartbeat.objects.update(finished_at=datetime.now(UTC) - timedelta(minutes=age))
+        assert health.main(["data", "--end", str(file)]) == 1
+        notes = file.with_suffix(".signs")
+        noted = json.loads(notes.read_text())
+        notes.write_text(json.dumps(noted | {"since": noted["since"] - settings.CLUSTER_STUCK_SECONDS}))
+    Heartbeat.objects.update(finished_at=datetime.now(UTC))
+    assert health.main(["data", "--end", str(file)]) == 0
+    assert all(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in family)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -4,6 +4,7 @@ import itertools
 import os
 import socket
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,12 +14,12 @@ from django.db import connection
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from market_data.models import Heartbeat, PipelineStep
+from market_data.models import Heartbeat, PipelineStep, StepAttempt
 from tests.runs import make_run
 from tradingsite.alerts import conditions
 from tradingsite.alerts.symptoms import CheckContext
 from tradingsite.clusters import health
-from tradingsite.clusters.liveness import STUCK_AFTER, Liveness
+from tradingsite.clusters.liveness import STUCK_AFTER, Liveness, SilenceWatch
 from tradingsite.clusters.progress import process_group_liveness
 from tradingsite.clusters.states import cluster_states
 from tradingsite.imports.admin import cluster_notice
@@ -52,9 +53,16 @@ def store(now: datetime, *, heartbeat: Any = None, lease: Any = None, step_end: 
     steps = PipelineStep.objects.filter(run="training_1")
     steps.update(worker=f"{HOST}:{os.getpid()}")
     if step_end is not None:
-        steps.filter(name="LABELS").update(ended_at=now - step_end)
+        end_attempt("LABELS", now - step_end)
     if lease is not None:
         steps.filter(name="TRAIN").update(lease_until=now + lease)
+
+
+def end_attempt(name: str, at: datetime, outcome: str = "completed") -> StepAttempt:
+    step = PipelineStep.objects.get(name=name)
+    return StepAttempt.objects.create(
+        step=step, number=1, fence=1, worker=step.worker, started_at=at, ended_at=at, outcome=outcome
+    )
 
 
 def answers(now: datetime) -> dict[str, bool]:
@@ -88,20 +96,49 @@ def test_all_six_agree(situation: dict[str, Any], no_database_of_its_own: None):
 
 
 @pytest.mark.django_db
-def test_a_long_training_is_no_alarm_while_it_lasts_nor_when_it_has_just_ended(no_database_of_its_own: None):
+@pytest.mark.parametrize(
+    ("status", "outcome"), [("completed", "completed"), ("failed", "failed"), ("pending", "postponed")]
+)
+def test_a_long_training_is_no_alarm_while_it_lasts_nor_when_it_has_just_ended(
+    no_database_of_its_own: None, status: str, outcome: str
+):
     now = timezone.now()
     store(now, heartbeat=timedelta(hours=1), lease=MINUTE, due=timedelta(hours=1))
     assert set(answers(now).values()) == {True}
-    PipelineStep.objects.filter(name="TRAIN").update(status="completed", lease_until=None, ended_at=now)
+    PipelineStep.objects.filter(name="TRAIN").update(status=status, lease_until=None)
+    attempt = end_attempt("TRAIN", now, outcome)
     assert set(answers(now).values()) == {True}
-    PipelineStep.objects.filter(name="TRAIN").update(ended_at=now - LONG)
+    attempt.ended_at = now - LONG
+    attempt.save()
     assert set(answers(now).values()) == {False}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("outcome", ["lost", "cancelled"])
+def test_an_attempt_that_others_ended_is_no_sign_of_life(no_database_of_its_own: None, outcome: str):
+    now = timezone.now()
+    store(now, heartbeat=timedelta(hours=1), due=timedelta(hours=1))
+    end_attempt("TRAIN", now, outcome)
+    assert set(answers(now).values()) == {False}
+
+
+def test_a_cluster_whose_signs_are_old_only_because_the_clock_jumped_is_not_silent():
+    seconds, watch = STUCK_AFTER.total_seconds(), SilenceWatch()
+    beat = Liveness("ml", NOW, heartbeat_at=NOW, due_since=NOW)
+    assert not watch.is_silent(beat, 1000.0)
+    jumped = replace(beat, now=NOW + timedelta(hours=1))
+    assert jumped.is_stuck
+    assert not watch.is_silent(jumped, 1015.0)
+    after = replace(jumped, heartbeat_at=NOW + timedelta(hours=1))
+    assert not watch.is_silent(after, 1060.0)
+    assert watch.is_silent(replace(after, now=NOW), 1060.0 + seconds), "set back, the silence counts on"
+    assert not watch.is_silent(after, 5.0), "the machine was started anew"
 
 
 def test_silence_counts_from_the_last_sign_of_any_kind():
     signs: dict[str, Any] = {"heartbeat_at": NOW - LONG, "due_since": NOW - LONG}
     assert Liveness("ml", NOW, **signs).silence == LONG
-    assert Liveness("ml", NOW, **signs, step_ended_at=NOW - SHORT).silence == SHORT
+    assert Liveness("ml", NOW, **signs, attempt_ended_at=NOW - SHORT).silence == SHORT
     assert Liveness("ml", NOW, **signs, watched_since=NOW - MINUTE).silence == LONG
     assert Liveness("ml", NOW, watched_since=NOW - MINUTE).silence == MINUTE
     assert Liveness("ml", NOW, **signs, is_at_work=True).silence == timedelta(0)

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
-from market_data.models import Heartbeat, PipelineStep
+from market_data.models import Heartbeat, PipelineStep, StepAttempt
 from tests.runs import make_run
 from tradingsite.clusters.liveness import STUCK_AFTER
 from tradingsite.clusters.progress import process_group_liveness, release_prefetched
@@ -77,14 +77,15 @@ def test_a_long_step_under_a_living_lease_is_progress(due_task: OrmQ, running_st
     assert own_group().is_stuck
 
 
-@pytest.mark.parametrize(("status", "worker"), [("completed", OWN_WORKER), ("failed", "")], ids=["completed", "failed"])
-def test_the_end_of_a_step_is_progress(due_task: OrmQ, running_step: PipelineStep, status: str, worker: str):
-    running_step.status, running_step.worker, running_step.lease_until = status, worker, None
-    running_step.ended_at = timezone.now() - timedelta(seconds=20)
-    running_step.save()
+@pytest.mark.parametrize("outcome", ["completed", "failed", "postponed"])
+def test_the_end_of_an_attempt_is_progress(due_task: OrmQ, running_step: PipelineStep, outcome: str):
+    PipelineStep.objects.update(lease_until=None)
+    attempt = StepAttempt.objects.create(step=running_step, number=1, fence=1, worker=OWN_WORKER, outcome=outcome)
+    attempt.ended_at = timezone.now() - timedelta(seconds=20)
+    attempt.save()
     assert timedelta(seconds=20) <= own_group().silence < timedelta(seconds=60)
-    running_step.ended_at = timezone.now() - 2 * STUCK_AFTER
-    running_step.save()
+    attempt.ended_at = timezone.now() - 2 * STUCK_AFTER
+    attempt.save()
     assert own_group().is_stuck
 
 
