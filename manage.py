@@ -8,22 +8,20 @@ import sys
 def main() -> None:
     """Run the management command named on the command line."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradingsite.settings")
-    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
+    from brokers.redaction import without_secrets
     from tradingsite.refusals import refusal
 
     try:
         execute_from_command_line(sys.argv)
-    except ImproperlyConfigured as error:
-        sys.exit(str(error))
     except KeyboardInterrupt:
         sys.exit("Interrupted; what was committed stays, and the same command goes on from there.")
     except Exception as error:
         sentence = None if "--traceback" in sys.argv else refusal(error)
         if sentence is None:
             raise
-        sys.exit(sentence)
+        sys.exit(without_secrets(sentence))
 
 
 if __name__ == "__main__":

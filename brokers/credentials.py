@@ -8,6 +8,8 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.db import models
 
+from brokers.redaction import register_secrets
+
 if TYPE_CHECKING:
     _Text = models.TextField[str, str]
 else:
@@ -25,20 +27,25 @@ def cipher() -> MultiFernet:
 
 
 class EncryptedTextField(_Text):
-    """Text, encrypted in the database and plain in Python."""
+    """Text, encrypted in the database, plain in Python, and blotted out of logs."""
 
     def get_prep_value(self, value: Any) -> str | None:
         """Encrypt; None and the empty text stay unchanged."""
-        return cipher().encrypt(str(value).encode()).decode() if value else value
+        if not value:
+            return value
+        register_secrets(str(value))
+        return cipher().encrypt(str(value).encode()).decode()
 
     def from_db_value(self, value: str | None, *_: object) -> str | None:
         """Decrypt; raises SecretUnreadable when no configured key does."""
         if not value:
             return value
         try:
-            return cipher().decrypt(value.encode()).decode()
+            secret = cipher().decrypt(value.encode()).decode()
         except InvalidToken as error:
             raise SecretUnreadable(
                 "A stored broker secret cannot be decrypted: add the key it was stored with to CREDENTIAL_KEYS again,"
                 " or enter the secret again."
             ) from error
+        register_secrets(secret)
+        return secret

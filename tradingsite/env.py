@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from brokers.redaction import register_address, register_secret_address, register_secrets
 from tradingsite import dotenv
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -60,6 +61,28 @@ def text(name: str, default: str = "") -> str:
             reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
             raise ImproperlyConfigured(f"{name}_FILE names {path!r}, which cannot be read: {reason}.") from error
     return os.environ.get(name, default)
+
+
+def secret(name: str) -> str:
+    """Return a variable whose value no log may hold."""
+    value = text(name)
+    register_secrets(value)
+    return value
+
+
+def secret_address(name: str) -> str:
+    """Return an address that no log may hold, nor its path."""
+    value = text(name)
+    register_secret_address(value)
+    return value
+
+
+def secret_addresses(name: str) -> list[str]:
+    """Return the items of a comma-separated list of addresses that no log may hold, nor their paths."""
+    values = strings(name)
+    for value in values:
+        register_secret_address(value)
+    return values
 
 
 def flag(name: str, default: bool = False) -> bool:
@@ -132,6 +155,7 @@ def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
 def database(url: str) -> dict[str, Any]:
     """Return Django's settings for a PostgreSQL address."""
     remedy = "write it as postgresql://user:password@host:5432/database, special characters of a password as %40 or %2F"
+    register_address(url)
     if url.partition("://")[0] not in ("postgresql", "postgres", "psql", "pgsql"):
         raise ImproperlyConfigured(f"DATABASE_URL does not begin with postgresql://; {remedy}.")
     try:
@@ -143,6 +167,7 @@ def database(url: str) -> dict[str, Any]:
 def cache_address(name: str) -> str:
     """Return the address of a server of Redis' protocol, or the empty string."""
     value = text(name)
+    register_address(value)
     if value and not _is_address(value, ("redis", "rediss", "unix")):
         raise ImproperlyConfigured(
             f"{name} is not an address like redis://user:password@host:6379/0, with special characters of a password"
@@ -175,6 +200,7 @@ def mail_server(name: str) -> dict[str, Any]:
     value = text(name)
     if not value:
         return {}
+    register_address(value)
     schemes = tuple(environ.Env.EMAIL_SCHEMES)
     if not _is_address(value, schemes):
         raise ImproperlyConfigured(

@@ -8,33 +8,35 @@ WatchedFileHandler leaves the rotation to a program that laptops and containers 
 """
 
 import logging.config
-import re
+import sys
+import traceback
 from collections.abc import MutableMapping
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import structlog
 
+from brokers.redaction import redacted, without_secrets, without_values
+
 FILES = {"data": "data_scheduler.log", "ml": "scheduler.log"}
-_SECRET_NAME = re.compile(r"(secret|token|password|passwd|authorization|api_?key|cookie)", re.IGNORECASE)
-_SECRET_TEXT = re.compile(
-    r"(?i)((?:secret|token|password|api_?key)[\"']?\s*[=:]\s*[\"']?|://[^:/\s]+:)([^\s\"'&,@]{3,})"
-)
-
-
-def without_secrets(text: str) -> str:
-    """Return the text with everything that looks like a secret replaced by stars."""
-    return _SECRET_TEXT.sub(r"\1***", text)
 
 
 def redact_secrets(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Replace the values of secret-sounding fields, and secrets inside texts, by stars (a structlog processor)."""
     for name, value in event.items():
-        if _SECRET_NAME.search(name):
-            event[name] = "***"
-        elif isinstance(value, str):
-            event[name] = without_secrets(value)
+        event[name] = redacted(value, name)
     return event
+
+
+def redact_line(_logger: object, _method: str, line: str) -> str:
+    """Replace known secrets in a finished line, where an object's `repr` may have brought them."""
+    return without_values(line)
+
+
+def print_exception(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print an uncaught exception without secrets: containers and the supervisor keep standard error as a log."""
+    sys.stderr.write(without_secrets("".join(traceback.format_exception(kind, error, trace))))
 
 
 _SHARED: list[Any] = [
@@ -52,7 +54,7 @@ def _formatter(renderer: Any) -> dict[str, Any]:
     return {
         "()": structlog.stdlib.ProcessorFormatter,
         "foreign_pre_chain": _SHARED,
-        "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer, redact_line],
     }
 
 
@@ -95,7 +97,8 @@ def logging_settings(
 
 
 def configure(settings: dict[str, Any]) -> None:
-    """Make the log folder and configure the standard library's logging and structlog."""
+    """Make the log folder and configure the standard library's logging, structlog and uncaught exceptions."""
+    sys.excepthook = print_exception
     Path(settings["handlers"]["file"]["filename"]).parent.mkdir(parents=True, exist_ok=True)
     logging.config.dictConfig(settings)
     structlog.configure(

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from django.core.exceptions import ImproperlyConfigured
 
+from brokers.redaction import register_secrets
 from tradingsite import env
 from tradingsite.audit import origin
 from tradingsite.embedded import servers
@@ -47,6 +48,7 @@ def _secret_key() -> str:
 
 SECRET_KEY = _secret_key()
 CREDENTIAL_KEYS = env.strings("CREDENTIAL_KEYS") or [hashlib.sha256(f"credentials:{SECRET_KEY}".encode()).hexdigest()]
+register_secrets(SECRET_KEY, *CREDENTIAL_KEYS)
 ALLOWED_HOSTS = env.strings("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.strings("CSRF_TRUSTED_ORIGINS")
 PORT = env.integer("PORT", 5001, minimum=1, maximum=65535)
@@ -103,7 +105,7 @@ def _database_url() -> str:
     if host:
         # A password may hold any character.
         user = quote(env.text("POSTGRES_USER", "trader"), safe="")
-        password = quote(env.text("POSTGRES_PASSWORD"), safe="")
+        password = quote(env.secret("POSTGRES_PASSWORD"), safe="")
         name = env.text("POSTGRES_DB", "trading_system")
         return f"postgresql://{user}:{password}@{host}:{env.integer('POSTGRES_PORT', 5432)}/{name}"
     return servers.database_url(PROVIDER_KIND)
@@ -113,7 +115,7 @@ def _cache() -> dict[str, Any]:
     """Return the cache: the configured server, the embedded one if it runs, else this process's memory."""
     url = env.cache_address("REDIS_URL")
     if not url and env.text("REDIS_HOST"):
-        password = quote(env.text("REDIS_PASSWORD"), safe="")
+        password = quote(env.secret("REDIS_PASSWORD"), safe="")
         login = f"default:{password}@" if password else ""
         url = f"redis://{login}{env.text('REDIS_HOST')}:{env.integer('REDIS_PORT', 6379)}/0"
     url = url or servers.cache_url() or ""
@@ -329,9 +331,9 @@ CONTENT_SECURITY_POLICY = {
 # Webhook addresses hold tokens: SECRET in these names makes Django's debug pages hide them.
 ALERT_MAIL_TO = env.strings("ALERT_MAIL_TO")
 DEFAULT_FROM_EMAIL = env.text("ALERT_MAIL_FROM", "trading-system@localhost")
-ALERT_WEBHOOK_SECRET_URLS = env.strings("ALERT_WEBHOOK_URLS")
+ALERT_WEBHOOK_SECRET_URLS = env.secret_addresses("ALERT_WEBHOOK_URLS")
 ALERT_WEBHOOK_PAYLOAD = env.text("ALERT_WEBHOOK_PAYLOAD") or '{"text": "$text"}'
-DEADMAN_PING_SECRET_URL = env.text("DEADMAN_PING_URL")
+DEADMAN_PING_SECRET_URL = env.secret_address("DEADMAN_PING_URL")
 _MAIL = env.mail_server("EMAIL_URL")
 EMAIL_BACKEND = _MAIL.get("EMAIL_BACKEND", "django.core.mail.backends.smtp.EmailBackend")
 EMAIL_HOST, EMAIL_PORT = _MAIL.get("EMAIL_HOST") or "", _MAIL.get("EMAIL_PORT") or 25
@@ -342,7 +344,7 @@ EMAIL_TIMEOUT = 10
 # --- metrics ------------------------------------------------------------------------------------------------------
 # The Prometheus library reads PROMETHEUS_MULTIPROC_DIR itself, on import.
 METRICS_DIR = env.folder("PROMETHEUS_MULTIPROC_DIR")
-METRICS_SECRET_TOKEN = env.text("METRICS_TOKEN")
+METRICS_SECRET_TOKEN = env.secret("METRICS_TOKEN")
 
 # --- logs -----------------------------------------------------------------------------------------------------------
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))

@@ -17,6 +17,7 @@ from django.db.models import Exists, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from brokers.redaction import redacted
 from market_data.models import PipelineRun, PipelineStep
 from market_data.runs import attempts, claims, workers
 from market_data.runs.attempts import Outcome
@@ -227,6 +228,8 @@ def _owned(step: PipelineStep, event: StepEvent) -> QuerySet[PipelineStep]:
 
 
 def _update_owned(context: StepContext, event: StepEvent, outcome: Outcome, **change: Any) -> None:
+    # What an error says, and its traceback, may quote a password or a token.
+    change = {name: redacted(value) for name, value in change.items()}
     try:
         retry_while_database_is_down(_end_attempt, context, event, outcome, change)
     except DATABASE_LOST:

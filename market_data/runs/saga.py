@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 from django.utils.module_loading import autodiscover_modules
 
+from brokers.redaction import without_secrets
 from market_data.models import PipelineRun, PipelineStep
 from market_data.runs.leases import LeaseKeeper
 
@@ -237,7 +238,7 @@ class StepContext:
     def log(self, message: str, **fields: object) -> None:
         """Write a line to the log and to the step's row."""
         logger.info(message, extra={"run": self.run.id, "step": self.step.name, **fields})
-        line = message + "".join(f" {name}={value}" for name, value in fields.items())
+        line = without_secrets(message + "".join(f" {name}={value}" for name, value in fields.items()))
         self.keeper.lines.append(line)
         if self.listener:
             self.listener(self.step.name, self.keeper.progress, line)

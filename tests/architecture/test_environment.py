@@ -16,6 +16,9 @@ READERS = {
     "text_or_old_name",
     "mail_server",
     "cache_address",
+    "secret",
+    "secret_address",
+    "secret_addresses",
     "seconds",
     "web_address",
 }

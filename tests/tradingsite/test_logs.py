@@ -1,9 +1,11 @@
-"""Log files rotate while several processes write, and no line is lost or torn."""
+"""Log files rotate while several processes write, no line is lost or torn, and none holds a secret."""
 
 import json
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from tests.architecture.sources import ROOT
 from tradingsite.logs import logging_settings
@@ -44,3 +46,44 @@ def test_each_kind_of_process_has_its_file():
         return str(configured["handlers"]["file"]["filename"])
 
     assert [name(""), name("data"), name("ml")] == ["logs/app.log", "logs/data_scheduler.log", "logs/scheduler.log"]
+
+
+SPEAKER = """
+import logging, sys
+from pathlib import Path
+from brokers.redaction import register_secrets
+from tradingsite.logs import configure, logging_settings
+
+configure(logging_settings("INFO", Path(sys.argv[1]), cluster="", to_console=True))
+secret = sys.argv[2]
+register_secrets(secret)
+
+class Client:
+    def __repr__(self):
+        return f"<Client {secret}>"
+
+log = logging.getLogger("x")
+log.info("value %s", secret, extra={"deep": {"list": [1, {"why": f"it was {secret}"}]}, "object": Client()})
+log.info("fields", extra={"deep": {"api_secret": "short", "rows": 7}})
+try:
+    raise ValueError(f"refused {secret!r}")
+except ValueError:
+    log.exception("broke")
+raise RuntimeError(f"at the end {secret}")
+"""
+
+
+@pytest.mark.parametrize("secret", ["Un1que-s3cret", 'q"uote\\d s3cret', "₹ s3cret/with?all&of=it", "line\ns3cret"])
+def test_a_registered_secret_is_in_no_line_traceback_or_end(tmp_path: Path, secret: str):
+    target = tmp_path / "app.log"
+    command = [sys.executable, "-c", SPEAKER, str(target), secret]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    lines = [json.loads(line) for line in target.read_text().splitlines()]
+    assert [line["event"] for line in lines] == ["value ***", "fields", "broke"]
+    assert lines[0]["deep"] == {"list": [1, {"why": "it was ***"}]}
+    assert lines[1]["deep"] == {"api_secret": "***", "rows": 7}
+    assert "ValueError: refused" in lines[2]["exception"]
+    assert ended.returncode == 1
+    assert "RuntimeError: at the end ***" in ended.stderr
+    everything = target.read_text() + ended.stderr + ended.stdout
+    assert "s3cret" not in everything

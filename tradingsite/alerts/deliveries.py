@@ -7,6 +7,7 @@ from functools import partial
 from django.conf import settings
 from django.db.models import F
 
+from brokers.redaction import without_secrets
 from tradingsite.alerts.channels import DEADLINE_SECONDS, Channel, attempt_all, channels
 from tradingsite.alerts.messages import Message, Notice, alert_message
 from tradingsite.alerts.troubles import timer
@@ -48,6 +49,7 @@ def record_attempt(name: str, error: str, now: datetime, pause: timedelta) -> No
         return
     failures = timers.get().failures
     back_off = min(LONGEST_PAUSE, timedelta(minutes=2 ** min(failures, 10)))
+    error = without_secrets(error)
     timers.update(failures=F("failures") + 1, last_error=error, next_at=now + back_off)
     logger.warning("an alert was not delivered", extra={"channel": name, "why": error, "failures": failures + 1})
 

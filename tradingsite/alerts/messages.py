@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from tradingsite.logs import without_secrets
+from brokers.redaction import without_secrets
 
 _IST = ZoneInfo("Asia/Kolkata")
 _LONGEST_LINE = 600

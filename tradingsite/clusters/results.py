@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from picklefield import fields
 
-from tradingsite.logs import without_secrets
+from brokers.redaction import redacted, without_values
 
 UNREADABLE: Final = "(a pickle, which is not read)"
 """Shown for what an older version stored, or somebody planted."""
@@ -21,8 +21,8 @@ def store_results_as_json() -> None:
 
 
 def _dumps(value: Any, protocol: int | None = None) -> bytes:
-    """Encode a value; what JSON does not know becomes its text."""
-    return without_secrets(json.dumps(value, default=str)).encode()
+    """Encode a value without secrets; what JSON does not know becomes its text."""
+    return without_values(json.dumps(redacted(value), default=str)).encode()
 
 
 def _loads(content: bytes) -> Any:
