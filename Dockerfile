@@ -18,11 +18,12 @@ COPY . .
 # run.sh finds its environment where it looks for it, and has nothing to install: the contract's scripts work inside too.
 # New volumes take the owner of the folder that they cover.
 RUN ln -s /venv .venv && cp requirements.txt /venv/requirements.installed && python -m compileall -q . \
-    && for folder in logs exports backups var /data/nse /data/fundamentals; do install -d -o trader -g trader $folder; done
+    && for folder in logs exports backups var /data/nse /data/fundamentals; do install -d -o trader -g trader $folder; done \
+    && chmod 700 logs backups var
 # Collected and compressed once, here: at each start it would cost a minute. The key and the address serve this line alone.
 RUN APP_ENV=production SECRET_KEY=only-while-the-image-is-built-0123456789 DATABASE_URL=postgresql:///unused VAR_DIR=/tmp/build \
     LOG_FILE=/tmp/build/app.log STATIC_DIR=/app/collected /venv/bin/python manage.py collectstatic --no-input --verbosity 0 \
-    && rm -rf /tmp/build
+    && rm -rf /tmp/build && chmod -R go+rX collected
 USER trader
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 EXPOSE 5001

@@ -7,6 +7,7 @@ import sys
 
 def main() -> None:
     """Run the management command named on the command line."""
+    os.umask(0o077)  # what the system writes is for its account alone; exports are opened explicitly
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradingsite.settings")
     from django.core.management import execute_from_command_line
 

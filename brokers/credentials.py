@@ -31,10 +31,9 @@ class EncryptedTextField(_Text):
 
     def get_prep_value(self, value: Any) -> str | None:
         """Encrypt; None and the empty text stay unchanged."""
-        if not value:
-            return value
-        register_secrets(str(value))
-        return cipher().encrypt(str(value).encode()).decode()
+        text = str(value or "")
+        register_secrets(text)
+        return cipher().encrypt(text.encode()).decode() if text else value
 
     def from_db_value(self, value: str | None, *_: object) -> str | None:
         """Decrypt; raises SecretUnreadable when no configured key does."""

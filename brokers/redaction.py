@@ -20,25 +20,39 @@ _spellings: tuple[str, ...] = ()
 _SECRET_NAME: Final = re.compile(
     r"secret|token|passw|passphrase|authorization|api_?key|cookie|^(pin|pwd|t?otp)$", re.IGNORECASE
 )
+_NAMES: Final = (
+    *("secret", "token", "passwd", "password", "passphrase", "api_key", "apikey", "session_id", "sessionid"),
+    *("checksum", "pin", "pwd", "otp"),
+)
 _NAME: Final = (
-    r"(?:(?:secret|token|passw(?:or)?d|passphrase|api_?key|session_?id|checksum)\w*|(?<![a-z_])(?:pin|pwd|t?otp))"
+    r"(?:(?:secret|token|passw(?:or)?d|passphrase|api_?key|session_?id|checksum)\w{0,40}|(?<![a-z_])(?:pin|pwd|t?otp))"
 )
 _QUOTED: Final = r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'"""
 _SHAPES: Final = tuple(
-    (re.compile(pattern, re.IGNORECASE), replacement)
-    for pattern, replacement in (
-        # Up to the last @ before a blank: a password may contain one.
-        (r"(://[^:/?#\s\"'@]*:)[^\s\"']+(?=@)", rf"\1{STARS}"),
-        (r"(/bot)\d+:[\w-]+", rf"\1{STARS}"),
+    (words, re.compile(pattern, re.IGNORECASE), replacement)
+    for words, pattern, replacement in (
+        # Up to the last @ before a blank: a password may contain one. Bounded, or a hostile text would take hours.
+        (("@",), r"(://[^:/?#\s\"'@]{0,100}:)[^\s\"']{1,300}(?=@)", rf"\1{STARS}"),
+        (("/bot",), r"(/bot)\d+:[\w-]+", rf"\1{STARS}"),
         (
+            ("authorization",),
             r"(\bauthorization[\"']?\s*[=:]\s*[\"']?(?:basic|bearer|token|enctoken)?\s*)[^\s\"',;]+",
             rf"\1{STARS}",
         ),
         # A digit tells a token from a word: "token authentication failed".
-        (r"\b(basic|bearer|token|enctoken) (?=[\w.~+/=:-]*\d)[\w.~+/=:-]{8,}", rf"\1 {STARS}"),
-        (rf"({_NAME}[\"']?\s*[=:]\s*)(?:{_QUOTED}|[^\s\"'&,;}})\]]{{3,}})", rf"\1{STARS}"),
+        (
+            ("basic ", "bearer ", "token "),
+            r"\b(basic|bearer|token|enctoken) (?=[\w.~+/=:-]*\d)[\w.~+/=:-]{8,}",
+            rf"\1 {STARS}",
+        ),
+        (
+            _NAMES,
+            rf"({_NAME}[\"']?\s{{0,9}}[=:]\s{{0,9}})(?:{_QUOTED}|[^\s\"'&,;}})\]]{{3,}})",
+            rf"\1{STARS}",
+        ),
     )
 )
+"""Words of which a text must have one, what is blotted out, and what stays of it."""
 
 
 def register_secrets(*values: str) -> None:
@@ -82,8 +96,10 @@ def without_values(text: str) -> str:
 def without_secrets(text: str) -> str:
     """Return the text with every registered secret, and all that looks like one, replaced by stars."""
     text = without_values(text)
-    for shape, replacement in _SHAPES:
-        text = shape.sub(replacement, text)
+    lower = text.lower()
+    for words, shape, replacement in _SHAPES:
+        if any(word in lower for word in words):
+            text = shape.sub(replacement, text)
     return text
 
 

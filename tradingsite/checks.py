@@ -7,8 +7,10 @@ from urllib.parse import urlsplit
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import Warning as CheckWarning
 
 from tradingsite.alerts.channels import payload_templates
+from tradingsite.private_files import open_to_others
 
 _SHORTEST_SECRET = 32
 _SHORTEST_KEY = 43  # 32 random bytes in base64
@@ -77,6 +79,20 @@ def _short_keys(keys: Sequence[str]) -> list[CheckMessage]:
         for number, key in enumerate(keys, start=1)
         if len(key.rstrip("=")) < _SHORTEST_KEY or len(set(key)) < _FEWEST_CHARACTERS
     ]
+
+
+@register(Tags.security)
+def private_files(app_configs: Sequence[AppConfig] | None, **_options: Any) -> list[CheckMessage]:
+    """Reject, in development warn of, files with secrets that other accounts of the machine can read."""
+    messages: list[CheckMessage] = []
+    for path in open_to_others():
+        message = (
+            f"Other accounts can read {path}, which holds secrets: chmod {'go-rw' if path.is_dir() else '600'} {path}"
+        )
+        messages.append(
+            Error(message, id="site.E016") if settings.PRODUCTION else CheckWarning(message, id="site.W016")
+        )
+    return messages
 
 
 @register(Tags.database)

@@ -36,6 +36,8 @@ FILE_NAME: Final = re.compile(
     r"|manifest_(?P<json>\d{4}-\d{2}-\d{2})\.json)"
 )
 _TEMPORARY: Final = ".writing"
+_FOLDER_MODE, _FILE_MODE = 0o755, 0o644
+"""Everybody of the machine may read exports, whatever the umask."""
 
 
 class ExportError(Exception):
@@ -187,8 +189,11 @@ def _date_or_none(text: str) -> date | None:
 def _prepare_folder(folder: Path) -> None:
     """Create the folder and prove that it is writable, before any work is done."""
     probe = folder / f".probe-{os.getpid()}{_TEMPORARY}"
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for path in missing:
+            path.chmod(_FOLDER_MODE)
         probe.touch()
         probe.unlink()
     except OSError as error:
@@ -218,6 +223,7 @@ def _write_file(query: FileQuery, session: date, folder: Path, suffix: str) -> E
             file.write(block)
             digest.update(block)
             size += len(block)
+        os.fchmod(file.fileno(), _FILE_MODE)
     flush_to_disk(folder / (name + suffix))
     return ExportedFile(name, query.contents, copy.rows, size, digest.hexdigest(), query.columns)
 
@@ -261,6 +267,7 @@ def _check_places(folder: Path, names: list[str]) -> None:
 def _write_manifest(prepared: PreparedExport, manifest: dict[str, Any]) -> None:
     path = prepared.temporary(prepared.names[-1])
     path.write_text(json.dumps(manifest, indent=2, ensure_ascii=False), encoding="utf-8")
+    path.chmod(_FILE_MODE)
     flush_to_disk(path)
 
 

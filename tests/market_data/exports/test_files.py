@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import os
 import resource
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -109,6 +110,17 @@ def test_the_set_is_complete_and_its_manifest_correct(market, tmp_path):
         assert len(read) - 1 == entry["rows"]
     assert progress[-1] == (5, 5)
     assert [done for done, _ in progress] == sorted(done for done, _ in progress)
+
+
+def test_everybody_may_read_the_files_whatever_the_umask(market, tmp_path):
+    before = os.umask(0o077)
+    try:
+        export(tmp_path / "new" / "exports")
+    finally:
+        os.umask(before)
+    for folder in (tmp_path / "new", tmp_path / "new" / "exports"):
+        assert folder.stat().st_mode & 0o777 == 0o755
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "new" / "exports").iterdir()} == {0o644}
 
 
 def test_the_contracts_columns_come_first_in_their_order(market, tmp_path):
