@@ -14,7 +14,8 @@ LIST = "admin:tradingsite_auditentry_changelist"
 def shown(client, **filters) -> str:
     answer = client.get(reverse(LIST), filters)
     assert answer.status_code == 200
-    return answer.content.decode()
+    page: str = answer.content.decode()
+    return page
 
 
 def test_the_list_shows_before_and_after(client, asha):

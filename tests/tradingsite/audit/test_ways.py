@@ -78,8 +78,8 @@ def test_the_api_by_session_and_by_token(browser, entries, asha):
     key = Token.objects.create(user=asha).key
     PipelineRun.objects.update(status="failed")
     run.steps.filter(order=1).update(status="failed")
-    headers = {"HTTP_AUTHORIZATION": f"Token {key}", "REMOTE_ADDR": ADDRESS}
-    assert Client().post(f"/admin/task/{run.pk}/retry-failed", **headers).status_code == 200
+    bearer = Client(HTTP_AUTHORIZATION=f"Token {key}", REMOTE_ADDR=ADDRESS)
+    assert bearer.post(f"/admin/task/{run.pk}/retry-failed").status_code == 200
     by_token = entries(table_name="pipeline_runs", act="update")[-1]
     assert len(entries(table_name="pipeline_runs")) == 2
     for entry, token in ((by_session, ""), (by_token, f"{key[:4]}…")):
