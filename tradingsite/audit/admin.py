@@ -1,6 +1,7 @@
 """The audit in the admin: read only, searched, filtered, exported."""
 
 from django.contrib import admin
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -16,17 +17,21 @@ _LISTED_LETTERS = 80
 class AuditEntryAdmin(ReadOnlyAdmin):
     """Who changed what: money, rights, secrets, stored facts."""
 
-    list_display = ("at", "who", "channel", "act", "row", "short_changes", "run")
-    list_display_links = ("at",)
+    list_display = ("moment", "who", "channel", "act", "row", "short_changes", "run")
+    list_display_links = ("moment",)
     list_filter = ("channel", "act", "table_name", "actor")
     search_fields = ("=actor", "=row_id", "=run_id", "=table_name", "account", "=address")
     search_help_text = "A user, a table, a row's id, a run or an address, spelled exactly; or part of an account"
     date_hierarchy = "at"
     fields = (
-        *("at", "who", "channel", "token", "address", "account", "path"),
+        *("moment", "who", "channel", "token", "address", "account", "path"),
         *("act", "table_name", "row_id", "changes", "run"),
     )
-    readonly_fields = ("who", "changes", "run")
+    readonly_fields = ("moment", "who", "changes", "run")
+
+    @admin.display(description="at", ordering="id")
+    def moment(self, entry: AuditEntry) -> str:
+        return f"{timezone.localtime(entry.at):%d %b %Y, %H:%M:%S}"
 
     @admin.display(description="who", ordering="actor")
     def who(self, entry: AuditEntry) -> str:

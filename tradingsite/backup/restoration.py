@@ -88,7 +88,7 @@ def restore_backup(reader: ArchiveReader, database: BaseDatabaseWrapper, log: Lo
 
 
 def _details(reader: ArchiveReader) -> dict[str, Any]:
-    return {"file": str(reader.path), "written": reader.manifest["made_at"]}
+    return {"file": str(reader.path), "written": reader.manifest["made_at"], "signature": reader.origin.value}
 
 
 def _migrate_to(reader: ArchiveReader, database: BaseDatabaseWrapper) -> None:

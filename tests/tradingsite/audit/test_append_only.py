@@ -74,7 +74,9 @@ def test_a_restoration_brings_the_audit_along_and_adds_itself(
         cursor.execute(ENTRIES)
         *kept, (number, at, *_, act, table, row, _, after) = cursor.fetchall()
         assert kept == before
-        assert (act, table, row, json.loads(after)["file"]) == ("restore", "", "", str(path))
+        details = json.loads(after)
+        assert (act, table, row, details["file"]) == ("restore", "", "", str(path))
+        assert details["signature"] == "signed by one of our keys"
         assert number > max(entry[0] for entry in before)
         assert at > max(entry[1] for entry in before)
         cursor.execute("SET audit.maintenance = ''")  # as everywhere but in tests

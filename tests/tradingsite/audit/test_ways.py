@@ -13,6 +13,8 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
+from django_q.models import Schedule
 from rest_framework.authtoken.models import Token
 
 from market_data.models import DailyBar, PipelineRun
@@ -138,6 +140,16 @@ def test_a_transaction_that_is_rolled_back_leaves_none(entries, strategy):
         transaction.set_rollback(True)
     assert Strategy.objects.filter(pk=strategy.pk).exists()
     assert entries()[before:] == []
+
+
+def test_what_log_ins_and_the_queue_note_for_themselves_is_no_act(entries, asha):
+    schedule = Schedule.objects.create(name="pipeline", func="market_data.tasks.start_scheduled")
+    before = len(entries())
+    get_user_model().objects.update(last_login=timezone.now())
+    Schedule.objects.update(next_run=timezone.now(), task="0" * 32)
+    assert entries()[before:] == []
+    schedule.delete()
+    assert len(entries()) == before + 1
 
 
 def test_a_refused_roll_back_leaves_none(entries):
