@@ -1,10 +1,14 @@
-"""Broker accounts in the admin. Secrets can be entered and replaced here, but never read."""
+"""Broker accounts in the admin. Secrets can be entered and replaced here, but never read.
+
+`OwnRowsAdmin` serves every table whose rows belong to people.
+"""
 
 from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
+from django.contrib.auth import get_user_model
+from django.db.models import BooleanField, ExpressionWrapper, ForeignKey, Model, Q, QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminPasswordWidget
@@ -22,6 +26,44 @@ def _secret_field(label: str) -> forms.CharField:
         widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}, render_value=False),
         help_text="Stored encrypted and never shown. Leave empty to keep the stored one.",
     )
+
+
+class OwnRowsAdmin(ModelAdmin):
+    """Rows of people: a right on the table is a right on one's own rows alone; superusers have it on all.
+
+    Whose a row is, is decided when it is created.
+    """
+
+    owner = "user"
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
+        rows: QuerySet[Any] = super().get_queryset(request)
+        return rows if is_superuser(request) else rows.filter(self.visible_to(request))
+
+    def visible_to(self, request: HttpRequest) -> Q:
+        """Which rows somebody who is no superuser may see."""
+        return Q(**{self.owner: request.user.pk})
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
+        return (*super().get_readonly_fields(request, obj), *((self.owner,) if obj else ()))
+
+    def formfield_for_foreignkey(
+        self, db_field: "ForeignKey[Any, Any]", request: HttpRequest, **options: Any
+    ) -> "forms.ModelChoiceField[Any] | None":
+        if db_field.name == self.owner and not is_superuser(request):
+            people = get_user_model()._default_manager
+            options |= {
+                "queryset": people.filter(username=request.user.get_username()),
+                "required": True,
+                "empty_label": None,
+            }
+        field: forms.ModelChoiceField[Any] | None = super().formfield_for_foreignkey(db_field, request, **options)
+        return field
+
+
+def is_superuser(request: HttpRequest) -> bool:
+    """Whether an active superuser sent the request."""
+    return bool(request.user.is_active and getattr(request.user, "is_superuser", False))
 
 
 class BrokerConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
@@ -46,7 +88,7 @@ class BrokerConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]  # not
 
 
 @admin.register(BrokerConfiguration)
-class BrokerConfigurationAdmin(ModelAdmin):
+class BrokerConfigurationAdmin(OwnRowsAdmin):
     form = BrokerConfigurationForm
     fields = (
         *("user", "broker", "client_id", "is_active"),
@@ -65,6 +107,14 @@ class BrokerConfigurationAdmin(ModelAdmin):
         stored = {f"stored_{name}": ExpressionWrapper(~Q(**{name: ""}), BooleanField()) for name in _SECRETS}
         accounts: QuerySet[Any] = super().get_queryset(request).defer(*_SECRETS).annotate(**stored)
         return accounts
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
+        # Secrets of one broker must not be moved to another.
+        return (*super().get_readonly_fields(request, obj), *(("broker",) if obj else ()))
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        # A filter by the beginning of a secret would tell it letter by letter.
+        return not lookup.startswith(_SECRETS) and bool(super().lookup_allowed(lookup, value, request))
 
     @admin.display(description="secret stored", boolean=True)
     def has_secret(self, account: Any) -> bool:

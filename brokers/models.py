@@ -15,7 +15,7 @@ class BrokerConfiguration(models.Model):
         ZERODHA = "zerodha", "Zerodha (Kite)"
         SIMULATOR = "simulator", "Simulator"
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="broker_configurations")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="broker_configurations")
     broker = models.CharField(max_length=20, choices=Broker)
     client_id = models.CharField(max_length=100, blank=True)
     api_secret = EncryptedTextField(blank=True, default="")

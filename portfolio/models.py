@@ -40,7 +40,10 @@ def strategy_kinds() -> list[tuple[str, str]]:
 
 
 class User(AbstractUser):
-    """A user account, in a table of the project's own from the first migration: it cannot be replaced later."""
+    """A person's account: deactivated, never deleted, because history names people (triggers see to it).
+
+    In a table of the project's own from the first migration: it cannot be replaced later.
+    """
 
     class Meta(AbstractUser.Meta):
         db_table = "users"
@@ -54,7 +57,7 @@ class Strategy(models.Model):
         LIVE = "live", "Live"
 
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, help_text="empty: a system row"
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, help_text="empty: a system row"
     )
     name = models.CharField(max_length=100)
     kind = models.CharField(max_length=50, choices=strategy_kinds)

@@ -1,13 +1,13 @@
 """The libraries' own tables in the admin's theme, without actions that would bypass our engine."""
 
-from typing import Any
+from typing import Any, cast
 
 from axes.admin import AccessAttemptAdmin, AccessFailureLogAdmin, AccessLogAdmin
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.models import Group
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django_q.admin import FailAdmin, QueueAdmin, ScheduleAdmin, TaskAdmin
 from django_q.models import Failure, OrmQ, Schedule, Success
@@ -15,6 +15,8 @@ from rest_framework.authtoken.admin import TokenAdmin
 from rest_framework.authtoken.models import TokenProxy
 from unfold.admin import ModelAdmin
 
+from brokers.admin import OwnRowsAdmin, is_superuser
+from portfolio.models import User
 from stocks.admin import ReadOnlyAdmin
 from tradingsite.audit.admin import AuditEntryAdmin as AuditEntryAdmin
 from tradingsite.imports.admin import ImportedFileAdmin as ImportedFileAdmin
@@ -31,7 +33,18 @@ TokenProxy.add_to_class("__str__", lambda token: f"token of {token.user}")
 
 @admin.register(Group)
 class ThemedGroupAdmin(GroupAdmin, ModelAdmin):
+    """Groups: whoever could change one could give themselves any right, so only superusers do."""
+
     filter_horizontal = ()
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return is_superuser(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return is_superuser(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return is_superuser(request)
 
 
 @admin.register(Schedule)
@@ -77,25 +90,38 @@ class ThemedQueueAdmin(ReadOnlyAdmin, QueueAdmin):
 
 
 @admin.register(TokenProxy)
-class ThemedTokenAdmin(TokenAdmin, ModelAdmin):
-    """API tokens: a key is shown once, when it is created."""
+class ThemedTokenAdmin(TokenAdmin, OwnRowsAdmin):
+    """API tokens: everybody makes their own and nobody else's; a key is shown once, when it is created."""
 
-    list_display = ("user", "beginning", "created")
+    list_display = ("user", "created")
+    fields = ("user", "created")
+    autocomplete_fields = ()
 
-    @admin.display(description="token")
-    def beginning(self, token: TokenProxy) -> str:
-        return f"{token.key[:4]}…"
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
+        return self.fields
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """One token a person: to replace it, delete it first."""
+        return super().has_add_permission(request) and not TokenProxy.objects.filter(user=request.user.pk).exists()
+
+    def has_change_permission(self, request: HttpRequest, obj: TokenProxy | None = None) -> bool:
+        return False
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        # A filter by the beginning of a key would tell it letter by letter.
+        return not lookup.startswith(("key", "pk")) and bool(super().lookup_allowed(lookup, value, request))
 
     def save_model(self, request: HttpRequest, obj: TokenProxy, form: Any, change: bool) -> None:
+        obj.user = cast("User", request.user)
         super().save_model(request, obj, form, change)
-        if not change:
-            text = f"The token of {obj.user} is {obj.key} – copy it now; it will not be shown again."
-            messages.warning(request, text)
+        messages.warning(request, f"Your token is {obj.key} – copy it now; it will not be shown again.")
 
 
 @admin.register(AccessAttempt)
 class ThemedAccessAttemptAdmin(AccessAttemptAdmin, ModelAdmin):
     """Failed log-ins that count towards a lock; deleting one lifts the lock."""
+
+    actions = ()  # the library's own would purge what purges itself
 
 
 @admin.register(AccessFailureLog)

@@ -1,21 +1,29 @@
 """The audit in the admin: read only, searched, filtered, exported."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from brokers.admin import is_superuser
+from brokers.models import BrokerConfiguration
+from portfolio.models import Order, Position, Strategy, Trade
 from stocks.admin import ReadOnlyAdmin
 from tradingsite.models import AuditEntry
 from tradingsite.operations.views import run_url
 
 _LISTED_COLUMNS = 6
 _LISTED_LETTERS = 80
+_TABLES_OF_PEOPLE = [model._meta.db_table for model in (BrokerConfiguration, Strategy, Order, Trade, Position)]
 
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnlyAdmin):
-    """Who changed what: money, rights, secrets, stored facts."""
+    """Who changed what: money, rights, secrets, stored facts; of others' own rows only superusers read it."""
 
     list_display = ("moment", "who", "channel", "act", "row", "short_changes", "run")
     list_display_links = ("moment",)
@@ -32,6 +40,12 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     @admin.display(description="at", ordering="id")
     def moment(self, entry: AuditEntry) -> str:
         return f"{timezone.localtime(entry.at):%d %b %Y, %H:%M:%S}"
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
+        entries: QuerySet[Any] = super().get_queryset(request)
+        if is_superuser(request):
+            return entries
+        return entries.filter(Q(actor=request.user.get_username()) | ~Q(table_name__in=_TABLES_OF_PEOPLE))
 
     @admin.display(description="who", ordering="actor")
     def who(self, entry: AuditEntry) -> str:

@@ -1,0 +1,44 @@
+"""People leave by being deactivated: an account is never deleted, for orders, runs and history name it."""
+
+from typing import Final
+
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.models import Session
+from django.db import transaction
+from rest_framework.authtoken.models import Token
+
+from portfolio.models import User
+
+LAST_SUPERUSER: Final = (
+    "{name} is the last active superuser: nobody could administer the system any more. Make another superuser first, in"
+    " the admin or with ./run.sh manage createsuperuser."
+)
+
+
+class LastSuperuser(Exception):
+    """Somebody would leave the system without an active superuser."""
+
+
+def require_other_superuser(user: User) -> None:
+    """Raise LastSuperuser if no other superuser is active; in a transaction, others wait with the same question."""
+    active = User.objects.select_for_update().filter(is_superuser=True, is_active=True).order_by("pk")
+    if {superuser.pk for superuser in active} <= {user.pk}:
+        raise LastSuperuser(LAST_SUPERUSER.format(name=user.username))
+
+
+def deactivate(user: User) -> None:
+    """Deactivate an account and end its access at once; LastSuperuser for the last one."""
+    with transaction.atomic():
+        if user.is_superuser:
+            require_other_superuser(user)
+        user.is_active = False
+        user.save(update_fields=["is_active"])
+        end_access(user)
+
+
+def end_access(user: User) -> None:
+    """Delete a person's sessions and tokens: activating the account again revives none of them."""
+    Token.objects.filter(user=user).delete()
+    for session in Session.objects.iterator():
+        if session.get_decoded().get(SESSION_KEY) == str(user.pk):
+            session.delete()
