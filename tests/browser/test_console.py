@@ -18,7 +18,16 @@ from playwright.sync_api import Page, expect
 
 from market_data import tasks
 from market_data.evenings.current_evening import Evening, current_evening
-from market_data.models import CorporateAction, Finding, Heartbeat, MarketDay, PipelineRun, SourceFile, TableTotal
+from market_data.models import (
+    CorporateAction,
+    Finding,
+    Heartbeat,
+    MarketDay,
+    PipelineRun,
+    SourceFile,
+    StepAttempt,
+    TableTotal,
+)
 from market_data.runs.saga import Step, StepContext, StepFailed, saga_of
 from stocks.models import Stock
 from tests.browser.conftest import DESKTOP, PHONE
@@ -135,6 +144,10 @@ def test_a_run_is_started_watched_repaired_and_completed(opened, worker, calenda
     expect(page.locator(".runhead .chip")).to_have_text("Completed", timeout=PATIENCE)
     assert page.url == address
     expect(page.get_by_text("Retried PIPELINE_VALIDATION.")).to_be_visible()
+    page.locator("#attempts-PIPELINE_VALIDATION summary").click()
+    attempts = page.locator("#attempts-PIPELINE_VALIDATION .attempt")
+    expect(attempts.first).to_contain_text(f"Failed: {REASON}")
+    expect(attempts.last).to_contain_text("Completed")
     assert PipelineRun.objects.get().status == "completed"
     assert watched.overflow() <= 0
 
@@ -249,6 +262,9 @@ def test_the_home_page_is_readable_everywhere(opened, calendar, transactional_db
     watched.picture(f"console-home-{width}-{scheme}", full=True)
     assert watched.overflow() <= 0
     run = make_run("cleanup_1", job="cleanup", status="failed", step_status="errored", names=("CLEANUP",), done=0)
+    for number, outcome in enumerate(("lost", "errored"), start=1):
+        facts = {"worker": "host:1", "outcome": outcome, "ended_at": timezone.now(), "log_lines": ["begun"]}
+        StepAttempt.objects.create(step=run.steps.get(), number=number, fence=number, reason="It broke.", **facts)
     faults = watched.serious_faults()
     for path in (run_url(run.id), f"/admin/operations/run/{run.id}/roll-back/", "/admin/operations/runbook/"):
         watched.open(path)

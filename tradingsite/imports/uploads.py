@@ -3,6 +3,8 @@
 import hashlib
 from typing import Any, Final, NamedTuple
 
+from django.db import transaction
+
 from market_data import tasks
 from market_data.imports.kinds import KINDS
 from market_data.imports.parsing import MAX_BYTES
@@ -84,8 +86,9 @@ def start_check(file: ImportedFile, by: str) -> PipelineRun:
     AlreadyRunning
         When another file is being checked.
     """
-    run = lifecycle.create_run(CHECK, None, triggered_by=by, options={"file": file.pk})
-    ImportedFile.objects.filter(pk=file.pk).update(check_run_id=run.id)
+    with transaction.atomic():
+        run = lifecycle.create_run(CHECK, None, triggered_by=by, options={"file": file.pk})
+        ImportedFile.objects.filter(pk=file.pk).update(check_run_id=run.id)
     tasks.deliver(run)
     return run
 
@@ -100,14 +103,17 @@ def start_import(file: ImportedFile, by: str, *, only_good: bool) -> PipelineRun
     AlreadyRunning
         When another import is active.
     """
-    state = state_of(file)
-    if not state.may_import:
-        raise SagaError(f"{file.name} has no rows to import now; its page says why.")
-    bad = state.report["bad"]
-    if bad and not only_good:
-        raise SagaError(f"{bad} rows of {file.name} are bad: correct the file, or import only the good rows.")
-    run = lifecycle.create_run(IMPORT, None, triggered_by=by, options={"file": file.pk, "only_good": only_good})
-    ImportedFile.objects.filter(pk=file.pk).update(import_run_id=run.id)
+    with transaction.atomic():
+        # Read under the lock: of two who import a file at once, the second sees what the first did.
+        lifecycle.lock_run_creation()
+        state = state_of(ImportedFile.objects.get(pk=file.pk))
+        if not state.may_import:
+            raise SagaError(f"{file.name} has no rows to import now; its page says why.")
+        bad = state.report["bad"]
+        if bad and not only_good:
+            raise SagaError(f"{bad} rows of {file.name} are bad: correct the file, or import only the good rows.")
+        run = lifecycle.create_run(IMPORT, None, triggered_by=by, options={"file": file.pk, "only_good": only_good})
+        ImportedFile.objects.filter(pk=file.pk).update(import_run_id=run.id)
     tasks.deliver(run)
     return run
 

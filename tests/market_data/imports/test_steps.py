@@ -229,6 +229,15 @@ def test_a_file_is_imported_once_and_one_import_runs_at_a_time(market):
         uploads.start_import(file, "ravi", only_good=False)
 
 
+def test_an_import_decided_on_before_another_ended_is_refused(market):
+    file = checked("historical_bars", HEAD + bars(days=SESSIONS[:1]))
+    read_before = ImportedFile.objects.get(pk=file.pk)
+    assert imported(file).status == "completed"
+    with pytest.raises(SagaError, match="has no rows to import now"):
+        uploads.start_import(read_before, "ravi", only_good=False)
+    assert PipelineRun.objects.filter(job="import_csv").count() == 1
+
+
 def test_check_and_import_take_turns_with_runs_that_write_the_same_tables(market):
     pipeline = make_run("pipeline_20260430_210000")
     file = checked("historical_bars", HEAD + bars(days=SESSIONS[:1]))
