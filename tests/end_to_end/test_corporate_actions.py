@@ -138,6 +138,17 @@ def test_the_list_replaces_what_was_inferred_when_it_arrives(archive: Path) -> N
     assert quality.excluded_symbols(NEXT) == {}
 
 
+def test_over_a_missing_file_nothing_is_inferred_until_it_arrives(archive: Path) -> None:
+    late = evenings.file_of(archive, LIST_ENDS)
+    content = late.read_bytes()
+    late.unlink()
+    evenings.evening(LATE_DAY)
+    assert _events("LATEBON") == []
+    late.write_bytes(content)
+    evenings.evening(LAST)
+    assert _events("LATEBON") == [("split", "inferred", 0.5)]
+
+
 def test_new_rules_check_all_stored_sessions_once(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(factors, "FACTOR_RULES", factors.FACTOR_RULES - 1)
     evenings.evening(LIST_ENDS)
