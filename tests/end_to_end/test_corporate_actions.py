@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from market_data import quality
-from market_data.models import CorporateAction, DailyBar, PipelineRun
+from market_data.models import CorporateAction, DailyBar
 from market_data.prices.events import blocked_events
 from market_data.steps import factors
 from market_data.storage import queries
@@ -94,7 +94,7 @@ def _events(symbol: str) -> list[tuple[str, str, float | None]]:
 
 
 def test_each_event_has_its_right_value_evening_by_evening_and_at_once(archive: Path) -> None:
-    for session in (DEMERGER_DAY, LIST_ENDS, LATE_DAY, LAST):
+    for session in (DEMERGER_DAY, LATE_DAY, LAST):
         evenings.evening(session)
     by_evenings = evenings.of_session(LAST)
 
@@ -138,6 +138,7 @@ def test_the_list_replaces_what_was_inferred_when_it_arrives(archive: Path) -> N
     assert quality.excluded_symbols(NEXT) == {}
 
 
+@pytest.mark.long
 def test_over_a_missing_file_nothing_is_inferred_until_it_arrives(archive: Path) -> None:
     late = evenings.file_of(archive, LIST_ENDS)
     content = late.read_bytes()
@@ -149,14 +150,16 @@ def test_over_a_missing_file_nothing_is_inferred_until_it_arrives(archive: Path)
     assert _events("LATEBON") == [("split", "inferred", 0.5)]
 
 
-def test_new_rules_check_all_stored_sessions_once(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(factors, "FACTOR_RULES", factors.FACTOR_RULES - 1)
+@pytest.mark.parametrize("rules_before", [1, pytest.param(factors.FACTOR_RULES, marks=pytest.mark.long)])
+def test_new_rules_check_all_stored_sessions_once(
+    archive: Path, monkeypatch: pytest.MonkeyPatch, rules_before: int
+) -> None:
+    """An evening under the rules of the one before checks its own session alone."""
+    rules = factors.FACTOR_RULES
+    monkeypatch.setattr(factors, "FACTOR_RULES", rules_before)
     evenings.evening(LIST_ENDS)
     CorporateAction.objects.filter(status="inferred").delete()
     monkeypatch.undo()
     evenings.evening(LATE_DAY)
-    assert _events("TRIALETF") == [("split", "inferred", 0.1)]
-    CorporateAction.objects.filter(status="inferred").delete()
-    evenings.evening(LAST)
-    assert _events("TRIALETF") == [], "an ordinary evening checks its own session"
-    assert PipelineRun.objects.filter(options__factor_rules=factors.FACTOR_RULES).count() == 2
+    assert _events("TRIALETF") == ([("split", "inferred", 0.1)] if rules_before < rules else [])
+    assert _events("LATEBON") == [("split", "inferred", 0.5)]
