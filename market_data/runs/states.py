@@ -23,7 +23,7 @@ RUN_TRANSITIONS: Final[dict[RunEvent, tuple[tuple[_Run, _Run], ...]]] = {
     "fail": ((_Run.RUNNING, _Run.FAILED),),
     "cancel": ((_Run.WAITING, _Run.CANCELLED), (_Run.RUNNING, _Run.CANCELLED)),
     "resume": ((_Run.CANCELLED, _Run.WAITING), (_Run.CANCELLED, _Run.RUNNING)),
-    "retry": ((_Run.FAILED, _Run.RUNNING),),
+    "retry": ((_Run.FAILED, _Run.WAITING), (_Run.FAILED, _Run.RUNNING)),
     "roll_back": (
         (_Run.COMPLETED, _Run.ROLLED_BACK),
         (_Run.FAILED, _Run.ROLLED_BACK),

@@ -68,6 +68,11 @@ def _options(arguments: list[str]) -> Namespace:
     parser.add_argument(
         "--training-every", type=int, default=25, help="rounds between two with training (default 25); 0: never"
     )
+    parser.add_argument(
+        "--overlapping",
+        action="store_true",
+        help="several operators act on the same tables at once",
+    )
     parser.add_argument("--each-step", action="store_true", help="first strike every step of every job in turn")
     parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")
     parser.add_argument("--only", type=int, metavar="ROUND", help="repeat this round of the seed alone")
@@ -118,12 +123,16 @@ def _play(folder: Path, options: Namespace) -> int:
     drill = Drill(folder, options.symbols, options.seed, options.training_every, options.kind)
     started_at = time.monotonic()
     sys.stderr.write(f"building a market of {options.symbols} symbols and the evening to compare with …\n")
-    undisturbed = drill.prepare()
-    sys.stderr.write(
-        f"built in {time.monotonic() - started_at:.0f} s; an undisturbed evening takes {undisturbed.seconds:.2f} s,"
-        f" {undisturbed.statements} statements, {undisturbed.copies} blocks of COPY\n"
-    )
-    plays = _plays(drill, options)
+    if options.overlapping:
+        play_random = drill.prepare_overlapping().play_random
+    else:
+        undisturbed, play_random = drill.prepare(), drill.play_random
+        sys.stderr.write(
+            f"an undisturbed evening takes {undisturbed.seconds:.2f} s, {undisturbed.statements} statements,"
+            f" {undisturbed.copies} blocks of COPY\n"
+        )
+    sys.stderr.write(f"built in {time.monotonic() - started_at:.0f} s\n")
+    plays = _plays(drill, play_random, options)
     columns = (TextColumn("rounds"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     outcomes: list[Outcome] = []
     started_at = time.monotonic()
@@ -140,14 +149,16 @@ def _play(folder: Path, options: Namespace) -> int:
     return int(any(outcome.differences for outcome in outcomes))
 
 
-def _plays(drill: "Drill", options: Namespace) -> "list[Callable[[], Outcome]]":
+def _plays(
+    drill: "Drill", play_random: "Callable[[int], Outcome]", options: Namespace
+) -> "list[Callable[[], Outcome]]":
     """The planned faults of each step, if wanted, then the random rounds."""
     if options.only is not None:
-        return [partial(drill.play_random, options.only)]
+        return [partial(play_random, options.only)]
     planned = drill.each_step() if options.each_step else []
     # Planned rounds have negative numbers: those of random rounds choose their fault.
     plays = [partial(drill.play, -place, fault, template) for place, (fault, template) in enumerate(planned, 1)]
-    return [*plays, *(partial(drill.play_random, number) for number in range(options.first, options.rounds + 1))]
+    return [*plays, *(partial(play_random, number) for number in range(options.first, options.rounds + 1))]
 
 
 def _report_progress(outcomes: "list[Outcome]", total: int, *, is_quiet: bool) -> None:

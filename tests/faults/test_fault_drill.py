@@ -18,16 +18,20 @@ ROUNDS = 12
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(3000)]
 
 
-@pytest.fixture(scope="module")
-def rounds() -> list[dict[str, Any]]:
-    """Every step struck in turn, training too, and a few rounds at random."""
-    command = [sys.executable, "-m", "tests.faults", "--each-step", f"--rounds={ROUNDS}", "--seed=7", "--json"]
+def played(*options: str) -> list[dict[str, Any]]:
+    command = [sys.executable, "-m", "tests.faults", *options, f"--rounds={ROUNDS}", "--seed=7", "--json"]
     done = subprocess.run(
         command, cwd=ROOT, env=os.environ | {"IGNORE_DOTENV": "1"}, capture_output=True, text=True, check=False
     )
     assert done.stdout, done.stderr
     rounds: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[0])["rounds"]
     return rounds
+
+
+@pytest.fixture(scope="module")
+def rounds() -> list[dict[str, Any]]:
+    """Every step struck in turn, training too, and a few rounds at random."""
+    return played("--each-step")
 
 
 def of_kind(rounds: list[dict[str, Any]], words: str) -> list[dict[str, Any]]:
@@ -59,3 +63,10 @@ def test_rounds_at_random_leave_no_difference(rounds: list[dict[str, Any]]) -> N
     at_random = [outcome for outcome in rounds if outcome["number"] > 0]
     assert len(at_random) == ROUNDS
     assert {outcome["number"]: outcome["differences"] for outcome in at_random if outcome["differences"]} == {}
+
+
+def test_overlapping_rounds_leave_no_difference() -> None:
+    """Runs of the same tables are started, retried and rolled back at once, on a small market."""
+    at_once = played("--overlapping", "--symbols=24")
+    assert len({outcome["kind"].partition(",")[0] for outcome in at_once}) >= 4, "several stories are played"
+    assert {outcome["number"]: outcome["differences"] for outcome in at_once if outcome["differences"]} == {}

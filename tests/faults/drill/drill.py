@@ -2,7 +2,7 @@
 
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
@@ -10,6 +10,7 @@ from pkgutil import walk_packages
 from market_data.runs.saga import saga_of, sagas
 from tests.faults.drill import market, worker
 from tests.faults.drill.faults import Fault, Undisturbed, draw_fault, faults_of_each_step, kill
+from tests.faults.drill.overlapping import OverlappingDrill
 from tests.faults.drill.round import Arena, Outcome, Round, play_round, rng_of_round
 from tests.faults.drill.small_disk import FOLDER, SmallDisk
 from tradingsite.embedded.servers import EmbeddedPostgres
@@ -48,10 +49,7 @@ class Drill:
 
     def prepare(self) -> Undisturbed:
         """Write the market, fill the templates and play each evening undisturbed; return the size of the whole one."""
-        _import_everything()
-        market.write_market(self._arena.folder / "exchange", self._symbols, self._seed)
-        _in_child(lambda: market.fill_template(self._symbols, self._seed))
-        market.recreate_database(self._arena.server, market.DATABASE, "eve")
+        self._prepare_eve(market.JOBS_OF_THE_EVE)
         for template, jobs in _EVENINGS.items():
             if self._training_every or template == _WHOLE:
                 market.recreate_database(self._arena.server, "eve")
@@ -62,6 +60,19 @@ class Drill:
             self._make_template(job, {job: prerequisites}, number)
         self._mount_small_disk()
         return self._undisturbed[_WHOLE]
+
+    def prepare_overlapping(self) -> OverlappingDrill:
+        """Write the market, and return overlapping rounds on it whose templates are filled."""
+        self._prepare_eve(("pipeline", "fill_data", "business_logic", "validation"))
+        overlapping = OverlappingDrill(self._arena, self._seed, self._kind, _in_child)
+        overlapping.prepare()
+        return overlapping
+
+    def _prepare_eve(self, jobs: Sequence[str]) -> None:
+        _import_everything()
+        market.write_market(self._arena.folder / "exchange", self._symbols, self._seed)
+        _in_child(lambda: market.fill_template(self._symbols, self._seed, jobs))
+        market.recreate_database(self._arena.server, market.DATABASE, "eve")
 
     def _mount_small_disk(self) -> None:
         disk = SmallDisk(self._arena.folder / FOLDER)

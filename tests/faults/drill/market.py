@@ -46,7 +46,7 @@ EVENING: dict[str, tuple[str, ...]] = {
     "csv_export": ("selection",),
 }
 WITH_TRAINING = {**EVENING, "training": ("validation",), "selection": ("validation", "training")}
-_JOBS_OF_THE_EVE = ("pipeline", "fill_data", "business_logic", "validation", "training", "selection")
+JOBS_OF_THE_EVE = ("pipeline", "fill_data", "business_logic", "validation", "training", "selection")
 
 
 @dataclass(frozen=True)
@@ -79,14 +79,14 @@ def write_market(folder: Path, symbols: int, seed: int) -> None:
     write_archive(Simulator(symbols, SESSIONS, seed, incidents=incidents), folder, days)
 
 
-def fill_template(symbols: int, seed: int) -> None:
-    """Fill the connected database up to the eve, with statements, a model and picks."""
+def fill_template(symbols: int, seed: int, jobs: Sequence[str]) -> None:
+    """Fill the connected database up to the eve, with statements, and with a model and picks if the jobs make them."""
     call_command("migrate", verbosity=0, interactive=False)
     eve, evening = eve_and_evening()
     with transaction.atomic():
         statements = Simulator(symbols, SESSIONS, seed).statements(evening)
         fundamentals_writer.record_statements(statements, "statements_of_the_drill")
-    for job in _JOBS_OF_THE_EVE:
+    for job in jobs:
         run = engine.advance(lifecycle.create_run(job, eve, triggered_by="drill").id, wait=True)
         if run.status != PipelineRun.Status.COMPLETED:
             raise RuntimeError(f"The drill's market could not be built: {run.id} {run.status}: {run.reason}")

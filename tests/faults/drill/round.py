@@ -75,7 +75,7 @@ class Arena:
 
 
 class Round:
-    """Plays one evening in the connected database under a fault.
+    """Plays one evening in the connected database under a fault; `pace` is that of its workers.
 
     Parameters
     ----------
@@ -86,6 +86,8 @@ class Round:
     jobs : int
         Number of planned jobs of the evening.
     """
+
+    pace = 1.0
 
     def __init__(self, arena: Arena, fault: Fault, jobs: int) -> None:
         self._arena, self._fault, self._jobs = arena, fault, jobs
@@ -101,15 +103,14 @@ class Round:
     def play(self) -> None:
         """Start the workers, let the fault strike, replace workers that die, and return when all runs have ended."""
         settings.EXPORT_DIR = market.empty_folder(self._arena.folder / "exports")
-        self._multiply_tasks()
+        self._prepare()
         market.close_connection()
         self._started_at = time.monotonic()
         for number in range(self._fault.workers):
             # The first worker of a cluster that reaches the place takes the others with it.
             is_struck = number == 0 or self._fault.strike == "kill_all"
             self._start_worker(self._fault.injection if is_struck else Injection(), limit=self._fault.file_limit)
-        for _ in range(self._fault.triggers):
-            self._workers.add(worker.fork(_trigger_pipeline))
+        self._start_others()
         try:
             self._watch_workers()
         finally:
@@ -120,6 +121,23 @@ class Round:
             os.close(self._read)
             os.close(self._write)
 
+    # --- what another kind of round replaces
+    def _prepare(self) -> None:
+        """Change the database before the workers start."""
+        queued = list(OrmQ.objects.all())
+        for _ in range(self._fault.copies - 1):
+            OrmQ.objects.bulk_create(OrmQ(key=task.key, payload=task.payload, lock=task.lock) for task in queued)
+
+    def _start_others(self) -> None:
+        """Start who acts beside the workers."""
+        for _ in range(self._fault.triggers):
+            self._workers.add(worker.fork(_trigger_pipeline))
+
+    def _is_over(self) -> bool:
+        """Whether a worker may end; asked in its process."""
+        return worker.have_ended(self._jobs)
+
+    # --- watching
     def _watch_workers(self) -> None:
         strike_at = None if self._fault.at is None else self._started_at + self._fault.at
         while self._workers or self._stopped:
@@ -232,13 +250,8 @@ class Round:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
         counter = Counter(injection, self._write)
         counter.install()
-        worker.work_until_done(self._jobs)
+        worker.work_until(self._is_over, pace=self.pace)
         counter.report(statements=counter.statements, copies=counter.copies)
-
-    def _multiply_tasks(self) -> None:
-        queued = list(OrmQ.objects.all())
-        for _ in range(self._fault.copies - 1):
-            OrmQ.objects.bulk_create(OrmQ(key=task.key, payload=task.payload, lock=task.lock) for task in queued)
 
     def _read_events(self, seconds: float = 0.0) -> None:
         while select.select([self._read], [], [], seconds)[0]:

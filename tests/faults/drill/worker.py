@@ -48,10 +48,10 @@ def fork(work: Callable[[], None]) -> int:
         os._exit(code)
 
 
-def work_until_done(jobs: int) -> None:
-    """Execute the tasks of all clusters until that many planned jobs have ended and the queue is empty.
+def work_until(is_over: Callable[[], bool], *, pace: float = 1.0) -> None:
+    """Execute the tasks of all clusters until the round is over and the queue is empty.
 
-    A job that waits for a failed one counts as ended: only an operator's retry can start it.
+    At a higher pace an idle worker looks less often: where many wait for each other, looking takes the processors.
     """
     next_heartbeat = 0.0
     while True:
@@ -59,26 +59,26 @@ def work_until_done(jobs: int) -> None:
             if time.monotonic() >= next_heartbeat:
                 for cluster in settings.CLUSTERS:
                     tasks.heartbeat(cluster)
-                next_heartbeat = time.monotonic() + _HEARTBEAT_SECONDS
-                if _is_done(jobs):
+                next_heartbeat = time.monotonic() + _HEARTBEAT_SECONDS * pace
+                if is_over() and not OrmQ.objects.filter(lock__lte=timezone.now()).exists():
                     return
             if not _execute_next_task():
-                time.sleep(_IDLE_SECONDS)
+                time.sleep(_IDLE_SECONDS * pace)
         except DATABASE_LOST:
             connection.close()
             time.sleep(_IDLE_SECONDS)
 
 
-def _is_done(jobs: int) -> bool:
+def have_ended(jobs: int) -> bool:
+    """Whether that many planned jobs have ended.
+
+    A job that waits for a failed one counts as ended: only an operator's retry can start it.
+    """
     runs = PipelineRun.objects.filter(intended_at__isnull=False)
     statuses = set(PipelineRun.objects.values_list("status", flat=True).distinct())
     if PipelineRun.Status.FAILED in statuses:
         statuses.discard(PipelineRun.Status.WAITING)
-    return (
-        runs.count() >= jobs
-        and statuses.isdisjoint(PipelineRun.ACTIVE)
-        and not OrmQ.objects.filter(lock__lte=timezone.now()).exists()
-    )
+    return runs.count() >= jobs and statuses.isdisjoint(PipelineRun.ACTIVE)
 
 
 def _execute_next_task() -> bool:

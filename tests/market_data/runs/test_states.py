@@ -19,7 +19,7 @@ from market_data.runs.states import (
     run_sources,
     step_sources,
 )
-from tests.runs import registered
+from tests.runs import make_run, registered
 
 pytestmark = pytest.mark.django_db
 
@@ -90,6 +90,11 @@ def retry(run: PipelineRun) -> None:
     lifecycle.retry_failed(run.id, "test")
 
 
+def retry_not_in_turn(run: PipelineRun) -> None:
+    make_run("validation_1", job="validation", names=("VALIDATION",), done=0, sequence=2)
+    retry(run)
+
+
 def resume_ready(run: PipelineRun) -> None:
     interventions.resume(run.id, "test")
 
@@ -108,6 +113,7 @@ RUN_EVENTS: list[tuple[RunEvent, Callable[[PipelineRun], Any]]] = [
     ("resume", resume_ready),
     ("resume", resume_unready),
     ("retry", retry),
+    ("retry", retry_not_in_turn),
     ("roll_back", lambda run: rollback.roll_back(run.id, "test")),
 ]
 
