@@ -1,23 +1,29 @@
 """`manage.py import_market_days FILE`: imports market days from a CSV file."""
 
-from argparse import ArgumentParser
-from datetime import time
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
+from django.utils import timezone
 
 from market_data.calendar_sources import FEWEST_HOLIDAYS
-from market_data.models import MarketDay
-from market_data.runs.command import parse_date
+from market_data.imports.kinds import KINDS
+from market_data.imports.parsing import RowError, duplicate_errors, parsed_file
 from market_data.runs.pending_migrations import apply_pending_migrations
 from market_data.trading_calendar import CalendarError, RecordedDays, record_imported_days
-from stocks.storage.file_contents import FIRST_DAY, LAST_DAY, FileUnreadable, decoded_text, file_bytes, text_table
+from stocks.storage.file_contents import FIRST_DAY, LAST_DAY, LINE, FileUnreadable, file_bytes
 
-_REQUIRED = ("date", "kind", "is_session")
-_YES, _NO = {"1", "true", "yes"}, {"0", "false", "no"}
+_KIND = KINDS["market_days"]
+
+
+def _year(text: str) -> int:
+    if not text.isdecimal() or not FIRST_DAY.year <= int(text) <= LAST_DAY.year:
+        raise ArgumentTypeError(f"{text[:20]} is not a year such as 2027")
+    return int(text)
 
 
 class Command(BaseCommand):
@@ -30,7 +36,7 @@ class Command(BaseCommand):
         parser.add_argument("file", type=Path, help="CSV file, for example: 2027-01-26,holiday,no,,")
         parser.add_argument(
             "--covers",
-            type=int,
+            type=_year,
             nargs="+",
             default=(),
             metavar="YEAR",
@@ -44,9 +50,10 @@ class Command(BaseCommand):
         path: Path = options["file"]
         apply_pending_migrations(self.stderr)
         days = imported_days(path)
+        _refuse(path, _KIND.check(days.assign(date=pd.to_datetime(days["date"])), timezone.now()))
         try:
             with transaction.atomic():
-                recorded = record_imported_days(days, path.name, covers=options["covers"])
+                recorded = record_imported_days(days.drop(columns=LINE), path.name, covers=options["covers"])
         except CalendarError as error:
             raise CommandError(f"{path}: {error}") from error
         self.stdout.write(f"{path.name}: {recorded.added} days added, {recorded.changed} changed.")
@@ -65,7 +72,7 @@ def coverage_note(recorded: RecordedDays) -> str:
 
 
 def imported_days(path: Path) -> pd.DataFrame:
-    """Return the days of a file: date, kind, is_session, open, close (times or None).
+    """Return the days of a file: date, kind, is_session, open, close, source, the unknown ones None, and ``LINE``.
 
     Raises
     ------
@@ -73,37 +80,16 @@ def imported_days(path: Path) -> pd.DataFrame:
         When it is not such a table; the sentence names the file and, where one is wrong, the line.
     """
     try:
-        table, rejected = text_table(decoded_text(file_bytes(path), path.name), path.name)
+        file = parsed_file(file_bytes(path), path.name, _KIND.columns)
     except FileUnreadable as error:
         raise CommandError(f"{error} Nothing was imported.") from error
-    if rejected:
-        line, reason, raw = rejected[0]
-        raise CommandError(f"{path.name}, line {line}: {reason} ({raw[:80]!r}). Nothing was imported.")
-    missing = [column for column in _REQUIRED if column not in table.columns]
-    if missing:
+    _refuse(path, [*file.errors, *duplicate_errors(file.rows, _KIND.key)])
+    return file.rows.assign(date=[stamp.date() for stamp in file.rows["date"]])
+
+
+def _refuse(path: Path, errors: Sequence[RowError]) -> None:
+    if errors:
+        first = min(errors)
         raise CommandError(
-            f"{path} lacks the columns {', '.join(missing)}; its first line must name date, kind, is_session."
+            f"{path.name}, line {first.line}: {first.column} {first.value!r} {first.reason}. Nothing was imported."
         )
-    return pd.DataFrame([_day(number, row) for number, row in enumerate(table.to_dict("records"), start=2)])
-
-
-def _day(number: int, row: dict[Any, str]) -> dict[str, object]:
-    try:
-        is_session, kind, day = row["is_session"].lower(), row["kind"], parse_date(row["date"])
-        if is_session not in _YES | _NO:
-            raise CommandError(f"is_session {is_session!r} is neither yes nor no")
-        if not FIRST_DAY.date() <= day <= LAST_DAY.date():
-            raise CommandError(f"{day} lies outside {FIRST_DAY:%Y} to {LAST_DAY:%Y}")
-        if kind == MarketDay.Kind.HOLIDAY and is_session in _YES:
-            raise CommandError(f"{day} is both a holiday and a session; only one can be true")
-        hours = {name: _hour(row.get(name, "")) for name in ("open", "close")}
-    except (CommandError, ValueError) as error:
-        raise CommandError(f"Line {number}: {str(error).rstrip('.')}. Nothing was imported.") from error
-    return {"date": day, "kind": kind, "is_session": is_session in _YES} | hours
-
-
-def _hour(text: str) -> time | None:
-    hour = time.fromisoformat(text) if text else None
-    if hour and hour.tzinfo:
-        raise CommandError(f"{text} names a time zone; write Indian time, for example 09:15")
-    return hour

@@ -2,11 +2,13 @@
 
 import json
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 from django.contrib import admin
+from django.core.management import CommandError, call_command
 from django.db import connection
 
 from market_data import trading_calendar
@@ -125,6 +127,29 @@ def test_an_export_is_imported_without_a_change(kind: str) -> None:
     assert imported(file).status == "completed"
     assert everything(table) == rows
     assert differences(before, contract_hash()) == []
+
+
+def test_the_command_takes_an_export_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill()
+    rows = [everything(table) for table in ("market_days", "market_years")]
+    path = tmp_path / "market_days.csv"
+    path.write_bytes(exported("market_days"))
+    call_command("import_market_days", str(path))
+    assert "0 days added, 0 changed" in capsys.readouterr().out
+    assert [everything(table) for table in ("market_days", "market_years")] == rows
+    # What an older version exported, and a list whose year is stated.
+    path.write_text(
+        "date,kind,is_session,open,close,source,run_id\n2026-11-08,muhurat,t,18:00:00,19:00:00,import:c,r\n"
+    )
+    call_command("import_market_days", str(path))
+    assert "0 days added, 1 changed" in capsys.readouterr().out
+    path.write_text("date,kind,is_session\n2028-01-26,holiday,f\n")
+    call_command("import_market_days", str(path), "--covers", "2028")
+    assert "2028 counts as listed completely" in capsys.readouterr().out
+    assert trading_calendar.is_session(date(2028, 1, 3))
+    path.write_text(f"date,kind,is_session\n{SESSION},holiday,f\n")
+    with pytest.raises(CommandError, match="line 2: is_session 'False' bars of this day are stored"):
+        call_command("import_market_days", str(path))
 
 
 @pytest.mark.parametrize(
