@@ -83,8 +83,14 @@ class KnownDays(NamedTuple):
     def of(cls, days: Iterable[tuple[date, bool]], years: Iterable[CoveredYear]) -> "KnownDays":
         """Return what is known; `days` are days with whether each is a session."""
         sessions = dict(sorted(days))
+        spans = [(year.first, year.last) for year in years]
+        since = min((first for first, _ in spans), default=date.max)
+        oldest = next((day for day, session in sessions.items() if session), since)
+        if oldest < since < date.max:
+            # Files older than the library's first day: their sessions are all that there were.
+            spans.append((oldest, since - ONE_DAY))
         # A day that is listed is known, also where its year is not covered.
-        return cls(sessions, sorted([(year.first, year.last) for year in years] + [(day, day) for day in sessions]))
+        return cls(sessions, sorted(spans + [(day, day) for day in sessions]))
 
     def first_unknown(self, start: date, end: date) -> date | None:
         """Return the first unknown day from `start` to `end`, inclusive."""

@@ -270,6 +270,12 @@ class TestCoverage:
             bulk.roll_back(table, "r2")
         assert [list(table.objects.values()) for table in (MarketDay, CalendarYear)] == before
 
+    def test_files_older_than_the_library_are_all_the_sessions_of_their_time(self):
+        first, second = date(2015, 12, 24), date(2015, 12, 29)
+        trading_calendar.record_market_days(days(file_of(first), file_of(second)), "XBOM")
+        assert trading_calendar.sessions_between(date(2015, 1, 1), date(2015, 12, 31)) == [first, second]
+        assert trading_calendar.session_on_or_before(date(2015, 12, 28)) == first
+
     def test_an_import_and_its_coverage_are_rolled_back_together(self):
         before = [list(table.objects.values()) for table in (MarketDay, CalendarYear)]
         trading_calendar.record_imported_days(holidays(*ONE_YEAR), "holidays.csv", "r1")
