@@ -1,5 +1,6 @@
 """Days that the exchange has wrong, or announces: set aside, fetched, and named where they are missing."""
 
+import io
 import json
 import shutil
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 from django.test import override_settings
 
 from market_data import trading_calendar
@@ -97,6 +99,13 @@ class TestAnnounced:
         row = MarketDay.objects.get(date=SUNDAY)
         assert (row.kind, row.is_session, row.open, row.close) == ("muhurat", True, None, None)
         assert SourceFile.objects.filter(session=SUNDAY).exists()
+
+    def test_the_download_command_asks_for_it_too(self, folder: Path, archive: Path, exchange: Exchange) -> None:
+        daily_file(folder, SUNDAY).write_bytes(as_of_day(daily_file(folder, FRIDAY), FRIDAY, SUNDAY))
+        call_command("download_archive", f"--from={FRIDAY}", f"--to={MONDAY}", stdout=io.StringIO())
+        assert {path.name for path in (archive / "bhavcopy").iterdir()} == {
+            daily_file(folder, day).name for day in (FRIDAY, SUNDAY, MONDAY)
+        }
 
     def test_without_its_file_the_checks_name_the_day(self, folder: Path, archive: Path, exchange: Exchange) -> None:
         evenings.run("pipeline", DAY)
