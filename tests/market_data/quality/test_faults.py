@@ -252,6 +252,10 @@ def test_a_calendar_that_ends() -> None:
     MarketDay.objects.filter(date__gt=LATER[19]).delete()
     assert findings_by_check() == {"market_days_end": {""}}
     assert not finding("market_days_end")["blocks"]
+    # A session and a holiday of next year that somebody imported do not reach back over the gap.
+    coming = {"source": "import:next_year.csv"}
+    MarketDay.objects.create(date=date(2027, 1, 26), kind="holiday", is_session=False, **coming)
+    MarketDay.objects.create(date=date(2027, 10, 29), kind="muhurat", is_session=True, **coming)
     assert str(LATER[19]) in finding("market_days_end")["message"]
 
 
