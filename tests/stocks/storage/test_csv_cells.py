@@ -3,7 +3,7 @@
 import pytest
 from django.db import connection
 
-from stocks.storage.csv_cells import escaped, escaped_sql, is_formula
+from stocks.storage.csv_cells import escaped, escaped_sql, is_formula, unescaped
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
@@ -12,14 +12,19 @@ def test_a_formula_gets_an_apostrophe_in_front(start: str) -> None:
     assert escaped(f"{start}1") == f"'{start}1"
 
 
-@pytest.mark.parametrize("value", ["", "plain", "a=b", "'=1", -12.5, 3, None])
+@pytest.mark.parametrize("value", ["", "plain", "a=b", "'tis", -12.5, 3, None])
 def test_anything_else_stays_as_it_is(value: object) -> None:
     assert escaped(value) == value
 
 
+@pytest.mark.parametrize("text", ["=1", "'=1", "''-1", "'tis", "plain", ""])
+def test_each_text_is_read_back_as_it_was(text: str) -> None:
+    assert unescaped(str(escaped(text))) == text
+
+
 @pytest.mark.django_db
 def test_the_database_escapes_the_same_texts() -> None:
-    texts = ["", *(chr(code) + rest for code in range(1, 256) for rest in ("", "x\n=y"))]
+    texts = ["", *(chr(code) + rest for code in range(1, 256) for rest in ("", "x\n=y")), "'=1", "''=1"]
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {escaped_sql('t')} FROM unnest(%s::text[]) WITH ORDINALITY u(t, n) ORDER BY n", [texts])
         assert [row[0] for row in cursor.fetchall()] == [escaped(text) for text in texts]
