@@ -25,6 +25,8 @@ from typing import Any
 
 import psutil
 
+from tradingsite.audit.origin import declare_service
+
 SESSIONS_A_YEAR = 250
 EVENING_JOBS = ("pipeline", "fill_data", "business_logic", "validation", "training", "selection", "csv_export")
 BIG_TABLES = ("historical_data", "technical_indicators")
@@ -115,6 +117,7 @@ def _stage(years: int, evenings: int, jobs: list[str]) -> dict[str, Any]:
 def _child(what: str, session: str) -> None:
     import django
 
+    declare_service()
     django.setup()
     answer = {"pages": _pages, "reads": _reads, "size": _size}.get(what)
     result = answer() if answer else _job(what, date.fromisoformat(session))

@@ -17,6 +17,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from tests.benchmarks.measuring import peak_memory
+from tradingsite.audit.origin import declare_service
 from tradingsite.embedded.files import remove_directory
 from tradingsite.embedded.servers import EmbeddedServers
 
@@ -84,6 +85,7 @@ def place(market_environment: dict[str, str], say: Callable[[str], None]) -> Ite
             os.environ["DATABASE_URL"] = servers.postgres.url(_TEMPLATE)
             os.environ["REDIS_URL"] = f"{servers.valkey.url}?db=0"
             os.environ["DJANGO_SETTINGS_MODULE"] = "tradingsite.settings"
+            declare_service()
             django.setup()
             call_command("migrate", interactive=False, verbosity=0)
             try:

@@ -25,6 +25,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from tests.faults.drill.small_disk import FOLDER, unmount
+from tradingsite.audit.origin import declare_service
 from tradingsite.embedded.files import remove_directory
 from tradingsite.embedded.servers import EmbeddedServers
 
@@ -115,6 +116,7 @@ def _run_child(command: list[str], environment: dict[str, str]) -> int:
 
 def _play(folder: Path, options: Namespace) -> int:
     """Play the rounds and print the report; return 1 when one left a difference."""
+    declare_service()  # it plays the clusters' part
     django.setup()
     from tests.faults.drill.drill import Drill
 

@@ -69,3 +69,17 @@ def test_a_file_that_somebody_takes_away_is_an_act(client, entries, asha):
     [entry] = entries()[before:]
     assert (entry.act, entry.actor, entry.path) == ("export", "asha", f"GET {address}")
     assert entry.after == {"file": 'attachment; filename="market_days.csv"'}
+
+
+def test_a_file_of_chosen_columns_is_an_act_too(client, entries, asha):
+    client.force_login(asha)
+    Strategy.objects.create(name="Mine", kind="growth")
+    address, before = reverse("admin:portfolio_strategy_export"), len(entries())
+    assert client.get(address).status_code == 200  # the form takes nothing away
+    assert entries()[before:] == []
+    chosen = {"format": "0", "resource": "0", "strategyresource_name": "on"}
+    answer = client.post(address, chosen)
+    assert "attachment" in answer["Content-Disposition"]
+    assert [(entry.act, entry.actor, entry.path) for entry in entries()[before:]] == [
+        ("export", "asha", f"POST {address}")
+    ]
