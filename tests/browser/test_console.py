@@ -255,7 +255,7 @@ def test_the_home_page_is_readable_everywhere(opened, calendar, transactional_db
     watched = opened(viewport={"desktop": DESKTOP, "phone": PHONE}[width], color_scheme=scheme)
     page = log_in(watched.page, watched.host + "/admin/")
     expect(page.get_by_text("Published with exclusions")).to_be_visible()
-    expect(page.get_by_text("3 shares are excluded", exact=False)).to_be_visible()
+    expect(page.get_by_text("3 shares are kept out", exact=False)).to_be_visible()
     expect(page.locator(".tile")).to_have_count(5)
     expect(page.locator("figure.bars")).to_have_count(3)
     expect(page.get_by_text("Bonus 1:1")).to_be_visible()
