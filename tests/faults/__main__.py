@@ -45,6 +45,7 @@ def main() -> None:
     if options.inside:
         sys.exit(_play(Path(options.inside), options))
     folder = Path(tempfile.mkdtemp(prefix="fault-drill-"))
+    folder.chmod(0o711)  # PostgreSQL's account passes through it to the small disk
     try:
         with EmbeddedServers(folder, durable=False, with_valkey=False) as servers:
             command = [sys.executable, "-m", "tests.faults", *sys.argv[1:], f"--inside={folder}"]

@@ -15,6 +15,7 @@ from tradingsite.embedded.servers import EmbeddedServers
 def place() -> Iterator[Path]:
     """A folder for servers; pytest closes its own to other accounts whenever another run starts."""
     with tempfile.TemporaryDirectory(prefix="nse-servers-", ignore_cleanup_errors=True) as directory:
+        Path(directory).chmod(0o711)
         yield Path(directory) / "servers"
         remove_directory(Path(directory) / "servers")
 
@@ -23,6 +24,7 @@ def place() -> Iterator[Path]:
 def initialised_data() -> Iterator[Path]:
     """The data folder of a server that was started once."""
     with tempfile.TemporaryDirectory(prefix="nse-servers-", ignore_cleanup_errors=True) as directory:
+        Path(directory).chmod(0o711)
         servers = Path(directory) / "servers"
         with EmbeddedServers(servers, durable=False, with_valkey=False):
             pass

@@ -20,7 +20,12 @@ from tests.tradingsite.without_extras import foreign_modules
 
 WITHOUT_EXTRAS = ROOT / "tests" / "tradingsite" / "without_extras.py"
 # What may import the embedded servers and the watcher of sources: ./run.sh dev, which is not in the image.
-DEVELOPMENT = {"tradingsite/embedded/servers.py", "tradingsite/embedded/files.py", "tradingsite/dev/supervisor.py"}
+DEVELOPMENT = {
+    "tradingsite/embedded/servers.py",
+    "tradingsite/embedded/files.py",
+    "tradingsite/embedded/reach.py",
+    "tradingsite/dev/supervisor.py",
+}
 SECRET = "a-Long.and-quite-random;text-of-More-than-fifty-characters-0123456789"
 
 

@@ -14,7 +14,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
-from django.core.exceptions import ImproperlyConfigured
+from tradingsite.embedded.reach import (
+    Account,
+    EmbeddedServerError,
+    is_private,
+    own_lines,
+    remove_data,
+    replace_own_lines,
+)
+
+__all__ = ["EmbeddedServerError"]
 
 ACCOUNT = "pgserver"
 # A socket's path may have 107 characters on Linux and 103 on macOS; `.s.PGSQL.5432` and a slash take 14 of them.
@@ -22,19 +31,17 @@ _LONGEST_SOCKET_DIR = 86
 _UNUSED_PID = str(2**31 - 1)  # above every limit of a kernel
 
 
-class EmbeddedServerError(ImproperlyConfigured):
-    """An embedded server is not installed, or did not start; the sentence says what to do."""
-
-
 def socket_directory(directory: Path) -> Path:
     """Return the folder for an existing directory's sockets: its ``run/``, or a temporary folder linked there.
 
-    It is absolute, exists, is short enough for a socket, and has no characters at which PostgreSQL splits lists.
+    It is absolute, exists, is short enough for a socket, and has no characters at which PostgreSQL splits lists. A
+    temporary folder that was cleaned away, or that another account has made since, is replaced.
     """
     run = directory.resolve() / "run"
     if len(str(run)) <= _LONGEST_SOCKET_DIR and re.fullmatch(r"[\w./+~@-]+", str(run), re.ASCII):
         return make_directory(run)
-    if not run.is_dir():  # also when the link's folder was cleaned away
+    account = _existing_account() if os.geteuid() == 0 else None
+    if not is_private(run.resolve(), {os.geteuid(), *(account or ())[:1]}):
         run.unlink(missing_ok=True)
         run.symlink_to(tempfile.mkdtemp(prefix="nse-"))
     return run.resolve()
@@ -51,8 +58,8 @@ def program_directory(data: Path) -> Path:
         )
     folders = Path(spec.origin).parent.glob("pginstall[0-9]*")
     installed = {int(folder.name.removeprefix("pginstall")): folder / "bin" for folder in folders}
-    version_file = data / "PG_VERSION"
-    version = int(version_file.read_text()) if version_file.exists() else max(installed)
+    stored = own_lines(data / "PG_VERSION")
+    version = int(stored[0]) if stored else max(installed)
     if version not in installed:
         raise EmbeddedServerError(
             f"{data} was created by PostgreSQL {version}; the installed wheel has {sorted(installed)}."
@@ -63,6 +70,7 @@ def program_directory(data: Path) -> Path:
 def remove_directory(directory: Path) -> None:
     """Delete a stopped server's directory, and the temporary folder of its sockets if it has one."""
     shutil.rmtree((directory / "run").resolve(), ignore_errors=True)
+    remove_data(directory)
     shutil.rmtree(directory, ignore_errors=True)
 
 
@@ -85,58 +93,49 @@ def open_lock_file(path: Path) -> IO[str]:
         ) from error
 
 
-def ensure_server_account() -> tuple[int, int] | None:
+def ensure_server_account() -> Account | None:
     """Return user and group id to run PostgreSQL under, creating the account if needed; None unless we are root.
 
     EmbeddedServerError when the account neither exists nor can be created.
     """
     if os.geteuid() != 0:
         return None
-    if not _account_exists(ACCOUNT):
+    if not _existing_account():
         try:
             subprocess.run(["useradd", "--system", "--no-create-home", ACCOUNT], check=True, capture_output=True)
         except (OSError, subprocess.CalledProcessError) as error:
-            if not _account_exists(ACCOUNT):  # another checkout may have created it meanwhile
+            if not _existing_account():  # another checkout may have created it meanwhile
                 raise EmbeddedServerError(
                     f"PostgreSQL does not run as root, and the account `{ACCOUNT}` could not be created ({error}). "
                     f"Create it with `useradd {ACCOUNT}`, or run as an ordinary user."
                 ) from error
-    entry = pwd.getpwnam(ACCOUNT)
-    return entry.pw_uid, entry.pw_gid
+    return _existing_account()
 
 
-def make_private_directory(path: Path, account: tuple[int, int] | None) -> None:
+def make_private_directory(path: Path, account: Account | None) -> None:
     """Make a folder that only the server's account may enter."""
     path.mkdir(mode=0o700, exist_ok=True)
+    if path.is_symlink():
+        raise EmbeddedServerError(f"{path} is a link, which is not followed: remove it.")
     path.chmod(0o700)
     if account is not None:
         os.chown(path, *account)
 
 
-def allow_traversal(directory: Path, binaries: Path) -> None:
-    """Let the server's account traverse (not list) the folders above its data and binaries, and run the binaries."""
-    for folder in {directory, binaries, *directory.parents, *binaries.parents}:
-        if not folder.stat().st_mode & 0o001:
-            folder.chmod(folder.stat().st_mode | 0o001)
-    if not (binaries / "postgres").stat().st_mode & 0o001:  # installed under a strict umask
-        for file in (binaries.parent, *binaries.parent.rglob("*")):
-            file.chmod(file.stat().st_mode | (0o005 if file.is_dir() or file.parent == binaries else 0o004))
-
-
-def invalidate_pid_file(data: Path, sockets: Path) -> None:
+def invalidate_pid_file(data: Path, sockets: Path, account: Account | None) -> None:
     """Remove a crashed server's pid from its files: by now it may be a zombie's or another process's.
 
     The rest of the file stays: from it PostgreSQL learns whether orphans of the crash still use its shared memory.
     """
     (sockets / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
-    pid_file = data / "postmaster.pid"
-    if pid_file.exists():
-        pid_file.write_text("\n".join([_UNUSED_PID, *pid_file.read_text().splitlines()[1:]]) + "\n")
+    lines = own_lines(data / "postmaster.pid")
+    if lines:
+        replace_own_lines(data / "postmaster.pid", [_UNUSED_PID, *lines[1:]], account)
 
 
-def _account_exists(name: str) -> bool:
+def _existing_account() -> Account | None:
     try:
-        pwd.getpwnam(name)
+        entry = pwd.getpwnam(ACCOUNT)
     except KeyError:
-        return False
-    return True
+        return None
+    return entry.pw_uid, entry.pw_gid

@@ -35,7 +35,6 @@ from psycopg import sql
 from tradingsite import env
 from tradingsite.embedded.files import (
     EmbeddedServerError,
-    allow_traversal,
     ensure_server_account,
     invalidate_pid_file,
     make_directory,
@@ -44,6 +43,7 @@ from tradingsite.embedded.files import (
     program_directory,
     socket_directory,
 )
+from tradingsite.embedded.reach import data_folder, own_lines, place_data, reachable_programs
 
 VAR_DIR = env.folder("VAR_DIR") or env.BASE_DIR / "var"
 DATABASE_NAMES = {"simulated": "trading_system_simulated", "real": "trading_system"}
@@ -61,10 +61,14 @@ class EmbeddedPostgres:
 
     def __init__(self, directory: Path, *, durable: bool = True) -> None:
         self.directory = directory.resolve()
-        self.data = self.directory / "postgres"
         self._durable = durable
         self._users: IO[str] | None = None
         self._holder_pid = 0
+
+    @property
+    def data(self) -> Path:
+        """The folder of the data."""
+        return data_folder(self.directory)
 
     def acquire(self) -> None:
         """Start the server or join the running one, until `release` or the end of the process.
@@ -128,28 +132,25 @@ class EmbeddedPostgres:
             yield
 
     def _pid_file_lines(self) -> list[str]:
-        try:
-            return (self.data / "postmaster.pid").read_text().splitlines()
-        except FileNotFoundError:
-            return []
+        return own_lines(self.data / "postmaster.pid")
 
     def _start(self) -> None:
         account = ensure_server_account()
-        sockets = socket_directory(self.directory)
-        if account is not None:
-            allow_traversal(self.directory, program_directory(self.data))
-        if not self.data.exists():
+        data = place_data(self.directory, account) if account else self.data
+        is_elsewhere = account is not None and data.parent != self.directory
+        sockets = data.parent / "run" if is_elsewhere else socket_directory(self.directory)
+        if not data.exists():
             # Built beside and renamed, so that an interrupted start leaves no half-made data folder.
-            unfinished = self.directory / "postgres.new"
+            unfinished = data.with_name("postgres.new")
             shutil.rmtree(unfinished, ignore_errors=True)
             make_private_directory(unfinished, account)
             # The built-in locale sorts the same on every operating system.
             locale = ("--no-locale", "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
             sync = () if self._durable else ("--no-sync",)
             self._program("initdb", "--auth=trust", "--username=postgres", *locale, *sync, "-D", str(unfinished))
-            unfinished.rename(self.data)
+            unfinished.rename(data)
         make_private_directory(sockets, account)
-        invalidate_pid_file(self.data, sockets)
+        invalidate_pid_file(data, sockets, account)
         options = {
             "listen_addresses": "",
             "unix_socket_directories": str(sockets),
@@ -182,10 +183,11 @@ class EmbeddedPostgres:
 
     def _program(self, name: str, *arguments: str) -> None:
         account = ensure_server_account()
+        programs = reachable_programs(program_directory(self.data), account)
         # A file, not a pipe: the server inherits it, and a pipe would stay open as long as the server lives.
         with tempfile.TemporaryFile("w+") as output:
             result = subprocess.run(
-                [str(program_directory(self.data) / name), *arguments],
+                [str(programs / name), *arguments],
                 cwd="/",
                 env={"PATH": os.defpath, "LC_ALL": "C"},  # keeps our secrets from the server
                 stdin=subprocess.DEVNULL,
@@ -204,8 +206,7 @@ class EmbeddedPostgres:
                 )
 
     def _log_end(self) -> str:
-        log = self.data / "server.log"
-        return "\n".join(log.read_text(errors="replace").splitlines()[-20:]) if log.exists() else ""
+        return "\n".join(own_lines(self.data / "server.log")[-20:])
 
 
 class EmbeddedValkey:
