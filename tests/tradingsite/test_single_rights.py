@@ -271,6 +271,15 @@ def test_nobody_sees_anothers_rows_on_any_page(two_owners):
         assert mark in client.get(f"{base(model)}/").content.decode()  # one's own are there
 
 
+@pytest.mark.parametrize(("model", "column"), [(Strategy, "name"), (Order, "symbol"), (Trade, "broker_trade_id")])
+def test_an_exported_file_holds_ones_own_rows(two_owners, model, column):
+    client, mine, others = two_owners
+    form = {"resource": "0", "format": "0", f"{model._meta.model_name}resource_{column}": "on"}
+    text = client.post(f"{base(model)}/export/", form).getvalue().decode()
+    assert any(mark in text for mark in mine.marks)
+    assert not any(mark in text for mark in others.marks)
+
+
 def test_a_secret_column_is_no_filter(two_owners):
     client, mine, _ = two_owners
     key = Token.objects.get(user=mine.user).key
