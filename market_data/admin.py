@@ -185,7 +185,7 @@ class RejectedRowAdmin(ReadOnlyAdmin):
 
 @admin.register(Finding)
 class FindingAdmin(ReadOnlyAdmin):
-    list_display = ("session", "level", "check_name", "symbol", "message", "blocks", "remedy")
+    list_display = ("session", "level", "check", "symbol", "message", "effect", "remedy")
     list_filter = ("severity", "blocks", "check_name")
     search_fields = ("=symbol", "message")
     date_hierarchy = "session"
@@ -193,6 +193,16 @@ class FindingAdmin(ReadOnlyAdmin):
     @coloured("severity", _COLOURS)
     def level(self, finding: Finding) -> tuple[str, str]:
         return finding.severity, finding.get_severity_display()
+
+    @admin.display(description="check", ordering="check_name")
+    def check(self, finding: Finding) -> str:
+        return words_of(finding.check_name)
+
+    @admin.display(description="effect", ordering="blocks")
+    def effect(self, finding: Finding) -> str:
+        if not finding.blocks:
+            return "for information"
+        return "keeps the share out of the picks" if finding.symbol else "blocks the picks of the day"
 
 
 @admin.register(TableTotal)

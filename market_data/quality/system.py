@@ -58,6 +58,8 @@ def late_session(now: datetime) -> list[dict[str, Any]]:
         return []
     missing = [str(day) for day in trading_calendar.sessions_between(latest, due) if day > latest]
     message = f"{len(missing)} sessions are over and not loaded, {missing[0]} the first of them"
+    if len(missing) == 1:
+        message = f"the session of {missing[0]} is over and not loaded"
     remedy = "Look at the pipeline's last run; if the file is not published yet, it is loaded when it is."
     return [{"severity": "warning", "message": message, "remedy": remedy, "sample": {"sessions": missing[:20]}}]
 

@@ -25,7 +25,7 @@ def picks_table(picks: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> S
     """Return a table of some columns of a publication's picks."""
     cells = (tuple("–" if pick.get(name) is None else _formatted(pick[name]) for name in columns) for pick in picks)
     row = f"<tr>{'<td>{}</td>' * len(columns)}</tr>"
-    return _table("Picks", [name.replace("_", " ") for name in columns], format_html_join("", row, cells))
+    return _table("Picks", [figure_words(name) for name in columns], format_html_join("", row, cells))
 
 
 def _table(label: str, head: Iterable[str], rows: SafeString) -> SafeString:
@@ -38,14 +38,26 @@ def _table(label: str, head: Iterable[str], rows: SafeString) -> SafeString:
     )
 
 
+_WORDS = {"pe": "P/E", "pb": "P/B", "peg": "PEG", "roe": "ROE", "roa": "ROA", "eps": "EPS", "ml": "ML", "isin": "ISIN"}
+_WORDS |= {"rsi": "RSI", "sma": "SMA", "30d": "30 sessions"}
+
+
+def figure_words(name: str) -> str:
+    """The name of a column as a label: P/E, ROE, Average volume 30 sessions."""
+    text = " ".join(_WORDS.get(word, word) for word in name.split("_"))
+    for ratio in ("P/E", "P/B", "PEG"):
+        text = text.replace(f"{ratio} ratio", ratio)
+    text = text.replace("avg ", "average ")
+    return text[0].upper() + text[1:]
+
+
 def _cells(row: models.Model, field: "models.Field[Any, Any]", origin: dict[str, Any]) -> tuple[str, ...]:
     value = getattr(row, field.attname)
     is_known = value is not None and value != ""
     provenance = (str(origin.get(name) or "–") for name in ("source", "as_of", "how"))
-    name = str(field.verbose_name)
     css_class = "" if is_known else "figures-unknown"
     text = _formatted(value) if is_known else "not known"
-    return (css_class, name[0].upper() + name[1:], text, str(field.help_text), *provenance)
+    return (css_class, figure_words(field.name), text, str(field.help_text), *provenance)
 
 
 def _formatted(value: Any) -> str:

@@ -30,12 +30,13 @@ class Bar:
 
 @dataclass(frozen=True)
 class Chart:
-    """A row of bars with its largest and its latest value as text."""
+    """A row of bars with its largest and its latest value and its first and last night as text."""
 
     title: str
     bars: list[Bar]
     most: str
     latest: str
+    dates: str
     width: int = SHOWN * _STEP
     height: int = HEIGHT
     bar_width: int = _WIDTH
@@ -43,7 +44,9 @@ class Chart:
     @property
     def description(self) -> str:
         """Text alternative for screen readers."""
-        return f"{self.title} of the last {len(self.bars)} nights: latest {self.latest}, maximum {self.most}"
+        return (
+            f"{self.title} of the last {len(self.bars)} nights, {self.dates}: latest {self.latest}, maximum {self.most}"
+        )
 
 
 @dataclass(frozen=True)
@@ -96,4 +99,6 @@ def _chart(title: str, shown: list[Night], values: list[float], text: Callable[[
         failed = f", {night.failures} failed" if night.failures else ""
         label = f"{night.session:%a %d %b %Y}: {text(value)}{failed}"
         bars.append(Bar(place * _STEP, round(HEIGHT - height, 2), height, label, bool(night.failures)))
-    return Chart(title, bars, text(most), text(values[-1]))
+    first, last = (f"{night.session.day} {night.session:%b}" for night in (shown[0], shown[-1]))
+    dates = last if first == last else f"{first} – {last}"
+    return Chart(title, bars, text(most), text(values[-1]), dates)

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from market_data.models import Finding, PipelineRun, PipelineStep, RejectedRow, StepAttempt
 from market_data.runs import attempts, engine, holds, rollback
-from market_data.runs.saga import SagaError, job_title
+from market_data.runs.saga import SagaError, job_title, words_of
 from market_data.trading_calendar import CalendarError
 from tradingsite.operations import actions, runbook
 from tradingsite.operations.evening_holds import hold_refusal
@@ -98,7 +98,7 @@ def run_context(run: PipelineRun, now: datetime) -> dict[str, Any]:
         "history": log,
         "is_start_logged": any(entry.is_addition() for entry in log),
         "hold": holds.hold_of(run.session),
-        "summary": [(name.replace("_", " "), _text(value)) for name, value in run.summary.items()],
+        "summary": [(words_of(name), _text(value), name == "kept_out") for name, value in run.summary.items()],
         "rejected": RejectedRow.objects.filter(run_id=run.id)[:1000].count() if run.ended_at else 0,
         "findings": Finding.objects.filter(session=run.session, run_id=run.id).count() if run.session else 0,
         "refresh_seconds": _ACTIVE_SECONDS if is_active else _IDLE_SECONDS,
@@ -208,6 +208,8 @@ def _evening_action(run: PipelineRun, now: datetime) -> RunAction:
 def _text(value: Any) -> str:
     if value in ([], {}):
         return "0"  # a count of things, whether they are listed or only counted
+    if isinstance(value, dict | list) and not value:
+        return "none"
     if isinstance(value, dict):
         return ", ".join(f"{name} {_text(item)}" for name, item in list(value.items())[:20])
     if isinstance(value, list):

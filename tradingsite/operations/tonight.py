@@ -1,5 +1,6 @@
 """Tonight's jobs on a timeline: done, running, waiting for what, planned, and which may be started by hand."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from typing import Final
@@ -24,6 +25,8 @@ _Status = PipelineRun.Status
 LAST_JOB: Final = "selection"
 _LABELS: Final = {"planned": "Planned", "never": "Never run", "overdue": "Not started"}
 _GRACE: Final = timedelta(minutes=2)
+_STEPS: Final = (3, 6, 12, 24, 48)
+"""Hours between two labels of the timeline."""
 
 
 @dataclass(frozen=True)
@@ -54,15 +57,16 @@ class JobLine:
 
 @dataclass(frozen=True)
 class Axis:
-    """The hours the timeline spans, with a label for every third one and a mark for now, in percent."""
+    """The hours the timeline spans, with a few labels, and where now is, in percent; `now_words` says it as text."""
 
     begins: datetime
     ends: datetime
-    hours: tuple[tuple[str, float], ...]
-    now: float | None
+    hours: tuple[tuple[str, float], ...] = ()
+    now: float = 0.0
+    now_words: str = ""
 
     def at(self, moment: datetime) -> float:
-        """Position of a moment, 0-100."""
+        """Position of a moment, 0-100; the nearer end for one that lies outside."""
         share = (moment - self.begins) / (self.ends - self.begins)
         return round(100 * min(max(share, 0.0), 1.0), 2)
 
@@ -84,7 +88,7 @@ def tonight(evening: Evening | None, history: RunHistory, now: datetime) -> Toni
     """The evening's jobs, the other jobs, and when the picks will be ready."""
     situation = jobs.current_situation(now)
     active = {run.id: run for run in active_runs()}
-    axis = _axis(evening, now) if evening else None
+    axis = _axis(evening, history, now) if evening else None
     lines = [_line(saga, evening, history, active, situation, axis, now) for saga in evening_jobs()]
     picks_ready = picks_forecast(evening, history, now, LAST_JOB) if evening else None
     others = _other_lines(history, active, situation)
@@ -99,15 +103,34 @@ def tonight(evening: Evening | None, history: RunHistory, now: datetime) -> Toni
     )
 
 
-def _axis(evening: Evening, now: datetime) -> Axis:
+def _axis(evening: Evening, history: RunHistory, now: datetime) -> Axis:
+    """The planned hours of an evening, and beyond them as far as its work goes, such as a repair on the next day."""
     begins = timezone.make_aware(datetime.combine(evening.session, time(20)))
     ends = begins + timedelta(hours=13)
-    hours = tuple(
-        (f"{timezone.localtime(begins + timedelta(hours=number)):%H:%M}", round(100 * number / 13, 2))
-        for number in range(1, 13, 3)
-    )
-    axis = Axis(begins, ends, hours, None)
-    return replace(axis, now=axis.at(now)) if begins <= now <= ends else axis
+    for saga in evening_jobs():
+        run = history.of_session(saga.job, evening.session)
+        if run is not None and run.started_at is not None:
+            begins = min(begins, _whole_hour(run.started_at))
+            ends = max(ends, _whole_hour(run.ended_at or now) + timedelta(hours=1))
+    axis = Axis(begins, ends)
+    where = " (before these hours)" if now < begins else " (after these hours)" if now > ends else ""
+    words = f"{timezone.localtime(now):%a %H:%M}{where}"
+    return replace(axis, hours=tuple(_hour_labels(axis)), now=axis.at(now), now_words=words)
+
+
+def _whole_hour(moment: datetime) -> datetime:
+    return timezone.localtime(moment).replace(minute=0, second=0, microsecond=0)
+
+
+def _hour_labels(axis: Axis) -> Iterator[tuple[str, float]]:
+    """At most five labels; with the day where the timeline is longer than one."""
+    span = axis.ends - axis.begins
+    step = next((hours for hours in _STEPS if span <= timedelta(hours=5 * hours)), _STEPS[-1])
+    label = axis.begins + timedelta(hours=1)
+    while label < axis.ends:
+        text = "%a %H:%M" if span > timedelta(days=1) else "%H:%M"
+        yield f"{timezone.localtime(label):{text}}", axis.at(label)
+        label += timedelta(hours=step)
 
 
 def _line(

@@ -41,7 +41,12 @@ def lost_symbols(evidence: Evidence) -> list[Fault]:
     gone = sorted(before.loc[~before.isin(today)].astype(str))
     if len(gone) < FEWEST_LOST or len(gone) <= LOST_SYMBOLS * len(before):
         return []
-    return counted(gone, "{count} of the previous session's {before} symbols have no bar: {some}", before=len(before))
+    return counted(
+        gone,
+        "1 of the previous session's {before} symbols has no bar: {some}",
+        "{count} of the previous session's {before} symbols have no bar: {some}",
+        before=len(before),
+    )
 
 
 def not_a_session(evidence: Evidence) -> list[Fault]:
@@ -58,7 +63,7 @@ def missing_session(evidence: Evidence) -> list[Fault]:
         return []
     since = max(min(loaded), evidence.session - timedelta(days=MISSING_LOOKBACK_DAYS))
     missing = [str(day) for day in sorted(evidence.calendar) if since < day <= evidence.session and day not in loaded]
-    return counted(missing, "{count} sessions have no bars: {some}")
+    return counted(missing, "1 session has no bars: {some}", "{count} sessions have no bars: {some}")
 
 
 def repeated_day(evidence: Evidence) -> list[Fault]:
@@ -126,7 +131,11 @@ def absent_shares(evidence: Evidence) -> list[Fault]:
     before = evidence.before
     liquid = before.loc[before["kind"].ne("fund") & (before["usual_turnover"] > LIQUID_LAKH), "symbol"]
     gone = sorted(liquid.loc[~liquid.isin(evidence.bars["symbol"])].astype(str))
-    return counted(gone, "{count} liquid shares of the previous session have no bar: {some}")
+    return counted(
+        gone,
+        "1 liquid share of the previous session has no bar: {some}",
+        "{count} liquid shares of the previous session have no bar: {some}",
+    )
 
 
 def back_after_gap(evidence: Evidence) -> list[Fault]:
@@ -135,7 +144,11 @@ def back_after_gap(evidence: Evidence) -> list[Fault]:
     # No earlier bar within the lookback, yet not new: the gap is longer than the lookback.
     away = bars["age"].isna() & (bars["first_seen"] < bars["date"])
     rows = bars.loc[away | (bars["age"] > GAP_SESSIONS)]
-    return counted(sorted(rows["symbol"].astype(str)), "{count} symbols trade again after a gap: {some}")
+    return counted(
+        sorted(rows["symbol"].astype(str)),
+        "1 symbol trades again after a gap: {some}",
+        "{count} symbols trade again after a gap: {some}",
+    )
 
 
 CHECKS = (

@@ -60,7 +60,11 @@ def margin_above_hundred(evidence: Evidence) -> list[Fault]:
     rows = evidence.metrics
     margins = rows[["net_margin", "profit_margin"]].max(axis=1)
     wrong = rows.assign(margin=margins).loc[margins > 100, "symbol"]
-    return counted(sorted(wrong.astype(str)), "{count} companies earned more than their revenue: {some}")
+    return counted(
+        sorted(wrong.astype(str)),
+        "1 company earned more than its revenue: {some}",
+        "{count} companies earned more than their revenue: {some}",
+    )
 
 
 def sources_disagree(evidence: Evidence) -> list[Fault]:
@@ -117,7 +121,11 @@ def unconfirmed_events(evidence: Evidence) -> list[Fault]:
     inferred = events.loc[events["status"].eq("inferred") & events["factor"].notna()]
     age = (pd.Timestamp(evidence.session) - inferred["ex_date"]).dt.days
     old = sorted(inferred.loc[age > UNCONFIRMED_DAYS, "symbol"].astype(str))
-    return counted(old, "{count} inferred factors are unconfirmed by any list: {some}")
+    return counted(
+        old,
+        "1 inferred factor is unconfirmed by any list: {some}",
+        "{count} inferred factors are unconfirmed by any list: {some}",
+    )
 
 
 def unread_action(evidence: Evidence) -> list[Fault]:

@@ -1,7 +1,9 @@
 """Tables of a stock's figures with unit and provenance."""
 
+import pytest
+
 from stocks.models import Stock, StockMetrics
-from stocks.storage.html_tables import figures_table
+from stocks.storage.html_tables import figure_words, figures_table
 
 
 def test_each_figure_has_value_unit_source_date_and_kind():
@@ -19,3 +21,17 @@ def test_provenance_is_escaped():
     html = figures_table(StockMetrics(symbol_id="AAA", roe=1, provenance={"roe": {"source": "<script>"}}))
     assert "&lt;script&gt;" in html
     assert "<script>" not in html
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        ("pe_ratio", "P/E"),
+        ("avg_volume_30d", "Average volume 30 sessions"),
+        ("ml_prediction_score", "ML prediction score"),
+        ("roe", "ROE"),
+        ("debt_to_equity", "Debt to equity"),
+    ],
+)
+def test_columns_have_the_labels_that_readers_know(column, words):
+    assert figure_words(column) == words
