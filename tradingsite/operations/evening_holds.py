@@ -29,7 +29,7 @@ def _offers(evening: Evening, now: datetime) -> Iterator[HoldOffer]:
     for session in (evening.session, evening.following):
         if session is None or holds.hold_of(session):
             return
-        refusal = hold_refusal(session, now)
+        refusal = _refusal(evening if session == evening.session else evening_of(session), now)
         yield HoldOffer(session, refusal)
         if not refusal:
             return
@@ -39,10 +39,13 @@ def hold_refusal(session: date, now: datetime) -> str:
     """Why the evening of a session cannot be held; empty when it can. Raises CalendarError beyond the calendar."""
     if not trading_calendar.is_session(session):
         return f"{session} is no session of the exchange: it has no evening to hold."
-    evening = evening_of(session)
+    return _refusal(evening_of(session), now)
+
+
+def _refusal(evening: Evening, now: datetime) -> str:
     last = max(map(evening.planned, evening_jobs()))
-    if now > last:
-        instead = f" Hold the evening of {evening.following} instead." if evening.following else ""
-        moment = f"{timezone.localtime(last):%a %d %b %H:%M}"
-        return f"The evening of {session} is over: its last job was planned for {moment}.{instead}"
-    return interventions.begun_refusal(session)
+    if now <= last:
+        return interventions.begun_refusal(evening.session)
+    moment = f"{timezone.localtime(last):%a %d %b %H:%M}"
+    instead = f" Hold the evening of {evening.following} instead." if evening.following else ""
+    return f"The evening of {evening.session} is over: its last job was planned for {moment}.{instead}"

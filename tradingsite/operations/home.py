@@ -17,7 +17,6 @@ from market_data.evenings.recent_runs import RunHistory
 from market_data.models import Finding
 from market_data.runs.saga import saga_of
 from market_data.storage.queries import latest_loaded_session
-from ml.evening_facts import kept_out
 from tradingsite.clusters import states
 from tradingsite.operations import attention, failed_runs, nights, sources, tiles, tonight, verdict
 from tradingsite.operations.attention import Fact
@@ -57,7 +56,6 @@ def home_context(now: datetime) -> dict[str, Any]:
         "ahead": _ahead(session),
         "tiles": tiles.tiles(tiles.Expectation(expected, _sessions_behind(expected))),
         "findings": _findings(session),
-        "kept_out": len(kept_out(session)) if session else 0,
         "charts": nights.charts(nights.nights(history)),
         "clusters": clusters,
         "queue": _queue(now),

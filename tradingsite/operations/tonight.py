@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
+from math import ceil
 from typing import Final
 
 from django.utils import timezone
@@ -25,7 +26,7 @@ _Status = PipelineRun.Status
 LAST_JOB: Final = "selection"
 _LABELS: Final = {"planned": "Planned", "never": "Never run", "overdue": "Not started"}
 _GRACE: Final = timedelta(minutes=2)
-_STEPS: Final = (3, 6, 12, 24, 48)
+_STEPS: Final = (3, 6, 12)
 """Hours between two labels of the timeline."""
 
 
@@ -125,7 +126,7 @@ def _whole_hour(moment: datetime) -> datetime:
 def _hour_labels(axis: Axis) -> Iterator[tuple[str, float]]:
     """At most five labels; with the day where the timeline is longer than one."""
     span = axis.ends - axis.begins
-    step = next((hours for hours in _STEPS if span <= timedelta(hours=5 * hours)), _STEPS[-1])
+    step = next((hours for hours in _STEPS if span <= timedelta(hours=5 * hours)), 24 * ceil(span / timedelta(days=5)))
     label = axis.begins + timedelta(hours=1)
     while label < axis.ends:
         text = "%a %H:%M" if span > timedelta(days=1) else "%H:%M"

@@ -6,7 +6,7 @@ the same model.
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
@@ -28,7 +28,8 @@ _NAMED_CHECKS: Final = 3
 class Verdict:
     """The outcome in a few words, its reason as a sentence, and the key of the runbook entry that helps, or empty.
 
-    `exclusions` says how many shares are kept out, and is empty when none is; `facts` decide the colour.
+    `kept_out` counts the shares kept out, `exclusions` says so and is empty when there are none; `facts` decide the
+    colour.
     """
 
     kind: str
@@ -37,6 +38,7 @@ class Verdict:
     session: date | None
     runbook: str = ""
     exclusions: str = ""
+    kept_out: int = 0
 
     @property
     def facts(self) -> frozenset[Fact]:
@@ -140,7 +142,8 @@ def session_verdict(session: date | None, history: RunHistory) -> Verdict:
     if session is None:
         why = "The calendar knows no session. Run ./run.sh manage run_all, or import market days."
         return Verdict(UNDECIDED, "No session yet", why, None)
-    return verdict_on(_evidence(session, history))
+    evidence = _evidence(session, history)
+    return replace(verdict_on(evidence), kept_out=sum(evidence.exclusions.values()))
 
 
 def _evidence(session: date, history: RunHistory) -> Evidence:

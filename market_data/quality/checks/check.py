@@ -118,15 +118,15 @@ def first_reason(rows: pd.DataFrame, reasons: Mapping[str, pd.Series]) -> pd.Ser
     return reason
 
 
-def counted(symbols: Sequence[str], one: str, many: str, **sample: Any) -> list[Fault]:
+def counted(symbols: Sequence[str], singular: str, plural: str, **sample: Any) -> list[Fault]:
     """Return one fault of the day that counts symbols and names some; none without symbols.
 
-    `one` and `many` are its sentences for one symbol and for more.
+    `singular` and `plural` are its sentences for one symbol and for more.
     """
     if not symbols:
         return []
     some = ", ".join(symbols[:5]) + (" …" if len(symbols) > 5 else "")
-    message = (one if len(symbols) == 1 else many).format(count=len(symbols), some=some, **sample)
+    message = (singular if len(symbols) == 1 else plural).format(count=len(symbols), some=some, **sample)
     return day_fault(message, count=len(symbols), symbols=list(symbols[:_SAMPLE]), **sample)
 
 

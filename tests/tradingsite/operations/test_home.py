@@ -88,6 +88,24 @@ def test_jobs_are_completed_running_waiting_planned_or_overdue(weekdays):
     assert line(late, "csv-export").status == "overdue"
 
 
+def test_the_timeline_reaches_as_far_as_the_work_and_knows_where_now_is(weekdays):
+    usual = home.home_context(at(21, 46))["tonight"].axis
+    assert (usual.now, usual.now_words) == (pytest.approx(100 * 106 / 60 / 13, abs=0.1), "Thu 21:46")
+    assert [label for label, _ in usual.hours] == ["21:00", "00:00", "03:00", "06:00"]
+    assert home.home_context(at(12))["tonight"].axis.now_words == "Thu 12:00 (before these hours)"
+    friday = date(2026, 5, 1)
+    repair = at(13, 10, day=date(2026, 5, 3))
+    make_run(status="completed", done=6, session=friday, started_at=repair, ended_at=repair + timedelta(minutes=5))
+    sunday = at(14, 30, day=date(2026, 5, 3))
+    tonight = home.home_context(sunday)["tonight"]
+    assert tonight.axis.ends == at(14, day=date(2026, 5, 3))
+    assert (tonight.axis.now, tonight.axis.now_words) == (100, "Sun 14:30 (after these hours)")
+    bar = next(line for line in tonight.lines if line.slug == "pipeline")
+    assert bar.left == pytest.approx(97.6, abs=0.5)
+    assert 2 <= len(tonight.axis.hours) <= 5
+    assert tonight.axis.hours[0][0] == "Fri 21:00"
+
+
 def test_disabled_buttons_say_why(weekdays, client, operator):
     client.force_login(operator)
     run = make_run("cleanup_1", job="cleanup", names=("CLEANUP",), session=None)
@@ -261,6 +279,8 @@ def test_nights_are_charted_with_time_rows_and_failures(weekdays):
     ]
     assert (time.bars[0].height, time.bars[1].is_bad) == (56, True)
     assert rows.latest == "2,259"
+    assert time.dates == "27 Apr – 29 Apr"
+    assert "27 Apr – 29 Apr" in time.description
     assert failures.most == "1"
 
 
