@@ -54,10 +54,14 @@ class StageLine:
 
 @dataclass(frozen=True)
 class EveningState:
-    """State of the picks with the stages of the work; none where no session is known."""
+    """State of the picks with the stages of the work; none where no session is known.
+
+    `is_published`: the session has its lists, though they may be empty.
+    """
 
     picks: PicksState
     stages: list[StageLine]
+    is_published: bool = False
 
     @property
     def is_active(self) -> bool:
@@ -86,7 +90,7 @@ def evening_state(now: datetime, publications: dict[str, Publication]) -> Evenin
     if published and published.session >= session:
         is_doubtful = bool(published.picks and quality.day_refusal(published.session))
         facts = published_facts(publications.values(), is_doubtful=is_doubtful)
-        return EveningState(picks_state(session, facts, Stage.UNKNOWN), stages)
+        return EveningState(picks_state(session, facts, Stage.UNKNOWN), stages, is_published=True)
     stage = _stage(session, runs, evening, now)
     expected_at = None
     if stage in (Stage.RUNNING, Stage.COMING):
