@@ -1,6 +1,7 @@
 """Random histories of runs that want the same tables: after rolling all back the tables are as before, bit for bit."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date
 from random import Random
 from typing import Any
@@ -24,7 +25,7 @@ STATEMENTS, SNAPSHOTS = "financial_statements", "fundamental_snapshots"
 KEYS = {STATEMENTS: ("symbol", "period_end", "kind"), SNAPSHOTS: ("snapshot", "symbol")}
 TABLES_OF_JOBS = {"narrow": (STATEMENTS,), "wide": (STATEMENTS, SNAPSHOTS), "other": (SNAPSHOTS,)}
 SYMBOLS = "ABCDE"
-HISTORIES, ACTS = 20, 25
+HISTORIES, ACTS = 20, 30
 MAX_DEPTH = 2
 
 
@@ -76,24 +77,33 @@ class History:
 
     # --- acts
     def act(self) -> None:
-        act: Callable[[PipelineRun], Any] = self.random.choice(
-            [
-                lambda run: engine.advance(run.id),
-                lambda run: engine.advance(run.id),
-                lambda run: lifecycle.retry_failed(run.id, "test"),
-                lambda run: interventions.cancel(run.id, "test"),
-                lambda run: interventions.resume(run.id, "test"),
-                lambda run: rollback.roll_back(run.id, "test"),
-            ]
-        )
-        try:
-            if self.random.random() < 0.4:
-                lifecycle.create_run(self.random.choice(list(TABLES_OF_JOBS)), SESSION, triggered_by="test")
-            if runs := list(PipelineRun.objects.order_by("sequence")):
-                act(self.random.choice(runs))
-        except SagaError:
-            pass
+        acts: tuple[Callable[[], Any], ...] = (self.create, self.advance, self.go_on, self.cancel, self.roll_back)
+        with suppress(SagaError):
+            self.random.choices(acts, (4, 6, 4, 1, 1))[0]()
         tasks.release_waiting()
+
+    def create(self) -> None:
+        lifecycle.create_run(self.random.choice(list(TABLES_OF_JOBS)), SESSION, triggered_by="test")
+
+    def advance(self) -> None:
+        if run := self.run_of("running"):
+            engine.advance(run.id)
+
+    def go_on(self) -> None:
+        if run := self.run_of("failed", "cancelled"):
+            (lifecycle.retry_failed if run.status == "failed" else interventions.resume)(run.id, "test")
+
+    def cancel(self) -> None:
+        if run := self.run_of("running", "waiting"):
+            interventions.cancel(run.id, "test")
+
+    def roll_back(self) -> None:
+        if run := self.run_of("completed", "failed", "cancelled"):
+            rollback.roll_back(run.id, "test")
+
+    def run_of(self, *statuses: str) -> PipelineRun | None:
+        runs = list(PipelineRun.objects.filter(status__in=statuses).order_by("sequence"))
+        return self.random.choice(runs) if runs else None
 
 
 def roll_all_back() -> None:
