@@ -159,7 +159,7 @@ class ExportAdmin(ExportMixin):
 
 @admin.register(Stock)
 class StockAdmin(ExportAdmin, FiguresAdmin):
-    fields = ("symbol", "figures", "run_id", "created_at")
+    fields: tuple[str, ...] = ("symbol", "figures", "run_id", "created_at")
     import_kind = "index_members"
     resource_classes = (StockResource,)
     list_display = (

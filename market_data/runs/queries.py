@@ -107,7 +107,7 @@ def latest_standing(job: str, *, without: Collection[str] = ()) -> "Standing[Pip
 
 class _HasStatus(Protocol):
     @property
-    def status(self) -> str: ...
+    def status(self) -> object: ...
 
 
 Run = TypeVar("Run", bound=_HasStatus)
