@@ -104,17 +104,18 @@ def inferred_events(
     due = known.loc[known["ex_date"].between(history["date"].max(), session, inclusive="right")]
     demergers = due.loc[due["kind"].eq("demerger") & due["status"].eq("official")]
     named = demergers.groupby("symbol")["purpose"].agg(" + ".join).to_dict()
-    facts = opening_facts(today, history, issue_sizes, named.keys())
+    if covered_until is not None and session <= pd.Timestamp(covered_until):
+        unread = due.loc[due["kind"].eq(UNREAD), "symbol"]
+        is_company = today["symbol"].map(lambda symbol: _kind(kinds, symbol) == "share").astype(bool)
+        is_listed = today["series"].isin(MAIN_BOARD) & is_company
+        today = today.loc[~is_listed | today["symbol"].isin({*named, *unread})]
+    facts = opening_facts(today, history, issue_sizes, named.keys()) if len(today) else today
     if facts.empty:
         return empty_events()
     is_fund = [_kind(kinds, symbol) == "fund" for symbol in facts.index]
     facts = facts.assign(below_band=below_band(facts), is_fund=is_fund).loc[facts["adjacent"]]
     official = due.loc[due["status"].eq("official") & due["factor"].gt(0)].groupby("symbol")["factor"].prod()
-    left_alone = _settled_symbols(known, session)
-    if covered_until is not None and session <= pd.Timestamp(covered_until):
-        unread = set(due.loc[due["kind"].eq(UNREAD), "symbol"])
-        on_main_board = facts.index[facts["series"].isin(MAIN_BOARD)]
-        left_alone |= {symbol for symbol in on_main_board if _kind(kinds, symbol) == "share"} - unread
+    settled = _settled_symbols(known, session)
     measured = _measured_symbols(known, session)
     records = []
     for symbol, row in facts.to_dict("index").items():
@@ -122,7 +123,7 @@ def inferred_events(
         if symbol in named:
             if symbol not in measured:
                 event = _named_demerger(row, named[symbol], float(official.get(symbol, 1.0)))
-        elif symbol not in left_alone:
+        elif symbol not in settled:
             event = _split(row) or _detached(row)
         if event is not None:
             kind, factor, source, text, evidence = event

@@ -5,8 +5,10 @@ demergers, may be inferred from the day's own facts, or settled later by the num
 becomes known after its ex-date leaves its symbol's stored indicators to be recomputed from that day on.
 """
 
+import json
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -188,8 +190,10 @@ def _without_known(settled: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
 
 def _changed_events(events: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFrame:
     """Return the events that are new, or differ from the stored ones in status, factor or evidence."""
-    before = stored[[*_EVENT_KEY, "status", "factor", "evidence"]].assign(evidence=stored["evidence"].map(str))
-    after = events.assign(evidence=events["evidence"].map(str))
+    # The database has its own order of the keys.
+    text = partial(json.dumps, sort_keys=True, default=str)
+    before = stored[[*_EVENT_KEY, "status", "factor", "evidence"]].assign(evidence=stored["evidence"].map(text))
+    after = events.assign(evidence=events["evidence"].map(text))
     both = after.merge(before, on=_EVENT_KEY, how="left", suffixes=("", "_before"))
     same_factor = both["factor"].eq(both["factor_before"]) | (both["factor"].isna() & both["factor_before"].isna())
     same = both["status"].eq(both["status_before"]) & same_factor & both["evidence"].eq(both["evidence_before"])
