@@ -185,7 +185,7 @@ class RejectedRowAdmin(ReadOnlyAdmin):
 
 @admin.register(Finding)
 class FindingAdmin(ReadOnlyAdmin):
-    list_display = ("session", "level", "check", "symbol", "message", "effect", "remedy")
+    list_display = ("session", "level", "check_words", "symbol", "message", "effect", "remedy")
     list_filter = ("severity", "blocks", "check_name")
     search_fields = ("=symbol", "message")
     date_hierarchy = "session"
@@ -195,7 +195,7 @@ class FindingAdmin(ReadOnlyAdmin):
         return finding.severity, finding.get_severity_display()
 
     @admin.display(description="check", ordering="check_name")
-    def check(self, finding: Finding) -> str:
+    def check_words(self, finding: Finding) -> str:
         return words_of(finding.check_name)
 
     @admin.display(description="effect", ordering="blocks")
