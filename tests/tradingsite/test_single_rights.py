@@ -22,6 +22,10 @@ from tests.tradingsite.test_who_may import ROUTES, concrete
 pytestmark = pytest.mark.django_db
 SECRET = "topsecret-of-the-broker"
 OWNED = (BrokerConfiguration, Strategy, Order, Trade, Position, TokenProxy)
+SECRET_COLUMNS = {
+    *(("users", "password"), ("authtoken_token", "key"), ("django_session", "session_data")),
+    *(("broker_configurations", name) for name in ("api_secret", "access_token")),
+}
 
 
 class Owner(NamedTuple):
@@ -285,6 +289,41 @@ def test_a_secret_column_is_no_filter(two_owners):
     key = Token.objects.get(user=mine.user).key
     for address in (f"{base(TokenProxy)}/?key__startswith={key[0]}", f"{base(BrokerConfiguration)}/?api_secret__gt=a"):
         assert client.get(address).status_code == 400
+
+
+def secret_paths(model: type[Any]) -> Iterator[str]:
+    """Paths from a table to the secret columns of its own rows and of those that they are related to."""
+    for field in model._meta.get_fields():
+        related = field.related_model._meta.concrete_fields if field.is_relation and field.related_model else ()
+        paths = [(f"{field.name}__{column.name}", column) for column in related]
+        for path, column in (*paths, *([(field.name, field)] if field.concrete else [])):
+            if (column.model._meta.db_table, column.name) in SECRET_COLUMNS:
+                yield path
+
+
+def test_no_list_is_filtered_by_a_secret_column_of_its_own_or_another_table(world, rf):
+    request = rf.get("/")
+    request.user = world.clerk.user
+    paths = [(table, path) for table in admin.site._registry.values() for path in secret_paths(table.model)]
+    assert {"auth_token__key", "password", "api_secret", "user__password"} <= {path for _, path in paths}
+    faults = [
+        f"{table.model.__name__}: {lookup}"
+        for table, path in paths
+        for lookup in (path, f"{path}__startswith", path.replace("key", "pk__gt"))
+        if table.lookup_allowed(lookup, "a", request)
+    ]
+    assert faults == []
+
+
+def test_who_may_see_people_learns_no_token_by_filters(world):
+    me = User.objects.create_user("looker", is_staff=True)
+    me.user_permissions.set(Permission.objects.filter(codename="view_user"))
+    client = Client()
+    client.force_login(me)
+    key = Token.objects.get(user=world.root.user).key
+    for lookup in ("auth_token__key__startswith", "auth_token__pk__startswith", "auth_token__key__gte"):
+        for page in ("", "export/"):
+            assert client.get(f"{base(User)}/{page}?{lookup}={key[:2]}").status_code == 400
 
 
 def test_everybody_works_on_their_own_rows(two_owners):
