@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -105,12 +105,8 @@ def latest_standing(job: str, *, without: Collection[str] = ()) -> "Standing[Pip
     return Standing.of([newest] if newest.session is None else list(runs.filter(session=newest.session)))
 
 
-class _HasStatus(Protocol):
-    @property
-    def status(self) -> object: ...
-
-
-Run = TypeVar("Run", bound=_HasStatus)
+Run = TypeVar("Run")
+"""A run in any of its forms: a row, a `RunState`, or what else has its `status`."""
 
 
 @dataclass(frozen=True)
@@ -130,13 +126,17 @@ class Standing(Generic[Run]):
 
         An active run decides; otherwise a completed one, even if a later one failed; otherwise the newest.
         """
-        active = [run for run in runs if run.status in PipelineRun.ACTIVE]
-        completed = [run for run in runs if run.status == PipelineRun.Status.COMPLETED]
+        active = [run for run in runs if _status(run) in PipelineRun.ACTIVE]
+        completed = [run for run in runs if _status(run) == PipelineRun.Status.COMPLETED]
         deciding = next(iter([*active, *completed, *runs]))
         if active or not completed:
             return cls(deciding)
         later = runs[: runs.index(deciding)]
-        return cls(deciding, next((run for run in later if run.status in UNSUCCESSFUL), None))
+        return cls(deciding, next((run for run in later if _status(run) in UNSUCCESSFUL), None))
+
+
+def _status(run: Any) -> str:
+    return str(run.status)
 
 
 def _state(run: PipelineRun) -> RunState:
