@@ -17,6 +17,7 @@ from portfolio.models import Order, Position, Strategy, Trade, User
 from portfolio.resources import OrderResource, PositionResource, StrategyResource, TradeResource
 from stocks.admin import ExportAdmin, ReadOnlyAdmin, StreamedExport, TableAdmin
 
+_OF_ADMINISTRATORS = ("is_active", "is_superuser", "is_staff")  # without the last one, the admin does not open
 _ONLY_SHOWN = ("is_staff", "is_superuser", "groups", "last_login", "date_joined")
 
 
@@ -27,8 +28,8 @@ class PersonForm(UserChangeForm):
         """Refuse to deactivate or demote the last active superuser, also when two do it to each other at once."""
         cleaned: dict[str, Any] | None = super().clean()
         entered, before = cleaned or {}, self.instance
-        stays = entered.get("is_active", before.is_active) and entered.get("is_superuser", before.is_superuser)
-        if before.is_active and before.is_superuser and not stays:
+        stays = all(entered.get(name, getattr(before, name)) for name in _OF_ADMINISTRATORS)
+        if all(getattr(before, name) for name in _OF_ADMINISTRATORS) and not stays:
             try:
                 people.require_other_superuser(before)
             except people.LastSuperuser as error:

@@ -20,8 +20,8 @@ class LastSuperuser(Exception):
 
 
 def require_other_superuser(user: User) -> None:
-    """Raise LastSuperuser if no other superuser is active; in a transaction, others wait with the same question."""
-    active = User.objects.select_for_update().filter(is_superuser=True, is_active=True).order_by("pk")
+    """Raise LastSuperuser if no other superuser can open the admin; in a transaction, others wait to ask the same."""
+    active = User.objects.select_for_update().filter(is_superuser=True, is_active=True, is_staff=True).order_by("pk")
     if {superuser.pk for superuser in active} <= {user.pk}:
         raise LastSuperuser(LAST_SUPERUSER.format(name=user.username))
 

@@ -98,6 +98,18 @@ def test_the_last_active_superuser_stays_one(lost):
     assert logged_in(root).post(page_of(root), form_of(root, without=lost)).status_code == 302
 
 
+def test_the_last_superuser_who_can_open_the_admin_stays_in_it():
+    root, outside = superuser("root"), superuser("outside")
+    browser = logged_in(root)
+    assert browser.post(page_of(outside), form_of(outside, without="is_staff")).status_code == 302
+    for lost in ("is_active", "is_superuser", "is_staff"):
+        answer = browser.post(page_of(root), form_of(root, without=lost))
+        assert f"root {LAST}" in answer.content.decode()
+    with pytest.raises(people.LastSuperuser), transaction.atomic():
+        people.deactivate(root)
+    assert browser.get("/admin/").status_code == 200
+
+
 @pytest.mark.django_db(transaction=True)
 def test_two_superusers_cannot_deactivate_each_other_at_once():
     first, second = superuser("first"), superuser("second")
