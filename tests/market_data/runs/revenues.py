@@ -19,12 +19,20 @@ SESSION = date(2026, 4, 30)
 TABLE, KEY = "financial_statements", ("symbol", "period_end", "kind")
 
 
-@transaction.atomic
-def write(run_id: str, **revenues: float) -> int:
+def statements(revenues: dict[str, float]) -> pd.DataFrame:
     frame = pd.DataFrame({"symbol": list(revenues), "revenue": list(revenues.values())})
     frame = frame.assign(period_end=pd.Timestamp("2026-03-31"), kind="year", source="test")
-    frame = frame.assign(published_on=pd.Timestamp("2026-04-20"), published_assumed=False)
-    return bulk.upsert(TABLE, frame, KEY, run_id).total
+    return frame.assign(published_on=pd.Timestamp("2026-04-20"), published_assumed=False)
+
+
+@transaction.atomic
+def write(run_id: str, **revenues: float) -> int:
+    return bulk.upsert(TABLE, statements(revenues), KEY, run_id).total
+
+
+@transaction.atomic
+def change(run_id: str, **revenues: float) -> int:
+    return bulk.update(TABLE, statements(revenues), KEY, run_id)
 
 
 @transaction.atomic

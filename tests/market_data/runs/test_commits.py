@@ -20,6 +20,7 @@ from tests.market_data.runs.revenues import (
     TABLE,
     Script,
     acting_jobs,
+    change,
     create,
     fail,
     refusal,
@@ -77,11 +78,14 @@ def test_a_run_retried_after_a_later_one_is_rolled_back_before_it(script: Script
     assert revenue() == 100.0
 
 
-def test_a_before_image_is_of_the_row_that_was_changed_and_not_of_an_earlier_one(script: Script) -> None:
+@pytest.mark.parametrize("write_rows", [write, change])
+def test_a_before_image_is_of_the_row_that_was_changed_and_not_of_an_earlier_one(
+    script: Script, write_rows: Callable[..., int]
+) -> None:
     """Another transaction commits between reading the images and the change: its value is what is restored."""
     with transaction.atomic():
         write("first", ACME=300.0)
-        thread, outcome = in_thread(lambda: write("second", ACME=200.0))
+        thread, outcome = in_thread(lambda: write_rows("second", ACME=200.0))
         until_waiting(1)
     thread.join(30)
     assert (outcome, revenue()) == ([1], 200.0)
