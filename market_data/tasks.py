@@ -16,7 +16,7 @@ from django_q.tasks import async_task
 
 from market_data import trading_calendar
 from market_data.models import PipelineRun, PipelineStep
-from market_data.runs import engine, lifecycle, workers
+from market_data.runs import claims, engine, lifecycle, workers
 from market_data.runs.leases import database_time, has_lease
 from market_data.runs.prerequisites import ENDED, outstanding
 from market_data.runs.reconnecting import DATABASE_LOST, retry_while_database_is_down
@@ -132,6 +132,7 @@ def trigger_chain(
 def heartbeat(cluster: str) -> None:
     """Release waiting runs, deliver dropped ones again, and record that the cluster works."""
     _requeue_planned_starts(cluster)
+    claims.end_outdated_sessions()
     release_waiting()
     for run in PipelineRun.objects.filter(status=PipelineRun.Status.RUNNING):
         with _isolated(run):

@@ -69,6 +69,15 @@ _TERMINATE_HOLDER: Final = (
     # Spares a concurrent claimer: its transaction began after the lease had expired.
     " AND a.xact_start < greatest(s.lease_until, now() - make_interval(secs => %(lease)s))"
 )
+# A rollback has the locks of a run's steps too, for as long as it takes; it also has the run-creation lock.
+_END_OUTDATED: Final = (
+    "SELECT pg_terminate_backend(l.pid) FROM pipeline_execution_tracking s"
+    " JOIN pg_locks l ON l.locktype = 'advisory' AND l.granted AND l.objsubid = 2"
+    " AND l.classid = %(class)s AND l.objid = s.id AND l.pid <> pg_backend_pid()"
+    " JOIN pg_stat_activity a ON a.pid = l.pid AND a.datname = current_database() AND a.usename = current_user"
+    " WHERE s.status = 'pending' AND a.xact_start < now() - make_interval(secs => %(lease)s) AND NOT EXISTS"
+    " (SELECT 1 FROM pg_locks c WHERE c.pid = l.pid AND c.locktype = 'advisory' AND c.granted AND c.objsubid = 1)"
+)
 
 logger = logging.getLogger(__name__)
 
@@ -174,6 +183,19 @@ def _execute(step: PipelineStep, statement: LiteralString, parameters: dict[str,
         else:
             attempts.record_loss(step, fate)
     return True
+
+
+def end_outdated_sessions() -> int:
+    """Terminate the sessions of hung workers whose run was cancelled while they were committing; return how many.
+
+    They may no longer commit, but until they end they keep the rows they have written from the next run's turn.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_END_OUTDATED, {"class": _LOCK_CLASS, "lease": settings.STEP_LEASE_SECONDS})
+        ended = int(cursor.rowcount)
+    if ended:
+        logger.warning("terminated sessions of cancelled runs", extra={"sessions": ended})
+    return ended
 
 
 def _terminate_hung_holder(step: PipelineStep, parameters: dict[str, Any]) -> bool:

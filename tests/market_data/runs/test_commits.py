@@ -6,12 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 import pandas as pd
+import psycopg
 import pytest
 from django.db import connection, transaction
 
 from market_data import tasks
 from market_data.models import PipelineRun, PipelineStep, RunUndo
-from market_data.runs import engine, interventions, lifecycle, rollback
+from market_data.runs import claims, engine, interventions, lifecycle, rollback
 from market_data.runs.saga import NotRetryable, StepContext, StepFailed
 from stocks.models import FinancialStatement
 from stocks.storage import bulk
@@ -29,7 +30,7 @@ from tests.market_data.runs.revenues import (
     saga,
     write,
 )
-from tests.market_data.runs.test_rollback import in_thread, until_waiting
+from tests.market_data.runs.test_rollback import database_url, in_thread, until_waiting
 from tests.runs import STARTED, make_run, registered
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -129,6 +130,30 @@ def test_two_rows_of_one_key_in_a_frame_are_refused(script: Script) -> None:
     for write_rows in (bulk.upsert, bulk.update):
         with pytest.raises(Exception, match="unique"), transaction.atomic():
             write_rows(TABLE, twice, KEY, "second")
+
+
+def test_a_worker_that_hangs_in_its_commit_keeps_no_rows_once_its_run_is_cancelled(
+    script: Script, settings: Any
+) -> None:
+    first = create("first")
+    step = first.steps.get()
+    PipelineStep.objects.update(status="running")
+    rollback_lock = "SELECT pg_advisory_xact_lock(5002)"
+    with psycopg.connect(database_url()) as hung, psycopg.connect(database_url()) as rolling_back:
+        for session in (hung, rolling_back):
+            session.execute("SELECT pg_advisory_xact_lock_shared(5001, %s::int)", [step.pk])
+        rolling_back.execute(rollback_lock)
+        settings.STEP_LEASE_SECONDS = 0
+        assert claims.end_outdated_sessions() == 0, "it may still commit"
+        PipelineStep.objects.update(status="pending")
+        settings.STEP_LEASE_SECONDS = 600
+        assert claims.end_outdated_sessions() == 0, "it has not been silent for a lease"
+        settings.STEP_LEASE_SECONDS = 0
+        tasks.heartbeat("data")
+        rolling_back.execute("SELECT 1")
+        with pytest.raises(psycopg.OperationalError):
+            hung.execute("SELECT 1")
+        hung.close()
 
 
 # --- retry and resume -----------------------------------------------------------------------------------------------
