@@ -23,7 +23,8 @@ _PATTERNS = (
 
 
 def name_runbook_entries(apps, schema_editor):
-    steps = apps.get_model("market_data", "PipelineStep").objects.filter(status__in=("failed", "errored"), runbook="")
+    stored = apps.get_model("market_data", "PipelineStep").objects.using(schema_editor.connection.alias)
+    steps = stored.filter(status__in=("failed", "errored"), runbook="")
     changed = []
     for step in steps.only("pk", "reason").iterator():
         step.runbook = next((key for pattern, key in _PATTERNS if re.search(pattern, step.reason)), "")

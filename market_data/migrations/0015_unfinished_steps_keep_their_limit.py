@@ -5,8 +5,8 @@ from typing import Any
 from django.db import migrations, models
 
 
-def copy_attempts(apps: Any, _editor: Any) -> None:
-    steps = apps.get_model("market_data", "PipelineStep").objects
+def copy_attempts(apps: Any, schema_editor: Any) -> None:
+    steps = apps.get_model("market_data", "PipelineStep").objects.using(schema_editor.connection.alias)
     steps.exclude(status="completed").update(fruitless_attempts=models.F("attempts"))
 
 

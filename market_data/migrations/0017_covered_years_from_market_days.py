@@ -38,9 +38,8 @@ def record_covered_years(apps, schema_editor):
 
 
 def forget_weekdays(apps, schema_editor):
-    apps.get_model("market_data", "MarketDay").objects.filter(
-        source="weekday of a year whose holidays are listed"
-    ).delete()
+    days = apps.get_model("market_data", "MarketDay").objects.using(schema_editor.connection.alias)
+    days.filter(source="weekday of a year whose holidays are listed").delete()
 
 
 class Migration(migrations.Migration):

@@ -6,13 +6,14 @@ KINDS = ("growth", "value", "balanced", "momentum")
 
 
 def add_strategies(apps, schema_editor):
-    strategy = apps.get_model("portfolio", "Strategy")
+    strategies = apps.get_model("portfolio", "Strategy").objects.using(schema_editor.connection.alias)
     for kind in KINDS:
-        strategy.objects.get_or_create(owner=None, name=kind, defaults={"kind": kind})
+        strategies.get_or_create(owner=None, name=kind, defaults={"kind": kind})
 
 
 def remove_strategies(apps, schema_editor):
-    apps.get_model("portfolio", "Strategy").objects.filter(owner=None, name__in=KINDS).delete()
+    strategies = apps.get_model("portfolio", "Strategy").objects.using(schema_editor.connection.alias)
+    strategies.filter(owner=None, name__in=KINDS).delete()
 
 
 class Migration(migrations.Migration):

@@ -6,7 +6,7 @@ from stocks.universe.sectors import exchange_spelling as spelled
 
 
 def respell(apps, schema_editor):
-    stocks = apps.get_model("stocks", "Stock").objects
+    stocks = apps.get_model("stocks", "Stock").objects.using(schema_editor.connection.alias)
     for name in list(stocks.exclude(sector=None).values_list("sector", flat=True).distinct()):
         if spelled(name) != name:
             stocks.filter(sector=name).update(sector=spelled(name))

@@ -23,11 +23,11 @@ def stated_parts(reason, strategy):
 
 
 def fill_score_parts(apps, schema_editor):
-    picks = apps.get_model("stocks", "SuggestedStock").objects
+    picks = apps.get_model("stocks", "SuggestedStock").objects.using(schema_editor.connection.alias)
     for pick in picks.filter(score_parts__isnull=True).only("strategy", "reason").iterator():
         if parts := stated_parts(pick.reason, pick.strategy):
             picks.filter(pk=pick.pk).update(score_parts=parts)
-    publications = apps.get_model("stocks", "Publication").objects
+    publications = apps.get_model("stocks", "Publication").objects.using(schema_editor.connection.alias)
     for publication in publications.only("strategy", "picks").iterator(chunk_size=50):
         copies = [
             {"score_parts": stated_parts(copy.get("reason"), publication.strategy), **copy}

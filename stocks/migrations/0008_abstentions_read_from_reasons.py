@@ -11,7 +11,8 @@ BEGINNINGS = {
 
 
 def fill_abstentions(apps, schema_editor):
-    empty = apps.get_model("stocks", "Publication").objects.filter(count=0, abstention="")
+    publications = apps.get_model("stocks", "Publication").objects.using(schema_editor.connection.alias)
+    empty = publications.filter(count=0, abstention="")
     for beginning, abstention in BEGINNINGS.items():
         empty.filter(reason__startswith=beginning).update(abstention=abstention)
 

@@ -1,14 +1,17 @@
 """What migrations make of rows that an earlier version stored."""
 
 from importlib import import_module
+from types import SimpleNamespace
 
 import pytest
 from django.apps import apps
+from django.db import connection
 
 from stocks.models import Publication, SuggestedStock
 from tests.published import pick, publish
 
 pytestmark = pytest.mark.django_db
+EDITOR = SimpleNamespace(connection=connection)
 REASON = (
     "Value (profitable companies at a low price with little debt): place 1 of 1 that passed, score 0.93 from"
     " prediction 0.80, low P/E 1.00, return on equity 0.75, low debt 1.00. Expected +1.5% in ten sessions, above"
@@ -25,7 +28,7 @@ def test_the_parts_of_a_score_are_read_from_the_reasons_published_so_far():
     publish("value", [first], version=2, superseded=True)
     fill_score_parts = import_module("stocks.migrations.0006_score_parts_read_from_reasons").fill_score_parts
     for _ in range(2):
-        fill_score_parts(apps, None)
+        fill_score_parts(apps, EDITOR)
         assert dict(SuggestedStock.objects.values_list("symbol", "score_parts")) == {
             "AAA": VALUE,
             "BBB": None,
@@ -71,5 +74,5 @@ def test_only_stated_parts_of_the_strategy_are_read(strategy, stated, parts):
 )
 def test_abstentions_are_read_from_the_reasons_published_so_far(reason, count, abstention):
     publish("value", [pick("AAA")] * count, reason=reason)
-    import_module("stocks.migrations.0008_abstentions_read_from_reasons").fill_abstentions(apps, None)
+    import_module("stocks.migrations.0008_abstentions_read_from_reasons").fill_abstentions(apps, EDITOR)
     assert Publication.objects.get().abstention == abstention

@@ -114,6 +114,20 @@ def test_an_older_schema_is_restored_as_it_was_and_then_migrated(tmp_path: Path)
             assert cursor.fetchall() == [("restore", str(path))]
 
 
+def test_a_restoration_into_another_database_migrates_that_one_alone(filled: None, tmp_path: Path) -> None:
+    """A migration that names no database would change the one in use, also by `restore --verify`."""
+    path = creation.create_backup(tmp_path / "good.zip", AT).path
+    statements: list[str] = []
+
+    def note(execute: Any, sql: Any, *rest: Any) -> Any:
+        statements.append(str(sql))
+        return execute(sql, *rest)
+
+    with databases.scratch_database(connection) as scratch, connection.execute_wrapper(note):
+        restoration.restore_backup(ArchiveReader(path), scratch, lambda line: None)
+    assert statements == []
+
+
 def test_a_refused_back_up_leaves_the_database_unchanged(filled: None, tmp_path: Path) -> None:
     good = creation.create_backup(tmp_path / "good.zip", AT).path
     newer = forge_backup(good, tmp_path / "newer.zip", {"migrations": [["stocks", "0999_from_tomorrow"]]})

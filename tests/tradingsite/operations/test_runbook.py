@@ -3,10 +3,12 @@
 import importlib
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from django.apps import apps
 from django.conf import settings
+from django.db import connection
 from django.urls import reverse
 from django.utils.html import escape
 
@@ -84,7 +86,7 @@ def test_a_failure_stored_before_the_column_is_classified_by_its_reason(reason, 
     run = make_run(status="failed", step_status=status)
     run.steps.filter(status=status).update(reason=reason, runbook="")
     migration = importlib.import_module("market_data.migrations.0006_stored_failures_name_a_runbook_entry")
-    migration.name_runbook_entries(apps, None)
+    migration.name_runbook_entries(apps, SimpleNamespace(connection=connection))
     assert runbook.entry_of(run.steps.get(status=status)).key == key
     assert not run.steps.exclude(status=status).exclude(runbook="").exists()
 
