@@ -9,7 +9,7 @@ from datetime import date
 from typing import Final
 
 from django.core.cache import cache
-from django.db.models import Count, Max, QuerySet
+from django.db.models import Count, Max, Q, QuerySet
 
 from market_data import quality
 from market_data.models import Finding, PipelineRun
@@ -28,12 +28,13 @@ def finding_counts(session: date) -> dict[str, int]:
 def kept_out(session: date) -> list[quality.KeptOut]:
     """What findings keep out of a session's picks (`quality.kept_out`).
 
-    Cached until findings or runs change, because it reads all price jumps of the last year.
+    Cached until a run commits or is rolled back, because it reads all price jumps of the last year.
     """
     newest_finding = Finding.objects.aggregate(newest=Max("id"))["newest"]
-    # With its status: rolling the run back changes what it had found.
-    newest_run = PipelineRun.objects.exclude(ended_at=None).order_by("-sequence").values_list("id", "status").first()
-    key = "-".join(map(str, ("kept_out", session, newest_finding, *(newest_run or ()))))
+    # Whichever run it was: one that began before the newest may be retried or rolled back after it.
+    undone = Count("pk", filter=Q(status=PipelineRun.Status.ROLLED_BACK))
+    runs = PipelineRun.objects.aggregate(newest_commit=Max("last_commit"), undone=undone)
+    key = "-".join(map(str, ("kept_out", session, newest_finding, *runs.values())))
     entries: list[quality.KeptOut] | None = cache.get(key)
     if entries is None:
         entries = quality.kept_out(session)

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from market_data.evenings.recent_runs import RunHistory
-from market_data.models import Finding, MarketDay, SourceFile
+from market_data.models import Finding, MarketDay, PipelineRun, SourceFile
 from ml import evening_facts
 from ml.models import TrainedModel
 from portfolio.pages.evening_status import evening_sentences, evening_state
@@ -59,6 +59,22 @@ def test_a_share_excluded_by_an_earlier_finding_is_excluded_everywhere():
     assert "; 1 share is kept out of the picks." in sentence()
     finding("DDD")
     assert evening_facts.exclusions_by_check(SESSION) == {"range_spike": 1, "unit_error": 1}, "a new finding counts"
+
+
+def test_what_an_older_run_changes_counts_at_once():
+    """A retry or a rollback of a run that began before the newest one, which ended long ago."""
+    finding("AAA")
+    finding("BBB")
+    run = make_run("validation_20260430_210000", job="validation", status="failed", done=0, ended_at=NOW)
+    older = PipelineRun.objects.filter(pk=run.pk)
+    make_run("backup_20260430_220000", job="backup", status="completed", ended_at=NOW)
+    assert evening_facts.exclusions_by_check(SESSION) == {"unit_error": 2}
+    Finding.objects.filter(symbol="AAA").delete()
+    older.update(status="completed", last_commit=3)
+    assert evening_facts.exclusions_by_check(SESSION) == {"unit_error": 1}
+    Finding.objects.filter(symbol="BBB").update(symbol="AAA")
+    older.update(status="rolled_back")
+    assert [entry.symbol for entry in evening_facts.kept_out(SESSION)] == ["AAA"]
 
 
 def test_the_lists_in_force_are_those_of_the_newest_session():
