@@ -18,14 +18,15 @@ SHORTEST_VALUE: Final = 8
 _spellings: tuple[str, ...] = ()
 
 _SECRET_NAME: Final = re.compile(
-    r"secret|token|passw|passphrase|authorization|api_?key|cookie|^(pin|pwd|t?otp)$", re.IGNORECASE
+    r"secret|token|passw|passphrase|authorization|api[-_]?key|auth_?code|cookie|^(pin|pwd|t?otp)$", re.IGNORECASE
 )
 _NAMES: Final = (
-    *("secret", "token", "passwd", "password", "passphrase", "api_key", "apikey", "session_id", "sessionid"),
-    *("checksum", "pin", "pwd", "otp"),
+    *("secret", "token", "passwd", "password", "passphrase", "api_key", "api-key", "apikey", "session_id", "sessionid"),
+    *("checksum", "pin", "pwd", "otp", "auth_code", "authcode"),
 )
 _NAME: Final = (
-    r"(?:(?:secret|token|passw(?:or)?d|passphrase|api_?key|session_?id|checksum)\w{0,40}|(?<![a-z_])(?:pin|pwd|t?otp))"
+    r"(?:(?:secret|token|passw(?:or)?d|passphrase|api[-_]?key|auth_?code|session_?id|checksum)\w{0,40}"
+    r"|(?<![a-z_])(?:pin|pwd|t?otp))"
 )
 _QUOTED: Final = r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'"""
 _SHAPES: Final = tuple(
@@ -39,6 +40,7 @@ _SHAPES: Final = tuple(
             r"(\bauthorization[\"']?\s*[=:]\s*[\"']?(?:basic|bearer|token|enctoken)?\s*)[^\s\"',;]+",
             rf"\1{STARS}",
         ),
+        (("eyj",), r"\beyJ[\w-]{4,4000}\.[\w-]{4,4000}\.[\w-]*", STARS),  # a JSON web token, whatever stands before it
         # A digit tells a token from a word: "token authentication failed".
         (
             ("basic ", "bearer ", "token "),

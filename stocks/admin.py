@@ -9,10 +9,13 @@ from datetime import date
 from typing import Any, TypeVar, cast
 
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ERROR_FLAG
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.urls import URLPattern, path
+from django.shortcuts import redirect
+from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from import_export.admin import ExportMixin
 from import_export.formats.base_formats import CSV, JSON
@@ -61,7 +64,11 @@ class StreamedExport(ModelAdmin):
         """Stream the rows that match the list's filters."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        rows = self.get_changelist_instance(request).queryset
+        try:
+            rows = self.get_changelist_instance(request).queryset
+        except IncorrectLookupParameters:  # answered as the list itself does
+            address = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+            return redirect(f"{address}?{ERROR_FLAG}=1")
         table = self.opts.db_table
         logger.info("table exported", extra={"table": table, "by": request.user.get_username()})
         blocks = csv_blocks(rows, self.export_left_out)

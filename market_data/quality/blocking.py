@@ -94,7 +94,12 @@ def _last_day(days: list[date], since: date, sessions: int) -> date | None:
 
 
 def _sessions(session: date) -> list[date]:
-    return trading_calendar.sessions_between(session - timedelta(days=_LOOKBACK_DAYS), session)
+    return trading_calendar.sessions_between(_first_day(session), session)
+
+
+def _first_day(session: date) -> date:
+    # Pages ask for any day that can be written, also for one of the year 1.
+    return max(session, date.min + timedelta(days=_LOOKBACK_DAYS)) - timedelta(days=_LOOKBACK_DAYS)
 
 
 def _symbol_findings(session: date) -> pd.DataFrame:
@@ -103,6 +108,6 @@ def _symbol_findings(session: date) -> pd.DataFrame:
         "SELECT coalesce(c.to_symbol, f.symbol) AS symbol, f.session, f.check_name, f.message FROM findings f"
         " LEFT JOIN symbol_changes c ON c.from_symbol = f.symbol AND c.date > f.session"
         " WHERE f.blocks AND f.symbol <> '' AND f.check_name <> %s AND f.session BETWEEN %s AND %s ORDER BY f.id",
-        [JUMP_CHECK, session - timedelta(days=_LOOKBACK_DAYS), session],
+        [JUMP_CHECK, _first_day(session), session],
         dates=("session",),
     )

@@ -57,6 +57,13 @@ def test_every_table_is_registered_in_the_theme():
     assert [model for model, page in ADMINS if not isinstance(page, ModelAdmin)] == []
 
 
+def test_a_file_of_a_filter_that_does_not_exist_is_refused_as_the_list_is(operator):
+    for query in ("nonsense=1", "session__gte=2026-13-45"):
+        for page in ("/admin/market_data/finding/", "/admin/market_data/finding/export/"):
+            answer = operator.get(f"{page}?{query}")
+            assert (answer.status_code, answer["Location"]) == (302, "/admin/market_data/finding/?e=1")
+
+
 def test_tables_with_a_writer_are_read_only():
     assert {model.__name__ for model, page in ADMINS if not isinstance(page, ReadOnlyAdmin)} == EDITABLE
 

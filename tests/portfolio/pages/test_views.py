@@ -8,7 +8,7 @@ from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.test import Client
 
-from market_data.models import EveningHold, Finding
+from market_data.models import EveningHold, Finding, MarketDay
 from stocks.models import Stock
 from tests.portfolio.pages.test_closes import store
 from tests.published import SESSION, pick, publish
@@ -307,3 +307,10 @@ def test_lists_of_unknown_strategies_or_days_are_not_found(client):
     for address in ("/history/?strategy=lottery", "/history/2026-04-30/growth/", "/history/2026-13-40/growth/"):
         assert client.get(address).status_code == 404
     assert "No growth list was published" in client.get("/history/2026-04-30/growth/").content.decode()
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "1901-02-03", "9999-12-31"])
+def test_a_day_beyond_the_calendar_has_no_list_of_shares_kept_out(client, admin_client, day):
+    MarketDay.objects.create(date=SESSION, kind="normal", is_session=True, source="t")
+    assert client.get(f"/status/kept-out/{day}/").status_code == 404
+    assert admin_client.get(f"/admin/operations/kept-out/{day}/").status_code == 404
