@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -98,7 +99,7 @@ def test_each_event_has_its_right_value_evening_by_evening_and_at_once(archive: 
         evenings.evening(session)
     by_evenings = evenings.of_session(LAST)
 
-    first = dict(DailyBar.objects.filter(date=DAYS[0]).values_list("symbol_id", "adj_close"))
+    first: dict[Any, Any] = dict(DailyBar.objects.filter(date=DAYS[0]).values_list("symbol_id", "adj_close"))
     adjusted = {symbol: first[symbol] / LEVELS[symbol][0] for symbol in LEVELS}
     wanted = {"SPLITBON": 0.25, "TRIALETF": 0.1, "DEMERGED": 0.91, "LATEBON": 0.5, "LATEDEM": 0.6}
     assert adjusted == pytest.approx(dict.fromkeys(LEVELS, 1.0) | wanted, rel=1e-4)
@@ -106,7 +107,7 @@ def test_each_event_has_its_right_value_evening_by_evening_and_at_once(archive: 
     assert _events("DEMERGED") == [("demerger", "inferred", 0.91), ("demerger", "official", None)]
     assert _events("CRASHED") == []
 
-    shares = {row.symbol_id: row for row in StockMetrics.objects.filter(date=LAST)}
+    shares: dict[str, Any] = {row.symbol_id: row for row in StockMetrics.objects.filter(date=LAST)}
     split = shares["SPLITBON"]
     assert (split.issue_size, split.market_cap) == (40_000_000, pytest.approx(800.0))
     assert (split.eps, split.pe_ratio) == (pytest.approx(6.25), pytest.approx(32.0))
@@ -133,7 +134,7 @@ def test_the_list_replaces_what_was_inferred_when_it_arrives(archive: Path) -> N
     evenings.evening(NEXT)
     assert _events("LATEBON") == [("split", "confirmed", 0.5), ("bonus", "official", 0.5)]
     assert _events("LATEDEM") == [("demerger", "confirmed", 0.6), ("demerger", "official", None)]
-    adjusted = dict(DailyBar.objects.filter(date=DAYS[0]).values_list("symbol_id", "adj_close"))
+    adjusted: dict[Any, Any] = dict(DailyBar.objects.filter(date=DAYS[0]).values_list("symbol_id", "adj_close"))
     assert (adjusted["LATEBON"], adjusted["LATEDEM"]) == (75.0, pytest.approx(180.0))
     assert quality.excluded_symbols(NEXT) == {}
 

@@ -111,7 +111,9 @@ class TestAnnounced:
         evenings.run("pipeline", DAY)
         assert exchange.requests_for(daily_file(folder, SUNDAY).name)
         assert str(SUNDAY) in Finding.objects.get(check_name="source_sessions").message
-        assert Finding.objects.get(check_name="missing_session", session=DAY).sample["symbols"] == [str(SUNDAY)]
+        sample = Finding.objects.get(check_name="missing_session", session=DAY).sample
+        assert sample is not None
+        assert sample["symbols"] == [str(SUNDAY)]
         # The findings go when the file has come.
         daily_file(folder, SUNDAY).write_bytes(as_of_day(daily_file(folder, FRIDAY), FRIDAY, SUNDAY))
         shutil.copy(daily_file(folder, SUNDAY), daily_file(archive, SUNDAY))

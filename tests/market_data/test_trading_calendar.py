@@ -1,6 +1,7 @@
 """The trading calendar: which source overrules which, what is a session, and refusals beyond the known days."""
 
 from datetime import UTC, date, datetime, time
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -160,7 +161,7 @@ ONE_YEAR = [
 """Holidays of 2027; the last two are a Saturday and a Sunday."""
 
 
-def holidays(*days: str, **columns: object) -> pd.DataFrame:
+def holidays(*days: str, **columns: Any) -> pd.DataFrame:
     frame = pd.DataFrame({"date": [date.fromisoformat(day) for day in days], "kind": "holiday", "is_session": False})
     return frame.assign(open=None, close=None, **columns)
 

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -46,7 +47,7 @@ def test_the_access_of_a_deactivated_person_ends_at_once_and_for_good():
     root, clerk = superuser("root"), User.objects.create_user("clerk", is_staff=True)
     clerk.user_permissions.add(Permission.objects.get(codename="view_pipelinerun"))
     browser, other = logged_in(clerk), logged_in(root)
-    program = {"HTTP_AUTHORIZATION": f"Token {Token.objects.create(user=clerk).key}"}
+    program: dict[str, Any] = {"HTTP_AUTHORIZATION": f"Token {Token.objects.create(user=clerk).key}"}
     assert browser.get("/admin/system/status").status_code == 200
     assert Client().get("/admin/system/status", **program).status_code == 200
     assert other.post(page_of(clerk), form_of(clerk, without="is_active")).status_code == 302

@@ -36,7 +36,7 @@ class Owner(NamedTuple):
     marks: tuple[str, ...]
 
 
-def owner_named(name: str, **rights: bool) -> Owner:
+def owner_named(name: str, **rights: Any) -> Owner:
     user = User.objects.create_user(name, password=f"long-{name}-password", **rights)
     mark = name.upper()
     strategy = Strategy.objects.create(owner=user, name=f"{mark}-IDEA", kind="growth")
@@ -271,8 +271,8 @@ def test_nobody_sees_anothers_rows_on_any_page(two_owners):
         body = answer.getvalue().decode(errors="replace") if answer.status_code == 200 else ""
         faults += [f"{mark} at {address}" for mark in others.marks if mark in body]
     assert faults == []
-    for model, mark in zip((Strategy, Order, Trade, Position, BrokerConfiguration), mine.marks, strict=False):
-        assert mark in client.get(f"{base(model)}/").content.decode()  # one's own are there
+    for owned, mark in zip((Strategy, Order, Trade, Position, BrokerConfiguration), mine.marks, strict=False):
+        assert mark in client.get(f"{base(owned)}/").content.decode()  # one's own are there
 
 
 @pytest.mark.parametrize(("model", "column"), [(Strategy, "name"), (Order, "symbol"), (Trade, "broker_trade_id")])
@@ -354,6 +354,7 @@ def test_everybody_works_on_their_own_rows(two_owners):
 def test_system_strategies_are_for_everybody_to_see_and_for_superusers_to_change(two_owners, world):
     client, _, _ = two_owners
     system = Strategy.objects.filter(owner=None).first()
+    assert system is not None
     page = client.get(f"{base(Strategy)}/{system.pk}/change/")
     assert page.status_code == 200
     assert 'name="_save"' not in page.content.decode()

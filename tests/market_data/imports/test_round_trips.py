@@ -15,7 +15,7 @@ from market_data import trading_calendar
 from market_data.calendar_sources import weekday_sessions
 from market_data.imports.kinds import KINDS
 from market_data.models import DailyBar, MarketDay, SourceFile, TableTotal
-from stocks.admin import ExportAdmin
+from stocks.admin import ExportAdmin, StreamedExport
 from stocks.models import FinancialStatement, FundamentalSnapshot, Stock
 from stocks.storage.export import csv_blocks
 from tests.market_data.imports.uploading import checked, imported, report
@@ -105,6 +105,7 @@ def exported(kind: str) -> bytes:
     [page] = [page for page in admin.site._registry.values() if getattr(page, "import_kind", "") == kind]
     if isinstance(page, ExportAdmin):
         return str(page.resource_classes[0]().export().csv).encode()
+    assert isinstance(page, StreamedExport)
     return b"".join(csv_blocks(page.model.objects.all(), page.export_left_out))
 
 

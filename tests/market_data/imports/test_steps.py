@@ -241,7 +241,9 @@ def test_an_import_decided_on_before_another_ended_is_refused(market):
 def test_check_and_import_take_turns_with_runs_that_write_the_same_tables(market):
     pipeline = make_run("pipeline_20260430_210000")
     file = checked("historical_bars", HEAD + bars(days=SESSIONS[:1]))
-    assert uploads.state_of(file).check.status == "waiting"
+    check = uploads.state_of(file).check
+    assert check is not None
+    assert check.status == "waiting"
     PipelineRun.objects.filter(pk=pipeline.pk).update(status="completed")
     tasks.release_waiting()
     assert engine.advance(file.check_run_id).status == "completed"

@@ -1,5 +1,7 @@
 """Twin of market_data/prices/inference.py."""
 
+from collections.abc import Hashable
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +14,7 @@ from tests.market_data import real_market
 from tests.market_data.frames import bars_of, day_after, events_of
 
 OHLC = ["open", "high", "low", "close"]
-FUND = {"ABC": "fund"}
+FUND: dict[Hashable, str] = {"ABC": "fund"}
 
 
 @pytest.mark.parametrize("factor", [1 / 2, 2 / 5, 1 / 3, 1 / 4, 1 / 5, 1 / 10, 1 / 15, 1 / 20, 1 / 100])

@@ -33,7 +33,7 @@ def write(table: str, run_id: str, figures: dict[str, float]) -> None:
     day = pd.Timestamp("2026-03-31")
     frame = pd.DataFrame({"symbol": list(figures), "source": "test"})
     if table == STATEMENTS:
-        facts = {"period_end": day, "kind": "year", "published_on": day, "published_assumed": False}
+        facts: dict[str, Any] = {"period_end": day, "kind": "year", "published_on": day, "published_assumed": False}
         frame = frame.assign(**facts, revenue=list(figures.values()))
     else:
         frame = frame.assign(snapshot=day, market_cap=list(figures.values()))

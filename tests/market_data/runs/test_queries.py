@@ -72,7 +72,8 @@ def test_a_completed_run_has_full_progress():
 
 
 def test_an_empty_database_has_no_runs():
-    assert run_queries.active_runs() == list(run_queries.unresolved_runs()) == []
+    assert run_queries.active_runs() == []
+    assert list(run_queries.unresolved_runs()) == []
 
 
 def test_a_run_without_steps_has_no_current_step():

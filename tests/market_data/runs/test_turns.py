@@ -130,9 +130,12 @@ def test_a_command_waits_for_its_turn_and_says_so(
 ) -> None:
     monkeypatch.setattr(command, "_RECHECK_SECONDS", 0.05)
     first = create("first")
-    ending = threading.Timer(
-        0.5, lambda: (PipelineRun.objects.filter(pk=first.pk).update(status="failed"), connection.close())
-    )
+
+    def fail_the_first() -> None:
+        PipelineRun.objects.filter(pk=first.pk).update(status="failed")
+        connection.close()
+
+    ending = threading.Timer(0.5, fail_the_first)
     ending.start()
     script.revenues = {"second a": 200.0}
     run = command.execute_job("second", SESSION, quiet=True)

@@ -150,6 +150,7 @@ def test_an_evening_that_has_begun_is_not_offered(weekdays, client, operator):
     client.force_login(operator)
     evening = current_evening(timezone.now())
     assert evening is not None
+    assert evening.following is not None
     make_run("fill_data_1", job="fill_data", status="running", session=evening.session, intended_at=timezone.now())
     page = client.get("/admin/").content.decode()
     [over] = re.findall(r'<button id="do-hold-over"[^>]*>([^<]*)', page)

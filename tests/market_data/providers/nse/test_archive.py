@@ -6,6 +6,7 @@ import shutil
 from collections import Counter
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -255,7 +256,8 @@ def test_an_announced_session_is_one_with_and_without_its_file(own_archive):
         date(2024, 4, 14): ("holiday", False),
     }
     assert (days.at[date(2024, 3, 29), "kind"], days.at[date(2024, 10, 31), "kind"]) == ("holiday", "muhurat")
-    assert days.loc[[SUNDAY, date(2024, 10, 31)], ["open", "close"]].isna().all(axis=None)
+    special: list[Any] = [SUNDAY, date(2024, 10, 31)]
+    assert days.loc[special, ["open", "close"]].isna().to_numpy().all()
 
 
 @pytest.mark.parametrize(

@@ -184,7 +184,7 @@ def test_an_absent_session_is_reported_remembered_and_requested_later(
         return archive.download_missing(date(2024, 3, 6), DAY, simulated_sessions, moment, ignore_progress).absent
 
     assert ask(0) == [date(2024, 3, 7)]
-    finding = {finding.check: finding for finding in archive.findings()}["source_sessions"]
+    finding = {str(finding.check): finding for finding in archive.findings()}["source_sessions"]
     assert "2024-03-07" in finding.message
     assert "No session?" in finding.message
     assert "import_market_days" in finding.remedy
