@@ -21,7 +21,6 @@ import pytest
 import pytest_django
 from django.db import connection, connections
 
-from tradingsite.audit.origin import declare_service
 from tradingsite.embedded.files import remove_directory
 from tradingsite.embedded.servers import EmbeddedServers
 
@@ -65,10 +64,12 @@ def pytest_configure(config: pytest.Config) -> None:
         base = os.environ["REDIS_URL"].rpartition("=")[0]
         os.environ["REDIS_URL"] = f"{base}={int(worker.removeprefix('gw')) + 1}"
     os.environ["DJANGO_SETTINGS_MODULE"] = "tradingsite.settings"
-    declare_service()
     django.setup()
-    # What a test wrote is emptied by TRUNCATE, the audit too.
-    connections.databases["default"]["OPTIONS"]["options"] += " -c audit.maintenance=tests"
+    # Tests play the system's part (an xdist worker has read its settings before this hook, so nothing could be declared
+    # to them), and what a test wrote is emptied by TRUNCATE, the audit too.
+    connections.databases["default"]["OPTIONS"]["options"] += (
+        " -c audit.channel=system -c audit.path= -c audit.account= -c audit.maintenance=tests"
+    )
     for profile, examples in EXAMPLES.items():
         hypothesis.settings.register_profile(profile, deadline=None, max_examples=examples)
     hypothesis.settings.load_profile("tests")

@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -40,8 +41,9 @@ def test_an_error_of_the_program_keeps_its_traceback(error: Exception):
     assert refusal(error) is None
 
 
-def test_a_command_without_its_database_ends_in_one_line():
-    environment = os.environ | {"DATABASE_URL": "postgresql://u:hidden@127.0.0.1:1/x", "IGNORE_DOTENV": "1"}
+def test_a_command_without_its_database_ends_in_one_line(tmp_path: Path):
+    address = "postgresql://u:hidden@127.0.0.1:1/x"
+    environment = os.environ | {"DATABASE_URL": address, "IGNORE_DOTENV": "1", "VAR_DIR": str(tmp_path / "var")}
     command = [sys.executable, "manage.py", "system_status"]
     result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 1

@@ -176,7 +176,8 @@ def _copy_programs(package: Path, install: Path, copy: Path) -> None:
             if not path.is_symlink():
                 is_executable = path.is_dir() or path.stat().st_mode & 0o100
                 path.chmod(0o755 if is_executable else 0o644)
-        copy.mkdir(mode=0o711, exist_ok=True)
+        copy.mkdir(exist_ok=True)
+        copy.chmod(0o711)  # whatever the umask
         with suppress(OSError):  # another start was faster
             unfinished.rename(copy / install.name)
     finally:
