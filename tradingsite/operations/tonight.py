@@ -144,7 +144,9 @@ def _line(
     now: datetime,
 ) -> JobLine:
     standing = history.standing(saga.job, evening.session) if evening else None
-    run = standing.run if standing else None if evening else history.latest(saga.job)
+    run, latest = standing.run if standing else None, history.latest(saga.job)
+    if run is None and latest and (evening is None or latest.id in active):
+        run = latest  # at work for an earlier session, which somebody repairs
     planned = evening.planned(saga) if evening else None
     status = run.status if run else _status_without_run(planned, now)
     left, width = _span(run, axis, now)
