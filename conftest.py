@@ -46,6 +46,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Start the servers and say where they are, and only then let Django read its settings."""
+    os.umask(
+        0o022
+    )  # run.sh closes what it makes to other accounts; the one that runs PostgreSQL must reach tests' folders
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     if worker is None:
         # xdist hands the options on, so that all workers draw the same examples.
