@@ -46,9 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Start the servers and say where they are, and only then let Django read its settings."""
-    os.umask(
-        0o022
-    )  # run.sh closes what it makes to other accounts; the one that runs PostgreSQL must reach tests' folders
+    _open_new_folders()
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     if worker is None:
         # xdist hands the options on, so that all workers draw the same examples.
@@ -76,6 +74,16 @@ def pytest_configure(config: pytest.Config) -> None:
     for profile, examples in EXAMPLES.items():
         hypothesis.settings.register_profile(profile, deadline=None, max_examples=examples)
     hypothesis.settings.load_profile("tests")
+
+
+def pytest_runtest_setup() -> None:
+    """Undo what importing `tradingsite.wsgi`, or an earlier test, did to the umask."""
+    _open_new_folders()
+
+
+def _open_new_folders() -> None:
+    """Let the account that runs PostgreSQL reach the folders that tests make."""
+    os.umask(0o022)
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -24,8 +24,6 @@ DRAWDOWN_DAYS_NEEDED = HOLDING_SESSIONS // 2
 PURGE_SESSIONS = EXIT_DELAY
 EMBARGO_SESSIONS = LATE_EXIT_SESSIONS
 
-LABEL_COLUMNS = ("symbol", "date", "forward_return", "drawdown")
-
 
 def last_training_position(first_tested: int) -> int:
     """Position of the last session that a model may train on when it is tested from ``first_tested`` on.

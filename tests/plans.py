@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from django.db import connection
+from django.db import connection, transaction
 
 BIG_TABLES = {"historical_data", "technical_indicators", "stock_metrics", "daily_suggested_stocks"}
 
@@ -64,10 +64,12 @@ def captured_plans() -> Iterator[Plans]:
             yield plans
     finally:
         psycopg.ClientCursor.copy = copy  # type: ignore[method-assign]
-    with connection.cursor() as cursor:  # let the planner take them for big, until the test's transaction ends
+    with transaction.atomic(), connection.cursor() as cursor:
+        # Let the planner take them for big; rolled back, because later tests read these estimates.
         cursor.execute(
             "UPDATE pg_class SET relpages = 1, reltuples = 1e6 WHERE relname = ANY(%s) AND relkind = 'r'",
             [sorted(BIG_TABLES)],
         )
-    for statement in queries:
-        plans.explain(statement)
+        for statement in queries:
+            plans.explain(statement)
+        transaction.set_rollback(True)

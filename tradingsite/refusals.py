@@ -2,7 +2,6 @@
 
 import errno
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _NO_SPACE = "No space left on device"
 
@@ -14,11 +13,11 @@ def refusal(error: Exception) -> str | None:
     from django.core.exceptions import ImproperlyConfigured
     from django.db import InterfaceError, OperationalError
 
+    from stocks.storage.durable_files import is_disk_full
     from tradingsite.embedded.files import EmbeddedServerError
 
     text = str(error).strip()
-    is_full = any(isinstance(cause, psycopg.errors.DiskFull) for cause in (error, error.__cause__))
-    if is_full or _NO_SPACE in text or (isinstance(error, OSError) and error.errno in _FULL):
+    if _NO_SPACE in text or is_disk_full(error) or is_disk_full(error.__cause__):
         where = f" ({error.filename})" if isinstance(error, OSError) and error.filename else ""
         return f"The disk is full{where}. What was committed stays: make room, then run the same command again."
     if isinstance(error, (EmbeddedServerError, ImproperlyConfigured)):

@@ -1,11 +1,9 @@
 """Which entry of docs/RUNBOOK.md helps with a failure."""
 
-import errno
 from collections.abc import Iterator
 
-import psycopg
-
 from market_data.runs.reconnecting import DATABASE_LOST
+from stocks.storage.durable_files import is_disk_full
 
 
 def runbook_entry(error: BaseException) -> str:
@@ -15,7 +13,7 @@ def runbook_entry(error: BaseException) -> str:
     recognized whatever they were translated into.
     """
     chain = list(_causes(error))
-    if any(_is_disk_full(cause) for cause in chain):
+    if any(is_disk_full(cause) for cause in chain):
         return "disk-full"
     for cause in chain:
         if key := getattr(cause, "runbook", ""):
@@ -29,8 +27,3 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__
-
-
-def _is_disk_full(error: BaseException) -> bool:
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return full or isinstance(error, psycopg.errors.DiskFull)

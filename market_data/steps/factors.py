@@ -69,13 +69,13 @@ def compute_factors(context: StepContext) -> Factors:
     for number, (today, history) in enumerate(days, start=1):
         if _follow_each_other(history, today, calendar):
             sizes = share_counts.issue_sizes_around(today["date"].iloc[0].date())
-            inferred = _new(inferred_events(today, history, covered, events, sizes, kinds), events)
+            inferred = _not_among(inferred_events(today, history, covered, events, sizes, kinds), events)
             if len(inferred):
                 events = typed_events(pd.concat([events, inferred]))
         new_jumps.append(unexplained_jumps(today, history, events))
         context.report(number, 2 * max(len(days), 1))
     events = _settled_by_counts(events, new_jumps, sessions, session)
-    changed, removed = _changed_events(events, stored), _missing_events(events, stored.loc[is_open])
+    changed, removed = _changed_events(events, stored), _not_among(stored.loc[is_open], events)
     moved = pd.concat([changed, removed]) if len(removed) else changed
     symbols = _symbols_to_adjust(context, events, moved, sessions)
     jumps = _without_settled(pd.concat(new_jumps, ignore_index=True), events)
@@ -123,10 +123,10 @@ def _follow_each_other(history: pd.DataFrame, today: pd.DataFrame, calendar: Seq
     return not any(first < day < last for day in calendar)
 
 
-def _new(inferred: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
-    """Leave out what is stored already, as an event that was rejected since."""
+def _not_among(rows: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of an event frame whose key no event has, whatever its status."""
     keys = pd.MultiIndex.from_frame(events[_EVENT_KEY])
-    return inferred.loc[~pd.MultiIndex.from_frame(inferred[_EVENT_KEY]).isin(keys)]
+    return rows.loc[~pd.MultiIndex.from_frame(rows[_EVENT_KEY]).isin(keys)]
 
 
 def _suspect_days(sessions: Sequence[date], events: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
@@ -198,11 +198,6 @@ def _changed_events(events: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFrame:
     same_factor = both["factor"].eq(both["factor_before"]) | (both["factor"].isna() & both["factor_before"].isna())
     same = both["status"].eq(both["status_before"]) & same_factor & both["evidence"].eq(both["evidence_before"])
     return events.loc[~same.to_numpy()]
-
-
-def _missing_events(events: pd.DataFrame, inferred: pd.DataFrame) -> pd.DataFrame:
-    keys = pd.MultiIndex.from_frame(events[_EVENT_KEY])
-    return inferred.loc[~pd.MultiIndex.from_frame(inferred[_EVENT_KEY]).isin(keys)]
 
 
 def _symbols_to_adjust(

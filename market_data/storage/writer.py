@@ -17,6 +17,7 @@ from market_data.models import Finding, Quote, RejectedRow, SourceFile, TableTot
 from market_data.prices.events import FACTOR_KINDS, UNREAD
 from stocks.storage import bulk
 from stocks.storage.frames import query_frame
+from stocks.storage.symbol_scan import NAMES
 from stocks.universe.symbols import follow_renames
 
 BAR_KEY = ("symbol", "date")
@@ -46,7 +47,10 @@ def record_bars(sessions: Sequence[ReadSession], adj_close: pd.Series, run_id: s
     bars = pd.concat([read.bars.assign(source=read.file.name) for read in sessions], ignore_index=True)
     bars["adj_close"] = adj_close.to_numpy()
     stored = SourceFile.objects.in_bulk([read.session for read in sessions], field_name="session")
-    removed = sum(_delete_missing(read, run_id) for read in sessions if read.session in stored)
+    gone = [_delete_missing(read, run_id) for read in sessions if read.session in stored]
+    removed = sum(bars for bars, _ in gone)
+    if gone:
+        record_total("technical_indicators", -sum(indicators for _, indicators in gone))
     written = bulk.upsert("historical_data", bars[list(_BAR_COLUMNS)], BAR_KEY, run_id)
     record_total("historical_data", written.inserted - removed, max(read.session for read in sessions))
     _record_files(sessions, run_id, first_time=not stored)
@@ -280,20 +284,15 @@ def recount_symbols() -> None:
 
 
 def _symbol_count(table: str) -> sql.Composed:
-    # A loose index scan: one probe a symbol instead of a read of 1.5 million rows.
-    return sql.SQL(
-        "(WITH RECURSIVE names(symbol) AS ((SELECT symbol FROM {table} ORDER BY symbol LIMIT 1) UNION ALL"
-        " SELECT (SELECT f.symbol FROM {table} f WHERE f.symbol > n.symbol ORDER BY f.symbol LIMIT 1)"
-        " FROM names n WHERE n.symbol IS NOT NULL) SELECT count(symbol) FROM names)"
-    ).format(table=sql.Identifier(table))
+    return sql.SQL("(" + NAMES + "SELECT count(symbol) FROM names)").format(table=sql.Identifier(table))
 
 
-def _delete_missing(read: ReadSession, run_id: str) -> int:
-    """Delete the session's bars, and their indicators, that its file no longer has; return the number of bars."""
+def _delete_missing(read: ReadSession, run_id: str) -> tuple[int, int]:
+    """Delete the session's bars and their indicators that its file no longer has; return how many of each."""
     symbols = read.bars["symbol"].astype(str).tolist()
     missing = ("t.date = %s AND NOT t.symbol = ANY(%s)", [read.session, symbols], run_id)
-    record_total("technical_indicators", -bulk.delete("technical_indicators", *missing))
-    return bulk.delete("historical_data", *missing)
+    indicators = bulk.delete("technical_indicators", *missing)
+    return bulk.delete("historical_data", *missing), indicators
 
 
 def _record_files(sessions: Sequence[ReadSession], run_id: str, *, first_time: bool) -> None:

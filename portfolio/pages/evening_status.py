@@ -4,7 +4,7 @@ No run, no stored reason and nobody's name appears here: those are the console's
 """
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Final
 
@@ -89,7 +89,7 @@ def evening_state(now: datetime, publications: dict[str, Publication]) -> Evenin
     stages = [_stage_line(job, runs.get(job), evening, now) for job in shown]
     if published and published.session >= session:
         is_doubtful = bool(published.picks and quality.day_refusal(published.session))
-        facts = published_facts(publications.values(), is_doubtful=is_doubtful)
+        facts = replace(published, is_doubtful=is_doubtful)
         return EveningState(picks_state(session, facts, Stage.UNKNOWN), stages, is_published=True)
     stage = _stage(session, runs, evening, now)
     expected_at = None

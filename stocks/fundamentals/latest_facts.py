@@ -14,21 +14,12 @@ from psycopg import sql
 from stocks.fundamentals import writer as fundamentals_writer
 from stocks.fundamentals.formulas import MAX_AGE_DAYS
 from stocks.storage.frames import query_frame
+from stocks.storage.symbol_scan import NAMES
 from stocks.universe import writer as universe_writer
-
-# A loose index scan: one probe a symbol, however many rows it has.
-_NAMES: LiteralString = """
-    WITH RECURSIVE names(symbol) AS (
-        (SELECT symbol FROM {table} ORDER BY symbol LIMIT 1)
-        UNION ALL
-        SELECT (SELECT t.symbol FROM {table} t WHERE t.symbol > n.symbol ORDER BY t.symbol LIMIT 1)
-        FROM names n WHERE n.symbol IS NOT NULL
-    )
-    """
 
 # Two years of quarters, and the newest balance and count of shares, which may be older.
 _STATEMENTS: LiteralString = (
-    _NAMES
+    NAMES
     + """
     SELECT {columns} FROM names n CROSS JOIN LATERAL (SELECT least(
         (SELECT max(period_end) FROM {table} q
@@ -42,7 +33,7 @@ _STATEMENTS: LiteralString = (
 )
 
 _SNAPSHOTS: LiteralString = (
-    _NAMES
+    NAMES
     + """
     SELECT {columns} FROM names n CROSS JOIN LATERAL (SELECT least(
         (SELECT max(snapshot) FROM {table} s WHERE s.symbol = n.symbol AND s.snapshot < %(as_of)s),
@@ -54,7 +45,7 @@ _SNAPSHOTS: LiteralString = (
 
 # The newest count of shares, the newest price that has a P/E, the newest P/E.
 _FACTS: LiteralString = (
-    _NAMES
+    NAMES
     + """
     SELECT DISTINCT {columns} FROM names n CROSS JOIN LATERAL (
         (SELECT * FROM {table} c WHERE c.symbol = n.symbol AND c.date <= %(as_of)s AND c.issue_size > 0

@@ -82,7 +82,7 @@ def latest_listed_session() -> date | None:
     return latest
 
 
-def published_facts(publications: Iterable[Publication], *, is_doubtful: bool = False) -> Published | None:
+def published_facts(publications: Iterable[Publication]) -> Published | None:
     """What readers are told about the newest of some publications in force; None without one."""
     publications = list(publications)
     newest = max((publication.date for publication in publications), default=None)
@@ -91,7 +91,7 @@ def published_facts(publications: Iterable[Publication], *, is_doubtful: bool = 
     lists = [publication for publication in publications if publication.date == newest]
     at = timezone.localtime(max(publication.published_at for publication in lists))
     picks = sum(publication.count for publication in lists)
-    return Published(newest, lists[0].valid_for, at, picks, lists[0].abstention, is_doubtful)
+    return Published(newest, lists[0].valid_for, at, picks, lists[0].abstention)
 
 
 def outdated_notice(publication: Publication | None, latest: date | None) -> str | None:

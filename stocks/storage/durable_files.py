@@ -1,11 +1,14 @@
 """Files that a crash leaves whole: written under another name, flushed to the disk, then renamed into place."""
 
+import errno
 import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
+
+import psycopg
 
 LEFTOVERS: Final = ".writing-*"
 """Glob pattern of what killed writers leave behind."""
@@ -44,3 +47,9 @@ def flush_to_disk(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether an error says that a disk is full, be it ours or the database server's."""
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return full or isinstance(error, psycopg.errors.DiskFull)

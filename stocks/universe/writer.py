@@ -18,6 +18,7 @@ from stocks.models import Stock
 from stocks.storage import bulk
 from stocks.storage.bulk import WriteCounts
 from stocks.storage.frames import query_frame
+from stocks.storage.symbol_scan import NAMES
 from stocks.universe.sectors import exchange_spelling
 from stocks.universe.symbols import current_symbols, successors
 
@@ -97,13 +98,11 @@ def fill_symbols_from_snapshots(session: date, run_id: str) -> WriteCounts:
     Sectors get the exchange's spelling where it has the sector. Point in time: snapshots before the session.
     """
     frame = query_frame(
-        # A loose index scan: one probe a symbol instead of a read of years of evenings.
-        "WITH RECURSIVE names(symbol) AS ((SELECT symbol FROM fundamental_snapshots ORDER BY symbol LIMIT 1) UNION ALL"
-        " SELECT (SELECT f.symbol FROM fundamental_snapshots f WHERE f.symbol > n.symbol ORDER BY f.symbol LIMIT 1)"
-        " FROM names n WHERE n.symbol IS NOT NULL)"
-        " SELECT f.* FROM names n CROSS JOIN LATERAL (SELECT symbol, stock_name, sector, industry, source, snapshot"
-        " FROM fundamental_snapshots WHERE symbol = n.symbol AND snapshot < %s ORDER BY snapshot DESC LIMIT 1) f"
-        " ORDER BY f.symbol",
+        sql.SQL(
+            NAMES + "SELECT f.* FROM names n CROSS JOIN LATERAL (SELECT symbol, stock_name, sector, industry, source,"
+            " snapshot FROM {table} WHERE symbol = n.symbol AND snapshot < %s ORDER BY snapshot DESC LIMIT 1) f"
+            " ORDER BY f.symbol"
+        ).format(table=sql.Identifier("fundamental_snapshots")),
         [session],
     )
     if frame.empty:

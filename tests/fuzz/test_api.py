@@ -9,6 +9,7 @@ import pytest
 import schemathesis
 from django.core.cache import cache
 from django.core.signals import request_finished, request_started
+from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
 from django.test import Client
 from hypothesis import given
@@ -21,7 +22,6 @@ from schemathesis.schemas import BaseSchema
 from tests.examples import examples
 from tests.fuzz.counts import Counts
 from tests.published import pick, publish
-from tradingsite.wsgi import application
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(3600)]
 URL = "/api/suggested-stocks/"
@@ -50,7 +50,9 @@ def _one_transaction() -> Iterator[None]:
 
 @pytest.fixture
 def operations(database: str, _one_transaction: None) -> list[Any]:
-    schema = schemathesis.openapi.from_wsgi("/api/schema/", application, headers={"accept": "application/json"})
+    schema = schemathesis.openapi.from_wsgi(
+        "/api/schema/", get_wsgi_application(), headers={"accept": "application/json"}
+    )
     operations = documented_operations(schema)
     assert [operation.label for operation in operations] == [f"GET {URL}"]
     return operations
@@ -85,7 +87,7 @@ def test_authentication_conforms_to_the_schema(settings, django_user_model, coun
     settings.READING_NEEDS_LOGIN = True
     token = Token.objects.create(user=django_user_model.objects.create_user("asha"))
     authenticated = {"Authorization": f"Token {token.key}"}
-    schema = schemathesis.openapi.from_wsgi("/api/schema/?format=json", application, headers=authenticated)
+    schema = schemathesis.openapi.from_wsgi("/api/schema/?format=json", get_wsgi_application(), headers=authenticated)
     (operation,) = documented_operations(schema)
 
     @examples(0.2)

@@ -5,7 +5,6 @@ or the new one. Work folders that a killed download left behind are removed by t
 """
 
 import contextlib
-import errno
 import fcntl
 import json
 import shutil
@@ -20,7 +19,7 @@ from market_data.providers import ProviderError, TransientProviderError
 from market_data.providers.nse.download.client import Validators
 from market_data.providers.nse.file_days import other_days
 from market_data.providers.nse.files import LAYOUTS, Layout, layout_of
-from stocks.storage.durable_files import LEFTOVERS, move_into_place, replace_file
+from stocks.storage.durable_files import LEFTOVERS, is_disk_full, move_into_place, replace_file
 
 BARS, LISTS, REPORTS = "bhavcopy", "lists", "reports"
 _WORK, _LOCK, _LOG = ".download", ".download.lock", ".download.json"
@@ -185,8 +184,7 @@ def _as_provider_error(root: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        remedy = "free some space" if is_full else "let this account write there"
+        remedy = "free some space" if is_disk_full(error) else "let this account write there"
         raise ProviderError(
             f"{root} cannot be written ({error.strerror or error}): {remedy}, or set NSE_ARCHIVE_DIR to another folder."
         ) from error
