@@ -8,10 +8,10 @@ from market_data.prices.adjustments import effective_events
 from market_data.prices.events import blocked_events
 from market_data.storage import queries
 from market_data.trading_calendar import sessions_between
-from ml.estimators import Estimator
-from ml.features import WARM_UP_SESSIONS, contract_features, features, tradable
-from ml.labels import labels
-from ml.samples import Samples, samples
+from ml.features.registry import WARM_UP_SESSIONS, contract_features, features, tradable
+from ml.learning.estimators import Estimator
+from ml.learning.labels import labels
+from ml.learning.samples import Samples, samples
 from stocks.fundamentals import writer as fundamentals_writer
 from stocks.fundamentals.formulas import dated_fundamentals
 from stocks.picks.selection_queries import share_symbols

@@ -27,7 +27,8 @@ from market_data.runs.saga import (
     register_sagas,
 )
 from market_data.storage import queries
-from ml import evaluation_records, selection
+from ml import selection
+from ml.evaluation import records as evaluation_records
 from ml.models import TrainedModel
 from stocks.picks import screening, selection_queries
 from stocks.picks.filters import Filters, FiltersInvalid
@@ -35,7 +36,7 @@ from stocks.picks.public_state import Abstention
 
 if TYPE_CHECKING:
     # Every command and worker imports this module; what reads features and models is imported where it is used.
-    from ml.training import Bundle
+    from ml.learning.training import Bundle
 
 MODEL_AGE_LIMIT_SESSIONS = 7
 PICKS_KEPT_DAYS = 90
@@ -167,8 +168,9 @@ class Predictions(NamedTuple):
 @_once_per_run
 def predictions(context: StepContext) -> Predictions:
     """Predictions for the candidates by the model in force."""
-    from ml import artifacts, datasets, prediction
-    from ml.estimators import estimator
+    from ml import datasets
+    from ml.learning import artifacts, prediction
+    from ml.learning.estimators import estimator
 
     model = model_in_force(context.session)
     if model is None:

@@ -5,11 +5,11 @@ from functools import partial
 import pandas as pd
 
 from ml.datasets import training_samples
-from ml.estimators import ESTIMATORS, FOREST_PARAMETERS, limited_drawdown
-from ml.labels import EXIT_DELAY
-from ml.samples import Samples
-from ml.training import fit_bundle
-from ml.walk_forward import ensembles, fit_ensembles
+from ml.learning.estimators import ESTIMATORS, FOREST_PARAMETERS, limited_drawdown
+from ml.learning.labels import EXIT_DELAY
+from ml.learning.samples import Samples
+from ml.learning.training import fit_bundle
+from ml.learning.walk_forward import ensembles, fit_ensembles
 from tests.benchmarks.market import Market
 from tests.benchmarks.measuring import Figure, Pair, alternated
 from tests.benchmarks.place import Place

@@ -23,7 +23,7 @@ from market_data.runs.saga import SagaError
 from market_data.steps.metrics import session_frame
 from market_data.storage import queries
 from ml.datasets import session_features, training_samples
-from ml.estimators import estimator
+from ml.learning.estimators import estimator
 from stocks.models import Publication, SymbolChange
 from tests.end_to_end import evenings
 from tests.end_to_end.evenings import BASE, SESSIONS, assert_same

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from ml.estimators import ESTIMATORS, Estimator, Fitted, Target, Values
-from ml.features import features
-from ml.labels import labels
-from ml.samples import Samples, samples
+from ml.features.registry import features
+from ml.learning.estimators import ESTIMATORS, Estimator, Fitted, Target, Values
+from ml.learning.labels import labels
+from ml.learning.samples import Samples, samples
 
 
 def sessions(count: int, start: str = "2023-01-02") -> pd.DatetimeIndex:

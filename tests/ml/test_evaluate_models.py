@@ -8,7 +8,9 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from market_data.models import MarketDay
-from ml import datasets, evaluation, evaluation_records
+from ml import datasets
+from ml.evaluation import records as evaluation_records
+from ml.evaluation import report as evaluation
 from ml.management.commands import evaluate_models
 from ml.models import Evaluation
 from stocks.models import Stock
@@ -46,7 +48,7 @@ def stored_market(committed_market, db, settings, tmp_path, monkeypatch):
     """The market, an empty folder for folds, and estimators with few trees."""
     settings.VAR_DIR = tmp_path
     few = {"lightgbm": tiny(rounds=0.05), "random_forest": tiny("random_forest", rounds=0.05)}
-    monkeypatch.setattr("ml.estimators.ESTIMATORS", few)
+    monkeypatch.setattr("ml.learning.estimators.ESTIMATORS", few)
     monkeypatch.setattr(evaluate_models, "ESTIMATORS", few)
 
 

@@ -10,15 +10,15 @@ from market_data.prices.adjustments import adjusted
 from market_data.prices.bars import checked_bars
 from market_data.prices.events import blocked_events
 from market_data.providers.nse.archive import NseArchive
-from ml import evaluation
-from ml.estimators import estimator
-from ml.evaluation import Entry, FoldStore
-from ml.features import FEATURES, WARM_UP_SESSIONS, features, tradable
-from ml.labels import labels
-from ml.prediction import predict
-from ml.samples import samples
-from ml.training import fit_bundle
-from ml.walk_forward import folds
+from ml.evaluation import report as evaluation
+from ml.evaluation.report import Entry, FoldStore
+from ml.features.registry import FEATURES, WARM_UP_SESSIONS, features, tradable
+from ml.learning.estimators import estimator
+from ml.learning.labels import labels
+from ml.learning.prediction import predict
+from ml.learning.samples import samples
+from ml.learning.training import fit_bundle
+from ml.learning.walk_forward import folds
 from tests.ml.markets import garbled_after
 
 pytestmark = pytest.mark.real

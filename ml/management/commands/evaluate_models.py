@@ -12,11 +12,13 @@ from django.core.management.base import BaseCommand, CommandError
 
 from market_data.runs.command import parse_date, requested_session
 from market_data.runs.pending_migrations import apply_pending_migrations
-from ml import datasets, evaluation, evaluation_records
-from ml.estimators import ESTIMATORS, Estimator, UnknownEstimator, estimator
-from ml.evaluation import Entry, FoldStore
-from ml.samples import Samples
-from ml.walk_forward import TooLittleHistory
+from ml import datasets
+from ml.evaluation import records as evaluation_records
+from ml.evaluation import report as evaluation
+from ml.evaluation.report import Entry, FoldStore
+from ml.learning.estimators import ESTIMATORS, Estimator, UnknownEstimator, estimator
+from ml.learning.samples import Samples
+from ml.learning.walk_forward import TooLittleHistory
 
 # Longer than any market's history: the report trains on all there is.
 ALL_HISTORY_DAYS = 365 * 40

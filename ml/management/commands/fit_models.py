@@ -12,10 +12,11 @@ from django.core.management.base import BaseCommand, CommandError
 
 from market_data.runs.command import parse_date, requested_session
 from market_data.runs.pending_migrations import apply_pending_migrations
-from ml import artifacts, datasets
-from ml.estimators import UnknownEstimator, estimator
-from ml.training import fit_bundle
-from ml.walk_forward import TooLittleHistory
+from ml import datasets
+from ml.learning import artifacts
+from ml.learning.estimators import UnknownEstimator, estimator
+from ml.learning.training import fit_bundle
+from ml.learning.walk_forward import TooLittleHistory
 
 
 class Command(BaseCommand):

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ml.calibration import Calibration, Curve, calibration, confidence, monotone_curve, risk_score
+from ml.learning.calibration import Calibration, Curve, calibration, confidence, monotone_curve, risk_score
 
 
 def walk_forward(days: int = 60, shares: int = 100) -> pd.DataFrame:

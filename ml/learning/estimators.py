@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard, cast
 import numpy as np
 import numpy.typing as npt
 
-from ml.samples import Samples, day_percentiles
+from ml.learning.samples import Samples, day_percentiles
 
 if TYPE_CHECKING:
     # These take seconds to import; pages and commands that only look up an estimator do without them.

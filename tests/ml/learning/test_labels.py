@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.labels import EMBARGO_SESSIONS, LATE_EXIT_SESSIONS, PURGE_SESSIONS, labels, last_training_position
+from ml.learning.labels import EMBARGO_SESSIONS, LATE_EXIT_SESSIONS, PURGE_SESSIONS, labels, last_training_position
 from tests.ml.markets import market, no_events, sessions, without_bars
 
 ANSWERS = Path(__file__).with_name("answers")

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ml.features import WARM_UP_SESSIONS, features, tradable
-from ml.labels import labels
-from ml.prediction import PREDICTION_COLUMNS, FeaturesDiffer, predict
-from ml.samples import samples
-from ml.training import fit_bundle
+from ml.features.registry import WARM_UP_SESSIONS, features, tradable
+from ml.learning.labels import labels
+from ml.learning.prediction import PREDICTION_COLUMNS, FeaturesDiffer, predict
+from ml.learning.samples import samples
+from ml.learning.training import fit_bundle
 from tests.ml.markets import garbled_after, market, no_events, sessions, tiny
 
 DAYS = 300

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from ml.calibration import confidence, risk_score
-from ml.samples import day_percentiles
-from ml.training import Bundle
-from ml.walk_forward import member_predictions
+from ml.learning.calibration import confidence, risk_score
+from ml.learning.samples import day_percentiles
+from ml.learning.training import Bundle
+from ml.learning.walk_forward import member_predictions
 
 PREDICTION_COLUMNS = (
     *("symbol", "date", "score", "ml_prediction_score", "predicted_return"),

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ml.panel import Matrix, Panel
+from ml.features.panel import Matrix, Panel
 
 ENTRY_DELAY = 1
 HOLDING_SESSIONS = 10

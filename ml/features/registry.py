@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from ml.panel import (
+from ml.features.panel import (
     Matrix,
     Panel,
     day_ranks,

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml.calibration import RETURN_LIMIT
-from ml.estimators import Member
-from ml.labels import EXIT_DELAY
-from ml.training import acceptance, calibration_predictions, fit_bundle
-from ml.walk_forward import TooLittleHistory
+from ml.learning.calibration import RETURN_LIMIT
+from ml.learning.estimators import Member
+from ml.learning.labels import EXIT_DELAY
+from ml.learning.training import acceptance, calibration_predictions, fit_bundle
+from ml.learning.walk_forward import TooLittleHistory
 from tests.ml.markets import market_samples, tiny
 
 DAYS = 320

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from ml.estimators import Member
-from ml.samples import Samples
-from ml.walk_forward import (
+from ml.learning.estimators import Member
+from ml.learning.samples import Samples
+from ml.learning.walk_forward import (
     Ensemble,
     Fold,
     TooLittleHistory,

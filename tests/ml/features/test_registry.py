@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.features import (
+from ml.features.registry import (
     CONTRACT_FEATURES,
     CONTRACT_INDICATORS,
     FEATURES,

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ml import panel
+from ml.features import panel
 from tests.ml.markets import market, sessions
 
 MATRICES = arrays(

@@ -10,12 +10,12 @@ from typing import Any
 
 import pandas as pd
 
-from ml.calibration import Calibration, calibration
-from ml.estimators import Estimator, Fitted
-from ml.labels import EXIT_DELAY
-from ml.samples import Samples
-from ml.statistics import daily_figures, summary
-from ml.walk_forward import TooLittleHistory, ensembles, fit_ensembles, folds, predict_fold
+from ml.evaluation.statistics import daily_figures, summary
+from ml.learning.calibration import Calibration, calibration
+from ml.learning.estimators import Estimator, Fitted
+from ml.learning.labels import EXIT_DELAY
+from ml.learning.samples import Samples
+from ml.learning.walk_forward import TooLittleHistory, ensembles, fit_ensembles, folds, predict_fold
 
 # Folds of the nightly fit; the last one ends with the last session that has an outcome.
 CALIBRATION_FOLDS = 6

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestRegressor
 
-from ml.estimators import (
+from ml.learning.estimators import (
     DEEPEST_DRAWDOWN,
     ESTIMATORS,
     FOREST_PARAMETERS,

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ml.calibration import Calibration
-from ml.estimators import Fitted, is_booster
-from ml.training import Bundle, acceptance
+from ml.learning.calibration import Calibration
+from ml.learning.estimators import Fitted, is_booster
+from ml.learning.training import Bundle, acceptance
 from stocks.storage.durable_files import replace_file
 
 CARD_FILE = "bundle.json"

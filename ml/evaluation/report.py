@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ml.estimators import ESTIMATORS, Estimator
-from ml.samples import Samples
-from ml.statistics import daily_figures, newey_west, summary
-from ml.walk_forward import Fold, TooLittleHistory, folds, predict_fold
+from ml.evaluation.statistics import daily_figures, newey_west, summary
+from ml.learning.estimators import ESTIMATORS, Estimator
+from ml.learning.samples import Samples
+from ml.learning.walk_forward import Fold, TooLittleHistory, folds, predict_fold
 from stocks.storage.durable_files import replace_file
 
 # Increase when the procedure changes in a way that the parameters do not show: it invalidates the stored folds.
@@ -36,7 +36,7 @@ SESSIONS_BEFORE_LEARNING = 40
 MONTHS_A_FOLD = 3
 CONTROLS = 10
 
-# Name → (feature, sign that makes higher better). Sources: see ml/features.py.
+# Name → (feature, sign that makes higher better). Sources: see ml/features/registry.py.
 BASELINES: Mapping[str, tuple[str, float]] = {
     "momentum": ("momentum_12_1", 1.0),
     "low_volatility": ("volatility_60", -1.0),

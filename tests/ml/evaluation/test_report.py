@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml import evaluation
-from ml.evaluation import Entry, FoldStore, fold_layout, fold_starts, report, report_text, with_shuffled_outcomes
-from ml.walk_forward import TooLittleHistory
+from ml.evaluation import report as evaluation
+from ml.evaluation.report import Entry, FoldStore, fold_layout, fold_starts, report, report_text, with_shuffled_outcomes
+from ml.learning.walk_forward import TooLittleHistory
 from tests.ml.markets import market_samples, sessions, tiny
 
 

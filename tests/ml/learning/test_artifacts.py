@@ -9,9 +9,9 @@ import pytest
 import skops.io
 from sklearn.linear_model import LinearRegression
 
-from ml.artifacts import CARD_FILE, ArtifactUnreadable, load_bundle, save_bundle
-from ml.prediction import predict
-from ml.training import fit_bundle
+from ml.learning.artifacts import CARD_FILE, ArtifactUnreadable, load_bundle, save_bundle
+from ml.learning.prediction import predict
+from ml.learning.training import fit_bundle
 from tests.ml.markets import market_samples, tiny
 
 

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from ml import statistics
-from ml.statistics import Mean, newey_west
+from ml.evaluation import statistics
+from ml.evaluation.statistics import Mean, newey_west
 
 
 def test_newey_west_by_hand():

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ml.samples import by_day
+from ml.learning.samples import by_day
 
 Numbers = npt.NDArray[np.float64]
 

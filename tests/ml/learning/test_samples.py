@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml.samples import Samples, by_day, day_percentiles, samples
+from ml.learning.samples import Samples, by_day, day_percentiles, samples
 from tests.ml.markets import market_samples, sessions
 
 

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ml.estimators import Estimator, Fitted, Member, Target, limited_drawdown, part_predictions
-from ml.labels import last_training_position
-from ml.samples import Samples, day_percentiles
+from ml.learning.estimators import Estimator, Fitted, Member, Target, limited_drawdown, part_predictions
+from ml.learning.labels import last_training_position
+from ml.learning.samples import Samples, day_percentiles
 
 # On fewer sessions a model would learn a single mood of the market.
 FEWEST_TRAINING_SESSIONS = 60
