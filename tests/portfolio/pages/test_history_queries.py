@@ -100,7 +100,7 @@ def test_a_page_needs_few_queries_and_uses_indexes(client, django_assert_max_num
     rising()
     for day in DAYS[:10]:
         publish("balanced", [pick("AAA")], session=day)
-    with django_assert_max_num_queries(12), captured_plans() as plans:
+    with captured_plans() as plans, django_assert_max_num_queries(12):
         client.get("/history/")
         client.get(f"/history/{DAYS[0]}/balanced/")
     assert plans.scans == []
