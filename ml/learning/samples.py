@@ -5,8 +5,10 @@ computed again.
 """
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,6 +77,22 @@ def samples(features: pd.DataFrame, outcomes: pd.DataFrame, tradable: pd.Series,
     for index, name in enumerate(names):
         values[:, index] = rows[name].to_numpy()
     return Samples(keys, position, values, names, sessions)
+
+
+def day_slices(position: npt.NDArray[np.int64]) -> Iterator[slice]:
+    """Yield the rows of each session of ascending positions."""
+    starts = np.flatnonzero(np.diff(position, prepend=position[:1] - 1))
+    for start, end in pairwise([*starts, len(position)]):
+        yield slice(int(start), int(end))
+
+
+def centred_ranks(position: npt.NDArray[np.int64], values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Rank of each feature within its session, ties averaged, scaled to -0.5 … 0.5; 0 where it is unknown."""
+    ranks = np.zeros(values.shape, dtype=np.float32)
+    for rows in day_slices(position):
+        day = pd.DataFrame(values[rows])
+        ranks[rows] = ((day.rank() - 0.5) / day.notna().sum() - 0.5).fillna(0.0).to_numpy(dtype=np.float32)
+    return ranks
 
 
 def by_day(position: npt.NDArray[np.int64], values: npt.NDArray[np.float64]) -> "SeriesGroupBy[Any, Any]":

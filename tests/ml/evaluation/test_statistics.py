@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from ml.evaluation import statistics
-from ml.evaluation.statistics import Mean, newey_west
+from ml.evaluation.statistics import Mean, block_bootstrap, newey_west
 
 
 def test_newey_west_by_hand():
@@ -77,3 +77,22 @@ def test_summary_of_a_days_figures():
     assert summary["hit_rate"]["mean"] > 0.8
     assert summary["decile_spread"]["mean"] > 2
     assert summary["risk_rank_ic"]["mean"] is None
+
+
+def test_the_block_bootstrap_covers_a_known_mean_about_as_often_as_it_says():
+    random = np.random.default_rng(5)
+    hits = 0
+    for seed in range(200):
+        steps = random.normal(size=409)
+        series = 0.3 + np.convolve(steps, np.ones(10) / 10, "valid")
+        interval = block_bootstrap(series, seed)
+        hits += interval.low <= 0.3 <= interval.high
+    assert 0.8 <= hits / 200 <= 0.95  # 0.9 with infinitely many days; a random walk's blocks are a little too narrow
+
+
+def test_the_block_bootstrap_repeats_and_ignores_missing_days():
+    values = np.random.default_rng(1).normal(size=100)
+    holed = np.insert(values, [0, 50, 100], np.nan)
+    assert block_bootstrap(values) == block_bootstrap(holed)
+    assert np.isnan(block_bootstrap(values[:39]).low)
+    assert block_bootstrap(np.array([])).days == 0
