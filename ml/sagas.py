@@ -217,7 +217,9 @@ def ranked_picks(context: StepContext) -> selection.DayOfPicks:
             picks[name], reasons[name] = pd.DataFrame(columns=list(selection.PICK_COLUMNS)), refusal.sentence
             continue
         held = selection_queries.previous_picks(name, session)
-        ranking = screening.ranked(candidates_with_predictions(context), name, filters(context), held)
+        ranking = screening.ranked(
+            candidates_with_predictions(context), name, filters(context), held, keep_rank=settings.PICKS_KEEP_RANK
+        )
         picks[name], reasons[name] = ranking.picks, ranking.summary
     abstention = refusal.abstention if refusal else ""
     return selection.DayOfPicks(

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from django.core.exceptions import ImproperlyConfigured
 
 from brokers.redaction import register_secrets
+from stocks.picks.public_state import KEEP_RANK, MAX_PICKS
 from tradingsite import env
 from tradingsite.audit import origin
 from tradingsite.embedded import servers
@@ -85,6 +86,7 @@ ESTIMATOR = env.text("ESTIMATOR", "lightgbm")
 TRAINING_LOOKBACK_DAYS = env.integer("TRAINING_LOOKBACK_DAYS", 365, minimum=60)
 MODELS_DIR = env.folder("MODELS_DIR") or VAR_DIR / "models"
 STOCK_FILTERS_FILE = env.folder("STOCK_FILTERS_FILE") or BASE_DIR / "config" / "stock_filters.yaml"
+PICKS_KEEP_RANK = env.integer("PICKS_KEEP_RANK", KEEP_RANK, minimum=MAX_PICKS)
 SCREENING_OVERRIDES = {
     "min_price": env.number("SCREENING_MIN_PRICE_THRESHOLD"),
     "min_market_cap_crores": env.number("SCREENING_MIN_MARKET_CAP_CRORES"),

@@ -64,7 +64,7 @@ def score_parts(pick: Mapping[str, Any]) -> list[ScorePart]:
 
 def bounds(pick: Mapping[str, Any], filters: Filters) -> list[Bound]:
     """The strategy's thresholds with the figures of a pick, one entry per figure."""
-    thresholds = filters.of(pick["strategy"])
+    thresholds = screening.thresholds_of(pick["strategy"], filters)
     lows = {threshold.column: threshold.value for threshold in thresholds if threshold.is_minimum}
     highs = {threshold.column: threshold.value for threshold in thresholds if not threshold.is_minimum}
     return [

@@ -249,7 +249,7 @@ def strategies(request: HttpRequest) -> HttpResponse:
         }
         for name, rule in screening.STRATEGIES.items()
     ]
-    context = {"rules": rules, "error": error, "limit": screening.MAX_PICKS, "hold_rank": screening.HOLD_RANK}
+    context = {"rules": rules, "error": error, "limit": screening.MAX_PICKS, "keep_rank": settings.PICKS_KEEP_RANK}
     return _render(request, "portfolio/strategies.html", context)
 
 

@@ -1,7 +1,7 @@
 """Thresholds of the picks: reads and checks `config/stock_filters.yaml`; pure."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -72,7 +72,9 @@ class Filters:
         return [Threshold(key, COLUMNS[key[4:]], key.startswith("min_"), values[key]) for key in DEFAULTS]
 
 
-def load_filters(path: Path, overrides: Mapping[str, float | None], strategies: Iterable[str]) -> Filters:
+def load_filters(
+    path: Path, overrides: Mapping[str, float | None], strategies: Mapping[str, Collection[str]]
+) -> Filters:
     """Read and check the thresholds.
 
     Parameters
@@ -80,29 +82,32 @@ def load_filters(path: Path, overrides: Mapping[str, float | None], strategies: 
     path
         The yaml file: the contract's keys at the top level, overrides per strategy under ``strategies``.
     overrides
-        Values of the environment (SCREENING_*), which apply to every strategy; None where not set.
+        Values of the environment (SCREENING_*), which apply to every strategy that has the threshold; None where not
+        set.
     strategies
-        Names of the strategies that exist.
+        The strategies that exist, each with the keys of its thresholds.
 
     Raises
     ------
     FiltersInvalid
-        The file is missing or not yaml, a key is unknown, a value is not a number, or a minimum exceeds its maximum.
+        The file is missing or not yaml, a key is unknown, a strategy has no such threshold, a value is not a number,
+        or a minimum exceeds its maximum.
     """
     content = _content(path)
     by_name = content.pop("strategies", None) or {}
     if not isinstance(by_name, dict):
         raise FiltersInvalid(f"{path.name}: `strategies` must map a strategy to its thresholds, not {by_name!r}.")
-    existing = list(strategies)
     for name in by_name:
-        if name not in existing:
-            raise FiltersInvalid(f"{path.name}: there is no strategy {name!r}; choose from {', '.join(existing)}.")
+        if name not in strategies:
+            raise FiltersInvalid(f"{path.name}: there is no strategy {name!r}; choose from {', '.join(strategies)}.")
     forced = {key: value for key, value in overrides.items() if value is not None}
     general = {**DEFAULTS, **_checked(content, path.name), **_checked(forced, "SCREENING_*")}
     by_strategy = {
         name: {**_checked(values or {}, f"{path.name}, strategies.{name}"), **forced}
         for name, values in by_name.items()
     }
+    for name, values in by_name.items():
+        _check_applies(values or {}, strategies[name], f"{path.name}, strategies.{name}")
     filters = Filters(general, by_strategy)
     for name in ("", *by_strategy):
         _check_order(filters, name, path.name)
@@ -138,6 +143,12 @@ def _checked(values: Any, where: str) -> dict[str, float]:
         if key in _BETWEEN_0_AND_1 and not 0 <= value <= 1:
             raise FiltersInvalid(f"{where}: {key} must lie between 0 and 1, not {value!r}.")
     return {key: float(value) for key, value in values.items()}
+
+
+def _check_applies(values: Mapping[str, Any], applicable: Collection[str], where: str) -> None:
+    for key in values:
+        if key not in applicable:
+            raise FiltersInvalid(f"{where}: the strategy has no threshold {key!r}; remove the line.")
 
 
 def _check_order(filters: Filters, strategy: str, where: str) -> None:

@@ -11,6 +11,8 @@ from typing import Final
 
 MAX_PICKS: Final = 50
 """A strategy's list holds up to so many."""
+KEEP_RANK: Final = 150
+"""A held share stays until its place in the strategy's ranking is below this one, unless `PICKS_KEEP_RANK` says so."""
 
 
 class State(StrEnum):

@@ -10,16 +10,18 @@ value      .35 prediction + .30 rank(low P/E) + .20 rank(ROE) + .15 rank(low deb
 balanced   .45 prediction + .25 safety (1 − risk) + .15 confidence + .15 rank(low volatility)
 momentum   .40 prediction + .25 rank(price over SMA 200) + .20 rank(price over SMA 50) + .15 rank(MACD histogram over
 price)
+model      the prediction alone
 =========  =============================================================================================================
 
 Growth and value require their own inputs: a share without one fails for that reason. Balanced and momentum skip what
 is missing, both as a threshold and as a part of the score (whose weight the other parts share out), and the reason
-lists it. A share picked the session before stays until it falls below rank 100: less turnover for a difference that is
-mostly noise.
+lists it. The model's own list has none of the thresholds: what the others gain or lose by theirs is measured against
+it. A share that is held stays until its place in the strategy's ranking falls below the keep band: less turnover for a
+difference that is mostly noise.
 """
 
-from collections.abc import Callable, Collection, Mapping, Set
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,12 +29,11 @@ import pandas as pd
 
 from stocks.picks import filters as thresholds
 from stocks.picks import signals
-from stocks.picks.filters import Filters
+from stocks.picks.filters import Filters, Threshold
+from stocks.picks.public_state import KEEP_RANK as KEEP_RANK
 from stocks.picks.public_state import MAX_PICKS as MAX_PICKS
 
 DEFAULT_STRATEGY = "balanced"
-# A share picked the session before leaves the list when it falls below this rank.
-HOLD_RANK = 100
 MODEL_COLUMNS = ("ml_prediction_score", "ml_risk_score")
 _ALWAYS_REQUIRED = ("current_price", *MODEL_COLUMNS)
 
@@ -56,12 +57,14 @@ class StrategyRule:
     """How one strategy chooses; users read its `label`.
 
     The weights of its `parts` sum to 1; each function maps the day's tradable shares to 0-1. A share fails without a
-    `required` column; others are skipped where missing.
+    `required` column; others are skipped where missing. `thresholds` are the keys of `config/stock_filters.yaml` that
+    apply: all of them, or none for a strategy that takes any tradable share.
     """
 
     label: str
     parts: Mapping[str, tuple[float, Part]]
-    required: tuple[str, ...] = field(default=())
+    required: tuple[str, ...] = ()
+    thresholds: Collection[str] = tuple(thresholds.DEFAULTS)
 
 
 _PREDICTION = _column("ml_prediction_score")
@@ -103,6 +106,11 @@ STRATEGIES: dict[str, StrategyRule] = {
             "price over SMA 50": (0.20, _rank_over("current_price", "sma_50")),
             "MACD histogram over price": (0.15, _rank_over("macd_histogram", "current_price")),
         },
+    ),
+    "model": StrategyRule(
+        "the best predictions among all tradable shares",
+        {"prediction": (1.0, _PREDICTION)},
+        thresholds=(),
     ),
 }
 _NAMES = {
@@ -154,7 +162,12 @@ class Ranking(NamedTuple):
 
 def load_filters(path: Path, overrides: Mapping[str, float | None]) -> Filters:
     """Read `config/stock_filters.yaml` for the strategies that exist; see `filters.load_filters`."""
-    return thresholds.load_filters(path, overrides, STRATEGIES)
+    return thresholds.load_filters(path, overrides, {name: rule.thresholds for name, rule in STRATEGIES.items()})
+
+
+def thresholds_of(strategy: str, filters: Filters) -> list[Threshold]:
+    """The thresholds that apply to a strategy."""
+    return [threshold for threshold in filters.of(strategy) if threshold.key in STRATEGIES[strategy].thresholds]
 
 
 def passing(frame: pd.DataFrame, filters: Filters, strategy: str, without: Collection[str] = frozenset()) -> Screened:
@@ -173,7 +186,7 @@ def passing(frame: pd.DataFrame, filters: Filters, strategy: str, without: Colle
     required = [column for column in (*_ALWAYS_REQUIRED, *rule.required) if column not in without]
     failed = {f"no {figure_name(column)}": frame[column].isna() for column in required}
     skipped: dict[str, pd.Series] = {}
-    for threshold in filters.of(strategy):
+    for threshold in thresholds_of(strategy, filters):
         if threshold.column in without:
             continue
         value = frame[threshold.column].astype(float)
@@ -196,7 +209,13 @@ def scores(frame: pd.DataFrame, strategy: str) -> tuple[pd.Series, pd.DataFrame]
 
 
 def ranked(
-    frame: pd.DataFrame, strategy: str, filters: Filters, held: Set[str] = frozenset(), limit: int = MAX_PICKS
+    frame: pd.DataFrame,
+    strategy: str,
+    filters: Filters,
+    held: Collection[str] = (),
+    *,
+    limit: int = MAX_PICKS,
+    keep_rank: int = KEEP_RANK,
 ) -> Ranking:
     """Choose a strategy's picks among the tradable shares of one session.
 
@@ -207,7 +226,9 @@ def ranked(
         them: predicted_return in percent over ten sessions, predicted_drawdown in percent below the entry (0 or more),
         ml_prediction_score, ml_confidence, ml_risk_score 0-1.
     held
-        Symbols of the strategy's list of the session before.
+        Symbols of the strategy's list before this one.
+    keep_rank
+        A held share stays while its place among the shares that pass is not below this one.
 
     Returns
     -------
@@ -234,22 +255,22 @@ def ranked(
     order = ["selection_score", "ml_prediction_score", "symbol"]
     passed = passed.sort_values(order, ascending=[False, False, True], kind="stable")
     passed["place"] = range(1, len(passed) + 1)
-    # Shares held down to rank 100 keep their place on the list; the best others fill what is left.
-    stays = passed["symbol"].isin(held) & (passed["place"] <= max(HOLD_RANK, limit))
+    # Held shares within the keep band stay on the list; the best others fill what is left.
+    stays = passed["symbol"].isin(list(held)) & (passed["place"] <= max(keep_rank, limit))
     others = passed.loc[~stays].head(max(limit - int(stays.sum()), 0))
     picks = pd.concat([passed.loc[stays].head(limit), others]).sort_values("place")
-    picks = picks.assign(rank=range(1, len(picks) + 1), was_held=picks["symbol"].isin(held))
+    picks = picks.assign(rank=range(1, len(picks) + 1), was_held=picks["symbol"].isin(list(held)))
     targets, stops = signals.target_price(picks), signals.stop_loss(picks)
     picks = picks.assign(target_price=targets, stop_loss=stops, recommendation=signals.recommendation(picks))
     rows = parts.loc[picks.index].to_dict("records")
     known_parts = [{str(name): value for name, value in row.items() if pd.notna(value)} for row in rows]
     picks["score_parts"] = pd.Series(known_parts, index=picks.index, dtype=object)
-    picks["reason"] = _reasons(picks, strategy, len(passed), limit)
+    picks["reason"] = _reasons(picks, strategy, len(passed), keep_rank)
     picks = picks.drop(columns=["skipped", "place", "was_held"]).reset_index(drop=True)
     return Ranking(picks, len(frame), len(passed), screened.counts)
 
 
-def _reasons(picks: pd.DataFrame, strategy: str, passed: int, limit: int) -> list[str]:
+def _reasons(picks: pd.DataFrame, strategy: str, passed: int, keep_rank: int) -> list[str]:
     rule = STRATEGIES[strategy]
     texts = []
     for row in picks.to_dict("records"):
@@ -262,7 +283,7 @@ def _reasons(picks: pd.DataFrame, strategy: str, passed: int, limit: int) -> lis
             text += f" Expected {row['predicted_return']:+.1f}% in ten sessions, {verdict} the costs"
             text += f" of {signals.ROUND_TRIP_COST_PCT:g}%."
         if row["was_held"]:
-            beyond = f", stays until it falls below {HOLD_RANK}" if row["place"] > limit else ""
+            beyond = f", stays until it falls below place {keep_rank}" if row["place"] > len(picks) else ""
             text += f" Picked the session before{beyond}."
         skipped = list(dict.fromkeys([*filter(None, str(row["skipped"]).split(", ")), *missing]))
         if skipped:

@@ -28,7 +28,7 @@ API = "/api/suggested-stocks/"
 
 @pytest.fixture(autouse=True)
 def _quality(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The fifth strategy, of which neither a migration nor the file of thresholds knows anything."""
+    """A further strategy, of which neither a migration nor the file of thresholds knows anything."""
     cache.clear()
     parts = {
         "prediction": (0.6, lambda frame: frame["ml_prediction_score"].astype(float)),

@@ -60,7 +60,7 @@ def select(session: date = TODAY) -> PipelineRun:
 
 def reasons() -> set[tuple[int, str]]:
     in_force = Publication.objects.filter(superseded_at=None)
-    assert set(in_force.values_list("strategy", flat=True)) == {"growth", "value", "balanced", "momentum"}
+    assert set(in_force.values_list("strategy", flat=True)) == {"growth", "value", "balanced", "momentum", "model"}
     return set(in_force.values_list("count", "reason"))
 
 

@@ -136,8 +136,8 @@ def test_a_list_older_than_the_market_has_a_notice(client):
 @pytest.mark.parametrize(
     ("parameters", "allowed"),
     [
-        ("strategy=lottery", "growth, value, balanced, momentum"),
-        ("strategy=GROWTH", "growth, value, balanced, momentum"),
+        ("strategy=lottery", "growth, value, balanced, momentum, model"),
+        ("strategy=GROWTH", "growth, value, balanced, momentum, model"),
         ("limit=0", "1 to 100"),
         ("limit=101", "1 to 100"),
         ("limit=-5", "1 to 100"),

@@ -1,4 +1,4 @@
-"""The real sample: the latest session's metrics, the panel behind them, and four distinct lists."""
+"""The real sample: the latest session's metrics, the panel behind them, and five distinct lists."""
 
 from itertools import combinations
 from pathlib import Path

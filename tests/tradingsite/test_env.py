@@ -92,9 +92,18 @@ def test_addresses_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert env.mail_server("X")["EMAIL_HOST_PASSWORD"] == "p/w"
 
 
-def test_a_limit_below_which_a_healthy_cluster_would_be_killed_stops_the_start() -> None:
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        # a healthy cluster would be killed
+        ("CLUSTER_STUCK_SECONDS", "44", "CLUSTER_STUCK_SECONDS=44 is below 45."),
+        # a share would leave a list that it is good enough for
+        ("PICKS_KEEP_RANK", "49", "PICKS_KEEP_RANK=49 is below 50."),
+    ],
+)
+def test_a_limit_that_does_harm_stops_the_start(name: str, value: str, sentence: str) -> None:
     command = [sys.executable, "-c", "import tradingsite.settings"]
-    environment = os.environ | {"CLUSTER_STUCK_SECONDS": "44"}
+    environment = os.environ | {name: value}
     start = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert start.returncode == 1
-    assert "CLUSTER_STUCK_SECONDS=44 is below 45." in start.stderr
+    assert sentence in start.stderr

@@ -7,7 +7,7 @@ import pytest
 from stocks.picks.filters import DEFAULTS, FiltersInvalid, load_filters
 
 OURS = Path(__file__).parents[3] / "config" / "stock_filters.yaml"
-NAMES = ("growth", "value", "balanced", "momentum")
+NAMES = {name: tuple(DEFAULTS) for name in ("growth", "value", "balanced", "momentum")} | {"model": ()}
 
 
 def load(tmp_path, text, overrides=None):
@@ -84,3 +84,8 @@ def test_a_missing_file_is_named(tmp_path):
 def test_an_override_that_is_not_a_number_is_named(tmp_path):
     with pytest.raises(FiltersInvalid, match="SCREENING_"):
         load(tmp_path, "", {"min_price": "cheap"})
+
+
+def test_a_strategy_without_thresholds_takes_no_override(tmp_path):
+    with pytest.raises(FiltersInvalid, match=r"strategies\.model: the strategy has no threshold 'min_roe'; remove"):
+        load(tmp_path, "strategies:\n  model:\n    min_roe: 5\n")
