@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 import pandas as pd
-from django.db.models import Max
+from django.db.models import Max, Min
 
 from market_data.models import PipelineRun
 from stocks.models import Publication
+from stocks.picks import heads
 from stocks.storage import bulk
 
 PICK_COLUMNS = (
@@ -56,7 +57,7 @@ def _publish(day: DayOfPicks, strategy: str, picks: pd.DataFrame, run_id: str, p
     rows = picks.reindex(columns=list(PICK_COLUMNS))
     versions = Publication.objects.filter(date=day.session, strategy=strategy)
     versions.filter(superseded_at=None).update(superseded_at=published_at)
-    publication = Publication.objects.create(
+    publication = Publication(
         date=day.session,
         strategy=strategy,
         version=(versions.aggregate(last=Max("version"))["last"] or 0) + 1,
@@ -68,7 +69,10 @@ def _publish(day: DayOfPicks, strategy: str, picks: pd.DataFrame, run_id: str, p
         abstention=day.abstention,
         reason=day.reasons.get(strategy, ""),
         picks=_json_rows(rows),
+        previous_hash=_last_head_hash(strategy),
     )
+    publication.head_hash = heads.head_hash(publication, publication.previous_hash)
+    publication.save(force_insert=True)
     bulk.delete("daily_suggested_stocks", "t.date = %s AND t.strategy = %s", [day.session, strategy], run_id)
     stored = rows.assign(
         date=pd.Timestamp(day.session),
@@ -78,6 +82,12 @@ def _publish(day: DayOfPicks, strategy: str, picks: pd.DataFrame, run_id: str, p
         score_parts=rows["score_parts"].map(json.dumps, na_action="ignore"),
     )
     return bulk.upsert("daily_suggested_stocks", stored, ("date", "symbol", "strategy"), run_id, undo=False).inserted
+
+
+def _last_head_hash(strategy: str) -> str:
+    """Hash of the head that was published last on a list, whatever its session and whether it is in force."""
+    newest = Publication.objects.filter(strategy=strategy).order_by("-pk").values_list("head_hash", flat=True)
+    return newest.first() or ""
 
 
 def _json_rows(rows: pd.DataFrame) -> list[dict[str, object]]:
@@ -119,9 +129,15 @@ def _previous_version(publication: Publication) -> Publication | None:
 
 
 def purge_picks(before: date) -> int:
-    """Delete picks and publications of sessions before a day; return the number of picks deleted."""
+    """Delete picks and publications of sessions before a day; return the number of picks deleted.
+
+    Of a list's chain of heads only the oldest links go: one that was published between newer ones stays with them.
+    """
     count = 0
+    kept = Publication.objects.filter(date__gte=before).values("strategy").annotate(first=Min("pk"))
+    first_kept = dict(kept.values_list("strategy", "first"))
     for publication in Publication.objects.filter(date__lt=before):
         count += publication.picks_in_force.all().delete()[0]
-        publication.delete()
+        if publication.pk < first_kept.get(publication.strategy, publication.pk + 1):
+            publication.delete()
     return count

@@ -237,7 +237,7 @@ _PICK_FIGURES = (
 class PublicationAdmin(ReadOnlyAdmin):
     list_display = (
         *("date", "strategy", "version", "count", "valid_for"),
-        *("published_at", "in_force", "model_id", "reason"),
+        *("published_at", "in_force", "model_id", "reason", "hash"),
     )
     list_filter = ("strategy",)
     date_hierarchy = "date"
@@ -246,6 +246,10 @@ class PublicationAdmin(ReadOnlyAdmin):
 
     class Media:
         css = {"all": ("stocks/figures.css",)}
+
+    @admin.display(description="hash of the head")
+    def hash(self, publication: Publication) -> str:
+        return publication.head_hash[:12]
 
     @admin.display(description="picks as published")
     def picks_as_published(self, publication: Publication) -> SafeString:

@@ -158,6 +158,8 @@ def response_body(strategy: str, listed: PickList, latest: date | None) -> dict[
         "total": listed.total,
         "version": publication.version if publication else None,
         "model_id": publication.model_id if publication else None,
+        "head_hash": (publication.head_hash or None) if publication else None,
+        "previous_hash": (publication.previous_hash or None) if publication else None,
         "simulated": settings.PROVIDER_KIND == "simulated",
         "reason": listed.reason or None,
         "notice": pick_queries.outdated_notice(publication, latest),
@@ -227,6 +229,12 @@ class SuggestedStocksAnswer(serializers.Serializer[Any]):
     total = serializers.IntegerField(help_text="number of picks that match the filters")
     version = serializers.IntegerField(allow_null=True)
     model_id = serializers.CharField(allow_null=True)
+    head_hash = serializers.CharField(
+        allow_null=True, help_text="SHA-256 of the list's head, see `verify_publications`; null: none was kept"
+    )
+    previous_hash = serializers.CharField(
+        allow_null=True, help_text="head_hash published before on this list; null: this is the first with a hash"
+    )
     simulated = serializers.BooleanField(help_text="true: the market is simulated")
     reason = serializers.CharField(allow_null=True, help_text="why the list is empty or short, in plain words")
     notice = serializers.CharField(

@@ -271,6 +271,16 @@ class Publication(models.Model):
     )
     picks = models.JSONField(default=list, help_text="the list as published, kept when it is superseded")
     superseded_at = models.DateTimeField(null=True, blank=True)
+    head_hash = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="SHA-256 of the list's head (`stocks/picks/heads.py`); empty: published before hashes were kept",
+    )
+    previous_hash = models.CharField(
+        max_length=64, blank=True, default="", db_default="", help_text="head_hash published before it on the same list"
+    )
 
     class Meta:
         db_table = "publications"

@@ -7,7 +7,7 @@ from typing import Any, Final
 from django.db import connection, models
 
 from market_data.models import DailyBar, TechnicalIndicator
-from stocks.models import Fundamentals, Stock, SuggestedStock
+from stocks.models import Fundamentals, Publication, Stock, SuggestedStock
 from stocks.storage.export import cell
 
 
@@ -59,12 +59,12 @@ class FileQuery:
 def publications_in_force(session: date) -> list[dict[str, Any]]:
     """Return the latest publications up to a session, one per strategy and all of one date, as in the manifest."""
     sql = """
-        SELECT id, strategy, date, version, count, reason FROM publications
+        SELECT id, strategy, date, version, count, reason, head_hash, previous_hash FROM publications
         WHERE superseded_at IS NULL
           AND date = (SELECT max(date) FROM publications WHERE superseded_at IS NULL AND date <= %s)
         ORDER BY strategy
     """
-    names = ("id", "strategy", "date", "version", "count", "reason")
+    names = ("id", "strategy", "date", "version", "count", "reason", "head_hash", "previous_hash")
     with connection.cursor() as cursor:
         cursor.execute(sql, [session])
         entries = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
@@ -88,14 +88,21 @@ def file_queries(session: date, publication_ids: list[int]) -> list[FileQuery]:
         FileQuery(
             "suggested_stocks",
             "the latest published picks; one row per strategy and symbol",
-            *_selected(
-                SuggestedStock,
-                PICK_COLUMNS,
-                "FROM daily_suggested_stocks t WHERE publication_id = ANY(%s) ORDER BY strategy, rank",
-            ),
+            *_picks(),
             [publication_ids],
         ),
     ]
+
+
+def _picks() -> tuple[tuple[str, ...], str]:
+    """Columns of the picks, then the hash of their list's head, and the query for them."""
+    columns, cells = _columns(SuggestedStock, PICK_COLUMNS)
+    sql = f"""
+        SELECT {", ".join(cells)}, {cell(Publication, "head_hash", "p")}
+        FROM daily_suggested_stocks t JOIN publications p ON p.id = t.publication_id
+        WHERE t.publication_id = ANY(%s) ORDER BY t.strategy, t.rank
+    """
+    return (*columns, "head_hash"), sql
 
 
 def _is_older(session: date) -> bool:
