@@ -1,4 +1,9 @@
-"""Training samples and prediction features from the stored tables, as of the close of one session."""
+"""Training samples and prediction features from the stored tables, as of the close of one session.
+
+One thing has no date: a share's sector and industry are those that ``stocks`` has today (of the sample: lists of 2026),
+also for sessions years before. Who was on those lists is later knowledge, so a share without a sector is measured
+against the whole market, like one of a small group.
+"""
 
 from datetime import date, timedelta
 
@@ -8,13 +13,14 @@ from market_data.prices.adjustments import effective_events
 from market_data.prices.events import blocked_events
 from market_data.storage import queries
 from market_data.trading_calendar import sessions_between
-from ml.features.registry import WARM_UP_SESSIONS, contract_features, features, tradable
+from ml.features.contract import contract_features
+from ml.features.registry import WARM_UP_SESSIONS, features, tradable
 from ml.learning.estimators import Estimator
 from ml.learning.labels import labels
 from ml.learning.samples import Samples, samples
 from stocks.fundamentals import writer as fundamentals_writer
 from stocks.fundamentals.formulas import dated_fundamentals
-from stocks.picks.selection_queries import share_symbols
+from stocks.picks.selection_queries import share_groups, share_symbols
 from stocks.universe import writer as universe_writer
 
 PROGRESS = "progress "
@@ -76,7 +82,7 @@ def _features(
     bars: pd.DataFrame, calendar: pd.DatetimeIndex, estimator: Estimator, since: pd.Timestamp
 ) -> pd.DataFrame:
     if estimator.feature_set == "scale_free":
-        return features(bars, calendar, since)
+        return features(bars, calendar, share_groups(), since)
     rows = bars.loc[bars["date"] >= since]
     indicators = queries.indicators_between(since.date(), calendar[-1].date())
     return contract_features(rows, indicators, _dated_facts(rows, calendar[-1].date()))

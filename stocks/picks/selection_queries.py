@@ -19,6 +19,15 @@ def share_symbols() -> list[str]:
     return list(Stock.objects.filter(kind=Stock.Kind.SHARE).order_by("symbol").values_list("symbol", flat=True))
 
 
+def share_groups() -> pd.DataFrame:
+    """Symbol, sector and industry of the shares that have a sector; undated, as the lists have them today."""
+    return query_frame(
+        "SELECT symbol, sector, nullif(industry, '') AS industry FROM stocks"
+        " WHERE kind = %s AND nullif(sector, '') IS NOT NULL ORDER BY symbol COLLATE \"C\"",
+        [Stock.Kind.SHARE],
+    )
+
+
 def metrics_frame(session: date) -> pd.DataFrame:
     """Metrics of a session with name, sector and industry, one row a symbol; empty where there are none.
 

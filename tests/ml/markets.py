@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from ml.features.groups import no_groups
 from ml.features.registry import features
 from ml.learning.estimators import ESTIMATORS, Estimator, Fitted, Target, Values
 from ml.learning.labels import labels
@@ -82,6 +83,17 @@ def garbled_after(frame: pd.DataFrame, day: pd.Timestamp, seed: int) -> pd.DataF
     return garbled
 
 
+def groups_of(frame: pd.DataFrame, seed: int = 1, unknown: float = 0.1) -> pd.DataFrame:
+    """Two sectors and four industries, drawn for each symbol by its name alone; some have neither."""
+    rows = []
+    for symbol in sorted({*frame["symbol"], "AAA"}):
+        random = np.random.default_rng([seed, *symbol.encode()])
+        number = int(random.integers(4))
+        known = random.random() >= unknown
+        rows.append((symbol, f"Sector {number // 2}" if known else None, f"Industry {number}" if known else None))
+    return pd.DataFrame(rows, columns=["symbol", "sector", "industry"])
+
+
 def no_events() -> pd.DataFrame:
     return pd.DataFrame({"symbol": pd.Series(dtype=object), "ex_date": pd.Series(dtype="datetime64[ns]")})
 
@@ -91,7 +103,10 @@ def market_samples(shares: int = 40, days: int = 420, seed: int = 1, signal: flo
     frame = market(shares, days, seed, signal)
     calendar = sessions(days)
     return samples(
-        features(frame, calendar), labels(frame, calendar, no_events()), pd.Series(True, index=frame.index), calendar
+        features(frame, calendar, no_groups()),
+        labels(frame, calendar, no_events()),
+        pd.Series(True, index=frame.index),
+        calendar,
     )
 
 

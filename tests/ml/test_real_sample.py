@@ -48,9 +48,16 @@ def bars(archive, calendar):
 
 
 @pytest.fixture(scope="module")
-def data(bars, calendar, archive):
+def groups(sample_dir):
+    """Sectors and industries of 2026; the file names a share once a screen it was in."""
+    screened = pd.read_csv(sample_dir / "fundamentals" / "fundamentals_2026-04-30.csv")
+    return screened.drop_duplicates("symbol")[["symbol", "sector", "industry"]]
+
+
+@pytest.fixture(scope="module")
+def data(bars, calendar, archive, groups):
     outcomes = labels(bars, calendar, blocked_events(archive.corporate_actions(AS_OF)))
-    return samples(features(bars, calendar), outcomes, tradable(bars, calendar), calendar)
+    return samples(features(bars, calendar, groups), outcomes, tradable(bars, calendar), calendar)
 
 
 def test_samples_are_sound(data, calendar):
@@ -65,12 +72,12 @@ def test_samples_are_sound(data, calendar):
     assert (data.keys["drawdown"].dropna() <= 0).all()
 
 
-def test_the_future_changes_no_feature(bars, calendar):
+def test_the_future_changes_no_feature(bars, calendar, groups):
     day = calendar[-30]
     names = list(FEATURES)
     recent = bars.loc[bars["date"] >= calendar[-330]].reset_index(drop=True)
     whole, garbled, evening = (
-        features(frame, calendar, since=day).query("date == @day").set_index("symbol")[names]
+        features(frame, calendar, groups, since=day).query("date == @day").set_index("symbol")[names]
         for frame in (bars, garbled_after(bars, day, seed=1), recent)
     )
     assert len(whole) > 1500

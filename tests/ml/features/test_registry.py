@@ -4,16 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.features.registry import (
-    CONTRACT_FEATURES,
-    CONTRACT_INDICATORS,
-    FEATURES,
-    WARM_UP_SESSIONS,
-    contract_features,
-    features,
-    tradable,
-)
-from tests.ml.markets import garbled_after, market, sessions, without_bars
+from ml.features.registry import FEATURE_GROUPS, FEATURES, WARM_UP_SESSIONS, features, tradable
+from tests.ml.markets import garbled_after, groups_of, market, sessions, without_bars
 
 DAYS = 330
 NAMES = list(FEATURES)
@@ -22,7 +14,7 @@ NAMES = list(FEATURES)
 @pytest.fixture(scope="module")
 def bars():
     """Random gaps, one share back this week after most of a year, one after most of two months."""
-    bars = without_bars(market(shares=12, days=DAYS), seed=3)
+    bars = without_bars(market(shares=28, days=DAYS), seed=3)
     position = sessions(DAYS).get_indexer(pd.DatetimeIndex(bars["date"]))
     long = (bars["symbol"] == "S004") & (position > 30) & (position < DAYS - 3)
     short = (bars["symbol"] == "S005") & (position > 280) & (position < DAYS - 1)
@@ -30,8 +22,13 @@ def bars():
 
 
 @pytest.fixture(scope="module")
-def whole(bars):
-    return features(bars, sessions(DAYS))
+def groups(bars):
+    return groups_of(bars)
+
+
+@pytest.fixture(scope="module")
+def whole(bars, groups):
+    return features(bars, sessions(DAYS), groups)
 
 
 def test_one_row_a_bar_in_its_order(bars, whole):
@@ -47,25 +44,25 @@ def test_every_feature_is_known_once_warm(whole):
 
 @settings(max_examples=15)
 @given(st.integers(20, DAYS - 2), st.integers(0, 10**6))
-def test_the_future_changes_nothing(bars, whole, position, seed):
+def test_the_future_changes_nothing(bars, groups, whole, position, seed):
     day = sessions(DAYS)[position]
-    garbled = features(garbled_after(bars, day, seed), sessions(DAYS))
-    cut = features(bars.loc[bars["date"] <= day].reset_index(drop=True), sessions(position + 1))
+    garbled = features(garbled_after(bars, day, seed), sessions(DAYS), groups)
+    cut = features(bars.loc[bars["date"] <= day].reset_index(drop=True), sessions(position + 1), groups)
     past = whole.loc[whole["date"] <= day].reset_index(drop=True)
     pd.testing.assert_frame_equal(garbled.loc[garbled["date"] <= day].reset_index(drop=True), past, check_exact=True)
     pd.testing.assert_frame_equal(cut, past, check_exact=True)
 
 
-def test_one_evening_equals_the_whole_computation(bars, whole):
+def test_one_evening_equals_the_whole_computation(bars, groups, whole):
     first = DAYS - WARM_UP_SESSIONS
     calendar = sessions(DAYS)[first:]
     recent = bars.loc[bars["date"] >= calendar[0]]
-    evening = features(recent, calendar, since=calendar[-1])
+    evening = features(recent, calendar, groups, since=calendar[-1])
     assert len(evening) > 5
     pd.testing.assert_frame_equal(evening, whole.loc[whole["date"] == calendar[-1]], check_exact=True)
 
 
-def test_a_split_changes_no_feature(bars, whole):
+def test_a_split_changes_no_feature(bars, groups, whole):
     """The same history as raw prices before a 10-for-1 split, with the factor that undoes it."""
     day = sessions(DAYS)[200]
     split = bars.copy()
@@ -75,7 +72,7 @@ def test_a_split_changes_no_feature(bars, whole):
     split.loc[before, "volume"] //= 10
     split.loc[before, "delivered_quantity"] = split.loc[before, "delivered_quantity"] // 10
     split["factor"] = np.where(before, 0.1, 1.0)
-    values = features(split, sessions(DAYS))
+    values = features(split, sessions(DAYS), groups)
     # The integer division loses up to one share in ten thousand.
     np.testing.assert_allclose(values[NAMES], whole[NAMES], rtol=1e-3, atol=1e-3)
 
@@ -100,18 +97,59 @@ def test_limits_need_turnover():
     assert not liquid[29:].any()
 
 
-def test_the_contracts_features_are_all_there():
-    bars = market(shares=2, days=3)
-    indicators = bars[["symbol", "date"]].assign(**dict.fromkeys(CONTRACT_INDICATORS, 2.0))
-    indicators["sma_200"] = [0.0, 4.0, np.nan, 4.0, 4.0, 4.0]
-    facts = pd.DataFrame({"symbol": ["S001"], "date": [bars["date"].iloc[1]], "roe": [17.0], "market_cap": [950.0]})
-    rows = contract_features(bars, indicators, facts)
-    assert list(rows.columns) == ["symbol", "date", *CONTRACT_FEATURES]
-    assert len(CONTRACT_FEATURES) == 28
-    assert rows["roe"].tolist()[4] == 17.0
-    assert rows["roe"].notna().sum() == 1  # a dated fact belongs to its date only
-    assert rows["market_cap"].notna().sum() == 1
-    assert rows["pe_ratio"].isna().all()
-    assert rows["sma_ratio"].isna().tolist() == [True, False, True, False, False, False]
-    assert rows["ema_diff"].eq(0).all()
-    np.testing.assert_allclose(rows["price_vs_sma50"], bars["close"] / 2)
+RAW = ("open", "high", "low", "close", "prev_close", "vwap", "volume", "turnover_lakh", "trades", "delivered_quantity")
+# It counts bars, whatever is in them.
+STRETCHABLE = [name for name in NAMES if name != "days_traded"]
+
+
+def stretched(bars: pd.DataFrame, column: str, rows: np.ndarray) -> pd.DataFrame:
+    """Change a column of some rows, by a factor of its own each."""
+    values = bars[column].to_numpy(dtype=np.float64, na_value=np.nan).copy()
+    values[rows] *= np.random.default_rng([*column.encode()]).lognormal(sigma=2.0, size=int(rows.sum()))
+    whole = column in ("volume", "trades", "delivered_quantity")
+    return bars.assign(**{column: (np.round(values) if whole else values).astype(bars[column].dtype.name.lower())})
+
+
+def test_a_feature_depends_on_its_inputs_and_on_nothing_else(bars, groups, whole):
+    rows = np.ones(len(bars), dtype=bool)
+    changed = {column: set() for column in (*RAW, "sector", "industry")}
+    variants = {column: (stretched(bars, column, rows), groups) for column in RAW}
+    for column in ("sector", "industry"):
+        variants[column] = (bars, groups.assign(**{column: groups[column].to_numpy()[::-1]}))
+    for column, (frame, members) in variants.items():
+        values = features(frame, sessions(DAYS), members)
+        changed[column] = {name for name in NAMES if not values[name].equals(whole[name])}
+    for name in STRETCHABLE:
+        assert {column for column, names in changed.items() if name in names} == set(FEATURES[name].inputs), name
+
+
+def test_a_feature_reaches_back_as_far_as_it_says():
+    """On a market without gaps: bars older than the window change nothing, its oldest bar does."""
+    bars = market(shares=28, days=DAYS)
+    calendar, groups = sessions(DAYS), groups_of(bars)
+    today = features(bars, calendar, groups, since=calendar[-1])[NAMES]
+    position = calendar.get_indexer(pd.DatetimeIndex(bars["date"]))
+    for window in sorted({feature.window_sessions for feature in FEATURES.values()}):
+        oldest = DAYS - 1 - window
+        for first, last, changes in ((0, oldest - 1, False), (oldest, oldest, True)):
+            rows = (position >= first) & (position <= last)
+            frame = bars
+            for column in RAW:
+                frame = stretched(frame, column, rows)
+            values = features(frame, calendar, groups, since=calendar[-1])[NAMES]
+            for name in (name for name in STRETCHABLE if FEATURES[name].window_sessions == window):
+                assert (not values[name].equals(today[name])) is changes, (name, window)
+
+
+def test_days_traded_counts_the_bars_of_a_year():
+    bars = market(shares=7, days=DAYS)
+    calendar = sessions(DAYS)
+    for age, count in ((251, 251), (252, 252)):
+        thinned = bars.loc[(bars["symbol"] != "S000") | (bars["date"] != calendar[-1 - age])].reset_index(drop=True)
+        values = features(thinned, calendar, groups_of(bars), since=calendar[-1]).set_index("symbol")
+        assert values.loc["S000", "days_traded"] == count
+
+
+def test_each_feature_belongs_to_a_group_of_the_report():
+    assert sorted(name for names in FEATURE_GROUPS.values() for name in names) == sorted(NAMES)
+    assert list(FEATURE_GROUPS) == ["returns", "day", "risk", "levels", "liquidity", "delivery", "sector", "industry"]

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ml.features.groups import no_groups
 from ml.features.registry import WARM_UP_SESSIONS, features, tradable
 from ml.learning.labels import labels
 from ml.learning.prediction import PREDICTION_COLUMNS, FeaturesDiffer, predict
@@ -18,7 +19,7 @@ def evening(bars, calendar):
     """Fit and features of the calendar's last session, from bars up to it."""
     outcomes = labels(bars, calendar, no_events())
     liquid = tradable(bars, calendar)
-    rows = features(bars, calendar)
+    rows = features(bars, calendar, no_groups())
     bundle = fit_bundle(samples(rows, outcomes, liquid, calendar), tiny(rounds=0.05), calendar[-1].date(), 200)
     today = rows.loc[(rows["date"] == calendar[-1]) & liquid].reset_index(drop=True)
     return bundle, today
@@ -80,7 +81,7 @@ def test_the_future_changes_no_prediction(bars, position, seed):
 def test_recent_sessions_are_enough(bars, fitted, predictions):
     calendar = sessions(DAYS)[DAYS - WARM_UP_SESSIONS :]
     recent = bars.loc[bars["date"] >= calendar[0]].reset_index(drop=True)
-    rows = features(recent, calendar, since=calendar[-1])
+    rows = features(recent, calendar, no_groups(), since=calendar[-1])
     today = rows.loc[tradable(recent, calendar).reindex(rows.index)].reset_index(drop=True)
     pd.testing.assert_frame_equal(predict(fitted[0], today), predictions, check_exact=True)
 
