@@ -30,7 +30,7 @@ from market_data.storage import queries
 from ml import selection
 from ml.evaluation import records as evaluation_records
 from ml.models import TrainedModel
-from stocks.picks import screening, selection_queries
+from stocks.picks import screening, selection_queries, standings
 from stocks.picks.filters import Filters, FiltersInvalid
 from stocks.picks.public_state import Abstention
 
@@ -114,10 +114,14 @@ class Refusal(NamedTuple):
 
 
 class Candidates(NamedTuple):
-    """The session's tradable shares with their figures; `refusal` says why none may be picked, None if they may."""
+    """The session's tradable shares with their figures; `refusal` says why none may be picked, None if they may.
+
+    `left_out` says of the session's other symbols why they are not among them, in plain words.
+    """
 
     frame: pd.DataFrame
     refusal: Refusal | None
+    left_out: dict[str, str]
 
 
 @_once_per_run
@@ -129,7 +133,11 @@ def candidates(context: StepContext) -> Candidates:
     tradable = frame.loc[frame["tradable"] & ~frame["symbol"].isin(excluded)] if len(frame) else frame
     context.summarise(kept_out=dict(Counter(excluded.values())) or "none")
     indicators = queries.indicator_frame(session).drop(columns=["date", "atr_14", "atr_percentage"])
-    return Candidates(tradable.merge(indicators, on="symbol", how="left"), _refusal(session, len(tradable)))
+    left_out = dict(zip(frame["symbol"], frame["exclusion"].fillna(""), strict=True)) if len(frame) else {}
+    left_out = {symbol: f"not tradable: {why}" for symbol, why in left_out.items() if why}
+    left_out |= dict.fromkeys(excluded, "kept out: one of its figures failed a check")
+    refusal = _refusal(session, len(tradable))
+    return Candidates(tradable.merge(indicators, on="symbol", how="left"), refusal, left_out)
 
 
 def _refusal(session: date, shares: int) -> Refusal | None:
@@ -211,20 +219,43 @@ def ranked_picks(context: StepContext) -> selection.DayOfPicks:
     """Each strategy's best shares in order, or none with the reason."""
     session = context.session
     refusal = candidates(context).refusal or predictions(context).refusal
-    picks, reasons = {}, {}
-    for name in screening.STRATEGIES:
-        if refusal:
-            picks[name], reasons[name] = pd.DataFrame(columns=list(selection.PICK_COLUMNS)), refusal.sentence
-            continue
-        held = selection_queries.previous_picks(name, session)
-        ranking = screening.ranked(
-            candidates_with_predictions(context), name, filters(context), held, keep_rank=settings.PICKS_KEEP_RANK
+    valid_for, model_id = _next_session(session), predictions(context).model_id
+    if refusal:
+        empty = pd.DataFrame(columns=list(selection.PICK_COLUMNS))
+        picks, reasons = (
+            dict.fromkeys(screening.STRATEGIES, empty),
+            dict.fromkeys(screening.STRATEGIES, refusal.sentence),
         )
-        picks[name], reasons[name] = ranking.picks, ranking.summary
-    abstention = refusal.abstention if refusal else ""
+        return selection.DayOfPicks(session, valid_for, model_id, picks, reasons, refusal.abstention)
+    lists = {name: _list_of(context, name) for name in screening.STRATEGIES}
     return selection.DayOfPicks(
-        session, _next_session(session), predictions(context).model_id, picks, reasons, abstention
+        session,
+        valid_for,
+        model_id,
+        picks={name: made.picks for name, made in lists.items()},
+        reasons={name: made.reason for name, made in lists.items()},
+        previous={name: made.before.publication_id for name, made in lists.items() if made.before},
+        departures={name: made.departures for name, made in lists.items()},
     )
+
+
+class _List(NamedTuple):
+    """A strategy's picks with their standings, why they are fewer than fifty, and what left the list before."""
+
+    picks: pd.DataFrame
+    reason: str
+    before: standings.ListBefore | None
+    departures: list[standings.Departure]
+
+
+def _list_of(context: StepContext, strategy: str) -> _List:
+    frame, limits, keep_rank = candidates_with_predictions(context), filters(context), settings.PICKS_KEEP_RANK
+    before = selection_queries.list_before(strategy, context.session)
+    ranking = screening.ranked(frame, strategy, limits, before.shares if before else (), keep_rank=keep_rank)
+    unpredicted = dict.fromkeys(candidates(context).frame["symbol"], "the model has no prediction of it")
+    left_out = candidates(context).left_out | unpredicted
+    left = standings.departures(ranking, before, frame, strategy, limits, left_out=left_out, keep_rank=keep_rank)
+    return _List(standings.with_standings(ranking.picks, before, context.session), ranking.summary, before, left)
 
 
 def _next_session(session: date) -> date | None:

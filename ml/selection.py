@@ -5,9 +5,10 @@ A publication is a version. A newer version of the same session supersedes it an
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 
 import pandas as pd
 from django.db.models import Max, Min
@@ -15,6 +16,7 @@ from django.db.models import Max, Min
 from market_data.models import PipelineRun
 from stocks.models import Publication
 from stocks.picks import heads
+from stocks.picks.standings import Departure
 from stocks.storage import bulk
 
 PICK_COLUMNS = (
@@ -24,6 +26,7 @@ PICK_COLUMNS = (
     *("rsi_14", "macd", "sma_50", "sma_200"),
     *("pe_ratio", "pb_ratio", "roe", "eps", "beta", "revenue_growth", "earnings_growth", "operating_margin"),
     *("target_price", "stop_loss", "recommendation", "reason", "score_parts", "sector", "market_cap_category"),
+    *("place", "standing", "listed_since"),
 )
 
 
@@ -34,7 +37,8 @@ class DayOfPicks:
     ``valid_for`` is the session the picks are meant for, None where the calendar ends; ``model_id`` is None when no
     model is in force. By strategy, ``picks`` are ranked (`PICK_COLUMNS`; an empty frame abstains) and ``reasons`` say
     why nothing, or fewer than fifty picks, are published. ``abstention`` is a code of `public_state.Abstention`, empty
-    unless the whole session has none.
+    unless the whole session has none. ``previous`` are the ids of the lists that they were compared with, and
+    ``departures`` what left those.
     """
 
     session: date
@@ -43,6 +47,8 @@ class DayOfPicks:
     picks: Mapping[str, pd.DataFrame]
     reasons: Mapping[str, str]
     abstention: str = ""
+    previous: Mapping[str, int] = field(default_factory=dict)
+    departures: Mapping[str, Sequence[Departure]] = field(default_factory=dict)
 
 
 def publish_picks(day: DayOfPicks, run_id: str, published_at: datetime) -> int:
@@ -70,6 +76,8 @@ def _publish(day: DayOfPicks, strategy: str, picks: pd.DataFrame, run_id: str, p
         reason=day.reasons.get(strategy, ""),
         picks=_json_rows(rows),
         previous_hash=_last_head_hash(strategy),
+        previous_id=day.previous.get(strategy),
+        departures=list(day.departures.get(strategy, ())),
     )
     publication.head_hash = heads.head_hash(publication, publication.previous_hash)
     publication.save(force_insert=True)
@@ -78,6 +86,7 @@ def _publish(day: DayOfPicks, strategy: str, picks: pd.DataFrame, run_id: str, p
         date=pd.Timestamp(day.session),
         strategy=strategy,
         valid_for=pd.to_datetime(pd.Series([day.valid_for] * len(rows), index=rows.index, dtype=object)),
+        listed_since=pd.to_datetime(rows["listed_since"]),
         publication_id=publication.pk,
         score_parts=rows["score_parts"].map(json.dumps, na_action="ignore"),
     )
@@ -93,11 +102,14 @@ def _last_head_hash(strategy: str) -> str:
 def _json_rows(rows: pd.DataFrame) -> list[dict[str, object]]:
     """Rows as JSON values; missing values are null."""
     values = rows.astype(object).where(rows.notna(), None)
+    return [{str(name): _json_value(value) for name, value in row.items()} for row in values.to_dict("records")]
+
+
+def _json_value(value: Any) -> object:
+    if isinstance(value, date):
+        return value.isoformat()
     # NumPy's scalars are not JSON; `item` gives the Python number.
-    return [
-        {str(name): value.item() if hasattr(value, "item") else value for name, value in row.items()}
-        for row in values.to_dict("records")
-    ]
+    return value.item() if hasattr(value, "item") else value
 
 
 def restore_publications(run_id: str, superseded_at: datetime) -> int:

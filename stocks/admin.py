@@ -241,8 +241,8 @@ class PublicationAdmin(ReadOnlyAdmin):
     )
     list_filter = ("strategy",)
     date_hierarchy = "date"
-    exclude = ("picks",)
-    readonly_fields = ("picks_as_published",)
+    exclude = ("picks", "departures")
+    readonly_fields = ("picks_as_published", "left_the_list")
 
     class Media:
         css = {"all": ("stocks/figures.css",)}
@@ -253,7 +253,12 @@ class PublicationAdmin(ReadOnlyAdmin):
 
     @admin.display(description="picks as published")
     def picks_as_published(self, publication: Publication) -> SafeString:
-        return picks_table(publication.picks, ("rank", "symbol", *_PICK_FIGURES))
+        return picks_table(publication.picks, ("rank", "symbol", "standing", "listed_since", *_PICK_FIGURES))
+
+    @admin.display(description="left the list before")
+    def left_the_list(self, publication: Publication) -> SafeString | str:
+        columns = ("symbol", "last_rank", "last_place", "listed_since", "place", "reason")
+        return picks_table(publication.departures, columns) if publication.departures else "none"
 
     @admin.display(description="in force", boolean=True)
     def in_force(self, publication: Publication) -> bool:
@@ -261,14 +266,14 @@ class PublicationAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Publication]":
         publications: QuerySet[Publication] = super().get_queryset(request)
-        return publications.defer("picks")
+        return publications.select_related("previous").defer("picks", "departures", "previous__picks")
 
 
 @admin.register(SuggestedStock)
 class SuggestedStockAdmin(ExportAdmin, ReadOnlyAdmin):
     resource_classes = (SuggestedStockResource,)
-    list_display = ("date", "strategy", "rank", "symbol", "stock_name", *_PICK_FIGURES)
+    list_display = ("date", "strategy", "rank", "symbol", "stock_name", "standing", "listed_since", *_PICK_FIGURES)
     list_display_links = ("symbol",)
-    list_filter = ("strategy", "recommendation", "market_cap_category", "sector")
+    list_filter = ("strategy", "standing", "recommendation", "market_cap_category", "sector")
     search_fields = ("symbol", "stock_name")
     date_hierarchy = "date"

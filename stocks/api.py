@@ -23,6 +23,7 @@ from stocks.error_responses import error_body
 from stocks.picks import queries as pick_queries
 from stocks.picks import response_cache, screening
 from stocks.picks.queries import Pick, PickList
+from stocks.picks.standings import Standing
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ _PLAIN = (
 _ADDED = (
     *("ml_probability", "predicted_return", "predicted_drawdown", "selection_score"),
     *("market_cap_category", "reason"),
+    *("place", "standing", "listed_since"),
 )
 
 
@@ -163,6 +165,8 @@ def response_body(strategy: str, listed: PickList, latest: date | None) -> dict[
         "simulated": settings.PROVIDER_KIND == "simulated",
         "reason": listed.reason or None,
         "notice": pick_queries.outdated_notice(publication, latest),
+        "compared_with": publication.previous.date if publication and publication.previous else None,
+        "departures": publication.departures if publication else [],
     }
 
 
@@ -214,6 +218,23 @@ class SuggestedStockAnswer(serializers.Serializer[Any]):
     selection_score = serializers.FloatField(allow_null=True, help_text="0-1, the strategy's own score")
     market_cap_category = serializers.CharField(allow_null=True)
     reason = serializers.CharField(allow_null=True)
+    place = serializers.IntegerField(allow_null=True, help_text="among all shares that passed, 1 is the best")
+    standing = serializers.ChoiceField(
+        choices=[standing.value for standing in Standing], allow_null=True, help_text="against the list before"
+    )
+    listed_since = serializers.DateField(allow_null=True, help_text="first session of its unbroken stay on the list")
+
+
+class DepartureAnswer(serializers.Serializer[Any]):
+    """A share of the list before that is not on this one."""
+
+    symbol = serializers.CharField()
+    stock_name = serializers.CharField(allow_null=True)
+    last_rank = serializers.IntegerField(allow_null=True, help_text="rank on the list before")
+    last_place = serializers.IntegerField(allow_null=True, help_text="place in the ranking then")
+    listed_since = serializers.DateField(help_text="first session of its stay")
+    place = serializers.IntegerField(allow_null=True, help_text="place in the ranking now; null: it no longer passes")
+    reason = serializers.CharField(allow_blank=True, help_text="why it left; empty where that was not kept")
 
 
 class SuggestedStocksAnswer(serializers.Serializer[Any]):
@@ -240,6 +261,8 @@ class SuggestedStocksAnswer(serializers.Serializer[Any]):
     notice = serializers.CharField(
         allow_null=True, help_text="set when a later session has ended whose picks are not published yet"
     )
+    compared_with = serializers.DateField(allow_null=True, help_text="session of the list before")
+    departures = DepartureAnswer(many=True)
 
 
 class ErrorFacts(serializers.Serializer[Any]):

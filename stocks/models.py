@@ -270,6 +270,17 @@ class Publication(models.Model):
         blank=True, help_text="why the list is empty or short, for operators; readers see `public_reason`"
     )
     picks = models.JSONField(default=list, help_text="the list as published, kept when it is superseded")
+    previous = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="the list before, with which it was compared; empty: there was none, or it is no longer kept",
+    )
+    departures = models.JSONField(
+        default=list, blank=True, help_text="shares that left: symbol, last rank, place now, or why it no longer passes"
+    )
     superseded_at = models.DateTimeField(null=True, blank=True)
     head_hash = models.CharField(
         max_length=64,
@@ -344,6 +355,15 @@ class SuggestedStock(models.Model):
     publication = models.ForeignKey(Publication, models.PROTECT, related_name="picks_in_force")
     run_id = models.CharField(max_length=64, null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
+    place = models.PositiveIntegerField(null=True, blank=True, help_text="among all shares that passed, 1 is the best")
+    standing = models.CharField(
+        max_length=4,
+        choices=[("new", "new"), ("kept", "kept")],
+        null=True,
+        blank=True,
+        help_text="new, or kept from the list before",
+    )
+    listed_since = models.DateField(null=True, blank=True, help_text="first session of its unbroken stay on the list")
 
     class Meta:
         db_table = "daily_suggested_stocks"

@@ -1,6 +1,7 @@
 """Small hand-made publications for the tests of those who read them."""
 
 import math
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -42,6 +43,7 @@ PICK: dict[str, Any] = {
     "score_parts": {"prediction": 0.78},
     "sector": "Oil & Gas",
     "market_cap_category": "large",
+    "standing": "new",
 }
 
 
@@ -60,15 +62,18 @@ def publish(
     reason: str = "",
     abstention: str = "",
     valid_for: date | None = NEXT_SESSION,
+    previous: Publication | None = None,
+    departures: Sequence[dict[str, Any]] = (),
 ) -> Publication:
     """Store a publication with its rows in the given order of rank, as the selection does."""
     rows = [
-        {"rank": place, **facts, "date": session, "strategy": strategy, "valid_for": valid_for}
+        {"rank": place, "place": place, "listed_since": session, **facts}
+        | {"date": session, "strategy": strategy, "valid_for": valid_for}
         for place, facts in enumerate(picks, 1)
     ]
     # JSON has no word for NaN and infinity.
     copied = [name for name in PICK_COLUMNS if name not in ("date", "strategy", "valid_for")]
-    copies = [{name: row[name] for name in copied if name in row and _sayable(row[name])} for row in rows]
+    copies = [{name: _json(row[name]) for name in copied if name in row and _sayable(row[name])} for row in rows]
     publication = Publication.objects.create(
         date=session,
         strategy=strategy,
@@ -80,6 +85,8 @@ def publish(
         count=len(rows),
         reason=reason,
         abstention=abstention,
+        previous=previous,
+        departures=list(departures),
         picks=copies,
         superseded_at=PUBLISHED_AT if superseded else None,
     )
@@ -90,6 +97,10 @@ def publish(
 
 def _sayable(value: object) -> bool:
     return not isinstance(value, float) or math.isfinite(value)
+
+
+def _json(value: object) -> object:
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def supersede(publication: Publication) -> None:

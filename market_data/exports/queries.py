@@ -1,5 +1,6 @@
 """Queries for the four CSV files: the contract's columns first, in its order, then the others."""
 
+import json
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -59,16 +60,19 @@ class FileQuery:
 def publications_in_force(session: date) -> list[dict[str, Any]]:
     """Return the latest publications up to a session, one per strategy and all of one date, as in the manifest."""
     sql = """
-        SELECT id, strategy, date, version, count, reason, head_hash, previous_hash FROM publications
+        SELECT id, strategy, date, version, count, reason, head_hash, previous_hash, departures FROM publications
         WHERE superseded_at IS NULL
           AND date = (SELECT max(date) FROM publications WHERE superseded_at IS NULL AND date <= %s)
         ORDER BY strategy
     """
-    names = ("id", "strategy", "date", "version", "count", "reason", "head_hash", "previous_hash")
+    names = ("id", "strategy", "date", "version", "count", "reason", "head_hash", "previous_hash", "departures")
     with connection.cursor() as cursor:
         cursor.execute(sql, [session])
         entries = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    return [entry | {"date": entry["date"].isoformat()} for entry in entries]
+    # A plain cursor hands JSON on as text.
+    return [
+        entry | {"date": entry["date"].isoformat(), "departures": json.loads(entry["departures"])} for entry in entries
+    ]
 
 
 def file_queries(session: date, publication_ids: list[int]) -> list[FileQuery]:

@@ -61,7 +61,8 @@ class PickList:
 
 def publication_in_force(strategy: str, session: date | None = None) -> Publication | None:
     """A strategy's list in force for a session (the newest without one), without its stored copy of the picks."""
-    publications = Publication.objects.filter(strategy=strategy, superseded_at=None).defer("picks")
+    publications = Publication.objects.filter(strategy=strategy, superseded_at=None).defer("picks", "previous__picks")
+    publications = publications.select_related("previous")
     if session is not None:
         publications = publications.filter(date=session)
     return publications.order_by("-date").first()
@@ -114,7 +115,7 @@ def published_picks(publication: Publication) -> list[Pick]:
     When the list is not cached, one reader in one process loads it while the others wait. With the cache server down
     every reader loads it: slower, but never wrong.
     """
-    key = f"picks:2:{publication_key(publication)}"
+    key = f"picks:3:{publication_key(publication)}"
     picks = cache.get(key)
     if picks is None:
         with _LOCAL_LOCKS[publication.pk % len(_LOCAL_LOCKS)]:
@@ -155,6 +156,8 @@ def stored_picks(publication: Publication) -> list[Pick]:
         copies = Publication.objects.values_list("picks", flat=True).get(pk=publication.pk)
         shared = {"date": publication.date, "strategy": publication.strategy, "valid_for": publication.valid_for}
         picks = [{name: _finite(row.get(name)) for name in PICK_COLUMNS} | shared for row in copies]
+        for pick in picks:
+            pick["listed_since"] = date.fromisoformat(pick["listed_since"]) if pick["listed_since"] else None
     return picks
 
 

@@ -23,7 +23,7 @@ difference that is mostly noise.
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -145,6 +145,8 @@ class Ranking(NamedTuple):
     """A strategy's list, with the counts that explain its length."""
 
     picks: pd.DataFrame
+    places: Mapping[str, int]
+    """Symbol → its place, 1 …, among all shares that passed."""
     considered: int
     passed: int
     rejected: dict[str, int]
@@ -199,6 +201,18 @@ def passing(frame: pd.DataFrame, filters: Filters, strategy: str, without: Colle
     return Screened(failures == "", failures, _marked_names(frame.index, skipped), counts)
 
 
+def failures(share: Mapping[str, Any], strategy: str, filters: Filters) -> list[str]:
+    """What a share fails at, in words: a required figure that is not known, or one beyond a threshold."""
+    required = (*_ALWAYS_REQUIRED, *STRATEGIES[strategy].required)
+    words = [f"no {figure_name(column)}" for column in required if pd.isna(share[column])]
+    for threshold in thresholds_of(strategy, filters):
+        value = float(share[threshold.column])
+        if value < threshold.value if threshold.is_minimum else value > threshold.value:
+            side = "below" if threshold.is_minimum else "above"
+            words.append(f"{figure_name(threshold.column)} {value:.10g} is {side} {threshold.value:.10g}")
+    return words
+
+
 def scores(frame: pd.DataFrame, strategy: str) -> tuple[pd.Series, pd.DataFrame]:
     """Score of each share, 0-1, and its parts (columns named as in the rule, NaN where an input is missing)."""
     rule = STRATEGIES[strategy]
@@ -233,9 +247,9 @@ def ranked(
     Returns
     -------
     Ranking
-        `picks`: the frame's columns and selection_score, rank (1 …), target_price, stop_loss, recommendation,
-        score_parts (part → value, 0-1, without those whose input is missing), reason; best first, RangeIndex. Ties go
-        to the higher prediction, then by symbol.
+        `picks`: the frame's columns and selection_score, rank (1 …), place (among all that passed), target_price,
+        stop_loss, recommendation, score_parts (part → value, 0-1, without those whose input is missing), reason; best
+        first, RangeIndex. Ties go to the higher prediction, then by symbol.
 
     Raises
     ------
@@ -266,8 +280,9 @@ def ranked(
     known_parts = [{str(name): value for name, value in row.items() if pd.notna(value)} for row in rows]
     picks["score_parts"] = pd.Series(known_parts, index=picks.index, dtype=object)
     picks["reason"] = _reasons(picks, strategy, len(passed), keep_rank)
-    picks = picks.drop(columns=["skipped", "place", "was_held"]).reset_index(drop=True)
-    return Ranking(picks, len(frame), len(passed), screened.counts)
+    picks = picks.drop(columns=["skipped", "was_held"]).reset_index(drop=True)
+    places = dict(zip(passed["symbol"], passed["place"].tolist(), strict=True))
+    return Ranking(picks, places, len(frame), len(passed), screened.counts)
 
 
 def _reasons(picks: pd.DataFrame, strategy: str, passed: int, keep_rank: int) -> list[str]:
@@ -284,7 +299,7 @@ def _reasons(picks: pd.DataFrame, strategy: str, passed: int, keep_rank: int) ->
             text += f" of {signals.ROUND_TRIP_COST_PCT:g}%."
         if row["was_held"]:
             beyond = f", stays until it falls below place {keep_rank}" if row["place"] > len(picks) else ""
-            text += f" Picked the session before{beyond}."
+            text += f" Kept from the list before{beyond}."
         skipped = list(dict.fromkeys([*filter(None, str(row["skipped"]).split(", ")), *missing]))
         if skipped:
             text += f" Not known and skipped: {', '.join(skipped)}."

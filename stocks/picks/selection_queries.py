@@ -5,7 +5,9 @@ from datetime import date
 import pandas as pd
 
 from stocks.models import Publication, Stock, SuggestedStock
+from stocks.picks.standings import ListBefore, Listed
 from stocks.storage.frames import query_frame
+from stocks.universe.symbols import successors
 
 _FIGURES = (
     "current_price market_cap pe_ratio pb_ratio roe eps beta debt_to_equity revenue_growth earnings_growth"
@@ -44,8 +46,21 @@ def metrics_frame(session: date) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(figures, "float64") | {"tradable": bool})
 
 
-def previous_picks(strategy: str, session: date) -> set[str]:
-    """Symbols of the strategy's last list in force before a session."""
-    earlier = Publication.objects.filter(strategy=strategy, date__lt=session, superseded_at=None)
-    picks = SuggestedStock.objects.filter(publication=earlier.order_by("-date")[:1])
-    return set(picks.values_list("symbol", flat=True))
+def list_before(strategy: str, session: date) -> ListBefore | None:
+    """The strategy's last list in force before a session, by the symbols in use on it; None without one.
+
+    A session on which the system abstained says nothing of any share: the list before that counts.
+    """
+    earlier = Publication.objects.filter(strategy=strategy, date__lt=session, superseded_at=None, abstention="")
+    publication = earlier.order_by("-date").only("date").first()
+    if publication is None:
+        return None
+    renamed = successors(session)
+    rows = SuggestedStock.objects.filter(publication=publication).order_by("rank", "symbol")
+    shares = {
+        renamed.get(symbol, symbol): Listed(name, rank, place, since or publication.date)
+        for symbol, name, rank, place, since in rows.values_list(
+            "symbol", "stock_name", "rank", "place", "listed_since"
+        )
+    }
+    return ListBefore(publication.pk, publication.date, shares)

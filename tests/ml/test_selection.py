@@ -12,6 +12,8 @@ from market_data.models import PipelineRun
 from ml import selection
 from ml.selection import PICK_COLUMNS, DayOfPicks
 from stocks.models import Publication, SuggestedStock
+from stocks.picks import standings
+from stocks.picks.queries import stored_picks
 from stocks.storage import bulk
 from tests.published import PICK
 
@@ -91,6 +93,37 @@ def test_the_parts_of_a_score_are_data_in_the_table_and_in_the_copy() -> None:
     publish("r2", growth=picks("CCC"))
     undo("r2", 2)
     assert SuggestedStock.objects.get(symbol="AAA").score_parts == {"prediction": 0.1 + 0.2, "safety": 1.0}
+
+
+def test_standings_and_what_left_are_published_with_the_list() -> None:
+    publish("r1", growth=picks("AAA", "BBB", standing="new", listed_since=SESSION))
+    first = Publication.objects.get()
+    left: standings.Departure = {
+        "symbol": "BBB",
+        "stock_name": "B",
+        "last_rank": 2,
+        "last_place": 2,
+        "listed_since": "2026-04-30",
+        "place": 151,
+        "reason": "fell to place 151; a share stays down to place 150",
+    }
+    rows = picks("AAA", "CCC", place=7).assign(standing=["kept", "new"], listed_since=[SESSION, NEXT])
+    day = DayOfPicks(
+        NEXT, None, "m", {"growth": rows}, {}, previous={"growth": first.pk}, departures={"growth": [left]}
+    )
+    selection.publish_picks(day, "r2", AT)
+    stored = Publication.objects.get(date=NEXT)
+    assert (stored.previous, stored.departures) == (first, [left])
+    facts = SuggestedStock.objects.filter(date=NEXT).order_by("rank")
+    assert list(facts.values_list("symbol", "place", "standing", "listed_since")) == [
+        ("AAA", 7, "kept", SESSION),
+        ("CCC", 7, "new", NEXT),
+    ]
+    assert [row["listed_since"] for row in stored.picks] == ["2026-04-30", "2026-05-04"]
+    # The copy of a list that is superseded holds the same.
+    SuggestedStock.objects.filter(date=NEXT).delete()
+    copies = stored_picks(Publication.objects.get(date=NEXT))
+    assert [(row["standing"], row["listed_since"]) for row in copies] == [("kept", SESSION), ("new", NEXT)]
 
 
 def test_all_strategies_or_none() -> None:

@@ -33,7 +33,8 @@ def sql(statement: str) -> None:
 
 def test_what_the_selection_publishes_verifies_also_after_a_rollback_and_a_purge() -> None:
     assert "No list has been published" in verify()
-    publish("r1", growth=picks("AAA", "BBB", pe_ratio=np.nan, market_cap=1e16, macd=-0.0), value=picks())
+    odd = {"pe_ratio": np.nan, "market_cap": 1e16, "macd": -0.0, "standing": "new", "listed_since": SESSION}
+    publish("r1", growth=picks("AAA", "BBB", **odd), value=picks())
     publish("r2", growth=picks("BBB", "CCC", beta=0.1 + 0.2))
     undo("r2", 2)
     publish("r3", growth=picks("CCC"))

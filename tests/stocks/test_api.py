@@ -35,6 +35,27 @@ def error_of(response, status):
     return body["error"]
 
 
+def test_picks_say_whether_they_are_new_and_the_list_what_left_it(client):
+    earlier = publish("balanced", [pick("GONE"), pick("TCS")], session=date(2026, 4, 29))
+    left = {
+        "symbol": "GONE",
+        "stock_name": "GONE Limited",
+        "last_rank": 1,
+        "last_place": 1,
+        "listed_since": "2026-04-29",
+        "place": None,
+        "reason": "RSI 71.5 is above 70",
+    }
+    kept = pick("TCS", standing="kept", listed_since=earlier.date, place=120)
+    body = client.get(URL).json()
+    assert (body["compared_with"], body["departures"]) == (None, [])
+    publish("balanced", [pick("AAA"), kept], previous=earlier, departures=[left])
+    body = client.get(URL, {"sort_by": "rank", "order": "asc"}).json()
+    assert (body["compared_with"], body["departures"]) == ("2026-04-29", [left])
+    facts = [(stock["symbol"], stock["standing"], stock["listed_since"], stock["place"]) for stock in body["stocks"]]
+    assert facts == [("AAA", "new", "2026-04-30", 1), ("TCS", "kept", "2026-04-29", 120)]
+
+
 def test_every_key_of_the_contract_is_present(client):
     publish("balanced", [pick("RELIANCE", stock_name="Reliance Industries Limited")])
     body = client.get(URL).json()

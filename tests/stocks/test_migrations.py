@@ -1,5 +1,6 @@
 """What migrations make of rows that an earlier version stored."""
 
+from datetime import date
 from importlib import import_module
 from types import SimpleNamespace
 
@@ -76,3 +77,43 @@ def test_abstentions_are_read_from_the_reasons_published_so_far(reason, count, a
     publish("value", [pick("AAA")] * count, reason=reason)
     import_module("stocks.migrations.0008_abstentions_read_from_reasons").fill_abstentions(apps, EDITOR)
     assert Publication.objects.get().abstention == abstention
+
+
+def test_standings_are_read_from_the_lists_in_force():
+    days = [date(2026, 4, 27), date(2026, 4, 28), date(2026, 4, 29), date(2026, 4, 30)]
+    bare = {"place": None, "standing": None, "listed_since": None}
+    first = publish("value", [pick("AAA", reason=REASON, **bare), pick("BBB", **bare)], session=days[0])
+    publish("value", [pick("BBB", **bare)], session=days[1], superseded=True)
+    second = publish("value", [pick("CCC", **bare), pick("AAA", **bare)], session=days[1], version=2)
+    publish("value", [], session=days[2], abstention="data")
+    third = publish("value", [pick("AAA", **bare), pick("BBB", **bare)], session=days[3])
+    fill_standings = import_module("stocks.migrations.0011_standings_read_from_the_lists_in_force").fill_standings
+    for _ in range(2):
+        fill_standings(apps, EDITOR)
+        rows = SuggestedStock.objects.order_by("date", "rank").values_list(
+            "symbol", "place", "standing", "listed_since"
+        )
+        assert list(rows) == [
+            ("AAA", 1, "new", days[0]),
+            ("BBB", None, "new", days[0]),
+            ("CCC", None, "new", days[1]),
+            ("AAA", None, "kept", days[0]),
+            ("AAA", None, "kept", days[0]),
+            ("BBB", None, "new", days[3]),
+        ]
+        for publication in (first, second, third):
+            publication.refresh_from_db()
+        assert [publication.previous for publication in (first, second, third)] == [None, first, second]
+        assert [row["symbol"] for row in second.departures] == ["BBB"]
+        assert third.departures == [
+            {
+                "symbol": "CCC",
+                "stock_name": "CCC Limited",
+                "last_rank": 1,
+                "last_place": None,
+                "listed_since": "2026-04-28",
+                "place": None,
+                "reason": "",
+            }
+        ]
+        assert third.picks[0]["standing"] is None

@@ -1,7 +1,7 @@
 """`manage.py verify_publications`: whether every published list still is what was published."""
 
 from argparse import ArgumentParser
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -56,10 +56,15 @@ class Command(BaseCommand):
         self.stdout.write(f"{strategy}: {len(hashes)} of {stored.count()} with a hash, last {hashes.last() or '–'}")
 
 
+def _as_copied(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row as JSON keeps it: days as texts."""
+    return {name: value.isoformat() if isinstance(value, date) else value for name, value in row.items()}
+
+
 def _refuse_other_rows(publication: Publication) -> None:
     """Refuse picks in force that differ from the copy kept with their publication."""
-    stored: Iterable[dict[str, Any]] = SuggestedStock.objects.filter(publication=publication).values()
-    rows = {row["symbol"]: row for row in stored}
+    stored = SuggestedStock.objects.filter(publication=publication)
+    rows = {row["symbol"]: _as_copied(row) for row in stored.values()}
     copies = {pick["symbol"]: pick for pick in publication.picks}
     for symbol in sorted(rows.keys() | copies.keys()):
         row, copy = rows.get(symbol), copies.get(symbol)

@@ -176,6 +176,21 @@ def test_only_the_latest_lists_in_force_are_written(market, tmp_path):
     assert {entry["strategy"]: entry["version"] for entry in manifest(tmp_path)["publications"]}["momentum"] == 2
 
 
+def test_standings_are_among_the_added_columns_and_what_left_is_in_the_manifest(tmp_path):
+    left = [{"symbol": "GONE", "last_rank": 3, "place": 151, "reason": "fell to place 151"}]
+    kept = pick("AAA", standing="kept", listed_since=date(2026, 4, 21), place=77)
+    publish("growth", [kept, pick("BBB")], departures=left)
+    export(tmp_path)
+    first, second = rows(tmp_path, "suggested_stocks")
+    assert (first["standing"], first["listed_since"], first["place"]) == ("kept", "2026-04-21", "77")
+    assert (second["standing"], second["listed_since"], second["place"]) == ("new", "2026-04-30", "2")
+    assert [name for name in first if name in ("created_at", "place", "standing", "listed_since")] == [
+        *("created_at", "place", "standing", "listed_since"),
+    ]
+    [entry] = manifest(tmp_path)["publications"]
+    assert entry["departures"] == left
+
+
 def test_an_abstention_writes_no_older_picks(market, tmp_path):
     publish("growth", [], session=date(2026, 5, 4), reason="Stale data.")
     export(tmp_path, date(2026, 5, 4))

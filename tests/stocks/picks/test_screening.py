@@ -205,10 +205,10 @@ def test_a_held_share_stays_until_it_falls_below_the_keep_band(keep_rank):
     assert everyone[keep_rank] not in set(picks["symbol"])
     assert set(picks["symbol"].iloc[:-1]) == set(everyone[: MAX_PICKS - 1])
     reasons = picks.set_index("symbol")["reason"]
-    beyond = f"Picked the session before, stays until it falls below place {keep_rank}."
+    beyond = f"Kept from the list before, stays until it falls below place {keep_rank}."
     assert beyond in reasons[everyone[keep_rank - 1]]
-    assert "Picked the session before." in reasons[everyone[0]]
-    assert "Picked" not in reasons[everyone[1]]
+    assert "Kept from the list before." in reasons[everyone[0]]
+    assert "Kept" not in reasons[everyone[1]]
 
 
 def test_a_held_share_that_fails_a_threshold_leaves():
