@@ -14,7 +14,8 @@ from market_data.prices.events import blocked_events
 from market_data.storage import queries
 from market_data.trading_calendar import sessions_between
 from ml.features.contract import contract_features
-from ml.features.registry import WARM_UP_SESSIONS, features, tradable
+from ml.features.facts import facts
+from ml.features.registry import WARM_UP_SESSIONS, features
 from ml.learning.estimators import Estimator
 from ml.learning.labels import labels
 from ml.learning.samples import Samples, samples
@@ -47,11 +48,21 @@ def training_samples(as_of: date, lookback_days: int, estimator: Estimator) -> S
     """
     first = as_of - timedelta(days=2 * lookback_days)
     warm = first - timedelta(days=int(WARM_UP_SESSIONS * _CALENDAR_DAYS_A_SESSION))
-    bars = share_bars(as_of, warm)
+    return _samples(as_of, warm, estimator, since=pd.Timestamp(first))
+
+
+def session_samples(session: date, estimator: Estimator) -> Samples:
+    """Samples of one session's tradable shares, without outcomes; nothing later is read."""
+    start = session - timedelta(days=int(WARM_UP_SESSIONS * _CALENDAR_DAYS_A_SESSION))
+    return _samples(session, start, estimator, since=pd.Timestamp(session))
+
+
+def _samples(as_of: date, start: date, estimator: Estimator, since: pd.Timestamp) -> Samples:
+    bars = share_bars(as_of, start)
     calendar = market_sessions(bars["date"].min().date(), as_of)
     outcomes = labels(bars, calendar, _blocked_dates(as_of))
-    rows = _features(bars, calendar, estimator, since=pd.Timestamp(first))
-    return samples(rows, outcomes, tradable(bars, calendar), calendar)
+    rows = _features(bars, calendar, estimator, since)
+    return samples(rows, outcomes, facts(bars, calendar, share_groups()), calendar)
 
 
 def _blocked_dates(as_of: date) -> pd.DataFrame:
@@ -75,7 +86,8 @@ def session_features(session: date, estimator: Estimator) -> pd.DataFrame:
     bars = share_bars(session, start)
     calendar = market_sessions(bars["date"].min().date(), session)
     rows = _features(bars, calendar, estimator, since=pd.Timestamp(session))
-    return rows.loc[tradable(bars, calendar).reindex(rows.index)].sort_values("symbol", ignore_index=True)
+    tradable = facts(bars, calendar, share_groups())["tradable"]
+    return rows.loc[tradable.reindex(rows.index)].sort_values("symbol", ignore_index=True)
 
 
 def _features(

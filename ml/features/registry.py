@@ -11,7 +11,6 @@ import pandas as pd
 
 from ml.features.feature import Feature
 from ml.features.own import OWN
-from ml.features.panel import Panel
 from ml.features.peers import PEERS
 from ml.features.signals import Signals
 
@@ -20,10 +19,6 @@ from ml.features.signals import Signals
 WARM_UP_SESSIONS = 280
 
 KEYS = ("symbol", "date")
-
-# Limits of the tradable universe: median daily turnover in ₹ lakh, raw price in ₹.
-MIN_MEDIAN_TURNOVER_LAKH = 50.0
-MIN_PRICE = 20.0
 
 FEATURES: Mapping[str, Feature] = {**OWN, **PEERS}
 
@@ -67,15 +62,3 @@ def features(
     row, column = signals.row[rows], signals.column[rows]
     values = {name: feature.compute(signals)[row, column] for name, feature in FEATURES.items()}
     return pd.concat([adjusted.loc[rows, list(KEYS)], pd.DataFrame(values, index=adjusted.index[rows])], axis=1)
-
-
-def tradable(adjusted: pd.DataFrame, sessions: pd.DatetimeIndex) -> pd.Series:
-    """Whether each bar of a share (no fund) is liquid enough to buy, by the frame's index.
-
-    The median turnover of the last 20 sessions (at least 10 traded) must be above ₹50 lakh and the close above ₹20,
-    both in raw rupees of the day: an adjusted price would leak later splits.
-    """
-    panel = Panel(adjusted, sessions)
-    median = pd.DataFrame(panel.turnover).rolling(20, min_periods=10).median().to_numpy()[panel.row, panel.column]
-    liquid = (median > MIN_MEDIAN_TURNOVER_LAKH) & (adjusted["close"].to_numpy() > MIN_PRICE)
-    return pd.Series(liquid, index=adjusted.index, name="tradable")

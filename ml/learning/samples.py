@@ -15,6 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ml.features.facts import FACTS
+from ml.learning.labels import OUTCOMES
+
 if TYPE_CHECKING:
     from pandas.core.groupby import SeriesGroupBy
 
@@ -30,7 +33,7 @@ class Samples:
     Attributes
     ----------
     keys
-        symbol, date, forward_return, drawdown (plain, NaN where unknown); RangeIndex.
+        symbol, date, the outcomes of ``labels`` and the ``FACTS`` of the bar; RangeIndex.
     position
         Position of each row's session on the market's calendar; ascending.
     values
@@ -54,6 +57,10 @@ class Samples:
         """The rows of the sessions from one position to another, both included."""
         return self.where((self.position >= first) & (self.position <= last))
 
+    def known_by(self, position: int) -> "Samples":
+        """The rows whose outcome had happened by the close of the session at a position: a fit there may use them."""
+        return self.where(self.keys["exit_position"].to_numpy() <= position)
+
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of keys, outcomes, values and feature names."""
@@ -63,19 +70,20 @@ class Samples:
         return digest.hexdigest()
 
 
-def samples(features: pd.DataFrame, outcomes: pd.DataFrame, tradable: pd.Series, sessions: pd.DatetimeIndex) -> Samples:
+def samples(features: pd.DataFrame, outcomes: pd.DataFrame, facts: pd.DataFrame, sessions: pd.DatetimeIndex) -> Samples:
     """Join features with outcomes for the bars of tradable shares; the index of all three identifies the bar.
 
-    Outcomes (``labels``) may have more rows. Bars without one are included: they can be predicted, but not learnt from.
+    ``outcomes`` (``labels``) and ``facts`` (with ``tradable``) may have more rows. Bars without an outcome are
+    included: they can be predicted, but not learnt from. An infinite feature is as unknown as a missing one.
     """
-    rows = features.loc[tradable.reindex(features.index).to_numpy(dtype=bool)].sort_values(["date", "symbol"])
+    rows = features.loc[facts["tradable"].reindex(features.index).to_numpy(dtype=bool)].sort_values(["date", "symbol"])
     names = tuple(column for column in features.columns if column not in KEYS)
-    keys = rows[KEYS].join(outcomes[["forward_return", "drawdown"]]).reset_index(drop=True)
+    keys = rows[KEYS].join(outcomes[[*OUTCOMES]]).join(facts[[*FACTS]]).reset_index(drop=True)
     position = sessions.get_indexer(pd.DatetimeIndex(keys["date"])).astype(np.int64)
     # Column by column: one matrix of float64 for all features would double the peak memory.
     values = np.empty((len(rows), len(names)), dtype=np.float32)
     for index, name in enumerate(names):
-        values[:, index] = rows[name].to_numpy()
+        values[:, index] = rows[name].where(np.isfinite(rows[name])).to_numpy()
     return Samples(keys, position, values, names, sessions)
 
 

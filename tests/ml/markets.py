@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from ml.features.facts import facts
 from ml.features.groups import no_groups
 from ml.features.registry import features
 from ml.learning.estimators import ESTIMATORS, Estimator, Fitted, Target, Values
@@ -105,7 +106,7 @@ def market_samples(shares: int = 40, days: int = 420, seed: int = 1, signal: flo
     return samples(
         features(frame, calendar, no_groups()),
         labels(frame, calendar, no_events()),
-        pd.Series(True, index=frame.index),
+        facts(frame, calendar, no_groups()).assign(tradable=True),
         calendar,
     )
 

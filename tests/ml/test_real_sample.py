@@ -12,7 +12,8 @@ from market_data.prices.events import blocked_events
 from market_data.providers.nse.archive import NseArchive
 from ml.evaluation import report as evaluation
 from ml.evaluation.report import Entry, FoldStore
-from ml.features.registry import FEATURES, WARM_UP_SESSIONS, features, tradable
+from ml.features.facts import facts
+from ml.features.registry import FEATURES, WARM_UP_SESSIONS, features
 from ml.learning.estimators import estimator
 from ml.learning.labels import labels
 from ml.learning.prediction import predict
@@ -57,7 +58,7 @@ def groups(sample_dir):
 @pytest.fixture(scope="module")
 def data(bars, calendar, archive, groups):
     outcomes = labels(bars, calendar, blocked_events(archive.corporate_actions(AS_OF)))
-    return samples(features(bars, calendar, groups), outcomes, tradable(bars, calendar), calendar)
+    return samples(features(bars, calendar, groups), outcomes, facts(bars, calendar, groups), calendar)
 
 
 def test_samples_are_sound(data, calendar):

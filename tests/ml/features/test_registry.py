@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.features.registry import FEATURE_GROUPS, FEATURES, WARM_UP_SESSIONS, features, tradable
+from ml.features.registry import FEATURE_GROUPS, FEATURES, WARM_UP_SESSIONS, features
 from tests.ml.markets import garbled_after, groups_of, market, sessions, without_bars
 
 DAYS = 330
@@ -75,26 +75,6 @@ def test_a_split_changes_no_feature(bars, groups, whole):
     values = features(split, sessions(DAYS), groups)
     # The integer division loses up to one share in ten thousand.
     np.testing.assert_allclose(values[NAMES], whole[NAMES], rtol=1e-3, atol=1e-3)
-
-
-def test_limits_are_in_rupees_of_the_day():
-    bars = market(shares=2, days=40)
-    bars["turnover_lakh"] = 60.0
-    bars["close"] = np.where(bars["symbol"] == "S000", 21.0, 19.0)
-    bars["factor"] = 0.1  # a later split: adjusted prices would be 2.1 and 1.9
-    liquid = tradable(bars, sessions(40))
-    by_symbol = {symbol: rows.to_numpy() for symbol, rows in liquid.groupby(bars["symbol"])}
-    assert not by_symbol["S000"][:9].any()  # fewer than ten sessions of turnover
-    assert by_symbol["S000"][9:].all()
-    assert not by_symbol["S001"].any()
-
-
-def test_limits_need_turnover():
-    bars = market(shares=1, days=40)
-    bars["close"], bars["turnover_lakh"] = 100.0, np.where(np.arange(40) < 20, 60.0, 40.0)
-    liquid = tradable(bars, sessions(40)).to_numpy()
-    assert liquid[9:29].all()  # ten of 60 and ten of 40 lakh: the median is 50, not above it
-    assert not liquid[29:].any()
 
 
 RAW = ("open", "high", "low", "close", "prev_close", "vwap", "volume", "turnover_lakh", "trades", "delivered_quantity")

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ml.features.facts import facts
 from ml.features.groups import no_groups
-from ml.features.registry import WARM_UP_SESSIONS, features, tradable
+from ml.features.registry import WARM_UP_SESSIONS, features
 from ml.learning.labels import labels
 from ml.learning.prediction import PREDICTION_COLUMNS, FeaturesDiffer, predict
 from ml.learning.samples import samples
@@ -18,10 +19,10 @@ DAYS = 300
 def evening(bars, calendar):
     """Fit and features of the calendar's last session, from bars up to it."""
     outcomes = labels(bars, calendar, no_events())
-    liquid = tradable(bars, calendar)
+    of_bars = facts(bars, calendar, no_groups())
     rows = features(bars, calendar, no_groups())
-    bundle = fit_bundle(samples(rows, outcomes, liquid, calendar), tiny(rounds=0.05), calendar[-1].date(), 200)
-    today = rows.loc[(rows["date"] == calendar[-1]) & liquid].reset_index(drop=True)
+    bundle = fit_bundle(samples(rows, outcomes, of_bars, calendar), tiny(rounds=0.05), calendar[-1].date(), 200)
+    today = rows.loc[(rows["date"] == calendar[-1]) & of_bars["tradable"]].reset_index(drop=True)
     return bundle, today
 
 
@@ -82,7 +83,8 @@ def test_recent_sessions_are_enough(bars, fitted, predictions):
     calendar = sessions(DAYS)[DAYS - WARM_UP_SESSIONS :]
     recent = bars.loc[bars["date"] >= calendar[0]].reset_index(drop=True)
     rows = features(recent, calendar, no_groups(), since=calendar[-1])
-    today = rows.loc[tradable(recent, calendar).reindex(rows.index)].reset_index(drop=True)
+    tradable = facts(recent, calendar, no_groups())["tradable"]
+    today = rows.loc[tradable.reindex(rows.index)].reset_index(drop=True)
     pd.testing.assert_frame_equal(predict(fitted[0], today), predictions, check_exact=True)
 
 

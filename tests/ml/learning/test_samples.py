@@ -2,8 +2,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml.learning.samples import Samples, by_day, day_percentiles, samples
-from tests.ml.markets import market_samples, sessions
+from ml.features.facts import FACTS, facts
+from ml.features.groups import no_groups
+from ml.features.registry import features
+from ml.learning.labels import OUTCOMES, exit_counts, labels
+from ml.learning.samples import Samples, by_day, centred_ranks, day_percentiles, samples
+from tests.ml.markets import market, market_samples, no_events, sessions
+
+
+def outcomes_and_facts(index):
+    outcomes = pd.DataFrame(dict.fromkeys(OUTCOMES, np.nan), index=index)
+    return outcomes, pd.DataFrame({"tradable": True} | dict.fromkeys(FACTS, np.nan), index=index)
 
 
 @pytest.fixture(scope="module")
@@ -25,12 +34,56 @@ def test_only_tradable_bars_become_samples():
     features = pd.DataFrame(
         {"symbol": ["A", "A", "B"], "date": dates[[0, 1, 1]], "x": [1.0, 2.0, 3.0]}, index=[7, 8, 9]
     )
-    outcomes = pd.DataFrame({"forward_return": [0.1, 0.2, np.nan, 9.0], "drawdown": -0.1}, index=[7, 8, 9, 10])
-    liquid = pd.Series([True, False, True, True], index=[7, 8, 9, 10])
-    joined = samples(features, outcomes, liquid, dates)
+    outcomes, of_bars = outcomes_and_facts([7, 8, 9, 10])
+    outcomes["forward_return"] = [0.1, 0.2, np.nan, 9.0]
+    of_bars["tradable"] = [True, False, True, True]
+    of_bars["sector"] = ["X", "Y", None, "Z"]
+    joined = samples(features, outcomes, of_bars, dates)
     assert joined.keys["symbol"].tolist() == ["A", "B"]
     assert joined.values[:, 0].tolist() == [1.0, 3.0]
     np.testing.assert_array_equal(joined.keys["forward_return"], [0.1, np.nan])
+    assert joined.keys["sector"].tolist()[0] == "X"
+    assert joined.keys["sector"].isna().tolist() == [False, True]
+    assert list(joined.keys.columns) == ["symbol", "date", *OUTCOMES, *FACTS]
+
+
+def test_what_is_not_finite_is_unknown():
+    dates = sessions(1)
+    features = pd.DataFrame(
+        {"symbol": list("ABC"), "date": dates[0], "x": [np.inf, -np.inf, np.nan], "flat": [2.0, 2.0, 2.0]}
+    )
+    joined = samples(features, *outcomes_and_facts([0, 1, 2]), dates)
+    assert np.isnan(joined.values[:, 0]).all()
+    assert (centred_ranks(joined.position, joined.values) == 0).all()  # one value for all tells nothing, nor does none
+
+
+def test_what_is_known_by_a_session_had_its_exit_by_then(data):
+    """Bought on session t+1 and sold on t+11: session 30 knows the outcomes of sessions up to 19."""
+    assert data.known_by(30).position.max() == 19
+    assert data.known_by(10).keys.empty
+    late = Samples(
+        data.keys.assign(exit_position=data.keys["exit_position"].where(data.keys["symbol"] != "S001", 40.0)),
+        data.position,
+        data.values,
+        data.features,
+        data.sessions,
+    )
+    assert "S001" not in set(late.known_by(39).keys["symbol"])
+    assert "S001" in set(late.known_by(40).keys["symbol"])
+
+
+def test_an_outcome_that_never_came_is_known_by_no_session():
+    frame, calendar = market(shares=2, days=40), sessions(40)
+    gone = frame.loc[(frame["symbol"] != "S001") | (frame["date"] < calendar[15])].reset_index(drop=True)
+    whole = samples(
+        features(gone, calendar, no_groups()),
+        labels(gone, calendar, no_events()),
+        facts(gone, calendar, no_groups()).assign(tradable=True),
+        calendar,
+    )
+    known = whole.known_by(10**6)
+    assert set(known.position[known.keys["symbol"] == "S001"]) == set(range(4))  # sold on session 14 at the latest
+    assert exit_counts(whole.keys, whole.position, 39) == {"due": 29 + 14, "late": 0, "unsold": 10}
 
 
 def test_between_includes_both_ends(data):
