@@ -13,6 +13,7 @@ import pandas as pd
 from django.conf import settings
 from django.utils import timezone
 
+from brokers.charges import ChargesError
 from market_data import quality, trading_calendar
 from market_data.models import PipelineRun
 from market_data.runs.saga import (
@@ -27,10 +28,10 @@ from market_data.runs.saga import (
     register_sagas,
 )
 from market_data.storage import queries
-from ml import selection
+from ml import costs, selection
 from ml.evaluation import records as evaluation_records
 from ml.models import TrainedModel
-from stocks.picks import screening, selection_queries, standings
+from stocks.picks import screening, selection_queries, signals, standings
 from stocks.picks.filters import Filters, FiltersInvalid
 from stocks.picks.public_state import Abstention
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 MODEL_AGE_LIMIT_SESSIONS = 7
 PICKS_KEPT_DAYS = 90
+_LEARNT_LATER = ("entry_step", "high_level", "low_level", "excess_low", "excess_high")
 
 Result = TypeVar("Result")
 
@@ -203,15 +205,22 @@ def model_in_force(session: date) -> TrainedModel | None:
     return model if age <= MODEL_AGE_LIMIT_SESSIONS else None
 
 
+@_once_per_run
 def candidates_with_predictions(context: StepContext) -> pd.DataFrame:
-    """Candidates that have a prediction, one row a share; returns and drawdowns in percent."""
+    """Candidates that have a prediction, with costs and signals, one row a share; returns and drawdowns in percent."""
     predicted = predictions(context).frame.drop(columns=["date"])
+    # Models fitted before levels and intervals were learnt have none.
+    predicted = predicted.reindex(columns=list(dict.fromkeys([*predicted.columns, *_LEARNT_LATER])))
     frame = candidates(context).frame.merge(predicted, on="symbol", how="inner")
-    return frame.assign(
-        ml_price_target=frame["current_price"] * (1 + frame["predicted_return"].astype(float)),
-        predicted_return=frame["predicted_return"].astype(float) * 100,
+    percent = {name: frame[name].astype(float) * 100 for name in ("predicted_return", "excess_low", "excess_high")}
+    ticket = costs.Ticket(settings.TICKET_BROKER, settings.TICKET_RUPEES)
+    frame = frame.assign(
+        **percent,
         predicted_drawdown=frame["predicted_drawdown"].astype(float) * -100,
+        round_trip_cost_pct=costs.round_trip_cost_pct(context.session, frame["turnover_median_20"], ticket),
     )
+    terms = signals.Terms(settings.TARGET_PROBABILITY, settings.STOP_PROBABILITY, settings.STRONG_BUY_REWARD_TO_RISK)
+    return frame.join(signals.signals(frame, terms))
 
 
 @_once_per_run
@@ -307,7 +316,7 @@ _FACTS = (
     *("findings", "symbol_changes", "market_days", "market_years"),
 )
 
-_REFUSALS = (FiltersInvalid,)
+_REFUSALS = (FiltersInvalid, ChargesError)
 
 register_condition("recent_model", "a recent accepted model", lambda session: model_in_force(session) is not None)
 register_condition("training_failed", "a failed training", training_failed)
@@ -334,7 +343,7 @@ register_sagas(
             Step("DISCOVER", candidates, _share_count),
             Step("FILTER", screened_candidates, _passing_count, refusals=_REFUSALS),
             Step("PREDICT", predictions, _share_count),
-            Step("SCORE", candidates_with_predictions, _share_count),
+            Step("SCORE", candidates_with_predictions, _share_count, refusals=_REFUSALS),
             Step("RANK", ranked_picks, _pick_count, refusals=_REFUSALS),
             Step("PUBLISH", ranked_picks, publish, refusals=_REFUSALS),
         ),

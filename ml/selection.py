@@ -22,10 +22,11 @@ from stocks.storage import bulk
 PICK_COLUMNS = (
     *("symbol", "stock_name", "current_price", "market_cap", "selection_score", "rank"),
     *("ml_prediction_score", "ml_price_target", "ml_confidence", "ml_probability", "ml_risk_score"),
-    *("predicted_return", "predicted_drawdown"),
+    *("predicted_return", "excess_low", "excess_high", "round_trip_cost_pct", "predicted_drawdown"),
     *("rsi_14", "macd", "sma_50", "sma_200"),
     *("pe_ratio", "pb_ratio", "roe", "eps", "beta", "revenue_growth", "earnings_growth", "operating_margin"),
-    *("target_price", "stop_loss", "recommendation", "reason", "score_parts", "sector", "market_cap_category"),
+    *("expected_entry", "target_price", "target_probability", "stop_loss", "stop_probability", "reward_to_risk"),
+    *("recommendation", "reason", "score_parts", "sector", "market_cap_category"),
     *("place", "standing", "listed_since"),
 )
 

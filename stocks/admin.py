@@ -229,7 +229,7 @@ class ExchangeFactAdmin(DatedAdmin):
 
 _PICK_FIGURES = (
     *("current_price", "target_price", "stop_loss", "ml_prediction_score", "ml_confidence", "ml_risk_score"),
-    "recommendation",
+    *("reward_to_risk", "recommendation"),
 )
 
 

@@ -41,7 +41,14 @@ _ADDED = (
     *("ml_probability", "predicted_return", "predicted_drawdown", "selection_score"),
     *("market_cap_category", "reason"),
     *("place", "standing", "listed_since"),
+    *("expected_entry", "round_trip_cost_pct", "target_probability", "stop_probability", "reward_to_risk"),
 )
+_EXCESS = {
+    "expected_excess_pct": "predicted_return",
+    "excess_low_pct": "excess_low",
+    "excess_high_pct": "excess_high",
+}
+"""Keys that say what the figure is: the contract's `predicted_return` does not."""
 
 
 # --- errors ---------------------------------------------------------------------------------------------------------
@@ -143,7 +150,7 @@ def pick_json(pick: Pick) -> dict[str, Any]:
     body["technical_indicators"] = {name: pick[name] for name in _TECHNICAL}
     body["fundamentals"] = {name: pick[name] for name in _FUNDAMENTAL}
     body["trading_signals"] = {name: pick[name] for name in _SIGNALS}
-    return body | {name: pick[name] for name in _ADDED}
+    return body | {name: pick[name] for name in _ADDED} | {key: pick[name] for key, name in _EXCESS.items()}
 
 
 def response_body(strategy: str, listed: PickList, latest: date | None) -> dict[str, Any]:
@@ -193,8 +200,12 @@ class PickFundamentals(serializers.Serializer[Any]):
 
 
 class TradingSignals(serializers.Serializer[Any]):
-    target_price = serializers.FloatField(allow_null=True, help_text="₹")
-    stop_loss = serializers.FloatField(allow_null=True, help_text="₹")
+    target_price = serializers.FloatField(
+        allow_null=True, help_text="₹, level that the highest high of the ten sessions reaches with target_probability"
+    )
+    stop_loss = serializers.FloatField(
+        allow_null=True, help_text="₹, level that the lowest low of the ten sessions undercuts with stop_probability"
+    )
     recommendation = serializers.CharField(allow_null=True, help_text="STRONG_BUY, BUY, HOLD or AVOID")
 
 
@@ -206,14 +217,16 @@ class SuggestedStockAnswer(serializers.Serializer[Any]):
     market_cap = serializers.FloatField(allow_null=True, help_text="₹ crore")
     sector = serializers.CharField(allow_null=True)
     ml_prediction_score = serializers.FloatField(allow_null=True, help_text="0-1")
-    ml_price_target = serializers.FloatField(allow_null=True, help_text="₹")
+    ml_price_target = serializers.FloatField(
+        allow_null=True, help_text="₹, price expected at the exit: expected_entry plus the expected absolute return"
+    )
     ml_confidence = serializers.FloatField(allow_null=True, help_text="0-1, agreement of the ensemble's members")
     ml_risk_score = serializers.FloatField(allow_null=True, help_text="0-1, lower is safer")
     technical_indicators = PickIndicators()
     fundamentals = PickFundamentals()
     trading_signals = TradingSignals()
     ml_probability = serializers.FloatField(allow_null=True, help_text="0-1, chance to beat the day's median share")
-    predicted_return = serializers.FloatField(allow_null=True, help_text="percent over the ten sessions held")
+    predicted_return = serializers.FloatField(allow_null=True, help_text="percent, the same as expected_excess_pct")
     predicted_drawdown = serializers.FloatField(allow_null=True, help_text="percent below the entry")
     selection_score = serializers.FloatField(allow_null=True, help_text="0-1, the strategy's own score")
     market_cap_category = serializers.CharField(allow_null=True)
@@ -223,6 +236,26 @@ class SuggestedStockAnswer(serializers.Serializer[Any]):
         choices=[standing.value for standing in Standing], allow_null=True, help_text="against the list before"
     )
     listed_since = serializers.DateField(allow_null=True, help_text="first session of its unbroken stay on the list")
+    expected_entry = serializers.FloatField(allow_null=True, help_text="₹, expected at the next open")
+    round_trip_cost_pct = serializers.FloatField(
+        allow_null=True, help_text="percent of the value, charges and impact of buying and selling once"
+    )
+    target_probability = serializers.FloatField(allow_null=True, help_text="0-1, chance that target_price is reached")
+    stop_probability = serializers.FloatField(allow_null=True, help_text="0-1, chance that stop_loss is undercut")
+    reward_to_risk = serializers.FloatField(
+        allow_null=True, help_text="ratio, way from expected_entry to target_price over the way to stop_loss"
+    )
+    expected_excess_pct = serializers.FloatField(
+        allow_null=True,
+        help_text="percent over the day's mean share in the ten sessions held, before costs; the absolute return adds"
+        " the market's own, which is taken to be 0",
+    )
+    excess_low_pct = serializers.FloatField(
+        allow_null=True, help_text="percent, lower end of the excess's 80 % interval"
+    )
+    excess_high_pct = serializers.FloatField(
+        allow_null=True, help_text="percent, upper end of the excess's 80 % interval"
+    )
 
 
 class DepartureAnswer(serializers.Serializer[Any]):

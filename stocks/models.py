@@ -323,12 +323,12 @@ class SuggestedStock(models.Model):
     strategy = models.CharField(max_length=50)
     selection_score = amount("0-1, the strategy's own score")
     rank = models.PositiveIntegerField(null=True, blank=True)
-    ml_prediction_score = amount("0-1, percentile of the predicted return in the tradable universe")
-    ml_price_target = amount("₹, price × (1 + predicted return)")
+    ml_prediction_score = amount("0-1, percentile of the predicted excess in the tradable universe")
+    ml_price_target = amount("₹, expected at the exit: expected entry × (1 + expected absolute return)")
     ml_confidence = amount("0-1, agreement of the ensemble's members")
     ml_probability = amount("0-1, calibrated chance to beat the day's median share")
     ml_risk_score = amount("0-1, mapped from the predicted drawdown; lower is safer")
-    predicted_return = amount("percent over the ten sessions held")
+    predicted_return = amount("percent, expected excess over the day's mean share in the ten sessions held")
     predicted_drawdown = amount("percent below the entry, worst low within ten sessions")
     rsi_14 = amount("0-100")
     macd = amount("₹")
@@ -342,8 +342,8 @@ class SuggestedStock(models.Model):
     revenue_growth = amount("percent")
     earnings_growth = amount("percent")
     operating_margin = amount("percent")
-    target_price = amount("₹, rounded to the tick")
-    stop_loss = amount("₹, rounded to the tick")
+    target_price = amount("₹, level that the highest high reaches with `target_probability`, rounded to the tick")
+    stop_loss = amount("₹, level that the lowest low undercuts with `stop_probability`, rounded down to the tick")
     recommendation = models.CharField(max_length=20, null=True, blank=True)
     reason = models.TextField(null=True, blank=True)
     score_parts = models.JSONField(
@@ -364,6 +364,14 @@ class SuggestedStock(models.Model):
         help_text="new, or kept from the list before",
     )
     listed_since = models.DateField(null=True, blank=True, help_text="first session of its unbroken stay on the list")
+    # NULL in picks of before they were stored.
+    expected_entry = amount("₹, close × (1 + mean step to the next open)")
+    excess_low = amount("percent, lower end of the 80 % interval of the excess in the ten sessions held")
+    excess_high = amount("percent, upper end of the 80 % interval of the excess in the ten sessions held")
+    round_trip_cost_pct = amount("percent of the value, charges and impact of buying and selling once")
+    target_probability = amount("0-1, chance that the ten sessions' highest high reaches the target")
+    stop_probability = amount("0-1, chance that the ten sessions' lowest low undercuts the stop")
+    reward_to_risk = amount("ratio, way from the expected entry up to the target over the way down to the stop")
 
     class Meta:
         db_table = "daily_suggested_stocks"
@@ -377,6 +385,10 @@ class SuggestedStock(models.Model):
             ),
             models.CheckConstraint(
                 condition=models.Q(stop_loss__lt=models.F("current_price")), name="picks_stop_below_price"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(recommendation="STRONG_BUY") | models.Q(reward_to_risk__gte=0.2),
+                name="picks_strong_buy_is_rewarded",
             ),
         )
         indexes = (

@@ -44,6 +44,13 @@ PICK: dict[str, Any] = {
     "sector": "Oil & Gas",
     "market_cap_category": "large",
     "standing": "new",
+    "expected_entry": 2456.4,
+    "excess_low": -4.1,
+    "excess_high": 19.6,
+    "round_trip_cost_pct": 0.45,
+    "target_probability": 0.5,
+    "stop_probability": 0.2,
+    "reward_to_risk": 1.24,
 }
 
 

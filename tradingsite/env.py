@@ -127,6 +127,15 @@ def number(name: str) -> float | None:
     return parsed
 
 
+def number_between(name: str, default: float, lowest: float, highest: float) -> float:
+    """Return a number within two limits, both allowed."""
+    value = number(name)
+    value = default if value is None else value
+    if not lowest <= value <= highest:
+        raise ImproperlyConfigured(f"{name}={value:g} is not between {lowest:g} and {highest:g}.")
+    return value
+
+
 def seconds(name: str, default: float, *, above_zero: bool = False) -> float:
     """Return a duration in seconds, not negative and, with `above_zero`, positive."""
     value = number(name)

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from django.core.exceptions import ImproperlyConfigured
 
+from brokers.charges import BROKERS
 from brokers.redaction import register_secrets
 from stocks.picks.public_state import KEEP_RANK, MAX_PICKS
 from tradingsite import env
@@ -92,6 +93,13 @@ SCREENING_OVERRIDES = {
     "min_market_cap_crores": env.number("SCREENING_MIN_MARKET_CAP_CRORES"),
     "min_volume": env.number("SCREENING_MIN_VOLUME"),
 }
+# The order whose charges a pick's expected excess must exceed, and what target, stop and a STRONG_BUY stand for.
+TICKET_BROKER = env.choice("TICKET_BROKER", "zerodha", BROKERS)
+TICKET_RUPEES = env.integer("TICKET_RUPEES", 50_000, minimum=1_000, maximum=100_000_000)
+TARGET_PROBABILITY = env.number_between("TARGET_PROBABILITY", 0.5, 0.05, 0.95)
+STOP_PROBABILITY = env.number_between("STOP_PROBABILITY", 0.2, 0.05, 0.95)
+# The database refuses a STRONG_BUY below 0.2, whatever the setting was.
+STRONG_BUY_REWARD_TO_RISK = env.number_between("STRONG_BUY_REWARD_TO_RISK", 0.5, 0.2, 10)
 EXPORT_DIR = env.folder("EXPORT_DIR") or BASE_DIR / "exports"
 BACKUP_DIR = env.folder("BACKUP_DIR") or VAR_DIR / "backups"
 BACKUPS_KEPT = env.integer("BACKUPS_KEPT", 7, minimum=0)

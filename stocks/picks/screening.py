@@ -20,7 +20,7 @@ it. A share that is held stays until its place in the strategy's ranking falls b
 difference that is mostly noise.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,7 +28,6 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from stocks.picks import filters as thresholds
-from stocks.picks import signals
 from stocks.picks.filters import Filters, Threshold
 from stocks.picks.public_state import KEEP_RANK as KEEP_RANK
 from stocks.picks.public_state import MAX_PICKS as MAX_PICKS
@@ -236,9 +235,9 @@ def ranked(
     Parameters
     ----------
     frame
-        One row a tradable share, all of one session: symbol, metrics, indicators, and predictions as the picks keep
-        them: predicted_return in percent over ten sessions, predicted_drawdown in percent below the entry (0 or more),
-        ml_prediction_score, ml_confidence, ml_risk_score 0-1.
+        One row a tradable share, all of one session: symbol, metrics, indicators, predictions as the picks keep them
+        (predicted_return, the expected excess, in percent; predicted_drawdown in percent below the entry, 0 or more;
+        ml_prediction_score, ml_confidence, ml_risk_score 0-1), and round_trip_cost_pct.
     held
         Symbols of the strategy's list before this one.
     keep_rank
@@ -247,9 +246,9 @@ def ranked(
     Returns
     -------
     Ranking
-        `picks`: the frame's columns and selection_score, rank (1 …), place (among all that passed), target_price,
-        stop_loss, recommendation, score_parts (part → value, 0-1, without those whose input is missing), reason; best
-        first, RangeIndex. Ties go to the higher prediction, then by symbol.
+        `picks`: the frame's columns and selection_score, rank (1 …), place (among all that passed), score_parts (part →
+        value, 0-1, without those whose input is missing), reason; best first, RangeIndex. Ties go to the higher
+        prediction, then by symbol.
 
     Raises
     ------
@@ -274,8 +273,6 @@ def ranked(
     others = passed.loc[~stays].head(max(limit - int(stays.sum()), 0))
     picks = pd.concat([passed.loc[stays].head(limit), others]).sort_values("place")
     picks = picks.assign(rank=range(1, len(picks) + 1), was_held=picks["symbol"].isin(list(held)))
-    targets, stops = signals.target_price(picks), signals.stop_loss(picks)
-    picks = picks.assign(target_price=targets, stop_loss=stops, recommendation=signals.recommendation(picks))
     rows = parts.loc[picks.index].to_dict("records")
     known_parts = [{str(name): value for name, value in row.items() if pd.notna(value)} for row in rows]
     picks["score_parts"] = pd.Series(known_parts, index=picks.index, dtype=object)
@@ -294,9 +291,7 @@ def _reasons(picks: pd.DataFrame, strategy: str, passed: int, keep_rank: int) ->
         text = f"{strategy.capitalize()} ({rule.label}): place {row['place']} of {passed} that passed, score "
         text += f"{row['selection_score']:.2f} from {', '.join(values)}."
         if pd.notna(row["predicted_return"]):
-            verdict = "above" if row["predicted_return"] > signals.ROUND_TRIP_COST_PCT else "not above"
-            text += f" Expected {row['predicted_return']:+.1f}% in ten sessions, {verdict} the costs"
-            text += f" of {signals.ROUND_TRIP_COST_PCT:g}%."
+            text += f" {_excess_against_costs(row)}"
         if row["was_held"]:
             beyond = f", stays until it falls below place {keep_rank}" if row["place"] > len(picks) else ""
             text += f" Kept from the list before{beyond}."
@@ -305,6 +300,15 @@ def _reasons(picks: pd.DataFrame, strategy: str, passed: int, keep_rank: int) ->
             text += f" Not known and skipped: {', '.join(skipped)}."
         texts.append(text)
     return texts
+
+
+def _excess_against_costs(row: Mapping[Hashable, Any]) -> str:
+    excess_pct, cost_pct = row["predicted_return"], row["round_trip_cost_pct"]
+    expected = f"Expected {excess_pct:+.2f}% against the average share in ten sessions"
+    if pd.isna(cost_pct):
+        return f"{expected}; what buying and selling it costs is not known."
+    verdict = "more than" if excess_pct > cost_pct else "not more than"
+    return f"{expected}, {verdict} buying and selling it costs ({cost_pct:.2f}%)."
 
 
 def _marked_names(index: pd.Index, marks: Mapping[str, pd.Series]) -> pd.Series:

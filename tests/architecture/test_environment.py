@@ -10,6 +10,7 @@ READERS = {
     "flag",
     "integer",
     "number",
+    "number_between",
     "choice",
     "folder",
     "strings",

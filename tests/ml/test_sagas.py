@@ -1,15 +1,19 @@
 """The selection abstains with a reason: no model, an old model, stale data, a session that failed a check."""
 
+import math
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import pandas as pd
 import pytest
 from django.test import override_settings
 
-from market_data.models import DailyBar, Finding, MarketDay, PipelineRun, SourceFile
+from brokers.charges import ChargesError
+from market_data.models import DailyBar, Finding, MarketDay, PipelineRun, PipelineStep, SourceFile
 from market_data.runs import engine, lifecycle
-from market_data.runs.saga import is_condition_met, sagas
+from market_data.runs.saga import StepContext, is_condition_met, sagas
 from ml.models import TrainedModel
+from ml.sagas import Predictions, candidates_with_predictions
 from stocks.models import Publication, Stock, StockMetrics, SuggestedStock
 from tests.published import pick, publish
 
@@ -135,6 +139,65 @@ def test_unreadable_thresholds_fail_the_run_in_one_sentence(tmp_path: Any) -> No
         done = engine.advance(lifecycle.create_run("selection", TODAY, triggered_by="test").id, wait=True)
     assert (done.status, str(broken) in done.reason or "filters" in done.reason) == ("failed", True)
     assert not Publication.objects.exists()
+
+
+def scored(session: date = TODAY, **levels: float) -> dict[str, Any]:
+    """AAA at SCORE, predicted +0.62 % by a good model, with the levels given."""
+    predicted = {"symbol": "AAA", "date": session, "ml_prediction_score": 0.8, "ml_confidence": 0.8}
+    predicted |= {"ml_risk_score": 0.2, "predicted_return": 0.0062, "predicted_drawdown": -0.04} | levels
+    memo = {"predictions": Predictions(pd.DataFrame([predicted]), "m", None)}
+    context = StepContext(PipelineRun(job="selection", session=session), PipelineStep(name="SCORE"), None, memo=memo)
+    [row] = candidates_with_predictions(context).to_dict("records")
+    return row
+
+
+LEVELS = {"entry_step": 0.002, "high_level": 0.05, "low_level": -0.06, "excess_low": -0.041, "excess_high": 0.052}
+
+
+def test_costs_entry_levels_and_recommendation_of_a_share() -> None:
+    """₹50,000 at Zerodha cost 126.60, and a median turnover of ₹60 lakh 0.2 % a side: +0.62 % is less than that."""
+    StockMetrics.objects.update(turnover_median_20=60.0)
+    row = scored(**LEVELS)
+    assert row["round_trip_cost_pct"] == pytest.approx(126.60 / 500 + 0.4)
+    assert row["recommendation"] == "HOLD"
+    assert (row["predicted_return"], row["predicted_drawdown"]) == (pytest.approx(0.62), pytest.approx(4.0))
+    assert (row["excess_low"], row["excess_high"]) == (pytest.approx(-4.1), pytest.approx(5.2))
+    assert (row["expected_entry"], row["target_price"], row["stop_loss"]) == (pytest.approx(100.2), 105.2, 94.15)
+    assert (row["target_probability"], row["stop_probability"]) == (0.5, 0.2)
+    assert row["ml_price_target"] == pytest.approx(100.2 * 1.0062)
+
+
+def test_a_share_of_a_large_turnover_is_worth_buying() -> None:
+    """0.1 % a side above ₹10 crore; 5.00 up over 6.05 down."""
+    StockMetrics.objects.update(turnover_median_20=1001.0)
+    row = scored(**LEVELS)
+    assert row["recommendation"] == "STRONG_BUY"
+    assert row["reward_to_risk"] == pytest.approx(5.0 / 6.05)
+    with override_settings(STRONG_BUY_REWARD_TO_RISK=0.9):
+        assert scored(**LEVELS)["recommendation"] == "BUY"
+    with override_settings(TICKET_BROKER="fyers", TICKET_RUPEES=10_000):
+        assert scored(**LEVELS)["recommendation"] == "HOLD"
+
+
+def test_a_turnover_that_is_not_known_makes_no_share_worth_buying() -> None:
+    row = scored(**LEVELS)
+    assert (math.isnan(row["round_trip_cost_pct"]), row["recommendation"]) == (True, "HOLD")
+
+
+def test_a_model_without_levels_gives_none() -> None:
+    StockMetrics.objects.update(turnover_median_20=1001.0)
+    row = scored()
+    assert row["recommendation"] == "BUY"
+    for name in ("expected_entry", "ml_price_target", "target_price", "stop_loss", "reward_to_risk", "excess_low"):
+        assert math.isnan(row[name]), name
+
+
+def test_a_session_before_the_first_known_rates_fails_in_one_sentence() -> None:
+    early = date(2020, 12, 31)
+    MarketDay.objects.create(date=early, kind="normal", is_session=True, source="t")
+    StockMetrics.objects.create(symbol_id="AAA", date=early, current_price=100, tradable=True)
+    with pytest.raises(ChargesError, match="first day whose rates are known"):
+        scored(early)
 
 
 def test_the_cleanup_removes_picks_of_more_than_ninety_days_ago() -> None:

@@ -133,6 +133,26 @@ def test_all_strategies_or_none() -> None:
     assert in_force() == {"growth": ["AAA"]}
 
 
+@pytest.mark.parametrize("reward_to_risk", [0.19, 0.1])
+def test_a_strong_buy_that_risks_far_more_than_its_reward_cannot_be_published(reward_to_risk: float) -> None:
+    facts = {"recommendation": "STRONG_BUY", "reward_to_risk": reward_to_risk}
+    with pytest.raises(IntegrityError), transaction.atomic():
+        publish("r1", growth=picks("AAA", **facts))
+    assert publish("r1", growth=picks("AAA", **facts | {"reward_to_risk": 0.2})) == 1
+    assert publish("r2", growth=picks("AAA", **facts | {"recommendation": "BUY"})) == 1
+
+
+def test_costs_levels_and_chances_are_stored_in_the_table_and_in_the_copy() -> None:
+    publish("r1", growth=picks("AAA"))
+    names = [
+        *("expected_entry", "excess_low", "excess_high", "round_trip_cost_pct"),
+        *("target_probability", "stop_probability", "reward_to_risk"),
+    ]
+    stored = SuggestedStock.objects.values(*names).get()
+    assert stored == {name: PICK[name] for name in names}
+    assert {name: Publication.objects.get().picks[0][name] for name in names} == stored
+
+
 def test_two_lists_in_force_are_refused_by_the_database() -> None:
     publish("r1", growth=picks("AAA"))
     publish("r2", growth=picks("BBB"))

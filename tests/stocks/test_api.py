@@ -94,6 +94,24 @@ def test_every_key_of_the_contract_is_present(client):
     assert body["valid_for"] == "2026-05-04"
 
 
+def test_excess_costs_and_chances_have_keys_of_their_own(client):
+    publish("balanced", [pick("RELIANCE"), pick("OLD", expected_entry=None, excess_low=None, reward_to_risk=None)])
+    stock, old = client.get(f"{URL}?sort_by=rank&order=asc").json()["stocks"]
+    own = {
+        "expected_entry": 2456.4,
+        "expected_excess_pct": 8.15,
+        "excess_low_pct": -4.1,
+        "excess_high_pct": 19.6,
+        "round_trip_cost_pct": 0.45,
+        "target_probability": 0.5,
+        "stop_probability": 0.2,
+        "reward_to_risk": 1.24,
+    }
+    assert own.items() <= stock.items()
+    assert stock["predicted_return"] == stock["expected_excess_pct"]
+    assert (old["expected_entry"], old["excess_low_pct"], old["reward_to_risk"]) == (None, None, None)
+
+
 def test_the_contracts_examples_succeed(client):
     publish("growth", [pick(f"S{n}") for n in range(20)])
     publish("balanced", [pick("RELIANCE"), pick("TCS", sector="Information Technology")])

@@ -30,6 +30,9 @@ HUGE = "9" * 400
         ("nan", lambda: env.number("X"), "X='nan' is not a finite number"),
         ("inf", lambda: env.number("X"), "X='inf' is not a finite number"),
         ("1e999", lambda: env.number("X"), "X='1e999' is not a finite number"),
+        ("0.04", lambda: env.number_between("X", 0.5, 0.05, 0.95), "X=0.04 is not between 0.05 and 0.95"),
+        ("50", lambda: env.number_between("X", 0.5, 0.05, 0.95), "X=50 is not between 0.05 and 0.95"),
+        ("half", lambda: env.number_between("X", 0.5, 0.05, 0.95), "X='half' is not a number"),
         ("maybe", lambda: env.flag("X"), "X='maybe' is neither yes nor no; write 1 or 0"),
         ("loud", lambda: env.choice("X", "INFO", LEVELS), "X='loud' is not one of DEBUG, INFO"),
     ],
@@ -42,6 +45,12 @@ def test_an_invalid_value_is_refused(
         read()
     assert expected in str(error.value)
     assert len(str(error.value)) < 600
+
+
+@pytest.mark.parametrize(("value", "number"), [("", 0.5), ("0.05", 0.05), ("0.95", 0.95)])
+def test_a_number_between_limits_may_be_either(monkeypatch: pytest.MonkeyPatch, value: str, number: float) -> None:
+    monkeypatch.setenv("X", value)
+    assert env.number_between("X", 0.5, 0.05, 0.95) == number
 
 
 def test_a_choice_ignores_case(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -158,11 +158,11 @@ def test_twenty_concurrent_readers_load_a_cold_list_once():
         results = [future.result() for future in [pool.submit(read) for _ in range(20)]]
     assert {count for count, _ in results} == {50}
     assert sum(reads for _, reads in results) == 1
-    assert cache.get(f"picks:2:{pick_queries.publication_key(publication)}:lock") is None
+    assert cache.get(f"picks:3:{pick_queries.publication_key(publication)}:lock") is None
 
 
 def test_a_process_waits_for_the_loading_one_and_takes_over_when_it_died(monkeypatch):
     publication = publish("growth", [pick("TCS")])
     monkeypatch.setattr(pick_queries, "_WAIT_SECONDS", 0.1)
-    cache.set(f"picks:2:{pick_queries.publication_key(publication)}:lock", 1, 60)
+    cache.set(f"picks:3:{pick_queries.publication_key(publication)}:lock", 1, 60)
     assert [entry["symbol"] for entry in pick_queries.published_picks(publication)] == ["TCS"]

@@ -29,7 +29,6 @@ GOOD = {
     "macd_histogram": 0.5,
     "sma_50": 190.0,
     "sma_200": 170.0,
-    "atr_14": 4.0,
     "pe_ratio": 15.0,
     "roe": 18.0,
     "debt_to_equity": 0.3,
@@ -41,6 +40,7 @@ GOOD = {
     "ml_risk_score": 0.2,
     "predicted_return": 1.5,
     "predicted_drawdown": 4.0,
+    "round_trip_cost_pct": 0.45,
 }
 
 
@@ -177,7 +177,6 @@ def test_the_best_come_first_up_to_the_limit():
     assert len(picks) == MAX_PICKS
     assert picks["rank"].tolist() == list(range(1, MAX_PICKS + 1))
     assert picks["selection_score"].is_monotonic_decreasing
-    assert (picks["stop_loss"] < picks["current_price"]).all()
     assert ranking.summary == ""
     assert ranking.considered == 2000
     assert ranking.passed > MAX_PICKS
@@ -224,7 +223,7 @@ def test_a_short_list_states_its_reason():
 def test_without_passing_shares_the_list_is_empty_with_all_columns():
     ranking = ranked(day({"roe": 1.0}), "balanced", FILTERS)
     assert ranking.picks.empty
-    for column in ("selection_score", "rank", "target_price", "stop_loss", "recommendation", "reason"):
+    for column in ("selection_score", "rank", "score_parts", "reason"):
         assert column in ranking.picks
     assert ranked(day({}).iloc[:0], "balanced", FILTERS).passed == 0
 
@@ -233,9 +232,29 @@ def test_the_reason_states_place_score_parts_and_costs():
     reason = ranked(day({}), "value", FILTERS).picks["reason"].item()
     assert reason == (
         "Value (profitable companies at a low price with little debt): place 1 of 1 that passed, score 0.93 from"
-        " prediction 0.80, low P/E 1.00, return on equity 1.00, low debt 1.00. Expected +1.5% in ten sessions, above"
-        " the costs of 0.3%."
+        " prediction 0.80, low P/E 1.00, return on equity 1.00, low debt 1.00. Expected +1.50% against the average"
+        " share in ten sessions, more than buying and selling it costs (0.45%)."
     )
+
+
+@pytest.mark.parametrize(
+    ("figures", "sentence"),
+    [
+        (
+            {"predicted_return": 0.45},
+            " Expected +0.45% against the average share in ten sessions, not more than buying and selling it costs"
+            " (0.45%).",
+        ),
+        (
+            {"round_trip_cost_pct": None},
+            " Expected +1.50% against the average share in ten sessions; what buying and selling it costs is not"
+            " known.",
+        ),
+        ({"predicted_return": None}, "low debt 1.00."),
+    ],
+)
+def test_the_reason_compares_the_excess_with_the_costs(figures, sentence):
+    assert ranked(day(figures), "value", FILTERS).picks["reason"].item().endswith(sentence)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
