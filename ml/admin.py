@@ -1,8 +1,8 @@
-"""Models and their evaluations in the admin, read-only: training and evaluation write them."""
+"""Models, their evaluations and the outcomes of picks in the admin, read-only: runs write them."""
 
 from django.contrib import admin
 
-from ml.models import Evaluation, TrainedModel
+from ml.models import Evaluation, PickOutcome, TrainedModel
 from stocks.admin import ReadOnlyAdmin, coloured
 
 
@@ -32,3 +32,15 @@ class TrainedModelAdmin(ReadOnlyAdmin):
 class EvaluationAdmin(ReadOnlyAdmin):
     list_display = ("estimator", "as_of", "first_test", "last_test", "seconds", "created_at")
     list_filter = ("estimator",)
+
+
+@admin.register(PickOutcome)
+class PickOutcomeAdmin(ReadOnlyAdmin):
+    list_display = (
+        *("date", "strategy", "rank", "symbol", "result", "entry_price", "exit_price", "first_touched"),
+        *("return_pct", "excess_pct", "net_excess_pct", "model_id", "version"),
+    )
+    list_display_links = ("symbol",)
+    list_filter = ("strategy", "result", "first_touched", "is_late")
+    search_fields = ("symbol", "model_id")
+    date_hierarchy = "date"

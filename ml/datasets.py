@@ -60,12 +60,12 @@ def session_samples(session: date, estimator: Estimator) -> Samples:
 def _samples(as_of: date, start: date, estimator: Estimator, since: pd.Timestamp) -> Samples:
     bars = share_bars(as_of, start)
     calendar = market_sessions(bars["date"].min().date(), as_of)
-    outcomes = labels(bars, calendar, _blocked_dates(as_of))
+    outcomes = labels(bars, calendar, blocked_dates(as_of))
     rows = _features(bars, calendar, estimator, since)
     return samples(rows, outcomes, facts(bars, calendar, share_groups()), calendar)
 
 
-def _blocked_dates(as_of: date) -> pd.DataFrame:
+def blocked_dates(as_of: date) -> pd.DataFrame:
     """Symbol and ex_date that no outcome may cross: demergers and the like, and splits without a known factor.
 
     An outcome across a jump that looks like a split would be an invented number; any other jump may be a crash, which

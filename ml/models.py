@@ -1,7 +1,10 @@
-"""Trained models and their evaluations."""
+"""Trained models, their evaluations, and what came of the picks."""
 
 from django.db import models
 from django.db.models.functions import Now
+
+from ml.scoreboard.results import Level, Result
+from stocks.models import amount
 
 
 class TrainedModel(models.Model):
@@ -56,3 +59,54 @@ class Evaluation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.estimator} {self.as_of}"
+
+
+class PickOutcome(models.Model):
+    """What came of one published pick; the database refuses any change. A correction is a row with a higher version."""
+
+    date = models.DateField(help_text="session whose close was used")
+    strategy = models.CharField(max_length=50)
+    symbol = models.CharField(max_length=50, help_text="as published")
+    version = models.PositiveIntegerField(help_text="1, or a correction of the version before")
+    publication_version = models.PositiveIntegerField(help_text="of the list, in force when it was judged")
+    head_hash = models.CharField(max_length=64, blank=True, help_text="of the publication")
+    published_at = models.DateTimeField()
+    is_late = models.BooleanField(help_text="published when the entry's session had opened: nobody could buy there")
+    model_id = models.CharField(max_length=100, null=True, blank=True)
+    rank = models.PositiveIntegerField(null=True, blank=True)
+    recommendation = models.CharField(max_length=20, null=True, blank=True)
+    target_price = amount("₹ of `date`, as published")
+    stop_loss = amount("₹ of `date`, as published")
+    result = models.CharField(max_length=10, choices=[(code.value, code.value.replace("_", " ")) for code in Result])
+    entry_date = models.DateField(help_text="next session")
+    entry_price = amount("₹ of `date`, adjusted; open of entry_date")
+    exit_date = models.DateField(null=True, blank=True, help_text="eleventh session after `date`, or the next trade")
+    exit_price = amount("₹ of `date`, adjusted; open of exit_date")
+    first_touched = models.CharField(
+        max_length=6,
+        choices=[(code.value, code.value) for code in Level],
+        null=True,
+        blank=True,
+        help_text="within the ten sessions held; both in one session: stop; NULL: no level, or not comparable",
+    )
+    touched_on = models.DateField(null=True, blank=True)
+    return_pct = amount("percent, absolute, before charges")
+    index_excess_pct = amount("percent, return less the NIFTY's; NULL: no series of an index is stored")
+    universe_return_pct = amount("percent, equal-weighted mean of the day's tradable shares in the same trade")
+    universe_shares = models.PositiveIntegerField(help_text="shares in that mean")
+    excess_pct = amount("percent, return less the universe's")
+    charges_pct = amount("percent, taxes and fees of the round trip at the entry's rates, without brokerage and impact")
+    net_excess_pct = amount("percent, excess less charges")
+    as_of = models.DateField(help_text="session whose bars were the last that the judgement used")
+    run_id = models.CharField(max_length=64, help_text="run that judged")
+    judged_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "pick_outcomes"
+        ordering = ("-date", "strategy", "rank", "-version")
+        constraints = (
+            models.UniqueConstraint(fields=("date", "strategy", "symbol", "version"), name="outcomes_version"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.date} {self.strategy} {self.symbol}: {self.result}"

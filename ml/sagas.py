@@ -31,6 +31,7 @@ from market_data.storage import queries
 from ml import costs, selection
 from ml.evaluation import records as evaluation_records
 from ml.models import TrainedModel
+from ml.scoreboard import steps as scoreboard
 from stocks.picks import screening, selection_queries, signals, standings
 from stocks.picks.filters import Filters, FiltersInvalid
 from stocks.picks.public_state import Abstention
@@ -357,6 +358,19 @@ register_sagas(
         public_title="Choice of the picks",
         reads=("historical_data", "technical_indicators", "stocks", "corporate_actions", *_FACTS, "trained_models"),
         undo=(Undo("publications", selection.publications_to_restore, _undo_publications),),
+        replays=True,
+    ),
+    Saga(
+        "scoreboard",
+        "Scoreboard",
+        # It has no `tables`: what was judged is a fact about a published list, which no rollback takes back.
+        (Step("JUDGE_PICKS", scoreboard.judge, scoreboard.record),),
+        cluster="ml",
+        command="judge_picks",
+        cron="45 22 * * *",
+        waits_for=("validation",),
+        description="Scoreboard (what came of the published picks)",
+        reads=("historical_data", "stocks", "stock_metrics", "corporate_actions", "symbol_changes", "findings"),
         replays=True,
     ),
 )

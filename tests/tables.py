@@ -12,10 +12,10 @@ from rest_framework.authtoken.models import Token
 
 from brokers.models import BrokerConfiguration
 from market_data import models as market
-from ml.models import Evaluation, TrainedModel
+from ml.models import Evaluation, PickOutcome, TrainedModel
 from portfolio.models import Order, Position, Strategy, Trade
 from stocks import models as stocks
-from tests.published import SESSION, pick, publish
+from tests.published import NEXT_SESSION, SESSION, pick, publish
 from tests.runs import make_run
 from tradingsite.models import AlertDelivery, AlertTimer, Trouble
 
@@ -28,6 +28,7 @@ def fill_every_table() -> None:
     _fill_stocks()
     _fill_market()
     _fill_models()
+    _fill_outcomes()
     _fill_people()
     _fill_libraries()
     _fill_alerts()
@@ -95,6 +96,23 @@ def _fill_models() -> None:
         data_hash="0" * 64,
         report={"ic": 0.08},
         seconds=1.5,
+    )
+
+
+def _fill_outcomes() -> None:
+    PickOutcome.objects.create(
+        date=SESSION,
+        strategy="balanced",
+        symbol="AAA",
+        version=1,
+        publication_version=1,
+        published_at=NOW,
+        is_late=False,
+        result="not_bought",
+        entry_date=NEXT_SESSION,
+        universe_shares=0,
+        as_of=SESSION,
+        run_id="r",
     )
 
 

@@ -4,7 +4,7 @@ from datetime import date
 
 import pandas as pd
 
-from stocks.models import Publication, Stock, SuggestedStock
+from stocks.models import Publication, Stock, StockMetrics, SuggestedStock
 from stocks.picks.standings import ListBefore, Listed
 from stocks.storage.frames import query_frame
 from stocks.universe.symbols import successors
@@ -28,6 +28,12 @@ def share_groups() -> pd.DataFrame:
         " WHERE kind = %s AND nullif(sector, '') IS NOT NULL ORDER BY symbol COLLATE \"C\"",
         [Stock.Kind.SHARE],
     )
+
+
+def tradable_symbols(session: date) -> set[str]:
+    """Symbols of the shares that were tradable on a session, as stored then, under their current names."""
+    tradable = StockMetrics.objects.filter(date=session, tradable=True)
+    return set(map(str, tradable.values_list("symbol_id", flat=True)))
 
 
 def metrics_frame(session: date) -> pd.DataFrame:

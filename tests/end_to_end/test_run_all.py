@@ -27,7 +27,7 @@ from tradingsite.operations.task_states import contract_status
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(600)]
 LAST, NEXT = SESSIONS[BASE - 1], SESSIONS[BASE]
-JOBS = ["pipeline", "fill_data", "business_logic", "validation", "training", "selection", "csv_export"]
+JOBS = ["pipeline", "fill_data", "business_logic", "validation", "training", "selection", "csv_export", "scoreboard"]
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from tradingsite.schedule import whole_evening
 class Command(BaseCommand):
     help = (
         "Run the whole evening of one session: fundamentals (if FUNDAMENTALS_DIR is set), pipeline, fill data, business"
-        " logic, validation, training, selection and CSV export."
+        " logic, validation, training, selection, CSV export and scoreboard."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

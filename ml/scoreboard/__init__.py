@@ -1,0 +1,1 @@
+"""What came of the published picks: judged once, only added to."""

@@ -1,0 +1,131 @@
+"""Judges the published lists of which the outcome is known by a session, from stored lists and bars.
+
+A pure function of what is stored: judged twice, the same lists have the same outcomes. Point in time: nothing after
+the session is read.
+"""
+
+from collections.abc import Iterator
+from datetime import date, datetime, time
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from django.db.models import Exists, OuterRef
+
+from brokers.charges import ChargesError
+from market_data.models import MarketDay
+from market_data.storage import queries
+from market_data.trading_calendar import sessions_between
+from ml import datasets
+from ml.costs import plain_charges_pct
+from ml.learning.labels import EXIT_DELAY
+from ml.models import PickOutcome
+from ml.scoreboard.judgement import Bars, UniverseReturn
+from stocks.models import Publication
+from stocks.picks.selection_queries import share_symbols, tradable_symbols
+from stocks.universe.symbols import successors
+
+_OPENS: Final = time(9, 15)
+_IST: Final = ZoneInfo("Asia/Kolkata")
+
+
+def due_lists(as_of: date) -> list[Publication]:
+    """The stored lists with picks whose exit is due by a session, by session: one version of each.
+
+    That version is the one in force, and stays it: a list that was judged is never judged by another version.
+    """
+    listed = Publication.objects.filter(date__lte=as_of, count__gt=0).order_by("date", "strategy")
+    first = listed.values_list("date", flat=True).first()
+    sessions = sessions_between(first, as_of) if first else []
+    if len(sessions) <= EXIT_DELAY:
+        return []
+    of_list = PickOutcome.objects.filter(date=OuterRef("date"), strategy=OuterRef("strategy"))
+    known = listed.filter(date__lte=sessions[-1 - EXIT_DELAY]).annotate(
+        is_list_judged=Exists(of_list), is_judged=Exists(of_list.filter(publication_version=OuterRef("version")))
+    )
+    return [
+        publication
+        for publication in known
+        if publication.is_judged or (publication.superseded_at is None and not publication.is_list_judged)
+    ]
+
+
+def outcomes(as_of: date) -> list[PickOutcome]:
+    """Unsaved outcomes of all due picks that are known, in the order of the lists and of their ranks."""
+    publications = due_lists(as_of)
+    if not publications:
+        return []
+    renamed = successors(as_of)
+    start = publications[0].date
+    symbols = {renamed.get(pick["symbol"], pick["symbol"]) for listed in publications for pick in listed.picks}
+    adjusted = queries.adjusted_bars(as_of, start, sorted(symbols | set(share_symbols())))
+    bars = Bars(adjusted, datasets.market_sessions(start, as_of), datasets.blocked_dates(as_of))
+    universes: dict[date, UniverseReturn | None] = {}
+    results: list[PickOutcome] = []
+    for publication in publications:
+        if publication.date not in universes:
+            universes[publication.date] = bars.universe_return(publication.date, tradable_symbols(publication.date))
+        universe = universes[publication.date]
+        if universe is not None:
+            results += _list_outcomes(publication, bars, universe, renamed, as_of)
+    return results
+
+
+def _list_outcomes(
+    publication: Publication, bars: Bars, universe: UniverseReturn, renamed: dict[str, str], as_of: date
+) -> Iterator[PickOutcome]:
+    for pick in publication.picks:
+        symbol = renamed.get(pick["symbol"], pick["symbol"])
+        judgement = bars.judgement(publication.date, symbol, pick.get("target_price"), pick.get("stop_loss"))
+        if judgement is None:
+            continue
+        facts = vars(judgement) | {"result": judgement.result.value}
+        facts["first_touched"] = judgement.first_touched.value if judgement.first_touched else None
+        yield PickOutcome(
+            date=publication.date,
+            strategy=publication.strategy,
+            symbol=pick["symbol"],
+            publication_version=publication.version,
+            head_hash=publication.head_hash,
+            published_at=publication.published_at,
+            is_late=publication.published_at >= _opening(judgement.entry_date),
+            model_id=publication.model_id,
+            rank=pick.get("rank"),
+            recommendation=pick.get("recommendation"),
+            target_price=pick.get("target_price"),
+            stop_loss=pick.get("stop_loss"),
+            as_of=as_of,
+            **facts,
+            **_comparisons(judgement.return_pct, judgement.entry_date, universe),
+        )
+
+
+def _opening(session: date) -> datetime:
+    stored = MarketDay.objects.filter(date=session).values_list("open", flat=True).first()
+    return datetime.combine(session, stored or _OPENS, _IST)
+
+
+def _comparisons(return_pct: float | None, entry_date: date, universe: UniverseReturn) -> dict[str, Any]:
+    """Excess and charges; None what is not known. No series of an index is stored, so nothing is compared with one."""
+    facts: dict[str, Any] = {"universe_return_pct": universe.mean_pct, "universe_shares": universe.shares}
+    if return_pct is None or universe.mean_pct is None:
+        return facts
+    excess_pct = return_pct - universe.mean_pct
+    facts["excess_pct"] = excess_pct
+    try:
+        charges_pct = plain_charges_pct(entry_date)
+    except ChargesError:  # before the first known rate
+        return facts
+    return facts | {"charges_pct": charges_pct, "net_excess_pct": excess_pct - charges_pct}
+
+
+def pending_count(as_of: date) -> int:
+    """Number of picks published up to a session, in lists in force, that have no outcome yet."""
+    listed = Publication.objects.filter(date__lte=as_of, superseded_at=None, count__gt=0)
+    published = {
+        (day, strategy, pick["symbol"])
+        for day, strategy, picks in listed.values_list("date", "strategy", "picks")
+        for pick in picks
+    }
+    first = min((day for day, *_ in published), default=as_of)
+    known = PickOutcome.objects.filter(date__gte=first).values_list("date", "strategy", "symbol")
+    return len(published - set(known))
