@@ -149,5 +149,8 @@ def exclusion(symbol: str) -> PublicExclusion | None:
 def past_picks(profile: Profile, first: date, last: date) -> list[dict[str, Any]]:
     """Picks in force of a stock under any of its symbols, newest first."""
     picks = SuggestedStock.objects.filter(symbol__in=profile.symbols, date__range=(first, last))
-    columns = ("date", "strategy", "rank", "current_price", "target_price", "stop_loss", "ml_prediction_score")
+    columns = (
+        *("date", "strategy", "rank", "current_price", "expected_entry", "target_price", "target_probability"),
+        *("stop_loss", "stop_probability", "reward_to_risk", "predicted_return", "ml_prediction_score"),
+    )
     return [dict(row) for row in picks.order_by("-date", "strategy").values(*columns, "recommendation")]

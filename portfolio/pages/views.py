@@ -41,7 +41,7 @@ SORTS: Final = {
     "score": ("ml_prediction_score", True, "Model score, highest first"),
     "confidence": ("ml_confidence", True, "Confidence, highest first"),
     "risk": ("ml_risk_score", False, "Risk, lowest first"),
-    "return": ("predicted_return", True, "Expected return, highest first"),
+    "return": ("predicted_return", True, "Expected excess, highest first"),
     "cap": ("market_cap", True, "Market cap, largest first"),
     "pe": ("pe_ratio", False, "P/E, lowest first"),
 }

@@ -1,5 +1,6 @@
 """Template filters that format figures. A missing value is a dash, never 0."""
 
+import math
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -61,6 +62,15 @@ def limit(value: float) -> str:
 def percent(value: float | None) -> str:
     """A fraction 0-1 as a whole percentage."""
     return _MISSING if value is None else f"{value * 100:.0f} %"
+
+
+@register.filter
+def cases(chance: float | None) -> str:
+    """A chance 0-1 in plain words: 0.2 is `2 of 10 cases`, 0.25 is `25 of 100 cases`."""
+    if chance is None:
+        return _MISSING
+    whole = 10 if math.isclose(chance * 10, round(chance * 10)) else 100
+    return f"{chance * whole:.0f} of {whole} cases"
 
 
 @register.filter

@@ -107,6 +107,7 @@ def _pick(place: int, symbol: str, sector: str, close: float) -> dict[str, objec
         symbol,
         sector=sector,
         current_price=close,
+        expected_entry=close * 1.002,
         target_price=round(close * 1.06, 2),
         stop_loss=round(close * 0.95, 2),
         predicted_return=float(place),

@@ -26,6 +26,14 @@ def test_a_missing_value_is_a_dash_and_never_zero():
     assert figures.from_price(None, 10.0) == figures.from_price(10.0, None) == ""
 
 
+@pytest.mark.parametrize(
+    ("chance", "text"),
+    [(0.5, "5 of 10 cases"), (0.7, "7 of 10 cases"), (0.25, "25 of 100 cases"), (0.05, "5 of 100 cases"), (None, "–")],
+)
+def test_a_chance_is_a_number_of_cases(chance, text):
+    assert figures.cases(chance) == text
+
+
 def test_levels_are_signed_distances_from_the_price():
     assert figures.from_price(110.0, 100.0) == "+10.0 %"
     assert figures.from_price(95.0, 100.0) == "−5.0 %"

@@ -34,7 +34,10 @@ def test_a_pick_is_shown_with_its_figures_and_reason(client):
     store("RELIANCE", [(100.0, 100.0), (2450.5, 2450.5)])
     publish("balanced", [pick("RELIANCE", recommendation="STRONG_BUY", reason="Strong score; <b>low</b> risk.")])
     html = page(client)
-    for text in ("RELIANCE Limited", "₹2,450.50", "₹2,650.00", "+8.1 %", "₹2,300.00", "−6.1 %", "0.78", "0.85", "0.12"):
+    for text in ("RELIANCE Limited", "₹2,450.50", "₹2,650.00", "₹2,300.00", "0.78", "0.85", "0.12"):
+        assert text in html
+    # Distances from the expected entry, at which the trade begins.
+    for text in ("entry about ₹2,456.40", "+7.9 %", "in 5 of 10 cases", "−6.4 %", "in 2 of 10 cases"):
         assert text in html
     assert "Strong buy" in html
     assert "54 % to beat the median" in html
@@ -43,6 +46,42 @@ def test_a_pick_is_shown_with_its_figures_and_reason(client):
     assert "Thursday 30 April 2026" in html
     assert "1 May, 02:15 IST" in html
     assert html.count("<polyline") == 1
+
+
+def rows(html):
+    """Label → value of the tables that explain a pick."""
+    cells = re.findall(r'<tr><th scope="row">([^<]*)</th><td class="number">([^<]*)</td></tr>', html)
+    return dict(cells)
+
+
+def test_excess_costs_and_reward_are_shown_as_stored(client):
+    publish("balanced", [pick("AAA")])
+    assert {
+        "Expected excess over the average share": "+8.15 %",
+        "Excess in 8 of 10 cases": "−4.10 % to +19.60 %",
+        "Costs of buying and selling it": "0.45 %",
+        "Expected entry, next open": "₹2,456.40",
+        "Price expected at the exit, if the market stands still": "₹2,650.20",
+        "Target reached": "in 5 of 10 cases",
+        "Stop undercut": "in 2 of 10 cases",
+        "Reward to risk": "1.24",
+    }.items() <= rows(page(client)).items()
+
+
+def test_a_pick_of_before_costs_and_chances_were_stored_shows_dashes(client):
+    unknown = dict.fromkeys(
+        [
+            *("expected_entry", "excess_low", "excess_high", "round_trip_cost_pct"),
+            *("target_probability", "stop_probability", "reward_to_risk"),
+        ]
+    )
+    publish("balanced", [pick("AAA", **unknown)])
+    html = page(client)
+    assert "None" not in html
+    assert "+8.1 %" in html
+    for label in ("Costs of buying and selling it", "Expected entry, next open", "Target reached", "Reward to risk"):
+        assert rows(html)[label] == "–"
+    assert "Excess in 8 of 10 cases" not in html
 
 
 def test_each_strategy_has_its_own_tab_and_list(client):
