@@ -9,6 +9,7 @@ from datetime import date, timedelta
 
 import pandas as pd
 
+from market_data import quality
 from market_data.prices.adjustments import effective_events
 from market_data.prices.events import blocked_events
 from market_data.storage import queries
@@ -62,7 +63,15 @@ def _samples(as_of: date, start: date, estimator: Estimator, since: pd.Timestamp
     calendar = market_sessions(bars["date"].min().date(), as_of)
     outcomes = labels(bars, calendar, blocked_dates(as_of))
     rows = _features(bars, calendar, estimator, since)
-    return samples(rows, outcomes, facts(bars, calendar, share_groups()), calendar)
+    return samples(rows, outcomes, _facts(bars, calendar), calendar)
+
+
+def _facts(bars: pd.DataFrame, calendar: pd.DatetimeIndex) -> pd.DataFrame:
+    """Facts of each bar; what an unexplained jump kept out of a session's picks was not tradable in that session."""
+    known = facts(bars, calendar, share_groups())
+    kept_out = quality.days_blocked_by_jumps(calendar[0].date(), calendar[-1].date())
+    is_kept_out = bars[["symbol", "date"]].merge(kept_out, how="left", indicator=True)["_merge"].eq("both")
+    return known.assign(tradable=known["tradable"] & ~is_kept_out.to_numpy())
 
 
 def blocked_dates(as_of: date) -> pd.DataFrame:
@@ -86,7 +95,7 @@ def session_features(session: date, estimator: Estimator) -> pd.DataFrame:
     bars = share_bars(session, start)
     calendar = market_sessions(bars["date"].min().date(), session)
     rows = _features(bars, calendar, estimator, since=pd.Timestamp(session))
-    tradable = facts(bars, calendar, share_groups())["tradable"]
+    tradable = _facts(bars, calendar)["tradable"]
     return rows.loc[tradable.reindex(rows.index)].sort_values("symbol", ignore_index=True)
 
 

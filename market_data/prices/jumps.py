@@ -6,13 +6,15 @@ flagged: whether the number of shares changed too is not known.
 """
 
 from collections.abc import Hashable, Mapping, Set
+from datetime import date
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from market_data.prices.adjustments import effective_events
-from market_data.prices.events import DETACHED
+from market_data.prices.events import DETACHED, SAME_EVENT
 from market_data.prices.inference import nearest_factor
 from market_data.prices.openings import GAP_JUMP_DOWN, GAP_JUMP_UP, opening_facts, session_of
 
@@ -107,6 +109,74 @@ def _reason(symbol: Hashable, row: Mapping[Hashable, Any], reasons: Mapping[str,
     if not row["over_night"]:
         return "changed_over_gap"
     return "no_event" if np.isnan(nearest_factor(row["ratio"])) else "near_simple_ratio"
+
+
+def unsettled(jumps: pd.DataFrame, events: pd.DataFrame, as_of: date | pd.Timestamp) -> "pd.Series[bool]":
+    """Whether each jump (columns symbol and date) is explained by no event with a factor, as known on a day.
+
+    A demerger that only the opening shows adjusts prices, but explains nothing until it is confirmed.
+    """
+    acting = effective_events(events, as_of)
+    acting = acting.loc[acting["source"].ne(DETACHED) | _dated(acting, "confirmed_on").le(pd.Timestamp(as_of))]
+    explained = pd.MultiIndex.from_frame(acting[["symbol", "ex_date"]])
+    return pd.Series(~pd.MultiIndex.from_frame(jumps[["symbol", "date"]]).isin(explained), index=jumps.index)
+
+
+def blocked_days(
+    jumps: pd.DataFrame, events: pd.DataFrame, sessions: pd.DatetimeIndex, hold_sessions: int
+) -> pd.DataFrame:
+    """Sessions on which each jump is unsettled, as known on each of them.
+
+    Parameters
+    ----------
+    jumps
+        symbol and date (one of the sessions).
+    events
+        Event frame of everything known by the last session.
+    sessions
+        The market's sessions, ascending.
+    hold_sessions
+        For how many sessions, its own included, a jump blocks.
+
+    Returns
+    -------
+    DataFrame
+        symbol and date, unique, sorted.
+
+    Notes
+    -----
+    Point in time: a session's answer depends on jumps and events up to it; an event that arrives later settles the
+    jump from that day on.
+    """
+    start = sessions.get_indexer(pd.DatetimeIndex(jumps["date"]))
+    place = np.arange(len(sessions))
+    blocked = (start >= 0)[:, None] & (place >= start[:, None]) & (place < start[:, None] + hold_sessions)
+    near = _near(events, jumps)
+    turns = np.unique(np.clip(sessions.searchsorted(_days_of_knowledge(near)), 0, len(sessions)))
+    for first, following in pairwise([0, *turns[(turns > 0) & (turns < len(sessions))], len(sessions)]):
+        # What is known of these jumps does not change between two turns.
+        blocked[:, first:following] &= unsettled(jumps, near, sessions[first]).to_numpy()[:, None]
+    at, session = np.nonzero(blocked)
+    days = pd.DataFrame({"symbol": jumps["symbol"].to_numpy()[at], "date": sessions[session]})
+    return days.drop_duplicates().sort_values(["symbol", "date"], ignore_index=True)
+
+
+def _near(events: pd.DataFrame, jumps: pd.DataFrame) -> pd.DataFrame:
+    """Events that can settle a jump, or stand beside one that can."""
+    pairs = events[["symbol", "ex_date"]].reset_index().merge(jumps[["symbol", "date"]], on="symbol")
+    beside = (pairs["ex_date"] - pairs["date"]).abs() <= SAME_EVENT
+    return events.loc[pairs.loc[beside, "index"].unique()]
+
+
+def _days_of_knowledge(events: pd.DataFrame) -> pd.DatetimeIndex:
+    """Days on which something about an event became known or came to act."""
+    days = [events["ex_date"], events["known_on"], _dated(events, "rejected_on"), _dated(events, "confirmed_on")]
+    return pd.DatetimeIndex(pd.concat(days).dropna().unique()).sort_values()
+
+
+def _dated(events: pd.DataFrame, key: str) -> pd.Series:
+    """A date of the events' evidence; NaT where it has none."""
+    return pd.to_datetime(events["evidence"].map(lambda evidence: (evidence or {}).get(key)))
 
 
 REASON_WORDS = {

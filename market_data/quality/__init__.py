@@ -13,7 +13,14 @@ from datetime import date
 from typing import Any
 
 from market_data.quality import reading
-from market_data.quality.blocking import KeptOut, day_refusal, excluded_symbols, jumped_symbols, kept_out
+from market_data.quality.blocking import (
+    KeptOut,
+    day_refusal,
+    days_blocked_by_jumps,
+    excluded_symbols,
+    jumped_symbols,
+    kept_out,
+)
 from market_data.quality.checks.check import HOLDS_SESSIONS, Blocks, Check
 from market_data.quality.checks.registry import CHECKS
 from market_data.quality.system import register_system_check, system_check_names, system_findings
@@ -26,6 +33,7 @@ __all__ = [
     "Findings",
     "KeptOut",
     "day_refusal",
+    "days_blocked_by_jumps",
     "excluded_symbols",
     "findings_between",
     "findings_of",

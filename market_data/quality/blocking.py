@@ -8,7 +8,7 @@ import pandas as pd
 
 from market_data import trading_calendar
 from market_data.models import Finding, MarketDay
-from market_data.prices.jumps import JUMP_CHECK, jump_sentence
+from market_data.prices.jumps import JUMP_CHECK, blocked_days, jump_sentence
 from market_data.quality.checks.registry import JUMP_SESSIONS, holds
 from market_data.storage import queries
 from stocks.storage.frames import query_frame
@@ -73,6 +73,19 @@ def excluded_symbols(session: date) -> dict[str, str]:
 def jumped_symbols(session: date, jumps: pd.DataFrame) -> set[str]:
     """Return the symbols with an unexplained jump within a year; `jumps` as `queries.unsettled_jumps` returns them."""
     return {str(row.symbol) for row in _recent(session, jumps)}
+
+
+def days_blocked_by_jumps(first: date, last: date) -> pd.DataFrame:
+    """Return symbol and session of every share that an unexplained jump kept out of the picks, from one day to another.
+
+    This is the part of `excluded_symbols` that can be told of any loaded session, also one that was never checked.
+
+    Point in time: for each session, jumps and events known by it.
+    """
+    jumps = queries.jumps_frame(last)
+    sessions = pd.DatetimeIndex(pd.to_datetime(trading_calendar.sessions_between(date.min, last)))
+    days = blocked_days(jumps, queries.events_frame(last), sessions, JUMP_SESSIONS)
+    return days.loc[days["date"] >= pd.Timestamp(first)].reset_index(drop=True)
 
 
 def _recent(session: date, jumps: pd.DataFrame) -> list[Any]:

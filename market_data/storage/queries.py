@@ -15,7 +15,8 @@ from django.db.models import Max
 
 from market_data.models import DailyBar, SourceFile
 from market_data.prices import adjustments
-from market_data.prices.events import DETACHED, typed_events
+from market_data.prices.events import typed_events
+from market_data.prices.jumps import unsettled
 from stocks.storage.frames import query_frame
 from stocks.universe.symbols import follow_renames
 
@@ -217,16 +218,9 @@ def jumps_frame(as_of: date) -> pd.DataFrame:
 
 
 def unsettled_jumps(as_of: date, events: pd.DataFrame) -> pd.DataFrame:
-    """Return the jumps up to a session that no event with a factor explains (columns of `jumps_frame`).
-
-    A demerger that only the opening shows adjusts prices, but explains nothing until it is confirmed.
-    """
+    """Return the jumps up to a session that no event with a factor explains (columns of `jumps_frame`)."""
     jumps = jumps_frame(as_of)
-    acting = adjustments.effective_events(events, as_of)
-    confirmed_on = pd.to_datetime(acting["evidence"].map(lambda evidence: (evidence or {}).get("confirmed_on")))
-    acting = acting.loc[acting["source"].ne(DETACHED) | confirmed_on.le(pd.Timestamp(as_of))]
-    explained = pd.MultiIndex.from_frame(acting[["symbol", "ex_date"]])
-    return jumps.loc[~pd.MultiIndex.from_frame(jumps[["symbol", "date"]]).isin(explained)].reset_index(drop=True)
+    return jumps.loc[unsettled(jumps, events, as_of)].reset_index(drop=True)
 
 
 def symbols_without_indicators(session: date) -> list[str]:

@@ -9,6 +9,7 @@ from ml.features.signals import Signals, volatility
 # Limits of the tradable universe: median daily turnover in ₹ lakh, raw price in ₹.
 MIN_MEDIAN_TURNOVER_LAKH = 50.0
 MIN_PRICE = 20.0
+TRADABLE_SERIES = "EQ"
 
 FACTS = ("close", "median_turnover_lakh", "volatility", "sector")
 
@@ -31,8 +32,8 @@ def facts(adjusted: pd.DataFrame, sessions: pd.DatetimeIndex, groups: pd.DataFra
     -------
     DataFrame
         Rows in the order of ``adjusted``, index kept.
-        tradable: median turnover above ₹50 lakh and close above ₹20, both in raw rupees of the day: an adjusted price
-        would leak later splits;
+        tradable: series EQ, median turnover above ₹50 lakh and close above ₹20, both in raw rupees of the day (an
+        adjusted price would leak later splits), as the picks ask for;
         close (₹, raw); median_turnover_lakh (₹ lakh, 20 sessions, NaN below 10);
         volatility: standard deviation of the daily log returns of 60 sessions, NaN below 30;
         sector, undated; NaN where unknown.
@@ -46,7 +47,9 @@ def facts(adjusted: pd.DataFrame, sessions: pd.DatetimeIndex, groups: pd.DataFra
     close = adjusted["close"].to_numpy(dtype=np.float64)
     return pd.DataFrame(
         {
-            "tradable": (turnover > MIN_MEDIAN_TURNOVER_LAKH) & (close > MIN_PRICE),
+            "tradable": (turnover > MIN_MEDIAN_TURNOVER_LAKH)
+            & (close > MIN_PRICE)
+            & (adjusted["series"] == TRADABLE_SERIES).to_numpy(),
             "close": close,
             "median_turnover_lakh": turnover,
             "volatility": volatility(signals.day_return, 60)[signals.row, signals.column],
