@@ -5,8 +5,10 @@ The console, the pages and the terminal phrase these facts; none of them asks th
 """
 
 from collections import Counter
-from datetime import date
-from typing import Final
+from collections.abc import Sequence
+from datetime import date, timedelta
+from statistics import fmean
+from typing import Final, NamedTuple
 
 from django.core.cache import cache
 from django.db.models import Count, Max, Q, QuerySet
@@ -15,7 +17,11 @@ from market_data import quality
 from market_data.models import Finding, PipelineRun
 from ml.models import TrainedModel
 from stocks.models import Publication
+from stocks.picks.standings import Standing
 
+TURNOVER_SESSIONS: Final = 20
+_TURNOVER_DAYS: Final = 60
+"""Twenty sessions take about a month; the rest covers sessions without lists."""
 _CACHE_SECONDS: Final = 300
 
 
@@ -53,6 +59,52 @@ def lists_in_force(session: date | None = None) -> "QuerySet[Publication]":
     if session is None:
         session = in_force.aggregate(newest=Max("date"))["newest"]
     return in_force.filter(date=session).defer("picks").order_by("strategy")
+
+
+class ListTurnover(NamedTuple):
+    """How many places of a list changed against the list before it, and on average over its last sessions.
+
+    Shares of the places, 0-1; None where a list is empty or was compared with none. `sessions` counts those of `mean`.
+    """
+
+    publication: Publication
+    entries: int | None
+    departures: int
+    turnover: float | None
+    mean: float | None
+    sessions: int
+
+
+def list_turnovers(publications: Sequence[Publication]) -> list[ListTurnover]:
+    """Turnover of each list in force of one session."""
+    if not publications:
+        return []
+    compared = Publication.objects.filter(
+        superseded_at=None,
+        previous__isnull=False,
+        count__gt=0,
+        date__range=(publications[0].date - timedelta(days=_TURNOVER_DAYS), publications[0].date),
+    )
+    entries = Count("picks_in_force", filter=Q(picks_in_force__standing=Standing.NEW))
+    rows = compared.annotate(entries=entries).order_by("-date").values_list("strategy", "pk", "count", "entries")
+    shares: dict[str, list[float]] = {}
+    entries_of: dict[int, int] = {}
+    for strategy, key, count, new in rows:
+        shares.setdefault(strategy, []).append(new / count)
+        entries_of[key] = new
+    return [_turnover(each, entries_of.get(each.pk), shares.get(each.strategy, [])) for each in publications]
+
+
+def _turnover(publication: Publication, entries: int | None, shares: list[float]) -> ListTurnover:
+    recent = shares[:TURNOVER_SESSIONS]
+    return ListTurnover(
+        publication,
+        entries,
+        len(publication.departures),
+        None if entries is None else entries / publication.count,
+        fmean(recent) if recent else None,
+        len(recent),
+    )
 
 
 def newest_model(until: date | None = None) -> TrainedModel | None:

@@ -33,6 +33,7 @@ from stocks.models import (
     SuggestedStock,
     SymbolChange,
 )
+from stocks.picks.change_queries import changes_of
 from stocks.storage.admin_lists import EstimatingPaginator as EstimatingPaginator
 from stocks.storage.admin_lists import KeyedChangeList, ProbedDays
 from stocks.storage.export import csv_blocks
@@ -242,7 +243,7 @@ class PublicationAdmin(ReadOnlyAdmin):
     list_filter = ("strategy",)
     date_hierarchy = "date"
     exclude = ("picks", "departures")
-    readonly_fields = ("picks_as_published", "left_the_list")
+    readonly_fields = ("picks_as_published", "left_the_list", "score_changes")
 
     class Media:
         css = {"all": ("stocks/figures.css",)}
@@ -259,6 +260,12 @@ class PublicationAdmin(ReadOnlyAdmin):
     def left_the_list(self, publication: Publication) -> SafeString | str:
         columns = ("symbol", "last_rank", "last_place", "listed_since", "place", "reason")
         return picks_table(publication.departures, columns) if publication.departures else "none"
+
+    @admin.display(description="scores of the shares that stayed")
+    def score_changes(self, publication: Publication) -> SafeString | str:
+        stayed = changes_of(publication).score_changes
+        rows = [{"symbol": share.symbol, "rank": share.rank, "what_moved_it": share.words} for share in stayed]
+        return picks_table(rows, ("rank", "symbol", "what_moved_it")) if rows else "none"
 
     @admin.display(description="in force", boolean=True)
     def in_force(self, publication: Publication) -> bool:

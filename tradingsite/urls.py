@@ -11,6 +11,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.authentication import SessionAuthentication
 
 from stocks.api import MayRead, SuggestedStocksView
+from stocks.api.changes import ListChangesView
 from tradingsite.monitoring.metrics import metrics
 
 handler400 = "tradingsite.web.error_pages.bad_request"
@@ -32,6 +33,7 @@ urlpatterns = [
     path("metrics", metrics, name="metrics"),
     path("admin/", admin.site.urls),
     path("api/suggested-stocks/", SuggestedStocksView.as_view(), name="suggested-stocks"),
+    path("api/suggested-stocks/changes/", ListChangesView.as_view(), name="suggested-stocks-changes"),
     path("api/schema/", SpectacularAPIView.as_view(**_READERS), name="api-schema"),
     path(
         "api/docs/",

@@ -51,15 +51,12 @@ def filters() -> Filters:
 
 def score_parts(pick: Mapping[str, Any]) -> list[ScorePart]:
     """Parts of a pick's score; those whose input was missing pass their weight to the others."""
-    rule = screening.STRATEGIES[pick["strategy"]]
     values = pick["score_parts"] or {}
-    present = sum(weight for name, (weight, _) in rule.parts.items() if name in values)
-    if not present:
+    weights = screening.effective_weights(pick["strategy"], values)
+    if not weights:
         return []
-    return [
-        ScorePart(name, values.get(name), weight / present if name in values else 0.0)
-        for name, (weight, _) in rule.parts.items()
-    ]
+    parts = screening.STRATEGIES[pick["strategy"]].parts
+    return [ScorePart(name, values.get(name), weights.get(name, 0.0)) for name in parts]
 
 
 def bounds(pick: Mapping[str, Any], filters: Filters) -> list[Bound]:

@@ -33,6 +33,7 @@ from stocks.error_responses import json_error
 from stocks.models import Publication
 from stocks.picks import queries as pick_queries
 from stocks.picks import screening
+from stocks.picks.change_queries import changes_of
 from stocks.picks.filters import FiltersInvalid
 
 # Name in the URL → (column, descending, label); rank is the order of publication.
@@ -88,6 +89,8 @@ def picks(request: HttpRequest) -> HttpResponse:
         "sorts": [(name, label) for name, (_, _, label) in SORTS.items()],
         "query": {"sector": sector, "search": search, "sort": sort},
         "kept_out": len(kept_out(publication.date)) if publication else 0,
+        "changes": changes_of(publication) if publication else None,
+        "keep_rank": settings.PICKS_KEEP_RANK,
         "picks_shown": len(published),
     }
     return _render(request, "portfolio/picks.html", context)
@@ -223,6 +226,7 @@ def past_list(request: HttpRequest, day: date, strategy: str) -> HttpResponse:
     context = {
         "publication": publication,
         "results": results,
+        "changes": changes_of(publication),
         "summary": list(zip(MARKS, results.averages, results.market_medians_pct, strict=True)),
         "marks": MARKS,
         "held": HELD_SESSIONS,

@@ -70,7 +70,8 @@ def publication_in_force(strategy: str, session: date | None = None) -> Publicat
 
 def newest_publications() -> dict[str, Publication]:
     """The newest version in force of each strategy that ever published, without the stored copies."""
-    in_force = Publication.objects.filter(superseded_at=None, strategy__in=screening.STRATEGIES).defer("picks")
+    in_force = Publication.objects.filter(superseded_at=None, strategy__in=screening.STRATEGIES)
+    in_force = in_force.select_related("previous").defer("picks", "previous__picks")
     newest = in_force.order_by("strategy", "-date").distinct("strategy")
     return {publication.strategy: publication for publication in newest}
 

@@ -221,6 +221,18 @@ def scores(frame: pd.DataFrame, strategy: str) -> tuple[pd.Series, pd.DataFrame]
     return (parts.mul(weights, axis=1).sum(axis=1) / present.where(present > 0)).clip(0, 1), parts
 
 
+def effective_weights(strategy: str, known_parts: Collection[str]) -> dict[str, float]:
+    """Weights of the parts that are known: those of the others are shared out among them."""
+    weights = {name: weight for name, (weight, _) in STRATEGIES[strategy].parts.items() if name in known_parts}
+    return {name: weight / sum(weights.values()) for name, weight in weights.items()}
+
+
+def contributions(strategy: str, score_parts: Mapping[str, float]) -> dict[str, float]:
+    """What each known part adds to a pick's score; their sum is the score."""
+    weights = effective_weights(strategy, score_parts)
+    return {name: score_parts[name] * weight for name, weight in weights.items()}
+
+
 def ranked(
     frame: pd.DataFrame,
     strategy: str,

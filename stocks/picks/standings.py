@@ -1,6 +1,6 @@
 """Which shares of a list are new, which are kept and since when, and which left it and why; pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from enum import StrEnum
 from typing import Any, NamedTuple, TypedDict, cast
@@ -104,10 +104,3 @@ def departures(
             )
         )
     return left
-
-
-def turnover(standings: Sequence[str | None]) -> float | None:
-    """Share of a list's places that are new, 0-1; None for an empty list, or one that was compared with none."""
-    if not standings or None in standings:
-        return None
-    return sum(standing == Standing.NEW for standing in standings) / len(standings)

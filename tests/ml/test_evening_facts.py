@@ -102,3 +102,28 @@ def test_the_newest_model_need_not_be_the_accepted_one():
     make_run(status="failed", step_status="failed")
     assert session_verdict(SESSION, RunHistory()).why.startswith("No accepted model is at most 7 sessions old")
     assert "No accepted model is at most 7 sessions old" in sentence()
+
+
+def test_the_turnover_of_each_list_and_its_mean_over_twenty_sessions():
+    """Of the newest list a half of the places is new, of each before it a fifth."""
+    days = [SESSION - timedelta(days=number) for number in range(25)]
+    previous = publish("value", [pick(f"S{n}") for n in range(5)], session=days[-1])
+    for day in reversed(days[1:-1]):
+        one_new = [pick(f"S{n}", standing="kept" if n else "new", listed_since=day) for n in range(5)]
+        previous = publish("value", one_new, session=day, previous=previous)
+    left = [{"symbol": "GONE", "place": None, "reason": "did not trade"}]
+    half = [pick("AAA", standing="new"), pick("BBB", standing="kept")]
+    publish("value", half, previous=previous, departures=left)
+    publish("growth", [pick("AAA")])
+    publish("model", [], abstention="data")
+    growth, model, value = evening_facts.list_turnovers(evening_facts.lists_in_force())
+    assert [turnover.publication.strategy for turnover in (growth, model, value)] == ["growth", "model", "value"]
+    assert (value.entries, value.departures, value.turnover, value.sessions) == (1, 1, 0.5, 20)
+    assert value.mean == pytest.approx((0.5 + 19 * 0.2) / 20)
+    # compared with none, and empty
+    for turnover in (growth, model):
+        assert turnover[1:] == (None, 0, None, None, 0)
+
+
+def test_without_lists_there_is_no_turnover():
+    assert evening_facts.list_turnovers([]) == []

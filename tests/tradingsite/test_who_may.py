@@ -58,7 +58,7 @@ RULES = (
     Rule(rf"stocks/{KEY}/(bars\.json)?|history/{KEY}/{KEY}/|status/kept-out/{KEY}/", V),
     Rule(r"login/", V, V),
     Rule(r"logout/", V, V),
-    Rule(r"api/(suggested-stocks|schema|docs)/", V),
+    Rule(r"api/(suggested-stocks(/changes)?|schema|docs)/", V),
     Rule(r"favicon\.ico", V, V),
     Rule(r"metrics", OP),  # and this machine itself, or a token: tests/tradingsite/monitoring/test_metrics.py
     Rule(r"admin/login/", V, V),

@@ -18,7 +18,7 @@ from rest_framework.views import APIView
 from market_data.models import PipelineRun
 from market_data.runs.saga import AlreadyRunning, NoSuchRun, NotRetryable, OtherMarket, SagaError
 from market_data.trading_calendar import CalendarError
-from stocks.api import ErrorAnswer
+from stocks.api.answers import ErrorAnswer
 from stocks.error_responses import error_body
 from tradingsite.operations import actions, task_states
 from tradingsite.operations.jobs import MayNotStart, UnknownJob

@@ -17,6 +17,7 @@ from market_data.evenings.recent_runs import RunHistory
 from market_data.models import Finding
 from market_data.runs.saga import saga_of
 from market_data.storage.queries import latest_loaded_session
+from ml import evening_facts
 from tradingsite.clusters import states
 from tradingsite.operations import attention, failed_runs, nights, sources, tiles, tonight, verdict
 from tradingsite.operations.attention import Fact
@@ -42,7 +43,7 @@ def home_context(now: datetime) -> dict[str, Any]:
     jobs = tonight.tonight(evening, history, now)
     is_active = any(line.status == "running" for line in (*jobs.lines, *jobs.others))
     outcome, failed = verdict.session_verdict(session, history), failed_runs.failed_runs()
-    clusters = states.cluster_states(now)
+    clusters, lists = states.cluster_states(now), list(evening_facts.lists_in_force())
     return {
         "evening": evening,
         "verdict": outcome,
@@ -54,8 +55,10 @@ def home_context(now: datetime) -> dict[str, Any]:
         "files": sources.file_lines(session, history) if session else [],
         "lists": sources.list_lines(session) if session and history.runs else [],
         "ahead": _ahead(session),
-        "tiles": tiles.tiles(tiles.Expectation(expected, _sessions_behind(expected))),
+        "tiles": tiles.tiles(tiles.Expectation(expected, _sessions_behind(expected)), lists),
         "findings": _findings(session),
+        "turnovers": evening_facts.list_turnovers(lists),
+        "turnover_sessions": evening_facts.TURNOVER_SESSIONS,
         "charts": nights.charts(nights.nights(history)),
         "clusters": clusters,
         "queue": _queue(now),

@@ -1,6 +1,6 @@
 """The home page's tiles: how many stocks, bars, indicators, picks and models there are, how complete, how old."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -8,9 +8,9 @@ from django.db.models import Count, Q
 from django.urls import reverse
 
 from market_data.models import SourceFile, TableTotal, TechnicalIndicator
-from ml.evening_facts import lists_in_force, newest_model
+from ml.evening_facts import newest_model
 from ml.models import TrainedModel
-from stocks.models import Stock
+from stocks.models import Publication, Stock
 
 GOOD, WARN, BAD, NONE = "good", "warn", "bad", "none"
 _FULL, _THIN = 0.98, 0.90
@@ -39,15 +39,15 @@ class Expectation:
     sessions_behind: Callable[[date], int | None]
 
 
-def tiles(expected: Expectation) -> list[Tile]:
-    """The five tiles, each from a few small queries."""
+def tiles(expected: Expectation, lists: Sequence[Publication]) -> list[Tile]:
+    """The five tiles, each from a few small queries; `lists` are those in force of the newest session."""
     totals = {total.table_name: total for total in TableTotal.objects.all()}
     file = SourceFile.objects.order_by("-session").first()
     return [
         _stocks(expected),
         _bars(totals.get("historical_data"), file, expected),
         _indicators(totals.get("technical_indicators"), file, expected),
-        _picks(expected),
+        _picks(expected, lists),
         _model(expected),
     ]
 
@@ -93,9 +93,8 @@ def _indicators(total: TableTotal | None, file: SourceFile | None, expected: Exp
     return Tile("Indicators", f"{total.rows:,}", lines, state, label, url)
 
 
-def _picks(expected: Expectation) -> Tile:
+def _picks(expected: Expectation, lists: Sequence[Publication]) -> Tile:
     url = reverse("admin:stocks_suggestedstock_changelist")
-    lists = list(lists_in_force())
     if not lists:
         return Tile("Picks", "0", ("Published by the selection.",), NONE, "Nothing yet", url)
     newest, total = lists[0], sum(publication.count for publication in lists)

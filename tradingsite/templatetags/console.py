@@ -16,9 +16,9 @@ def plain(value: float | None) -> str:
 
 
 @register.filter
-def percent_of(value: float) -> str:
-    """A share 0-1 as whole percent."""
-    return f"{value:.0%}"
+def percent_of(value: float | None) -> str:
+    """A share 0-1 as whole percent; a dash when unknown."""
+    return "–" if value is None else f"{value:.0%}"
 
 
 @register.filter

@@ -281,6 +281,29 @@ def test_the_list_is_filtered_and_sorted(client):
     assert symbols.findall(page(client, "/picks/?sort=lottery")) == ["AAA", "BBB", "CCC"]
 
 
+def test_what_changed_stands_beside_the_list(client):
+    before = [pick("AAA", selection_score=0.5, score_parts={"prediction": 0.5}), pick("GONE")]
+    previous = publish("balanced", before, session=SESSION.replace(day=29))
+    left = {"symbol": "GONE", "last_rank": 2, "place": None, "reason": "RSI 71.5 is above 70"}
+    kept = {"standing": "kept", "listed_since": SESSION.replace(day=21)}
+    picks = [pick("NEW"), pick("AAA", selection_score=0.4, score_parts={"prediction": 0.4}, **kept)]
+    publish("balanced", picks, previous=previous, departures=[left])
+    for address in ("/picks/?strategy=balanced", f"/history/{SESSION}/balanced/"):
+        html = page(client, address)
+        assert "What changed since 29 April 2026: 1 new, 1 left, 1 stayed" in html
+        assert "RSI 71.5 is above 70" in html
+        assert "Score 0.500 → 0.400 (−0.100): prediction 0.50 → 0.40 (−0.100)." in html
+    assert '<span class="stay">since 21 Apr</span>' in page(client)
+    assert page(client).count('<span class="stay new">new</span>') == 1
+
+
+def test_a_first_list_was_compared_with_none(client):
+    publish("balanced", [pick("AAA")])
+    html = page(client)
+    assert "What changed" not in html
+    assert '<span class="stay new">' not in html
+
+
 def test_a_pick_is_explained_by_parts_and_thresholds(client):
     publish("balanced", [pick("AAA", score_parts={"prediction": 0.78, "safety": 0.88, "confidence": 0.85})])
     html = page(client)

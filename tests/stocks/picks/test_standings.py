@@ -3,7 +3,6 @@
 from datetime import date
 from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -89,11 +88,3 @@ def test_nothing_is_lost_or_listed_twice(held, prediction, keep_rank):
     assert len(picks) == 12
     assert all(row["place"] is None or row["place"] > keep_rank for row in facts)
     assert picks["place"].is_monotonic_increasing
-
-
-@pytest.mark.parametrize(
-    ("marks", "share"),
-    [(["new", "kept", "kept", "kept"], 0.25), (["kept"], 0.0), ([], None), (["new", None], None)],
-)
-def test_turnover_is_the_share_of_places_that_are_new(marks, share):
-    assert standings.turnover(marks) == share

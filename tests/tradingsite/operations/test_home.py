@@ -354,3 +354,18 @@ def test_the_home_page_needs_few_queries_and_none_scans_a_big_table(
         fragment = client.get(reverse("operations:home-fragment"))
     assert (fragment.status_code, fragment["X-Again-In"]) == (200, "3")
     assert "no-store" in fragment["Cache-Control"]
+
+
+def test_the_lists_show_their_turnover(admin_client, weekdays):
+    assert "No list has been published yet." in admin_client.get("/admin/operations/state/").content.decode()
+    before = publish("value", [pick("OLD")], session=SESSION - timedelta(days=1))
+    left = [{"symbol": "OLD", "place": None, "reason": "did not trade"}]
+    publication = publish("value", [pick("NEW"), pick("AAA", standing="kept")], previous=before, departures=left)
+    html = re.sub(r"\s+", " ", admin_client.get("/admin/operations/state/").content.decode())
+    [row] = re.findall(
+        rf'<tr><th scope="row"><a href="/admin/stocks/publication/{publication.pk}/change/">.*?</tr>', html
+    )
+    cells = re.findall(r"<t[dh].*?>(?:<a.*?>)?(.*?)<", row)
+    assert cells == ["value", "2", "1", "1", "50%", "50% "]
+    shown = admin_client.get(f"/admin/stocks/publication/{publication.pk}/change/").content.decode()
+    assert "did not trade" in shown
