@@ -1,7 +1,7 @@
 """Template filters that format figures. A missing value is a dash, never 0."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from django import template
@@ -104,11 +104,12 @@ def styled(value: Any, style: str) -> str:
 
 
 @register.filter
-def from_price(level: float | None, price: float | None) -> str:
-    """Signed distance of a level from a price, in percent."""
-    if level is None or not price:
+def from_entry(level: float | None, pick: Mapping[str, Any]) -> str:
+    """Signed distance of a pick's level from its expected entry, in percent; from its close where none is stored."""
+    entry = pick["expected_entry"] or pick["current_price"]
+    if level is None or not entry:
         return ""
-    distance = (level / price - 1) * 100
+    distance = (level / entry - 1) * 100
     return f"{'−' if distance < 0 else '+'}{abs(distance):.1f} %"
 
 

@@ -68,10 +68,9 @@ def test_a_selection_publishes_it_with_the_others() -> None:
 
 def test_it_is_ranked_and_published(client: Any) -> None:
     figures: dict[str, Any] = {
-        **pick("AAA", current_price=200.0, market_cap=5000.0),
+        **pick("AAA", current_price=200.0, stop_loss=190.0, market_cap=5000.0),
         "volume": 500_000,
         "debt_to_equity": 0.3,
-        "atr_14": 4.0,
         "roe": 18.0,
     }
     frame = pd.DataFrame([figures, figures | {"symbol": "BBB", "roe": 12.0}, figures | {"symbol": "CCC", "roe": None}])

@@ -141,7 +141,9 @@ def insert_unfinished_run(session: date, loaded: list[date], symbol: str) -> Non
 
 
 def insert_publication(session: date, symbol: str) -> None:
+    # A strong buy of before rewards were compared with risks.
     facts = {"symbol": symbol, "rank": 1, "selection_score": 0.66, "ml_prediction_score": 0.78, "reason": REASON}
+    facts["recommendation"] = "STRONG_BUY"
     publication = insert(
         "publications",
         date=session,

@@ -23,7 +23,8 @@ def test_rupees_are_grouped_the_indian_way(value, text):
 
 def test_a_missing_value_is_a_dash_and_never_zero():
     assert figures.decimals(None) == figures.percent(None) == figures.wording(None) == "–"
-    assert figures.from_price(None, 10.0) == figures.from_price(10.0, None) == ""
+    assert figures.from_entry(None, {"expected_entry": 10.0, "current_price": 10.0}) == ""
+    assert figures.from_entry(10.0, {"expected_entry": None, "current_price": None}) == ""
 
 
 @pytest.mark.parametrize(
@@ -34,9 +35,9 @@ def test_a_chance_is_a_number_of_cases(chance, text):
     assert figures.cases(chance) == text
 
 
-def test_levels_are_signed_distances_from_the_price():
-    assert figures.from_price(110.0, 100.0) == "+10.0 %"
-    assert figures.from_price(95.0, 100.0) == "−5.0 %"
+def test_levels_are_signed_distances_from_the_expected_entry():
+    assert figures.from_entry(110.0, {"expected_entry": 100.0, "current_price": 99.0}) == "+10.0 %"
+    assert figures.from_entry(95.0, {"expected_entry": None, "current_price": 100.0}) == "−5.0 %"
 
 
 @pytest.mark.parametrize(("value", "length"), [(None, 0), (-1, 0), (0.5, 50), (7, 100)])
