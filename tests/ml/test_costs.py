@@ -33,8 +33,8 @@ def test_plain_charges_of_2025_are_the_published_figure():
 
 def test_plain_charges_hold_no_brokerage_whoever_the_broker_is(monkeypatch):
     """Fyers' own brokerage does not show; its GST leaves out IPFT and SEBI."""
-    monkeypatch.setattr(costs, "_PLAIN_BROKER", "fyers")
     without_gst_on_two = plain_charges_pct(DAY) - 0.18 * 2 * 0.0002
+    monkeypatch.setattr(costs, "_PLAIN_BROKER", "fyers")
     assert plain_charges_pct.__wrapped__(DAY) == pytest.approx(without_gst_on_two, abs=1e-7)
 
 
