@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml.features.groups import no_groups
+from ml.features.groups import Grouping, no_groups
 from ml.features.peers import PEERS
 from ml.features.registry import FEATURES, features
 from ml.features.signals import Signals
@@ -66,13 +66,28 @@ def test_without_sectors_a_share_is_measured_against_the_market(bars):
 
 
 def test_an_unknown_sector_is_as_known_as_any(bars):
-    """Which figures are missing must not depend on whether the lists of today know the share."""
+    assert_missing_tells_nothing(bars)
     some = features(bars, sessions(DAYS), sectors(bars, (8,)))
     every = features(bars, sessions(DAYS), sectors(bars, (8, 7)))
-    assert some.isna().equals(every.isna())
     unknown, known = (day_of(frame).loc[8:, "sector_relative_5"].to_numpy() for frame in (some, every))
     shift = unknown - known
     np.testing.assert_allclose(shift, shift[0], atol=1e-12)  # from another mean, and that is all
+
+
+def assert_missing_tells_nothing(bars):
+    """Which figures are missing does not depend on whether the lists of today know the share: most of those died."""
+    some = features(bars, sessions(DAYS), sectors(bars, (8,)))
+    every = features(bars, sessions(DAYS), sectors(bars, (8, 7)))
+    assert some.isna().equals(every.isna())
+
+
+def test_a_planted_missing_that_tells_who_died_is_caught(bars, monkeypatch):
+    def means(self, values, weights=None):
+        return np.where(self.codes >= 0, values, np.nan)
+
+    monkeypatch.setattr(Grouping, "means", means)
+    with pytest.raises(AssertionError):
+        assert_missing_tells_nothing(bars)
 
 
 def test_sectors_of_five_are_too_small_to_matter(bars):

@@ -4,6 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ml.features import registry
+from ml.features.feature import Feature
 from ml.features.registry import FEATURE_GROUPS, FEATURES, WARM_UP_SESSIONS, features
 from tests.ml.markets import garbled_after, groups_of, market, sessions, without_bars
 
@@ -45,12 +47,33 @@ def test_every_feature_is_known_once_warm(whole):
 @settings(max_examples=15)
 @given(st.integers(20, DAYS - 2), st.integers(0, 10**6))
 def test_the_future_changes_nothing(bars, groups, whole, position, seed):
+    assert_past_unchanged(bars, groups, whole, position, seed)
+
+
+def assert_past_unchanged(bars, groups, whole, position, seed):
     day = sessions(DAYS)[position]
     garbled = features(garbled_after(bars, day, seed), sessions(DAYS), groups)
     cut = features(bars.loc[bars["date"] <= day].reset_index(drop=True), sessions(position + 1), groups)
     past = whole.loc[whole["date"] <= day].reset_index(drop=True)
     pd.testing.assert_frame_equal(garbled.loc[garbled["date"] <= day].reset_index(drop=True), past, check_exact=True)
     pd.testing.assert_frame_equal(cut, past, check_exact=True)
+
+
+def planted(monkeypatch, compute):
+    feature = Feature(compute, "returns", ("close",), 0, "planted", "never")
+    monkeypatch.setattr(registry, "FEATURES", {"planted": feature})
+
+
+def test_a_planted_look_ahead_is_caught(bars, groups, monkeypatch):
+    planted(monkeypatch, lambda s: np.vstack([s.day_return[1:], s.day_return[-1:]]))
+    with pytest.raises(AssertionError, match="planted"):
+        assert_past_unchanged(bars, groups, features(bars, sessions(DAYS), groups), 200, 1)
+
+
+def test_a_planted_mean_of_the_whole_history_is_caught(bars, groups, monkeypatch):
+    planted(monkeypatch, lambda s: s.day_return - np.nanmean(s.day_return))
+    with pytest.raises(AssertionError, match="planted"):
+        assert_past_unchanged(bars, groups, features(bars, sessions(DAYS), groups), 200, 1)
 
 
 def test_one_evening_equals_the_whole_computation(bars, groups, whole):
@@ -63,6 +86,10 @@ def test_one_evening_equals_the_whole_computation(bars, groups, whole):
 
 
 def test_a_split_changes_no_feature(bars, groups, whole):
+    assert_split_unseen(bars, groups, whole)
+
+
+def assert_split_unseen(bars, groups, whole):
     """The same history as raw prices before a 10-for-1 split, with the factor that undoes it."""
     day = sessions(DAYS)[200]
     split = bars.copy()
@@ -73,8 +100,33 @@ def test_a_split_changes_no_feature(bars, groups, whole):
     split.loc[before, "delivered_quantity"] = split.loc[before, "delivered_quantity"] // 10
     split["factor"] = np.where(before, 0.1, 1.0)
     values = features(split, sessions(DAYS), groups)
+    names = list(whole.columns[2:])
     # The integer division loses up to one share in ten thousand.
-    np.testing.assert_allclose(values[NAMES], whole[NAMES], rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(values[names], whole[names], rtol=1e-3, atol=1e-3)
+
+
+def test_a_split_that_is_still_to_come_changes_no_feature(bars, groups, whole):
+    assert_later_split_unseen(bars, groups, whole)
+
+
+def assert_later_split_unseen(bars, groups, whole):
+    """The same raw bars as they are known once a 10-for-1 split has followed them."""
+    values = features(bars.assign(factor=np.where(bars["symbol"] == "S003", 0.1, 1.0)), sessions(DAYS), groups)
+    names = list(whole.columns[2:])
+    # Volumes enter as the logarithm of one more.
+    np.testing.assert_allclose(values[names], whole[names], rtol=1e-3, atol=1e-3)
+
+
+def test_a_planted_level_that_shows_a_later_split_is_caught(bars, groups, monkeypatch):
+    planted(monkeypatch, lambda s: np.log(s.close))
+    with pytest.raises(AssertionError, match="Mismatched"):
+        assert_later_split_unseen(bars, groups, features(bars, sessions(DAYS), groups))
+
+
+def test_a_planted_level_that_jumps_with_a_split_is_caught(bars, groups, monkeypatch):
+    planted(monkeypatch, lambda s: np.log(s.raw("close")))
+    with pytest.raises(AssertionError, match="Mismatched"):
+        assert_split_unseen(bars, groups, features(bars, sessions(DAYS), groups))
 
 
 RAW = ("open", "high", "low", "close", "prev_close", "vwap", "volume", "turnover_lakh", "trades", "delivered_quantity")
