@@ -10,6 +10,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.authentication import SessionAuthentication
 
+from ml.api import ScoreboardView
 from stocks.api import MayRead, SuggestedStocksView
 from stocks.api.changes import ListChangesView
 from tradingsite.monitoring.metrics import metrics
@@ -34,6 +35,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/suggested-stocks/", SuggestedStocksView.as_view(), name="suggested-stocks"),
     path("api/suggested-stocks/changes/", ListChangesView.as_view(), name="suggested-stocks-changes"),
+    path("api/scoreboard/", ScoreboardView.as_view(), name="scoreboard"),
     path("api/schema/", SpectacularAPIView.as_view(**_READERS), name="api-schema"),
     path(
         "api/docs/",

@@ -116,16 +116,3 @@ def _comparisons(return_pct: float | None, entry_date: date, universe: UniverseR
     except ChargesError:  # before the first known rate
         return facts
     return facts | {"charges_pct": charges_pct, "net_excess_pct": excess_pct - charges_pct}
-
-
-def pending_count(as_of: date) -> int:
-    """Number of picks published up to a session, in lists in force, that have no outcome yet."""
-    listed = Publication.objects.filter(date__lte=as_of, superseded_at=None, count__gt=0)
-    published = {
-        (day, strategy, pick["symbol"])
-        for day, strategy, picks in listed.values_list("date", "strategy", "picks")
-        for pick in picks
-    }
-    first = min((day for day, *_ in published), default=as_of)
-    known = PickOutcome.objects.filter(date__gte=first).values_list("date", "strategy", "symbol")
-    return len(published - set(known))

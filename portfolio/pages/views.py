@@ -15,6 +15,8 @@ from django.utils import timezone
 
 from market_data.trading_calendar import CalendarError
 from ml.evening_facts import kept_out
+from ml.scoreboard import queries as scoreboard_queries
+from ml.scoreboard.figures import INTERVAL_NEEDS_SESSIONS
 from portfolio.pages import (
     evening_status,
     fundamentals_table,
@@ -26,7 +28,7 @@ from portfolio.pages import (
 from portfolio.pages.access import json_view, page_view
 from portfolio.pages.closes import recent_closes
 from portfolio.pages.figures import breadth
-from portfolio.pages.figures.outcomes import HELD_SESSIONS, MARKS
+from portfolio.pages.figures.cumulative import cumulative
 from portfolio.pages.figures.sector_map import TALL, WIDE, flat_pct, sector_map
 from portfolio.pages.figures.sparkline import sparkline
 from stocks.error_responses import json_error
@@ -91,6 +93,7 @@ def picks(request: HttpRequest) -> HttpResponse:
         "kept_out": len(kept_out(publication.date)) if publication else 0,
         "changes": changes_of(publication) if publication else None,
         "keep_rank": settings.PICKS_KEEP_RANK,
+        "score": scoreboard_queries.scoreboard()[strategy],
         "picks_shown": len(published),
     }
     return _render(request, "portfolio/picks.html", context)
@@ -201,7 +204,7 @@ def sectors(request: HttpRequest) -> HttpResponse:
 
 @page_view
 def history(request: HttpRequest) -> HttpResponse:
-    """Past lists with their returns since."""
+    """Past lists and what came of their picks."""
     strategy = request.GET.get("strategy", "")
     if strategy:
         _strategy_or_404(strategy)
@@ -212,7 +215,6 @@ def history(request: HttpRequest) -> HttpResponse:
         "strategies": screening.STRATEGIES,
         "page": page,
         "lists": history_queries.past_lists(list(page), strategy),
-        "marks": MARKS,
     }
     return _render(request, "portfolio/history.html", context)
 
@@ -222,16 +224,35 @@ def past_list(request: HttpRequest, day: date, strategy: str) -> HttpResponse:
     publication = pick_queries.publication_in_force(_strategy_or_404(strategy), day)
     if publication is None:
         raise Http404(f"No {strategy} list was published for the session of {day}.")
-    results = history_queries.list_outcomes(publication)
     context = {
         "publication": publication,
-        "results": results,
+        "results": history_queries.list_outcomes(publication),
         "changes": changes_of(publication),
-        "summary": list(zip(MARKS, results.averages, results.market_medians_pct, strict=True)),
-        "marks": MARKS,
-        "held": HELD_SESSIONS,
     }
     return _render(request, "portfolio/past_list.html", context)
+
+
+@page_view
+def scoreboard(request: HttpRequest) -> HttpResponse:
+    """What came of the published picks, by list and model."""
+    waiting = scoreboard_queries.waiting()
+    lists = scoreboard_queries.scoreboard()
+    scores = [
+        {
+            "score": score,
+            "label": screening.STRATEGIES[name].label,
+            "waiting": waiting[name],
+            "picture": cumulative([(point.date, point.cumulative_pct) for point in score.curve]),
+        }
+        for name, score in lists.items()
+    ]
+    context = {
+        "scores": scores,
+        "is_judged": any(score.figures.outcomes for score in lists.values()),
+        "interval_needs": INTERVAL_NEEDS_SESSIONS,
+        "models_shown": scoreboard_queries.MODELS_SHOWN,
+    }
+    return _render(request, "portfolio/scoreboard.html", context)
 
 
 @page_view

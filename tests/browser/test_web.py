@@ -6,10 +6,13 @@ import re
 from datetime import date
 
 from django.contrib.auth import get_user_model
+from django.db import transaction
 from playwright.sync_api import Page, expect
 
-from market_data.models import DailyBar, SourceFile, TechnicalIndicator
-from stocks.models import Stock
+from market_data.models import DailyBar, MarketDay, SourceFile, TechnicalIndicator
+from ml.scoreboard import judging
+from ml.scoreboard.writer import record_outcomes
+from stocks.models import Stock, StockMetrics
 from tests.browser.conftest import DESKTOP, PHONE, Watched
 from tests.portfolio.market import sessions
 from tests.published import SESSION, pick, publish
@@ -35,6 +38,7 @@ PAGES = {
     "sectors": "/sectors/?span=1m",
     "history": "/history/",
     "past-list": f"/history/{PUBLISHED_BEFORE}/balanced/",
+    "scoreboard": "/scoreboard/",
     "strategies": "/strategies/",
     "status": "/status/",
     "kept-out": f"/status/kept-out/{SESSION}/",
@@ -56,6 +60,20 @@ def store_market() -> None:
         for strategy in ("balanced", "growth", "momentum"):
             publish(strategy, picks[:5], session=session, reason="5 of 8 tradable shares passed.")
         publish("value", [], session=session, reason="No share passed (failed: 8 at max_pe_ratio 25).")
+    _judge_the_earlier_lists()
+
+
+def _judge_the_earlier_lists() -> None:
+    """Add what came of the lists of twelve sessions ago, and of the day before them, so that there is a curve."""
+    MarketDay.objects.bulk_create(MarketDay(date=day, kind="normal", is_session=True, source="t") for day in DAYS)
+    shares = [StockMetrics(symbol_id=symbol, date=PUBLISHED_BEFORE, tradable=True) for symbol, *_ in SHARES]
+    StockMetrics.objects.bulk_create(shares)
+    outcomes = judging.outcomes(SESSION)
+    with transaction.atomic():
+        record_outcomes(outcomes, "scoreboard_20260430_224500")
+        for outcome in outcomes:
+            outcome.pk, outcome.date = None, DAYS[-13]
+        record_outcomes(outcomes, "scoreboard_20260429_224500")
 
 
 def _store_share(rng: random.Random, symbol: str, name: str, sector: str, cap: float) -> list[float]:
@@ -286,7 +304,7 @@ def _page_faults(watched: Watched, name: str) -> list[str]:
 
 def test_every_page_of_an_empty_database_shows_how_to_start(opened):
     watched = opened(viewport=PHONE)
-    for path in ("/", "/picks/", "/sectors/", "/history/", "/status/"):
+    for path in ("/", "/picks/", "/sectors/", "/scoreboard/", "/history/", "/status/"):
         page = watched.open(path)
         expect(page.get_by_text("./run.sh manage run_all").first).to_be_visible()
         assert page.locator("canvas, svg.tree-map, svg.breadth").count() == 0

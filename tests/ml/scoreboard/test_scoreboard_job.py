@@ -12,7 +12,7 @@ from market_data.runs.rollback import roll_back
 from market_data.runs.saga import SagaError
 from ml.costs import plain_charges_pct
 from ml.models import PickOutcome
-from ml.scoreboard import judging
+from ml.scoreboard import judging, queries
 from stocks.models import Publication, Stock, StockMetrics, SymbolChange
 from tests.published import pick, publish, supersede
 
@@ -97,9 +97,9 @@ def test_a_list_is_late_from_the_opening_of_its_entry_on() -> None:
 def test_judged_twice_nothing_is_added_and_before_the_exit_nothing_either() -> None:
     published()
     assert judging.outcomes(DAYS[10]) == []
-    assert judging.pending_count(DAYS[10]) == 2
+    assert queries.waiting()["growth"] == 2
     judge()
-    assert judging.pending_count(EXIT) == 0
+    assert queries.waiting()["growth"] == 0
     rows = list(PickOutcome.objects.order_by("pk").values())
     load(DAYS[12])
     again = judge(DAYS[12])

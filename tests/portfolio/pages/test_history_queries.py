@@ -1,74 +1,54 @@
-"""Past lists and their outcomes, from stored bars."""
+"""Past lists with what came of their picks, as the scoreboard has it."""
 
 import pytest
 
 from portfolio.pages.history_queries import list_outcomes, past_lists, publication_dates
 from stocks.models import SymbolChange
+from tests.ml.scoreboard.test_queries import store
 from tests.plans import captured_plans
-from tests.portfolio.market import sessions, store_sessions, store_share
+from tests.portfolio.market import sessions, store_sessions
 from tests.published import pick, publish, supersede
 
 pytestmark = pytest.mark.django_db
 DAYS = sessions(14)
 
 
-def rising(symbol="AAA", start=100.0, by=1.0):
-    store_share(symbol, {day: start + by * place for place, day in enumerate(DAYS)})
+def test_a_lists_figures_are_those_of_its_judged_picks():
+    publish("growth", [pick("AAA"), pick("BBB"), pick("CCC")], session=DAYS[0])
+    publish("growth", [pick("AAA")], session=DAYS[1])
+    store(DAYS[0], "AAA", 1.0)
+    store(DAYS[0], "BBB", 2.0)
+    store(DAYS[0], "BBB", 4.0, version=2)
+    newest, before = past_lists([DAYS[0], DAYS[1]])
+    assert newest.figures is None
+    assert before.figures is not None
+    assert (before.figures.outcomes, before.figures.mean_net_excess_pct) == (2, 2.5)
+    assert past_lists([DAYS[0]], "value") == past_lists([]) == []
 
 
-def test_returns_start_at_the_next_open():
-    store_sessions(DAYS)
-    rising()
-    rising("BBB", by=-1.0)
-    publish("balanced", [pick("AAA"), pick("BBB"), pick("GONE")], session=DAYS[0])
-    (past_list,) = past_lists([DAYS[0]])
-    after_ten = past_list.averages[2]
-    expected = ((110.0 / 101.0 - 1) + (90.0 / 99.0 - 1)) / 2 * 100
-    assert (after_ten.picks, after_ten.measured, after_ten.winners) == (3, 2, 1)
-    assert after_ten.mean_pct == pytest.approx(expected)
+def test_a_past_list_shows_each_pick_with_its_newest_outcome_or_as_waiting(client):
+    store_sessions(DAYS[:4])
+    publish("growth", [pick("AAA"), pick("BBB"), pick("CCC")], session=DAYS[0])
+    store(DAYS[0], "BBB", 2.0)
+    store(DAYS[0], "BBB", 4.0, version=2)
+    store(DAYS[0], "CCC", None, result="unmeasured")
+    publication = past_lists([DAYS[0]])[0].publication
+    results = list_outcomes(publication)
+    outcomes = {pick["symbol"]: outcome and outcome["net_excess_pct"] for pick, _, outcome in results.rows}
+    assert outcomes == {"AAA": None, "BBB": 4.0, "CCC": None}
+    assert (results.waiting, results.sessions_since, results.exit_after) == (1, 3, 11)
+    page = client.get(f"/history/{DAYS[0]}/growth/").content.decode()
+    for words in ("+4.00 %", "waiting", "not measured", "3 of the 11 sessions"):
+        assert words in page
+    assert "+4.00 %" in client.get("/history/").content.decode()
 
 
-def test_future_returns_are_unknown():
-    store_sessions(DAYS)
-    rising()
-    publish("balanced", [pick("AAA")], session=DAYS[-1])
-    publish("balanced", [pick("AAA")], session=DAYS[-3])
-    newest, before = past_lists([DAYS[-1], DAYS[-3]])
-    assert [average.mean_pct for average in newest.averages] == [None, None, None]
-    assert before.averages[0].mean_pct == 0.0
-    assert before.averages[1].mean_pct is None
-
-
-def test_a_list_is_compared_with_the_median_share():
-    store_sessions(DAYS)
-    rising()
-    rising("BBB", by=2.0)
-    rising("CCC", by=3.0)
-    store_share("FUND", {day: 1.0 + place for place, day in enumerate(DAYS)}, kind="fund")
-    results = list_outcomes(publish("balanced", [pick("AAA", target_price=103.0, stop_loss=50.0)], session=DAYS[0]))
-    assert results.market_medians_pct[1] == pytest.approx((110.0 / 102.0 - 1) * 100)
-    ((_, outcome),) = results.rows
-    assert outcome.first_reached == "target"
-    assert results.sessions_since == 10
-
-
-def test_a_pick_is_followed_under_its_new_name():
-    store_sessions(DAYS)
-    rising("NEW")
+def test_a_pick_links_to_its_new_name():
     SymbolChange.objects.create(from_symbol="OLD", to_symbol="NEW", date=DAYS[2], proof="isin")
-    ((published, outcome),) = list_outcomes(publish("balanced", [pick("OLD")], session=DAYS[0])).rows
-    assert (published["symbol"], outcome.symbol) == ("OLD", "NEW")
-    assert outcome.returns_pct[0] is not None
-    assert past_lists([DAYS[0]])[0].averages[0].measured == 1
-
-
-def test_a_session_without_stored_bars_does_not_shift_the_entry():
-    store_sessions(DAYS[1:])
-    rising()
-    publish("balanced", [pick("AAA")], session=DAYS[0])
-    first = (101.0 / 101.0 - 1) * 100
-    assert past_lists([DAYS[0]])[0].averages[0].mean_pct == pytest.approx(first)
-    assert past_lists([DAYS[0]])[0].averages[2].mean_pct == pytest.approx((110.0 / 101.0 - 1) * 100)
+    store(DAYS[0], "OLD", 1.0)
+    ((published, symbol, outcome),) = list_outcomes(publish("growth", [pick("OLD")], session=DAYS[0])).rows
+    assert outcome is not None
+    assert (published["symbol"], symbol, outcome["symbol"]) == ("OLD", "NEW", "OLD")
 
 
 def test_only_lists_in_force_count():
@@ -82,7 +62,6 @@ def test_only_lists_in_force_count():
 
 def test_the_history_is_shown_in_pages(client):
     store_sessions(DAYS)
-    rising()
     for day in DAYS:
         publish("balanced", [pick("AAA")], session=day)
     html = client.get("/history/?strategy=balanced").content.decode()
@@ -90,16 +69,13 @@ def test_the_history_is_shown_in_pages(client):
     assert html.count('<th scope="row">') == 10
     assert client.get("/history/?page=2").content.decode().count('<th scope="row">') == 4
     assert client.get("/history/?page=no").status_code == 200
-    detail = client.get(f"/history/{DAYS[0]}/balanced/").content.decode()
-    assert "+8.91 %" in detail
-    assert "10 of 10 sessions since" in detail
 
 
 def test_a_page_needs_few_queries_and_uses_indexes(client, django_assert_max_num_queries):
     store_sessions(DAYS)
-    rising()
     for day in DAYS[:10]:
         publish("balanced", [pick("AAA")], session=day)
+        store(day, "AAA", 1.0, strategy="balanced")
     with captured_plans() as plans, django_assert_max_num_queries(12):
         client.get("/history/")
         client.get(f"/history/{DAYS[0]}/balanced/")

@@ -1,0 +1,127 @@
+"""`GET /api/scoreboard/`: what came of the published picks."""
+
+from typing import Any, Final
+
+from django.conf import settings
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from ml.scoreboard import queries
+from ml.scoreboard.figures import INTERVAL_NEEDS_SESSIONS, Figures
+from ml.scoreboard.queries import ListScore
+from stocks.api import ErrorAnswer, SuggestedStocksView
+from stocks.picks import screening
+
+_SHARES: Final = ("target_first_share", "stop_first_share")
+
+
+class FiguresAnswer(serializers.Serializer[Any]):
+    outcomes = serializers.IntegerField(help_text="picks whose outcome is known")
+    sold = serializers.IntegerField(help_text="at the open of the eleventh session, or the next trade")
+    not_bought = serializers.IntegerField(help_text="no trade at the entry")
+    unsold = serializers.IntegerField(help_text="no trade for forty sessions after the exit; in no mean")
+    unmeasured = serializers.IntegerField(help_text="a demerger or the like lies between; in no mean")
+    late = serializers.IntegerField(help_text="published when the entry's session had opened")
+    with_levels = serializers.IntegerField(help_text="picks of which it is known which level came first")
+    target_first = serializers.IntegerField()
+    stop_first = serializers.IntegerField(help_text="both levels in one session count as the stop")
+    mean_return_pct = serializers.FloatField(allow_null=True, help_text="percent, absolute, before charges")
+    mean_excess_pct = serializers.FloatField(allow_null=True, help_text="percent, less the universe's mean")
+    mean_net_excess_pct = serializers.FloatField(allow_null=True, help_text="percent, excess less charges")
+    low_95 = serializers.FloatField(
+        allow_null=True,
+        help_text=f"percent, lower end of the 95 % interval of mean_net_excess_pct (Newey-West);"
+        f" null below {INTERVAL_NEEDS_SESSIONS} sessions",
+    )
+    high_95 = serializers.FloatField(allow_null=True, help_text="percent, upper end")
+    days = serializers.IntegerField(help_text="sessions in these means")
+    target_first_share = serializers.FloatField(allow_null=True, help_text="0-1, of with_levels")
+    stop_first_share = serializers.FloatField(allow_null=True, help_text="0-1, of with_levels")
+
+
+class ModelScoreAnswer(serializers.Serializer[Any]):
+    model_id = serializers.CharField(allow_null=True)
+    first = serializers.DateField(help_text="its first judged list")
+    last = serializers.DateField()
+    figures = FiguresAnswer()
+
+
+class PointAnswer(serializers.Serializer[Any]):
+    date = serializers.DateField()
+    net_excess_pct = serializers.FloatField(help_text="percent, mean of the session's picks")
+    cumulative_pct = serializers.FloatField(help_text="percent, with a tenth of the money in each session's list")
+
+
+class ListScoreAnswer(serializers.Serializer[Any]):
+    strategy = serializers.CharField()
+    waiting = serializers.IntegerField(help_text="published picks that are not judged yet")
+    figures = FiguresAnswer()
+    models = ModelScoreAnswer(many=True, help_text=f"the newest first, at most {queries.MODELS_SHOWN}")
+    curve = PointAnswer(many=True)
+
+
+class ScoreboardAnswer(serializers.Serializer[Any]):
+    """What came of the published picks, by list."""
+
+    success = serializers.BooleanField()
+    simulated = serializers.BooleanField(help_text="true: the market is simulated")
+    lists = ListScoreAnswer(many=True)
+
+
+class ScoreboardQuery(serializers.Serializer[dict[str, Any]]):
+    strategy = serializers.ChoiceField(choices=list(screening.STRATEGIES), required=False, help_text="Only this list.")
+
+
+class ScoreboardView(APIView):
+    """What came of the published picks."""
+
+    authentication_classes = SuggestedStocksView.authentication_classes
+
+    def get_permissions(self) -> list[BasePermission]:
+        return [IsAuthenticated() if settings.READING_NEEDS_LOGIN else AllowAny()]
+
+    @extend_schema(
+        operation_id="scoreboard",
+        parameters=[ScoreboardQuery],
+        responses={
+            200: ScoreboardAnswer,
+            400: ErrorAnswer,
+            401: ErrorAnswer,
+            404: OpenApiResponse(ErrorAnswer, "An unsupported `format`."),
+            405: OpenApiResponse(ErrorAnswer, "A method other than GET, HEAD and OPTIONS."),
+            406: OpenApiResponse(ErrorAnswer, "An unsupported media type in `Accept`."),
+        },
+    )
+    def get(self, request: Request) -> Response:
+        """Count, share and mean of what was judged, by list and model, with the curve of the net excess."""
+        if len(request.query_params.getlist("strategy")) > 1:
+            raise ValidationError({"strategy": "It is given more than once; give one value."})
+        query = ScoreboardQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        wanted = query.validated_data.get("strategy")
+        waiting = queries.waiting()
+        lists = [
+            _list_body(score, waiting[name])
+            for name, score in queries.scoreboard().items()
+            if wanted is None or name == wanted
+        ]
+        return Response({"success": True, "simulated": settings.PROVIDER_KIND == "simulated", "lists": lists})
+
+
+def _list_body(score: ListScore, waiting: int) -> dict[str, Any]:
+    return {
+        "strategy": score.strategy,
+        "waiting": waiting,
+        "figures": _figures_body(score.figures),
+        "models": [vars(model) | {"figures": _figures_body(model.figures)} for model in score.models],
+        "curve": [point._asdict() for point in score.curve],
+    }
+
+
+def _figures_body(figures: Figures) -> dict[str, Any]:
+    return vars(figures) | {name: getattr(figures, name) for name in _SHARES}
