@@ -22,6 +22,7 @@ BENCHMARKS = {
     "picks": ("picks", "picks from the cache, against an empty page under the same server"),
     "pages": ("pages", "every page over the filled database, against 300 ms"),
     "indicators": ("indicator_work", "indicators: all and an evening's, against reading and writing alone"),
+    "inputs": ("inputs", "features, outcomes and facts of all history, against a minute"),
     "training": ("training", "both models, against the contract's forest"),
     "size": ("storage", "the database on the disk, against the raw rows"),
     "memory": ("memory", "peaks of memory, against the frame of bars"),
