@@ -3,19 +3,16 @@
 from typing import Any, Final
 
 from django.conf import settings
+from django.http import HttpResponseBase
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import ValidationError
-from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
 from rest_framework.request import Request
-from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from ml.scoreboard import queries
 from ml.scoreboard.figures import INTERVAL_NEEDS_SESSIONS, Figures
 from ml.scoreboard.queries import ListScore
-from stocks.api import ErrorAnswer, SuggestedStocksView
-from stocks.picks import screening
+from stocks.api import PicksView, StrategyField, checked_parameters, conditional_response
+from stocks.api.answers import ErrorAnswer
 
 _SHARES: Final = ("target_first_share", "stop_first_share")
 
@@ -74,22 +71,18 @@ class ScoreboardAnswer(serializers.Serializer[Any]):
 
 
 class ScoreboardQuery(serializers.Serializer[dict[str, Any]]):
-    strategy = serializers.ChoiceField(choices=list(screening.STRATEGIES), required=False, help_text="Only this list.")
+    strategy = StrategyField(required=False, help_text="Only this list.")
 
 
-class ScoreboardView(APIView):
+class ScoreboardView(PicksView):
     """What came of the published picks."""
-
-    authentication_classes = SuggestedStocksView.authentication_classes
-
-    def get_permissions(self) -> list[BasePermission]:
-        return [IsAuthenticated() if settings.READING_NEEDS_LOGIN else AllowAny()]
 
     @extend_schema(
         operation_id="scoreboard",
         parameters=[ScoreboardQuery],
         responses={
             200: ScoreboardAnswer,
+            304: OpenApiResponse(description="Unchanged since the response whose ETag was sent."),
             400: ErrorAnswer,
             401: ErrorAnswer,
             404: OpenApiResponse(ErrorAnswer, "An unsupported `format`."),
@@ -97,20 +90,17 @@ class ScoreboardView(APIView):
             406: OpenApiResponse(ErrorAnswer, "An unsupported media type in `Accept`."),
         },
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponseBase:
         """Count, share and mean of what was judged, by list and model, with the curve of the net excess."""
-        if len(request.query_params.getlist("strategy")) > 1:
-            raise ValidationError({"strategy": "It is given more than once; give one value."})
-        query = ScoreboardQuery(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        wanted = query.validated_data.get("strategy")
+        wanted = checked_parameters(ScoreboardQuery, request).get("strategy")
         waiting = queries.waiting()
         lists = [
             _list_body(score, waiting[name])
             for name, score in queries.scoreboard().items()
             if wanted is None or name == wanted
         ]
-        return Response({"success": True, "simulated": settings.PROVIDER_KIND == "simulated", "lists": lists})
+        body = {"success": True, "simulated": settings.PROVIDER_KIND == "simulated", "lists": lists}
+        return conditional_response(request, body)
 
 
 def _list_body(score: ListScore, waiting: int) -> dict[str, Any]:
