@@ -2,6 +2,7 @@
 
 import string
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -32,7 +33,11 @@ EMPTY, FILLED = "empty", "filled"
 def database(request: pytest.FixtureRequest, db: None) -> str:
     cache.clear()
     if request.param == FILLED:
-        publish("balanced", [pick(f"S{n}", sector="Information Technology") for n in range(30)])
+        earlier = publish("balanced", [pick(f"S{n}") for n in range(-1, 30)], session=date(2026, 4, 29))
+        left = {"symbol": "S-1", "stock_name": None, "last_rank": 1, "last_place": None, "listed_since": "2026-04-29"}
+        departures = [left | {"place": None, "reason": "RSI 71.5 is above 70"}]
+        picks = [pick(f"S{n}", sector="Information Technology", standing="kept") for n in range(30)]
+        publish("balanced", picks, previous=earlier, departures=departures)
         publish("growth", [pick("M&M", market_cap=None, pe_ratio=float("nan"), stock_name=None, sector=None)])
         publish("value", [], reason="Validation failed.")
     return str(request.param)
