@@ -208,7 +208,9 @@ def failures(share: Mapping[str, Any], strategy: str, filters: Filters) -> list[
         value = float(share[threshold.column])
         if value < threshold.value if threshold.is_minimum else value > threshold.value:
             side = "below" if threshold.is_minimum else "above"
-            words.append(f"{figure_name(threshold.column)} {value:.10g} is {side} {threshold.value:.10g}")
+            # All digits where three decimals would not show that it fails.
+            shown = round(value, 3) if round(value, 3) != threshold.value else value
+            words.append(f"{figure_name(threshold.column)} {shown:.10g} is {side} {threshold.value:.10g}")
     return words
 
 

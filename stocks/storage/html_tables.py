@@ -18,7 +18,7 @@ def figures_table(row: models.Model) -> SafeString:
     origins: dict[str, dict[str, Any]] = getattr(row, "provenance", None) or {}
     fields = [field for field in row._meta.concrete_fields if field.name not in _NOT_FIGURES]
     cells = [_cells(row, field, origins.get(field.name) or {}) for field in fields]
-    return _table("Figures and their sources", _HEAD, format_html_join("", _ROW, cells))
+    return _table("Figures and their sources", _HEAD, format_html_join("", _ROW, cells), "figures sources")
 
 
 def picks_table(picks: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> SafeString:
@@ -28,10 +28,11 @@ def picks_table(picks: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> S
     return _table("Picks", [figure_words(name) for name in columns], format_html_join("", row, cells))
 
 
-def _table(label: str, head: Iterable[str], rows: SafeString) -> SafeString:
+def _table(label: str, head: Iterable[str], rows: SafeString, css_class: str = "figures") -> SafeString:
     return format_html(
-        "<div class='figures' tabindex='0' role='region' aria-label='{}'><table><thead><tr>{}</tr></thead>"
+        "<div class='{}' tabindex='0' role='region' aria-label='{}'><table><thead><tr>{}</tr></thead>"
         "<tbody>{}</tbody></table></div>",
+        css_class,
         label,
         format_html_join("", "<th scope='col'>{}</th>", ((name,) for name in head)),
         rows,

@@ -3,11 +3,12 @@
 from datetime import date
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stocks.picks import standings
-from stocks.picks.screening import load_filters, ranked
+from stocks.picks.screening import failures, load_filters, ranked
 from stocks.picks.standings import ListBefore, Listed
 from tests.stocks.picks.test_screening import day
 
@@ -41,6 +42,15 @@ def test_without_a_list_before_all_are_new():
     assert set(picks["standing"]) == {"new"}
     assert set(picks["listed_since"]) == {TODAY}
     assert left(day({}), None)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(0.3184210526, "0.318"), (0.4999, "0.4999"), (0.25, "0.25")],
+)
+def test_a_failed_threshold_is_stated_with_as_many_digits_as_it_takes(value, words):
+    [share] = day({"ml_prediction_score": value}).to_dict("records")
+    assert failures(share, "balanced", FILTERS) == [f"prediction {words} is below 0.5"]
 
 
 def test_what_left_says_where_it_stands_now_or_why_it_no_longer_passes():
