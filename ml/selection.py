@@ -11,10 +11,11 @@ from datetime import date, datetime
 from typing import Any
 
 import pandas as pd
-from django.db.models import Max, Min
+from django.db.models import Max
 
 from market_data.models import PipelineRun
-from stocks.models import Publication
+from ml.models import PickOutcome
+from stocks.models import Publication, SuggestedStock
 from stocks.picks import heads
 from stocks.picks.standings import Departure
 from stocks.storage import bulk
@@ -144,13 +145,21 @@ def _previous_version(publication: Publication) -> Publication | None:
 def purge_picks(before: date) -> int:
     """Delete picks and publications of sessions before a day; return the number of picks deleted.
 
-    Of a list's chain of heads only the oldest links go: one that was published between newer ones stays with them.
+    A list in force stays as a publication until all its picks are judged, however late the bars for that come. Of a
+    list's chain of heads only the oldest links go: what was published after one that stays, stays too.
     """
-    count = 0
-    kept = Publication.objects.filter(date__gte=before).values("strategy").annotate(first=Min("pk"))
-    first_kept = dict(kept.values_list("strategy", "first"))
-    for publication in Publication.objects.filter(date__lt=before):
-        count += publication.picks_in_force.all().delete()[0]
-        if publication.pk < first_kept.get(publication.strategy, publication.pk + 1):
+    count, _ = SuggestedStock.objects.filter(publication__date__lt=before).delete()
+    staying: set[str] = set()
+    for publication in Publication.objects.order_by("pk").defer("picks"):
+        if publication.date >= before or _is_waiting(publication):
+            staying.add(publication.strategy)
+        elif publication.strategy not in staying:
             publication.delete()
     return count
+
+
+def _is_waiting(publication: Publication) -> bool:
+    if publication.superseded_at is not None or not publication.count:
+        return False
+    outcomes = PickOutcome.objects.filter(date=publication.date, strategy=publication.strategy)
+    return outcomes.values("symbol").distinct().count() < publication.count

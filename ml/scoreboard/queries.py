@@ -50,7 +50,7 @@ def scoreboard() -> dict[str, ListScore]:
     key = f"scoreboard:1:{hashlib.sha256(repr(facts).encode()).hexdigest()[:32]}"
     scores: dict[str, ListScore] | None = cache.get(key)
     if scores is None:
-        outcomes = newest_outcomes()
+        outcomes = newest_outcomes() if newest else []
         scores = {
             name: _list_score(name, [outcome for outcome in outcomes if outcome.strategy == name])
             for name in screening.STRATEGIES

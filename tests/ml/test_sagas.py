@@ -15,6 +15,7 @@ from market_data.runs.saga import StepContext, is_condition_met, sagas
 from ml.models import TrainedModel
 from ml.sagas import Predictions, candidates_with_predictions
 from stocks.models import Publication, Stock, StockMetrics, SuggestedStock
+from tests.ml.scoreboard.test_queries import store
 from tests.published import pick, publish
 
 pytestmark = pytest.mark.django_db
@@ -204,6 +205,7 @@ def test_the_cleanup_removes_picks_of_more_than_ninety_days_ago() -> None:
     too_old, recent = date(2026, 1, 5), date(2026, 1, 6)
     for session in (too_old, recent):
         publish("growth", [pick("AAA")], session=session)
+        store(session, "AAA", 1.0)
     run = lifecycle.create_run("cleanup", None, triggered_by="test")
     PipelineRun.objects.filter(pk=run.pk).update(created_at=datetime(2026, 4, 6, 3, tzinfo=UTC))
     done = engine.advance(run.id, wait=True)

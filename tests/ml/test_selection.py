@@ -15,6 +15,7 @@ from stocks.models import Publication, SuggestedStock
 from stocks.picks import standings
 from stocks.picks.queries import stored_picks
 from stocks.storage import bulk
+from tests.ml.scoreboard.test_queries import store
 from tests.published import PICK
 
 pytestmark = pytest.mark.django_db
@@ -184,8 +185,12 @@ def test_a_rolled_back_version_is_never_restored() -> None:
     assert in_force() == {"growth": ["AAA"]}
 
 
-def test_old_picks_are_purged() -> None:
-    publish("r1", growth=picks("AAA"))
+def test_old_picks_are_purged_and_their_list_once_it_is_judged() -> None:
+    publish("r1", growth=picks("AAA"), value=picks())
     assert selection.purge_picks(SESSION) == 0
     assert selection.purge_picks(NEXT) == 1
+    assert not SuggestedStock.objects.exists()
+    assert Publication.objects.get().strategy == "growth"
+    store(SESSION, "AAA", 1.0)
+    selection.purge_picks(NEXT)
     assert not Publication.objects.exists()

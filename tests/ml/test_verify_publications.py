@@ -14,6 +14,7 @@ from django.test import Client
 from market_data.exports.queries import file_queries
 from ml import selection
 from stocks.models import Publication
+from tests.ml.scoreboard.test_queries import store
 from tests.ml.test_selection import NEXT, SESSION, picks, publish, undo
 
 pytestmark = pytest.mark.django_db
@@ -54,6 +55,7 @@ def test_a_purge_takes_only_the_oldest_links() -> None:
     Publication.objects.update(date=NEXT)
     sql("DELETE FROM daily_suggested_stocks")
     publish("r2", growth=picks("AAA"))
+    store(SESSION, "AAA", 1.0)
     assert selection.purge_picks(NEXT) == 1
     assert Publication.objects.count() == 2
 

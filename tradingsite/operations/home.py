@@ -18,6 +18,7 @@ from market_data.models import Finding
 from market_data.runs.saga import saga_of
 from market_data.storage.queries import latest_loaded_session
 from ml import evening_facts
+from ml.scoreboard import queries as scoreboard
 from tradingsite.clusters import states
 from tradingsite.operations import attention, failed_runs, nights, sources, tiles, tonight, verdict
 from tradingsite.operations.attention import Fact
@@ -59,6 +60,7 @@ def home_context(now: datetime) -> dict[str, Any]:
         "findings": _findings(session),
         "turnovers": evening_facts.list_turnovers(lists),
         "turnover_sessions": evening_facts.TURNOVER_SESSIONS,
+        "scores": scoreboard.scoreboard().values(),
         "charts": nights.charts(nights.nights(history)),
         "clusters": clusters,
         "queue": _queue(now),
@@ -121,7 +123,7 @@ def _picks_ready(evening: Evening | None, jobs: tonight.Tonight, now: datetime) 
 def _blocking_job(lines: list[tonight.JobLine]) -> tonight.JobLine | None:
     """The first failed job that the picks depend on; the selection also runs without a new model."""
     stopped = (line for line in lines if line.status in ("failed", "cancelled"))
-    return next((line for line in stopped if line.slug not in ("ml-training", "csv-export")), None)
+    return next((line for line in stopped if line.slug not in ("ml-training", "csv-export", "scoreboard")), None)
 
 
 def _ahead(session: date | None) -> sources.Ahead | None:

@@ -103,7 +103,7 @@ def test_a_retry_is_unknown_until_it_ends():
 
 
 def test_failed_training_does_not_hide_the_selection_that_needs_none():
-    for job in ("pipeline", "fill_data", "business_logic", "validation", "csv_export"):
+    for job in ("pipeline", "fill_data", "business_logic", "validation", "csv_export", "scoreboard"):
         done(job, SESSION)
     done("training", SESSION, status="failed")
     result = troubled(datetime(2026, 5, 1, 3, 30, tzinfo=IST))

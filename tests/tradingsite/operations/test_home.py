@@ -24,6 +24,7 @@ from market_data.models import (
     TechnicalIndicator,
 )
 from stocks.models import ExchangeFact, Stock, SymbolChange
+from tests.ml.scoreboard.test_queries import store
 from tests.published import SESSION, pick, publish
 from tests.runs import make_run
 from tests.tables import fill_every_table
@@ -32,7 +33,7 @@ from tradingsite.schedule import evening_jobs
 
 pytestmark = pytest.mark.django_db
 IST = ZoneInfo("Asia/Kolkata")
-HOME_QUERIES = FRAGMENT_QUERIES = 75
+HOME_QUERIES = FRAGMENT_QUERIES = 76
 """With six waiting runs and every table filled."""
 
 
@@ -369,3 +370,10 @@ def test_the_lists_show_their_turnover(admin_client, weekdays):
     assert cells == ["value", "2", "1", "1", "50%", "50% "]
     shown = admin_client.get(f"/admin/stocks/publication/{publication.pk}/change/").content.decode()
     assert "did not trade" in shown
+
+
+def test_the_scoreboard_is_on_the_home_page(admin_client):
+    store(SESSION, "AAA", 1.25, strategy="value")
+    html = re.sub(r"\s+", " ", admin_client.get("/admin/operations/state/").content.decode())
+    [row] = re.findall(r'<tr><th scope="row"><a href="/admin/ml/pickoutcome/\?strategy=value">.*?</tr>', html)
+    assert re.findall(r"<td.*?>(.*?)<", row) == ["1", "100%", "0%", "+1.2 %"]
