@@ -5,6 +5,7 @@ also for sessions years before. Who was on those lists is later knowledge, so a 
 against the whole market, like one of a small group.
 """
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 
 import pandas as pd
@@ -25,9 +26,13 @@ from stocks.fundamentals.formulas import dated_fundamentals
 from stocks.picks.selection_queries import share_groups, share_symbols
 from stocks.universe import writer as universe_writer
 
+PREDICTIONS_FILE = "predictions.parquet"
+"""Predictions that a fitting process leaves beside its models, for the run that stores them."""
+
 PROGRESS = "progress "
 """Prefix of the lines in which a fitting process reports its progress in percent."""
 
+_BEFORE_ANY_BAR = date(1990, 1, 1)
 # 250 sessions a year make 1.46; the rest covers long holidays.
 _CALENDAR_DAYS_A_SESSION = 1.6
 
@@ -42,28 +47,32 @@ def market_sessions(start: date, as_of: date) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(pd.to_datetime(sessions_between(start, as_of)))
 
 
-def training_samples(as_of: date, lookback_days: int, estimator: Estimator) -> Samples:
-    """Samples of a fit, from nothing known after ``as_of``.
-
-    They reach back twice the lookback (calendar days): the calibration folds need a full training window before them.
-    """
-    first = as_of - timedelta(days=2 * lookback_days)
-    warm = first - timedelta(days=int(WARM_UP_SESSIONS * _CALENDAR_DAYS_A_SESSION))
-    return _samples(as_of, warm, estimator, since=pd.Timestamp(first))
+def training_samples(as_of: date, estimator: Estimator) -> Samples:
+    """Samples of all history, from nothing known after ``as_of``: what a fit learns from, and what it is judged by."""
+    return _samples(as_of, _BEFORE_ANY_BAR, estimator)
 
 
-def session_samples(session: date, estimator: Estimator) -> Samples:
-    """Samples of one session's tradable shares, without outcomes; nothing later is read."""
+def session_samples(session: date, estimator: Estimator, symbols: Iterable[str] | None = None) -> Samples:
+    """Samples of one session's tradable shares, of those given alone, without outcomes; nothing later is read."""
     start = session - timedelta(days=int(WARM_UP_SESSIONS * _CALENDAR_DAYS_A_SESSION))
-    return _samples(session, start, estimator, since=pd.Timestamp(session))
+    return _samples(session, start, estimator, since=pd.Timestamp(session), symbols=symbols)
 
 
-def _samples(as_of: date, start: date, estimator: Estimator, since: pd.Timestamp) -> Samples:
+def _samples(
+    as_of: date,
+    start: date,
+    estimator: Estimator,
+    since: pd.Timestamp | None = None,
+    symbols: Iterable[str] | None = None,
+) -> Samples:
     bars = share_bars(as_of, start)
     calendar = market_sessions(bars["date"].min().date(), as_of)
     outcomes = labels(bars, calendar, blocked_dates(as_of))
-    rows = _features(bars, calendar, estimator, since)
-    return samples(rows, outcomes, _facts(bars, calendar), calendar)
+    rows = _features(bars, calendar, estimator, calendar[0] if since is None else since)
+    known = _facts(bars, calendar)
+    if symbols is not None:
+        known["tradable"] &= bars["symbol"].isin(list(symbols))
+    return samples(rows, outcomes, known, calendar)
 
 
 def _facts(bars: pd.DataFrame, calendar: pd.DatetimeIndex) -> pd.DataFrame:
@@ -87,16 +96,6 @@ def blocked_dates(as_of: date) -> pd.DataFrame:
     )
     columns = ["symbol", "ex_date"]
     return pd.concat([blocked_events(events)[columns], probable_splits[columns]], ignore_index=True)
-
-
-def session_features(session: date, estimator: Estimator) -> pd.DataFrame:
-    """Features of one session's tradable shares (symbol, date, features); nothing later is read."""
-    start = session - timedelta(days=int(WARM_UP_SESSIONS * _CALENDAR_DAYS_A_SESSION))
-    bars = share_bars(session, start)
-    calendar = market_sessions(bars["date"].min().date(), session)
-    rows = _features(bars, calendar, estimator, since=pd.Timestamp(session))
-    tradable = _facts(bars, calendar)["tradable"]
-    return rows.loc[tradable.reindex(rows.index)].sort_values("symbol", ignore_index=True)
 
 
 def _features(

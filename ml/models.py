@@ -8,7 +8,7 @@ from stocks.models import amount
 
 
 class TrainedModel(models.Model):
-    """A fitted bundle (price and risk model, calibration) on disk, with its training data and metrics."""
+    """A fitted bundle (both heads, risk model, calibration) on disk, with its training data and metrics."""
 
     class Status(models.TextChoices):
         ACCEPTED = "accepted", "Accepted"
@@ -16,13 +16,16 @@ class TrainedModel(models.Model):
 
     id = models.CharField(primary_key=True, max_length=100, help_text="estimator_session_hash")
     estimator = models.CharField(max_length=40, help_text="name in the registry of estimators")
+    recipe = models.CharField(
+        max_length=12, blank=True, default="", db_default="", help_text="hash of the estimator's members and settings"
+    )
     session = models.DateField(help_text="last session whose facts were used")
     train_from = models.DateField()
     train_until = models.DateField(help_text="last session with a label")
     samples = models.BigIntegerField()
     features = models.JSONField(default=list)
     parameters = models.JSONField(default=dict)
-    metrics = models.JSONField(default=dict, help_text="out-of-sample figures of the fit's own folds")
+    metrics = models.JSONField(default=dict, help_text="figures of the recipe's walk-forward predictions")
     data_hash = models.CharField(max_length=64)
     path = models.CharField(max_length=300, help_text="folder below MODELS_DIR")
     files = models.JSONField(default=dict, help_text="file → SHA-256")
@@ -38,6 +41,36 @@ class TrainedModel(models.Model):
 
     def __str__(self) -> str:
         return self.id
+
+
+class Prediction(models.Model):
+    """What a recipe says of a share at the close of a session, by models that learnt from earlier sessions alone."""
+
+    symbol = models.CharField(max_length=50)
+    date = models.DateField(help_text="session whose close was used")
+    recipe = models.CharField(max_length=12, help_text="hash of the estimator's members and settings")
+    score = amount("ratio, return head: mean of normal scores, for ranking only")
+    rank_score = amount("ratio, rank head: mean of normal scores, for ranking only")
+    risk_raw = amount("ratio, risk model's drawdown before calibration")
+    confidence = amount("0-1, agreement of the return head's members")
+    expected_excess = amount("ratio, calibrated return of ten sessions less the day's mean share")
+    excess_low = amount("ratio, below which the excess lies in one case of ten")
+    excess_high = amount("ratio, above which the excess lies in one case of ten")
+    probability = amount("0-1, calibrated chance to beat the day's median share")
+    predicted_drawdown = amount("ratio, at most 0, calibrated")
+    risk_score = amount("0-1, mapped from the predicted drawdown; lower is safer")
+    high_level = amount("ratio over the entry price less 1, reached with the target's chance")
+    low_level = amount("ratio over the entry price less 1, undercut with the stop's chance")
+    entry_step = amount("ratio, mean of the next open over the close less 1")
+    run_id = models.CharField(max_length=64, null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "predictions"
+        constraints = (models.UniqueConstraint(fields=("recipe", "date", "symbol"), name="predictions_key"),)
+
+    def __str__(self) -> str:
+        return f"{self.recipe} {self.date} {self.symbol}"
 
 
 class Evaluation(models.Model):

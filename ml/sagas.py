@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import date, timedelta
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import pandas as pd
@@ -31,6 +32,7 @@ from market_data.storage import queries
 from ml import costs, selection
 from ml.evaluation import records as evaluation_records
 from ml.models import TrainedModel
+from ml.predictions import kept_predictions, record_predictions
 from ml.scoreboard import steps as scoreboard
 from stocks.picks import screening, selection_queries, signals, standings
 from stocks.picks.filters import Filters, FiltersInvalid
@@ -38,11 +40,11 @@ from stocks.picks.public_state import Abstention
 
 if TYPE_CHECKING:
     # Every command and worker imports this module; what reads features and models is imported where it is used.
+    from ml.learning.calibration import Chances
     from ml.learning.training import Bundle
 
 MODEL_AGE_LIMIT_SESSIONS = 7
 PICKS_KEPT_DAYS = 90
-_LEARNT_LATER = ("entry_step", "high_level", "low_level", "excess_low", "excess_high")
 
 Result = TypeVar("Result")
 
@@ -95,6 +97,7 @@ def _forward_progress(context: StepContext, child: "subprocess.Popen[str]") -> s
 def record_model(context: StepContext, fitted: dict[str, Any]) -> int:
     """Store the fitted model's row unless the same model is stored already; a replay only reports."""
     walk_forward = evaluation_records.headline(fitted["estimator"], context.session)
+    kept = fitted.pop("predictions")
     context.summarise(
         model=fitted["id"],
         status=fitted["status"],
@@ -105,6 +108,9 @@ def record_model(context: StepContext, fitted: dict[str, Any]) -> int:
         return 0
     facts = {name: value for name, value in fitted.items() if name not in ("id", "seconds")}
     facts |= {"run_id": context.run.id, "trained_at": timezone.now()}
+    rows = kept_predictions(Path(kept["path"]), kept["sha256"])
+    stored = record_predictions(rows, fitted["recipe"], context.run.id)
+    context.log("predictions stored", inserted=stored.inserted, changed=stored.updated)
     return int(TrainedModel.objects.get_or_create(pk=fitted["id"], defaults=facts)[1])
 
 
@@ -169,11 +175,15 @@ def filters(context: StepContext) -> Filters:
 
 
 class Predictions(NamedTuple):
-    """Predictions of the tradable universe and the model they come from; no model, no predictions."""
+    """Predictions of the tradable universe and the model they come from; no model, no predictions.
+
+    ``chances`` are those with which the model's levels are reached.
+    """
 
     frame: pd.DataFrame
     model_id: str | None
     refusal: Refusal | None
+    chances: "Chances | None" = None
 
 
 @_once_per_run
@@ -181,7 +191,6 @@ def predictions(context: StepContext) -> Predictions:
     """Predictions for the candidates by the model in force."""
     from ml import datasets
     from ml.learning import artifacts, prediction
-    from ml.learning.estimators import estimator
 
     model = model_in_force(context.session)
     if model is None:
@@ -189,16 +198,16 @@ def predictions(context: StepContext) -> Predictions:
         refusal = Refusal(Abstention.MODEL, reason)
         return Predictions(pd.DataFrame(columns=list(prediction.PREDICTION_COLUMNS)), None, refusal)
     bundle: Bundle = artifacts.load_bundle(settings.MODELS_DIR / model.path, model.files)
-    features = datasets.session_features(context.session, estimator(bundle.estimator))
-    features = features.loc[features["symbol"].isin(candidates(context).frame["symbol"])]
-    return Predictions(prediction.predict(bundle, features), model.pk, None)
+    universe = datasets.session_samples(context.session, bundle.estimator, candidates(context).frame["symbol"])
+    chances = bundle.calibration.chances if bundle.calibration else None
+    return Predictions(prediction.predict(bundle, universe), model.pk, None, chances)
 
 
 def model_in_force(session: date) -> TrainedModel | None:
     """Newest accepted model of the estimator in use, at most ``MODEL_AGE_LIMIT_SESSIONS`` sessions old."""
     accepted = TrainedModel.objects.filter(
         estimator=settings.ESTIMATOR, status=TrainedModel.Status.ACCEPTED, session__lte=session
-    )
+    ).exclude(recipe="")  # of an older layout
     model = accepted.order_by("-session", "-trained_at").first()
     if model is None:
         return None
@@ -210,8 +219,6 @@ def model_in_force(session: date) -> TrainedModel | None:
 def candidates_with_predictions(context: StepContext) -> pd.DataFrame:
     """Candidates that have a prediction, with costs and signals, one row a share; returns and drawdowns in percent."""
     predicted = predictions(context).frame.drop(columns=["date"])
-    # Models fitted before levels and intervals were learnt have none.
-    predicted = predicted.reindex(columns=list(dict.fromkeys([*predicted.columns, *_LEARNT_LATER])))
     frame = candidates(context).frame.merge(predicted, on="symbol", how="inner")
     percent = {name: frame[name].astype(float) * 100 for name in ("predicted_return", "excess_low", "excess_high")}
     ticket = costs.Ticket(settings.TICKET_BROKER, settings.TICKET_RUPEES)
@@ -220,7 +227,10 @@ def candidates_with_predictions(context: StepContext) -> pd.DataFrame:
         predicted_drawdown=frame["predicted_drawdown"].astype(float) * -100,
         round_trip_cost_pct=costs.round_trip_cost_pct(context.session, frame["turnover_median_20"], ticket),
     )
-    terms = signals.Terms(settings.TARGET_PROBABILITY, settings.STOP_PROBABILITY, settings.STRONG_BUY_REWARD_TO_RISK)
+    # The model's own: settings that changed since it was fitted count from the next fit on.
+    chances = predictions(context).chances
+    target, stop = (chances.target, chances.stop) if chances else (float("nan"), float("nan"))
+    terms = signals.Terms(target, stop, settings.STRONG_BUY_REWARD_TO_RISK)
     return frame.join(signals.signals(frame, terms))
 
 
@@ -326,7 +336,7 @@ register_sagas(
         "training",
         "Model training",
         (Step("TRAIN", fit_in_child, record_model),),
-        tables=("trained_models",),
+        tables=("trained_models", "predictions"),
         cluster="ml",
         command="train_models",
         cron="0 2 * * *",

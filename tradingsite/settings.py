@@ -83,8 +83,8 @@ SIMULATOR_SEED = env.integer("SIMULATOR_SEED", 1, minimum=0)
 SIMULATOR_INCIDENTS = env.strings("SIMULATOR_INCIDENTS", "usual")
 
 # --- models and picks -----------------------------------------------------------------------------------------------
-ESTIMATOR = env.text("ESTIMATOR", "lightgbm")
-TRAINING_LOOKBACK_DAYS = env.integer("TRAINING_LOOKBACK_DAYS", 365, minimum=60)
+ESTIMATOR = env.text("ESTIMATOR", "ensemble")
+TRAINING_LOOKBACK_DAYS = env.integer("TRAINING_LOOKBACK_DAYS", 0, minimum=0)
 MODELS_DIR = env.folder("MODELS_DIR") or VAR_DIR / "models"
 STOCK_FILTERS_FILE = env.folder("STOCK_FILTERS_FILE") or BASE_DIR / "config" / "stock_filters.yaml"
 PICKS_KEEP_RANK = env.integer("PICKS_KEEP_RANK", KEEP_RANK, minimum=MAX_PICKS)

@@ -1,22 +1,28 @@
 """Model bundles on disk, in formats that cannot execute code when loaded.
 
 A booster is stored as LightGBM's own text, a forest with skops and an allow-list of exactly the types that a forest
-consists of, everything else as JSON; never as a pickle. Each file's SHA-256 is stored elsewhere (in the model's row),
-so that a changed file is refused before anything in it is parsed.
+consists of, a linear model and everything else as JSON; never as a pickle. Each file's SHA-256 is stored elsewhere (in
+the model's row), so that a changed file is refused before anything in it is parsed.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ml.learning.calibration import Calibration
-from ml.learning.estimators import Fitted, is_booster
-from ml.learning.training import Bundle, acceptance
+from ml.learning.estimators import Estimator
+from ml.learning.learners import Fitted, is_booster
+from ml.learning.linear import LinearModel
+from ml.learning.training import Bundle
 from stocks.storage.durable_files import replace_file
 
 CARD_FILE = "bundle.json"
+VERSION = 2
+"""Of the layout of a bundle's files."""
 
 # The one type of a forest that skops does not trust by default: its compiled trees.
 TRUSTED_TYPES = frozenset({"sklearn.tree._tree.Tree"})
@@ -32,31 +38,33 @@ def save_bundle(bundle: Bundle, models_dir: Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        Columns of ``TrainedModel``: id (estimator, session and 12 digits of the hash of the rest), estimator, session,
-        train_from, train_until, samples, features, parameters, metrics, data_hash, path (below
-        ``models_dir``), files (name → SHA-256), status and reason (see ``training.acceptance``).
+        Columns of ``TrainedModel``: id (estimator, session and 12 digits of the hash of the rest), estimator, those of
+        the bundle's metadata, features, path (below ``models_dir``), files (name → SHA-256).
     """
-    card = _card(bundle)
+    names = [f"member_{number}{_suffix(fit)}" for number, fit in enumerate(bundle.fits.values())]
+    card = {
+        "version": VERSION,
+        "estimator": bundle.estimator.name,
+        "features": list(bundle.features),
+        "members": names,
+        "calibration": bundle.calibration and bundle.calibration.as_json(),
+        "metadata": dict(bundle.metadata),
+    }
     content = json.dumps(card, indent=1, sort_keys=True).encode()
-    name = f"{bundle.estimator}_{bundle.metadata['session']}_{hashlib.sha256(content).hexdigest()[:12]}"
+    name = f"{bundle.estimator.name}_{bundle.metadata['session']}_{hashlib.sha256(content).hexdigest()[:12]}"
     folder = models_dir / name
     folder.mkdir(parents=True, exist_ok=True)
     with replace_file(folder / CARD_FILE) as path:
         path.write_bytes(content)
-    for role, models in (("price", bundle.price), ("risk", bundle.risk)):
-        for file, model in zip(card[role], models, strict=True):
-            with replace_file(folder / file) as path:
-                _write(path, model)
-    accepted, reason = acceptance(bundle.metadata["metrics"])
-    files = {file: _sha256(folder / file) for file in (CARD_FILE, *card["price"], *card["risk"])}
-    return bundle.metadata | {
+    for file, fit in zip(names, bundle.fits.values(), strict=True):
+        with replace_file(folder / file) as path:
+            _write(path, fit)
+    return dict(bundle.metadata) | {
         "id": name,
-        "estimator": bundle.estimator,
+        "estimator": bundle.estimator.name,
         "features": list(bundle.features),
         "path": name,
-        "files": files,
-        "status": "accepted" if accepted else "rejected",
-        "reason": reason,
+        "files": {file: _sha256(folder / file) for file in (CARD_FILE, *names)},
     }
 
 
@@ -66,7 +74,7 @@ def load_bundle(folder: Path, files: Mapping[str, str]) -> Bundle:
     Raises
     ------
     ArtifactUnreadable
-        A file is missing or its hash differs, or a type is not allowed.
+        A file is missing or its hash differs, a type is not allowed, or the layout is of another version.
     """
     for name, digest in files.items():
         path = folder / name
@@ -79,44 +87,64 @@ def load_bundle(folder: Path, files: Mapping[str, str]) -> Bundle:
     if CARD_FILE not in files:
         raise ArtifactUnreadable(f"{folder} has no hash for {CARD_FILE}; it is not loaded. Train again.")
     card = json.loads((folder / CARD_FILE).read_text())
-    unhashed = {*card["price"], *card["risk"]} - set(files)
+    if card.get("version") != VERSION:
+        raise ArtifactUnreadable(
+            f"{folder} is of version {card.get('version', 1)} of the models' layout, not {VERSION}. Train again."
+        )
+    unhashed = set(card["members"]) - set(files)
     if unhashed:
         raise ArtifactUnreadable(f"{folder} names files without a hash: {', '.join(sorted(unhashed))}. Train again.")
+    return _bundle(folder, card)
+
+
+def _bundle(folder: Path, card: dict[str, Any]) -> Bundle:
+    try:
+        estimator = Estimator.from_json(card["estimator"], card["metadata"]["parameters"])
+    except (KeyError, TypeError) as error:
+        raise ArtifactUnreadable(
+            f"{folder} is of an estimator that this version lacks ({error}). Train again."
+        ) from error
+    fits = [_load_model(folder / name) for name in card["members"]]
     return Bundle(
-        estimator=card["estimator"],
+        estimator=estimator,
         features=tuple(card["features"]),
-        price=tuple(_load_model(folder / name) for name in card["price"]),
-        risk=tuple(_load_model(folder / name) for name in card["risk"]),
-        calibration=Calibration.from_json(card["calibration"]),
+        fits=dict(zip(estimator.members, fits, strict=True)),
+        calibration=card["calibration"] and Calibration.from_json(card["calibration"]),
         metadata=card["metadata"],
     )
 
 
-def _card(bundle: Bundle) -> dict[str, Any]:
-    def names(role: str, models: Sequence[Fitted]) -> list[str]:
-        return [f"{role}_{number}{'.txt' if is_booster(model) else '.skops'}" for number, model in enumerate(models)]
-
-    return {
-        "estimator": bundle.estimator,
-        "features": list(bundle.features),
-        "price": names("price", bundle.price),
-        "risk": names("risk", bundle.risk),
-        "calibration": bundle.calibration.as_json(),
-        "metadata": bundle.metadata,
-    }
+def _suffix(fit: Fitted) -> str:
+    if isinstance(fit, LinearModel):
+        return ".json"
+    return ".txt" if is_booster(fit) else ".skops"
 
 
-def _write(path: Path, model: Fitted) -> None:
-    if is_booster(model):
-        path.write_text(model.model_to_string())
+def _write(path: Path, fit: Fitted) -> None:
+    if isinstance(fit, LinearModel):
+        path.write_text(json.dumps(fit.as_json()))
+        return
+    if is_booster(fit):
+        path.write_text(fit.model_to_string())
         return
     import skops.io
 
-    skops.io.dump(model, path)
+    skops.io.dump(fit, path)
 
 
 def _load_model(path: Path) -> Fitted:
-    return _load_booster(path) if path.suffix == ".txt" else _load_forest(path)
+    loaders = {".txt": _load_booster, ".json": _load_linear}
+    return loaders.get(path.suffix, _load_forest)(path)
+
+
+def _load_linear(path: Path) -> Fitted:
+    try:
+        model = LinearModel.from_json(json.loads(path.read_text()))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ArtifactUnreadable(f"{path} is not a linear model: {error}. Train again.") from error
+    if not np.isfinite(model.coefficients).all():
+        raise ArtifactUnreadable(f"{path} has coefficients that are no numbers. Train again.")
+    return model
 
 
 def _load_booster(path: Path) -> Fitted:

@@ -1,60 +1,23 @@
-"""The registry of estimators: features, targets, ensemble members and fitting of each kind of model.
+"""The registry of estimators: which members make up the two heads and the risk model of each; pure.
 
-``lightgbm`` is the default: gradient boosting with extremely randomised trees (Geurts et al. 2006: split points drawn
-at random) on scale-free features. Ten-session returns are barely predictable, so its settings regularise strongly: few
-leaves, thousands of samples per leaf, a quarter of the features per tree. The price model learns the normal score of a
-share's rank within its day: that removes the market's own move, which these features cannot predict, and a single
-share that doubled weighs no more than its rank. ``random_forest`` is the contract's, with exactly its settings,
-features and targets.
+Rank and money pull apart: a model of ranks orders the whole market best, but its first places go to quiet shares. So an
+estimator has two heads. The *return head* learns the excess in units of the day's spread and selects; the *rank head*
+learns normal scores of five- and ten-session returns, and gives the probability to beat the median share. ``ensemble``
+is the default. ``random_forest`` is the contract's, with exactly its settings, features and target.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard, cast
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import Any, Literal
 
-import numpy as np
-import numpy.typing as npt
+from ml.learning.learners import LEARNERS, Learner
 
-from ml.learning.samples import Samples, day_percentiles
-
-if TYPE_CHECKING:
-    # These take seconds to import; pages and commands that only look up an estimator do without them.
-    import lightgbm
-    from sklearn.ensemble import RandomForestRegressor
-
-Values = npt.NDArray[np.float32]
-Target = npt.NDArray[np.float64]
-Fitted: TypeAlias = "lightgbm.Booster | RandomForestRegressor"
-
-LIGHTGBM_PARAMETERS: Mapping[str, Any] = {
-    "objective": "regression",
-    "learning_rate": 0.05,
-    "num_leaves": 31,
-    "min_data_in_leaf": 2000,
-    "feature_fraction": 0.25,
-    "extra_trees": True,
-    "max_bin": 63,
-    "lambda_l2": 1.0,
-    "deterministic": True,
-    "force_col_wise": True,
-    # Members are fitted in parallel instead: OpenMP's spinning threads slowed one fit fourfold on a busy machine.
-    "num_threads": 1,
-    "verbosity": -1,
-}
-LIGHTGBM_ROUNDS = 200
-
-FOREST_PARAMETERS: Mapping[str, Any] = {
-    "n_estimators": 100,
-    "max_depth": 10,
-    "min_samples_split": 20,
-    "min_samples_leaf": 10,
-    "n_jobs": -1,
-}
-
-FOREST_PARTS = 4
-
-# Deeper drawdowns are clipped: a few shares that halved would dominate the squared error.
-DEEPEST_DRAWDOWN = -0.4
+# Increase when the procedure changes in a way that the parameters do not show: it makes new recipes.
+PROCEDURE = 1
+SESSIONS_A_YEAR = 250
 
 
 class UnknownEstimator(ValueError):
@@ -63,131 +26,153 @@ class UnknownEstimator(ValueError):
 
 @dataclass(frozen=True)
 class Member:
-    """One model of an ensemble: its seed, and its part of the training window (0 oldest - 1 latest)."""
+    """One model of a head.
 
-    seed: int
-    first: float = 0.0
-    last: float = 1.0
+    Attributes
+    ----------
+    learner, target, outcome
+        Names in ``LEARNERS`` and ``TARGETS``, and the column of the samples' keys that the target is made of.
+    every
+        Trains on every n-th session, counted back from the last: neighbouring outcomes share most of their days, so
+        little is lost and much time saved.
+    size
+        Share of the learner's trees.
+    """
+
+    learner: str
+    target: str
+    outcome: str = "forward_return"
+    seed: int = 0
+    every: int = 1
+    size: float = 1.0
+
+    @property
+    def kind(self) -> Learner:
+        return LEARNERS[self.learner]
+
+
+@dataclass(frozen=True)
+class Head:
+    """Members in groups. Members of a group share a target and are averaged; groups, by their ranks' normal scores."""
+
+    groups: tuple[tuple[Member, ...], ...]
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        return tuple(member for group in self.groups for member in group)
 
 
 @dataclass(frozen=True)
 class Estimator:
-    """How one kind of model is fitted.
+    """How one kind of model is fitted; ``recipe`` names everything that its figures depend on.
 
-    Attributes
-    ----------
-    feature_set
-        ``scale_free`` (``features``) or ``contract`` (``contract_features``).
-    price_members, risk_members
-        The ensembles of a published model.
-    fold_members
-        The smaller price ensemble of calibration folds.
-    price_target
-        Target of the price model, computed from samples whose forward_return is known.
-    fit
-        (values, target, seed, size) → fitted model; size 0-1 scales the number of trees.
+    ``feature_set`` is ``scale_free`` (``features``) or ``contract`` (``contract_features``); it learns from the last
+    ``lookback_sessions``, by default from all history.
     """
 
     name: str
     feature_set: Literal["scale_free", "contract"]
-    price_members: tuple[Member, ...]
-    risk_members: tuple[Member, ...]
-    fold_members: tuple[Member, ...]
-    price_target: Callable[[Samples], Target]
-    fit: Callable[[Values, Target, int, float], Fitted]
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    fold_size: float = 1.0
+    return_head: Head
+    rank_head: Head
+    risk_head: Head
+    note: str = ""
+    lookback_sessions: int | None = None
+
+    @cached_property
+    def members(self) -> tuple[Member, ...]:
+        """All members, each once, in a fixed order."""
+        heads = (self.return_head, self.rank_head, self.risk_head)
+        return tuple(dict.fromkeys(member for head in heads for member in head.members))
+
+    def as_json(self) -> dict[str, Any]:
+        learners = {member.learner: dict(member.kind.parameters) for member in self.members}
+        heads = {name: asdict(getattr(self, name)) for name in ("return_head", "rank_head", "risk_head")}
+        return {"procedure": PROCEDURE, "feature_set": self.feature_set, **heads, "learners": learners} | {
+            "lookback_sessions": self.lookback_sessions
+        }
+
+    @classmethod
+    def from_json(cls, name: str, content: Mapping[str, Any]) -> "Estimator":
+        """Rebuild an estimator from its ``as_json``; KeyError or TypeError if it is not one of this version."""
+        return_head, rank_head, risk_head = (
+            Head(tuple(tuple(Member(**member) for member in group) for group in content[key]["groups"]))
+            for key in ("return_head", "rank_head", "risk_head")
+        )
+        members = (*return_head.members, *rank_head.members, *risk_head.members)
+        unknown = {member.learner for member in members} - set(LEARNERS)
+        if unknown:
+            raise KeyError(f"unknown learner {', '.join(sorted(unknown))}")
+        return cls(
+            name,
+            content["feature_set"],
+            return_head,
+            rank_head,
+            risk_head,
+            lookback_sessions=content["lookback_sessions"],
+        )
+
+    @cached_property
+    def recipe(self) -> str:
+        """First 12 hexadecimal digits of the SHA-256 of ``as_json``."""
+        return hashlib.sha256(json.dumps(self.as_json(), sort_keys=True).encode()).hexdigest()[:12]
 
 
-def normal_score(data: Samples) -> Target:
-    """Normal score of each share's forward return within its day, clipped at the 0.2th and 99.8th percentile."""
-    from scipy.special import ndtri
-
-    percentile = day_percentiles(data.position, data.keys["forward_return"].to_numpy())
-    score: Target = ndtri(np.clip(percentile, 0.002, 0.998))
-    return score
+def _head(*groups: tuple[Member, ...]) -> Head:
+    return Head(groups)
 
 
-def plain_return(data: Samples) -> Target:
-    return data.keys["forward_return"].to_numpy(dtype=np.float64)
+def _boosted(target: str, outcome: str, *seeds: int) -> tuple[Member, ...]:
+    return tuple(Member("boosted", target, outcome, seed, every=2) for seed in seeds)
 
 
-def limited_drawdown(data: Samples) -> Target:
-    """Drawdown as a plain ratio, clipped at ``DEEPEST_DRAWDOWN``."""
-    limited: Target = np.maximum(data.keys["drawdown"].to_numpy(dtype=np.float64), DEEPEST_DRAWDOWN)
-    return limited
+def _alone(name: str, learner: str, *, every: int = 2, note: str = "") -> Estimator:
+    """One learner instead of the ensemble's members."""
+    return Estimator(
+        name,
+        "scale_free",
+        return_head=_head((Member(learner, "standard_excess", seed=1, every=every),)),
+        rank_head=_head((Member(learner, "normal_score", seed=2, every=every),)),
+        risk_head=_RISK,
+        note=note,
+    )
 
 
-def _fit_lightgbm(values: Values, target: Target, seed: int, size: float) -> Fitted:
-    import lightgbm
-
-    parameters = {**LIGHTGBM_PARAMETERS, "seed": seed}
-    # A small market does not have 2,000 samples per leaf.
-    parameters["min_data_in_leaf"] = max(20, min(int(parameters["min_data_in_leaf"]), len(target) // 50))
-    return lightgbm.train(parameters, lightgbm.Dataset(values, target), max(1, round(LIGHTGBM_ROUNDS * size)))
-
-
-def _fit_random_forest(values: Values, target: Target, seed: int, size: float) -> Fitted:
-    from sklearn.ensemble import RandomForestRegressor
-
-    trees = max(1, round(FOREST_PARAMETERS["n_estimators"] * size))
-    forest = RandomForestRegressor(**{**FOREST_PARAMETERS, "n_estimators": trees}, random_state=seed)
-    fitted: Fitted = forest.fit(values, target)
-    return fitted
-
-
-def is_booster(model: Fitted) -> "TypeGuard[lightgbm.Booster]":
-    """Whether a fitted model is a LightGBM booster rather than a forest."""
-    import lightgbm
-
-    return isinstance(model, lightgbm.Booster)
-
-
-def part_predictions(model: Fitted, values: Values) -> Target:
-    """Predictions of a fitted model's independent parts, bitwise reproducible.
-
-    Returns
-    -------
-    ndarray
-        float64, rows × parts, in the unit of the target: one part of a booster, ``FOREST_PARTS`` of a forest (its trees
-        dealt in turn), so that the agreement within an ensemble can be measured for both.
-    """
-    if is_booster(model):
-        return np.asarray(model.predict(values), dtype=np.float64)[:, None]
-    forest = cast("RandomForestRegressor", model)
-    parts = min(FOREST_PARTS, len(forest.estimators_))
-    # Sequentially: threads would sum the trees in whichever order they finish, and float sums depend on the order.
-    trees = [forest.estimators_[part::parts] for part in range(parts)]
-    return np.column_stack([np.mean([tree.predict(values) for tree in part], axis=0) for part in trees])
-
+_RISK = _head(_boosted("limited_drawdown", "drawdown", 6))
+_FOREST = _head((Member("random forest", "plain", seed=1),))
 
 ESTIMATORS: Mapping[str, Estimator] = {
-    "lightgbm": Estimator(
-        name="lightgbm",
-        feature_set="scale_free",
-        price_members=(Member(1), Member(2), Member(3, first=0.33), Member(4, last=0.67)),
-        risk_members=(Member(5), Member(6)),
-        fold_members=(Member(1),),
-        price_target=normal_score,
-        fit=_fit_lightgbm,
-        parameters={**LIGHTGBM_PARAMETERS, "rounds": LIGHTGBM_ROUNDS},
+    "ensemble": Estimator(
+        "ensemble",
+        "scale_free",
+        return_head=_head(
+            _boosted("standard_excess", "forward_return", 1, 2, 3),
+            (Member("linear", "standard_excess"),),
+        ),
+        rank_head=_head(
+            _boosted("normal_score", "forward_return", 4),
+            _boosted("normal_score", "forward_return_5", 5),
+            (Member("linear", "normal_score"),),
+            (Member("linear", "normal_score", "forward_return_5"),),
+        ),
+        risk_head=_RISK,
+        note="half boosted, half linear; the default",
     ),
+    "lightgbm": _alone("lightgbm", "boosted", note="boosted trees alone"),
+    "linear": _alone("linear", "linear", every=1, note="ridge on day ranks and their squares alone"),
+    "histogram_forest": _alone("histogram_forest", "histogram forest", note="a fast forest on binned features"),
     "random_forest": Estimator(
-        name="random_forest",
-        feature_set="contract",
-        price_members=(Member(1),),
-        risk_members=(Member(2),),
-        fold_members=(Member(1),),
-        price_target=plain_return,
-        fit=_fit_random_forest,
-        parameters=FOREST_PARAMETERS,
-        fold_size=0.1,
+        "random_forest",
+        "contract",
+        return_head=_FOREST,
+        rank_head=_FOREST,
+        risk_head=_head((Member("random forest", "limited_drawdown", "drawdown", seed=2),)),
+        note="the contract's",
     ),
 }
 
 
-def estimator(name: str) -> Estimator:
-    """Return the estimator registered under a name.
+def estimator(name: str, lookback_days: int = 0) -> Estimator:
+    """Return the estimator registered under a name, learning from the last ``lookback_days``; 0: from all history.
 
     Raises
     ------
@@ -195,6 +180,9 @@ def estimator(name: str) -> Estimator:
         The sentence lists the registered names.
     """
     try:
-        return ESTIMATORS[name]
+        chosen = ESTIMATORS[name]
     except KeyError:
         raise UnknownEstimator(f"There is no estimator {name!r}; choose one of: {', '.join(ESTIMATORS)}.") from None
+    if not lookback_days:
+        return chosen
+    return replace(chosen, lookback_sessions=round(lookback_days * SESSIONS_A_YEAR / 365))

@@ -5,7 +5,7 @@ computed again.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -38,28 +38,38 @@ class Samples:
         Position of each row's session on the market's calendar; ascending.
     values
         float32, rows × features; NaN where unknown.
+    ranks
+        float32, rows × features: ``centred_ranks`` of the values among all rows of their session.
     """
 
     keys: pd.DataFrame
     position: npt.NDArray[np.int64]
     values: npt.NDArray[np.float32]
+    ranks: npt.NDArray[np.float32]
     features: tuple[str, ...]
     sessions: pd.DatetimeIndex
 
     def __len__(self) -> int:
         return len(self.keys)
 
-    def where(self, rows: Rows) -> "Samples":
-        keys = self.keys.loc[rows].reset_index(drop=True)
-        return Samples(keys, self.position[rows], self.values[rows], self.features, self.sessions)
+    def where(self, rows: Rows | slice) -> "Samples":
+        keys = self.keys.loc[rows] if isinstance(rows, np.ndarray) else self.keys.iloc[rows]
+        arrays = self.position[rows], self.values[rows], self.ranks[rows]
+        return Samples(keys.reset_index(drop=True), *arrays, self.features, self.sessions)
 
     def between(self, first: int, last: int) -> "Samples":
-        """The rows of the sessions from one position to another, both included."""
-        return self.where((self.position >= first) & (self.position <= last))
+        """The rows of the sessions from one position to another, both included; nothing is copied."""
+        return self.where(slice(*np.searchsorted(self.position, (first, last + 1)).tolist()))
 
     def known_by(self, position: int) -> "Samples":
         """The rows whose outcome had happened by the close of the session at a position: a fit there may use them."""
         return self.where(self.keys["exit_position"].to_numpy() <= position)
+
+    def only(self, features: Sequence[str]) -> "Samples":
+        """The same rows with some of the features."""
+        columns = [self.features.index(name) for name in features]
+        arrays = self.position, self.values[:, columns], self.ranks[:, columns]
+        return Samples(self.keys, *arrays, tuple(features), self.sessions)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -84,7 +94,7 @@ def samples(features: pd.DataFrame, outcomes: pd.DataFrame, facts: pd.DataFrame,
     values = np.empty((len(rows), len(names)), dtype=np.float32)
     for index, name in enumerate(names):
         values[:, index] = rows[name].where(np.isfinite(rows[name])).to_numpy()
-    return Samples(keys, position, values, names, sessions)
+    return Samples(keys, position, values, centred_ranks(position, values), names, sessions)
 
 
 def day_slices(position: npt.NDArray[np.int64]) -> Iterator[slice]:

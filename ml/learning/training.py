@@ -1,137 +1,163 @@
-"""Fitting a bundle: price and risk ensembles, and their calibration on walk-forward folds.
+"""The nightly fit: models of one session, calibrated on walk-forward predictions of the sessions before it; pure."""
 
-``fit_bundle`` is pure. Each session of the last year is predicted by a smaller model that was fitted a purge and an
-embargo before it; calibration and metrics come from those predictions, never from sessions that a model was fitted on.
-"""
-
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from ml.evaluation.statistics import daily_figures, summary
-from ml.learning.calibration import Calibration, calibration
-from ml.learning.estimators import Estimator, Fitted
-from ml.learning.labels import EXIT_DELAY
+from ml.learning.calibration import DEFAULT_CHANCES, Calibration, Chances, calibrated, calibration
+from ml.learning.estimators import Estimator
 from ml.learning.samples import Samples
-from ml.learning.walk_forward import TooLittleHistory, ensembles, fit_ensembles, folds, predict_fold
+from ml.learning.walk_forward import (
+    SCORES,
+    Fits,
+    Progress,
+    TooLittleHistory,
+    Window,
+    earliest_test,
+    fit_members,
+    raw_predictions,
+    walk_forward,
+)
 
-# Folds of the nightly fit; the last one ends with the last session that has an outcome.
-CALIBRATION_FOLDS = 6
-CALIBRATION_FOLD_SESSIONS = 40
-# Curves fitted on fewer sessions would describe a market mood rather than the model.
-FEWEST_CALIBRATION_SESSIONS = 40
+# The outcomes that calibration and report read; each had happened when they use it.
+OUTCOMES = ("forward_return", "drawdown", "run_up", "entry_step")
+FACTS = ("volatility", "median_turnover_lakh", "exit_position")
+# Walk-forward predictions of past sessions are calibrated anew this often.
+RECALIBRATE_SESSIONS = 21
 
 
 @dataclass(frozen=True)
 class Bundle:
     """Fitted models with everything that a prediction needs.
 
-    ``features`` are in the order of the models' inputs; ``metadata`` is plain JSON: session, train_from, train_until,
-    samples, data_hash, parameters, metrics.
+    ``features`` are in the order of the models' inputs; ``calibration`` is None where too few sessions could be
+    predicted; ``metadata`` is plain JSON: session, recipe, train_from, train_until, samples, data_hash, parameters.
     """
 
-    estimator: str
+    estimator: Estimator
     features: tuple[str, ...]
-    price: tuple[Fitted, ...]
-    risk: tuple[Fitted, ...]
-    calibration: Calibration
-    metadata: dict[str, Any]
+    fits: Fits
+    calibration: Calibration | None
+    metadata: Mapping[str, Any]
 
 
-def fit_bundle(data: Samples, estimator: Estimator, session: date, lookback_days: int) -> Bundle:
-    """Fit the models of one session, the last whose close is known, and calibrate them.
+@dataclass(frozen=True)
+class Night:
+    """What a nightly fit gives.
+
+    ``predictions`` are those that were not stored before, calibrated; ``past`` are all, with the outcomes that have
+    happened (``OUTCOMES``, NaN where not) and ``FACTS``.
+    """
+
+    bundle: Bundle
+    predictions: pd.DataFrame
+    past: pd.DataFrame
+
+
+def fit_night(
+    data: Samples,
+    estimator: Estimator,
+    session: date,
+    stored: pd.DataFrame,
+    chances: Chances = DEFAULT_CHANCES,
+    on_progress: Progress = lambda done, total: None,
+) -> Night:
+    """Fit an estimator as of a session, predict the sessions that no stored prediction covers, and calibrate.
 
     Parameters
     ----------
     data
-        Samples of the estimator's features: ``2 × lookback_days`` back if available, so that the folds of the last
-        year have a full training window before them; nothing after ``session``.
-    lookback_days
-        Calendar days to train on.
-
-    Returns
-    -------
-    Bundle
-        Its ``metadata["metrics"]`` are out-of-sample figures of the calibration folds.
+        Samples of the estimator's features with all history that may be learnt from; nothing after ``session``.
+    stored
+        Walk-forward predictions of the same recipe and earlier sessions: symbol, date and ``SCORES``; may be empty.
 
     Raises
     ------
     TooLittleHistory
-        Too few sessions for a fold or for the calibration.
+        There is no session to fit for, or too few outcomes before it.
 
     Notes
     -----
-    Point in time: uses outcomes that have happened by ``session``; later rows raise ValueError.
+    Point in time: fits and calibrations use outcomes that had happened by the session they predict.
     """
     today = pd.Timestamp(session)
-    if len(data) and data.keys["date"].iloc[-1] > today:
-        raise ValueError(f"Samples reach to {data.keys['date'].iloc[-1].date()}, past the session {session}.")
-    # The latest session whose outcome is known.
-    last = int(data.sessions.searchsorted(today, side="right")) - 1 - EXIT_DELAY
-    first = int(data.sessions.searchsorted(today - pd.Timedelta(days=lookback_days)))
-    past = calibration_predictions(data, estimator, last, lookback=last - first + 1)
-    window = data.between(first, last)
-    price, risk = fit_ensembles(window, estimator, ensembles(estimator, published=True))
-    labelled = window.keys.loc[window.keys["forward_return"].notna(), "date"]
-    metadata = {
-        "session": session.isoformat(),
-        "train_from": labelled.iloc[0].date().isoformat(),
-        "train_until": labelled.iloc[-1].date().isoformat(),
-        "samples": len(labelled),
-        "data_hash": data.fingerprint,
-        "parameters": {"lookback_days": lookback_days, **estimator.parameters},
-        "metrics": summary(daily_figures(past)),
-    }
-    return Bundle(estimator.name, data.features, price, risk, calibration(past), metadata)
-
-
-def calibration_predictions(data: Samples, estimator: Estimator, last: int, lookback: int) -> pd.DataFrame:
-    """Walk-forward predictions of the last year, up to position ``last``, by the folds' smaller models.
-
-    Raises
-    ------
-    TooLittleHistory
-        Fewer than ``FEWEST_CALIBRATION_SESSIONS`` sessions can be predicted.
-    """
-    if not len(data):
-        raise TooLittleHistory("There are no samples to learn from.")
-    history_first = int(data.position[0])
-    starts = [last + 1 - CALIBRATION_FOLD_SESSIONS * fold for fold in range(CALIBRATION_FOLDS, 0, -1)]
-    layout = folds(
-        [start for start in starts if start > history_first], last, history_first=history_first, lookback=lookback
-    )
-    sessions = sum(fold.test_last - fold.test_first + 1 for fold in layout)
-    if sessions < FEWEST_CALIBRATION_SESSIONS:
-        raise TooLittleHistory(
-            f"Only {sessions} sessions have enough history before them to be predicted; "
-            f"{FEWEST_CALIBRATION_SESSIONS} are needed for the calibration. Load more history."
-        )
-    predictions = [
-        predict_fold(
-            data.between(fold.train_first, fold.train_last),
-            data.between(fold.test_first, fold.test_last),
-            estimator,
-            published=False,
-        )
-        for fold in layout
+    if not len(data) or data.keys["date"].iloc[-1] != today:
+        raise TooLittleHistory(f"No share was tradable on {session}: there is nothing to fit for.")
+    at = int(data.position[-1])
+    window = Window.of(at, estimator)
+    missing = _missing_positions(data, stored, at)
+    fits = fit_members(data, estimator.members, window, on_progress)
+    tonight = raw_predictions(data.between(at, at), estimator, fits)
+    fresh = [
+        walk_forward(data, estimator, first, last, on_progress) for first, last in _stretches(missing[missing < at])
     ]
-    return pd.concat(predictions, ignore_index=True)
+    raw = pd.concat([*fresh, tonight], ignore_index=True)
+    past = with_outcomes(pd.concat([_positioned(stored, data), raw], ignore_index=True), data)
+    bundle = Bundle(
+        estimator, data.features, fits, calibration_at(past, at, chances), _metadata(data, estimator, window, session)
+    )
+    return Night(bundle, calibrated_walk_forward(past, raw["position"].unique(), chances), past)
 
 
-def acceptance(metrics: dict[str, Any]) -> tuple[bool, str]:
-    """Whether a bundle may be used for picks, by the metrics of its own folds, and if not the reason.
+def calibration_at(past: pd.DataFrame, at: int, chances: Chances = DEFAULT_CHANCES) -> Calibration | None:
+    """Calibration as of a position: on predictions of earlier sessions whose outcomes had happened by then."""
+    return calibration(past.loc[(past["position"] < at) & (past["exit_position"] <= at)], chances)
 
-    Its walk-forward rank correlation must be above 0. A stricter limit would depend on the luck of one year: the
-    interval over 240 overlapping sessions is about ±0.04.
-    """
-    ranking = metrics["rank_ic"]
-    if ranking["mean"] is None:
-        return False, "The folds of this fit gave no rank correlation."
-    if ranking["mean"] <= 0:
-        return False, (
-            f"On {ranking['days']} sessions it had not seen, its rank correlation was {ranking['mean']:+.3f}: not"
-            " above 0."
-        )
-    return True, ""
+
+def calibrated_walk_forward(past: pd.DataFrame, positions: npt.ArrayLike, chances: Chances) -> pd.DataFrame:
+    """Calibrate predictions of some positions, each by sessions known at its last recalibration; ascending."""
+    wanted = np.unique(np.asarray(positions, dtype=np.int64))
+    parts = []
+    for start in range(0, len(wanted), RECALIBRATE_SESSIONS):
+        block = wanted[start : start + RECALIBRATE_SESSIONS]
+        rows = past.loc[past["position"].isin(block)]
+        parts.append(calibrated(rows, calibration_at(past, int(block[0]), chances)))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _missing_positions(data: Samples, stored: pd.DataFrame, at: int) -> npt.NDArray[np.int64]:
+    """Positions up to ``at`` that no stored prediction covers, from the first that is stored or can be tested."""
+    tested = np.unique(data.position)
+    have = np.unique(_positioned(stored, data)["position"].to_numpy(dtype=np.int64))
+    first = int(have[0]) if len(have) else earliest_test(at + 1)
+    missing: npt.NDArray[np.int64] = np.setdiff1d(tested[(tested >= first) & (tested <= at)], have)
+    return missing
+
+
+def _stretches(positions: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
+    """First and last of each run of consecutive positions."""
+    if not len(positions):
+        return []
+    runs = np.split(positions, np.flatnonzero(np.diff(positions) > 1) + 1)
+    return [(int(run[0]), int(run[-1])) for run in runs]
+
+
+def _positioned(stored: pd.DataFrame, data: Samples) -> pd.DataFrame:
+    position = data.sessions.get_indexer(pd.DatetimeIndex(stored["date"]))
+    known = stored.assign(position=position.astype(np.int64))
+    return known.loc[known["position"] >= 0, ["symbol", "date", "position", *SCORES]]
+
+
+def with_outcomes(raw: pd.DataFrame, data: Samples) -> pd.DataFrame:
+    """Join predictions with ``OUTCOMES`` and ``FACTS`` of the samples; sorted by position and symbol."""
+    keys = data.keys[["symbol", "date", *OUTCOMES, *FACTS]]
+    return raw.merge(keys, on=["symbol", "date"], how="left").sort_values(["position", "symbol"], ignore_index=True)
+
+
+def _metadata(data: Samples, estimator: Estimator, window: Window, session: date) -> dict[str, Any]:
+    keys = data.between(window.first, window.last).keys
+    learnt = keys.loc[keys["forward_return"].notna(), "date"]
+    return {
+        "session": session.isoformat(),
+        "recipe": estimator.recipe,
+        "train_from": learnt.iloc[0].date().isoformat(),
+        "train_until": learnt.iloc[-1].date().isoformat(),
+        "samples": len(learnt),
+        "data_hash": data.fingerprint,
+        "parameters": estimator.as_json(),
+    }

@@ -1,11 +1,12 @@
-"""Walk-forward predictions: every session is predicted by a model fitted on earlier sessions only.
+"""Fits, and walk-forward predictions: every session is predicted by models fitted on earlier sessions only.
 
-Pure. The tested sessions are split into folds; a fold's model is fitted on sessions that end a purge and an embargo
-before the fold's first one (``labels.last_training_position``), so that no training outcome reaches into the fold.
+Pure. A fit *at* a session learns from outcomes that had happened by then, of sessions that end a purge and an embargo
+before it (``labels.last_training_position``). The nightly fit and each fold of a walk-forward are the same function, so
+what is evaluated is what is published; folds are only refitted less often (``Learner.refit_sessions``).
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -13,12 +14,28 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ml.learning.estimators import Estimator, Fitted, Member, Target, limited_drawdown, part_predictions
+from ml.learning.estimators import Estimator, Head, Member
 from ml.learning.labels import last_training_position
+from ml.learning.learners import Fitted, Inputs, part_predictions
 from ml.learning.samples import Samples, day_percentiles
+from ml.learning.targets import TARGETS
+
+Numbers = npt.NDArray[np.float64]
+Fits = Mapping[Member, Fitted]
+Progress = Callable[[int, int], None]
 
 # On fewer sessions a model would learn a single mood of the market.
 FEWEST_TRAINING_SESSIONS = 60
+# The very first sessions have hardly any features.
+SESSIONS_BEFORE_LEARNING = 40
+# Without a year of history a share has no 52-week high and no momentum.
+SESSIONS_BEFORE_TESTING = 252
+
+# Standard deviation of uniform percentiles: the disagreement of members that predict at random.
+CHANCE_SPREAD = 1 / np.sqrt(12)
+
+SCORES = ("score", "percentile", "rank_score", "rank_percentile", "risk_raw", "risk_percentile", "confidence")
+"""Columns of raw predictions beside symbol, date and position."""
 
 
 class TooLittleHistory(ValueError):
@@ -26,116 +43,174 @@ class TooLittleHistory(ValueError):
 
 
 @dataclass(frozen=True)
-class Fold:
-    """Positions on the market's calendar, inclusive: the training range and the tested range."""
+class Window:
+    """Positions on the market's calendar, both included, from which a fit at a position learns."""
 
-    train_first: int
-    train_last: int
-    test_first: int
-    test_last: int
+    at: int
+    first: int = SESSIONS_BEFORE_LEARNING
 
+    @classmethod
+    def of(cls, at: int, estimator: Estimator) -> "Window":
+        """The window of an estimator: all history, or its last ``lookback_sessions``."""
+        if estimator.lookback_sessions is None:
+            return cls(at)
+        return cls(at, max(SESSIONS_BEFORE_LEARNING, cls(at).last - estimator.lookback_sessions + 1))
 
-def folds(starts: Sequence[int], end: int, *, history_first: int, lookback: int | None = None) -> list[Fold]:
-    """Training and tested ranges of each fold; those with fewer than ``FEWEST_TRAINING_SESSIONS`` are left out.
-
-    ``starts`` are positions of first tested sessions, ascending; a fold ends before the next begins, the last at
-    ``end``. It trains on at most ``lookback`` sessions, by default all since ``history_first`` (expanding window).
-    """
-    result = []
-    for start, following in zip(starts, [*starts[1:], end + 1], strict=True):
-        last = last_training_position(start)
-        first = history_first if lookback is None else max(history_first, last - lookback + 1)
-        if last - first + 1 >= FEWEST_TRAINING_SESSIONS and following > start:
-            result.append(Fold(first, last, start, min(following - 1, end)))
-    return result
+    @property
+    def last(self) -> int:
+        return last_training_position(self.at)
 
 
-@dataclass(frozen=True)
-class Ensemble:
-    """An ensemble to fit: members, their target, the outcome it needs, and the fraction of the full number of trees."""
-
-    members: Sequence[Member]
-    target: Callable[[Samples], Target]
-    outcome: str
-    size: float = 1.0
+def earliest_test(sessions: int) -> int:
+    """Position of the first session that a history of so many sessions allows to test."""
+    shortest = SESSIONS_BEFORE_LEARNING + FEWEST_TRAINING_SESSIONS - 1 - last_training_position(0)
+    return max(shortest, min(SESSIONS_BEFORE_TESTING, sessions // 2))
 
 
-def ensembles(estimator: Estimator, *, published: bool, risk: bool = True) -> list[Ensemble]:
-    """Price and risk ensembles of an estimator: a published model's, or the smaller ones of calibration folds."""
-    size = 1.0 if published else estimator.fold_size
-    price_members = estimator.price_members if published else estimator.fold_members
-    risk_members = estimator.risk_members if published else estimator.risk_members[:1]
-    price = Ensemble(price_members, estimator.price_target, "forward_return", size)
-    return [price, Ensemble(risk_members, limited_drawdown, "drawdown", size)] if risk else [price]
-
-
-def fit_ensembles(data: Samples, estimator: Estimator, ensembles: Sequence[Ensemble]) -> list[tuple[Fitted, ...]]:
-    """Fit ensembles on the samples whose outcome is known, their members in parallel.
-
-    Returns
-    -------
-    list
-        One tuple of fitted models per ensemble; independent of the number of processors.
+def training_rows(data: Samples, member: Member, window: Window) -> Samples:
+    """Rows that a member learns from.
 
     Raises
     ------
     TooLittleHistory
-        A member's part of the window has no known outcome.
+        They are of fewer sessions than a model needs.
     """
-    # LightGBM and the forest release the GIL while fitting, so threads do run in parallel.
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        fits = []
-        for ensemble in ensembles:
-            labelled = data.where(data.keys[ensemble.outcome].notna().to_numpy())
-            for member in ensemble.members:
-                window = _member_window(labelled, member)
-                target = ensemble.target(window)
-                fits.append(pool.submit(estimator.fit, window.values, target, member.seed, ensemble.size))
-        models = iter([fit.result() for fit in fits])
-    return [tuple(next(models) for _ in ensemble.members) for ensemble in ensembles]
+    if window.last - window.first + 1 < FEWEST_TRAINING_SESSIONS:
+        raise TooLittleHistory(
+            f"{max(window.last - window.first + 1, 0)} sessions with outcomes lie before the session to predict;"
+            f" {FEWEST_TRAINING_SESSIONS} are needed. Load more history."
+        )
+    past = data.between(window.first, window.last)
+    turn = (window.last - past.position) % member.every == 0
+    rows = past.where(turn & past.keys[member.outcome].notna().to_numpy()).known_by(window.at)
+    if not len(rows):
+        raise TooLittleHistory(f"No outcome ({member.outcome}) is known up to the session to predict.")
+    return rows
 
 
-def _member_window(labelled: Samples, member: Member) -> Samples:
-    """A member's part of the training window."""
-    window = labelled
-    if len(labelled):
-        first, length = int(labelled.position[0]), int(labelled.position[-1]) - int(labelled.position[0])
-        window = labelled.between(first + round(member.first * length), first + round(member.last * length))
-    if not len(window):
-        raise TooLittleHistory("A member's part of the training window has no known outcome yet.")
-    return window
+def fit_member(data: Samples, member: Member, window: Window) -> Fitted:
+    """Fit one member on its training rows."""
+    rows = training_rows(data, member, window)
+    outcome = rows.keys[member.outcome].to_numpy(dtype=np.float64)
+    target = TARGETS[member.target](rows.position, outcome)
+    return member.kind.fit(_inputs(rows, member), target, member.seed, member.size)
 
 
-def member_predictions(models: Sequence[Fitted], values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """Predictions of all parts of all members, rows × parts."""
-    return np.hstack([part_predictions(model, values) for model in models])
+def fit_members(
+    data: Samples, members: Sequence[Member], window: Window, on_progress: Progress = lambda done, total: None
+) -> Fits:
+    """Fit members in parallel; the result does not depend on the number of processors."""
+    jobs = [(member, window.at, window.at) for member in members]
+    fits: dict[Member, Fitted] = {}
+
+    def fit(job: tuple[Member, int, int]) -> None:
+        fits[job[0]] = fit_member(data, job[0], window)
+
+    _in_parallel(fit, jobs, on_progress)
+    return {member: fits[member] for member in members}
 
 
-def predict_fold(
-    past: Samples, tested: Samples, estimator: Estimator, *, published: bool, risk: bool = True
+def raw_predictions(data: Samples, estimator: Estimator, fits: Fits) -> pd.DataFrame:
+    """Scores of all rows by fitted models, whole sessions; columns symbol, date, position and ``SCORES``.
+
+    score and rank_score are means of normal scores (for ranking only), risk_raw a drawdown (plain); percentiles are
+    within the day, 0-1; confidence is the agreement of the return head's members, 0-1, NaN for a single one.
+    """
+    return _scored(data, estimator, {member: _parts(fit, data, member) for member, fit in fits.items()})
+
+
+def walk_forward(
+    data: Samples,
+    estimator: Estimator,
+    first: int,
+    last: int,
+    on_progress: Progress = lambda done, total: None,
 ) -> pd.DataFrame:
-    """Predict the tested sessions by a model fitted on past ones; ``published`` and ``risk`` choose its ``ensembles``.
+    """Predict the sessions from one position to another, both included, each by models fitted before it.
+
+    Members are refitted on the first of these sessions and then every ``refit_sessions``.
 
     Returns
     -------
     DataFrame
-        The keys of the tested rows, position, score, predicted_drawdown (NaN without ``risk``), and percentile and
-        risk_percentile, which are their ranks within the day.
+        As ``raw_predictions``.
 
-    Raises
-    ------
-    ValueError
-        The past reaches into the purge or embargo before the tested sessions.
+    Notes
+    -----
+    Point in time: a session's row depends on its own features and on outcomes known at its members' last refit.
     """
-    if len(past) and len(tested) and past.position[-1] > last_training_position(int(tested.position[0])):
-        raise ValueError("The training samples reach into the purge or embargo before the tested sessions.")
-    price, *rest = fit_ensembles(past, estimator, ensembles(estimator, published=published, risk=risk))
-    score = member_predictions(price, tested.values).mean(axis=1)
-    drawdown = member_predictions(rest[0], tested.values).mean(axis=1) if rest else np.full(len(tested), np.nan)
-    return tested.keys.assign(
-        position=tested.position,
+    tested = data.between(first, last)
+    parts: dict[Member, Numbers] = {}
+    jobs = [
+        (member, start, min(start + member.kind.refit_sessions - 1, last))
+        for member in estimator.members
+        for start in range(first, last + 1, member.kind.refit_sessions)
+    ]
+
+    def predict(job: tuple[Member, int, int]) -> tuple[Member, slice, Numbers]:
+        member, start, end = job
+        rows = slice(*np.searchsorted(tested.position, (start, end + 1)).tolist())
+        fit = fit_member(data, member, Window.of(start, estimator))
+        return member, rows, _parts(fit, tested.between(start, end), member)
+
+    for member, rows, values in _in_parallel(predict, jobs, on_progress):
+        parts.setdefault(member, np.full((len(tested), values.shape[1]), np.nan))[rows] = values
+    return _scored(tested, estimator, parts)
+
+
+def _in_parallel(work: Callable[..., object], jobs: Sequence[object], on_progress: Progress) -> list:  # type: ignore[type-arg]
+    # LightGBM, the forest and NumPy release the GIL while fitting, so threads do run in parallel.
+    results = []
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        for done, result in enumerate(pool.map(work, jobs), start=1):
+            results.append(result)
+            on_progress(done, len(jobs))
+    return results
+
+
+def _inputs(data: Samples, member: Member) -> Inputs:
+    return data.ranks if member.kind.inputs == "ranks" else data.values
+
+
+def _parts(fit: Fitted, data: Samples, member: Member) -> Numbers:
+    if not len(data):
+        return np.empty((0, 1))
+    return part_predictions(fit, _inputs(data, member))
+
+
+def _scored(data: Samples, estimator: Estimator, parts: Mapping[Member, Numbers]) -> pd.DataFrame:
+    score = _head_score(data, estimator.return_head, parts)
+    rank_score = _head_score(data, estimator.rank_head, parts)
+    risks = [parts[member].mean(axis=1) for member in estimator.risk_head.members]
+    risk = np.mean(risks, axis=0) if risks else np.full(len(data), np.nan)
+    agreeing = np.hstack([parts[member] for member in estimator.return_head.members])
+    percentiles = np.column_stack([day_percentiles(data.position, column) for column in agreeing.T])
+    return data.keys[["symbol", "date"]].assign(
+        position=data.position,
         score=score,
-        percentile=day_percentiles(tested.position, score),
-        predicted_drawdown=drawdown,
-        risk_percentile=day_percentiles(tested.position, drawdown),
+        percentile=day_percentiles(data.position, score),
+        rank_score=rank_score,
+        rank_percentile=day_percentiles(data.position, rank_score),
+        risk_raw=risk,
+        risk_percentile=day_percentiles(data.position, risk),
+        confidence=confidence(percentiles),
     )
+
+
+def _head_score(data: Samples, head: Head, parts: Mapping[Member, Numbers]) -> Numbers:
+    from scipy.special import ndtri
+
+    groups = [np.mean([parts[member].mean(axis=1) for member in group], axis=0) for group in head.groups]
+    score: Numbers = np.mean([ndtri(day_percentiles(data.position, group)) for group in groups], axis=0)
+    return score
+
+
+def confidence(percentiles: Numbers) -> Numbers:
+    """Agreement of members by their percentiles of each share within the day, rows × members.
+
+    0-1: 1 when all rank the share alike, 0 when they spread like random percentiles. NaN for a single member.
+    """
+    if percentiles.shape[1] < 2:
+        return np.full(len(percentiles), np.nan)
+    agreement: Numbers = np.clip(1 - percentiles.std(axis=1, ddof=1) / CHANCE_SPREAD, 0.0, 1.0)
+    return agreement

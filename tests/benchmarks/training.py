@@ -1,69 +1,50 @@
 """Training both models, against the contract's forest with its settings on the same rows."""
 
-from functools import partial
-
-import pandas as pd
-
 from ml.datasets import training_samples
-from ml.learning.estimators import ESTIMATORS, FOREST_PARAMETERS, limited_drawdown
-from ml.learning.labels import EXIT_DELAY
+from ml.learning.estimators import ESTIMATORS
+from ml.learning.learners import FOREST_PARAMETERS, LEARNERS
 from ml.learning.samples import Samples
-from ml.learning.training import fit_bundle
-from ml.learning.walk_forward import ensembles, fit_ensembles
+from ml.learning.targets import TARGETS
+from ml.learning.walk_forward import Window, fit_members, training_rows
 from tests.benchmarks.market import Market
 from tests.benchmarks.measuring import Figure, Pair, alternated
 from tests.benchmarks.place import Place
 
-LOOKBACK_DAYS = 365
 TREES = 5
 """Trees of the contract's forest that are timed; a whole forest takes many minutes."""
 
 
 def figures(place: Place, market: Market, rounds: int) -> list[Figure]:
-    """Both models alone, and the nightly fit with its calibration folds."""
+    """All members of the nightly fit, against the contract's two forests on the same sessions."""
     market.fill(place)
-    ours, forest = ESTIMATORS["lightgbm"], ESTIMATORS["random_forest"]
+    ours, forest = ESTIMATORS["ensemble"], ESTIMATORS["random_forest"]
     place.say("training: reading samples")
-    whole = training_samples(market.last, LOOKBACK_DAYS, ours)
-    theirs = window(training_samples(market.last, LOOKBACK_DAYS, forest), market)
-    mine = window(whole, market)
+    mine, theirs = (training_samples(market.last, chosen) for chosen in (ours, forest))
     if not mine.keys[["symbol", "date"]].equals(theirs.keys[["symbol", "date"]]):
         raise RuntimeError("The two feature sets have different rows; the comparison would mean nothing.")
+    window = Window(int(mine.position[-1]))
 
     def both_forests() -> None:
         # As the registry fits it, n_jobs=-1 included, with fewer trees.
         size = TREES / FOREST_PARAMETERS["n_estimators"]
-        for outcome, target in (("forward_return", forest.price_target), ("drawdown", limited_drawdown)):
-            known = theirs.where(theirs.keys[outcome].notna().to_numpy())
-            forest.fit(known.values, target(known), 1, size)
+        for member in forest.members:
+            rows = training_rows(theirs, member, window)
+            target = TARGETS[member.target](rows.position, rows.keys[member.outcome].to_numpy(dtype="float64"))
+            LEARNERS[member.learner].fit(rows.values, target, 1, size)
 
-    place.say(f"training: {len(mine):,} rows")
-    both = alternated(
-        lambda: fit_ensembles(mine, ours, ensembles(ours, published=True)), both_forests, rounds, say=place.say
-    )
-    nightly = alternated(
-        partial(fit_bundle, whole, ours, market.last, LOOKBACK_DAYS), both_forests, rounds, say=place.say
-    )
-    rows = f"{len(mine):,} rows; ours {len(ours.price_members)} + {len(ours.risk_members)} boosted models"
+    rows = _rows(mine, window)
+    place.say(f"training: {rows:,} rows")
+    nightly = alternated(lambda: fit_members(mine, ours.members, window), both_forests, rounds, say=place.say)
     note = (
-        f"the forest timed on {TREES} of {FOREST_PARAMETERS['n_estimators']} trees of {len(theirs.features)} features"
+        f"{rows:,} rows; ours {len(ours.members)} models of {len(mine.features)} features;"
+        f" the forest timed on {TREES} of {FOREST_PARAMETERS['n_estimators']} trees of {len(theirs.features)} features"
         f" and scaled by {forest_scale():.1f}: waves of trees on {processors()} processors"
     )
-    return [
-        _figure("training, both models: speed / contract's forest", both, f"{rows}; {note}."),
-        _figure(
-            "training, with calibration folds: speed / contract's forest",
-            nightly,
-            "The whole nightly fit, twelve smaller models of past windows included; the forest without any.",
-        ),
-    ]
+    return [_figure("training, both heads and risk: speed / contract's forests", nightly, f"{note}.")]
 
 
-def window(data: Samples, market: Market) -> Samples:
-    """The rows that a nightly fit learns from."""
-    here = int(data.sessions.searchsorted(pd.Timestamp(market.last), side="right")) - 1
-    first = int(data.sessions.searchsorted(pd.Timestamp(market.last) - pd.Timedelta(days=LOOKBACK_DAYS)))
-    return data.between(first, here - EXIT_DELAY)
+def _rows(data: Samples, window: Window) -> int:
+    return len(data.between(window.first, window.last))
 
 
 def forest_scale() -> float:

@@ -25,8 +25,8 @@ from market_data.storage import writer as market_writer
 from market_data.trading_calendar import CalendarError, record_imported_days, record_market_days
 from stocks.fundamentals import writer as fundamentals_writer
 from stocks.fundamentals.files import FundamentalsUnreadableError, Reading, read_snapshots, read_statements
-from stocks.picks.filters import FiltersInvalid, load_filters
-from stocks.picks.screening import STRATEGIES
+from stocks.picks.filters import FiltersInvalid
+from stocks.picks.screening import STRATEGIES, load_filters
 from stocks.universe import writer as universe_writer
 from stocks.universe.renames import renames
 from tests.fuzz.uploads import upload_readers
@@ -326,7 +326,7 @@ def _filters() -> Reader:
         "filters",
         "stock_filters.yaml",
         valid,
-        lambda folder: load_filters(folder / "stock_filters.yaml", {}, STRATEGIES),
+        lambda folder: load_filters(folder / "stock_filters.yaml", {}),
         check,
         lambda filters: None,
         (FiltersInvalid,),

@@ -8,9 +8,10 @@ import pandas as pd
 from ml.features.facts import facts
 from ml.features.groups import no_groups
 from ml.features.registry import features
-from ml.learning.estimators import ESTIMATORS, Estimator, Fitted, Target, Values
+from ml.learning.estimators import ESTIMATORS, Estimator, Head
 from ml.learning.labels import labels
 from ml.learning.samples import Samples, samples
+from ml.learning.walk_forward import SCORES
 
 
 def sessions(count: int, start: str = "2023-01-02") -> pd.DatetimeIndex:
@@ -111,11 +112,17 @@ def market_samples(shares: int = 40, days: int = 420, seed: int = 1, signal: flo
     )
 
 
-def tiny(name: str = "lightgbm", rounds: float = 0.15) -> Estimator:
+def tiny(name: str = "ensemble", size: float = 0.1) -> Estimator:
     """A registered estimator with few trees, so that tests of the machinery are fast."""
+
+    def thinned(head: Head) -> Head:
+        return Head(tuple(tuple(replace(member, size=size) for member in group) for group in head.groups))
+
     full = ESTIMATORS[name]
+    return_head, rank_head, risk_head = map(thinned, (full.return_head, full.rank_head, full.risk_head))
+    return replace(full, feature_set="scale_free", return_head=return_head, rank_head=rank_head, risk_head=risk_head)
 
-    def fit(values: Values, target: Target, seed: int, size: float) -> Fitted:
-        return full.fit(values, target, seed, size * rounds)
 
-    return replace(full, fit=fit, feature_set="scale_free")
+def nothing_stored() -> pd.DataFrame:
+    """No predictions of earlier nights."""
+    return pd.DataFrame({"symbol": [], "date": pd.to_datetime([]), **{name: [] for name in SCORES}})

@@ -107,12 +107,12 @@ def test_what_becomes_known_tomorrow_unblocks_nothing_today() -> None:
 
 def test_samples_of_each_session_are_those_that_the_picks_may_choose_from() -> None:
     plant_jumps()
-    DailyBar.objects.filter(symbol="S010", date__gte=DAYS[20]).update(series="BE")
-    DailyBar.objects.filter(symbol="S011", date__gte=DAYS[20]).update(open=15, high=15, low=15, close=15)
-    DailyBar.objects.filter(symbol="S012").update(turnover_lakh=40.0)
-    DailyBar.objects.filter(symbol="S013", date=DAYS[25]).delete()
+    DailyBar.objects.filter(symbol__symbol="S010", date__gte=DAYS[20]).update(series="BE")
+    DailyBar.objects.filter(symbol__symbol="S011", date__gte=DAYS[20]).update(open=15, high=15, low=15, close=15)
+    DailyBar.objects.filter(symbol__symbol="S012").update(turnover_lakh=40.0)
+    DailyBar.objects.filter(symbol__symbol="S013", date=DAYS[25]).delete()
     Stock.objects.filter(symbol="S014").update(kind="fund")
-    trained = datasets.training_samples(TODAY, 3650, ESTIMATOR).keys
+    trained = datasets.training_samples(TODAY, ESTIMATOR).keys
     for session in (*DAYS[8:30:3], DAYS[25], TODAY):
         metrics = session_frame(session)
         tradable = sorted(metrics.loc[metrics["tradable"], "symbol"])
@@ -129,7 +129,7 @@ def test_the_samples_of_a_night_are_those_that_are_learnt_from_later() -> None:
     Stock.objects.filter(symbol__lte="S020").update(sector="Power", industry="Utilities")
     session = DAYS[18]
     tonight = datasets.session_samples(session, ESTIMATOR)
-    later = datasets.training_samples(TODAY, 3650, ESTIMATOR)
+    later = datasets.training_samples(TODAY, ESTIMATOR)
     then = later.where((later.keys["date"] == pd.Timestamp(session)).to_numpy())
     np.testing.assert_allclose(tonight.values, then.values, atol=1e-6)
     outcomes = ["forward_return", "drawdown", "run_up", "entry_step", "exit_position"]

@@ -10,7 +10,7 @@ from django.db import connection
 from market_data.models import MarketDay
 from ml import datasets
 from ml.evaluation import records as evaluation_records
-from ml.evaluation import report as evaluation
+from ml.learning.estimators import ESTIMATORS
 from ml.management.commands import evaluate_models
 from ml.models import Evaluation
 from stocks.models import Stock
@@ -45,9 +45,9 @@ def store_market():
 
 @pytest.fixture
 def stored_market(committed_market, db, settings, tmp_path, monkeypatch):
-    """The market, an empty folder for folds, and estimators with few trees."""
+    """The market, an empty folder for predictions, and estimators with few trees."""
     settings.VAR_DIR = tmp_path
-    few = {"lightgbm": tiny(rounds=0.05), "random_forest": tiny("random_forest", rounds=0.05)}
+    few = {name: tiny(name, size=0.03) for name in ("ensemble", "linear", "random_forest")}
     monkeypatch.setattr("ml.learning.estimators.ESTIMATORS", few)
     monkeypatch.setattr(evaluate_models, "ESTIMATORS", few)
 
@@ -60,30 +60,32 @@ def run_evaluation(*arguments: str) -> tuple[str, str]:
 
 @pytest.mark.usefixtures("stored_market")
 def test_the_report_is_shown_stored_and_reused():
-    output, errors = run_evaluation("--without-forest")
-    assert output.startswith("Walk-forward 2024-01-01")
-    assert "10 controls evaluated" in errors
+    output, errors = run_evaluation("--controls=2")
+    assert output.startswith("Walk-forward 2023-08-21")
+    assert "control 2 of 2 evaluated" in errors
     row = Evaluation.objects.get()
-    assert (row.as_of, row.estimator) == (SESSION, "lightgbm")
-    assert row.report["rows"]["lightgbm"]["rank_ic"]["mean"] > 0.1
-    assert row.parameters["lightgbm"]["estimator"] == "lightgbm"
-    output, _ = run_evaluation("--without-forest")
-    assert "0 folds computed" in output
+    assert (row.as_of, row.estimator) == (SESSION, "ensemble")
+    assert row.report["rows"]["ensemble"]["rank_ic"]["mean"] > 0.1
+    assert row.parameters["ensemble"] == json.loads(json.dumps(tiny(size=0.03).as_json()))
+    output, _ = run_evaluation("--controls=2")
+    assert "0 computed, 4 reused" in output
     assert Evaluation.objects.count() == 1
 
 
 @pytest.mark.usefixtures("stored_market")
-def test_json_is_one_object_and_nothing_else():
-    output, errors = run_evaluation("--without-forest", "--json", "--afresh")
+def test_json_is_one_object_with_every_estimator_and_nothing_else():
+    output, errors = run_evaluation("--estimator=linear", "--compare", "--controls=0", "--json", "--afresh")
     content = json.loads(output)
     assert errors == ""
     assert content["as_of"] == SESSION.isoformat()
-    assert set(content["rows"]) == {"lightgbm", "momentum", "low_volatility", "high_52w"}
+    estimators = {name for name, row in content["rows"].items() if row["kind"] == "model"}
+    assert estimators == {"ensemble", "linear", "random_forest"}
+    assert content["controls"]["values"] == []
 
 
 @pytest.mark.usefixtures("stored_market")
 def test_funds_are_left_out():
-    symbols = set(datasets.training_samples(SESSION, 3650, tiny()).keys["symbol"])
+    symbols = set(datasets.training_samples(SESSION, tiny()).keys["symbol"])
     assert "S018" in symbols
     assert "S019" not in symbols
 
@@ -93,7 +95,7 @@ def test_bad_arguments_are_refused():
     with pytest.raises(CommandError, match="'xgboost'; choose one of:"):
         run_evaluation("--estimator=xgboost")
     with pytest.raises(CommandError, match="2024-12-02 is after the last session of the data"):
-        run_evaluation("--first-test=2024-12-02", "--without-forest")
+        run_evaluation("--first-test=2024-12-02")
 
 
 def store_report(as_of: date, mean: float) -> Evaluation:
@@ -137,8 +139,9 @@ def test_the_headline_is_that_of_the_newest_report_known():
     assert evaluation_records.headline("random_forest") is None
 
 
-def test_the_forest_of_the_report_is_the_contracts():
-    entry = evaluation.FOREST_ENTRY
-    assert entry.estimator.name == "random_forest"
-    assert entry.as_json()["parameters"]["max_depth"] == 10
-    assert entry.as_json()["size"] == 0.1
+def test_the_contracts_forest_is_thinned_and_says_so():
+    forest = evaluate_models._thinned(ESTIMATORS["random_forest"])
+    [member] = forest.return_head.members
+    assert (member.learner, member.size, member.every) == ("random forest", 0.1, 5)
+    assert forest.note == "the contract's: a tenth of its trees, every fifth session"
+    assert evaluate_models._thinned(ESTIMATORS["linear"]) is ESTIMATORS["linear"]

@@ -116,7 +116,7 @@ def test_the_turnover_of_each_list_and_its_mean_over_twenty_sessions():
     publish("value", half, previous=previous, departures=left)
     publish("growth", [pick("AAA")])
     publish("model", [], abstention="data")
-    growth, model, value = evening_facts.list_turnovers(evening_facts.lists_in_force())
+    growth, model, value = evening_facts.list_turnovers(list(evening_facts.lists_in_force()))
     assert [turnover.publication.strategy for turnover in (growth, model, value)] == ["growth", "model", "value"]
     assert (value.entries, value.departures, value.turnover, value.sessions) == (1, 1, 0.5, 20)
     assert value.mean == pytest.approx((0.5 + 19 * 0.2) / 20)

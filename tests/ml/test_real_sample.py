@@ -10,17 +10,17 @@ from market_data.prices.adjustments import adjusted
 from market_data.prices.bars import checked_bars
 from market_data.prices.events import blocked_events
 from market_data.providers.nse.archive import NseArchive
-from ml.evaluation import report as evaluation
-from ml.evaluation.report import Entry, FoldStore
+from ml.evaluation import figures, report
+from ml.evaluation.report import PredictionStore, Span
 from ml.features.facts import facts
 from ml.features.registry import FEATURES, WARM_UP_SESSIONS, features
+from ml.learning.calibration import excess_returns
 from ml.learning.estimators import estimator
 from ml.learning.labels import labels
 from ml.learning.prediction import predict
 from ml.learning.samples import samples
-from ml.learning.training import fit_bundle
-from ml.learning.walk_forward import folds
-from tests.ml.markets import garbled_after
+from ml.learning.training import fit_night
+from tests.ml.markets import garbled_after, nothing_stored
 
 pytestmark = pytest.mark.real
 
@@ -86,33 +86,49 @@ def test_the_future_changes_no_feature(bars, calendar, groups):
     pd.testing.assert_frame_equal(whole, evening, rtol=0, atol=1e-9)
 
 
-def test_a_year_is_predicted_better_than_chance(data, calendar):
-    """July 2024 to June 2025, trained on everything before: the model above 0, a shuffled control near 0."""
-    first, last = (int(calendar.searchsorted(pd.Timestamp(day))) for day in ("2024-07-01", "2025-06-30"))
-    layout = folds([first], last, history_first=evaluation.SESSIONS_BEFORE_LEARNING)
-    means = [
-        evaluation.entry_figures(data, entry, layout, FoldStore(None))["rank_ic"].mean()
-        for entry in (
-            Entry("lightgbm", estimator("lightgbm"), published=False),
-            Entry("shuffled", estimator("lightgbm"), every=5, shuffle=1, published=False),
-        )
-    ]
-    assert means[0] > 0.02
-    assert abs(means[1]) < means[0]
+@pytest.fixture(scope="module")
+def night(data):
+    return fit_night(data, estimator("ensemble"), AS_OF, nothing_stored())
 
 
-def test_an_evening_is_fitted_calibrated_and_predicted(data, bars, calendar):
-    bundle = fit_bundle(data, estimator("lightgbm"), AS_OF, lookback_days=365)
-    metrics = bundle.metadata["metrics"]
-    assert metrics["rank_ic"]["mean"] > 0
-    assert metrics["risk_rank_ic"]["mean"] > 0.1
-    assert bundle.metadata["samples"] > 200_000
-    today = data.position == len(calendar) - 1
-    frame = pd.DataFrame(data.values[today], columns=list(data.features))
-    predictions = predict(
-        bundle, pd.concat([data.keys.loc[today, ["symbol", "date"]].reset_index(drop=True), frame], axis=1)
-    )
-    assert predictions["ml_probability"].between(0.35, 0.65).all()  # honest probabilities lie near one half
+def test_a_year_earns_more_than_the_market_after_costs(night, calendar):
+    """Every session since July 2024, each by models fitted on what was known before it."""
+    past = night.past.loc[night.past["position"] >= calendar.searchsorted(pd.Timestamp("2024-07-01"))]
+    summary = figures.summary(past, figures.cost_rule(pd.Timestamp(AS_OF)))
+    assert summary["rank_ic"]["low_95"] > 0.03
+    assert summary["risk_rank_ic"]["mean"] > 0.1
+    assert summary["net_excess_pct"]["mean"] > 5
+
+
+def test_a_shuffled_control_finds_nothing(data, calendar):
+    span = Span(*(int(calendar.searchsorted(pd.Timestamp(day))) for day in ("2024-07-01", "2025-06-30")))
+    past = report.walk_forward_past(data, estimator("linear"), span, PredictionStore(None), shuffle=1)
+    assert abs(figures.daily_ranks(past)["rank_ic"].mean()) < 0.02
+
+
+def test_an_evening_is_fitted_calibrated_and_predicted(night, data):
+    assert night.bundle.metadata["samples"] > 500_000
+    tonight = data.between(int(data.position[-1]), int(data.position[-1]))
+    predictions = predict(night.bundle, tonight)
+    assert predictions["ml_probability"].between(0.3, 0.7).all()  # honest probabilities lie near one half
     assert (predictions["ml_confidence"] > 0.7).mean() > 0.1
     assert predictions["ml_risk_score"].between(0.05, 0.95).all()
     assert predictions["predicted_return"].abs().max() < 0.1
+    assert (predictions["excess_low"] < predictions["predicted_return"]).mean() > 0.99
+    stored = night.predictions.loc[night.predictions["date"] == pd.Timestamp(AS_OF)]
+    assert stored["score"].to_numpy().tobytes() == predictions["score"].to_numpy().tobytes()
+
+
+def test_calibrated_figures_come_true(night):
+    """Fitted on earlier sessions alone: the interval, the probability, the levels."""
+    known = night.predictions.dropna(subset=["forward_return", "predicted_return", "excess_low"])
+    position = known["position"].to_numpy()
+    excess = excess_returns(position, known["forward_return"].to_numpy())
+    inside = (excess >= known["excess_low"]) & (excess <= known["excess_high"])
+    assert 0.75 < inside.mean() < 0.85
+    assert 0.4 < (known["run_up"] >= known["high_level"]).mean() < 0.6
+    assert 0.12 < (known["drawdown"] <= known["low_level"]).mean() < 0.3
+    beats = excess > pd.Series(excess).groupby(position).transform("median").to_numpy()
+    tenths = pd.qcut(known["ml_probability"].rank(method="first"), 10, labels=False)
+    rows = pd.DataFrame({"said": known["ml_probability"], "came": beats}).groupby(tenths.to_numpy()).mean()
+    assert (rows["said"] - rows["came"]).abs().mean() < 0.02

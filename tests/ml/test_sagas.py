@@ -12,6 +12,7 @@ from brokers.charges import ChargesError
 from market_data.models import DailyBar, Finding, MarketDay, PipelineRun, PipelineStep, SourceFile
 from market_data.runs import engine, lifecycle
 from market_data.runs.saga import StepContext, is_condition_met, sagas
+from ml.learning.calibration import Chances
 from ml.models import TrainedModel
 from ml.sagas import Predictions, candidates_with_predictions
 from stocks.models import Publication, Stock, StockMetrics, SuggestedStock
@@ -42,10 +43,11 @@ def market() -> None:
     StockMetrics.objects.create(symbol_id="AAA", date=TODAY, current_price=100, tradable=True)
 
 
-def model(session: date, status: str = "accepted", estimator: str = "lightgbm") -> TrainedModel:
+def model(session: date, status: str = "accepted", estimator: str = "ensemble") -> TrainedModel:
     return TrainedModel.objects.create(
         id=f"{estimator}_{session}_{status}",
         estimator=estimator,
+        recipe="0123456789ab",
         session=session,
         train_from=session,
         train_until=session,
@@ -80,10 +82,10 @@ def test_without_a_model_an_abstention_is_published() -> None:
 @pytest.mark.parametrize(
     ("session", "status", "estimator"),
     [
-        (DAYS[7], "accepted", "lightgbm"),
-        (TODAY, "rejected", "lightgbm"),
+        (DAYS[7], "accepted", "ensemble"),
+        (TODAY, "rejected", "ensemble"),
         (TODAY, "accepted", "random_forest"),
-        (DAYS[16], "accepted", "lightgbm"),
+        (DAYS[16], "accepted", "ensemble"),
     ],
 )
 def test_an_old_rejected_foreign_or_future_model_does_not_count(session: date, status: str, estimator: str) -> None:
@@ -142,14 +144,15 @@ def test_unreadable_thresholds_fail_the_run_in_one_sentence(tmp_path: Any) -> No
     assert not Publication.objects.exists()
 
 
-def scored(session: date = TODAY, **levels: float) -> dict[str, Any]:
+def scored(levels: dict[str, float], session: date = TODAY) -> dict[str, Any]:
     """AAA at SCORE, predicted +0.62 % by a good model, with the levels given."""
     predicted = {"symbol": "AAA", "date": session, "ml_prediction_score": 0.8, "ml_confidence": 0.8}
-    predicted |= {"ml_risk_score": 0.2, "predicted_return": 0.0062, "predicted_drawdown": -0.04} | levels
-    memo = {"predictions": Predictions(pd.DataFrame([predicted]), "m", None)}
+    predicted |= {"ml_risk_score": 0.2, "predicted_return": 0.0062, "predicted_drawdown": -0.04}
+    predicted |= dict.fromkeys(LEVELS, math.nan) | levels
+    memo = {"predictions": Predictions(pd.DataFrame([predicted]), "m", None, Chances())}
     context = StepContext(PipelineRun(job="selection", session=session), PipelineStep(name="SCORE"), None, memo=memo)
     [row] = candidates_with_predictions(context).to_dict("records")
-    return row
+    return {str(name): value for name, value in row.items()}
 
 
 LEVELS = {"entry_step": 0.002, "high_level": 0.05, "low_level": -0.06, "excess_low": -0.041, "excess_high": 0.052}
@@ -158,7 +161,7 @@ LEVELS = {"entry_step": 0.002, "high_level": 0.05, "low_level": -0.06, "excess_l
 def test_costs_entry_levels_and_recommendation_of_a_share() -> None:
     """₹50,000 at Zerodha cost 126.60, and a median turnover of ₹60 lakh 0.2 % a side: +0.62 % is less than that."""
     StockMetrics.objects.update(turnover_median_20=60.0)
-    row = scored(**LEVELS)
+    row = scored(LEVELS)
     assert row["round_trip_cost_pct"] == pytest.approx(126.60 / 500 + 0.4)
     assert row["recommendation"] == "HOLD"
     assert (row["predicted_return"], row["predicted_drawdown"]) == (pytest.approx(0.62), pytest.approx(4.0))
@@ -171,23 +174,23 @@ def test_costs_entry_levels_and_recommendation_of_a_share() -> None:
 def test_a_share_of_a_large_turnover_is_worth_buying() -> None:
     """0.1 % a side above ₹10 crore; 5.00 up over 6.05 down."""
     StockMetrics.objects.update(turnover_median_20=1001.0)
-    row = scored(**LEVELS)
+    row = scored(LEVELS)
     assert row["recommendation"] == "STRONG_BUY"
     assert row["reward_to_risk"] == pytest.approx(5.0 / 6.05)
     with override_settings(STRONG_BUY_REWARD_TO_RISK=0.9):
-        assert scored(**LEVELS)["recommendation"] == "BUY"
+        assert scored(LEVELS)["recommendation"] == "BUY"
     with override_settings(TICKET_BROKER="fyers", TICKET_RUPEES=10_000):
-        assert scored(**LEVELS)["recommendation"] == "HOLD"
+        assert scored(LEVELS)["recommendation"] == "HOLD"
 
 
 def test_a_turnover_that_is_not_known_makes_no_share_worth_buying() -> None:
-    row = scored(**LEVELS)
+    row = scored(LEVELS)
     assert (math.isnan(row["round_trip_cost_pct"]), row["recommendation"]) == (True, "HOLD")
 
 
 def test_a_model_without_levels_gives_none() -> None:
     StockMetrics.objects.update(turnover_median_20=1001.0)
-    row = scored()
+    row = scored({})
     assert row["recommendation"] == "BUY"
     for name in ("expected_entry", "ml_price_target", "target_price", "stop_loss", "reward_to_risk", "excess_low"):
         assert math.isnan(row[name]), name
@@ -198,7 +201,7 @@ def test_a_session_before_the_first_known_rates_fails_in_one_sentence() -> None:
     MarketDay.objects.create(date=early, kind="normal", is_session=True, source="t")
     StockMetrics.objects.create(symbol_id="AAA", date=early, current_price=100, tradable=True)
     with pytest.raises(ChargesError, match="first day whose rates are known"):
-        scored(early)
+        scored(LEVELS, early)
 
 
 def test_the_cleanup_removes_picks_of_more_than_ninety_days_ago() -> None:

@@ -3,6 +3,7 @@
 import json
 import time
 from argparse import ArgumentParser
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -13,19 +14,18 @@ from django.core.management.base import BaseCommand, CommandError
 from market_data.runs.command import parse_date, requested_session
 from market_data.runs.pending_migrations import apply_pending_migrations
 from ml import datasets
-from ml.evaluation import records as evaluation_records
-from ml.evaluation import report as evaluation
-from ml.evaluation.report import Entry, FoldStore
-from ml.learning.estimators import ESTIMATORS, Estimator, UnknownEstimator, estimator
-from ml.learning.samples import Samples
+from ml.evaluation import figures, report
+from ml.evaluation.records import record_evaluation
+from ml.evaluation.report import PredictionStore
+from ml.learning.estimators import ESTIMATORS, Estimator, Head, UnknownEstimator, estimator
 from ml.learning.walk_forward import TooLittleHistory
 
-# Longer than any market's history: the report trains on all there is.
-ALL_HISTORY_DAYS = 365 * 40
+# With all of its trees the contract's forest would take hours.
+FOREST_SIZE, FOREST_EVERY = 0.1, 5
 
 
 class Command(BaseCommand):
-    help = "Evaluate the models walk-forward, beside baselines and shuffled controls; computed folds are reused."
+    help = "Evaluate estimators walk-forward, beside baselines and shuffled controls; what was computed is reused."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--date", metavar="YYYY-MM-DD", help="last session of the data (default: the latest)")
@@ -33,8 +33,11 @@ class Command(BaseCommand):
             "--first-test", metavar="YYYY-MM-DD", help="first tested day (default: after one year of data)"
         )
         parser.add_argument("--estimator", default=settings.ESTIMATOR, help="estimator to evaluate")
-        parser.add_argument("--without-forest", action="store_true", help="skip the contract's random forest")
-        parser.add_argument("--afresh", action="store_true", help="recompute every fold and store none")
+        parser.add_argument(
+            "--compare", action="store_true", help="evaluate every estimator; the contract's forest thinned (hours)"
+        )
+        parser.add_argument("--controls", type=int, default=3, help="number of shuffled controls (default: 3)")
+        parser.add_argument("--afresh", action="store_true", help="recompute everything and keep nothing")
         parser.add_argument(
             "--json", action="store_true", help="one JSON object on standard output, nothing else there"
         )
@@ -46,20 +49,18 @@ class Command(BaseCommand):
         if first is not None and first > session:
             raise CommandError(f"--first-test {first} is after the last session of the data, {session}.")
         try:
-            default = estimator(options["estimator"])
+            default = estimator(options["estimator"], settings.TRAINING_LOOKBACK_DAYS)
             content, parameters = self._report(session, default, first, options)
         except (UnknownEstimator, TooLittleHistory) as error:
             raise CommandError(str(error)) from error
         seconds = round(time.monotonic() - started, 1)
-        evaluation_records.record_evaluation(
-            content, as_of=session, estimator=default.name, parameters=parameters, seconds=seconds
-        )
+        record_evaluation(content, as_of=session, estimator=default.name, parameters=parameters, seconds=seconds)
         if options["json"]:
             self.stdout.write(json.dumps(content | {"as_of": session.isoformat(), "seconds": seconds}))
             return
-        self.stdout.write(evaluation.report_text(content))
+        self.stdout.write(report.report_text(content))
         self.stdout.write(
-            f"{content['folds_computed']} folds computed, {content['folds_reused']} reused, {seconds:.0f} s; stored"
+            f"{content['entries_computed']} computed, {content['entries_reused']} reused, {seconds:.0f} s; stored"
         )
 
     def _report(
@@ -69,19 +70,39 @@ class Command(BaseCommand):
             if not options["json"]:
                 self.stderr.write(line)
 
-        scale_free = datasets.training_samples(session, ALL_HISTORY_DAYS, ESTIMATORS["lightgbm"])
-        print_progress(f"{len(scale_free)} samples of {len(scale_free.features)} features")
+        data = datasets.training_samples(session, default)
+        print_progress(f"{len(data)} samples of {len(data.features)} features")
+        span = report.span_of_tests(data, None if first is None else pd.Timestamp(first))
+        entries = [(default, data)]
+        if options["compare"]:
+            entries += [
+                (other, data if other.feature_set == default.feature_set else datasets.training_samples(session, other))
+                for other in map(_thinned, ESTIMATORS.values())
+                if other.name != default.name
+            ]
+        store = PredictionStore(None if options["afresh"] else settings.VAR_DIR / "folds")
+        rule = figures.cost_rule(pd.Timestamp(session))
+        content = report.report(entries, span, rule, store, options["controls"], print_progress)
+        return content, {chosen.name: chosen.as_json() for chosen, _ in entries}
 
-        def samples(estimator: Estimator) -> Samples:
-            if estimator.feature_set == "scale_free":
-                return scale_free
-            return datasets.training_samples(session, ALL_HISTORY_DAYS, estimator)
 
-        entries = [(Entry(default.name, default, note="default"), samples(default))]
-        if not options["without_forest"] and default.name != "random_forest":
-            forest = evaluation.FOREST_ENTRY
-            entries.append((forest, samples(forest.estimator)))
-        layout = evaluation.fold_layout(scale_free, None if first is None else pd.Timestamp(first))
-        store = FoldStore(None if options["afresh"] else settings.VAR_DIR / "folds")
-        content = evaluation.report(scale_free, entries, layout, store, print_progress)
-        return content, {entry.name: entry.as_json() for entry, _ in entries}
+def _thinned(chosen: Estimator) -> Estimator:
+    """The contract's forest with a tenth of its trees, fitted on every fifth session; others as they are."""
+    if chosen.feature_set != "contract":
+        return chosen
+
+    def thinned(head: Head) -> Head:
+        return Head(
+            tuple(
+                tuple(replace(member, size=FOREST_SIZE, every=FOREST_EVERY) for member in group)
+                for group in head.groups
+            )
+        )
+
+    return replace(
+        chosen,
+        return_head=thinned(chosen.return_head),
+        rank_head=thinned(chosen.rank_head),
+        risk_head=thinned(chosen.risk_head),
+        note=f"{chosen.note}: a tenth of its trees, every fifth session",
+    )

@@ -1,26 +1,33 @@
 """`manage.py fit_models`: fit and save one bundle in this process; the training step runs it as a child."""
 
+import hashlib
 import json
 import os
 import threading
 import time
 from argparse import ArgumentParser
+from datetime import date
 from typing import Any
 
+import pandas as pd
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from market_data.runs.command import parse_date, requested_session
 from market_data.runs.pending_migrations import apply_pending_migrations
-from ml import datasets
+from ml import datasets, predictions
+from ml.evaluation import figures
 from ml.learning import artifacts
+from ml.learning.calibration import Chances
 from ml.learning.estimators import UnknownEstimator, estimator
-from ml.learning.training import fit_bundle
+from ml.learning.training import Night, fit_night
 from ml.learning.walk_forward import TooLittleHistory
+from ml.registry import acceptance
+from stocks.storage.durable_files import replace_file
 
 
 class Command(BaseCommand):
-    """Writes files only; prints the row to store as one JSON object."""
+    """Writes files only; prints the row to store, and the file of new predictions, as one JSON object."""
 
     help = (
         "Fit the models of one session into MODELS_DIR and print the row to record"
@@ -31,7 +38,10 @@ class Command(BaseCommand):
         parser.add_argument("--date", required=True, metavar="YYYY-MM-DD", help="last session whose facts may be used")
         parser.add_argument("--estimator", default=settings.ESTIMATOR, help="name of a registered estimator")
         parser.add_argument(
-            "--lookback", type=int, default=settings.TRAINING_LOOKBACK_DAYS, help="calendar days to train on"
+            "--lookback",
+            type=int,
+            default=settings.TRAINING_LOOKBACK_DAYS,
+            help="calendar days to learn from; 0: all history",
         )
         parser.add_argument(
             "--with-parent",
@@ -42,27 +52,46 @@ class Command(BaseCommand):
     def handle(self, *_: object, **options: Any) -> None:
         if options["with_parent"]:
             threading.Thread(target=_exit_with_parent, name="parent", daemon=True).start()
-        if options["lookback"] < 1:
-            raise CommandError(f"--lookback {options['lookback']} is not a number of days; pass 1 or more.")
+        if options["lookback"] < 0:
+            raise CommandError(f"--lookback {options['lookback']} is not a number of days; pass 0 or more.")
         apply_pending_migrations(self.stderr)
-
         session = (parse_date if options["with_parent"] else requested_session)(options["date"])
         started = time.monotonic()
         try:
-            chosen = estimator(options["estimator"])
-            self._report_progress(5)
-            data = datasets.training_samples(session, options["lookback"], chosen)
-            self._report_progress(40)
-            bundle = fit_bundle(data, chosen, session, options["lookback"])
+            night = self._night(session, options)
         except (UnknownEstimator, TooLittleHistory) as error:
             raise CommandError(str(error)) from error
-        self._report_progress(95)
-        card = artifacts.save_bundle(bundle, settings.MODELS_DIR)
-        self.stdout.write(json.dumps(card | {"seconds": round(time.monotonic() - started, 1)}, default=str))
+        card = artifacts.save_bundle(night.bundle, settings.MODELS_DIR)
+        metrics = figures.summary(night.past, figures.cost_rule(pd.Timestamp(session)))
+        accepted, reason = acceptance(metrics, is_calibrated=night.bundle.calibration is not None)
+        card |= {"metrics": metrics, "status": "accepted" if accepted else "rejected", "reason": reason}
+        card |= {"seconds": round(time.monotonic() - started, 1), "predictions": _keep(night, card["path"])}
+        self.stdout.write(json.dumps(card, default=str))
+
+    def _night(self, session: date, options: dict[str, Any]) -> Night:
+        chosen = estimator(options["estimator"], options["lookback"])
+        self._report_progress(3)
+        data = datasets.training_samples(session, chosen)
+        self._report_progress(15)
+        stored = predictions.stored_predictions(chosen.recipe, before=pd.Timestamp(session))
+        chances = Chances(settings.TARGET_PROBABILITY, settings.STOP_PROBABILITY)
+        return fit_night(data, chosen, session, stored, chances, self._report_fits)
+
+    def _report_fits(self, done: int, total: int) -> None:
+        self._report_progress(15 + round(80 * done / total))
 
     def _report_progress(self, percent: int) -> None:
         self.stderr.write(f"{datasets.PROGRESS}{percent}")
         self.stderr.flush()
+
+
+def _keep(night: Night, folder: str) -> dict[str, str]:
+    """Write the new predictions beside the models, for the step that stores them; return the file and its SHA-256."""
+    path = settings.MODELS_DIR / folder / datasets.PREDICTIONS_FILE
+    with replace_file(path) as temporary:
+        night.predictions.to_parquet(temporary)
+    with path.open("rb") as file:
+        return {"path": str(path), "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
 def _exit_with_parent() -> None:

@@ -144,7 +144,7 @@ def stretched(bars: pd.DataFrame, column: str, rows: np.ndarray) -> pd.DataFrame
 
 def test_a_feature_depends_on_its_inputs_and_on_nothing_else(bars, groups, whole):
     rows = np.ones(len(bars), dtype=bool)
-    changed = {column: set() for column in (*RAW, "sector", "industry")}
+    changed: dict[str, set[str]] = {column: set() for column in (*RAW, "sector", "industry")}
     variants = {column: (stretched(bars, column, rows), groups) for column in RAW}
     for column in ("sector", "industry"):
         variants[column] = (bars, groups.assign(**{column: groups[column].to_numpy()[::-1]}))

@@ -11,8 +11,8 @@ from sklearn.linear_model import LinearRegression
 
 from ml.learning.artifacts import CARD_FILE, ArtifactUnreadable, load_bundle, save_bundle
 from ml.learning.prediction import predict
-from ml.learning.training import fit_bundle
-from tests.ml.markets import market_samples, tiny
+from ml.learning.training import fit_night
+from tests.ml.markets import market_samples, nothing_stored, tiny
 
 
 @pytest.fixture(scope="module")
@@ -20,9 +20,9 @@ def data():
     return market_samples(shares=20, days=260)
 
 
-@pytest.fixture(scope="module", params=["lightgbm", "random_forest"])
+@pytest.fixture(scope="module", params=["ensemble", "random_forest"])
 def bundle(request, data):
-    return fit_bundle(data, tiny(request.param, rounds=0.05), data.sessions[-1].date(), lookback_days=150)
+    return fit_night(data, tiny(request.param, size=0.03), data.sessions[-1].date(), nothing_stored()).bundle
 
 
 @pytest.fixture
@@ -30,10 +30,8 @@ def stored(bundle, tmp_path):
     return save_bundle(bundle, tmp_path), tmp_path
 
 
-def latest_features(data):
-    rows = data.position == data.position[-1]
-    frame = pd.DataFrame(data.values[rows], columns=list(data.features))
-    return pd.concat([data.keys.loc[rows, ["symbol", "date"]].reset_index(drop=True), frame], axis=1)
+def tonight(data):
+    return data.between(int(data.position[-1]), int(data.position[-1]))
 
 
 def test_a_bundle_comes_back_bit_by_bit(data, bundle, stored):
@@ -41,17 +39,15 @@ def test_a_bundle_comes_back_bit_by_bit(data, bundle, stored):
     again = load_bundle(folder / card["path"], card["files"])
     assert again.metadata == json.loads(json.dumps(bundle.metadata))
     assert again.calibration == bundle.calibration
-    pd.testing.assert_frame_equal(
-        predict(again, latest_features(data)), predict(bundle, latest_features(data)), check_exact=True
-    )
+    assert again.estimator == replace(bundle.estimator, note="")
+    pd.testing.assert_frame_equal(predict(again, tonight(data)), predict(bundle, tonight(data)), check_exact=True)
 
 
 def test_the_row_to_store(bundle, stored):
     card, folder = stored
     assert card["id"] == card["path"]
-    assert card["id"].startswith(f"{bundle.estimator}_{bundle.metadata['session']}_")
-    assert card["status"] in ("accepted", "rejected")
-    assert bool(card["reason"]) is (card["status"] == "rejected")
+    assert card["id"].startswith(f"{bundle.estimator.name}_{bundle.metadata['session']}_")
+    assert card["recipe"] == bundle.estimator.recipe
     assert sorted(path.name for path in (folder / card["path"]).iterdir()) == sorted(card["files"])
     for name, digest in card["files"].items():
         assert hashlib.sha256((folder / card["path"] / name).read_bytes()).hexdigest() == digest
@@ -102,7 +98,7 @@ def plant(stored, name: str, content: bytes):
     """Replace a model's file by another one, with a matching hash."""
     card, folder = stored
     place = folder / card["path"]
-    old = next(file for file in card["files"] if file.startswith("price_0"))
+    old = next(file for file in card["files"] if file.startswith("member_0"))
     text = (place / CARD_FILE).read_text().replace(old, name)
     (place / CARD_FILE).write_text(text)
     (place / name).write_bytes(content)
@@ -112,8 +108,8 @@ def plant(stored, name: str, content: bytes):
 
 def test_types_that_skops_trusts_are_loaded(stored):
     content = skops.io.dumps(LinearRegression())
-    harmless = plant(stored, "planted.skops", content)
-    assert isinstance(load_bundle(*harmless).price[0], LinearRegression)  # on skops' own list of harmless types
+    fits = load_bundle(*plant(stored, "planted.skops", content)).fits
+    assert isinstance(next(iter(fits.values())), LinearRegression)  # on skops' own list of harmless types
 
 
 class Foreign:
@@ -136,9 +132,35 @@ def test_broken_text_is_refused(stored):
         load_bundle(*plant(stored, "planted.txt", b"tree\nnothing"))
 
 
+@pytest.mark.parametrize("content", [b"{", b"[]", b'{"coefficients": [NaN, 1]}', b'{"coefficients": "x"}'])
+def test_a_broken_linear_model_is_refused(stored, content):
+    with pytest.raises(ArtifactUnreadable, match=r"is not a linear model|coefficients that are no numbers"):
+        load_bundle(*plant(stored, "planted.json", content))
+
+
+def test_a_bundle_of_an_older_layout_is_refused(stored):
+    card, folder = stored
+    place = folder / card["path"]
+    content = json.loads((place / CARD_FILE).read_text())
+    del content["version"]
+    (place / CARD_FILE).write_text(json.dumps(content))
+    files = card["files"] | {CARD_FILE: hashlib.sha256((place / CARD_FILE).read_bytes()).hexdigest()}
+    with pytest.raises(ArtifactUnreadable, match=r"is of version 1 of the models' layout, not 2\. Train again\."):
+        load_bundle(place, files)
+
+
+def test_an_estimator_that_is_gone_is_refused(stored):
+    card, folder = stored
+    place = folder / card["path"]
+    text = (place / CARD_FILE).read_text().replace('"learner": "', '"learner": "former ')
+    (place / CARD_FILE).write_text(text)
+    files = card["files"] | {CARD_FILE: hashlib.sha256((place / CARD_FILE).read_bytes()).hexdigest()}
+    with pytest.raises(ArtifactUnreadable, match=r"an estimator that this version lacks .*former"):
+        load_bundle(place, files)
+
+
 def test_a_forest_is_a_zip_without_pickles(data, tmp_path):
-    chosen = tiny("random_forest", rounds=0.02)
-    bundle = fit_bundle(data, chosen, data.sessions[-1].date(), lookback_days=150)
-    card = save_bundle(replace(bundle, price=bundle.price[:1]), tmp_path)
-    with zipfile.ZipFile(tmp_path / card["path"] / "price_0.skops") as archive:
+    night = fit_night(data, tiny("random_forest", size=0.02), data.sessions[-1].date(), nothing_stored())
+    card = save_bundle(night.bundle, tmp_path)
+    with zipfile.ZipFile(tmp_path / card["path"] / "member_0.skops") as archive:
         assert not any(name.endswith((".pkl", ".pickle")) for name in archive.namelist())

@@ -105,8 +105,8 @@ def test_purge_and_embargo_let_a_late_exit_through_that_only_its_position_stops(
     row = outcomes.loc[calendar[last]]
     assert row["exit_position"] == first_tested + 3
     assert row["late_exit"]
-    exit_open = bars.set_index("date").loc[calendar[first_tested + 3], "open"]
-    assert row["forward_return"] == exit_open / bars.set_index("date").loc[calendar[last + 1], "open"] - 1
+    opened = bars.set_index("date")["open"].astype(float).to_dict()
+    assert row["forward_return"] == opened[calendar[first_tested + 3]] / opened[calendar[last + 1]] - 1
     # The session before was sold in time: it is known, this one is not.
     known = outcomes["exit_position"] <= first_tested
     assert known[calendar[last - 1]]

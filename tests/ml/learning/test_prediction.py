@@ -1,4 +1,3 @@
-import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,20 +9,22 @@ from ml.features.registry import WARM_UP_SESSIONS, features
 from ml.learning.labels import labels
 from ml.learning.prediction import PREDICTION_COLUMNS, FeaturesDiffer, predict
 from ml.learning.samples import samples
-from ml.learning.training import fit_bundle
-from tests.ml.markets import garbled_after, market, no_events, sessions, tiny
+from ml.learning.training import fit_night
+from tests.ml.markets import garbled_after, market, no_events, nothing_stored, sessions, tiny
 
 DAYS = 300
 
 
+def everything(bars, calendar, since=None):
+    rows = features(bars, calendar, no_groups(), since)
+    return samples(rows, labels(bars, calendar, no_events()), facts(bars, calendar, no_groups()), calendar)
+
+
 def evening(bars, calendar):
-    """Fit and features of the calendar's last session, from bars up to it."""
-    outcomes = labels(bars, calendar, no_events())
-    of_bars = facts(bars, calendar, no_groups())
-    rows = features(bars, calendar, no_groups())
-    bundle = fit_bundle(samples(rows, outcomes, of_bars, calendar), tiny(rounds=0.05), calendar[-1].date(), 200)
-    today = rows.loc[(rows["date"] == calendar[-1]) & of_bars["tradable"]].reset_index(drop=True)
-    return bundle, today
+    """Bundle and samples of the calendar's last session, from bars up to it."""
+    data = everything(bars, calendar)
+    night = fit_night(data, tiny(size=0.05), calendar[-1].date(), nothing_stored())
+    return night.bundle, data.between(len(calendar) - 1, len(calendar) - 1)
 
 
 @pytest.fixture(scope="module")
@@ -43,18 +44,22 @@ def predictions(fitted):
 
 def test_every_number_keeps_its_bounds(predictions, fitted):
     assert list(predictions.columns) == list(PREDICTION_COLUMNS)
-    assert predictions["symbol"].tolist() == fitted[1]["symbol"].tolist()
+    assert predictions["symbol"].tolist() == fitted[1].keys["symbol"].tolist()
     for name in ("ml_prediction_score", "ml_confidence", "ml_probability", "ml_risk_score"):
         assert predictions[name].between(0, 1).all()
     assert (predictions["predicted_drawdown"] <= 0).all()
     assert predictions["predicted_return"].abs().max() < 0.5
+    assert (predictions["excess_low"] < predictions["excess_high"]).all()
+    assert (predictions["low_level"] <= 0).all()
+    assert (predictions["high_level"] >= 0).all()
     assert predictions.notna().all(axis=None)
 
 
-def test_scores_returns_and_chances_rank_alike(predictions):
-    ranked = predictions.sort_values("score")
-    for name in ("ml_prediction_score", "predicted_return", "ml_probability"):
-        assert ranked[name].is_monotonic_increasing
+def test_each_figure_follows_its_head(predictions):
+    by_return, by_rank = predictions.sort_values("score"), predictions.sort_values("rank_score")
+    for name in ("ml_prediction_score", "predicted_return"):
+        assert by_return[name].is_monotonic_increasing
+    assert by_rank["ml_probability"].is_monotonic_increasing
     assert predictions["ml_prediction_score"].mean() == pytest.approx(0.5)
 
 
@@ -82,33 +87,24 @@ def test_the_future_changes_no_prediction(bars, position, seed):
 def test_recent_sessions_are_enough(bars, fitted, predictions):
     calendar = sessions(DAYS)[DAYS - WARM_UP_SESSIONS :]
     recent = bars.loc[bars["date"] >= calendar[0]].reset_index(drop=True)
-    rows = features(recent, calendar, no_groups(), since=calendar[-1])
-    tradable = facts(recent, calendar, no_groups())["tradable"]
-    today = rows.loc[tradable.reindex(rows.index)].reset_index(drop=True)
+    today = everything(recent, calendar, since=calendar[-1])
     pd.testing.assert_frame_equal(predict(fitted[0], today), predictions, check_exact=True)
-
-
-def test_the_order_of_columns_and_rows_is_the_callers(fitted, predictions):
-    bundle, today = fitted
-    shuffled = today[today.columns[::-1]].iloc[::-1]
-    predicted = predict(bundle, shuffled)
-    assert predicted.index.tolist() == shuffled.index.tolist()
-    pd.testing.assert_frame_equal(predicted.sort_index(), predictions, check_exact=True)
 
 
 def test_no_rows_give_an_empty_frame(fitted):
     bundle, today = fitted
-    assert list(predict(bundle, today.iloc[:0]).columns) == list(PREDICTION_COLUMNS)
+    assert list(predict(bundle, today.between(5, 4)).columns) == list(PREDICTION_COLUMNS)
 
 
-def test_missing_features_are_named(fitted):
+def test_features_that_differ_are_refused(fitted):
     bundle, today = fitted
+    kept = [name for name in today.features if name not in ("return_5", "beta_120")]
     with pytest.raises(FeaturesDiffer, match="are missing: return_5, beta_120"):
-        predict(bundle, today.drop(columns=["return_5", "beta_120"]))
+        predict(bundle, today.only(kept))
+    with pytest.raises(FeaturesDiffer, match="in another order"):
+        predict(bundle, today.only(today.features[::-1]))
 
 
-def test_two_sessions_at_once_are_refused(fitted):
-    bundle, today = fitted
-    two = today.assign(date=np.where(np.arange(len(today)) == 0, today["date"] - pd.Timedelta(days=1), today["date"]))
+def test_two_sessions_at_once_are_refused(fitted, bars):
     with pytest.raises(FeaturesDiffer, match="rows of one date"):
-        predict(bundle, two)
+        predict(fitted[0], everything(bars, sessions(DAYS)).between(DAYS - 2, DAYS - 1))

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -6,7 +8,7 @@ from ml.features.facts import FACTS, facts
 from ml.features.groups import no_groups
 from ml.features.registry import features
 from ml.learning.labels import OUTCOMES, exit_counts, labels
-from ml.learning.samples import Samples, by_day, centred_ranks, day_percentiles, samples
+from ml.learning.samples import by_day, centred_ranks, day_percentiles, samples
 from tests.ml.markets import market, market_samples, no_events, sessions
 
 
@@ -52,7 +54,8 @@ def test_what_is_not_finite_is_unknown():
     features = pd.DataFrame(
         {"symbol": list("ABC"), "date": dates[0], "x": [np.inf, -np.inf, np.nan], "flat": [2.0, 2.0, 2.0]}
     )
-    joined = samples(features, *outcomes_and_facts([0, 1, 2]), dates)
+    outcomes, known = outcomes_and_facts([0, 1, 2])
+    joined = samples(features, outcomes, known, dates)
     assert np.isnan(joined.values[:, 0]).all()
     assert (centred_ranks(joined.position, joined.values) == 0).all()  # one value for all tells nothing, nor does none
 
@@ -61,13 +64,8 @@ def test_what_is_known_by_a_session_had_its_exit_by_then(data):
     """Bought on session t+1 and sold on t+11: session 30 knows the outcomes of sessions up to 19."""
     assert data.known_by(30).position.max() == 19
     assert data.known_by(10).keys.empty
-    late = Samples(
-        data.keys.assign(exit_position=data.keys["exit_position"].where(data.keys["symbol"] != "S001", 40.0)),
-        data.position,
-        data.values,
-        data.features,
-        data.sessions,
-    )
+    exits = data.keys["exit_position"].where(data.keys["symbol"] != "S001", 40.0)
+    late = replace(data, keys=data.keys.assign(exit_position=exits))
     assert "S001" not in set(late.known_by(39).keys["symbol"])
     assert "S001" in set(late.known_by(40).keys["symbol"])
 
@@ -97,9 +95,9 @@ def test_the_fingerprint_covers_every_value(data):
     values = data.values.copy()
     values[17, 3] = 0.5
     others = [
-        Samples(data.keys, data.position, values, data.features, data.sessions),
-        Samples(data.keys.assign(drawdown=0.0), data.position, data.values, data.features, data.sessions),
-        Samples(data.keys, data.position, data.values, ("other", *data.features[1:]), data.sessions),
+        replace(data, values=values),
+        replace(data, keys=data.keys.assign(drawdown=0.0)),
+        replace(data, features=("other", *data.features[1:])),
         data.between(0, 58),
     ]
     assert len({data.fingerprint, *(other.fingerprint for other in others)}) == 5

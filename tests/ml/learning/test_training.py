@@ -1,15 +1,15 @@
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from ml.learning.calibration import RETURN_LIMIT
-from ml.learning.estimators import Member
+from ml.learning.calibration import CALIBRATED, RETURN_LIMIT
 from ml.learning.labels import EXIT_DELAY
-from ml.learning.training import acceptance, calibration_predictions, fit_bundle
-from ml.learning.walk_forward import TooLittleHistory
-from tests.ml.markets import market_samples, tiny
+from ml.learning.training import RECALIBRATE_SESSIONS, fit_night
+from ml.learning.walk_forward import SCORES, TooLittleHistory, earliest_test
+from tests.ml.markets import market_samples, nothing_stored, tiny
 
 DAYS = 320
 
@@ -25,71 +25,86 @@ def session(data):
 
 
 @pytest.fixture(scope="module")
-def bundle(data, session):
-    return fit_bundle(data, tiny(), session, lookback_days=200)
+def night(data, session):
+    return fit_night(data, tiny("linear"), session, nothing_stored())
 
 
-def test_a_bundle_records_what_it_was_fitted_on(data, bundle, session):
-    facts = bundle.metadata
+def test_a_bundle_records_what_it_was_fitted_on(data, night, session):
+    facts = night.bundle.metadata
     assert facts["session"] == session.isoformat()
-    assert facts["train_until"] == data.sessions[-1 - EXIT_DELAY].date().isoformat()
-    first = pd.Timestamp(facts["train_from"])
-    assert pd.Timestamp(session) - pd.Timedelta(days=200) <= first < pd.Timestamp(session) - pd.Timedelta(days=196)
-    days = DAYS - EXIT_DELAY - data.sessions.get_loc(first)
-    assert facts["samples"] == 40 * days
+    assert facts["train_from"] == data.sessions[40].date().isoformat()
+    assert facts["train_until"] == data.sessions[-1 - EXIT_DELAY - 6].date().isoformat()
+    assert facts["samples"] == 40 * (DAYS - 40 - EXIT_DELAY - 6)
     assert facts["data_hash"] == data.fingerprint
-    assert facts["parameters"]["lookback_days"] == 200
-    assert bundle.features == data.features
-    assert (len(bundle.price), len(bundle.risk)) == (4, 2)
+    assert facts["recipe"] == tiny("linear").recipe
+    assert night.bundle.features == data.features
 
 
-def test_a_signal_is_found_out_of_sample(bundle):
-    assert bundle.metadata["metrics"]["rank_ic"]["low_95"] > 0.05
-    assert bundle.metadata["metrics"]["hit_rate"]["mean"] > 0.6
-    ends = np.array([0.05, 0.95])
-    low, high = bundle.calibration.excess_return(ends)
-    assert -RETURN_LIMIT < low < -0.005
-    assert 0.005 < high < RETURN_LIMIT
-    low, high = bundle.calibration.probability(ends)
+def test_every_session_that_can_be_tested_is_predicted_once(night):
+    assert night.predictions["position"].unique().tolist() == list(range(earliest_test(DAYS), DAYS))
+    assert not night.predictions.duplicated(["symbol", "date"]).any()
+    assert len(night.past) == len(night.predictions)
+
+
+def test_a_signal_is_found_out_of_sample(night):
+    known = night.past.dropna(subset=["forward_return"])
+    by_day = known.groupby("position")
+    assert by_day.apply(lambda day: day["score"].corr(day["forward_return"], method="spearman")).mean() > 0.1
+    curves = night.bundle.calibration
+    low, high = curves.expected_excess(np.array([0.05, 0.95]))
+    assert -RETURN_LIMIT < low < -0.005 < 0.005 < high < RETURN_LIMIT
+    low, high = curves.probability(np.array([0.05, 0.95]))
     assert low < 0.45 < 0.55 < high
 
 
-def test_each_session_is_calibrated_once_and_by_models_from_before_it(data):
-    row_counts = []
-
-    def spy(values, target, seed, size):
-        row_counts.append(len(values))
-        return tiny().fit(values, target, seed, size)
-
-    chosen = tiny().__class__(**{**vars(tiny()), "fit": spy, "fold_members": (Member(1),)})
-    last = DAYS - 1 - EXIT_DELAY
-    predictions = calibration_predictions(data, chosen, last, lookback=100)
-    tested = sorted(predictions["position"].unique())
-    assert tested == list(range(tested[0], last + 1))
-    assert not predictions.duplicated(["symbol", "date"]).any()
-    assert predictions["forward_return"].notna().all()
-    assert max(row_counts) == 40 * 100  # a fold is fitted on the lookback, not on more
+def test_the_next_night_predicts_what_is_missing_alone(data, night):
+    kept = night.predictions.loc[night.predictions["position"] < DAYS - 1, ["symbol", "date", *SCORES]]
+    again = fit_night(data, tiny("linear"), data.sessions[-1].date(), kept)
+    tonight = night.predictions.loc[night.predictions["position"] == DAYS - 1].reset_index(drop=True)
+    assert again.predictions["position"].unique().tolist() == [DAYS - 1]
+    pd.testing.assert_frame_equal(again.predictions[[*SCORES]], tonight[[*SCORES]], check_exact=True)
+    assert again.bundle.calibration == night.bundle.calibration
 
 
-def test_the_future_is_refused(data):
-    day = data.sessions[-2].date()
-    with pytest.raises(ValueError, match="past the session"):
-        fit_bundle(data, tiny(), day, lookback_days=200)
+def test_missed_nights_are_made_up_for(data, night):
+    holed = night.predictions.loc[~night.predictions["position"].isin([200, 201, DAYS - 1])]
+    again = fit_night(data, tiny("linear"), data.sessions[-1].date(), holed[["symbol", "date", *SCORES]])
+    assert again.predictions["position"].unique().tolist() == [200, 201, DAYS - 1]
+
+
+def test_past_sessions_are_calibrated_by_what_was_known_then(data, night):
+    first = earliest_test(DAYS)
+    block = first + 3 * RECALIBRATE_SESSIONS
+    keys = data.keys.copy()
+    later = keys["exit_position"] > block
+    keys.loc[later, ["forward_return", "drawdown", "run_up"]] *= -0.5
+    other = fit_night(replace(data, keys=keys), tiny("linear"), data.sessions[-1].date(), nothing_stored())
+    inside = night.predictions["position"] < block + 1
+    pd.testing.assert_frame_equal(
+        other.predictions.loc[inside, [*SCORES, *CALIBRATED]],
+        night.predictions.loc[inside, [*SCORES, *CALIBRATED]],
+        check_exact=True,
+    )
+    assert night.predictions.loc[inside & (night.predictions["position"] == block), "predicted_return"].notna().all()
+    assert night.predictions.loc[night.predictions["position"] == first, "predicted_return"].isna().all()
+
+
+def test_a_session_without_shares_is_refused(data):
+    with pytest.raises(TooLittleHistory, match="No share was tradable on 2031-01-01"):
+        fit_night(data, tiny("linear"), date(2031, 1, 1), nothing_stored())
+    with pytest.raises(TooLittleHistory, match="No share was tradable on"):
+        fit_night(data, tiny("linear"), data.sessions[-2].date(), nothing_stored())
 
 
 def test_too_little_history_is_refused(data):
     early = data.between(0, 110)
-    with pytest.raises(TooLittleHistory, match=r"Only \d+ sessions have enough history"):
-        fit_bundle(early, tiny(), data.sessions[110].date(), lookback_days=365)
+    with pytest.raises(TooLittleHistory, match="54 sessions with outcomes lie before the session to predict"):
+        fit_night(early, tiny("linear"), data.sessions[110].date(), nothing_stored())
 
 
-def test_no_samples_are_refused(data):
-    with pytest.raises(TooLittleHistory, match="no samples"):
-        fit_bundle(data.between(5, 4), tiny(), date(2024, 1, 1), lookback_days=365)
-
-
-@pytest.mark.parametrize(("mean", "accepted"), [(0.001, True), (0.0, False), (-0.02, False), (None, False)])
-def test_a_ranking_without_correlation_is_rejected(mean, accepted):
-    is_accepted, reason = acceptance({"rank_ic": {"mean": mean, "days": 240}})
-    assert is_accepted is accepted
-    assert bool(reason) is not accepted
+def test_a_short_history_has_models_but_no_calibration(data):
+    short = data.between(0, 120)
+    night = fit_night(short, tiny("linear"), data.sessions[120].date(), nothing_stored())
+    assert night.bundle.calibration is None
+    assert night.predictions["predicted_return"].isna().all()
+    assert night.predictions["score"].notna().all()

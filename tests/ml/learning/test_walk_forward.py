@@ -1,19 +1,25 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from ml.learning.estimators import Member
+from ml.learning.labels import EXIT_DELAY, LATE_EXIT_SESSIONS
 from ml.learning.samples import Samples
 from ml.learning.walk_forward import (
-    Ensemble,
-    Fold,
+    SCORES,
     TooLittleHistory,
-    ensembles,
-    fit_ensembles,
-    folds,
-    member_predictions,
-    predict_fold,
+    Window,
+    confidence,
+    earliest_test,
+    fit_members,
+    raw_predictions,
+    training_rows,
+    walk_forward,
 )
 from tests.ml.markets import market_samples, tiny
+
+AT = 140
 
 
 @pytest.fixture(scope="module")
@@ -21,68 +27,91 @@ def data():
     return market_samples(shares=20, days=220)
 
 
-def test_folds_by_hand():
-    expected = [Fold(10, 83, 100, 139), Fold(10, 123, 140, 179), Fold(10, 163, 180, 200)]
-    assert folds([100, 140, 180], 200, history_first=10) == expected
+@pytest.fixture(scope="module")
+def predicted(data):
+    return walk_forward(data, tiny(), AT, AT + 24)
 
 
-def test_a_lookback_limits_the_training_window():
-    assert folds([200], 210, history_first=10, lookback=100) == [Fold(84, 183, 200, 210)]
+def with_keys(data: Samples, **columns) -> Samples:
+    return replace(data, keys=data.keys.assign(**columns))
 
 
-def test_a_fold_with_too_little_before_it_is_left_out():
-    assert folds([85, 86], 90, history_first=10) == [Fold(10, 69, 86, 90)]  # 60 sessions; the one before would have 59
-    assert folds([86], 90, history_first=11) == []
+def test_each_session_of_the_span_is_predicted_once(data, predicted):
+    assert predicted["position"].unique().tolist() == list(range(AT, AT + 25))
+    assert not predicted.duplicated(["symbol", "date"]).any()
+    assert predicted[[*SCORES]].notna().all(axis=None)
 
 
-def test_training_samples_that_reach_into_the_fold_are_refused(data):
-    tested = data.between(120, 130)
-    predict_fold(data.between(20, 103), tested, tiny(), published=False, risk=False)
-    with pytest.raises(ValueError, match="reach into the purge or embargo"):
-        predict_fold(data.between(20, 104), tested, tiny(), published=False, risk=False)
+def test_the_first_night_of_a_fold_is_the_nightly_fit(data, predicted):
+    chosen = tiny()
+    night = raw_predictions(data.between(AT, AT), chosen, fit_members(data, chosen.members, Window(AT)))
+    fold = predicted.loc[predicted["position"] == AT]
+    for name in SCORES:
+        assert night[name].to_numpy().tobytes() == fold[name].to_numpy().tobytes()
 
 
-def test_outcomes_of_the_tested_sessions_change_no_prediction(data):
-    keys = data.keys.copy()
-    keys.loc[data.position >= 104, ["forward_return", "drawdown"]] = -0.5
-    other = Samples(keys, data.position, data.values, data.features, data.sessions)
-    first, second = (
-        predict_fold(part.between(20, 103), part.between(120, 130), tiny(), published=False) for part in (data, other)
+def test_what_happened_after_the_fit_changes_no_prediction(data, predicted):
+    late = data.keys["exit_position"].to_numpy() > AT
+    changed = {name: data.keys[name].where(~late, -0.3) for name in ("forward_return", "forward_return_5", "drawdown")}
+    other = walk_forward(with_keys(data, **changed), tiny(), AT, AT)
+    assert (
+        other["score"].to_numpy().tobytes() == predicted.loc[predicted["position"] == AT, "score"].to_numpy().tobytes()
     )
-    for name in ("score", "percentile", "predicted_drawdown", "risk_percentile"):
-        assert first[name].to_numpy().tobytes() == second[name].to_numpy().tobytes()
 
 
-def test_without_a_risk_model_no_drawdown_is_predicted(data):
-    predictions = predict_fold(data.between(20, 103), data.between(120, 121), tiny(), published=False, risk=False)
-    assert predictions["predicted_drawdown"].isna().all()
-    assert predictions["score"].notna().all()
-    assert len(predictions) == 40
+def test_an_outcome_that_was_not_known_yet_is_not_learnt_from(data):
+    member = Member("linear", "standard_excess")
+    rows = training_rows(data, member, Window(AT))
+    assert rows.position[-1] == AT - EXIT_DELAY - LATE_EXIT_SESSIONS - 1
+    assert (rows.keys["exit_position"] <= AT).all()
+    delayed = with_keys(data, exit_position=data.keys["exit_position"].where(data.keys["symbol"] != "S003", AT + 1))
+    assert "S003" not in set(training_rows(delayed, member, Window(AT)).keys["symbol"])
 
 
-def test_a_published_ensemble_has_all_members():
-    price, risk = ensembles(tiny(), published=True)
-    assert (len(price.members), len(risk.members)) == (4, 2)
-    (small,) = ensembles(tiny(), published=False, risk=False)
-    assert len(small.members) == 1
+def test_members_learn_from_every_nth_session_counted_from_the_last(data):
+    rows = training_rows(data, Member("boosted", "standard_excess", every=4), Window(AT))
+    last = AT - EXIT_DELAY - LATE_EXIT_SESSIONS - 1
+    assert np.unique(rows.position).tolist() == sorted(range(last, 39, -4))
 
 
-def test_members_are_fitted_in_their_own_window(data):
-    rows_by_seed = {}
-
-    def spy(values, target, seed, size):
-        rows_by_seed[seed] = len(values)
-        return tiny().fit(values, target, seed, size)
-
-    chosen = tiny().__class__(**{**vars(tiny()), "fit": spy})
-    members = (Member(1), Member(2, first=0.5), Member(3, last=0.25))
-    past = data.between(100, 139)
-    wanted = [Ensemble(members, lambda window: np.zeros(len(window)), "forward_return")]
-    (models,) = fit_ensembles(past, chosen, wanted)
-    assert rows_by_seed == {1: 800, 2: 400, 3: 220}  # 40, 20 and 11 sessions of 20 shares
-    assert member_predictions(models, past.values).shape == (800, 3)
+def test_a_lookback_limits_the_training_window(data):
+    chosen = replace(tiny("linear"), lookback_sessions=70)
+    window = Window.of(AT, chosen)
+    assert window.last - window.first + 1 == 70
+    assert window == Window.of(AT, replace(chosen, lookback_sessions=70))
+    assert Window.of(AT, replace(chosen, lookback_sessions=9_999)) == Window(AT)
+    assert replace(chosen, lookback_sessions=71).recipe != chosen.recipe
 
 
-def test_a_window_without_outcomes_is_refused(data):
-    with pytest.raises(TooLittleHistory, match="has no known outcome yet"):
-        fit_ensembles(data.between(215, 219), tiny(), ensembles(tiny(), published=False))
+@pytest.mark.parametrize(("sessions", "earliest"), [(762, 252), (500, 250), (180, 116), (20, 116)])
+def test_testing_starts_after_a_year_or_half_of_a_short_history(sessions, earliest):
+    assert earliest_test(sessions) == earliest
+
+
+def test_the_earliest_test_can_be_fitted_and_the_session_before_cannot(data):
+    earliest = earliest_test(0)
+    members = tiny("linear").members
+    fit_members(data, members, Window(earliest))
+    with pytest.raises(TooLittleHistory, match="59 sessions with outcomes lie before the session to predict; 60"):
+        fit_members(data, members, Window(earliest - 1))
+
+
+def test_without_any_outcome_nothing_is_fitted(data):
+    unknown = with_keys(data, forward_return=np.nan)
+    with pytest.raises(TooLittleHistory, match="No outcome"):
+        fit_members(unknown, tiny("linear").members, Window(AT))
+
+
+def test_members_are_refitted_as_often_as_their_learner_says(data):
+    reports = []
+    walk_forward(data, tiny("linear"), AT, AT + 42, lambda done, total: reports.append((done, total)))
+    # Two heads every 21 sessions: 3 fits each; the risk model every 63: one.
+    assert reports[-1] == (7, 7)
+
+
+def test_members_that_agree_are_confident():
+    alike = np.tile(np.linspace(0.1, 0.9, 9)[:, None], 4)
+    assert confidence(alike) == pytest.approx(1)
+    assert np.isnan(confidence(alike[:, :1])).all()
+    random = np.random.default_rng(1).uniform(size=(4000, 5))
+    assert confidence(random).mean() < 0.15

@@ -1,6 +1,7 @@
 """What changed between two lists, by hand and as a property."""
 
 from datetime import date
+from typing import cast
 
 import pytest
 from django.core.cache import cache
@@ -11,6 +12,7 @@ from stocks.models import SymbolChange
 from stocks.picks.change_queries import changes_of
 from stocks.picks.changes import list_changes
 from stocks.picks.screening import STRATEGIES, contributions
+from stocks.picks.standings import Departure
 from tests.published import SESSION, pick, publish, supersede
 
 BEFORE = date(2026, 4, 29)
@@ -27,7 +29,7 @@ def test_entries_departures_and_score_changes_by_hand():
         listed("BBB", 0.75, {"prediction": 0.75}, standing="new"),
     ]
     # .45, .25, .15 and .15 of the parts: 0.405 + 0.2 + 0.105 + 0.09, then 0.405 + 0.125 + 0.09 + 0.09
-    gone = {"symbol": "GONE", "place": 151, "reason": "fell"}
+    gone = cast(Departure, {"symbol": "GONE", "place": 151, "reason": "fell"})
     changes = list_changes("balanced", after, before, [gone], BEFORE)
     assert [entry["symbol"] for entry in changes.entries] == ["BBB"]
     assert changes.departures == [gone]

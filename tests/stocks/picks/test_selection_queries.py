@@ -6,6 +6,7 @@ import pytest
 
 from stocks.models import Stock, SymbolChange
 from stocks.picks.selection_queries import list_before, share_groups
+from stocks.picks.standings import ListBefore
 from tests.published import SESSION, pick, publish
 
 pytestmark = pytest.mark.django_db
@@ -18,11 +19,17 @@ def test_without_an_earlier_list_there_is_none():
     assert list_before("value", SESSION) is None
 
 
+def the_list_before() -> ListBefore:
+    before = list_before("value", SESSION)
+    assert before is not None
+    return before
+
+
 def test_an_abstention_and_a_superseded_list_do_not_count():
     first = publish("value", [pick("AAA", listed_since=DAYS[0]), pick("BBB", listed_since=None)], session=DAYS[1])
     publish("value", [pick("CCC")], session=DAYS[2], superseded=True)
     publish("value", [], session=DAYS[2], version=2, abstention="data")
-    before = list_before("value", SESSION)
+    before = the_list_before()
     assert (before.publication_id, before.session) == (first.pk, DAYS[1])
     assert before.shares == {
         "AAA": ("AAA Limited", 1, 1, DAYS[0]),
@@ -41,9 +48,9 @@ def test_a_renamed_share_is_the_same_one():
     Stock.objects.create(symbol="NEWNAME")
     SymbolChange.objects.create(from_symbol="OLDNAME", to_symbol="NEWNAME", date=SESSION, proof="isin")
     publish("value", [pick("OLDNAME")], session=DAYS[2])
-    assert set(list_before("value", SESSION).shares) == {"NEWNAME"}
+    assert set(the_list_before().shares) == {"NEWNAME"}
     SymbolChange.objects.update(date=date(2026, 5, 4))
-    assert set(list_before("value", SESSION).shares) == {"OLDNAME"}
+    assert set(the_list_before().shares) == {"OLDNAME"}
 
 
 def test_groups_are_those_of_shares_that_have_a_sector():

@@ -1,0 +1,79 @@
+"""The only writer of `predictions`, and their reader: what each recipe says, or would have said, on each session."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from market_data.runs.saga import StepFailed
+from ml.learning.samples import day_percentiles
+from stocks.storage import bulk
+from stocks.storage.bulk import WriteCounts
+from stocks.storage.frames import query_frame
+from stocks.universe.symbols import follow_renames
+
+# Column of the frames → column of the table.
+_SCORES = {"score": "score", "rank_score": "rank_score", "risk_raw": "risk_raw", "confidence": "confidence"}
+_FIGURES = {
+    "predicted_return": "expected_excess",
+    "excess_low": "excess_low",
+    "excess_high": "excess_high",
+    "ml_probability": "probability",
+    "predicted_drawdown": "predicted_drawdown",
+    "ml_risk_score": "risk_score",
+    "high_level": "high_level",
+    "low_level": "low_level",
+    "entry_step": "entry_step",
+}
+_PERCENTILES = {"percentile": "score", "rank_percentile": "rank_score", "risk_percentile": "risk_raw"}
+_PERCENTILES = {"percentile": "score", "rank_percentile": "rank_score", "risk_percentile": "risk_raw"}
+_KEY = ("recipe", "date", "symbol")
+
+
+def record_predictions(predictions: pd.DataFrame, recipe: str, run_id: str) -> WriteCounts:
+    """Store the predictions of a nightly fit (`training.Night.predictions`); those stored already are kept as they are.
+
+    Runs inside the caller's transaction.
+    """
+    columns = {"symbol": "symbol", "date": "date", **_SCORES, **_FIGURES}
+    rows = predictions[list(columns)].rename(columns=columns).assign(recipe=recipe)
+    return bulk.upsert("predictions", rows, _KEY, run_id)
+
+
+def kept_predictions(path: Path, sha256: str) -> pd.DataFrame:
+    """Read the new predictions that a fit left beside its models.
+
+    Raises
+    ------
+    StepFailed
+        The file is gone, or is not the one that the fit wrote.
+    """
+    if not path.is_file():
+        raise StepFailed(f"{path}, the fit's predictions, is missing: train again.", runbook="training-failed")
+    with path.open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+            raise StepFailed(f"{path} has changed since the fit wrote it: train again.", runbook="training-failed")
+    return pd.read_parquet(path)
+
+
+def stored_predictions(recipe: str, before: pd.Timestamp | None = None) -> pd.DataFrame:
+    """Scores of a recipe by session and symbol, of sessions before a day: symbol, date and `walk_forward.SCORES`.
+
+    A share that was renamed has its present symbol.
+    """
+    until = pd.Timestamp.max if before is None else before
+    frame = query_frame(
+        "SELECT symbol, date, score, rank_score, risk_raw, confidence FROM predictions"
+        ' WHERE recipe = %s AND date < %s ORDER BY date, symbol COLLATE "C"',
+        [recipe, until.date()],
+        dates=("date",),
+        large=True,
+    )
+    frame = follow_renames(frame).astype(dict.fromkeys(_SCORES, "float64"))
+    session = np.asarray((frame["date"] - pd.Timestamp(0)).dt.days, dtype=np.int64)
+    percentiles = {
+        name: day_percentiles(session, np.asarray(frame[column], dtype=np.float64))
+        for name, column in _PERCENTILES.items()
+    }
+    return frame.assign(**percentiles)
