@@ -241,11 +241,8 @@ def ranked_picks(context: StepContext) -> selection.DayOfPicks:
     refusal = candidates(context).refusal or predictions(context).refusal
     valid_for, model_id = _next_session(session), predictions(context).model_id
     if refusal:
-        empty = pd.DataFrame(columns=list(selection.PICK_COLUMNS))
-        picks, reasons = (
-            dict.fromkeys(screening.STRATEGIES, empty),
-            dict.fromkeys(screening.STRATEGIES, refusal.sentence),
-        )
+        picks = dict.fromkeys(screening.STRATEGIES, pd.DataFrame(columns=list(selection.PICK_COLUMNS)))
+        reasons = dict.fromkeys(screening.STRATEGIES, refusal.sentence)
         return selection.DayOfPicks(session, valid_for, model_id, picks, reasons, refusal.abstention)
     lists = {name: _list_of(context, name) for name in screening.STRATEGIES}
     return selection.DayOfPicks(

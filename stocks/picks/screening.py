@@ -205,7 +205,8 @@ def failures(share: Mapping[str, Any], strategy: str, filters: Filters) -> list[
     required = (*_ALWAYS_REQUIRED, *STRATEGIES[strategy].required)
     words = [f"no {figure_name(column)}" for column in required if pd.isna(share[column])]
     for threshold in thresholds_of(strategy, filters):
-        value = float(share[threshold.column])
+        # None is as unknown as NaN: a column without any figure holds it.
+        value = float("nan") if pd.isna(share[threshold.column]) else float(share[threshold.column])
         if value < threshold.value if threshold.is_minimum else value > threshold.value:
             side = "below" if threshold.is_minimum else "above"
             # All digits where three decimals would not show that it fails.
