@@ -42,7 +42,7 @@ def publish(session: date, order: list[str]) -> Publication:
     return Publication.objects.get(date=session, strategy="model", superseded_at=None)
 
 
-def standings(publication: Publication) -> dict[str, tuple[str, date]]:
+def standings(publication: Publication) -> dict[str, tuple[str | None, date | None]]:
     rows = publication.picks_in_force.values_list("symbol", "standing", "listed_since")
     return {symbol: (standing, since) for symbol, standing, since in rows}
 
@@ -56,8 +56,8 @@ def test_each_list_is_compared_with_the_one_before(settings: Any) -> None:
     Finding.objects.create(
         run_id="r", session=DAYS[1], symbol="S10", check_name="unit_error", severity="error", message="m", blocks=True
     )
-    StockMetrics.objects.filter(date=DAYS[1], symbol_id="S11").update(tradable=False, exclusion="series BE")
-    StockMetrics.objects.filter(date=DAYS[1], symbol_id="S13").delete()
+    StockMetrics.objects.filter(date=DAYS[1], symbol__symbol="S11").update(tradable=False, exclusion="series BE")
+    StockMetrics.objects.filter(date=DAYS[1], symbol__symbol="S13").delete()
     order = [symbol for symbol in SHARES if symbol not in ("S01", "S02", "S10", "S11", "S12", "S13")]
     second = publish(DAYS[1], [*order, "S01", "S02", "S10", "S11", "S13"])
     assert second.previous == first
