@@ -21,6 +21,7 @@ from market_data.runs.rollback import roll_back
 from market_data.trading_calendar import record_market_days
 from ml.models import TrainedModel
 from stocks.models import Publication, Stock, SuggestedStock, SymbolChange
+from stocks.picks.screening import STRATEGIES
 from tests.end_to_end import blocked, evenings
 from tests.end_to_end.evenings import BASE, SESSIONS
 from tradingsite.operations.task_states import contract_status
@@ -60,6 +61,23 @@ def refusal(command: str, *arguments: str) -> str:
     return str(refused.value)
 
 
+def figures_hold_together(pick: SuggestedStock) -> None:
+    """What a pick states of its trade: one entry, levels around it, costs from the charges, and what follows."""
+    assert pick.round_trip_cost_pct is not None
+    assert 0.2 + 0.2 < pick.round_trip_cost_pct < 0.3 + 0.4
+    entry, target, stop = pick.expected_entry, pick.target_price, pick.stop_loss
+    assert entry is not None and target is not None and stop is not None  # noqa: PT018
+    assert stop < min(entry, pick.current_price or 0) < target
+    assert (pick.target_probability, pick.stop_probability) == (0.5, 0.2)
+    assert pick.reward_to_risk == pytest.approx((target - entry) / (entry - stop))
+    assert pick.ml_price_target == pytest.approx(entry * (1 + (pick.predicted_return or 0) / 100))
+    assert (pick.excess_low or 0) < (pick.predicted_return or 0) < (pick.excess_high or 0)
+    if pick.recommendation in ("STRONG_BUY", "BUY"):
+        assert (pick.predicted_return or 0) > pick.round_trip_cost_pct
+    if pick.recommendation == "STRONG_BUY":
+        assert pick.reward_to_risk >= 0.5
+
+
 @pytest.mark.long
 def test_from_an_empty_database_to_picks_and_files(folder: Path, tmp_path: Path) -> None:
     report = json_of("run_all", f"--date={LAST}")
@@ -68,7 +86,7 @@ def test_from_an_empty_database_to_picks_and_files(folder: Path, tmp_path: Path)
     assert report["jobs"][0]["summary"]["sessions"] == BASE
     exported = {path.name.rpartition("_")[0]: path for path in (tmp_path / "exports").iterdir()}
     assert set(exported) == {"stocks", "historical_30d", "technical_indicators", "suggested_stocks", "manifest"}
-    assert Publication.objects.filter(date=LAST, superseded_at=None).count() == 4
+    assert Publication.objects.filter(date=LAST, superseded_at=None).count() == len(STRATEGIES)
     model = TrainedModel.objects.get()
     picks = list(SuggestedStock.objects.values_list("strategy", "symbol").order_by("strategy", "rank"))
     assert picks or model.status == "rejected"
@@ -86,6 +104,8 @@ def test_from_an_empty_database_to_picks_and_files(folder: Path, tmp_path: Path)
     evenings.evening(LAST, "selection")
     picks = list(SuggestedStock.objects.values_list("strategy", "symbol").order_by("strategy", "rank"))
     assert picks
+    for pick in SuggestedStock.objects.all():
+        figures_hold_together(pick)
 
     blocked.a_wrong_bar_keeps_its_symbol_out_until_it_is_right(LAST)
     blocked.a_wrong_day_has_no_picks_until_it_is_right(LAST)
