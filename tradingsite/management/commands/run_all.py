@@ -63,14 +63,22 @@ class Command(BaseCommand):
         self.stdout.write(f"Total {took:.0f} s.")
 
 
+def _model_figures(metrics: dict[str, Any]) -> str:
+    """Rank correlation and net excess of the walk-forward; empty for a model that was fitted without them."""
+    ranking, net = metrics.get("rank_ic", {}), metrics.get("net_excess_pct", {})
+    if ranking.get("mean") is None or net.get("mean") is None:
+        return ""
+    return (
+        f"; on {ranking['days']} sessions it had not seen: rank correlation {ranking['mean']:.3f},"
+        f" first 50 {net['mean']:+.1f} % a year over the market after costs"
+    )
+
+
 def _evening_report(session: date) -> str:
     """The newest model, each strategy's picks and the export folder."""
     lines = []
     if model := newest_model(session):
-        figures = ", ".join(
-            f"{name} {value}" for name, value in model.metrics.items() if isinstance(value, int | float | str)
-        )
-        lines.append(f"model {model.pk}: {model.status}, {model.samples:,} samples; {figures}")
+        lines.append(f"model {model.pk}: {model.status}, {model.samples:,} samples{_model_figures(model.metrics)}")
     for publication in lists_in_force(session).defer(None):
         first = ", ".join(pick["symbol"] for pick in publication.picks[:5])
         reason = f"  ({publication.reason})" if publication.reason else ""
