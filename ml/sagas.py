@@ -190,7 +190,7 @@ class Predictions(NamedTuple):
 def predictions(context: StepContext) -> Predictions:
     """Predictions for the candidates by the model in force."""
     from ml import datasets
-    from ml.learning import artifacts, prediction
+    from ml.learning import artifacts, contributions, prediction
 
     model = model_in_force(context.session)
     if model is None:
@@ -200,7 +200,8 @@ def predictions(context: StepContext) -> Predictions:
     bundle: Bundle = artifacts.load_bundle(settings.MODELS_DIR / model.path, model.files)
     universe = datasets.session_samples(context.session, bundle.estimator, candidates(context).frame["symbol"])
     chances = bundle.calibration.chances if bundle.calibration else None
-    return Predictions(prediction.predict(bundle, universe), model.pk, None, chances)
+    frame = prediction.predict(bundle, universe).assign(model_reason=contributions.sentences(bundle, universe))
+    return Predictions(frame, model.pk, None, chances)
 
 
 def model_in_force(session: date) -> TrainedModel | None:

@@ -172,6 +172,12 @@ def _inputs(data: Samples, member: Member) -> Inputs:
     return data.ranks if member.kind.inputs == "ranks" else data.values
 
 
+def part_scores(fit: Fitted, data: Samples, member: Member) -> Numbers:
+    """Prediction of one member, the mean of its parts."""
+    mean: Numbers = _parts(fit, data, member).mean(axis=1)
+    return mean
+
+
 def _parts(fit: Fitted, data: Samples, member: Member) -> Numbers:
     if not len(data):
         return np.empty((0, 1))

@@ -307,6 +307,8 @@ def _reasons(picks: pd.DataFrame, strategy: str, passed: int, keep_rank: int) ->
         text += f"{row['selection_score']:.2f} from {', '.join(values)}."
         if pd.notna(row["predicted_return"]):
             text += f" {_excess_against_costs(row)}"
+        if row.get("model_reason"):
+            text += f" {row['model_reason']}"
         if row["was_held"]:
             beyond = f", stays until it falls below place {keep_rank}" if row["place"] > len(picks) else ""
             text += f" Kept from the list before{beyond}."

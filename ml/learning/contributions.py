@@ -1,0 +1,93 @@
+"""Why a share has its score: what each feature adds to the return head, in the score's own unit; pure.
+
+Boosted trees are taken apart by Shapley values (Lundberg and Lee 2017, exact for trees), the linear model by its terms.
+Contributions are those of a share less those of the day's mean share, so that they say what sets it apart that day.
+"""
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ml.learning.learners import Fitted, is_booster
+from ml.learning.linear import LinearModel
+from ml.learning.samples import Samples, day_percentiles
+from ml.learning.training import Bundle
+from ml.learning.walk_forward import part_scores
+
+Numbers = npt.NDArray[np.float64]
+
+LEADING = 4
+
+
+def contributions(bundle: Bundle, data: Samples) -> pd.DataFrame | None:
+    """What each feature adds to the scores of one session's shares.
+
+    Returns
+    -------
+    DataFrame or None
+        Rows of ``data`` × features; each row sums to the share's score of ``raw_predictions``. None for an estimator
+        whose models cannot be taken apart (a random forest).
+
+    Notes
+    -----
+    A group's prediction enters the score by its rank. Its contributions are therefore scaled by what the normal score
+    of that rank is of the prediction less the day's mean; of a share at the mean they share the score out evenly.
+    """
+    groups = []
+    for group in bundle.estimator.return_head.groups:
+        parts = [_model_contributions(bundle.fits[member], data) for member in group]
+        known = [part for part in parts if part is not None]
+        if len(known) < len(parts):
+            return None
+        predictions = np.mean([part_scores(bundle.fits[member], data, member) for member in group], axis=0)
+        groups.append(_in_score_units(np.mean(known, axis=0), data, predictions))
+    return pd.DataFrame(np.mean(groups, axis=0), index=data.keys["symbol"], columns=list(data.features))
+
+
+def _model_contributions(fit: Fitted, data: Samples) -> Numbers | None:
+    if isinstance(fit, LinearModel):
+        return fit.contributions(data.ranks)
+    if is_booster(fit):
+        # The last column is the mean prediction, the same for all.
+        return np.asarray(fit.predict(data.values, pred_contrib=True, num_threads=1), dtype=np.float64)[:, :-1]
+    return None
+
+
+def _in_score_units(parts: Numbers, data: Samples, predictions: Numbers) -> Numbers:
+    from scipy.special import ndtri
+
+    score = ndtri(day_percentiles(data.position, predictions))
+    apart = parts - parts.mean(axis=0)
+    total = apart.sum(axis=1)
+    near = np.abs(total) < 1e-9
+    scaled = apart * np.where(near, 0.0, score / np.where(near, 1.0, total))[:, None]
+    result: Numbers = scaled + np.where(near, score / parts.shape[1], 0.0)[:, None]
+    return result
+
+
+def sentences(bundle: Bundle, data: Samples) -> list[str]:
+    """For each share what moves its score most; empty texts where `contributions` has none."""
+    parts = contributions(bundle, data)
+    if parts is None:
+        return [""] * len(data)
+    values = pd.DataFrame(data.values, columns=list(data.features))
+    texts = []
+    for row in range(len(data)):
+        own = parts.iloc[row]
+        texts.append(f"The model's score of {own.sum():+.2f} comes from {leading_words(own, values.iloc[row])}.")
+    return texts
+
+
+def leading_words(row: "pd.Series[float]", values: "pd.Series[float]") -> str:
+    """The features that move a share's score most, in words and numbers; `values` are the features' own.
+
+    As "return 5 −0.041 (+0.62), sector relative 20 0.12 (+0.31)"; the rest is summed up at the end, so that the numbers
+    in brackets add up to the score.
+    """
+    order = row.abs().sort_values(ascending=False, kind="stable").index[:LEADING]
+    texts = []
+    for name in order:
+        value = "unknown" if pd.isna(values[name]) else f"{values[name]:.3g}"
+        texts.append(f"{str(name).replace('_', ' ')} {value} ({row[name]:+.2f})")
+    rest = float(row.drop(order).sum())
+    return f"{', '.join(texts)}, all else ({rest:+.2f})"
