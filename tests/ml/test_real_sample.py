@@ -1,5 +1,6 @@
 """The models on the real market, up to the day on which the official list of corporate actions ends."""
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -15,7 +16,7 @@ from ml.evaluation.report import PredictionStore, Span
 from ml.features.facts import facts
 from ml.features.registry import FEATURES, WARM_UP_SESSIONS, features
 from ml.learning.calibration import excess_returns
-from ml.learning.estimators import estimator
+from ml.learning.estimators import Head, estimator
 from ml.learning.labels import labels
 from ml.learning.prediction import predict
 from ml.learning.samples import samples
@@ -56,9 +57,14 @@ def groups(sample_dir):
 
 
 @pytest.fixture(scope="module")
-def data(bars, calendar, archive, groups):
+def outcomes_and_facts(bars, calendar, archive, groups):
     outcomes = labels(bars, calendar, blocked_events(archive.corporate_actions(AS_OF)))
-    return samples(features(bars, calendar, groups), outcomes, facts(bars, calendar, groups), calendar)
+    return outcomes, facts(bars, calendar, groups)
+
+
+@pytest.fixture(scope="module")
+def data(bars, calendar, groups, outcomes_and_facts):
+    return samples(features(bars, calendar, groups), *outcomes_and_facts, calendar)
 
 
 def test_samples_are_sound(data, calendar):
@@ -104,6 +110,26 @@ def test_a_shuffled_control_finds_nothing(data, calendar):
     span = Span(*(int(calendar.searchsorted(pd.Timestamp(day))) for day in ("2024-07-01", "2025-06-30")))
     past = report.walk_forward_past(data, estimator("linear"), span, PredictionStore(None), shuffle=1)
     assert abs(figures.daily_ranks(past)["rank_ic"].mean()) < 0.02
+
+
+def test_sectors_help_and_sectors_at_random_do_not(data, bars, calendar, groups, outcomes_and_facts):
+    """Fourteen months by the linear estimator: from a share alone, with its true sector, with one drawn at random."""
+    linear = replace(estimator("linear"), risk_head=Head(()))
+    span = Span(int(calendar.searchsorted(pd.Timestamp("2024-05-01"))), len(calendar) - 12)
+    known = groups.dropna(subset=["sector"])
+    drawn = known[["sector", "industry"]].sample(frac=1, random_state=1).reset_index(drop=True)
+    at_random = pd.concat([known["symbol"].reset_index(drop=True), drawn], axis=1)
+    placebo = samples(features(bars, calendar, at_random), *outcomes_and_facts, calendar)
+    ranks, money = {}, {}
+    for name, taught in (("own", data.only(report.OWN_FEATURES)), ("true", data), ("random", placebo)):
+        past = report.walk_forward_past(taught, linear, span, PredictionStore(None))
+        ranks[name] = figures.daily_ranks(past)["rank_ic"].mean()
+        money[name] = figures.daily_money(past, figures.cost_rule(pd.Timestamp(AS_OF)))["net_excess"].mean() * 2500
+    # Sectors at random are twenty features of noise: they may cost a little, but must not earn.
+    assert ranks["random"] < ranks["own"] + 0.001
+    assert money["random"] < money["own"] + 1  # percent a year
+    assert ranks["true"] > ranks["own"] > ranks["random"]
+    assert money["true"] > money["own"] > money["random"]
 
 
 def test_an_evening_is_fitted_calibrated_and_predicted(night, data):
