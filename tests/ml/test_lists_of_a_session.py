@@ -9,6 +9,7 @@ import pytest
 from market_data.models import DailyBar, Finding, MarketDay, PipelineRun, PipelineStep
 from market_data.runs.saga import StepContext
 from ml import sagas
+from ml.learning.prediction import PREDICTION_COLUMNS
 from ml.sagas import Predictions, ranked_picks
 from stocks.models import Publication, Stock, StockMetrics
 
@@ -35,6 +36,7 @@ def publish(session: date, order: list[str]) -> Publication:
         for place, symbol in enumerate(order)
     ]
     frame = pd.DataFrame(rows).assign(date=session, predicted_return=0.01, predicted_drawdown=-0.04)
+    frame = frame.reindex(columns=list(PREDICTION_COLUMNS))
     memo = {"predictions": Predictions(frame, "m", None)}
     run = PipelineRun(id=f"selection_{session:%Y%m%d}", job="selection", session=session)
     context = StepContext(run, PipelineStep(name="PUBLISH"), None, memo=memo)
