@@ -56,6 +56,8 @@ class Bars:
 
     def __init__(self, adjusted: pd.DataFrame, sessions: pd.DatetimeIndex, blocked_events: pd.DataFrame) -> None:
         self._panel = Panel(adjusted, sessions)
+        self._days: list[date] = [session.date() for session in sessions]
+        self._rows = {day: row for row, day in enumerate(self._days)}
         self._columns = {str(symbol): column for column, symbol in enumerate(self._panel.symbols)}
         self._factor = self._panel.raw("factor")
         self._events = _event_counts(self._panel, self._columns, blocked_events)
@@ -63,7 +65,7 @@ class Bars:
 
     def is_over(self, session: date) -> bool:
         """Whether the bars of all sessions from the entry to the exit of a session's picks are there."""
-        row = self._row(session)
+        row = self._rows.get(session, -1)
         end = row + EXIT_DELAY + 1
         return row >= 0 and end <= len(self._is_loaded) and bool(self._is_loaded[row + ENTRY_DELAY : end].all())
 
@@ -71,8 +73,8 @@ class Bars:
         """What came of a pick with its published levels (₹ of its session), or None: not known yet."""
         if not self.is_over(session):
             return None
-        row, column = self._row(session), self._columns.get(symbol)
-        entry_date = self._day(row + ENTRY_DELAY)
+        row, column = self._rows[session], self._columns.get(symbol)
+        entry_date = self._days[row + ENTRY_DELAY]
         entry = np.nan if column is None else self._panel.open[row + ENTRY_DELAY, column]
         if column is None or not np.isfinite(entry):
             return Judgement(Result.NOT_BOUGHT, entry_date)
@@ -84,7 +86,7 @@ class Bars:
         if not len(traded):
             return Judgement(Result.UNSOLD, **facts) if len(opens) > UNSOLD_AFTER_SESSIONS else None
         exit_row = row + EXIT_DELAY + int(traded[0])
-        facts["exit_date"] = self._day(exit_row)
+        facts["exit_date"] = self._days[exit_row]
         if self._events[exit_row, column] != self._events[row + ENTRY_DELAY, column]:
             return Judgement(Result.UNMEASURED, **facts)
         exit_price = opens[traded[0]]
@@ -110,7 +112,7 @@ class Bars:
         if first_stop == first_target == HOLDING_SESSIONS:
             return {"first_touched": Level.NONE}
         level = Level.STOP if first_stop <= first_target else Level.TARGET
-        day = self._day(row + ENTRY_DELAY + min(first_stop, first_target))
+        day = self._days[row + ENTRY_DELAY + min(first_stop, first_target)]
         return {"first_touched": level, "touched_on": day}
 
     def universe_return(self, session: date, symbols: set[str]) -> UniverseReturn | None:
@@ -121,7 +123,7 @@ class Bars:
         """
         if not self.is_over(session):
             return None
-        row = self._row(session)
+        row = self._rows[session]
         columns = np.array(sorted(self._columns[symbol] for symbol in symbols & self._columns.keys()), dtype=np.intp)
         held = slice(row + ENTRY_DELAY, row + EXIT_DELAY)
         last = pd.DataFrame(self._panel.close[held][:, columns]).ffill().to_numpy()[-1:].reshape(-1)
@@ -131,13 +133,6 @@ class Bars:
         returns = (exit_price / self._panel.open[row + ENTRY_DELAY, columns] - 1) * 100
         known = returns[np.isfinite(returns) & ~crossed]
         return UniverseReturn(float(known.mean()) if len(known) else None, len(known))
-
-    def _row(self, session: date) -> int:
-        return int(self._panel.sessions.get_indexer(pd.DatetimeIndex([session]))[0])
-
-    def _day(self, row: int) -> date:
-        day: date = self._panel.sessions[row].date()
-        return day
 
 
 def _event_counts(panel: Panel, columns: dict[str, int], events: pd.DataFrame) -> npt.NDArray[np.int64]:

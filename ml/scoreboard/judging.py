@@ -59,6 +59,7 @@ def outcomes(as_of: date) -> list[PickOutcome]:
     symbols = {renamed.get(pick["symbol"], pick["symbol"]) for listed in publications for pick in listed.picks}
     adjusted = queries.adjusted_bars(as_of, start, sorted(symbols | set(share_symbols())))
     bars = Bars(adjusted, datasets.market_sessions(start, as_of), datasets.blocked_dates(as_of))
+    openings = _openings(start, as_of)
     universes: dict[date, UniverseReturn | None] = {}
     results: list[PickOutcome] = []
     for publication in publications:
@@ -66,12 +67,17 @@ def outcomes(as_of: date) -> list[PickOutcome]:
             universes[publication.date] = bars.universe_return(publication.date, tradable_symbols(publication.date))
         universe = universes[publication.date]
         if universe is not None:
-            results += _list_outcomes(publication, bars, universe, renamed, as_of)
+            results += _list_outcomes(publication, bars, universe, renamed, openings, as_of)
     return results
 
 
 def _list_outcomes(
-    publication: Publication, bars: Bars, universe: UniverseReturn, renamed: dict[str, str], as_of: date
+    publication: Publication,
+    bars: Bars,
+    universe: UniverseReturn,
+    renamed: dict[str, str],
+    openings: dict[date, datetime],
+    as_of: date,
 ) -> Iterator[PickOutcome]:
     for pick in publication.picks:
         symbol = renamed.get(pick["symbol"], pick["symbol"])
@@ -87,7 +93,7 @@ def _list_outcomes(
             publication_version=publication.version,
             head_hash=publication.head_hash,
             published_at=publication.published_at,
-            is_late=publication.published_at >= _opening(judgement.entry_date),
+            is_late=publication.published_at >= openings[judgement.entry_date],
             model_id=publication.model_id,
             rank=pick.get("rank"),
             recommendation=pick.get("recommendation"),
@@ -99,9 +105,11 @@ def _list_outcomes(
         )
 
 
-def _opening(session: date) -> datetime:
-    stored = MarketDay.objects.filter(date=session).values_list("open", flat=True).first()
-    return datetime.combine(session, stored or _OPENS, _IST)
+def _openings(first: date, last: date) -> dict[date, datetime]:
+    """When each session of a range opened."""
+    special = dict(MarketDay.objects.filter(date__range=(first, last)).values_list("date", "open"))
+    days = sessions_between(first, last)
+    return {day: datetime.combine(day, special.get(day) or _OPENS, _IST) for day in days}
 
 
 def _comparisons(return_pct: float | None, entry_date: date, universe: UniverseReturn) -> dict[str, Any]:
