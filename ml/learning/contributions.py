@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ml.features.registry import FEATURE_GROUPS
 from ml.learning.learners import Fitted, is_booster
 from ml.learning.linear import LinearModel
 from ml.learning.samples import Samples, day_percentiles
@@ -17,6 +18,7 @@ from ml.learning.walk_forward import part_scores
 Numbers = npt.NDArray[np.float64]
 
 LEADING = 4
+GROUP_OF = {name: group for group, names in FEATURE_GROUPS.items() for name in names}
 
 
 def contributions(bundle: Bundle, data: Samples) -> pd.DataFrame | None:
@@ -79,15 +81,18 @@ def sentences(bundle: Bundle, data: Samples) -> list[str]:
 
 
 def leading_words(row: "pd.Series[float]", values: "pd.Series[float]") -> str:
-    """The features that move a share's score most, in words and numbers; `values` are the features' own.
+    """The groups of features that move a share's score most, in words and numbers that add up to it.
 
-    As "return 5 −0.041 (+0.62), sector relative 20 0.12 (+0.31)"; the rest is summed up at the end, so that the numbers
-    in brackets add up to the score.
+    Features of a group say much the same in different ways, so their contributions partly cancel: the sum of a group
+    is what it adds. Each comes with the feature of the same sign that moves most; `values` are the features' own.
     """
-    order = row.abs().sort_values(ascending=False, kind="stable").index[:LEADING]
+    groups = row.index.map(lambda name: GROUP_OF.get(name, "other"))
+    sums = row.groupby(groups).sum()
+    leading = sums.abs().sort_values(ascending=False, kind="stable").index[:LEADING]
     texts = []
-    for name in order:
+    for group in leading:
+        own = row[groups == group] * np.sign(sums[group])
+        name = own.idxmax()
         value = "unknown" if pd.isna(values[name]) else f"{values[name]:.3g}"
-        texts.append(f"{str(name).replace('_', ' ')} {value} ({row[name]:+.2f})")
-    rest = float(row.drop(order).sum())
-    return f"{', '.join(texts)}, all else ({rest:+.2f})"
+        texts.append(f"{group} {sums[group]:+.2f} ({str(name).replace('_', ' ')} {value})")
+    return f"{', '.join(texts)}, all else {sums.drop(leading).sum():+.2f}"

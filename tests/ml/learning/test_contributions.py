@@ -59,7 +59,9 @@ def test_the_numbers_of_each_sentence_add_up_to_its_score(ensemble, tonight, sco
     for text, score in zip(texts, scores, strict=True):
         total = float(re.findall(r"score of ([+-][0-9.]+) comes", text)[0])
         assert total == pytest.approx(score, abs=0.006)
-        assert sum(map(float, re.findall(r"\(([+-][0-9.]+)\)", text))) == pytest.approx(total, abs=0.031)
+        assert sum(
+            map(float, re.findall(r"[a-z] ([+-][0-9]+[.][0-9]{2})(?= |,|[.]$)", text.split("comes from")[1]))
+        ) == (pytest.approx(total, abs=0.031))
 
 
 def test_without_contributions_there_is_no_sentence(data, tonight):
@@ -68,8 +70,9 @@ def test_without_contributions_there_is_no_sentence(data, tonight):
     assert set(sentences(forest, tonight)) == {""}
 
 
-def test_words_name_the_leading_features_and_add_up():
-    row = pd.Series({"a_1": 0.5, "b": -0.9, "c": 0.1, "d": 0.2, "e": 0.05, "f": -0.02})
-    values = pd.Series({"a_1": 0.0123, "b": np.nan, "c": 1.0, "d": -2.5, "e": 0.0, "f": 0.0})
-    text = "b unknown (-0.90), a 1 0.0123 (+0.50), d -2.5 (+0.20), c 1 (+0.10), all else (+0.03)"
-    assert leading_words(row, values) == text
+def test_words_name_the_leading_groups_with_their_strongest_feature_and_add_up():
+    names = ["return_5", "return_20", "beta_120", "sector_relative_5", "volume_1", "vwap_1", "delivery_1"]
+    row = pd.Series([0.9, -0.2, -0.5, 0.3, 0.1, 0.05, -0.02], index=names)
+    values = pd.Series([-0.0412, 0.1, np.nan, 1.0, 2.0, 3.0, 4.0], index=names)
+    text = "returns +0.70 (return 5 -0.0412), risk -0.50 (beta 120 unknown), sector +0.30 (sector relative 5 1)"
+    assert leading_words(row, values).startswith(f"{text}, liquidity +0.10 (volume 1 2), all else +0.03")
