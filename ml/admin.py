@@ -2,8 +2,8 @@
 
 from django.contrib import admin
 
-from ml.models import Evaluation, PickOutcome, TrainedModel
-from stocks.admin import ReadOnlyAdmin, coloured
+from ml.models import Evaluation, PickOutcome, Prediction, TrainedModel
+from stocks.admin import DatedAdmin, ReadOnlyAdmin, coloured
 
 
 @admin.register(TrainedModel)
@@ -11,6 +11,7 @@ class TrainedModelAdmin(ReadOnlyAdmin):
     list_display = (
         "id",
         "estimator",
+        "recipe",
         "session",
         "state",
         "samples",
@@ -26,6 +27,26 @@ class TrainedModelAdmin(ReadOnlyAdmin):
     @coloured("status", {"accepted": "success", "rejected": "danger"})
     def state(self, model: TrainedModel) -> tuple[str, str]:
         return model.status, model.get_status_display()
+
+
+@admin.register(Prediction)
+class PredictionAdmin(DatedAdmin):
+    ordering = ("-date", "symbol", "recipe")
+    symbol_column = "symbol"
+    list_display = (
+        *(
+            "ticker",
+            "date",
+            "recipe",
+            "score",
+            "rank_score",
+            "confidence",
+            "expected_excess",
+            "excess_low",
+            "excess_high",
+        ),
+        *("probability", "predicted_drawdown", "risk_score"),
+    )
 
 
 @admin.register(Evaluation)

@@ -67,7 +67,7 @@ class Prediction(models.Model):
 
     class Meta:
         db_table = "predictions"
-        constraints = (models.UniqueConstraint(fields=("recipe", "date", "symbol"), name="predictions_key"),)
+        constraints = (models.UniqueConstraint(fields=("date", "symbol", "recipe"), name="predictions_key"),)
 
     def __str__(self) -> str:
         return f"{self.recipe} {self.date} {self.symbol}"

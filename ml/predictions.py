@@ -28,7 +28,7 @@ _FIGURES = {
 }
 _PERCENTILES = {"percentile": "score", "rank_percentile": "rank_score", "risk_percentile": "risk_raw"}
 _PERCENTILES = {"percentile": "score", "rank_percentile": "rank_score", "risk_percentile": "risk_raw"}
-_KEY = ("recipe", "date", "symbol")
+_KEY = ("date", "symbol", "recipe")
 
 
 def record_predictions(predictions: pd.DataFrame, recipe: str, run_id: str) -> WriteCounts:

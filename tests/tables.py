@@ -12,7 +12,7 @@ from rest_framework.authtoken.models import Token
 
 from brokers.models import BrokerConfiguration
 from market_data import models as market
-from ml.models import Evaluation, PickOutcome, TrainedModel
+from ml.models import Evaluation, PickOutcome, Prediction, TrainedModel
 from portfolio.models import Order, Position, Strategy, Trade
 from stocks import models as stocks
 from tests.published import NEXT_SESSION, SESSION, pick, publish
@@ -88,6 +88,7 @@ def _fill_models() -> None:
         path="a",
         status="accepted",
     )
+    Prediction.objects.create(symbol="AAA", date=SESSION, recipe="0123456789ab", score=1.2, expected_excess=0.01)
     Evaluation.objects.create(
         as_of=SESSION,
         estimator="lightgbm",

@@ -118,7 +118,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "predictions",
-                "constraints": [models.UniqueConstraint(fields=("recipe", "date", "symbol"), name="predictions_key")],
+                "constraints": [models.UniqueConstraint(fields=("date", "symbol", "recipe"), name="predictions_key")],
             },
         ),
     ]

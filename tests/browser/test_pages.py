@@ -212,5 +212,5 @@ def test_the_api_pages_load_nothing_from_other_hosts(opened):
     expect(page.get_by_text("RELIANCE").first).to_be_visible()
     watched.picture("api-browsable-desktop")
     page = watched.open("/api/docs/")
-    expect(page.get_by_text("/api/suggested-stocks/")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("/api/suggested-stocks/", exact=True)).to_be_visible(timeout=30_000)
     watched.picture("api-docs-desktop")

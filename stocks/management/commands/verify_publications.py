@@ -1,6 +1,6 @@
 """`manage.py verify_publications`: whether every published list still is what was published."""
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -20,14 +20,14 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--text", metavar="LIST", help="print the hashed text of this list's newest head")
         parser.add_argument(
-            "--date", metavar="YYYY-MM-DD", type=date.fromisoformat, help="of the session (only with --text)"
+            "--session", metavar="YYYY-MM-DD", type=_day, help="of the list of --text (default: the newest)"
         )
 
     def handle(self, *_: object, **options: Any) -> None:
-        if options["date"] and not options["text"]:
-            raise CommandError("--date selects the list of --text: give both.")
+        if options["session"] and not options["text"]:
+            raise CommandError("--session selects the list of --text: give both.")
         if options["text"]:
-            self._print_text(options["text"], options["date"])
+            self._print_text(options["text"], options["session"])
             return
         names = list(Publication.objects.order_by("strategy").values_list("strategy", flat=True).distinct())
         for name in names:
@@ -54,6 +54,13 @@ class Command(BaseCommand):
             _refuse_other_rows(publication)
         hashes = stored.exclude(head_hash="").values_list("head_hash", flat=True)
         self.stdout.write(f"{strategy}: {len(hashes)} of {stored.count()} with a hash, last {hashes.last() or '–'}")
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text[:50]!r} is not a date; write it as YYYY-MM-DD.") from None
 
 
 def _as_copied(row: Mapping[str, Any]) -> dict[str, Any]:

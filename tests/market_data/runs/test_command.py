@@ -50,7 +50,15 @@ def refused(command: str, day: str) -> str:
 def test_the_commands_with_a_date_are_those_of_the_jobs_and_the_models() -> None:
     assert commands_with_a_date() == [
         *("calculate_business_logic", "evaluate_models", "export_csv", "fill_data", "fit_models"),
-        *("refresh_quotes", "run_all", "run_pipeline", "suggest_stocks", "train_models", "validate_data"),
+        *(
+            "judge_picks",
+            "refresh_quotes",
+            "run_all",
+            "run_pipeline",
+            "suggest_stocks",
+            "train_models",
+            "validate_data",
+        ),
     ]
 
 

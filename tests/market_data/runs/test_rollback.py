@@ -193,7 +193,7 @@ def test_rolling_back_a_training_removes_its_model() -> None:
     ended("t1", "training")
     facts: dict[str, Any] = {"estimator": "lightgbm", "session": DAY, "train_from": DAY, "train_until": DAY}
     TrainedModel.objects.create(id="m", samples=1, data_hash="", path="m", status="accepted", run_id="t1", **facts)
-    assert rollback.roll_back("t1", "test") == {"trained_models": (1, 0)}
+    assert rollback.roll_back("t1", "test") == {"trained_models": (1, 0), "predictions": (0, 0)}
     assert not TrainedModel.objects.exists()
 
 

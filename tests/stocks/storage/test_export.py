@@ -45,7 +45,8 @@ def test_every_table_can_be_exported(operator, model):
     exported = rows(csv_blocks(model._default_manager.all()))
     assert len(exported) == model._default_manager.count() > 0
     assert SECRET not in str(exported)
-    assert not {"password", "session_data", "payload", "content", "result"} & set(exported[0])
+    results_of_tasks = {"result"} if model._meta.app_label == "django_q" else set()
+    assert not ({"password", "session_data", "payload", "content"} | results_of_tasks) & set(exported[0])
 
 
 # Types that hold secrets, pickles or whole files. A type that is neither here nor exported somewhere fails the test.
