@@ -41,6 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """One switch a tier."""
     for tier, meaning in TIERS.items():
         parser.addoption(f"--{tier}", action="store_true", help=f"run also the tests marked {tier}: {meaning}")
+    parser.addoption("--pictures", action="store_true", help="let browser tests save screenshots in var/screenshots")
 
 
 @pytest.hookimpl(tryfirst=True)

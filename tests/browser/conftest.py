@@ -51,7 +51,8 @@ def browser() -> Iterator[Browser]:
 class Watched:
     """A page that records console errors and requests to other hosts."""
 
-    def __init__(self, context: BrowserContext, host: str) -> None:
+    def __init__(self, context: BrowserContext, host: str, *, takes_pictures: bool) -> None:
+        self.takes_pictures = takes_pictures
         self.page: Page = context.new_page()
         self.host = host
         self.faults: list[str] = []
@@ -74,7 +75,9 @@ class Watched:
         return self.page
 
     def picture(self, name: str, *, full: bool = False) -> None:
-        """Save a screenshot for people to look at."""
+        """Save a screenshot for people to look at, if they asked for it."""
+        if not self.takes_pictures:
+            return
         folder = Path(settings.BASE_DIR) / "var" / "screenshots"
         folder.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=folder / f"{name}.png", full_page=full)
@@ -105,7 +108,7 @@ class Watched:
 
 
 @pytest.fixture
-def opened(browser, live_server, transactional_db):
+def opened(browser, live_server, transactional_db, pytestconfig):
     """A function that opens a page in a fresh context; afterwards no page may have had a fault."""
     cache.clear()
     contexts, pages = [], []
@@ -113,7 +116,7 @@ def opened(browser, live_server, transactional_db):
     def make(**options) -> Watched:
         context = browser.new_context(viewport=options.pop("viewport", DESKTOP), **options)
         contexts.append(context)
-        pages.append(Watched(context, live_server.url))
+        pages.append(Watched(context, live_server.url, takes_pictures=pytestconfig.getoption("pictures")))
         return pages[-1]
 
     yield make

@@ -248,8 +248,15 @@ def filled_market() -> None:
         publish(strategy, [pick(f"S{n}") for n in range(20)], session=days[0], valid_for=evening.following)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", ["desktop", "phone"])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        ("desktop", "light"),
+        ("phone", "dark"),
+        pytest.param("desktop", "dark", marks=pytest.mark.long),
+        pytest.param("phone", "light", marks=pytest.mark.long),
+    ],
+)
 def test_the_home_page_is_readable_everywhere(opened, calendar, transactional_db, scheme, width):
     filled_market()
     watched = opened(viewport={"desktop": DESKTOP, "phone": PHONE}[width], color_scheme=scheme)

@@ -5,6 +5,7 @@ import random
 import re
 from datetime import date
 
+import pytest
 from django.contrib.auth import get_user_model
 from django.db import transaction
 from playwright.sync_api import Page, expect
@@ -281,16 +282,18 @@ def test_the_chart_follows_a_change_to_dark(opened):
     watched.picture("web-stock-desktop-dark", full=True)
 
 
-def test_the_pages_are_accessible(opened):
+@pytest.mark.parametrize(
+    ("width", "scheme"), [("phone", "light"), pytest.param("desktop", "dark", marks=pytest.mark.long)]
+)
+def test_the_pages_are_accessible(opened, width, scheme):
     store_market()
     faults: list[str] = []
-    for width, scheme in (("desktop", "dark"), ("phone", "light")):
-        watched = opened(viewport=DESKTOP if width == "desktop" else PHONE, color_scheme=scheme)
-        for name, path in PAGES.items():
-            faults += [f"{path} {width} {scheme}: {fault}" for fault in _page_faults(watched, name)]
-            watched.picture(f"web-{name}-{width}-{scheme}", full=True)
-        # One of the pages is a 404, which the browser reports as an error.
-        watched.faults[:] = [fault for fault in watched.faults if not ("404" in fault and "NOSUCH" in fault)]
+    watched = opened(viewport=DESKTOP if width == "desktop" else PHONE, color_scheme=scheme)
+    for name, path in PAGES.items():
+        faults += [f"{path} {width} {scheme}: {fault}" for fault in _page_faults(watched, name)]
+        watched.picture(f"web-{name}-{width}-{scheme}", full=True)
+    # One of the pages is a 404, which the browser reports as an error.
+    watched.faults[:] = [fault for fault in watched.faults if not ("404" in fault and "NOSUCH" in fault)]
     assert faults == []
 
 

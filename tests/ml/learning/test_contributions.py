@@ -23,7 +23,7 @@ def tonight(data):
 
 
 def bundle_of(data, name):
-    return fit_night(data, tiny(name), data.sessions[-1].date(), nothing_stored()).bundle
+    return fit_night(data, tiny(name), data.keys["date"].iloc[-1].date(), nothing_stored()).bundle
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_the_numbers_of_each_sentence_add_up_to_its_score(ensemble, tonight, sco
 
 
 def test_without_contributions_there_is_no_sentence(data, tonight):
-    forest = bundle_of(data, "random_forest")
+    forest = bundle_of(data.between(0, 130), "random_forest")
     assert contributions(forest, tonight) is None
     assert set(sentences(forest, tonight)) == {""}
 
