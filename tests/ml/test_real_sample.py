@@ -140,7 +140,10 @@ def test_an_evening_is_fitted_calibrated_and_predicted(night, data):
     assert (predictions["ml_confidence"] > 0.7).mean() > 0.1
     assert predictions["ml_risk_score"].between(0.05, 0.95).all()
     assert predictions["predicted_return"].abs().max() < 0.1
-    assert (predictions["excess_low"] < predictions["predicted_return"]).mean() > 0.99
+    known = predictions.dropna(subset=["excess_low"])  # some shares have no volatility of 60 sessions yet
+    assert len(known) > 0.95 * len(predictions)
+    assert (known["excess_low"] < known["predicted_return"]).all()
+    assert (known["predicted_return"] < known["excess_high"]).all()
     stored = night.predictions.loc[night.predictions["date"] == pd.Timestamp(AS_OF)]
     assert stored["score"].to_numpy().tobytes() == predictions["score"].to_numpy().tobytes()
 
