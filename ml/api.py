@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.http import HttpResponseBase
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 
@@ -12,7 +12,7 @@ from ml.scoreboard import queries
 from ml.scoreboard.figures import INTERVAL_NEEDS_SESSIONS, Figures
 from ml.scoreboard.queries import ListScore
 from stocks.api import PicksView, StrategyField, checked_parameters, conditional_response
-from stocks.api.answers import ErrorAnswer
+from stocks.api.answers import documented_responses
 
 _SHARES: Final = ("target_first_share", "stop_first_share")
 
@@ -80,15 +80,7 @@ class ScoreboardView(PicksView):
     @extend_schema(
         operation_id="scoreboard",
         parameters=[ScoreboardQuery],
-        responses={
-            200: ScoreboardAnswer,
-            304: OpenApiResponse(description="Unchanged since the response whose ETag was sent."),
-            400: ErrorAnswer,
-            401: ErrorAnswer,
-            404: OpenApiResponse(ErrorAnswer, "An unsupported `format`."),
-            405: OpenApiResponse(ErrorAnswer, "A method other than GET, HEAD and OPTIONS."),
-            406: OpenApiResponse(ErrorAnswer, "An unsupported media type in `Accept`."),
-        },
+        responses=documented_responses(ScoreboardAnswer),
     )
     def get(self, request: Request) -> HttpResponseBase:
         """Count, share and mean of what was judged, by list and model, with the curve of the net excess."""

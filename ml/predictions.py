@@ -1,6 +1,5 @@
 """The only writer of `predictions`, and their reader: what each recipe says, or would have said, on each session."""
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ from market_data.runs.saga import StepFailed
 from ml.learning.samples import day_percentiles
 from stocks.storage import bulk
 from stocks.storage.bulk import WriteCounts
+from stocks.storage.durable_files import sha256_of
 from stocks.storage.frames import query_frame
 from stocks.universe.symbols import follow_renames
 
@@ -51,9 +51,8 @@ def kept_predictions(path: Path, sha256: str) -> pd.DataFrame:
     """
     if not path.is_file():
         raise StepFailed(f"{path}, the fit's predictions, is missing: train again.", runbook="training-failed")
-    with path.open("rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
-            raise StepFailed(f"{path} has changed since the fit wrote it: train again.", runbook="training-failed")
+    if sha256_of(path) != sha256:
+        raise StepFailed(f"{path} has changed since the fit wrote it: train again.", runbook="training-failed")
     return pd.read_parquet(path)
 
 

@@ -12,7 +12,6 @@ from ml.evaluation.statistics import block_bootstrap, daily_figures, newey_west
 from ml.evaluation.tranches import PERIODS_A_YEAR, Rule, tranche_returns
 
 LIQUID_KEEP_RANK = 100
-SIZES = (10, 20, 50)
 
 
 def cost_rule(session: pd.Timestamp) -> Rule:

@@ -18,7 +18,7 @@ from ml.learning.estimators import Estimator
 from ml.learning.learners import Fitted, is_booster
 from ml.learning.linear import LinearModel
 from ml.learning.training import Bundle
-from stocks.storage.durable_files import replace_file
+from stocks.storage.durable_files import replace_file, sha256_of
 
 CARD_FILE = "bundle.json"
 VERSION = 2
@@ -64,7 +64,7 @@ def save_bundle(bundle: Bundle, models_dir: Path) -> dict[str, Any]:
         "estimator": bundle.estimator.name,
         "features": list(bundle.features),
         "path": name,
-        "files": {file: _sha256(folder / file) for file in (CARD_FILE, *names)},
+        "files": {file: sha256_of(folder / file) for file in (CARD_FILE, *names)},
     }
 
 
@@ -82,7 +82,7 @@ def load_bundle(folder: Path, files: Mapping[str, str]) -> Bundle:
             raise ArtifactUnreadable(f"{name!r} is not the name of a file in {folder}; it is not loaded. Train again.")
         if not path.is_file():
             raise ArtifactUnreadable(f"{path} is missing: train again.")
-        if _sha256(path) != digest:
+        if sha256_of(path) != digest:
             raise ArtifactUnreadable(f"{path} has changed since the model was stored; it is not loaded. Train again.")
     if CARD_FILE not in files:
         raise ArtifactUnreadable(f"{folder} has no hash for {CARD_FILE}; it is not loaded. Train again.")
@@ -168,8 +168,3 @@ def _load_forest(path: Path) -> Fitted:
         raise ArtifactUnreadable(f"{path} contains types that are not allowed: {', '.join(sorted(untrusted))}.")
     forest: Fitted = skops.io.load(path, trusted=sorted(TRUSTED_TYPES))
     return forest
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

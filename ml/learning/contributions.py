@@ -18,7 +18,6 @@ from ml.learning.walk_forward import part_scores
 Numbers = npt.NDArray[np.float64]
 
 LEADING = 4
-GROUP_OF = {name: group for group, names in FEATURE_GROUPS.items() for name in names}
 
 
 def contributions(bundle: Bundle, data: Samples) -> pd.DataFrame | None:
@@ -72,27 +71,31 @@ def sentences(bundle: Bundle, data: Samples) -> list[str]:
     parts = contributions(bundle, data)
     if parts is None:
         return [""] * len(data)
-    values = pd.DataFrame(data.values, columns=list(data.features))
-    texts = []
-    for row in range(len(data)):
-        own = parts.iloc[row]
-        texts.append(f"The model's score of {own.sum():+.2f} comes from {leading_words(own, values.iloc[row])}.")
-    return texts
+    words = leading_words(parts, pd.DataFrame(data.values, columns=list(data.features)))
+    scores = parts.sum(axis=1)
+    return [f"The model's score of {score:+.2f} comes from {text}." for score, text in zip(scores, words, strict=True)]
 
 
-def leading_words(row: "pd.Series[float]", values: "pd.Series[float]") -> str:
-    """The groups of features that move a share's score most, in words and numbers that add up to it.
+def leading_words(parts: pd.DataFrame, values: pd.DataFrame) -> list[str]:
+    """The groups of features that move each share's score most, in words and numbers that add up to it.
 
     Features of a group say much the same in different ways, so their contributions partly cancel: the sum of a group
-    is what it adds. Each comes with the feature of the same sign that moves most; `values` are the features' own.
+    is what it adds. Each comes with the feature of the same sign that moves most; `values` are the features' own, in
+    the rows and columns of `parts`.
     """
-    groups = row.index.map(lambda name: GROUP_OF.get(name, "other"))
-    sums = row.groupby(groups).sum()
-    leading = sums.abs().sort_values(ascending=False, kind="stable").index[:LEADING]
+    own, known = parts.to_numpy(dtype=np.float64), values.to_numpy(dtype=np.float64)
+    columns = {group: np.flatnonzero(parts.columns.isin(names)) for group, names in FEATURE_GROUPS.items()}
+    groups = [group for group in columns if len(columns[group])]
+    sums = np.column_stack([own[:, columns[group]].sum(axis=1) for group in groups])
+    order = np.argsort(-np.abs(sums), axis=1, kind="stable")[:, :LEADING]
     texts = []
-    for group in leading:
-        own = row[groups == group] * np.sign(sums[group])
-        name = own.idxmax()
-        value = "unknown" if pd.isna(values[name]) else f"{values[name]:.3g}"
-        texts.append(f"{group} {sums[group]:+.2f} ({str(name).replace('_', ' ')} {value})")
-    return f"{', '.join(texts)}, all else {sums.drop(leading).sum():+.2f}"
+    for row, leading in enumerate(order):
+        named = []
+        for place in leading:
+            inside = columns[groups[place]]
+            strongest = inside[np.argmax(own[row, inside] * np.sign(sums[row, place]))]
+            value = "unknown" if np.isnan(known[row, strongest]) else f"{known[row, strongest]:.3g}"
+            name = parts.columns[strongest].replace("_", " ")
+            named.append(f"{groups[place]} {sums[row, place]:+.2f} ({name} {value})")
+        texts.append(f"{', '.join(named)}, all else {own[row].sum() - sums[row, leading].sum():+.2f}")
+    return texts

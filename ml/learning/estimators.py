@@ -61,6 +61,10 @@ class Head:
     def members(self) -> tuple[Member, ...]:
         return tuple(member for group in self.groups for member in group)
 
+    def with_members(self, **changes: Any) -> "Head":
+        """The same head with changed fields of every member."""
+        return Head(tuple(tuple(replace(member, **changes) for member in group) for group in self.groups))
+
 
 @dataclass(frozen=True)
 class Estimator:
@@ -83,6 +87,15 @@ class Estimator:
         """All members, each once, in a fixed order."""
         heads = (self.return_head, self.rank_head, self.risk_head)
         return tuple(dict.fromkeys(member for head in heads for member in head.members))
+
+    def with_members(self, **changes: Any) -> "Estimator":
+        """The same estimator with changed fields of every member, as a share of their trees."""
+        return replace(
+            self,
+            return_head=self.return_head.with_members(**changes),
+            rank_head=self.rank_head.with_members(**changes),
+            risk_head=self.risk_head.with_members(**changes),
+        )
 
     def as_json(self) -> dict[str, Any]:
         learners = {member.learner: dict(member.kind.parameters) for member in self.members}

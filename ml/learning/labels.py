@@ -75,7 +75,7 @@ def labels(adjusted: pd.DataFrame, sessions: pd.DatetimeIndex, blocked_events: p
     ``exit_position`` is not after that session.
     """
     panel = Panel(adjusted, sessions)
-    trades = _Trades.of(panel, _event_count(panel, blocked_events))
+    trades = _Trades.of(panel, event_counts(panel, blocked_events))
     entry, at_entry = _ahead(panel.open, ENTRY_DELAY), _ahead(trades.events_so_far, ENTRY_DELAY)
     exit_row = trades.next_trade(EXIT_DELAY)
     is_sold = np.isfinite(entry) & (exit_row < len(sessions))
@@ -161,7 +161,7 @@ def _ahead(values: Matrix, sessions: int) -> Matrix:
     return result
 
 
-def _event_count(panel: Panel, events: pd.DataFrame) -> Matrix:
+def event_counts(panel: Panel, events: pd.DataFrame) -> Matrix:
     """Number of blocked events of each share up to and including each session."""
     on_session = np.zeros((len(panel.sessions), len(panel.symbols)))
     column = pd.Index(panel.symbols).get_indexer(pd.Index(events["symbol"]))

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,8 @@ from ml.learning.targets import TARGETS
 Numbers = npt.NDArray[np.float64]
 Fits = Mapping[Member, Fitted]
 Progress = Callable[[int, int], None]
+Job = TypeVar("Job")
+Result = TypeVar("Result")
 
 # On fewer sessions a model would learn a single mood of the market.
 FEWEST_TRAINING_SESSIONS = 60
@@ -100,14 +103,8 @@ def fit_members(
     data: Samples, members: Sequence[Member], window: Window, on_progress: Progress = lambda done, total: None
 ) -> Fits:
     """Fit members in parallel; the result does not depend on the number of processors."""
-    jobs = [(member, window.at, window.at) for member in members]
-    fits: dict[Member, Fitted] = {}
-
-    def fit(job: tuple[Member, int, int]) -> None:
-        fits[job[0]] = fit_member(data, job[0], window)
-
-    _in_parallel(fit, jobs, on_progress)
-    return {member: fits[member] for member in members}
+    fits = _in_parallel(lambda member: fit_member(data, member, window), members, on_progress)
+    return dict(zip(members, fits, strict=True))
 
 
 def raw_predictions(data: Samples, estimator: Estimator, fits: Fits) -> pd.DataFrame:
@@ -158,9 +155,9 @@ def walk_forward(
     return _scored(tested, estimator, parts)
 
 
-def _in_parallel(work: Callable[..., object], jobs: Sequence[object], on_progress: Progress) -> list:  # type: ignore[type-arg]
+def _in_parallel(work: Callable[[Job], Result], jobs: Sequence[Job], on_progress: Progress) -> list[Result]:
     # LightGBM, the forest and NumPy release the GIL while fitting, so threads do run in parallel.
-    results = []
+    results: list[Result] = []
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         for done, result in enumerate(pool.map(work, jobs), start=1):
             results.append(result)

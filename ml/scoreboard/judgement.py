@@ -11,11 +11,10 @@ from datetime import date
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from ml.features.panel import Panel
-from ml.learning.labels import ENTRY_DELAY, EXIT_DELAY, HOLDING_SESSIONS
+from ml.learning.labels import ENTRY_DELAY, EXIT_DELAY, HOLDING_SESSIONS, event_counts
 from ml.scoreboard.results import Level, Result
 
 UNSOLD_AFTER_SESSIONS: Final = 40
@@ -60,7 +59,7 @@ class Bars:
         self._rows = {day: row for row, day in enumerate(self._days)}
         self._columns = {str(symbol): column for column, symbol in enumerate(self._panel.symbols)}
         self._factor = self._panel.raw("factor")
-        self._events = _event_counts(self._panel, self._columns, blocked_events)
+        self._events = event_counts(self._panel, blocked_events)
         self._is_loaded = np.atleast_1d(np.isfinite(self._panel.open).any(axis=1))
 
     def is_over(self, session: date) -> bool:
@@ -133,17 +132,6 @@ class Bars:
         returns = (exit_price / self._panel.open[row + ENTRY_DELAY, columns] - 1) * 100
         known = returns[np.isfinite(returns) & ~crossed]
         return UniverseReturn(float(known.mean()) if len(known) else None, len(known))
-
-
-def _event_counts(panel: Panel, columns: dict[str, int], events: pd.DataFrame) -> npt.NDArray[np.int64]:
-    """Number of blocked events of each share up to and including each session."""
-    on_session = np.zeros((len(panel.sessions), len(panel.symbols)), dtype=np.int64)
-    rows = panel.sessions.searchsorted(pd.DatetimeIndex(events["ex_date"]))
-    for row, symbol in zip(rows, events["symbol"], strict=True):
-        if row < len(panel.sessions) and symbol in columns:
-            on_session[row, columns[symbol]] += 1
-    counts: npt.NDArray[np.int64] = np.cumsum(on_session, axis=0)
-    return counts
 
 
 def _number(value: float) -> float | None:

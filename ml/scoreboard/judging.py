@@ -5,16 +5,16 @@ the session is read.
 """
 
 from collections.abc import Iterator
-from datetime import date, datetime, time
-from typing import Any, Final
-from zoneinfo import ZoneInfo
+from datetime import date, datetime
+from typing import Any
 
 from django.db.models import Exists, OuterRef
 
 from brokers.charges import ChargesError
+from market_data.calendar_sources import OPEN
 from market_data.models import MarketDay
 from market_data.storage import queries
-from market_data.trading_calendar import sessions_between
+from market_data.trading_calendar import IST, sessions_between
 from ml import datasets
 from ml.costs import plain_charges_pct
 from ml.learning.labels import EXIT_DELAY
@@ -23,9 +23,6 @@ from ml.scoreboard.judgement import Bars, UniverseReturn
 from stocks.models import Publication
 from stocks.picks.selection_queries import share_symbols, tradable_symbols
 from stocks.universe.symbols import successors
-
-_OPENS: Final = time(9, 15)
-_IST: Final = ZoneInfo("Asia/Kolkata")
 
 
 def due_lists(as_of: date) -> list[Publication]:
@@ -109,7 +106,7 @@ def _openings(first: date, last: date) -> dict[date, datetime]:
     """When each session of a range opened."""
     special = dict(MarketDay.objects.filter(date__range=(first, last)).values_list("date", "open"))
     days = sessions_between(first, last)
-    return {day: datetime.combine(day, special.get(day) or _OPENS, _IST) for day in days}
+    return {day: datetime.combine(day, special.get(day) or OPEN, IST) for day in days}
 
 
 def _comparisons(return_pct: float | None, entry_date: date, universe: UniverseReturn) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_cache_control
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema, extend_schema_field
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.authentication import SessionAuthentication, TokenAuthentication
 from rest_framework.exceptions import APIException, ValidationError
@@ -20,7 +20,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView, set_rollback
 
 from stocks.api.answers import ErrorAnswer as ErrorAnswer
-from stocks.api.answers import SuggestedStocksAnswer
+from stocks.api.answers import SuggestedStocksAnswer, documented_responses
 from stocks.error_responses import error_body
 from stocks.picks import queries as pick_queries
 from stocks.picks import response_cache, screening
@@ -229,15 +229,7 @@ class SuggestedStocksView(PicksView):
     @extend_schema(
         operation_id="suggested_stocks",
         parameters=[SuggestedStocksQuery],
-        responses={
-            200: SuggestedStocksAnswer,
-            304: OpenApiResponse(description="Unchanged since the response whose ETag was sent."),
-            400: ErrorAnswer,
-            401: ErrorAnswer,
-            404: OpenApiResponse(ErrorAnswer, "An unsupported `format`."),
-            405: OpenApiResponse(ErrorAnswer, "A method other than GET, HEAD and OPTIONS."),
-            406: OpenApiResponse(ErrorAnswer, "An unsupported media type in `Accept`."),
-        },
+        responses=documented_responses(SuggestedStocksAnswer),
         examples=[OpenApiExample("Rejected", error_body(400, "limit: Allowed: …"), status_codes=["400"])],
     )
     def get(self, request: Request) -> HttpResponseBase:

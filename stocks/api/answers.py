@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import OpenApiResponse
 from rest_framework import serializers
 
 from stocks.picks.standings import Standing
@@ -134,3 +135,16 @@ class ErrorAnswer(serializers.Serializer[Any]):
 
     success = serializers.BooleanField()
     error = ErrorFacts()
+
+
+def documented_responses(answer: type[serializers.BaseSerializer[Any]]) -> dict[int, Any]:
+    """What a view for reading may answer, for the schema: its answer, unchanged, or one of the errors."""
+    return {
+        200: answer,
+        304: OpenApiResponse(description="Unchanged since the response whose ETag was sent."),
+        400: ErrorAnswer,
+        401: ErrorAnswer,
+        404: OpenApiResponse(ErrorAnswer, "An unsupported `format`."),
+        405: OpenApiResponse(ErrorAnswer, "A method other than GET, HEAD and OPTIONS."),
+        406: OpenApiResponse(ErrorAnswer, "An unsupported media type in `Accept`."),
+    }

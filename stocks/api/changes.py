@@ -3,12 +3,12 @@
 from typing import Any
 
 from django.http import HttpResponseBase
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 
 from stocks.api import ListQuery, PicksView, checked_parameters, conditional_response
-from stocks.api.answers import DepartureAnswer, ErrorAnswer
+from stocks.api.answers import DepartureAnswer, documented_responses
 from stocks.models import Publication
 from stocks.picks.change_queries import changes_of
 from stocks.picks.changes import ScoreChange
@@ -68,15 +68,7 @@ class ListChangesView(PicksView):
     @extend_schema(
         operation_id="suggested_stocks_changes",
         parameters=[ListQuery],
-        responses={
-            200: ListChangesAnswer,
-            304: OpenApiResponse(description="Unchanged since the response whose ETag was sent."),
-            400: ErrorAnswer,
-            401: ErrorAnswer,
-            404: OpenApiResponse(ErrorAnswer, "An unsupported `format`."),
-            405: OpenApiResponse(ErrorAnswer, "A method other than GET, HEAD and OPTIONS."),
-            406: OpenApiResponse(ErrorAnswer, "An unsupported media type in `Accept`."),
-        },
+        responses=documented_responses(ListChangesAnswer),
     )
     def get(self, request: Request) -> HttpResponseBase:
         """Entries, departures, and the score changes of the shares that stayed, the largest first."""

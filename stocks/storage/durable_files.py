@@ -1,6 +1,7 @@
 """Files that a crash leaves whole: written under another name, flushed to the disk, then renamed into place."""
 
 import errno
+import hashlib
 import os
 import threading
 from collections.abc import Iterator
@@ -47,6 +48,12 @@ def flush_to_disk(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's content, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def is_disk_full(error: BaseException | None) -> bool:

@@ -8,7 +8,7 @@ import pandas as pd
 from ml.features.facts import facts
 from ml.features.groups import no_groups
 from ml.features.registry import features
-from ml.learning.estimators import ESTIMATORS, Estimator, Head
+from ml.learning.estimators import ESTIMATORS, Estimator
 from ml.learning.labels import labels
 from ml.learning.samples import Samples, samples
 from ml.learning.walk_forward import SCORES
@@ -114,13 +114,7 @@ def market_samples(shares: int = 40, days: int = 420, seed: int = 1, signal: flo
 
 def tiny(name: str = "ensemble", size: float = 0.1) -> Estimator:
     """A registered estimator with few trees, so that tests of the machinery are fast."""
-
-    def thinned(head: Head) -> Head:
-        return Head(tuple(tuple(replace(member, size=size) for member in group) for group in head.groups))
-
-    full = ESTIMATORS[name]
-    return_head, rank_head, risk_head = map(thinned, (full.return_head, full.rank_head, full.risk_head))
-    return replace(full, feature_set="scale_free", return_head=return_head, rank_head=rank_head, risk_head=risk_head)
+    return replace(ESTIMATORS[name].with_members(size=size), feature_set="scale_free")
 
 
 def nothing_stored() -> pd.DataFrame:

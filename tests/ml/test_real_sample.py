@@ -64,7 +64,8 @@ def outcomes_and_facts(bars, calendar, archive, groups):
 
 @pytest.fixture(scope="module")
 def data(bars, calendar, groups, outcomes_and_facts):
-    return samples(features(bars, calendar, groups), *outcomes_and_facts, calendar)
+    outcomes, known = outcomes_and_facts
+    return samples(features(bars, calendar, groups), outcomes, known, calendar)
 
 
 def test_samples_are_sound(data, calendar):
@@ -119,7 +120,8 @@ def test_sectors_help_and_sectors_at_random_do_not(data, bars, calendar, groups,
     known = groups.dropna(subset=["sector"])
     drawn = known[["sector", "industry"]].sample(frac=1, random_state=1).reset_index(drop=True)
     at_random = pd.concat([known["symbol"].reset_index(drop=True), drawn], axis=1)
-    placebo = samples(features(bars, calendar, at_random), *outcomes_and_facts, calendar)
+    outcomes, facts_of_bars = outcomes_and_facts
+    placebo = samples(features(bars, calendar, at_random), outcomes, facts_of_bars, calendar)
     ranks, money = {}, {}
     for name, taught in (("own", data.only(report.OWN_FEATURES)), ("true", data), ("random", placebo)):
         past = report.walk_forward_past(taught, linear, span, PredictionStore(None))

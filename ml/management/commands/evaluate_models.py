@@ -17,7 +17,7 @@ from ml import datasets
 from ml.evaluation import figures, report
 from ml.evaluation.records import record_evaluation
 from ml.evaluation.report import PredictionStore
-from ml.learning.estimators import ESTIMATORS, Estimator, Head, UnknownEstimator, estimator
+from ml.learning.estimators import ESTIMATORS, Estimator, UnknownEstimator, estimator
 from ml.learning.walk_forward import TooLittleHistory
 
 # With all of its trees the contract's forest would take hours.
@@ -90,19 +90,5 @@ def _thinned(chosen: Estimator) -> Estimator:
     """The contract's forest with a tenth of its trees, fitted on every fifth session; others as they are."""
     if chosen.feature_set != "contract":
         return chosen
-
-    def thinned(head: Head) -> Head:
-        return Head(
-            tuple(
-                tuple(replace(member, size=FOREST_SIZE, every=FOREST_EVERY) for member in group)
-                for group in head.groups
-            )
-        )
-
-    return replace(
-        chosen,
-        return_head=thinned(chosen.return_head),
-        rank_head=thinned(chosen.rank_head),
-        risk_head=thinned(chosen.risk_head),
-        note=f"{chosen.note}: a tenth of its trees, every fifth session",
-    )
+    thinned = chosen.with_members(size=FOREST_SIZE, every=FOREST_EVERY)
+    return replace(thinned, note=f"{chosen.note}: a tenth of its trees, every fifth session")

@@ -1,6 +1,5 @@
 """`manage.py fit_models`: fit and save one bundle in this process; the training step runs it as a child."""
 
-import hashlib
 import json
 import os
 import threading
@@ -23,7 +22,7 @@ from ml.learning.estimators import UnknownEstimator, estimator
 from ml.learning.training import Night, fit_night
 from ml.learning.walk_forward import TooLittleHistory
 from ml.registry import acceptance
-from stocks.storage.durable_files import replace_file
+from stocks.storage.durable_files import replace_file, sha256_of
 
 
 class Command(BaseCommand):
@@ -90,8 +89,7 @@ def _keep(night: Night, folder: str) -> dict[str, str]:
     path = settings.MODELS_DIR / folder / datasets.PREDICTIONS_FILE
     with replace_file(path) as temporary:
         night.predictions.to_parquet(temporary)
-    with path.open("rb") as file:
-        return {"path": str(path), "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    return {"path": str(path), "sha256": sha256_of(path)}
 
 
 def _exit_with_parent() -> None:

@@ -75,4 +75,5 @@ def test_words_name_the_leading_groups_with_their_strongest_feature_and_add_up()
     row = pd.Series([0.9, -0.2, -0.5, 0.3, 0.1, 0.05, -0.02], index=names)
     values = pd.Series([-0.0412, 0.1, np.nan, 1.0, 2.0, 3.0, 4.0], index=names)
     text = "returns +0.70 (return 5 -0.0412), risk -0.50 (beta 120 unknown), sector +0.30 (sector relative 5 1)"
-    assert leading_words(row, values).startswith(f"{text}, liquidity +0.10 (volume 1 2), all else +0.03")
+    [words] = leading_words(row.to_frame().T, values.to_frame().T)
+    assert words.startswith(f"{text}, liquidity +0.10 (volume 1 2), all else +0.03")
