@@ -1,6 +1,6 @@
 """The nightly fit: models of one session, calibrated on walk-forward predictions of the sessions before it; pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -98,10 +98,11 @@ def fit_night(
     ]
     raw = pd.concat([*fresh, tonight], ignore_index=True)
     past = with_outcomes(pd.concat([_positioned(stored, data), raw], ignore_index=True), data)
-    bundle = Bundle(
-        estimator, data.features, fits, calibration_at(past, at, chances), _metadata(data, estimator, window, session)
-    )
-    return Night(bundle, calibrated_walk_forward(past, raw["position"].unique(), chances), past)
+    curves = calibration_at(past, at, chances)
+    bundle = Bundle(estimator, data.features, fits, curves, _metadata(data, estimator, window, session))
+    blocks = calibrated_blocks(past, missing[missing < at], chances)
+    published = calibrated(past.loc[past["position"] == at], curves)
+    return Night(bundle, pd.concat([*blocks, published], ignore_index=True), past)
 
 
 def calibration_at(past: pd.DataFrame, at: int, chances: Chances = DEFAULT_CHANCES) -> Calibration | None:
@@ -109,15 +110,12 @@ def calibration_at(past: pd.DataFrame, at: int, chances: Chances = DEFAULT_CHANC
     return calibration(past.loc[(past["position"] < at) & (past["exit_position"] <= at)], chances)
 
 
-def calibrated_walk_forward(past: pd.DataFrame, positions: npt.ArrayLike, chances: Chances) -> pd.DataFrame:
-    """Calibrate predictions of some positions, each by sessions known at its last recalibration; ascending."""
-    wanted = np.unique(np.asarray(positions, dtype=np.int64))
-    parts = []
-    for start in range(0, len(wanted), RECALIBRATE_SESSIONS):
-        block = wanted[start : start + RECALIBRATE_SESSIONS]
+def calibrated_blocks(past: pd.DataFrame, positions: npt.NDArray[np.int64], chances: Chances) -> Iterator[pd.DataFrame]:
+    """Calibrate the predictions of ascending positions, each by what was known at its last recalibration."""
+    for start in range(0, len(positions), RECALIBRATE_SESSIONS):
+        block = positions[start : start + RECALIBRATE_SESSIONS]
         rows = past.loc[past["position"].isin(block)]
-        parts.append(calibrated(rows, calibration_at(past, int(block[0]), chances)))
-    return pd.concat(parts, ignore_index=True)
+        yield calibrated(rows, calibration_at(past, int(block[0]), chances))
 
 
 def _missing_positions(data: Samples, stored: pd.DataFrame, at: int) -> npt.NDArray[np.int64]:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from ml.features.facts import facts
 from ml.features.groups import no_groups
 from ml.features.registry import WARM_UP_SESSIONS, features
+from ml.learning.calibration import CALIBRATED
 from ml.learning.labels import labels
 from ml.learning.prediction import PREDICTION_COLUMNS, FeaturesDiffer, predict
 from ml.learning.samples import samples
@@ -53,6 +54,14 @@ def test_every_number_keeps_its_bounds(predictions, fitted):
     assert (predictions["low_level"] <= 0).all()
     assert (predictions["high_level"] >= 0).all()
     assert predictions.notna().all(axis=None)
+
+
+def test_what_a_night_stores_is_what_it_publishes(bars, predictions):
+    calendar = sessions(DAYS)
+    night = fit_night(everything(bars, calendar), tiny(size=0.05), calendar[-1].date(), nothing_stored())
+    stored = night.predictions.loc[night.predictions["date"] == calendar[-1]].reset_index(drop=True)
+    for name in ("score", "rank_score", *CALIBRATED):
+        pd.testing.assert_series_equal(stored[name], predictions[name], check_exact=True)
 
 
 def test_each_figure_follows_its_head(predictions):
