@@ -100,11 +100,6 @@ def market_mean(values: Matrix) -> Matrix:
     return _Terms.of(values, None).market()
 
 
-def no_groups() -> pd.DataFrame:
-    """Sectors and industries of no share."""
-    return pd.DataFrame({name: pd.Series(dtype=object) for name in GROUP_COLUMNS})
-
-
 def grouping(groups: pd.DataFrame, column: str, symbols: pd.Index) -> Grouping:
     """Number the groups of the symbols.
 

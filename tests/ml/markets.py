@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ml.features.facts import facts
-from ml.features.groups import no_groups
+from ml.features.groups import GROUP_COLUMNS
 from ml.features.registry import features
 from ml.learning.estimators import ESTIMATORS, Estimator
 from ml.learning.labels import labels
@@ -94,6 +94,11 @@ def groups_of(frame: pd.DataFrame, seed: int = 1, unknown: float = 0.1) -> pd.Da
         known = random.random() >= unknown
         rows.append((symbol, f"Sector {number // 2}" if known else None, f"Industry {number}" if known else None))
     return pd.DataFrame(rows, columns=["symbol", "sector", "industry"])
+
+
+def no_groups() -> pd.DataFrame:
+    """Sectors and industries of no share."""
+    return pd.DataFrame({name: pd.Series(dtype=object) for name in GROUP_COLUMNS})
 
 
 def no_events() -> pd.DataFrame:

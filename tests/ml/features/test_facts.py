@@ -3,8 +3,7 @@ import pandas as pd
 import pytest
 
 from ml.features.facts import FACTS, facts
-from ml.features.groups import no_groups
-from tests.ml.markets import garbled_after, groups_of, market, sessions, without_bars
+from tests.ml.markets import garbled_after, groups_of, market, no_groups, sessions, without_bars
 
 
 def test_limits_are_in_rupees_of_the_day():

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ml.features.groups import FEWEST_MEMBERS, Grouping, grouping, market_mean, no_groups
+from ml.features.groups import FEWEST_MEMBERS, Grouping, grouping, market_mean
+from tests.ml.markets import no_groups
 
 SHARES = 20
 VALUES = arrays(np.float64, (4, SHARES), elements=st.one_of(st.floats(-1.5, 1.5), st.just(np.nan)))

@@ -2,11 +2,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml.features.groups import Grouping, no_groups
+from ml.features.groups import Grouping
 from ml.features.peers import PEERS
 from ml.features.registry import FEATURES, features
 from ml.features.signals import Signals
-from tests.ml.markets import market, sessions
+from tests.ml.markets import market, no_groups, sessions
 
 DAYS = 40
 PEER_NAMES = list(PEERS)

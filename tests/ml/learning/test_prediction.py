@@ -4,14 +4,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ml.features.facts import facts
-from ml.features.groups import no_groups
 from ml.features.registry import WARM_UP_SESSIONS, features
 from ml.learning.calibration import CALIBRATED
 from ml.learning.labels import labels
 from ml.learning.prediction import PREDICTION_COLUMNS, FeaturesDiffer, predict
 from ml.learning.samples import samples
 from ml.learning.training import fit_night
-from tests.ml.markets import garbled_after, market, no_events, nothing_stored, sessions, tiny
+from tests.ml.markets import garbled_after, market, no_events, no_groups, nothing_stored, sessions, tiny
 
 DAYS = 300
 

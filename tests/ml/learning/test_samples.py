@@ -5,11 +5,10 @@ import pandas as pd
 import pytest
 
 from ml.features.facts import FACTS, facts
-from ml.features.groups import no_groups
 from ml.features.registry import features
 from ml.learning.labels import OUTCOMES, exit_counts, labels
 from ml.learning.samples import by_day, centred_ranks, day_percentiles, samples
-from tests.ml.markets import market, market_samples, no_events, sessions
+from tests.ml.markets import market, market_samples, no_events, no_groups, sessions
 
 
 def outcomes_and_facts(index):
