@@ -6,6 +6,7 @@ that it is unknown tells the model nothing.
 """
 
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,9 @@ Ranks = npt.NDArray[np.float32]
 # Of a uniform rank within -0.5 … 0.5.
 RANK_VARIANCE = 1 / 12
 _ROWS_AT_ONCE = 20_000
+# The limit on BLAS is the process's: a fit that ends would lift it from one that still computes, and solutions of one
+# and of two threads differ in their last digits.
+_ALONE = Lock()
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +62,7 @@ def fit_linear(ranks: Ranks, target: Numbers, penalty: float) -> LinearModel:
     """
     width = 2 * ranks.shape[1]
     gram, moment = np.zeros((width, width)), np.zeros(width)
-    with threadpool_limits(1):
+    with _ALONE, threadpool_limits(1):
         for start in range(0, len(ranks), _ROWS_AT_ONCE):
             rows = slice(start, start + _ROWS_AT_ONCE)
             design = _design(ranks[rows])

@@ -1,10 +1,13 @@
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
+from threadpoolctl import threadpool_info
 
 from ml.learning.linear import RANK_VARIANCE, LinearModel, fit_linear
 
@@ -42,3 +45,20 @@ def test_a_feature_of_one_value_gets_no_weight():
     model = fit_linear(ranks, np.random.default_rng(3).normal(size=500), penalty=100)
     assert model.coefficients[1] == 0
     assert np.isfinite(model.coefficients).all()
+
+
+def test_fits_at_once_do_not_lift_the_limit_of_threads_from_each_other(monkeypatch):
+    """A solution by two threads differs from that by one in its last digits."""
+    solve = np.linalg.solve
+    threads: list[int] = []
+
+    def slow_solve(gram, moment):
+        time.sleep(0.01 * (len(threads) % 3))
+        threads.append(max(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"))
+        return solve(gram, moment)
+
+    monkeypatch.setattr(np.linalg, "solve", slow_solve)
+    ranks, target = centred(200, 2), np.random.default_rng(1).normal(size=200)
+    with ThreadPoolExecutor(4) as fits:
+        list(fits.map(lambda _: fit_linear(ranks, target, penalty=10), range(12)))
+    assert threads == [1] * 12
