@@ -18,8 +18,9 @@ from market_data.trading_calendar import sessions_between
 from ml.features.contract import contract_features
 from ml.features.facts import facts
 from ml.features.registry import WARM_UP_SESSIONS, features
+from ml.features.signals import Signals
 from ml.learning.estimators import Estimator
-from ml.learning.labels import labels
+from ml.learning.labels import labels, unknown_outcomes
 from ml.learning.samples import Samples, samples
 from stocks.fundamentals import writer as fundamentals_writer
 from stocks.fundamentals.formulas import dated_fundamentals
@@ -49,37 +50,33 @@ def market_sessions(start: date, as_of: date) -> pd.DatetimeIndex:
 
 def training_samples(as_of: date, estimator: Estimator) -> Samples:
     """Samples of all history, from nothing known after ``as_of``: what a fit learns from, and what it is judged by."""
-    return _samples(as_of, _BEFORE_ANY_BAR, estimator)
+    signals = _signals(as_of, _BEFORE_ANY_BAR)
+    outcomes = labels(signals.frame, signals.sessions, blocked_dates(as_of))
+    rows = _features(signals, estimator, signals.sessions[0])
+    return samples(rows, outcomes, _facts(signals), signals.sessions)
 
 
 def session_samples(session: date, estimator: Estimator, symbols: Iterable[str] | None = None) -> Samples:
     """Samples of one session's tradable shares, of those given alone, without outcomes; nothing later is read."""
     start = session - timedelta(days=int(WARM_UP_SESSIONS * _CALENDAR_DAYS_A_SESSION))
-    return _samples(session, start, estimator, since=pd.Timestamp(session), symbols=symbols)
-
-
-def _samples(
-    as_of: date,
-    start: date,
-    estimator: Estimator,
-    since: pd.Timestamp | None = None,
-    symbols: Iterable[str] | None = None,
-) -> Samples:
-    bars = share_bars(as_of, start)
-    calendar = market_sessions(bars["date"].min().date(), as_of)
-    outcomes = labels(bars, calendar, blocked_dates(as_of))
-    rows = _features(bars, calendar, estimator, calendar[0] if since is None else since)
-    known = _facts(bars, calendar)
+    signals = _signals(session, start)
+    known = _facts(signals)
     if symbols is not None:
-        known["tradable"] &= bars["symbol"].isin(list(symbols))
-    return samples(rows, outcomes, known, calendar)
+        known["tradable"] &= signals.frame["symbol"].isin(list(symbols))
+    rows = _features(signals, estimator, pd.Timestamp(session))
+    return samples(rows, unknown_outcomes(rows.index), known, signals.sessions)
 
 
-def _facts(bars: pd.DataFrame, calendar: pd.DatetimeIndex) -> pd.DataFrame:
+def _signals(as_of: date, start: date) -> Signals:
+    bars = share_bars(as_of, start)
+    return Signals(bars, market_sessions(bars["date"].min().date(), as_of), share_groups())
+
+
+def _facts(signals: Signals) -> pd.DataFrame:
     """Facts of each bar; what an unexplained jump kept out of a session's picks was not tradable in that session."""
-    known = facts(bars, calendar, share_groups())
-    kept_out = quality.days_blocked_by_jumps(calendar[0].date(), calendar[-1].date())
-    is_kept_out = bars[["symbol", "date"]].merge(kept_out, how="left", indicator=True)["_merge"].eq("both")
+    known = facts(signals)
+    kept_out = quality.days_blocked_by_jumps(signals.sessions[0].date(), signals.sessions[-1].date())
+    is_kept_out = signals.frame[["symbol", "date"]].merge(kept_out, how="left", indicator=True)["_merge"].eq("both")
     return known.assign(tradable=known["tradable"] & ~is_kept_out.to_numpy())
 
 
@@ -98,14 +95,12 @@ def blocked_dates(as_of: date) -> pd.DataFrame:
     return pd.concat([blocked_events(events)[columns], probable_splits[columns]], ignore_index=True)
 
 
-def _features(
-    bars: pd.DataFrame, calendar: pd.DatetimeIndex, estimator: Estimator, since: pd.Timestamp
-) -> pd.DataFrame:
+def _features(signals: Signals, estimator: Estimator, since: pd.Timestamp) -> pd.DataFrame:
     if estimator.feature_set == "scale_free":
-        return features(bars, calendar, share_groups(), since)
-    rows = bars.loc[bars["date"] >= since]
-    indicators = queries.indicators_between(since.date(), calendar[-1].date())
-    return contract_features(rows, indicators, _dated_facts(rows, calendar[-1].date()))
+        return features(signals, since)
+    rows, as_of = signals.frame.loc[signals.frame["date"] >= since], signals.sessions[-1].date()
+    indicators = queries.indicators_between(since.date(), as_of)
+    return contract_features(rows, indicators, _dated_facts(rows, as_of))
 
 
 def _dated_facts(rows: pd.DataFrame, as_of: date) -> pd.DataFrame:

@@ -20,18 +20,13 @@ def median_turnover_lakh(panel: Panel) -> "pd.Series[float]":
     return pd.Series(medians[panel.row, panel.column], dtype=np.float64)
 
 
-def facts(adjusted: pd.DataFrame, sessions: pd.DatetimeIndex, groups: pd.DataFrame) -> pd.DataFrame:
+def facts(signals: Signals) -> pd.DataFrame:
     """Facts of each bar of a share (no fund).
-
-    Parameters
-    ----------
-    adjusted, sessions, groups
-        As of ``registry.features``.
 
     Returns
     -------
     DataFrame
-        Rows in the order of ``adjusted``, index kept.
+        Rows in the order of the frame, index kept.
         tradable: series EQ, median turnover above ₹50 lakh and close above ₹20, both in raw rupees of the day (an
         adjusted price would leak later splits), as the picks ask for;
         close (₹, raw); median_turnover_lakh (₹ lakh, 20 sessions, NaN below 10);
@@ -42,7 +37,7 @@ def facts(adjusted: pd.DataFrame, sessions: pd.DatetimeIndex, groups: pd.DataFra
     -----
     Point in time: a row is computed from bars of its date and before.
     """
-    signals = Signals(adjusted, sessions, groups)
+    adjusted = signals.frame
     turnover = median_turnover_lakh(signals).to_numpy()
     close = adjusted["close"].to_numpy(dtype=np.float64)
     return pd.DataFrame(
@@ -53,7 +48,7 @@ def facts(adjusted: pd.DataFrame, sessions: pd.DatetimeIndex, groups: pd.DataFra
             "close": close,
             "median_turnover_lakh": turnover,
             "volatility": volatility(signals.day_return, 60)[signals.row, signals.column],
-            "sector": adjusted["symbol"].map(groups.set_index("symbol")["sector"]).to_numpy(),
+            "sector": adjusted["symbol"].map(signals.groups.set_index("symbol")["sector"]).to_numpy(),
         },
         index=adjusted.index,
     )

@@ -127,7 +127,7 @@ class Panel:
         if (self.row < 0).any():
             unknown = adjusted["date"].to_numpy()[self.row < 0][0]
             raise UnknownSession(f"{pd.Timestamp(unknown).date()} has bars but is not a session of the market.")
-        self._frame = adjusted
+        self.frame = adjusted
 
     def spread(self, values: npt.ArrayLike) -> Matrix:
         """Place one value per row of the frame into a matrix; NaN elsewhere."""
@@ -136,7 +136,7 @@ class Panel:
         return matrix
 
     def _numbers(self, name: str) -> Matrix:
-        numbers: Matrix = self._frame[name].to_numpy(dtype=np.float64, na_value=np.nan)
+        numbers: Matrix = self.frame[name].to_numpy(dtype=np.float64, na_value=np.nan)
         return numbers
 
     def raw(self, name: str) -> Matrix:

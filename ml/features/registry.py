@@ -29,27 +29,21 @@ FEATURE_GROUPS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def features(
-    adjusted: pd.DataFrame, sessions: pd.DatetimeIndex, groups: pd.DataFrame, since: pd.Timestamp | None = None
-) -> pd.DataFrame:
+def features(signals: Signals, since: pd.Timestamp | None = None) -> pd.DataFrame:
     """Scale-free features of each bar.
 
     Parameters
     ----------
-    adjusted
-        Adjusted frame of shares only (funds would distort ranks and the market's return); for the features of a
-        session it must contain the ``WARM_UP_SESSIONS`` before it.
-    sessions
-        The market's sessions, ascending; must contain every date of the frame.
-    groups
-        symbol (unique), sector and industry of any of the shares; a share without is measured against all of them.
+    signals
+        Of shares only (funds would distort ranks and the market's return); for the features of a session they must
+        contain the ``WARM_UP_SESSIONS`` before it. A share without a group is measured against all shares.
     since
         First session of the result; by default all.
 
     Returns
     -------
     DataFrame
-        symbol, date, then one float64 column per entry of ``FEATURES``; rows in the order of ``adjusted``, index kept.
+        symbol, date, then one float64 column per entry of ``FEATURES``; rows in the order of the frame, index kept.
         NaN where the history is too short or has too many gaps (``Feature.missing``), never infinite.
 
     Notes
@@ -57,7 +51,7 @@ def features(
     Point in time: a row is computed from bars of its date and before. Once ``WARM_UP_SESSIONS`` are given, values do
     not depend on how much more history is. Sectors and industries alone have no date: they are those that are given.
     """
-    signals = Signals(adjusted, sessions, groups)
+    adjusted = signals.frame
     rows = np.ones(len(adjusted), dtype=bool) if since is None else (adjusted["date"] >= since).to_numpy()
     row, column = signals.row[rows], signals.column[rows]
     values = {name: feature.compute(signals)[row, column] for name, feature in FEATURES.items()}

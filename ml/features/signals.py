@@ -29,7 +29,7 @@ class Signals(Panel):
 
     def __init__(self, adjusted: pd.DataFrame, sessions: pd.DatetimeIndex, groups: pd.DataFrame) -> None:
         super().__init__(adjusted, sessions)
-        self._groups = groups
+        self.groups = groups
 
     @cached_property
     def range(self) -> Matrix:
@@ -91,11 +91,11 @@ class Signals(Panel):
 
     @cached_property
     def sector(self) -> Grouping:
-        return grouping(self._groups, "sector", self.symbols)
+        return grouping(self.groups, "sector", self.symbols)
 
     @cached_property
     def industry(self) -> Grouping:
-        return grouping(self._groups, "industry", self.symbols)
+        return grouping(self.groups, "industry", self.symbols)
 
     @cached_property
     def usual_turnover(self) -> Matrix:

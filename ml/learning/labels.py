@@ -97,6 +97,11 @@ def labels(adjusted: pd.DataFrame, sessions: pd.DatetimeIndex, blocked_events: p
     return result
 
 
+def unknown_outcomes(bars: pd.Index) -> pd.DataFrame:
+    """``OUTCOMES`` of bars after which nothing has happened yet, by the index of the bars."""
+    return pd.DataFrame({name: False if name == "late_exit" else np.nan for name in OUTCOMES}, index=bars)
+
+
 def exit_counts(outcomes: pd.DataFrame, position: npt.NDArray[np.int64], last: int) -> dict[str, int]:
     """Count the purchases whose exit was due by a session, and those that could not be sold in time.
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from ml.datasets import blocked_dates, market_sessions, share_bars
 from ml.features.facts import facts
 from ml.features.registry import FEATURES, features
+from ml.features.signals import Signals
 from ml.learning.labels import labels
 from stocks.picks.selection_queries import share_groups
 from tests.benchmarks.market import Market
@@ -22,8 +23,8 @@ def figures(place: Place, market: Market, rounds: int) -> list[Figure]:
     calendar = market_sessions(bars["date"].min().date(), market.last)
     groups, blocked = share_groups(), blocked_dates(market.last)
     parts = {
-        f"all {len(FEATURES)} features": lambda: features(bars, calendar, groups),
-        "outcomes and facts": lambda: (labels(bars, calendar, blocked), facts(bars, calendar, groups)),
+        f"all {len(FEATURES)} features": lambda: features(Signals(bars, calendar, groups)),
+        "outcomes and facts": lambda: (labels(bars, calendar, blocked), facts(Signals(bars, calendar, groups))),
     }
     note = f"{len(bars):,} bars of {bars['symbol'].nunique():,} shares; numpy computes on one core."
     return [_figure(place, name, [_timed(part) for _ in range(rounds)], note) for name, part in parts.items()]

@@ -8,6 +8,7 @@ import pandas as pd
 from ml.features.facts import facts
 from ml.features.groups import GROUP_COLUMNS
 from ml.features.registry import features
+from ml.features.signals import Signals
 from ml.learning.estimators import ESTIMATORS, Estimator
 from ml.learning.labels import labels
 from ml.learning.samples import Samples, samples
@@ -107,14 +108,14 @@ def no_events() -> pd.DataFrame:
 
 def market_samples(shares: int = 40, days: int = 420, seed: int = 1, signal: float = 0.0) -> Samples:
     """Scale-free samples of a synthetic market, all bars tradable."""
-    frame = market(shares, days, seed, signal)
-    calendar = sessions(days)
-    return samples(
-        features(frame, calendar, no_groups()),
-        labels(frame, calendar, no_events()),
-        facts(frame, calendar, no_groups()).assign(tradable=True),
-        calendar,
-    )
+    return samples_of(market(shares, days, seed, signal), sessions(days))
+
+
+def samples_of(frame: pd.DataFrame, calendar: pd.DatetimeIndex) -> Samples:
+    """Scale-free samples of all bars, tradable or not."""
+    signals = Signals(frame, calendar, no_groups())
+    outcomes = labels(frame, calendar, no_events())
+    return samples(features(signals), outcomes, facts(signals).assign(tradable=True), calendar)
 
 
 def tiny(name: str = "ensemble", size: float = 0.1) -> Estimator:

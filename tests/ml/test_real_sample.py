@@ -15,6 +15,7 @@ from ml.evaluation import figures, report
 from ml.evaluation.report import PredictionStore, Span
 from ml.features.facts import facts
 from ml.features.registry import FEATURES, WARM_UP_SESSIONS, features
+from ml.features.signals import Signals
 from ml.learning.calibration import excess_returns
 from ml.learning.estimators import Head, estimator
 from ml.learning.labels import labels
@@ -59,13 +60,13 @@ def groups(sample_dir):
 @pytest.fixture(scope="module")
 def outcomes_and_facts(bars, calendar, archive, groups):
     outcomes = labels(bars, calendar, blocked_events(archive.corporate_actions(AS_OF)))
-    return outcomes, facts(bars, calendar, groups)
+    return outcomes, facts(Signals(bars, calendar, groups))
 
 
 @pytest.fixture(scope="module")
 def data(bars, calendar, groups, outcomes_and_facts):
     outcomes, known = outcomes_and_facts
-    return samples(features(bars, calendar, groups), outcomes, known, calendar)
+    return samples(features(Signals(bars, calendar, groups)), outcomes, known, calendar)
 
 
 def test_samples_are_sound(data, calendar):
@@ -85,7 +86,7 @@ def test_the_future_changes_no_feature(bars, calendar, groups):
     names = list(FEATURES)
     recent = bars.loc[bars["date"] >= calendar[-330]].reset_index(drop=True)
     whole, garbled, evening = (
-        features(frame, calendar, groups, since=day).query("date == @day").set_index("symbol")[names]
+        features(Signals(frame, calendar, groups), since=day).query("date == @day").set_index("symbol")[names]
         for frame in (bars, garbled_after(bars, day, seed=1), recent)
     )
     assert len(whole) > 1500
@@ -121,7 +122,7 @@ def test_sectors_help_and_sectors_at_random_do_not(data, bars, calendar, groups,
     drawn = known[["sector", "industry"]].sample(frac=1, random_state=1).reset_index(drop=True)
     at_random = pd.concat([known["symbol"].reset_index(drop=True), drawn], axis=1)
     outcomes, facts_of_bars = outcomes_and_facts
-    placebo = samples(features(bars, calendar, at_random), outcomes, facts_of_bars, calendar)
+    placebo = samples(features(Signals(bars, calendar, at_random)), outcomes, facts_of_bars, calendar)
     ranks, money = {}, {}
     for name, taught in (("own", data.only(report.OWN_FEATURES)), ("true", data), ("random", placebo)):
         past = report.walk_forward_past(taught, linear, span, PredictionStore(None))

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from ml.features.facts import FACTS, facts
+from ml.features.signals import Signals
 from tests.ml.markets import garbled_after, groups_of, market, no_groups, sessions, without_bars
 
 
@@ -11,7 +12,7 @@ def test_limits_are_in_rupees_of_the_day():
     bars["turnover_lakh"] = 60.0
     bars["close"] = np.where(bars["symbol"] == "S000", 21.0, 19.0)
     bars["factor"] = 0.1  # a later split: adjusted prices would be 2.1 and 1.9
-    liquid = facts(bars, sessions(40), no_groups())["tradable"]
+    liquid = facts(Signals(bars, sessions(40), no_groups()))["tradable"]
     by_symbol = {symbol: rows.to_numpy() for symbol, rows in liquid.groupby(bars["symbol"])}
     assert not by_symbol["S000"][:9].any()  # fewer than ten sessions of turnover
     assert by_symbol["S000"][9:].all()
@@ -21,7 +22,7 @@ def test_limits_are_in_rupees_of_the_day():
 def test_limits_need_turnover():
     bars = market(shares=1, days=40)
     bars["close"], bars["turnover_lakh"] = 100.0, np.where(np.arange(40) < 20, 60.0, 40.0)
-    liquid = facts(bars, sessions(40), no_groups())["tradable"].to_numpy()
+    liquid = facts(Signals(bars, sessions(40), no_groups()))["tradable"].to_numpy()
     assert liquid[9:29].all()  # ten of 60 and ten of 40 lakh: the median is 50, not above it
     assert not liquid[29:].any()
 
@@ -31,7 +32,7 @@ def test_facts_of_a_day_by_hand():
     bars["turnover_lakh"] = np.arange(len(bars), dtype=float)
     bars["factor"] = 0.5  # of a later split: the close stays as published
     groups = pd.DataFrame({"symbol": ["S000"], "sector": ["Power"], "industry": [None]})
-    rows = facts(bars, sessions(70), groups)
+    rows = facts(Signals(bars, sessions(70), groups))
     last = rows.loc[bars.index[bars["symbol"] == "S000"][-1]]
     closes = bars.loc[bars["symbol"] == "S000", "close"].to_numpy()
     assert last["close"] == closes[-1]
@@ -47,7 +48,7 @@ def test_the_future_changes_no_fact():
     day, groups = sessions(90)[70], groups_of(bars)
     garbled = garbled_after(bars, day, seed=2)
     whole, changed = (
-        facts(frame, sessions(90), groups).loc[(frame["date"] <= day).to_numpy(), ["tradable", *FACTS]]
+        facts(Signals(frame, sessions(90), groups)).loc[(frame["date"] <= day).to_numpy(), ["tradable", *FACTS]]
         for frame in (bars, garbled)
     )
     pd.testing.assert_frame_equal(whole.reset_index(drop=True), changed.reset_index(drop=True), check_exact=True)

@@ -35,7 +35,7 @@ def test_there_are_twenty_besides_the_forty_of_the_share_alone():
 
 def test_one_day_by_hand(bars):
     """Eight shares of one sector, seven of another: five-session moves less means, means less the market's."""
-    rows = day_of(features(bars, sessions(DAYS), sectors(bars, (8, 7))))
+    rows = day_of(features(Signals(bars, sessions(DAYS), sectors(bars, (8, 7)))))
     close = bars.pivot(index="date", columns="symbol", values="close").to_numpy()
     turnover = bars.pivot(index="date", columns="symbol", values="turnover_lakh").to_numpy()[-20:].mean(axis=0)
     move = np.log(close[-1] / close[-6])
@@ -53,22 +53,22 @@ def test_one_huge_move_does_not_drag_its_group(bars):
     symbol, day = "S000", sessions(DAYS)[-1]
     huge = bars.copy()
     huge.loc[(bars["symbol"] == symbol) & (bars["date"] == day), "close"] *= 1000  # a log return of 6.9
-    rows = day_of(features(huge, sessions(DAYS), sectors(huge, (15,))))
+    rows = day_of(features(Signals(huge, sessions(DAYS), sectors(huge, (15,)))))
     assert rows["sector_relative_1"].max() < 1.5
     assert rows["sector_relative_1"].median() > -0.2
 
 
 def test_without_sectors_a_share_is_measured_against_the_market(bars):
-    none = features(bars, sessions(DAYS), no_groups())
-    single = features(bars, sessions(DAYS), sectors(bars, (15,)))
+    none = features(Signals(bars, sessions(DAYS), no_groups()))
+    single = features(Signals(bars, sessions(DAYS), sectors(bars, (15,))))
     pd.testing.assert_frame_equal(none, single, check_exact=True)
     assert (none[[name for name in PEER_NAMES if "_excess_" in name]].dropna() == 0).all(axis=None)
 
 
 def test_an_unknown_sector_is_as_known_as_any(bars):
     assert_missing_tells_nothing(bars)
-    some = features(bars, sessions(DAYS), sectors(bars, (8,)))
-    every = features(bars, sessions(DAYS), sectors(bars, (8, 7)))
+    some = features(Signals(bars, sessions(DAYS), sectors(bars, (8,))))
+    every = features(Signals(bars, sessions(DAYS), sectors(bars, (8, 7))))
     unknown, known = (day_of(frame).loc[8:, "sector_relative_5"].to_numpy() for frame in (some, every))
     shift = unknown - known
     np.testing.assert_allclose(shift, shift[0], atol=1e-12)  # from another mean, and that is all
@@ -76,8 +76,8 @@ def test_an_unknown_sector_is_as_known_as_any(bars):
 
 def assert_missing_tells_nothing(bars):
     """Which figures are missing does not depend on whether the lists of today know the share: most of those died."""
-    some = features(bars, sessions(DAYS), sectors(bars, (8,)))
-    every = features(bars, sessions(DAYS), sectors(bars, (8, 7)))
+    some = features(Signals(bars, sessions(DAYS), sectors(bars, (8,))))
+    every = features(Signals(bars, sessions(DAYS), sectors(bars, (8, 7))))
     assert some.isna().equals(every.isna())
 
 
@@ -91,14 +91,14 @@ def test_a_planted_missing_that_tells_who_died_is_caught(bars, monkeypatch):
 
 
 def test_sectors_of_five_are_too_small_to_matter(bars):
-    small = features(bars, sessions(DAYS), sectors(bars, (5, 5, 5)))
-    pd.testing.assert_frame_equal(small, features(bars, sessions(DAYS), no_groups()), check_exact=True)
+    small = features(Signals(bars, sessions(DAYS), sectors(bars, (5, 5, 5))))
+    pd.testing.assert_frame_equal(small, features(Signals(bars, sessions(DAYS), no_groups())), check_exact=True)
 
 
 def test_a_day_with_three_shares(bars):
     last = sessions(DAYS)[-1]
     thin = bars.loc[(bars["date"] < last) | (bars["symbol"] <= "S002")].reset_index(drop=True)
-    rows = day_of(features(thin, sessions(DAYS), sectors(thin, (8, 7))))
+    rows = day_of(features(Signals(thin, sessions(DAYS), sectors(thin, (8, 7)))))
     assert len(rows) == 3
     assert rows["sector_relative_1"].sum() == pytest.approx(0, abs=1e-9)  # against the three
     assert (rows["sector_excess_5"] == 0).all()
@@ -111,8 +111,8 @@ def test_a_share_that_lists_tomorrow_changes_nothing_today(bars):
     newcomer = bars.loc[(bars["symbol"] == "S003") & (bars["date"] == last)].assign(symbol="AAA", close=5.0)
     with_newcomer = pd.concat([newcomer, bars], ignore_index=True)
     listed = pd.concat([pd.DataFrame({"symbol": ["AAA"], "sector": "A", "industry": "NEW"}), groups])
-    before = features(bars, sessions(DAYS), groups)
-    after = features(with_newcomer, sessions(DAYS), listed)
+    before = features(Signals(bars, sessions(DAYS), groups))
+    after = features(Signals(with_newcomer, sessions(DAYS), listed))
     past = (with_newcomer["date"] < last) & (with_newcomer["symbol"] != "AAA")
     pd.testing.assert_frame_equal(
         after.loc[past].reset_index(drop=True),
@@ -128,10 +128,10 @@ def test_a_price_of_zero_is_no_trade(bars):
     last = sessions(DAYS)[-1]
     broken = bars.copy()
     broken.loc[(bars["symbol"] == "S000") & (bars["date"] == last), ["open", "high", "low", "close"]] = 0.0
-    rows = day_of(features(broken, sessions(DAYS), sectors(bars, (8, 7))))
+    rows = day_of(features(Signals(broken, sessions(DAYS), sectors(bars, (8, 7)))))
     assert rows.loc[0, PEER_NAMES].isna().all()
     without = bars.loc[(bars["symbol"] != "S000") | (bars["date"] < last)].reset_index(drop=True)
-    rest = day_of(features(without, sessions(DAYS), sectors(bars, (8, 7))))
+    rest = day_of(features(Signals(without, sessions(DAYS), sectors(bars, (8, 7)))))
     pd.testing.assert_frame_equal(rows.loc[1:, PEER_NAMES].reset_index(drop=True), rest[PEER_NAMES], check_exact=True)
 
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from ml.features import registry
 from ml.features.feature import Feature
 from ml.features.registry import FEATURE_GROUPS, FEATURES, WARM_UP_SESSIONS, features
+from ml.features.signals import Signals
 from tests.ml.markets import garbled_after, groups_of, market, sessions, without_bars
 
 DAYS = 330
@@ -30,7 +31,7 @@ def groups(bars):
 
 @pytest.fixture(scope="module")
 def whole(bars, groups):
-    return features(bars, sessions(DAYS), groups)
+    return features(Signals(bars, sessions(DAYS), groups))
 
 
 def test_one_row_a_bar_in_its_order(bars, whole):
@@ -52,8 +53,8 @@ def test_the_future_changes_nothing(bars, groups, whole, position, seed):
 
 def assert_past_unchanged(bars, groups, whole, position, seed):
     day = sessions(DAYS)[position]
-    garbled = features(garbled_after(bars, day, seed), sessions(DAYS), groups)
-    cut = features(bars.loc[bars["date"] <= day].reset_index(drop=True), sessions(position + 1), groups)
+    garbled = features(Signals(garbled_after(bars, day, seed), sessions(DAYS), groups))
+    cut = features(Signals(bars.loc[bars["date"] <= day].reset_index(drop=True), sessions(position + 1), groups))
     past = whole.loc[whole["date"] <= day].reset_index(drop=True)
     pd.testing.assert_frame_equal(garbled.loc[garbled["date"] <= day].reset_index(drop=True), past, check_exact=True)
     pd.testing.assert_frame_equal(cut, past, check_exact=True)
@@ -67,20 +68,20 @@ def planted(monkeypatch, compute):
 def test_a_planted_look_ahead_is_caught(bars, groups, monkeypatch):
     planted(monkeypatch, lambda s: np.vstack([s.day_return[1:], s.day_return[-1:]]))
     with pytest.raises(AssertionError, match="planted"):
-        assert_past_unchanged(bars, groups, features(bars, sessions(DAYS), groups), 200, 1)
+        assert_past_unchanged(bars, groups, features(Signals(bars, sessions(DAYS), groups)), 200, 1)
 
 
 def test_a_planted_mean_of_the_whole_history_is_caught(bars, groups, monkeypatch):
     planted(monkeypatch, lambda s: s.day_return - np.nanmean(s.day_return))
     with pytest.raises(AssertionError, match="planted"):
-        assert_past_unchanged(bars, groups, features(bars, sessions(DAYS), groups), 200, 1)
+        assert_past_unchanged(bars, groups, features(Signals(bars, sessions(DAYS), groups)), 200, 1)
 
 
 def test_one_evening_equals_the_whole_computation(bars, groups, whole):
     first = DAYS - WARM_UP_SESSIONS
     calendar = sessions(DAYS)[first:]
     recent = bars.loc[bars["date"] >= calendar[0]]
-    evening = features(recent, calendar, groups, since=calendar[-1])
+    evening = features(Signals(recent, calendar, groups), since=calendar[-1])
     assert len(evening) > 5
     pd.testing.assert_frame_equal(evening, whole.loc[whole["date"] == calendar[-1]], check_exact=True)
 
@@ -99,7 +100,7 @@ def assert_split_unseen(bars, groups, whole):
     split.loc[before, "volume"] //= 10
     split.loc[before, "delivered_quantity"] = split.loc[before, "delivered_quantity"] // 10
     split["factor"] = np.where(before, 0.1, 1.0)
-    values = features(split, sessions(DAYS), groups)
+    values = features(Signals(split, sessions(DAYS), groups))
     names = list(whole.columns[2:])
     # The integer division loses up to one share in ten thousand.
     np.testing.assert_allclose(values[names], whole[names], rtol=1e-3, atol=1e-3)
@@ -111,7 +112,7 @@ def test_a_split_that_is_still_to_come_changes_no_feature(bars, groups, whole):
 
 def assert_later_split_unseen(bars, groups, whole):
     """The same raw bars as they are known once a 10-for-1 split has followed them."""
-    values = features(bars.assign(factor=np.where(bars["symbol"] == "S003", 0.1, 1.0)), sessions(DAYS), groups)
+    values = features(Signals(bars.assign(factor=np.where(bars["symbol"] == "S003", 0.1, 1.0)), sessions(DAYS), groups))
     names = list(whole.columns[2:])
     # Volumes enter as the logarithm of one more.
     np.testing.assert_allclose(values[names], whole[names], rtol=1e-3, atol=1e-3)
@@ -120,13 +121,13 @@ def assert_later_split_unseen(bars, groups, whole):
 def test_a_planted_level_that_shows_a_later_split_is_caught(bars, groups, monkeypatch):
     planted(monkeypatch, lambda s: np.log(s.close))
     with pytest.raises(AssertionError, match="Mismatched"):
-        assert_later_split_unseen(bars, groups, features(bars, sessions(DAYS), groups))
+        assert_later_split_unseen(bars, groups, features(Signals(bars, sessions(DAYS), groups)))
 
 
 def test_a_planted_level_that_jumps_with_a_split_is_caught(bars, groups, monkeypatch):
     planted(monkeypatch, lambda s: np.log(s.raw("close")))
     with pytest.raises(AssertionError, match="Mismatched"):
-        assert_split_unseen(bars, groups, features(bars, sessions(DAYS), groups))
+        assert_split_unseen(bars, groups, features(Signals(bars, sessions(DAYS), groups)))
 
 
 RAW = ("open", "high", "low", "close", "prev_close", "vwap", "volume", "turnover_lakh", "trades", "delivered_quantity")
@@ -149,7 +150,7 @@ def test_a_feature_depends_on_its_inputs_and_on_nothing_else(bars, groups, whole
     for column in ("sector", "industry"):
         variants[column] = (bars, groups.assign(**{column: groups[column].to_numpy()[::-1]}))
     for column, (frame, members) in variants.items():
-        values = features(frame, sessions(DAYS), members)
+        values = features(Signals(frame, sessions(DAYS), members))
         changed[column] = {name for name in NAMES if not values[name].equals(whole[name])}
     for name in STRETCHABLE:
         assert {column for column, names in changed.items() if name in names} == set(FEATURES[name].inputs), name
@@ -159,7 +160,7 @@ def test_a_feature_reaches_back_as_far_as_it_says():
     """On a market without gaps: bars older than the window change nothing, its oldest bar does."""
     bars = market(shares=28, days=DAYS)
     calendar, groups = sessions(DAYS), groups_of(bars)
-    today = features(bars, calendar, groups, since=calendar[-1])[NAMES]
+    today = features(Signals(bars, calendar, groups), since=calendar[-1])[NAMES]
     position = calendar.get_indexer(pd.DatetimeIndex(bars["date"]))
     for window in sorted({feature.window_sessions for feature in FEATURES.values()}):
         oldest = DAYS - 1 - window
@@ -168,7 +169,7 @@ def test_a_feature_reaches_back_as_far_as_it_says():
             frame = bars
             for column in RAW:
                 frame = stretched(frame, column, rows)
-            values = features(frame, calendar, groups, since=calendar[-1])[NAMES]
+            values = features(Signals(frame, calendar, groups), since=calendar[-1])[NAMES]
             for name in (name for name in STRETCHABLE if FEATURES[name].window_sessions == window):
                 assert (not values[name].equals(today[name])) is changes, (name, window)
 
@@ -178,7 +179,7 @@ def test_days_traded_counts_the_bars_of_a_year():
     calendar = sessions(DAYS)
     for age, count in ((251, 251), (252, 252)):
         thinned = bars.loc[(bars["symbol"] != "S000") | (bars["date"] != calendar[-1 - age])].reset_index(drop=True)
-        values = features(thinned, calendar, groups_of(bars), since=calendar[-1]).set_index("symbol")
+        values = features(Signals(thinned, calendar, groups_of(bars)), since=calendar[-1]).set_index("symbol")
         assert values.loc["S000", "days_traded"] == count
 
 

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from ml.learning.labels import (
     EMBARGO_SESSIONS,
     LATE_EXIT_SESSIONS,
+    OUTCOMES,
     PURGE_SESSIONS,
     exit_counts,
     labels,
     last_training_position,
+    unknown_outcomes,
 )
 from tests.ml.markets import market, no_events, sessions, without_bars
 
@@ -191,6 +193,12 @@ def test_an_event_on_the_fifth_day_blocks_both_returns_but_not_the_step():
     outcome = first_outcome(trade(), event=6)
     assert outcome[["forward_return", "forward_return_5", "drawdown", "run_up"]].isna().all()
     assert outcome["entry_step"] == 0
+
+
+def test_nothing_is_known_of_what_is_bought_tomorrow():
+    bars, calendar = market(shares=3, days=30), sessions(30)
+    today = labels(bars, calendar, no_events()).loc[bars["date"] == calendar[-1], [*OUTCOMES]]
+    pd.testing.assert_frame_equal(unknown_outcomes(today.index), today)
 
 
 def test_late_and_unsold_exits_are_counted():

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from ml.features.facts import facts
 from ml.features.registry import WARM_UP_SESSIONS, features
+from ml.features.signals import Signals
 from ml.learning.calibration import CALIBRATED
 from ml.learning.labels import labels
 from ml.learning.prediction import PREDICTION_COLUMNS, FeaturesDiffer, predict
@@ -16,8 +17,8 @@ DAYS = 300
 
 
 def everything(bars, calendar, since=None):
-    rows = features(bars, calendar, no_groups(), since)
-    return samples(rows, labels(bars, calendar, no_events()), facts(bars, calendar, no_groups()), calendar)
+    signals = Signals(bars, calendar, no_groups())
+    return samples(features(signals, since), labels(bars, calendar, no_events()), facts(signals), calendar)
 
 
 def evening(bars, calendar):

@@ -4,11 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml.features.facts import FACTS, facts
-from ml.features.registry import features
-from ml.learning.labels import OUTCOMES, exit_counts, labels
+from ml.features.facts import FACTS
+from ml.learning.labels import OUTCOMES, exit_counts
 from ml.learning.samples import by_day, centred_ranks, day_percentiles, samples
-from tests.ml.markets import market, market_samples, no_events, no_groups, sessions
+from tests.ml.markets import market, market_samples, samples_of, sessions
 
 
 def outcomes_and_facts(index):
@@ -72,12 +71,7 @@ def test_what_is_known_by_a_session_had_its_exit_by_then(data):
 def test_an_outcome_that_never_came_is_known_by_no_session():
     frame, calendar = market(shares=2, days=40), sessions(40)
     gone = frame.loc[(frame["symbol"] != "S001") | (frame["date"] < calendar[15])].reset_index(drop=True)
-    whole = samples(
-        features(gone, calendar, no_groups()),
-        labels(gone, calendar, no_events()),
-        facts(gone, calendar, no_groups()).assign(tradable=True),
-        calendar,
-    )
+    whole = samples_of(gone, calendar)
     known = whole.known_by(10**6)
     assert set(known.position[known.keys["symbol"] == "S001"]) == set(range(4))  # sold on session 14 at the latest
     assert exit_counts(whole.keys, whole.position, 39) == {"due": 29 + 14, "late": 0, "unsold": 10}
