@@ -15,10 +15,12 @@ from django.core.management.base import BaseCommand, CommandError
 from market_data.runs.command import parse_date, requested_session
 from market_data.runs.pending_migrations import apply_pending_migrations
 from ml import datasets, predictions
-from ml.evaluation import figures
+from ml.evaluation import figures, noise
+from ml.evaluation.tranches import Rule
 from ml.learning import artifacts
 from ml.learning.calibration import Chances
 from ml.learning.estimators import UnknownEstimator, estimator
+from ml.learning.samples import Samples
 from ml.learning.training import Night, fit_night
 from ml.learning.walk_forward import TooLittleHistory
 from ml.registry import acceptance
@@ -57,31 +59,38 @@ class Command(BaseCommand):
         session = (parse_date if options["with_parent"] else requested_session)(options["date"])
         started = time.monotonic()
         try:
-            night = self._night(session, options)
+            data, night = self._night(session, options)
         except (UnknownEstimator, TooLittleHistory) as error:
             raise CommandError(str(error)) from error
         card = artifacts.save_bundle(night.bundle, settings.MODELS_DIR)
-        metrics = figures.summary(night.past, figures.cost_rule(pd.Timestamp(session)))
+        metrics = _metrics(data, night, figures.cost_rule(pd.Timestamp(session)))
         accepted, reason = acceptance(metrics, is_calibrated=night.bundle.calibration is not None)
         card |= {"metrics": metrics, "status": "accepted" if accepted else "rejected", "reason": reason}
         card |= {"seconds": round(time.monotonic() - started, 1), "predictions": _keep(night, card["path"])}
         self.stdout.write(json.dumps(card, default=str))
 
-    def _night(self, session: date, options: dict[str, Any]) -> Night:
+    def _night(self, session: date, options: dict[str, Any]) -> tuple[Samples, Night]:
         chosen = estimator(options["estimator"], options["lookback"])
         self._report_progress(3)
         data = datasets.training_samples(session, chosen)
         self._report_progress(15)
         stored = predictions.stored_predictions(chosen.recipe, before=pd.Timestamp(session))
         chances = Chances(settings.TARGET_PROBABILITY, settings.STOP_PROBABILITY)
-        return fit_night(data, chosen, session, stored, chances, self._report_fits)
+        return data, fit_night(data, chosen, session, stored, chances, self._report_fits)
 
     def _report_fits(self, done: int, total: int) -> None:
-        self._report_progress(15 + round(80 * done / total))
+        self._report_progress(15 + round(75 * done / total))
 
     def _report_progress(self, percent: int) -> None:
         self.stderr.write(f"{datasets.PROGRESS}{percent}")
         self.stderr.flush()
+
+
+def _metrics(data: Samples, night: Night, rule: Rule) -> dict[str, Any]:
+    """Figures of the recipe's walk-forward predictions, and what they are worth beyond tonight's controls."""
+    controls = noise.noise(data, night.bundle.estimator, night.past, rule)
+    skill = noise.skill_above_noise(night.past, controls)
+    return figures.summary(night.past, rule) | {"noise": controls.as_json(), "skill_above_noise": skill}
 
 
 def _keep(night: Night, folder: str) -> dict[str, str]:
