@@ -22,6 +22,7 @@ from ml.features.signals import Signals
 from ml.learning.estimators import Estimator
 from ml.learning.labels import labels, unknown_outcomes
 from ml.learning.samples import Samples, samples
+from ml.learning.walk_forward import TooLittleHistory
 from stocks.fundamentals import writer as fundamentals_writer
 from stocks.fundamentals.formulas import dated_fundamentals
 from stocks.picks.selection_queries import share_groups, share_symbols
@@ -49,7 +50,13 @@ def market_sessions(start: date, as_of: date) -> pd.DatetimeIndex:
 
 
 def training_samples(as_of: date, estimator: Estimator) -> Samples:
-    """Samples of all history, from nothing known after ``as_of``: what a fit learns from, and what it is judged by."""
+    """Samples of all history, from nothing known after ``as_of``: what a fit learns from, and what it is judged by.
+
+    Raises
+    ------
+    TooLittleHistory
+        No share has a bar yet.
+    """
     signals = _signals(as_of, _BEFORE_ANY_BAR)
     outcomes = labels(signals.frame, signals.sessions, blocked_dates(as_of))
     rows = _features(signals, estimator, signals.sessions[0])
@@ -69,6 +76,8 @@ def session_samples(session: date, estimator: Estimator, symbols: Iterable[str] 
 
 def _signals(as_of: date, start: date) -> Signals:
     bars = share_bars(as_of, start)
+    if bars.empty:
+        raise TooLittleHistory(f"No share has a bar from {start} to {as_of}: load the bars first.")
     return Signals(bars, market_sessions(bars["date"].min().date(), as_of), share_groups())
 
 

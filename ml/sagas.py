@@ -197,10 +197,15 @@ def predictions(context: StepContext) -> Predictions:
         reason = f"No accepted model is at most {MODEL_AGE_LIMIT_SESSIONS} sessions old on {context.session}."
         refusal = Refusal(Abstention.MODEL, reason)
         return Predictions(pd.DataFrame(columns=list(prediction.PREDICTION_COLUMNS)), None, refusal)
-    bundle: Bundle = artifacts.load_bundle(settings.MODELS_DIR / model.path, model.files)
-    universe = datasets.session_samples(context.session, bundle.estimator, candidates(context).frame["symbol"])
+    try:
+        bundle: Bundle = artifacts.load_bundle(
+            settings.MODELS_DIR / model.path, model.files, market=settings.PROVIDER_KIND
+        )
+        universe = datasets.session_samples(context.session, bundle.estimator, candidates(context).frame["symbol"])
+        frame = prediction.predict(bundle, universe).assign(model_reason=contributions.sentences(bundle, universe))
+    except (artifacts.ArtifactUnreadable, prediction.FeaturesDiffer) as error:
+        raise StepFailed(f"Model {model.pk} cannot be used: {error}", runbook="training-failed") from error
     chances = bundle.calibration.chances if bundle.calibration else None
-    frame = prediction.predict(bundle, universe).assign(model_reason=contributions.sentences(bundle, universe))
     return Predictions(frame, model.pk, None, chances)
 
 

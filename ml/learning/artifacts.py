@@ -32,8 +32,10 @@ class ArtifactUnreadable(ValueError):
     """A stored model is missing, was changed, or contains something that must not be loaded."""
 
 
-def save_bundle(bundle: Bundle, models_dir: Path) -> dict[str, Any]:
+def save_bundle(bundle: Bundle, models_dir: Path, market: str) -> dict[str, Any]:
     """Write a bundle into its own folder; the same bundle gives the same id, files and hashes.
+
+    ``market`` is the kind of market that the bundle was fitted on, real or simulated.
 
     Returns
     -------
@@ -44,6 +46,7 @@ def save_bundle(bundle: Bundle, models_dir: Path) -> dict[str, Any]:
     names = [f"member_{number}{_suffix(fit)}" for number, fit in enumerate(bundle.fits.values())]
     card = {
         "version": VERSION,
+        "market": market,
         "estimator": bundle.estimator.name,
         "features": list(bundle.features),
         "members": names,
@@ -68,13 +71,14 @@ def save_bundle(bundle: Bundle, models_dir: Path) -> dict[str, Any]:
     }
 
 
-def load_bundle(folder: Path, files: Mapping[str, str]) -> Bundle:
-    """Read a bundle after verifying every file by its SHA-256; it predicts bitwise as the bundle that was written.
+def load_bundle(folder: Path, files: Mapping[str, str], market: str) -> Bundle:
+    """Read a bundle of a kind of market after verifying every file by its SHA-256; it predicts bitwise as it did.
 
     Raises
     ------
     ArtifactUnreadable
-        A file is missing or its hash differs, a type is not allowed, or the layout is of another version.
+        A file is missing or its hash differs, a type is not allowed, the layout is of another version, or the
+        bundle was fitted on another kind of market.
     """
     for name, digest in files.items():
         path = folder / name
@@ -90,6 +94,11 @@ def load_bundle(folder: Path, files: Mapping[str, str]) -> Bundle:
     if card.get("version") != VERSION:
         raise ArtifactUnreadable(
             f"{folder} is of version {card.get('version', 1)} of the models' layout, not {VERSION}. Train again."
+        )
+    # Older cards do not name it.
+    if card.get("market", market) != market:
+        raise ArtifactUnreadable(
+            f"{folder} was fitted on the {card['market']} market, and this is the {market} one. Train again."
         )
     unhashed = set(card["members"]) - set(files)
     if unhashed:

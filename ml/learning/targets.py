@@ -29,9 +29,9 @@ def standard_excess(position: Positions, outcome: Numbers) -> Numbers:
     for rows in day_slices(position):
         day = outcome[rows]
         clipped = np.clip(day, *np.quantile(day, (TAIL, 1 - TAIL)))
-        spread = clipped.std()
-        if spread > 0:
-            result[rows] = (clipped - clipped.mean()) / spread
+        # Of equal numbers the standard deviation may be a rounding error instead of 0.
+        if clipped.size and np.ptp(clipped) > 0:
+            result[rows] = (clipped - clipped.mean()) / clipped.std()
     return result
 
 

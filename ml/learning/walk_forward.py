@@ -42,7 +42,7 @@ SCORES = ("score", "percentile", "rank_score", "rank_percentile", "risk_raw", "r
 
 
 class TooLittleHistory(ValueError):
-    """There are too few sessions with known outcomes to train on."""
+    """There is nothing to train on: too few sessions with known outcomes, or outcomes that do not differ."""
 
 
 @dataclass(frozen=True)
@@ -92,10 +92,22 @@ def training_rows(data: Samples, member: Member, window: Window) -> Samples:
 
 
 def fit_member(data: Samples, member: Member, window: Window) -> Fitted:
-    """Fit one member on its training rows."""
+    """Fit one member on its training rows.
+
+    Raises
+    ------
+    TooLittleHistory
+        They are of fewer sessions than a model needs, or their outcomes do not differ.
+    """
     rows = training_rows(data, member, window)
     outcome = rows.keys[member.outcome].to_numpy(dtype=np.float64)
     target = TARGETS[member.target](rows.position, outcome)
+    if np.ptp(target) == 0:
+        first, last = (rows.keys["date"].iloc[at].date() for at in (0, -1))
+        raise TooLittleHistory(
+            f"On no session from {first} to {last} does the outcome ({member.outcome}, {outcome[0]:g} on the first)"
+            " differ between shares: there is nothing to learn. Check the prices."
+        )
     return member.kind.fit(_inputs(rows, member), target, member.seed, member.size)
 
 

@@ -1,4 +1,5 @@
 import json
+import re
 from datetime import date, timedelta
 from io import StringIO
 
@@ -52,9 +53,9 @@ def stored_market(committed_market, db, settings, tmp_path, monkeypatch):
     monkeypatch.setattr(evaluate_models, "ESTIMATORS", few)
 
 
-def run_evaluation(*arguments: str) -> tuple[str, str]:
+def run_evaluation(*arguments: str, until: date = SESSION) -> tuple[str, str]:
     output, errors = StringIO(), StringIO()
-    call_command("evaluate_models", f"--date={SESSION}", *arguments, stdout=output, stderr=errors)
+    call_command("evaluate_models", f"--date={until}", *arguments, stdout=output, stderr=errors)
     return output.getvalue(), errors.getvalue()
 
 
@@ -96,6 +97,39 @@ def test_bad_arguments_are_refused():
         run_evaluation("--estimator=xgboost")
     with pytest.raises(CommandError, match="2024-12-02 is after the last session of the data"):
         run_evaluation("--first-test=2024-12-02")
+
+
+@pytest.mark.parametrize(
+    ("first", "until", "sentence"),
+    [
+        ("2019-01-01", SESSION, "--first-test 2019-01-01 lies before the data, which begin on 2023-01-02"),
+        ("2024-12-02", SESSION, f"--first-test 2024-12-02 is after the last session of the data, {SESSION}"),
+        ("2023-09-01", date(2023, 8, 31), "--first-test 2023-09-01 is after the last session of the data, 2023-08-31"),
+        (str(SESSION), SESSION, f"No session from {SESSION} on has enough history before it and an outcome after it"),
+        ("2023-09-01", date(2019, 1, 1), "--date 2019-01-01 lies before all data"),
+        ("2023-09-01", date(2023, 1, 3), "is after the last session of the data"),
+        ("2023-09-01", date(2999, 1, 1), "--date 2999-01-01 is not over yet: the latest completed session is"),
+        ("soon", SESSION, "'soon' is not a date; write it as YYYY-MM-DD"),
+    ],
+)
+@pytest.mark.usefixtures("stored_market")
+def test_a_span_without_sessions_is_refused_in_a_sentence(first, until, sentence):
+    with pytest.raises(CommandError, match=re.escape(sentence)):
+        run_evaluation("--estimator=linear", f"--first-test={first}", until=until)
+    assert not Evaluation.objects.exists()
+
+
+@pytest.mark.usefixtures("stored_market")
+def test_a_market_without_bars_is_refused_in_a_sentence():
+    Stock.objects.update(kind="fund")
+    with pytest.raises(CommandError, match=f"No share has a bar from 1990-01-01 to {SESSION}: load the bars first"):
+        run_evaluation("--estimator=linear")
+
+
+@pytest.mark.usefixtures("stored_market")
+def test_a_history_too_short_is_refused_in_a_sentence():
+    with pytest.raises(CommandError, match="there are 40 sessions, and 116 must come before the first tested one"):
+        run_evaluation("--estimator=linear", until=sessions(40)[-1].date())
 
 
 def store_report(as_of: date, mean: float) -> Evaluation:

@@ -1,17 +1,23 @@
 """The selection abstains with a reason: no model, an old model, stale data, a session that failed a check."""
 
+import hashlib
+import json
 import math
+import re
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from django.conf import settings
 from django.test import override_settings
 
 from brokers.charges import ChargesError
 from market_data.models import DailyBar, Finding, MarketDay, PipelineRun, PipelineStep, SourceFile
 from market_data.runs import engine, lifecycle
 from market_data.runs.saga import StepContext, is_condition_met, sagas
+from ml.learning import artifacts
 from ml.learning.calibration import Chances
 from ml.models import TrainedModel
 from ml.sagas import Predictions, candidates_with_predictions
@@ -126,6 +132,43 @@ def test_a_day_without_tradable_shares_has_no_picks() -> None:
     StockMetrics.objects.update(tradable=False)
     select()
     assert reasons() == {(0, f"No share was tradable on {TODAY}.")}
+
+
+def stored_card(folder: Path, card: dict[str, Any]) -> TrainedModel:
+    """Tonight's model with a card alone, of the layout in use and this market unless the card says otherwise."""
+    content = json.dumps({"version": artifacts.VERSION, "market": settings.PROVIDER_KIND, "members": []} | card)
+    (folder / "planted").mkdir()
+    (folder / "planted" / artifacts.CARD_FILE).write_text(content)
+    row = model(TODAY)
+    row.path, row.files = "planted", {artifacts.CARD_FILE: hashlib.sha256(content.encode()).hexdigest()}
+    row.save()
+    return row
+
+
+@pytest.mark.parametrize(
+    ("card", "change", "sentence"),
+    [
+        ({}, " ", r"bundle\.json has changed since the model was stored; it is not loaded"),
+        ({"version": 1}, "", "is of version 1 of the models' layout, not 2"),
+        ({"market": "real"}, "", "was fitted on the real market, and this is the simulated one"),
+        ({"metadata": {"parameters": {}}, "estimator": "x"}, "", "is of an estimator that this version lacks"),
+    ],
+)
+def test_a_model_that_cannot_be_trusted_publishes_nothing(
+    card: dict[str, Any], change: str, sentence: str, tmp_path: Path
+) -> None:
+    row = stored_card(tmp_path, card)
+    with (tmp_path / "planted" / artifacts.CARD_FILE).open("a") as file:
+        file.write(change)
+    with override_settings(MODELS_DIR=tmp_path):
+        done = engine.advance(lifecycle.create_run("selection", TODAY, triggered_by="test").id, wait=True)
+    assert done.status == PipelineRun.Status.FAILED
+    assert re.search(f"Model {row.pk} cannot be used: .*{sentence}.* Train again", done.reason or "")
+    step = PipelineStep.objects.get(run=done, name="PREDICT")
+    assert (step.status, step.traceback) == ("failed", "")
+    assert not Publication.objects.exists()
+    row.refresh_from_db()
+    assert row.status == "accepted"
 
 
 def test_an_abstention_takes_the_days_earlier_picks_out_of_force() -> None:

@@ -71,6 +71,8 @@ class Command(BaseCommand):
                 self.stderr.write(line)
 
         data = datasets.training_samples(session, default)
+        if first is not None and first < data.sessions[0].date():
+            raise CommandError(f"--first-test {first} lies before the data, which begin on {data.sessions[0].date()}.")
         print_progress(f"{len(data)} samples of {len(data.features)} features")
         span = report.span_of_tests(data, None if first is None else pd.Timestamp(first))
         entries = [(default, data)]

@@ -62,7 +62,7 @@ class Command(BaseCommand):
             data, night = self._night(session, options)
         except (UnknownEstimator, TooLittleHistory) as error:
             raise CommandError(str(error)) from error
-        card = artifacts.save_bundle(night.bundle, settings.MODELS_DIR)
+        card = artifacts.save_bundle(night.bundle, settings.MODELS_DIR, settings.PROVIDER_KIND)
         metrics = _metrics(data, night, figures.cost_rule(pd.Timestamp(session)))
         accepted, reason = acceptance(metrics, is_calibrated=night.bundle.calibration is not None)
         card |= {"metrics": metrics, "status": "accepted" if accepted else "rejected", "reason": reason}

@@ -14,6 +14,8 @@ from ml.learning.prediction import predict
 from ml.learning.training import fit_night
 from tests.ml.markets import market_samples, nothing_stored, tiny
 
+MARKET = "simulated"
+
 
 @pytest.fixture(scope="module")
 def data():
@@ -27,7 +29,7 @@ def bundle(request, data):
 
 @pytest.fixture
 def stored(bundle, tmp_path):
-    return save_bundle(bundle, tmp_path), tmp_path
+    return save_bundle(bundle, tmp_path, MARKET), tmp_path
 
 
 def tonight(data):
@@ -36,7 +38,7 @@ def tonight(data):
 
 def test_a_bundle_comes_back_bit_by_bit(data, bundle, stored):
     card, folder = stored
-    again = load_bundle(folder / card["path"], card["files"])
+    again = load_bundle(folder / card["path"], card["files"], MARKET)
     assert again.metadata == json.loads(json.dumps(bundle.metadata))
     assert again.calibration == bundle.calibration
     assert again.estimator == replace(bundle.estimator, note="")
@@ -56,7 +58,7 @@ def test_the_row_to_store(bundle, stored):
 
 def test_writing_twice_changes_nothing(bundle, stored):
     card, folder = stored
-    assert save_bundle(bundle, folder)["id"] == card["id"]
+    assert save_bundle(bundle, folder, MARKET)["id"] == card["id"]
 
 
 def test_a_changed_file_is_refused(stored):
@@ -66,9 +68,9 @@ def test_a_changed_file_is_refused(stored):
         content = path.read_bytes()
         path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
         with pytest.raises(ArtifactUnreadable, match=f"{name} has changed since the model was stored"):
-            load_bundle(folder / card["path"], card["files"])
+            load_bundle(folder / card["path"], card["files"], MARKET)
         path.write_bytes(content)
-    load_bundle(folder / card["path"], card["files"])
+    load_bundle(folder / card["path"], card["files"], MARKET)
 
 
 def test_a_missing_file_is_refused(stored):
@@ -76,22 +78,22 @@ def test_a_missing_file_is_refused(stored):
     name = next(name for name in card["files"] if name != CARD_FILE)
     (folder / card["path"] / name).unlink()
     with pytest.raises(ArtifactUnreadable, match=f"{name} is missing: train again"):
-        load_bundle(folder / card["path"], card["files"])
+        load_bundle(folder / card["path"], card["files"], MARKET)
 
 
 def test_files_without_a_recorded_hash_are_refused(stored):
     card, folder = stored
     with pytest.raises(ArtifactUnreadable, match="names files without a hash"):
-        load_bundle(folder / card["path"], {CARD_FILE: card["files"][CARD_FILE]})
+        load_bundle(folder / card["path"], {CARD_FILE: card["files"][CARD_FILE]}, MARKET)
     with pytest.raises(ArtifactUnreadable, match=r"has no hash for bundle\.json"):
-        load_bundle(folder / card["path"], {})
+        load_bundle(folder / card["path"], {}, MARKET)
 
 
 def test_a_file_outside_the_models_folder_is_not_read(stored, tmp_path):
     card, folder = stored
     for name in ("../elsewhere", str(tmp_path / "elsewhere"), "."):
         with pytest.raises(ArtifactUnreadable, match="is not the name of a file in"):
-            load_bundle(folder / card["path"], card["files"] | {name: "0" * 64})
+            load_bundle(folder / card["path"], card["files"] | {name: "0" * 64}, MARKET)
 
 
 def plant(stored, name: str, content: bytes):
@@ -103,7 +105,7 @@ def plant(stored, name: str, content: bytes):
     (place / CARD_FILE).write_text(text)
     (place / name).write_bytes(content)
     files = {file: hashlib.sha256((place / file).read_bytes()).hexdigest() for file in {*card["files"], name} - {old}}
-    return place, files
+    return place, files, MARKET
 
 
 def test_types_that_skops_trusts_are_loaded(stored):
@@ -146,7 +148,13 @@ def test_a_bundle_of_an_older_layout_is_refused(stored):
     (place / CARD_FILE).write_text(json.dumps(content))
     files = card["files"] | {CARD_FILE: hashlib.sha256((place / CARD_FILE).read_bytes()).hexdigest()}
     with pytest.raises(ArtifactUnreadable, match=r"is of version 1 of the models' layout, not 2\. Train again\."):
-        load_bundle(place, files)
+        load_bundle(place, files, MARKET)
+
+
+def test_a_bundle_of_another_market_is_refused(stored):
+    card, folder = stored
+    with pytest.raises(ArtifactUnreadable, match="was fitted on the simulated market, and this is the real one"):
+        load_bundle(folder / card["path"], card["files"], "real")
 
 
 def test_an_estimator_that_is_gone_is_refused(stored):
@@ -156,11 +164,11 @@ def test_an_estimator_that_is_gone_is_refused(stored):
     (place / CARD_FILE).write_text(text)
     files = card["files"] | {CARD_FILE: hashlib.sha256((place / CARD_FILE).read_bytes()).hexdigest()}
     with pytest.raises(ArtifactUnreadable, match=r"an estimator that this version lacks .*former"):
-        load_bundle(place, files)
+        load_bundle(place, files, MARKET)
 
 
 def test_a_forest_is_a_zip_without_pickles(data, tmp_path):
     night = fit_night(data, tiny("random_forest", size=0.02), data.sessions[-1].date(), nothing_stored())
-    card = save_bundle(night.bundle, tmp_path)
+    card = save_bundle(night.bundle, tmp_path, MARKET)
     with zipfile.ZipFile(tmp_path / card["path"] / "member_0.skops") as archive:
         assert not any(name.endswith((".pkl", ".pickle")) for name in archive.namelist())

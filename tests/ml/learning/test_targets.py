@@ -33,6 +33,7 @@ def test_the_excess_is_clipped_less_the_days_mean_over_its_spread():
 
 def test_a_day_without_spread_teaches_nothing():
     assert (standard_excess(DAYS, np.full(8, 0.02)) == 0).all()
+    assert (standard_excess(np.zeros(20, dtype=np.int64), np.full(20, 0.1)) == 0).all()  # NumPy's spread of it is not 0
 
 
 @pytest.mark.parametrize("name", ["standard_excess", "normal_score"])
