@@ -16,11 +16,11 @@ from market_data.prices.events import blocked_events
 from market_data.storage import queries
 from market_data.trading_calendar import sessions_between
 from ml.features.contract import contract_features
-from ml.features.facts import facts
+from ml.features.facts import FACTS, facts
 from ml.features.registry import WARM_UP_SESSIONS, features
 from ml.features.signals import Signals
 from ml.learning.estimators import Estimator
-from ml.learning.labels import labels, unknown_outcomes
+from ml.learning.labels import labels, late_entry_returns, unknown_outcomes
 from ml.learning.samples import Samples, samples
 from ml.learning.walk_forward import TooLittleHistory
 from stocks.fundamentals import writer as fundamentals_writer
@@ -37,6 +37,8 @@ PROGRESS = "progress "
 _BEFORE_ANY_BAR = date(1990, 1, 1)
 # 250 sessions a year make 1.46; the rest covers long holidays.
 _CALENDAR_DAYS_A_SESSION = 1.6
+# The volatility among the facts is of 60 sessions, whose first return needs one more.
+_FACT_SESSIONS = 80
 
 
 def share_bars(as_of: date, start: date) -> pd.DataFrame:
@@ -61,6 +63,26 @@ def training_samples(as_of: date, estimator: Estimator) -> Samples:
     outcomes = labels(signals.frame, signals.sessions, blocked_dates(as_of))
     rows = _features(signals, estimator, signals.sessions[0])
     return samples(rows, outcomes, _facts(signals), signals.sessions)
+
+
+def outcomes_between(first: date, last: date, as_of: date) -> tuple[pd.DataFrame, pd.DatetimeIndex]:
+    """What came of each share's bars from one session to another, both included, as far as it is known ``as_of``.
+
+    Returns
+    -------
+    DataFrame
+        symbol, date, position, ``labels.OUTCOMES``, late_entry_return (``labels.late_entry_returns``), ``facts.FACTS``
+        (from the sessions before) and atr_pct (14-session ATR in percent of the close, as stored).
+    DatetimeIndex
+        The sessions that ``position`` counts.
+    """
+    signals = _signals(as_of, first - timedelta(days=int(_FACT_SESSIONS * _CALENDAR_DAYS_A_SESSION)))
+    calendar = signals.sessions
+    outcomes = labels(signals.frame, calendar, blocked_dates(as_of))
+    rows = outcomes.join(late_entry_returns(outcomes, calendar)).join(facts(signals)[[*FACTS]])
+    rows = rows.loc[rows["date"].between(pd.Timestamp(first), pd.Timestamp(last))]
+    rows = rows.assign(position=calendar.get_indexer(pd.DatetimeIndex(rows["date"])).astype("int64"))
+    return rows.merge(queries.atr_between(first, last), on=["symbol", "date"], how="left"), calendar
 
 
 def session_samples(session: date, estimator: Estimator, symbols: Iterable[str] | None = None) -> Samples:

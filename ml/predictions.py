@@ -1,12 +1,15 @@
 """The only writer of `predictions`, and their reader: what each recipe says, or would have said, on each session."""
 
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from django.db.models import Max, Min
 
 from market_data.runs.saga import StepFailed
 from ml.learning.samples import day_percentiles
+from ml.models import Prediction
 from stocks.storage import bulk
 from stocks.storage.bulk import WriteCounts
 from stocks.storage.durable_files import sha256_of
@@ -26,7 +29,6 @@ _FIGURES = {
     "low_level": "low_level",
     "entry_step": "entry_step",
 }
-_PERCENTILES = {"percentile": "score", "rank_percentile": "rank_score", "risk_percentile": "risk_raw"}
 _PERCENTILES = {"percentile": "score", "rank_percentile": "rank_score", "risk_percentile": "risk_raw"}
 _KEY = ("date", "symbol", "recipe")
 
@@ -76,3 +78,27 @@ def stored_predictions(recipe: str, before: pd.Timestamp | None = None) -> pd.Da
         for name, column in _PERCENTILES.items()
     }
     return frame.assign(**percentiles)
+
+
+def predictions_between(recipe: str, first: date | None = None, last: date | None = None) -> pd.DataFrame:
+    """What a recipe says, or would have said, from one session to another, both included; by default on all.
+
+    Columns symbol (the present one), date, score, rank_score, risk_raw, confidence and ``calibration.CALIBRATED``, of
+    which entry_step is named expected_step, to tell it from the outcome; sorted by date and symbol.
+    """
+    columns = {"expected_step" if name == "entry_step" else name: of for name, of in {**_SCORES, **_FIGURES}.items()}
+    names = ", ".join(f"{column} AS {name}" for name, column in columns.items())
+    frame = query_frame(
+        f"SELECT symbol, date, {names} FROM predictions"
+        ' WHERE recipe = %s AND date BETWEEN %s AND %s ORDER BY date, symbol COLLATE "C"',
+        [recipe, first or date.min, last or date.max],
+        dates=("date",),
+        large=True,
+    )
+    return follow_renames(frame).astype(dict.fromkeys(columns, "float64"))
+
+
+def predicted_span(recipe: str) -> tuple[date, date] | None:
+    """First and last session of which a recipe's predictions are stored; None where there are none."""
+    days = Prediction.objects.filter(recipe=recipe).aggregate(first=Min("date"), last=Max("date"))
+    return (days["first"], days["last"]) if days["first"] else None

@@ -197,6 +197,16 @@ def indicators_between(start: date, end: date) -> pd.DataFrame:
     return rows.astype(dict.fromkeys(rows.columns[2:], "float64"))
 
 
+def atr_between(start: date, end: date) -> pd.DataFrame:
+    """Return symbol, date and atr_pct, percent of the close, of some sessions, both ends included; in no order."""
+    query = (
+        "SELECT symbol, date, atr_percentage AS atr_pct FROM technical_indicators"
+        " WHERE date BETWEEN %s AND %s AND atr_percentage IS NOT NULL"
+    )
+    rows = query_frame(query, [start, end], dates=("date",), large=end - start > _LARGE_RANGE)
+    return rows.astype({"atr_pct": "float64"})
+
+
 def jumps_frame(as_of: date) -> pd.DataFrame:
     """Return the jumps recorded up to a session, under the symbols that own the history now.
 

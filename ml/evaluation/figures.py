@@ -1,17 +1,35 @@
-"""How good walk-forward predictions were: order of the market, and money at the head of the list after costs; pure."""
+"""How good walk-forward predictions were: order of the market, and money at the head of the list after costs; pure.
+
+Every figure is a mean over days with its interval: rank correlations and shares by Newey-West (95 %), money and ratios
+by a block bootstrap (90 %). ``past`` is ``training.Night.past`` throughout: one row a prediction with its outcomes.
+"""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ml.costs import LIQUID_TURNOVER_LAKH, impact_pct, plain_charges_pct
-from ml.evaluation.statistics import block_bootstrap, daily_figures, newey_west
+from ml.evaluation.statistics import (
+    block_bootstrap,
+    daily_figures,
+    daily_rank_correlation,
+    newey_west,
+    ratio_of_mean,
+)
 from ml.evaluation.tranches import PERIODS_A_YEAR, Rule, tranche_returns
+from ml.learning.labels import HOLDING_SESSIONS
 
 LIQUID_KEEP_RANK = 100
+# Of any length of list: it keeps a share until the rank of three times its places.
+KEPT_TIMES = 3
+HEADS: Mapping[str, str] = {"return": "score", "rank": "rank_score"}
+LENGTHS = (10, 20, 50)
+# Largest share of a day's turnover that an order may be without moving the price further than the impact assumed.
+CAPACITY_SHARE = 0.01
+_LAKH = 100_000
 
 
 def cost_rule(session: pd.Timestamp) -> Rule:
@@ -19,26 +37,42 @@ def cost_rule(session: pd.Timestamp) -> Rule:
     return Rule(plain_charges_pct(session.date()) / 100, lambda turnover: impact_pct(turnover) / 100)
 
 
-def daily_ranks(past: pd.DataFrame) -> pd.DataFrame:
-    """``statistics.daily_figures`` of the rank head and of the risk model, by position.
+@dataclass(frozen=True)
+class Days:
+    """Daily series of some predictions, by position: what the sections of a report take their means of.
 
-    ``past`` is ``training.Night.past``.
+    ``ranks`` are ``statistics.daily_figures`` of the rank head and of the risk model; ``money`` and ``liquid`` the
+    ``tranche_returns`` of the return head, among all shares and among those of more than ₹10 crore.
     """
+
+    ranks: pd.DataFrame
+    money: pd.DataFrame
+    liquid: pd.DataFrame
+
+    @classmethod
+    def of(cls, past: pd.DataFrame, rule: Rule) -> "Days":
+        return cls(daily_ranks(past), daily_money(past, rule), daily_money(past, rule, liquid=True))
+
+
+def daily_ranks(past: pd.DataFrame) -> pd.DataFrame:
+    """``statistics.daily_figures`` of the rank head and of the risk model, by position."""
     frame = past[["position", "forward_return", "drawdown"]]
     return daily_figures(frame.assign(score=past["rank_score"], predicted_drawdown=past["risk_raw"]))
 
 
-def daily_money(past: pd.DataFrame, rule: Rule, *, liquid: bool = False) -> pd.DataFrame:
+def daily_money(
+    past: pd.DataFrame, rule: Rule, *, liquid: bool = False, outcome: str = "forward_return"
+) -> pd.DataFrame:
     """``tranche_returns`` of the return head; ``liquid``: among shares of more than ₹10 crore of median turnover."""
-    frame = past[["position", "symbol", "score", "median_turnover_lakh"]].assign(outcome=past["forward_return"])
+    frame = past[["position", "symbol", "score", "median_turnover_lakh"]].assign(outcome=past[outcome])
     if liquid:
         frame = frame.loc[frame["median_turnover_lakh"] > LIQUID_TURNOVER_LAKH]
         rule = replace(rule, keep_rank=LIQUID_KEEP_RANK)
     return tranche_returns(frame, rule)
 
 
-def summary(past: pd.DataFrame, rule: Rule) -> dict[str, Any]:
-    """Figures of some sessions' predictions, plain JSON.
+def summary(past: pd.DataFrame, rule: Rule, days: Days | None = None) -> dict[str, Any]:
+    """The figures that are shown first, plain JSON.
 
     Returns
     -------
@@ -48,17 +82,97 @@ def summary(past: pd.DataFrame, rule: Rule) -> dict[str, Any]:
         90 % block-bootstrap intervals; bought: mean share of the places bought at a re-forming; deepest_fall_pct: of
         the cumulative net excess.
     """
-    ranks, money, liquid = daily_ranks(past), daily_money(past, rule), daily_money(past, rule, liquid=True)
+    days = days or Days.of(past, rule)
     names = ("rank_ic", "risk_rank_ic", "decile_spread", "hit_rate")
+    money = days.money
     return {
-        **{name: newey_west(ranks[name].to_numpy(dtype=np.float64)).as_json() for name in names},
-        "rank_ic_90": block_bootstrap(ranks["rank_ic"].to_numpy(dtype=np.float64)).as_json(),
+        **{name: newey_west(days.ranks[name].to_numpy(dtype=np.float64)).as_json() for name in names},
+        "rank_ic_90": block_bootstrap(days.ranks["rank_ic"].to_numpy(dtype=np.float64)).as_json(),
         "net_excess_pct": yearly_pct(money["net_excess"]),
-        "liquid_net_excess_pct": yearly_pct(liquid["net_excess"]),
+        "liquid_net_excess_pct": yearly_pct(days.liquid["net_excess"]),
         "gross_excess_pct": yearly_pct(money["gross"] - money["universe"]),
         "bought": float(money["bought"].mean()) if len(money) else None,
         "deepest_fall_pct": deepest_fall_pct(money["net_excess"]),
     }
+
+
+def heads(past: pd.DataFrame, days: Days) -> dict[str, dict[str, Any]]:
+    """Order of the market by each head.
+
+    Returns
+    -------
+    dict
+        "return" and "rank" → rank_ic (Newey-West) and rank_ic_90 (blocks), ratio (mean over standard deviation of the
+        daily rank correlation), hit_rate (share of the first tenth that beats the day's median), decile_spread (not
+        tradable: its short leg), liquid_rank_ic (among shares of more than ₹10 crore).
+    """
+    return {name: _head(past, column, days.ranks if name == "rank" else None) for name, column in HEADS.items()}
+
+
+def _head(past: pd.DataFrame, column: str, daily: pd.DataFrame | None) -> dict[str, Any]:
+    if daily is None:
+        frame = past[["position", "forward_return", "drawdown"]]
+        daily = daily_figures(frame.assign(score=past[column], predicted_drawdown=np.nan))
+    liquid = past.loc[past["median_turnover_lakh"] > LIQUID_TURNOVER_LAKH]
+    values = daily["rank_ic"].to_numpy(dtype=np.float64)
+    return {
+        "rank_ic": newey_west(values).as_json(),
+        "rank_ic_90": block_bootstrap(values).as_json(),
+        "ratio": ratio_of_mean(values).as_json(),
+        "hit_rate": newey_west(daily["hit_rate"].to_numpy(dtype=np.float64)).as_json(),
+        "decile_spread": newey_west(daily["decile_spread"].to_numpy(dtype=np.float64)).as_json(),
+        "liquid_rank_ic": newey_west(rank_correlations(liquid, column).to_numpy(dtype=np.float64)).as_json(),
+    }
+
+
+def rank_correlations(past: pd.DataFrame, score: str, outcome: str = "forward_return") -> pd.Series:
+    """Daily rank correlation of two columns, by position."""
+    position = past["position"].to_numpy(dtype=np.int64)
+    return daily_rank_correlation(position, *(past[name].to_numpy(dtype=np.float64) for name in (score, outcome)))
+
+
+def lengths(past: pd.DataFrame, rule: Rule, days: Days) -> dict[str, dict[str, Any]]:
+    """Money of the first 10, 20 and 50 places, each kept until the rank of three times as many; ``list_money``."""
+    rows = {}
+    for places in LENGTHS:
+        shorter = replace(rule, places=places, keep_rank=KEPT_TIMES * places)
+        money = days.money if shorter == rule else daily_money(past, shorter)
+        rows[str(places)] = list_money(money, shorter)
+    return rows
+
+
+def list_money(money: pd.DataFrame, rule: Rule) -> dict[str, Any]:
+    """What a list earned, from its ``tranche_returns``.
+
+    Returns
+    -------
+    dict
+        kept_until (rank); gross_excess_pct, cost_pct and net_excess_pct, percent a year over the equal-weight universe
+        with 90 % intervals; bought: share of the places bought at a re-forming; deepest_fall_pct: of the cumulative net
+        excess, percent of what is invested; capacity: as ``capacity``.
+    """
+    return {
+        "places": rule.places,
+        "kept_until": rule.keep_rank,
+        "gross_excess_pct": yearly_pct(money["gross"] - money["universe"]),
+        "cost_pct": yearly_pct(money["cost"]),
+        "net_excess_pct": yearly_pct(money["net_excess"]),
+        "bought": block_bootstrap(money["bought"].to_numpy(dtype=np.float64)).as_json(),
+        "deepest_fall_pct": deepest_fall_pct(money["net_excess"]),
+        "capacity": capacity(money, rule),
+    }
+
+
+def capacity(money: pd.DataFrame, rule: Rule) -> dict[str, float | None]:
+    """How many rupees the list can hold while an order is at most 1 % of a share's median daily turnover.
+
+    Ten tranches of ``rule.places`` equal places: 10 × places × 1 % × median turnover, the median over the sessions.
+    ``every_order``: of the least traded share held, so that every order keeps the limit; ``half_of_orders``: of the
+    median share held.
+    """
+    orders = HOLDING_SESSIONS * rule.places * CAPACITY_SHARE * _LAKH
+    names = {"every_order": "least_turnover_lakh", "half_of_orders": "median_turnover_lakh"}
+    return {key: float(money[name].median() * orders) if len(money) else None for key, name in names.items()}
 
 
 def yearly_pct(ten_sessions: pd.Series) -> dict[str, Any]:
@@ -73,20 +187,3 @@ def deepest_fall_pct(ten_sessions: pd.Series) -> float | None:
     # Each day's tranche is a tenth of the money.
     path = np.concatenate([[0.0], np.cumsum(ten_sessions.to_numpy(dtype=np.float64) / 10)])
     return float((path - np.maximum.accumulate(path)).min() * 100)
-
-
-def by_period(past: pd.DataFrame, rule: Rule, periods: "pd.Series[Any]") -> dict[str, dict[str, float | None]]:
-    """Mean rank correlation and net excess (percent a year) of the sessions of each period.
-
-    ``periods`` maps positions to names, as half-years; the portfolios are those of the whole span.
-    """
-    ranks, money = daily_ranks(past)["rank_ic"], daily_money(past, rule)["net_excess"]
-    rows: dict[str, dict[str, float | None]] = {}
-    for name in dict.fromkeys(periods):
-        inside = periods.index[periods == name]
-        figures: Mapping[str, pd.Series] = {
-            "rank_ic": ranks.loc[ranks.index.isin(inside)],
-            "net_excess_pct": money.loc[money.index.isin(inside)] * PERIODS_A_YEAR * 100,
-        }
-        rows[str(name)] = {key: float(values.mean()) if len(values) else None for key, values in figures.items()}
-    return rows

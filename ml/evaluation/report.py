@@ -18,6 +18,8 @@ import numpy as np
 import pandas as pd
 
 from ml.evaluation import figures
+from ml.evaluation.numbers import interval, number
+from ml.evaluation.rows import figures_row
 from ml.evaluation.statistics import block_bootstrap
 from ml.evaluation.tranches import PERIODS_A_YEAR, Rule
 from ml.features.registry import FEATURE_GROUPS
@@ -139,17 +141,11 @@ def baseline_past(data: Samples, name: str, span: Span) -> pd.DataFrame:
     return with_outcomes(frame.assign(score=score, rank_score=score), data)
 
 
-def report_row(past: pd.DataFrame, rule: Rule, sessions: pd.DatetimeIndex) -> dict[str, Any]:
-    """One row of the report: ``figures.summary``, and the means of each year and half-year."""
-    positions = np.unique(past["position"].to_numpy(dtype=np.int64))
-    days = sessions[positions]
-    years = pd.Series(days.year.astype(str), index=positions)
-    halves = pd.Series([f"{day.year}-{'I' if day.month <= 6 else 'II'}" for day in days], index=positions)
-    by_year = figures.by_period(past, rule, years)
-    return figures.summary(past, rule) | {
-        "by_year": {name: row["rank_ic"] for name, row in by_year.items()},
-        "by_half_year": figures.by_period(past, rule, halves),
-    }
+def with_late_entry(past: pd.DataFrame, late: pd.DataFrame | None) -> pd.DataFrame:
+    """Join predictions with ``labels.late_entry_returns``, given as symbol, date and late_entry_return; else NaN."""
+    if late is None:
+        return past.assign(late_entry_return=np.nan)
+    return past.merge(late[["symbol", "date", "late_entry_return"]], on=["symbol", "date"], how="left")
 
 
 def paired(past: pd.DataFrame, baseline: pd.DataFrame, rule: Rule) -> dict[str, Any]:
@@ -193,8 +189,9 @@ def report(
     store: PredictionStore,
     controls: int = 3,
     on_progress: Callable[[str], None] = lambda line: None,
+    late: pd.DataFrame | None = None,
 ) -> dict[str, Any]:
-    """Evaluate estimators, baselines and controls on the same sessions.
+    """Evaluate estimators, baselines and controls on the same sessions; ``late`` as of ``with_late_entry``.
 
     The first entry is the default estimator, which the controls repeat; its samples have the scale-free features, from
     which the baselines are made.
@@ -202,25 +199,27 @@ def report(
     Returns
     -------
     dict
-        Plain JSON: first_test, last_test, sessions, data_hash, rows (name → kind, note, recipe, ``report_row``, and
-        ``paired`` with the plain baseline), controls (``controls_row``), computed and reused entries.
+        Plain JSON: first_test, last_test, sessions, data_hash, rows (name → kind, note, recipe, ``rows.figures_row``,
+        and ``paired`` with the plain baseline), controls (``controls_row``), computed and reused entries.
     """
     default, data = entries[0]
     own = data.only(OWN_FEATURES)
+
+    def row(past: pd.DataFrame) -> dict[str, Any]:
+        return figures_row(with_late_entry(past, late), rule, data.sessions)
+
     plain = walk_forward_past(own, PLAIN, span, store)
     on_progress(f"{PLAIN.name} evaluated")
     rows: dict[str, dict[str, Any]] = {}
     for estimator, samples in entries:
         past = walk_forward_past(samples, estimator, span, store)
         facts = {"kind": "model", "note": estimator.note, "recipe": estimator.recipe}
-        rows[estimator.name] = facts | report_row(past, rule, data.sessions) | {"paired": paired(past, plain, rule)}
+        rows[estimator.name] = facts | row(past) | {"paired": paired(past, plain, rule)}
         on_progress(f"{estimator.name} evaluated")
-    rows[PLAIN.name] = {"kind": "baseline", "note": PLAIN.note} | report_row(plain, rule, data.sessions)
+    rows[PLAIN.name] = {"kind": "baseline", "note": PLAIN.note} | row(plain)
     for name, (feature, sign) in BASELINES.items():
         note = f"{feature}, {'higher' if sign > 0 else 'lower'} is better"
-        rows[name] = {"kind": "baseline", "note": note} | report_row(
-            baseline_past(data, name, span), rule, data.sessions
-        )
+        rows[name] = {"kind": "baseline", "note": note} | row(baseline_past(data, name, span))
     means = []
     for seed in range(controls):
         control = walk_forward_past(data, default, span, store, shuffle=seed)
@@ -240,7 +239,7 @@ def report(
 
 def report_text(content: Mapping[str, Any]) -> str:
     """A result of ``report`` as text that fits on one screen."""
-    halves = sorted({half for row in content["rows"].values() for half in row["by_half_year"]})
+    halves = sorted({half for row in content["rows"].values() for half in row["segments"]["half_year"]})
     lines = [
         f"Walk-forward {content['first_test']} … {content['last_test']}, {content['sessions']} sessions. Net: percent a"
         " year over the equal-weight universe,",
@@ -252,27 +251,24 @@ def report_text(content: Mapping[str, Any]) -> str:
     ]
     for name, row in content["rows"].items():
         net, liquid, ic = row["net_excess_pct"], row["liquid_net_excess_pct"], row["rank_ic"]
-        cells = f"{_number(ic['mean']):>8}{_number(ic['half_width_95']):>7}{_number(net['mean'], 1):>7}"
-        cells += f"{_interval(net):>16}{_number(liquid['mean'], 1):>8}{_number(row['bought'], 2):>8}"
-        cells += "".join(f"{_number(row['by_half_year'].get(half, {}).get('net_excess_pct'), 1):>9}" for half in halves)
+        cells = f"{number(ic['mean']):>8}{number(ic['half_width_95']):>7}{number(net['mean'], 1):>7}"
+        cells += f"{interval(net):>16}{number(liquid['mean'], 1):>8}{number(row['bought'], 2):>8}"
+        cells += "".join(f"{_half(row, half):>9}" for half in halves)
         pair = row.get("paired", {}).get("net_excess_pct")
-        lines.append(f"{name:17}{cells}" + (f"  {_number(pair['mean'], 1)} {_interval(pair)}" if pair else ""))
+        lines.append(f"{name:17}{cells}" + (f"  {number(pair['mean'], 1)} {interval(pair)}" if pair else ""))
     control = content["controls"]
     if control["values"]:
         lines.append(
-            f"{'shuffled':17}{_number(control['mean']):>8}  {len(control['values'])} controls, highest"
-            f" {_number(control['highest'])}: mean within 2 standard errors of 0: {_yes_no(control['passed_zero'])};"
+            f"{'shuffled':17}{number(control['mean']):>8}  {len(control['values'])} controls, highest"
+            f" {number(control['highest'])}: mean within 2 standard errors of 0: {_yes_no(control['passed_zero'])};"
             f" all below the model: {_yes_no(control['passed_below'])}"
         )
     return "\n".join(lines)
 
 
-def _interval(figures: Mapping[str, float | None]) -> str:
-    return f"[{_number(figures['low_90'], 1)}, {_number(figures['high_90'], 1)}]"
-
-
-def _number(value: float | None, digits: int = 3) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"
+def _half(row: Mapping[str, Any], half: str) -> str:
+    part = row["segments"]["half_year"].get(half)
+    return number(part["net_excess_pct"]["mean"] if part else None, 1)
 
 
 def _yes_no(passed: bool) -> str:

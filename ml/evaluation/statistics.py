@@ -5,8 +5,8 @@ sessions, so their rank correlations are not independent; 20 lags cover the over
 statsmodels' HAC.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -85,16 +85,58 @@ def block_bootstrap(values: npt.ArrayLike, seed: int = 0) -> Interval:
     There is no interval below two blocks.
     """
     series = np.asarray(values, dtype=np.float64)
-    series = series[np.isfinite(series)]
-    days = len(series)
+    return bootstrap_of(series[np.isfinite(series)][:, None], lambda means: means[..., 0], seed)
+
+
+def bootstrap_of(columns: Numbers, statistic: Callable[[Numbers], Numbers], seed: int = 0) -> Interval:
+    """A statistic of the means of daily columns, in order of days, resampled in blocks of ``BLOCK_SESSIONS``.
+
+    Parameters
+    ----------
+    columns
+        Days × columns, all finite.
+    statistic
+        Maps means (… × columns) to figures (…): a mean, a ratio of means, a spread.
+    """
+    days = len(columns)
+    if not days:
+        return Interval(np.nan, np.nan, np.nan, 0)
+    value = float(statistic(columns.mean(axis=0)))
     if days < 2 * BLOCK_SESSIONS:
-        return Interval(float(series.mean()) if days else np.nan, np.nan, np.nan, days)
-    around = np.concatenate([series, series[: BLOCK_SESSIONS - 1]])
-    sums = np.convolve(around, np.ones(BLOCK_SESSIONS), "valid")
+        return Interval(value, np.nan, np.nan, days)
+    around = np.vstack([columns, columns[: BLOCK_SESSIONS - 1]])
+    total = np.cumsum(np.vstack([np.zeros(columns.shape[1]), around]), axis=0)
+    blocks = (total[BLOCK_SESSIONS:] - total[:-BLOCK_SESSIONS]) / BLOCK_SESSIONS
     starts = np.random.default_rng(seed).integers(days, size=(BOOTSTRAP_DRAWS, -(-days // BLOCK_SESSIONS)))
-    means = sums[starts].mean(axis=1) / BLOCK_SESSIONS
-    low, high = np.quantile(means, (0.05, 0.95))
-    return Interval(float(series.mean()), float(low), float(high), days)
+    draws = statistic(blocks[starts].mean(axis=1))
+    low, high = np.nanquantile(draws, (0.05, 0.95)) if np.isfinite(draws).any() else (np.nan, np.nan)
+    return Interval(value, float(low), float(high), days)
+
+
+def ratio_of_mean(values: npt.ArrayLike) -> Interval:
+    """Mean of a daily series over its standard deviation (of rank correlations: the "ICIR"); NaN are ignored."""
+    series = np.asarray(values, dtype=np.float64)
+    series = series[np.isfinite(series)]
+
+    def ratio(means: Numbers) -> Numbers:
+        spread = np.sqrt(np.maximum(means[..., 1] - means[..., 0] ** 2, 0.0))
+        return np.divide(means[..., 0], spread, out=np.full_like(spread, np.nan), where=spread > 0)
+
+    return bootstrap_of(np.column_stack([series, series**2]), ratio)
+
+
+def slope(x: Numbers, y: Numbers) -> Mean:
+    """Least-squares slope of one daily series on another, with its Newey-West error; pairs with NaN are ignored."""
+    known = np.isfinite(x) & np.isfinite(y)
+    x, y = x[known], y[known]
+    spread = float(np.var(x)) if len(x) else 0.0
+    if spread == 0:
+        return Mean(np.nan, np.nan, len(x))
+    around = x - x.mean()
+    value = float((around * (y - y.mean())).mean() / spread)
+    # The slope's error is that of the mean of its influence.
+    influence = newey_west(around * (y - y.mean() - value * around) / spread)
+    return Mean(value, influence.standard_error, len(x))
 
 
 def daily_rank_correlation(position: npt.NDArray[np.int64], score: Numbers, outcome: Numbers) -> pd.Series:
@@ -167,9 +209,3 @@ def daily_figures(predictions: pd.DataFrame) -> pd.DataFrame:
         ],
         axis=1,
     ).sort_index()
-
-
-def summary(daily: pd.DataFrame) -> dict[str, Any]:
-    """Means of ``daily_figures``, in order of days, with Newey-West intervals, each as ``Mean.as_json``."""
-    names = ("rank_ic", "risk_rank_ic", "decile_spread", "hit_rate")
-    return {name: newey_west(daily[name].to_numpy(dtype=np.float64)).as_json() for name in names}

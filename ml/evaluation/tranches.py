@@ -49,7 +49,8 @@ def tranche_returns(predictions: pd.DataFrame, rule: Rule) -> pd.DataFrame:
     -------
     DataFrame
         By position: gross and universe (mean absolute returns, limited to ``HIGHEST_RETURN``), cost, bought (share of
-        the places that were bought), net_excess (gross − cost − universe); all plain, of ten sessions.
+        the places that were bought), net_excess (gross − cost − universe); all plain, of ten sessions;
+        least_turnover_lakh and median_turnover_lakh of the shares held.
     """
     held: dict[int, frozenset[str]] = {}
     rows = {}
@@ -77,9 +78,11 @@ def tranche_returns(predictions: pd.DataFrame, rule: Rule) -> pd.DataFrame:
         traded = [cost_of.get(name, dearest) for name in sorted(before ^ after)]
         gross, universe = float(limited[day][chosen].mean()), float(limited[day][known].mean())
         cost = sum(traded) / len(after)
-        rows[session] = (gross, universe, cost, len(after - before) / len(after), gross - cost - universe)
+        of_held = turnover[day][chosen]
+        traded_lakh = float(np.min(of_held)), float(np.median(of_held))
+        rows[session] = (gross, universe, cost, len(after - before) / len(after), gross - cost - universe, *traded_lakh)
         held[tranche] = after
-    columns = ["gross", "universe", "cost", "bought", "net_excess"]
+    columns = ["gross", "universe", "cost", "bought", "net_excess", "least_turnover_lakh", "median_turnover_lakh"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("position")
 
 

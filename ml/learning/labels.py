@@ -102,6 +102,26 @@ def unknown_outcomes(bars: pd.Index) -> pd.DataFrame:
     return pd.DataFrame({name: False if name == "late_exit" else np.nan for name in OUTCOMES}, index=bars)
 
 
+def late_entry_returns(outcomes: pd.DataFrame, sessions: pd.DatetimeIndex) -> pd.Series:
+    """What each trade returns when it is entered a session late: from the open of t+2 to that of t+12.
+
+    Parameters
+    ----------
+    outcomes
+        As of ``labels``; the result has its index. It is no entry of ``OUTCOMES``, because it is known later than
+        ``exit_position`` says: reports alone may use it.
+
+    Returns
+    -------
+    Series
+        The forward_return of the share's bar of t+1; NaN where it has none.
+    """
+    position = pd.Series(sessions.get_indexer(pd.DatetimeIndex(outcomes["date"])), index=outcomes.index)
+    returns = pd.Series(outcomes["forward_return"].to_numpy(), index=[outcomes["symbol"], position])
+    late = returns.reindex(pd.MultiIndex.from_arrays([outcomes["symbol"], position + 1]))
+    return pd.Series(late.to_numpy(dtype=np.float64), index=outcomes.index, name="late_entry_return")
+
+
 def exit_counts(outcomes: pd.DataFrame, position: npt.NDArray[np.int64], last: int) -> dict[str, int]:
     """Count the purchases whose exit was due by a session, and those that could not be sold in time.
 

@@ -25,8 +25,8 @@ from ml.learning.walk_forward import (
 )
 
 # The outcomes that calibration and report read; each had happened when they use it.
-OUTCOMES = ("forward_return", "drawdown", "run_up", "entry_step")
-FACTS = ("volatility", "median_turnover_lakh", "exit_position")
+OUTCOMES = ("forward_return", "drawdown", "run_up", "entry_step", "late_exit")
+FACTS = ("volatility", "median_turnover_lakh", "sector", "exit_position")
 # Walk-forward predictions of past sessions are calibrated anew this often.
 RECALIBRATE_SESSIONS = 21
 

@@ -3,20 +3,18 @@ import re
 from datetime import date, timedelta
 from io import StringIO
 
-import pandas as pd
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from market_data.models import MarketDay
 from ml import datasets
 from ml.evaluation import records as evaluation_records
 from ml.learning.estimators import ESTIMATORS
 from ml.management.commands import evaluate_models
 from ml.models import Evaluation
 from stocks.models import Stock
-from stocks.storage import bulk
-from tests.ml.markets import market, sessions, tiny
+from tests.ml.markets import sessions, tiny
+from tests.ml.stored_markets import store_market
 
 DAYS = 330
 SESSION = sessions(DAYS)[-1].date()
@@ -28,20 +26,10 @@ pytestmark = pytest.mark.django_db
 def committed_market(django_db_setup, django_db_blocker):
     """A made-up market in the tables, a fund among its shares; emptied when the module is done."""
     with django_db_blocker.unblock():
-        store_market()
+        store_market(DAYS)
         yield
         with connection.cursor() as cursor:
             cursor.execute("TRUNCATE stocks, market_days CASCADE")
-
-
-def store_market():
-    bars = market(shares=20, days=DAYS, signal=0.004).drop(columns="factor")
-    symbols = sorted(bars["symbol"].unique())
-    kinds = dict.fromkeys(symbols, "share") | {"S019": "fund"}
-    Stock.objects.bulk_create(Stock(symbol=symbol, kind=kinds[symbol]) for symbol in symbols)
-    bulk.upsert("historical_data", bars.assign(source="test"), ("symbol", "date"), "run_1")
-    days = pd.bdate_range(sessions(1)[0], date.today() + timedelta(days=90))
-    MarketDay.objects.bulk_create(MarketDay(date=day, kind="normal", is_session=True, source="test") for day in days)
 
 
 @pytest.fixture

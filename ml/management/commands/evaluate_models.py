@@ -84,7 +84,9 @@ class Command(BaseCommand):
             ]
         store = PredictionStore(None if options["afresh"] else settings.VAR_DIR / "folds")
         rule = figures.cost_rule(pd.Timestamp(session))
-        content = report.report(entries, span, rule, store, options["controls"], print_progress)
+        first_day, last_day = (data.sessions[position].date() for position in (span.first, span.last))
+        late, _ = datasets.outcomes_between(first_day, last_day, session)
+        content = report.report(entries, span, rule, store, options["controls"], print_progress, late)
         return content, {chosen.name: chosen.as_json() for chosen, _ in entries}
 
 

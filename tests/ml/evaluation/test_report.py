@@ -6,6 +6,7 @@ import pytest
 
 from ml.evaluation import figures, report
 from ml.evaluation.report import PredictionStore, Span, report_text, span_of_tests, with_shuffled_outcomes
+from ml.evaluation.rows import figures_row
 from ml.learning.walk_forward import TooLittleHistory
 from tests.ml.markets import market_samples, tiny
 
@@ -60,11 +61,11 @@ def test_the_report_is_plain_json_with_baselines_and_pairs(content):
 
 def test_half_years_add_up_to_the_whole(content, data, span):
     past = report.baseline_past(data, "momentum", span)
-    row = report.report_row(past, RULE, data.sessions)
-    assert list(row["by_half_year"]) == ["2023-II", "2024-I"]
+    row = figures_row(past.assign(late_entry_return=past["forward_return"]), RULE, data.sessions)
+    assert list(row["segments"]["half_year"]) == ["2023-II", "2024-I"]
     money = figures.daily_money(past, RULE)["net_excess"] * 2500
     first = data.sessions[money.index] < "2024-01-01"
-    assert row["by_half_year"]["2023-II"]["net_excess_pct"] == pytest.approx(money[first].mean())
+    assert row["segments"]["half_year"]["2023-II"]["net_excess_pct"]["mean"] == pytest.approx(money[first].mean())
     assert row["net_excess_pct"]["mean"] == pytest.approx(money.mean())
     assert content["rows"]["momentum"]["by_year"] == row["by_year"]
 

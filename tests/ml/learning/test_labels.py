@@ -14,6 +14,7 @@ from ml.learning.labels import (
     exit_counts,
     labels,
     last_training_position,
+    late_entry_returns,
     unknown_outcomes,
 )
 from tests.ml.markets import market, no_events, sessions, without_bars
@@ -211,3 +212,17 @@ def test_late_and_unsold_exits_are_counted():
     # A: due on 12 and 13 sold on 19 (7 and 6 late), on 14 … 19 in time by the rule of five. B: due on 11 alone is sold.
     assert exit_counts(outcomes, position, 19) == {"due": 18, "late": 2, "unsold": 8}
     assert exit_counts(outcomes, position, 15) == {"due": 10, "late": 0, "unsold": 8}
+
+
+def test_a_trade_entered_a_session_late_is_that_of_the_next_bar():
+    """Bought at 110 on session 2 and sold at 99 on 12; without a bar on session 1 there is no such trade."""
+    bars = trade(open={1: 50, 2: 110, 12: 99})
+    late = late_entry_returns(labels(bars, sessions(20), no_events()), sessions(20))
+    assert late[0] == pytest.approx(-0.1)
+    assert late.name == "late_entry_return"
+    holed = trade(open={2: 110, 12: 99}, untraded=(1,))
+    assert np.isnan(late_entry_returns(labels(holed, sessions(20), no_events()), sessions(20))[0])
+    two = pd.concat([bars, bars.assign(symbol="B", open=100.0)], ignore_index=True)
+    late = late_entry_returns(labels(two, sessions(20), no_events()), sessions(20))
+    assert late[[0, 20]].tolist() == pytest.approx([-0.1, 0])
+    assert late[[19, 39]].isna().all()  # the bar after a share's last is not the next share's first
