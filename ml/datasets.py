@@ -87,13 +87,24 @@ def outcomes_between(first: date, last: date, as_of: date) -> tuple[pd.DataFrame
 
 def session_samples(session: date, estimator: Estimator, symbols: Iterable[str] | None = None) -> Samples:
     """Samples of one session's tradable shares, of those given alone, without outcomes; nothing later is read."""
-    start = session - timedelta(days=int(WARM_UP_SESSIONS * _CALENDAR_DAYS_A_SESSION))
-    signals = _signals(session, start)
+    signals = _signals(session, _warm_up_start(session))
     known = _facts(signals)
     if symbols is not None:
         known["tradable"] &= signals.frame["symbol"].isin(list(symbols))
     rows = _features(signals, estimator, pd.Timestamp(session))
     return samples(rows, unknown_outcomes(rows.index), known, signals.sessions)
+
+
+def samples_since(as_of: date, since: date, estimator: Estimator) -> Samples:
+    """Samples of the sessions from a day on, with the outcomes that had happened by ``as_of``."""
+    signals = _signals(as_of, _warm_up_start(since))
+    outcomes = labels(signals.frame, signals.sessions, blocked_dates(as_of))
+    return samples(_features(signals, estimator, pd.Timestamp(since)), outcomes, _facts(signals), signals.sessions)
+
+
+def _warm_up_start(first: date) -> date:
+    """A day from which the features of a session and all later ones can be computed."""
+    return first - timedelta(days=int(WARM_UP_SESSIONS * _CALENDAR_DAYS_A_SESSION))
 
 
 def _signals(as_of: date, start: date) -> Signals:

@@ -1,7 +1,7 @@
 """What an evening has come to: findings, excluded shares, lists and models of a session.
 
 The console, the pages and the terminal phrase these facts; none of them asks the tables its own way. Beside them stand
-`market_data.quality.day_refusal`, `ml.sagas.model_in_force` and `market_data.runs.queries.standings`.
+`market_data.quality.day_refusal`, `ml.champions.queries.model_in_force` and `market_data.runs.queries.standings`.
 """
 
 from collections import Counter
@@ -15,6 +15,7 @@ from django.db.models import Count, Max, Q, QuerySet
 
 from market_data import quality
 from market_data.models import Finding, PipelineRun
+from ml.champions import queries as champions
 from ml.models import TrainedModel
 from stocks.models import Publication
 from stocks.picks.standings import Standing
@@ -108,6 +109,8 @@ def _turnover(publication: Publication, entries: int | None, shares: list[float]
 
 
 def newest_model(until: date | None = None) -> TrainedModel | None:
-    """The model trained last, accepted or not, for a session up to a day."""
+    """The champion's model trained last (of any recipe while there is none), accepted or not, up to a session."""
+    champion = champions.champion(until)
     models = TrainedModel.objects.order_by("-session", "-trained_at")
+    models = models.filter(recipe=champion.recipe) if champion else models
     return (models.filter(session__lte=until) if until else models).first()

@@ -29,6 +29,9 @@ class TrainedModel(models.Model):
     data_hash = models.CharField(max_length=64)
     path = models.CharField(max_length=300, help_text="folder below MODELS_DIR")
     files = models.JSONField(default=dict, help_text="file → SHA-256")
+    software = models.JSONField(
+        default=dict, db_default={}, help_text="this system and the libraries of the fit → version"
+    )
     status = models.CharField(max_length=10, choices=Status)
     reason = models.TextField(blank=True)
     run_id = models.CharField(max_length=64, null=True, blank=True)
@@ -41,6 +44,46 @@ class TrainedModel(models.Model):
 
     def __str__(self) -> str:
         return self.id
+
+
+class ChampionChange(models.Model):
+    """A decision about which recipe picks. The newest row that is not ``kept`` names the champion; none is changed."""
+
+    class Kind(models.TextChoices):
+        FIRST = "first", "First"
+        PROMOTED = "promoted", "Promoted"
+        KEPT = "kept", "Kept"
+        REVERTED = "reverted", "Put back"
+
+    session = models.DateField(help_text="last session whose facts were used")
+    kind = models.CharField(max_length=8, choices=Kind)
+    recipe = models.CharField(max_length=12, help_text="champion from this decision on")
+    estimator = models.CharField(max_length=40, help_text="name of the champion's estimator")
+    parameters = models.JSONField(default=dict, help_text="members and settings of the champion's recipe")
+    champion_recipe = models.CharField(max_length=12, blank=True, help_text="champion before; empty for the first")
+    challenger_recipe = models.CharField(
+        max_length=12, blank=True, help_text="what was compared with the champion, or had to give way to an earlier one"
+    )
+    compared_sessions = models.PositiveIntegerField(default=0, help_text="sessions of the comparison; 0: none was made")
+    figures = models.JSONField(default=dict, help_text="percent a year after costs, and differences, with intervals")
+    reason = models.TextField()
+    operator = models.CharField(max_length=150, null=True, blank=True, help_text="who put an earlier champion back")
+    run_id = models.CharField(max_length=64, null=True, blank=True)
+    decided_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "champion_changes"
+        ordering = ("-session", "-id")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("session", "champion_recipe", "challenger_recipe"),
+                condition=models.Q(operator=None),
+                name="champion_changes_once",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.session} {self.kind}: {self.estimator} {self.recipe}"
 
 
 class Prediction(models.Model):

@@ -58,16 +58,18 @@ def kept_predictions(path: Path, sha256: str) -> pd.DataFrame:
     return pd.read_parquet(path)
 
 
-def stored_predictions(recipe: str, before: pd.Timestamp | None = None) -> pd.DataFrame:
-    """Scores of a recipe by session and symbol, of sessions before a day: symbol, date and `walk_forward.SCORES`.
+def stored_predictions(
+    recipe: str, before: pd.Timestamp | None = None, since: pd.Timestamp = pd.Timestamp.min
+) -> pd.DataFrame:
+    """Scores of a recipe by session and symbol, from one day to before another: symbol, date, `walk_forward.SCORES`.
 
     A share that was renamed has its present symbol.
     """
     until = pd.Timestamp.max if before is None else before
     frame = query_frame(
         "SELECT symbol, date, score, rank_score, risk_raw, confidence FROM predictions"
-        ' WHERE recipe = %s AND date < %s ORDER BY date, symbol COLLATE "C"',
-        [recipe, until.date()],
+        ' WHERE recipe = %s AND date >= %s AND date < %s ORDER BY date, symbol COLLATE "C"',
+        [recipe, since.date(), until.date()],
         dates=("date",),
         large=True,
     )

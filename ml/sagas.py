@@ -1,14 +1,10 @@
 """The jobs of this app: model training, and the suggested stocks of a session."""
 
-import json
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from datetime import date, timedelta
 from functools import wraps
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import pandas as pd
 from django.conf import settings
@@ -29,10 +25,9 @@ from market_data.runs.saga import (
     register_sagas,
 )
 from market_data.storage import queries
-from ml import costs, selection
-from ml.evaluation import records as evaluation_records
-from ml.models import TrainedModel
-from ml.predictions import kept_predictions, record_predictions
+from ml import costs, selection, training_steps
+from ml.champions.queries import MODEL_AGE_LIMIT_SESSIONS, model_in_force
+from ml.learning.estimators import UnknownEstimator
 from ml.scoreboard import steps as scoreboard
 from stocks.picks import screening, selection_queries, signals, standings
 from stocks.picks.filters import Filters, FiltersInvalid
@@ -43,7 +38,6 @@ if TYPE_CHECKING:
     from ml.learning.calibration import Chances
     from ml.learning.training import Bundle
 
-MODEL_AGE_LIMIT_SESSIONS = 7
 PICKS_KEPT_DAYS = 90
 
 Result = TypeVar("Result")
@@ -59,62 +53,6 @@ def _once_per_run(compute: Callable[[StepContext], Result]) -> Callable[[StepCon
     return result
 
 
-# --- training -------------------------------------------------------------------------------------------------------
-def fit_in_child(context: StepContext) -> dict[str, Any]:
-    """Fit the models in a process of its own: OpenMP does not survive a fork, and its memory returns to the system."""
-    options = (f"--date={context.session}", f"--estimator={settings.ESTIMATOR}", "--with-parent")
-    command = [sys.executable, "manage.py", "fit_models", *options]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, cwd=settings.BASE_DIR, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as child:
-        try:
-            last_line = _forward_progress(context, child)
-            output = child.stdout.read() if child.stdout else ""
-        except BaseException:
-            child.terminate()
-            raise
-    if child.returncode:
-        raise StepFailed(
-            f"The fit exited with code {child.returncode}: {last_line or 'no message'}", runbook="training-failed"
-        )
-    fitted: dict[str, Any] = json.loads(output.strip().splitlines()[-1])
-    context.log("fitted", model=fitted["id"], samples=fitted["samples"], seconds=fitted["seconds"])
-    return fitted
-
-
-def _forward_progress(context: StepContext, child: "subprocess.Popen[str]") -> str:
-    """Report the child's progress until it exits; return the last other line of its standard error."""
-    from ml.datasets import PROGRESS
-
-    last_line = ""
-    for line in child.stderr or ():
-        if line.startswith(PROGRESS):
-            context.report(int(line.removeprefix(PROGRESS)), 100)
-        elif line.strip():
-            last_line = line.strip()
-    return last_line
-
-
-def record_model(context: StepContext, fitted: dict[str, Any]) -> int:
-    """Store the fitted model's row unless the same model is stored already; a replay only reports."""
-    walk_forward = evaluation_records.headline(fitted["estimator"], context.session)
-    kept = fitted.pop("predictions")
-    context.summarise(
-        model=fitted["id"],
-        status=fitted["status"],
-        metrics=fitted["metrics"],
-        walk_forward=walk_forward or "none stored; run evaluate_models",
-    )
-    if context.run.is_replay:
-        return 0
-    facts = {name: value for name, value in fitted.items() if name not in ("id", "seconds")}
-    facts |= {"run_id": context.run.id, "trained_at": timezone.now()}
-    rows = kept_predictions(Path(kept["path"]), kept["sha256"])
-    stored = record_predictions(rows, fitted["recipe"], context.run.id)
-    context.log("predictions stored", inserted=stored.inserted, changed=stored.updated)
-    return int(TrainedModel.objects.get_or_create(pk=fitted["id"], defaults=facts)[1])
-
-
-# --- selection ------------------------------------------------------------------------------------------------------
 class Refusal(NamedTuple):
     """Why none may be picked: the kind, for readers, and the sentence, for operators."""
 
@@ -207,18 +145,6 @@ def predictions(context: StepContext) -> Predictions:
         raise StepFailed(f"Model {model.pk} cannot be used: {error}", runbook="training-failed") from error
     chances = bundle.calibration.chances if bundle.calibration else None
     return Predictions(frame, model.pk, None, chances)
-
-
-def model_in_force(session: date) -> TrainedModel | None:
-    """Newest accepted model of the estimator in use, at most ``MODEL_AGE_LIMIT_SESSIONS`` sessions old."""
-    accepted = TrainedModel.objects.filter(
-        estimator=settings.ESTIMATOR, status=TrainedModel.Status.ACCEPTED, session__lte=session
-    ).exclude(recipe="")  # of an older layout
-    model = accepted.order_by("-session", "-trained_at").first()
-    if model is None:
-        return None
-    age = len(trading_calendar.sessions_between(model.session, session)) - 1
-    return model if age <= MODEL_AGE_LIMIT_SESSIONS else None
 
 
 @_once_per_run
@@ -330,6 +256,7 @@ _FACTS = (
     *("findings", "symbol_changes", "market_days", "market_years"),
 )
 
+_MODELS = ("trained_models", "champion_changes")
 _REFUSALS = (FiltersInvalid, ChargesError)
 
 register_condition("recent_model", "a recent accepted model", lambda session: model_in_force(session) is not None)
@@ -338,8 +265,11 @@ register_sagas(
     Saga(
         "training",
         "Model training",
-        (Step("TRAIN", fit_in_child, record_model),),
-        tables=("trained_models", "predictions"),
+        (
+            Step("TRAIN", training_steps.fit_recipes, training_steps.record_models, refusals=(UnknownEstimator,)),
+            Step("PROMOTE", training_steps.decide, training_steps.record_decision, refusals=(UnknownEstimator,)),
+        ),
+        tables=(*_MODELS, "predictions"),
         cluster="ml",
         command="train_models",
         cron="0 2 * * *",
@@ -369,7 +299,15 @@ register_sagas(
         stands_for=EVENING_BEFORE,
         description="Suggested stocks (6-step saga)",
         public_title="Choice of the picks",
-        reads=("historical_data", "technical_indicators", "stocks", "corporate_actions", *_FACTS, "trained_models"),
+        reads=(
+            "historical_data",
+            "technical_indicators",
+            "stocks",
+            "corporate_actions",
+            *_FACTS,
+            "trained_models",
+            "champion_changes",
+        ),
         undo=(Undo("publications", selection.publications_to_restore, _undo_publications),),
         replays=True,
     ),

@@ -18,6 +18,7 @@ from ml.learning.estimators import Estimator
 from ml.learning.learners import Fitted, is_booster
 from ml.learning.linear import LinearModel
 from ml.learning.training import Bundle
+from ml.learning.versions import software_versions
 from stocks.storage.durable_files import replace_file, sha256_of
 
 CARD_FILE = "bundle.json"
@@ -41,7 +42,7 @@ def save_bundle(bundle: Bundle, models_dir: Path, market: str) -> dict[str, Any]
     -------
     dict
         Columns of ``TrainedModel``: id (estimator, session and 12 digits of the hash of the rest), estimator, those of
-        the bundle's metadata, features, path (below ``models_dir``), files (name → SHA-256).
+        the bundle's metadata, features, software, path (below ``models_dir``), files (name → SHA-256).
     """
     names = [f"member_{number}{_suffix(fit)}" for number, fit in enumerate(bundle.fits.values())]
     card = {
@@ -52,6 +53,7 @@ def save_bundle(bundle: Bundle, models_dir: Path, market: str) -> dict[str, Any]
         "members": names,
         "calibration": bundle.calibration and bundle.calibration.as_json(),
         "metadata": dict(bundle.metadata),
+        "software": software_versions(),
     }
     content = json.dumps(card, indent=1, sort_keys=True).encode()
     name = f"{bundle.estimator.name}_{bundle.metadata['session']}_{hashlib.sha256(content).hexdigest()[:12]}"
@@ -66,6 +68,7 @@ def save_bundle(bundle: Bundle, models_dir: Path, market: str) -> dict[str, Any]
         "id": name,
         "estimator": bundle.estimator.name,
         "features": list(bundle.features),
+        "software": card["software"],
         "path": name,
         "files": {file: sha256_of(folder / file) for file in (CARD_FILE, *names)},
     }

@@ -20,8 +20,8 @@ from market_data.runs import holds
 from market_data.runs.prerequisites import chain_to, parse_all
 from market_data.runs.queries import RunState, Standing, standings
 from market_data.runs.saga import saga_of
+from ml.champions.queries import MODEL_AGE_LIMIT_SESSIONS, model_in_force
 from ml.evening_facts import finding_counts, kept_out
-from ml.sagas import MODEL_AGE_LIMIT_SESSIONS, model_in_force
 from stocks.models import Publication
 from stocks.picks.public_state import PicksState, Stage, State, day_words, picks_state, time_words
 from stocks.picks.queries import latest_listed_session, published_facts

@@ -22,6 +22,7 @@ from ml.learning.calibration import Chances
 from ml.models import TrainedModel
 from ml.sagas import Predictions, candidates_with_predictions
 from stocks.models import Publication, Stock, StockMetrics, SuggestedStock
+from tests.champions import RECIPE, crown, fitted
 from tests.ml.scoreboard.test_queries import store
 from tests.published import pick, publish
 
@@ -49,21 +50,6 @@ def market() -> None:
     StockMetrics.objects.create(symbol_id="AAA", date=TODAY, current_price=100, tradable=True)
 
 
-def model(session: date, status: str = "accepted", estimator: str = "ensemble") -> TrainedModel:
-    return TrainedModel.objects.create(
-        id=f"{estimator}_{session}_{status}",
-        estimator=estimator,
-        recipe="0123456789ab",
-        session=session,
-        train_from=session,
-        train_until=session,
-        samples=1,
-        data_hash="0",
-        path="nowhere",
-        status=status,
-    )
-
-
 def select(session: date = TODAY) -> PipelineRun:
     run = lifecycle.create_run("selection", session, triggered_by="test")
     done = engine.advance(run.id, wait=True)
@@ -86,16 +72,17 @@ def test_without_a_model_an_abstention_is_published() -> None:
 
 
 @pytest.mark.parametrize(
-    ("session", "status", "estimator"),
+    ("session", "status", "recipe"),
     [
-        (DAYS[7], "accepted", "ensemble"),
-        (TODAY, "rejected", "ensemble"),
-        (TODAY, "accepted", "random_forest"),
-        (DAYS[16], "accepted", "ensemble"),
+        (DAYS[7], "accepted", RECIPE),
+        (TODAY, "rejected", RECIPE),
+        (TODAY, "accepted", "0123456789ab"),
+        (DAYS[16], "accepted", RECIPE),
     ],
 )
-def test_an_old_rejected_foreign_or_future_model_does_not_count(session: date, status: str, estimator: str) -> None:
-    model(session, status, estimator)
+def test_an_old_rejected_foreign_or_future_model_does_not_count(session: date, status: str, recipe: str) -> None:
+    crown(DAYS[0])
+    fitted(session, status, recipe)
     select()
     assert reasons() == {(0, NO_MODEL)}
     assert not is_condition_met("recent_model", TODAY)
@@ -103,7 +90,9 @@ def test_an_old_rejected_foreign_or_future_model_does_not_count(session: date, s
 
 def test_a_model_of_seven_sessions_ago_is_recent() -> None:
     sagas()
-    model(DAYS[8])
+    fitted(DAYS[8])
+    assert not is_condition_met("recent_model", TODAY)  # no recipe is champion
+    crown(DAYS[8])
     assert is_condition_met("recent_model", TODAY)
 
 
@@ -139,7 +128,8 @@ def stored_card(folder: Path, card: dict[str, Any]) -> TrainedModel:
     content = json.dumps({"version": artifacts.VERSION, "market": settings.PROVIDER_KIND, "members": []} | card)
     (folder / "planted").mkdir()
     (folder / "planted" / artifacts.CARD_FILE).write_text(content)
-    row = model(TODAY)
+    crown(TODAY)
+    row = fitted(TODAY)
     row.path, row.files = "planted", {artifacts.CARD_FILE: hashlib.sha256(content.encode()).hexdigest()}
     row.save()
     return row

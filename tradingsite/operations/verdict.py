@@ -14,8 +14,8 @@ from market_data import quality
 from market_data.evenings.recent_runs import PastRun, RunHistory
 from market_data.models import PipelineRun
 from market_data.storage.queries import is_loaded
+from ml.champions.queries import MODEL_AGE_LIMIT_SESSIONS, model_in_force
 from ml.evening_facts import kept_out, lists_in_force
-from ml.sagas import MODEL_AGE_LIMIT_SESSIONS, model_in_force
 from tradingsite.operations.attention import Fact
 
 PUBLISH, EXCLUSIONS, ABSTAIN, UNDECIDED, DISTRUST = "publish", "exclusions", "abstain", "undecided", "distrust"

@@ -15,14 +15,17 @@ from django.core.management.base import BaseCommand, CommandError
 from market_data.runs.command import parse_date, requested_session
 from market_data.runs.pending_migrations import apply_pending_migrations
 from ml import datasets, predictions
+from ml.champions.queries import models_of
+from ml.champions.recipes import RecipeRetired, stored_estimator
 from ml.evaluation import figures, noise
 from ml.evaluation.tranches import Rule
 from ml.learning import artifacts
 from ml.learning.calibration import Chances
-from ml.learning.estimators import UnknownEstimator, estimator
+from ml.learning.estimators import Estimator, UnknownEstimator, estimator
 from ml.learning.samples import Samples
 from ml.learning.training import Night, fit_night
 from ml.learning.walk_forward import TooLittleHistory
+from ml.models import ChampionChange
 from ml.registry import acceptance
 from stocks.storage.durable_files import replace_file, sha256_of
 
@@ -45,6 +48,9 @@ class Command(BaseCommand):
             help="calendar days to learn from; 0: all history",
         )
         parser.add_argument(
+            "--recipe", metavar="RECIPE", help="fit a stored recipe as it was, whatever --estimator and --lookback say"
+        )
+        parser.add_argument(
             "--with-parent",
             action="store_true",
             help="started by a run, which has checked the session: exit when standard input closes",
@@ -60,7 +66,7 @@ class Command(BaseCommand):
         started = time.monotonic()
         try:
             data, night = self._night(session, options)
-        except (UnknownEstimator, TooLittleHistory) as error:
+        except (UnknownEstimator, RecipeRetired, TooLittleHistory) as error:
             raise CommandError(str(error)) from error
         card = artifacts.save_bundle(night.bundle, settings.MODELS_DIR, settings.PROVIDER_KIND)
         metrics = _metrics(data, night, figures.cost_rule(pd.Timestamp(session)))
@@ -70,7 +76,9 @@ class Command(BaseCommand):
         self.stdout.write(json.dumps(card, default=str))
 
     def _night(self, session: date, options: dict[str, Any]) -> tuple[Samples, Night]:
-        chosen = estimator(options["estimator"], options["lookback"])
+        chosen = (
+            _stored(options["recipe"]) if options["recipe"] else estimator(options["estimator"], options["lookback"])
+        )
         self._report_progress(3)
         data = datasets.training_samples(session, chosen)
         self._report_progress(15)
@@ -91,6 +99,13 @@ def _metrics(data: Samples, night: Night, rule: Rule) -> dict[str, Any]:
     controls = noise.noise(data, night.bundle.estimator, night.past, rule)
     skill = noise.skill_above_noise(night.past, controls)
     return figures.summary(night.past, rule) | {"noise": controls.as_json(), "skill_above_noise": skill}
+
+
+def _stored(recipe: str) -> Estimator:
+    row = ChampionChange.objects.filter(recipe=recipe).first() or models_of(recipe).first()
+    if row is None:
+        raise CommandError(f"There is no champion and no model of recipe {recipe[:40]!r}.")
+    return stored_estimator(row.estimator, recipe, row.parameters)
 
 
 def _keep(night: Night, folder: str) -> dict[str, str]:

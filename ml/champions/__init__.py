@@ -1,0 +1,1 @@
+"""Which recipe picks: the champion, its challenger, and the decisions between them."""
