@@ -12,7 +12,7 @@ from rest_framework.authtoken.models import Token
 
 from brokers.models import BrokerConfiguration
 from market_data import models as market
-from ml.models import Evaluation, PickOutcome, Prediction, TrainedModel
+from ml.models import ChampionChange, Evaluation, PickOutcome, Prediction, TrainedModel
 from portfolio.models import Order, Position, Strategy, Trade
 from stocks import models as stocks
 from tests.published import NEXT_SESSION, SESSION, pick, publish
@@ -87,6 +87,14 @@ def _fill_models() -> None:
         data_hash="0" * 64,
         path="a",
         status="accepted",
+    )
+    ChampionChange.objects.create(
+        session=SESSION,
+        kind="first",
+        recipe="0123456789ab",
+        estimator="lightgbm",
+        figures={"differences_pct": {"champion": {"mean": 1.0, "low_90": None, "high_90": None}}},
+        reason="It was the first.",
     )
     Prediction.objects.create(symbol="AAA", date=SESSION, recipe="0123456789ab", score=1.2, expected_excess=0.01)
     Evaluation.objects.create(

@@ -5,11 +5,12 @@ from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 
-def record_first_champion(apps: Apps, _: BaseDatabaseSchemaEditor) -> None:
-    accepted = apps.get_model("ml", "TrainedModel").objects.filter(status="accepted").exclude(recipe="")
+def record_first_champion(apps: Apps, editor: BaseDatabaseSchemaEditor) -> None:
+    database = editor.connection.alias
+    accepted = apps.get_model("ml", "TrainedModel").objects.using(database).filter(status="accepted").exclude(recipe="")
     model = accepted.order_by("-session", "-trained_at").first()
     if model is not None:
-        apps.get_model("ml", "ChampionChange").objects.create(
+        apps.get_model("ml", "ChampionChange").objects.using(database).create(
             session=model.session,
             kind="first",
             recipe=model.recipe,

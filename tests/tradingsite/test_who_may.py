@@ -77,6 +77,7 @@ RULES = (
     # A table: its list, its rows, its file.
     Rule(rf"admin/(?!password|operations)\w+/\w+/({KEY}/((change|history)/)?|export/)?", OP, OP),
     Rule(rf"admin/\w+/\w+/(add/|{KEY}/delete/)", OP, OP, of_some=True),
+    Rule(r"admin/ml/championchange/put-back/", OP, OP),
     Rule(rf"admin/portfolio/user/{KEY}/password/", SU, SU),
     Rule(rf"admin/market_data/importedfile/{KEY}/(check|import|undo|progress)/", OP, OP),
     Rule(rf"admin/market_data/importedfile/columns/{KEY}\.csv", OP, OP),

@@ -24,9 +24,11 @@ from market_data.providers import DAY_COLUMNS
 from market_data.runs import lifecycle, rollback
 from market_data.runs.saga import SagaError, saga_of
 from market_data.steps import upkeep
+from ml.champions import queries
 from ml.models import TrainedModel
 from stocks.models import FinancialStatement
 from stocks.storage import bulk
+from tests.champions import crown, fitted
 from tests.runs import make_run
 from tests.state_hash import contract_hash, differences
 
@@ -189,12 +191,16 @@ def test_a_column_younger_than_an_image_keeps_its_value() -> None:
 
 
 @one_database
-def test_rolling_back_a_training_removes_its_model() -> None:
+def test_rolling_back_a_training_removes_its_model_and_brings_the_champion_before_back() -> None:
     ended("t1", "training")
-    facts: dict[str, Any] = {"estimator": "lightgbm", "session": DAY, "train_from": DAY, "train_until": DAY}
-    TrainedModel.objects.create(id="m", samples=1, data_hash="", path="m", status="accepted", run_id="t1", **facts)
-    assert rollback.roll_back("t1", "test") == {"trained_models": (1, 0), "predictions": (0, 0)}
+    crown(DAY, recipe="a")
+    fitted(DAY, recipe="b", run_id="t1")
+    crown(DAY, recipe="b", kind="promoted", champion_recipe="a", challenger_recipe="b", run_id="t1")
+    undone = rollback.roll_back("t1", "test")
+    assert undone == {"trained_models": (1, 0), "champion_changes": (1, 0), "predictions": (0, 0)}
     assert not TrainedModel.objects.exists()
+    assert (champion := queries.champion()) is not None
+    assert champion.recipe == "a"
 
 
 @one_database
