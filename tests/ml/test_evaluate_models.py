@@ -167,3 +167,26 @@ def test_the_contracts_forest_is_thinned_and_says_so():
     assert (member.learner, member.size, member.every) == ("random forest", 0.1, 5)
     assert forest.note == "the contract's: a tenth of its trees, every fifth session"
     assert evaluate_models._thinned(ESTIMATORS["linear"]) is ESTIMATORS["linear"]
+
+
+def test_refits_are_compared_over_a_span(stored_market):
+    output, errors = StringIO(), StringIO()
+    days = sessions(DAYS)
+    span = (f"--from={days[200].date()}", f"--to={days[202].date()}")
+    call_command("compare_refits", f"--date={SESSION}", "--estimator=linear", *span, stdout=output, stderr=errors)
+    assert f"{days[200].date()} … {days[202].date()}, 3 sessions" in output.getvalue()
+    assert "nightly less folds: rank IC" in output.getvalue()
+    assert "3 of 3 sessions refitted" in errors.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "sentence"),
+    [
+        ("2023-06-01", "2023-05-01", "--from 2023-06-01 is after --to 2023-05-01"),
+        ("2023-01-03", "2023-01-10", "No session from 2023-01-03 to 2023-01-10 can be tested; the first is 20"),
+        ("2030-01-01", "2030-02-01", "No session from 2030-01-01 on has enough history"),
+    ],
+)
+def test_a_span_that_cannot_be_compared_is_refused(stored_market, first, last, sentence):
+    with pytest.raises(CommandError, match=sentence):
+        call_command("compare_refits", f"--date={SESSION}", "--estimator=linear", f"--from={first}", f"--to={last}")
