@@ -158,8 +158,9 @@ ESTIMATORS: Mapping[str, Estimator] = {
         "ensemble",
         "scale_free",
         return_head=_head(
-            _boosted("standard_excess", "forward_return", 1, 2, 3),
+            _boosted("standard_excess", "forward_return", 1),
             (Member("linear", "standard_excess"),),
+            (Member("linear", "standard_excess", "forward_return_5"),),
         ),
         rank_head=_head(
             _boosted("normal_score", "forward_return", 4),
@@ -168,7 +169,7 @@ ESTIMATORS: Mapping[str, Estimator] = {
             (Member("linear", "normal_score", "forward_return_5"),),
         ),
         risk_head=_RISK,
-        note="half boosted, half linear; the default",
+        note="boosted trees and linear models; the default",
     ),
     "lightgbm": _alone("lightgbm", "boosted", note="boosted trees alone"),
     "linear": _alone("linear", "linear", every=1, note="ridge on day ranks and their squares alone"),

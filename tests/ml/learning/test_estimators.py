@@ -32,7 +32,7 @@ def test_a_lookback_is_counted_in_sessions():
 
 def test_every_member_is_fitted_once():
     members = estimator("ensemble").members
-    assert len(members) == len(set(members)) == 9
+    assert len(members) == len(set(members)) == 8
     assert len(estimator("random_forest").members) == 2  # both heads are the same
 
 
