@@ -14,7 +14,15 @@ from django.urls import URLPattern, path
 
 from ml.champions import writer
 from ml.champions.judgement import CHALLENGER, CHAMPION, JUDGE_AGAIN_SESSIONS
-from ml.models import ChampionChange, Evaluation, PickOutcome, Prediction, TrainedModel
+from ml.models import (
+    ChampionChange,
+    Evaluation,
+    PickHistoryDay,
+    PickOutcome,
+    PickPlace,
+    Prediction,
+    TrainedModel,
+)
 from stocks.admin import DatedAdmin, ReadOnlyAdmin, coloured
 
 
@@ -151,3 +159,22 @@ class PickOutcomeAdmin(ReadOnlyAdmin):
     list_filter = ("strategy", "result", "first_touched", "is_late")
     search_fields = ("symbol", "model_id")
     date_hierarchy = "date"
+
+
+@admin.register(PickPlace)
+class PickPlaceAdmin(ReadOnlyAdmin):
+    ordering = ("-session", "strategy", "source", "place")
+    list_display = ("session", "strategy", "place", "symbol", "selection_score", "source", "recipe")
+    list_display_links = ("symbol",)
+    list_filter = ("strategy", "source")
+    search_fields = ("symbol", "recipe")
+    date_hierarchy = "session"
+
+
+@admin.register(PickHistoryDay)
+class PickHistoryDayAdmin(ReadOnlyAdmin):
+    ordering = ("-session", "strategy")
+    list_display = ("session", "strategy", "considered", "passed", "reason", "recipe", "rules")
+    list_filter = ("strategy",)
+    search_fields = ("recipe",)
+    date_hierarchy = "session"

@@ -5,7 +5,6 @@ also for sessions years before. Who was on those lists is later knowledge, so a 
 against the whole market, like one of a small group.
 """
 
-from collections.abc import Iterable
 from datetime import date, timedelta
 
 import pandas as pd
@@ -85,14 +84,11 @@ def outcomes_between(first: date, last: date, as_of: date) -> tuple[pd.DataFrame
     return rows.merge(queries.atr_between(first, last), on=["symbol", "date"], how="left"), calendar
 
 
-def session_samples(session: date, estimator: Estimator, symbols: Iterable[str] | None = None) -> Samples:
-    """Samples of one session's tradable shares, of those given alone, without outcomes; nothing later is read."""
+def session_samples(session: date, estimator: Estimator) -> Samples:
+    """Samples of one session's tradable shares, without outcomes; nothing later is read."""
     signals = _signals(session, _warm_up_start(session))
-    known = _facts(signals)
-    if symbols is not None:
-        known["tradable"] &= signals.frame["symbol"].isin(list(symbols))
     rows = _features(signals, estimator, pd.Timestamp(session))
-    return samples(rows, unknown_outcomes(rows.index), known, signals.sessions)
+    return samples(rows, unknown_outcomes(rows.index), _facts(signals), signals.sessions)
 
 
 def samples_since(as_of: date, since: date, estimator: Estimator) -> Samples:

@@ -1,5 +1,6 @@
 """Trained models, their evaluations, and what came of the picks."""
 
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
 
@@ -114,6 +115,65 @@ class Prediction(models.Model):
 
     def __str__(self) -> str:
         return f"{self.recipe} {self.date} {self.symbol}"
+
+
+class PickPlace(models.Model):
+    """A share's place in a strategy's order on a session, whatever was held: the first 150, or those published."""
+
+    class Source(models.TextChoices):
+        WALK_FORWARD = "walk_forward", "walk-forward"
+        PUBLISHED = "published", "published"
+
+    strategy = models.CharField(max_length=50)
+    session = models.DateField(help_text="session whose close was used")
+    symbol = models.CharField(max_length=50, help_text="in use when it was written")
+    place = models.PositiveIntegerField(
+        validators=[MinValueValidator(1)], help_text="among all shares that passed, 1 is the best"
+    )
+    selection_score = amount("0-1, the strategy's own score")
+    source = models.CharField(
+        max_length=12,
+        choices=Source,
+        help_text="computed from the stored predictions of the recipe, or what the evening published",
+    )
+    recipe = models.CharField(
+        max_length=12, blank=True, help_text="hash of the estimator's members and settings; empty: not known"
+    )
+    run_id = models.CharField(max_length=64, null=True, blank=True, help_text="empty: written by the command")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "pick_history"
+        constraints = (
+            models.UniqueConstraint(fields=("strategy", "session", "symbol", "source"), name="pick_history_key"),
+            models.CheckConstraint(condition=models.Q(place__gte=1), name="pick_history_place"),
+        )
+        # All lists of a session, in order: the admin's pages.
+        indexes = (models.Index(fields=("-session", "strategy", "source", "place"), name="pick_history_session"),)
+
+    def __str__(self) -> str:
+        return f"{self.strategy} {self.session} {self.place}: {self.symbol}"
+
+
+class PickHistoryDay(models.Model):
+    """What a strategy came to on a session of the walk-forward: how many passed, or why it has no places."""
+
+    strategy = models.CharField(max_length=50)
+    session = models.DateField(help_text="session whose close was used")
+    recipe = models.CharField(max_length=12, help_text="hash of the estimator's members and settings")
+    rules = models.CharField(max_length=12, help_text="hash of the strategy's thresholds, weights and required figures")
+    considered = models.PositiveIntegerField(help_text="shares with a prediction that could be picked")
+    passed = models.PositiveIntegerField(help_text="of them, those that passed the strategy")
+    reason = models.TextField(blank=True, help_text="why it has no places; empty: it has some")
+    run_id = models.CharField(max_length=64, null=True, blank=True, help_text="empty: written by the command")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "pick_history_days"
+        constraints = (models.UniqueConstraint(fields=("strategy", "session"), name="pick_history_days_key"),)
+
+    def __str__(self) -> str:
+        return f"{self.strategy} {self.session}: {self.passed} passed"
 
 
 class Evaluation(models.Model):

@@ -104,3 +104,9 @@ def predicted_span(recipe: str) -> tuple[date, date] | None:
     """First and last session of which a recipe's predictions are stored; None where there are none."""
     days = Prediction.objects.filter(recipe=recipe).aggregate(first=Min("date"), last=Max("date"))
     return (days["first"], days["last"]) if days["first"] else None
+
+
+def predicted_sessions(recipe: str, first: date, last: date) -> list[date]:
+    """The sessions of a span, both ends included, that have predictions of a recipe, ascending."""
+    stored = Prediction.objects.filter(recipe=recipe, date__range=(first, last))
+    return list(stored.order_by("date").values_list("date", flat=True).distinct())

@@ -26,8 +26,12 @@ from market_data.runs.saga import (
 )
 from market_data.storage import queries
 from ml import costs, selection, training_steps
+from ml.candidates import tradable_candidates
 from ml.champions.queries import MODEL_AGE_LIMIT_SESSIONS, model_in_force
 from ml.learning.estimators import UnknownEstimator
+from ml.models import TrainedModel
+from ml.pick_history import filling
+from ml.pick_history import writer as history_writer
 from ml.scoreboard import steps as scoreboard
 from stocks.picks import screening, selection_queries, signals, standings
 from stocks.picks.filters import Filters, FiltersInvalid
@@ -77,14 +81,12 @@ def candidates(context: StepContext) -> Candidates:
     session = context.session
     frame = selection_queries.metrics_frame(session)
     excluded = quality.excluded_symbols(session)
-    tradable = frame.loc[frame["tradable"] & ~frame["symbol"].isin(excluded)] if len(frame) else frame
+    shares = tradable_candidates(frame, queries.indicator_frame(session), excluded.keys())
     context.summarise(kept_out=dict(Counter(excluded.values())) or "none")
-    indicators = queries.indicator_frame(session).drop(columns=["date", "atr_14", "atr_percentage"])
     left_out = dict(zip(frame["symbol"], frame["exclusion"].fillna(""), strict=True)) if len(frame) else {}
     left_out = {symbol: f"not tradable: {why}" for symbol, why in left_out.items() if why}
     left_out |= dict.fromkeys(excluded, "kept out: one of its figures failed a check")
-    refusal = _refusal(session, len(tradable))
-    return Candidates(tradable.merge(indicators, on="symbol", how="left"), refusal, left_out)
+    return Candidates(shares, _refusal(session, len(shares)), left_out)
 
 
 def _refusal(session: date, shares: int) -> Refusal | None:
@@ -126,7 +128,7 @@ class Predictions(NamedTuple):
 
 @_once_per_run
 def predictions(context: StepContext) -> Predictions:
-    """Predictions for the candidates by the model in force."""
+    """Predictions of the session's tradable shares by the model in force."""
     from ml import datasets
     from ml.learning import artifacts, contributions, prediction
 
@@ -139,7 +141,8 @@ def predictions(context: StepContext) -> Predictions:
         bundle: Bundle = artifacts.load_bundle(
             settings.MODELS_DIR / model.path, model.files, market=settings.PROVIDER_KIND
         )
-        universe = datasets.session_samples(context.session, bundle.estimator, candidates(context).frame["symbol"])
+        # All that the fit predicted, also what findings keep out: a share's percentile is among the same ones.
+        universe = datasets.session_samples(context.session, bundle.estimator)
         frame = prediction.predict(bundle, universe).assign(model_reason=contributions.sentences(bundle, universe))
     except (artifacts.ArtifactUnreadable, prediction.FeaturesDiffer) as error:
         raise StepFailed(f"Model {model.pk} cannot be used: {error}", runbook="training-failed") from error
@@ -214,13 +217,30 @@ def _next_session(session: date) -> date | None:
         return None
 
 
+@_once_per_run
+def newest_places(context: StepContext) -> filling.Newest | None:
+    """Walk-forward places of the session, and of those before it that have none yet, by the recipe of the lists."""
+    model = TrainedModel.objects.filter(pk=predictions(context).model_id).first()
+    return None if model is None or context.run.is_replay else filling.newest(model.recipe, context.session)
+
+
+def publishable(context: StepContext) -> selection.DayOfPicks:
+    """What PUBLISH writes; the places of the history are computed with it, before its transaction."""
+    newest_places(context)
+    return ranked_picks(context)
+
+
 def publish(context: StepContext, day: selection.DayOfPicks) -> int:
-    """Publish all strategies in the step's transaction; a replay only reports."""
+    """Publish all strategies in the step's transaction, and add to the pick history; a replay only reports."""
     context.summarise(picks={name: len(rows) for name, rows in day.picks.items()}, model=day.model_id)
     if context.run.is_replay:
         context.summarise(replay={name: rows["symbol"].tolist() for name, rows in day.picks.items()})
         return 0
-    return selection.publish_picks(day, context.run.id, timezone.now())
+    published = selection.publish_picks(day, context.run.id, timezone.now())
+    if newest := newest_places(context):
+        places = filling.record_newest(newest, context.run.id)
+        context.summarise(pick_history={"sessions": len(newest.days), "places": places})
+    return published
 
 
 # Only PUBLISH writes; the steps before it record how many shares they hand on.
@@ -278,6 +298,7 @@ register_sagas(
         stands_for=EVENING_BEFORE,
         reads=("historical_data", "stocks", "corporate_actions", *_FACTS),
         in_background=True,
+        undo=(Undo("pick_history", history_writer.count_unfounded, history_writer.remove_unfounded),),
         replays=True,
     ),
     Saga(
@@ -289,9 +310,9 @@ register_sagas(
             Step("PREDICT", predictions, _share_count),
             Step("SCORE", candidates_with_predictions, _share_count, refusals=_REFUSALS),
             Step("RANK", ranked_picks, _pick_count, refusals=_REFUSALS),
-            Step("PUBLISH", ranked_picks, publish, refusals=_REFUSALS),
+            Step("PUBLISH", publishable, publish, refusals=_REFUSALS),
         ),
-        tables=("daily_suggested_stocks",),
+        tables=("daily_suggested_stocks", "pick_history", "pick_history_days"),
         cluster="ml",
         command="suggest_stocks",
         cron="15 2 * * *",
@@ -300,13 +321,8 @@ register_sagas(
         description="Suggested stocks (6-step saga)",
         public_title="Choice of the picks",
         reads=(
-            "historical_data",
-            "technical_indicators",
-            "stocks",
-            "corporate_actions",
-            *_FACTS,
-            "trained_models",
-            "champion_changes",
+            *("historical_data", "technical_indicators", "stocks", "corporate_actions", *_FACTS),
+            *("trained_models", "champion_changes", "predictions"),
         ),
         undo=(Undo("publications", selection.publications_to_restore, _undo_publications),),
         replays=True,

@@ -15,6 +15,7 @@ from django.db.models import Max
 
 from market_data.models import PipelineRun
 from ml.models import PickOutcome
+from ml.pick_history import writer as history_writer
 from stocks.models import Publication, SuggestedStock
 from stocks.picks import heads
 from stocks.picks.standings import Departure
@@ -83,6 +84,7 @@ def _publish(day: DayOfPicks, strategy: str, picks: pd.DataFrame, run_id: str, p
     )
     publication.head_hash = heads.head_hash(publication, publication.previous_hash)
     publication.save(force_insert=True)
+    history_writer.record_publication(publication)
     bulk.delete("daily_suggested_stocks", "t.date = %s AND t.strategy = %s", [day.session, strategy], run_id)
     stored = rows.assign(
         date=pd.Timestamp(day.session),

@@ -12,7 +12,15 @@ from rest_framework.authtoken.models import Token
 
 from brokers.models import BrokerConfiguration
 from market_data import models as market
-from ml.models import ChampionChange, Evaluation, PickOutcome, Prediction, TrainedModel
+from ml.models import (
+    ChampionChange,
+    Evaluation,
+    PickHistoryDay,
+    PickOutcome,
+    PickPlace,
+    Prediction,
+    TrainedModel,
+)
 from portfolio.models import Order, Position, Strategy, Trade
 from stocks import models as stocks
 from tests.published import NEXT_SESSION, SESSION, pick, publish
@@ -97,6 +105,9 @@ def _fill_models() -> None:
         reason="It was the first.",
     )
     Prediction.objects.create(symbol="AAA", date=SESSION, recipe="0123456789ab", score=1.2, expected_excess=0.01)
+    recipe: dict[str, Any] = {"strategy": "balanced", "session": SESSION, "recipe": "0123456789ab"}
+    PickPlace.objects.create(symbol="AAA", place=1, selection_score=0.7, source="walk_forward", **recipe)
+    PickHistoryDay.objects.create(rules="0123456789ab", considered=1, passed=1, **recipe)
     Evaluation.objects.create(
         as_of=SESSION,
         estimator="lightgbm",

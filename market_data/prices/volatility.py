@@ -134,7 +134,7 @@ def _flagged(bars: pd.DataFrame, jumps: pd.DataFrame | None) -> pd.Series:
 
 def _by_session(past: pd.DataFrame, returns: pd.Series, window: npt.NDArray[np.datetime64]) -> pd.DataFrame:
     """Returns as a table, sessions by symbols, NaN where a share did not trade."""
-    symbols, codes = np.unique(past["symbol"].to_numpy(dtype=object), return_inverse=True)
+    codes, symbols = pd.factorize(past["symbol"].to_numpy(dtype=object), sort=True)
     table = np.full((len(window), len(symbols)), np.nan)
     table[np.searchsorted(window, past["date"].to_numpy()), codes] = returns.to_numpy()
     return pd.DataFrame(table, index=pd.DatetimeIndex(window), columns=pd.Index(symbols, dtype=object))

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from typing import Any
 
+import pandas as pd
+
 from market_data.quality import reading
 from market_data.quality.blocking import (
     KeptOut,
@@ -56,13 +58,16 @@ def findings_of(session: date, report: Callable[[int, int], None] | None = None)
 
 
 def findings_between(
-    sessions: Sequence[date], report: Callable[[int, int], None] | None = None
+    sessions: Sequence[date],
+    report: Callable[[int, int], None] | None = None,
+    metrics_of: Callable[[date], pd.DataFrame | None] | None = None,
 ) -> Iterator[tuple[date, Findings]]:
     """Yield each session in ascending order, also one without bars, with its findings; nothing is written.
 
-    `report` is called with the number of sessions done and their total.
+    `report` is called with the number of sessions done and their total; `metrics_of` gives the metrics of a session
+    that are to be checked, None where there are none; without it they are those stored.
     """
-    for done, evidence in enumerate(reading.evidence_between(sessions), start=1):
+    for done, evidence in enumerate(reading.evidence_between(sessions, metrics_of), start=1):
         findings = [finding for check in CHECKS for finding in check.findings(evidence)]
         if report:
             report(done, len(sessions))

@@ -1,6 +1,7 @@
 """What stored findings block: a whole session, or single symbols, each with its reason."""
 
 from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
@@ -19,7 +20,12 @@ _LOOKBACK_DAYS = 400
 def day_refusal(session: date) -> str:
     """Return why no picks may be published from a session's data; empty when they may."""
     blocking = Finding.objects.filter(session=session, blocks=True, symbol="").order_by("check_name", "id")
-    reasons = list(blocking.values_list("message", flat=True))
+    return refusal_sentence(session, list(blocking.values("message")))
+
+
+def refusal_sentence(session: date, blocking: Sequence[Mapping[str, Any]]) -> str:
+    """Return why findings of the whole session allow no picks; empty without any."""
+    reasons = [finding["message"] for finding in blocking]
     return f"The data of {session} failed a check: {'; '.join(reasons[:3])}." if reasons else ""
 
 
@@ -50,10 +56,7 @@ def kept_out(session: date) -> list[KeptOut]:
 
     Point in time: findings of the session and earlier, events known by then; `until` looks into the calendar alone.
     """
-    findings = _symbol_findings(session)
-    position = {pd.Timestamp(day): place for place, day in enumerate(reversed(_sessions(session)), start=1)}
-    age = findings["session"].map(position)
-    still_blocking = findings.loc[age <= findings["check_name"].map(holds)]
+    still_blocking = held(_symbol_findings(session), session)
     jumps = queries.unsettled_jumps(session, queries.events_frame(session))
     reasons = {row.symbol: (JUMP_CHECK, row.date.date(), jump_sentence(row)) for row in _recent(session, jumps)}
     rows = still_blocking[["symbol", "check_name", "session", "message"]].itertuples(index=False, name=None)
@@ -63,6 +66,13 @@ def kept_out(session: date) -> list[KeptOut]:
         KeptOut(symbol, check, since, _last_day(days, since, holds(check)), why)
         for symbol, (check, since, why) in sorted(reasons.items())
     ]
+
+
+def held(findings: pd.DataFrame, session: date) -> pd.DataFrame:
+    """Return those findings (check_name, session) that still hold their symbols on a session."""
+    position = {pd.Timestamp(day): place for place, day in enumerate(reversed(_sessions(session)), start=1)}
+    age = findings["session"].map(position)
+    return findings.loc[age <= findings["check_name"].map(holds)]
 
 
 def excluded_symbols(session: date) -> dict[str, str]:

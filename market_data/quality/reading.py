@@ -1,6 +1,6 @@
 """Reads the evidence of sessions from the database: one code path for an evening and for years."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 
 import pandas as pd
@@ -34,12 +34,18 @@ _METRICS = (
 _EMAS = ("ema_12", "ema_26")
 
 
-def evidence_between(sessions: Sequence[date]) -> Iterator[Evidence]:
+MetricsOf = Callable[[date], pd.DataFrame | None]
+
+
+def evidence_between(sessions: Sequence[date], metrics_of: MetricsOf | None = None) -> Iterator[Evidence]:
     """Yield the evidence of sessions in ascending order, reading sixty sessions at a time.
+
+    `metrics_of` gives the metrics of a session (`METRIC_COLUMNS`, None: there are none) instead of the stored ones; it
+    is called for each session in turn.
 
     Point in time: a session's evidence holds nothing later than the session but the calendar's published future.
     """
-    source = EvidenceReader(sessions)
+    source = EvidenceReader(sessions, metrics_of)
     for start in range(0, len(source.sessions), CHUNK_SESSIONS):
         chunk = source.sessions[start : start + CHUNK_SESSIONS]
         bars, indicators = source.window(chunk)
@@ -49,8 +55,9 @@ def evidence_between(sessions: Sequence[date]) -> Iterator[Evidence]:
 class EvidenceReader:
     """Holds what is read once for all sessions; the evidence of each takes its part."""
 
-    def __init__(self, sessions: Sequence[date]) -> None:
+    def __init__(self, sessions: Sequence[date], metrics_of: MetricsOf | None = None) -> None:
         self.sessions = sorted(sessions)
+        self._metrics_of = metrics_of or self._stored_metrics
         last = self.sessions[-1]
         self.calendar = dict(MarketDay.objects.filter(is_session=True).order_by("date").values_list("date", "kind"))
         self._known_days = trading_calendar.known_days(last)
@@ -60,7 +67,7 @@ class EvidenceReader:
         self.events = queries.events_frame(last)
         self.jumps = queries.jumps_frame(last)
         self.provisional = _counts("historical_data WHERE status <> 'final' AND", self.sessions)
-        self.with_metrics = set(_counts("stock_metrics WHERE", self.sessions))
+        self.with_metrics = set(_counts("stock_metrics WHERE", self.sessions)) if metrics_of is None else set()
 
     def window(self, sessions: Sequence[date]) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Read bars from `LOOKBACK_SESSIONS` earlier on, and indicators from one session earlier on."""
@@ -98,10 +105,19 @@ class EvidenceReader:
                 calendar=self.calendar,
                 known_until=self._known_days.until(session),
                 indicators=_with_previous_averages(figures_of, session, before, indicators.iloc[:0]),
-                metrics=_metrics(session, today, read=session in self.with_metrics),
+                metrics=_with_sources(session, today, self._metrics_of(session)),
                 events=events,
                 jumps=frozenset(self.jumps.loc[self.jumps["date"] == pd.Timestamp(session), "symbol"]),
             )
+
+    def _stored_metrics(self, session: date) -> pd.DataFrame | None:
+        if session not in self.with_metrics:
+            return None
+        return query_frame(
+            f"SELECT symbol, {', '.join(_METRICS)}, issue_size::float8 AS issue_size, tradable::int AS tradable,"
+            " provenance->'roe'->>'as_of' AS roe_as_of FROM stock_metrics WHERE date = %s ORDER BY symbol",
+            [session],
+        ).astype({"symbol": object})
 
     def _days(self, last: date) -> list[date]:
         return sorted({day for day in (*self.calendar, *self.loaded) if day <= last})
@@ -128,25 +144,23 @@ def _counts(source: str, sessions: Sequence[date]) -> dict[date, int]:
     return {row["date"].date(): int(row["rows"]) for row in frame.to_dict("records")}
 
 
-def _metrics(session: date, bars: pd.DataFrame, *, read: bool) -> pd.DataFrame:
-    """Return a session's stored metrics with the exchange's and the screener's figures and the latest known equity."""
-    columns = ", ".join(f"m.{name}" for name in _METRICS)
+def _with_sources(session: date, bars: pd.DataFrame, metrics: pd.DataFrame | None) -> pd.DataFrame:
+    """Return a session's metrics with the exchange's and the screener's figures and the latest known equity."""
     numbers = [*_METRICS, "issue_size", "tradable", "exchange_cap", "screener_cap", "screener_price", "equity"]
     kinds = dict.fromkeys(numbers, "float64") | {"symbol": object, "roe_as_of": object}
-    if not read:
+    if metrics is None:
         return pd.DataFrame(columns=[*kinds, "close", "exchange_price"])
-    frame = query_frame(
-        f"SELECT m.symbol, {columns}, m.issue_size::float8 AS issue_size, m.tradable::int AS tradable,"
-        " m.provenance->'roe'->>'as_of' AS roe_as_of, x.market_cap AS exchange_cap,"
-        " s.market_cap AS screener_cap, s.close AS screener_price, f.equity FROM stock_metrics m"
-        " LEFT JOIN exchange_facts x ON x.symbol = m.symbol AND x.date = m.date"
+    beside = query_frame(
+        "SELECT m.symbol, x.market_cap AS exchange_cap, s.market_cap AS screener_cap, s.close AS screener_price,"
+        " f.equity FROM unnest(%(symbols)s::text[]) m(symbol)"
+        " LEFT JOIN exchange_facts x ON x.symbol = m.symbol AND x.date = %(day)s"
         " LEFT JOIN LATERAL (SELECT market_cap, close FROM fundamental_snapshots s WHERE s.symbol = m.symbol"
-        "  AND s.snapshot < m.date AND s.snapshot >= m.date - 7 ORDER BY s.snapshot DESC LIMIT 1) s ON true"
+        "  AND s.snapshot < %(day)s AND s.snapshot >= %(day)s::date - 7 ORDER BY s.snapshot DESC LIMIT 1) s ON true"
         " LEFT JOIN LATERAL (SELECT equity FROM financial_statements f WHERE f.symbol = m.symbol"
-        "  AND f.published_on <= m.date AND f.period_end > m.date - 400 AND f.equity IS NOT NULL"
-        "  ORDER BY f.period_end DESC LIMIT 1) f ON true"
-        " WHERE m.date = %s ORDER BY m.symbol",
-        [session],
-    ).astype(kinds)
+        "  AND f.published_on <= %(day)s AND f.period_end > %(day)s::date - 400 AND f.equity IS NOT NULL"
+        "  ORDER BY f.period_end DESC LIMIT 1) f ON true",
+        {"symbols": metrics["symbol"].astype(str).tolist(), "day": session},
+    )
+    frame = metrics.merge(beside.astype({"symbol": object}), on="symbol", how="left")
     frame = frame.merge(bars[["symbol", "close"]], on="symbol", how="left")
-    return frame.assign(exchange_price=frame["close"])
+    return frame.reindex(columns=[*kinds, "close"]).astype(kinds).assign(exchange_price=frame["close"])

@@ -4,22 +4,15 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 import pandas as pd
-from django.conf import settings
 
-from market_data import quality, trading_calendar
-from market_data.prices import adjustments, volatility
+from market_data.prices import adjustments
 from market_data.prices.indicators import WARM_UP_ROWS, indicators_on
 from market_data.runs.saga import StepContext, StepFailed
+from market_data.steps import session_metrics
 from market_data.storage import queries
 from market_data.storage import writer as market_writer
-from stocks.fundamentals import latest_facts, metrics_writer
-from stocks.fundamentals.metrics import session_metrics
+from stocks.fundamentals import metrics_writer
 from stocks.universe import writer as universe_writer
-
-TURNOVER_SESSIONS = 20
-
-_WINDOW_SESSIONS = volatility.SESSIONS_PER_YEAR + 1
-"""A year of returns, and the session before the first one."""
 
 
 def session_frame(session: date) -> pd.DataFrame:
@@ -27,31 +20,7 @@ def session_frame(session: date) -> pd.DataFrame:
 
     Point in time: bars, indicators, events, statements and snapshots known at the close of the session, nothing later.
     """
-    events = queries.events_frame(session, only_factors=True)
-    recent = adjustments.adjusted(queries.window_bars(session, _WINDOW_SESSIONS), events, session)
-    kinds, jumps = universe_writer.kinds(), queries.unsettled_jumps(session, events)
-    return session_metrics(
-        session,
-        recent.loc[recent["date"] == pd.Timestamp(session)].reset_index(drop=True),
-        queries.indicator_frame(session),
-        _window_metrics(recent, session, set(kinds.index[kinds == "share"]), jumps),
-        latest_facts.latest_statements(session),
-        latest_facts.latest_snapshots(session),
-        latest_facts.latest_facts(session),
-        adjustments.effective_events(events, session),
-        kinds=kinds,
-        quarantined=quality.jumped_symbols(session, jumps),
-        simulated=settings.PROVIDER_KIND == "simulated",
-    )
-
-
-def _window_metrics(recent: pd.DataFrame, session: date, shares: set[str], jumps: pd.DataFrame) -> pd.DataFrame:
-    """Return symbol and the metrics over a window: volatility, beta, average volume, median turnover (₹ lakh)."""
-    frame = volatility.metrics(recent, session, shares=shares, jumps=jumps)
-    since = trading_calendar.sessions_between(session - timedelta(days=60), session)[-TURNOVER_SESSIONS:][0]
-    last = recent.loc[recent["date"] >= pd.Timestamp(since)].groupby("symbol")["turnover_lakh"]
-    frame["turnover_median_20"] = last.median().where(last.count() >= TURNOVER_SESSIONS // 2)
-    return frame.reset_index(names="symbol")
+    return session_metrics.metrics_from(session_metrics.sources_of(session))
 
 
 def compute_metrics(context: StepContext) -> pd.DataFrame:

@@ -100,10 +100,31 @@ def window_bars(session: date, sessions: int) -> pd.DataFrame:
 
     symbol, date, series, open, close, prev_close (₹, as published), volume, turnover_lakh; sorted by symbol, date.
     """
-    days = sessions_before(session, sessions - 1) or [session]
-    bars = _columns_between(days[0], session, "symbol, date, series, open, close, prev_close, volume, turnover_lakh")
-    prices = dict.fromkeys(("open", "close", "prev_close", "turnover_lakh"), "float64")
-    return _in_order(_of_traded(bars.astype(prices | {"volume": "int64"}), session))
+    return WindowBars([session], sessions).of(session)
+
+
+class WindowBars:
+    """The windows (`window_bars`) of several sessions, ascending: what they share is read and sorted once."""
+
+    def __init__(self, sessions: Sequence[date], window: int) -> None:
+        self._window = window
+        days = sessions_before(sessions[0], window - 1) or [sessions[0]]
+        self._days = sessions_between(days[0], sessions[-1])
+        columns: LiteralString = "symbol, date, series, open, close, prev_close, volume, turnover_lakh"
+        kinds = dict.fromkeys(("open", "close", "prev_close", "turnover_lakh"), "float64") | {"volume": "int64"}
+        self._bars = _in_order(_columns_between(days[0], sessions[-1], columns).astype(kinds))
+        self._dates = self._bars["date"].to_numpy()
+        self._symbols, names = pd.factorize(self._bars["symbol"])
+        self._symbol_count = len(names)
+
+    def of(self, session: date) -> pd.DataFrame:
+        """Return the window of one of the sessions."""
+        days = [day for day in self._days if day < session][-(self._window - 1) :] or [session]
+        first, last = np.datetime64(days[0], "ns"), np.datetime64(session, "ns")
+        traded = np.zeros(self._symbol_count, dtype=bool)
+        traded[self._symbols[self._dates == last]] = True
+        rows = (self._dates >= first) & (self._dates <= last) & traded[self._symbols]
+        return self._bars.loc[rows].reset_index(drop=True)
 
 
 def recent_prices(session: date, rows: int) -> pd.DataFrame:

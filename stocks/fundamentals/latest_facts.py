@@ -77,6 +77,25 @@ def latest_facts(as_of: date) -> pd.DataFrame:
     return universe_writer.typed_facts(_rows(_FACTS, "exchange_facts", universe_writer.FACT_COLUMNS, as_of), as_of)
 
 
+def needed_statements(known: pd.DataFrame) -> pd.DataFrame:
+    """Of the statements known by a session, those that its ratios need: what `latest_statements` reads; same index."""
+    ends, symbol = known["period_end"], known["symbol"]
+    quarters = ends.where(known["kind"] == "quarter").groupby(symbol).transform("max") - pd.DateOffset(months=24)
+    has_balance = known["equity"].notna() | known["total_assets"].notna()
+    balances = ends.where(has_balance).groupby(symbol).transform("max")
+    counts = ends.where(known["shares"].gt(0).fillna(False).astype(bool)).groupby(symbol).transform("max")
+    since = pd.concat([quarters, balances, counts], axis=1).min(axis=1)
+    return known.loc[ends >= since]
+
+
+def needed_snapshots(known: pd.DataFrame) -> pd.DataFrame:
+    """Of the evenings of a screener known by a session, those that its ratios need; same index."""
+    evenings, symbol = known["snapshot"], known["symbol"]
+    counts = evenings.where(known["market_cap"].gt(0) & known["close"].gt(0)).groupby(symbol).transform("max")
+    since = pd.concat([evenings.groupby(symbol).transform("max"), counts], axis=1).min(axis=1)
+    return known.loc[evenings >= since]
+
+
 def _rows(query: LiteralString, table: LiteralString, columns: tuple[str, ...], as_of: date) -> pd.DataFrame:
     bounds = {"as_of": as_of, "oldest": (pd.Timestamp(as_of) - pd.Timedelta(days=MAX_AGE_DAYS)).date()}
     names = sql.SQL(", ").join(sql.Identifier("t", name) for name in columns)

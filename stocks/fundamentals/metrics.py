@@ -50,6 +50,7 @@ def session_metrics(
     kinds: pd.Series,
     quarantined: Set[str] = frozenset(),
     simulated: bool = False,
+    provenance: bool = True,
 ) -> pd.DataFrame:
     """Assemble one row of `stock_metrics` for each symbol that traded on a session.
 
@@ -68,6 +69,8 @@ def session_metrics(
         share, fund or unknown, indexed by symbol.
     simulated
         Whether the market is simulated: provenance then names the simulator, and says simulated instead of measured.
+    provenance
+        Whether to say where each figure comes from; it takes longer than the figures, and is None without.
 
     Returns
     -------
@@ -80,7 +83,7 @@ def session_metrics(
     """
     bars = bars_today.sort_values("symbol", kind="stable", ignore_index=True)
     keys = bars[["symbol", "date", "close"]]
-    ratios = dated_fundamentals(statements, snapshots, facts, keys, events, columns=ALL_COLUMNS, provenance=True)
+    ratios = dated_fundamentals(statements, snapshots, facts, keys, events, columns=ALL_COLUMNS, provenance=provenance)
     frame = bars[["symbol", "date", "series", "volume"]].assign(current_price=bars["close"])
     frame = frame.merge(indicators_today[["symbol", *_FROM_INDICATORS]], on="symbol", how="left")
     frame = frame.merge(volatility_metrics.reindex(columns=["symbol", *_FROM_HISTORY]), on="symbol", how="left")
@@ -89,7 +92,7 @@ def session_metrics(
     frame["market_cap_category"] = market_cap_category(frame["market_cap"].where(kind == "share"))
     frame["exclusion"] = _exclusion(frame, kind, quarantined)
     frame["tradable"] = frame["exclusion"].isna()
-    frame["provenance"] = _provenance(frame, ratios, session, simulated)
+    frame["provenance"] = _provenance(frame, ratios, session, simulated) if provenance else None
     for column in _WHOLE:
         frame[column] = frame[column].astype("Float64").round().astype("Int64")
     return frame[list(METRIC_COLUMNS)]

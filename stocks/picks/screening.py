@@ -20,6 +20,7 @@ it. A share that is held stays until its place in the strategy's ranking falls b
 difference that is mostly noise.
 """
 
+import hashlib
 from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,6 +141,19 @@ class Screened(NamedTuple):
     """Threshold, or ``no <figure>`` → how many shares fail it (a share may fail several)."""
 
 
+class Placed(NamedTuple):
+    """The shares that pass a strategy, in the order of their scores, whatever was held before.
+
+    `shares` are the frame's columns and selection_score, skipped, place (1 …); best first, on the frame's index. Ties
+    go to the higher prediction, then by symbol.
+    """
+
+    shares: pd.DataFrame
+    parts: pd.DataFrame
+    """Parts of the score of each share of the frame, columns named as in the rule."""
+    rejected: dict[str, int]
+
+
 class Ranking(NamedTuple):
     """A strategy's list, with the counts that explain its length."""
 
@@ -169,6 +183,14 @@ def load_filters(path: Path, overrides: Mapping[str, float | None]) -> Filters:
 def thresholds_of(strategy: str, filters: Filters) -> list[Threshold]:
     """The thresholds that apply to a strategy."""
     return [threshold for threshold in filters.of(strategy) if threshold.key in STRATEGIES[strategy].thresholds]
+
+
+def rules_hash(strategy: str, filters: Filters) -> str:
+    """Hash of what decides a strategy's order beside its inputs: thresholds, weights, required figures."""
+    rule = STRATEGIES[strategy]
+    limits = [(threshold.key, threshold.value) for threshold in thresholds_of(strategy, filters)]
+    weights = [(name, weight) for name, (weight, _) in rule.parts.items()]
+    return hashlib.sha256(repr((limits, weights, rule.required)).encode()).hexdigest()[:12]
 
 
 def passing(frame: pd.DataFrame, filters: Filters, strategy: str, without: Collection[str] = frozenset()) -> Screened:
@@ -236,6 +258,21 @@ def contributions(strategy: str, score_parts: Mapping[str, float]) -> dict[str, 
     return {name: score_parts[name] * weight for name, weight in weights.items()}
 
 
+def placed(frame: pd.DataFrame, strategy: str, filters: Filters) -> Placed:
+    """Place the tradable shares of one session in a strategy's order: what it says of them before any is kept.
+
+    Takes the frame of `ranked`, of which it needs the figures of the thresholds and of the score. Point in time: uses
+    the frame alone.
+    """
+    screened = passing(frame, filters, strategy)
+    score, parts = scores(frame, strategy)
+    passed = frame.assign(selection_score=score, skipped=screened.skipped).loc[screened.passes]
+    order = ["selection_score", "ml_prediction_score", "symbol"]
+    passed = passed.sort_values(order, ascending=[False, False, True], kind="stable")
+    passed["place"] = range(1, len(passed) + 1)
+    return Placed(passed, parts, screened.counts)
+
+
 def ranked(
     frame: pd.DataFrame,
     strategy: str,
@@ -261,9 +298,8 @@ def ranked(
     Returns
     -------
     Ranking
-        `picks`: the frame's columns and selection_score, rank (1 …), place (among all that passed), score_parts (part →
-        value, 0-1, without those whose input is missing), reason; best first, RangeIndex. Ties go to the higher
-        prediction, then by symbol.
+        `picks`: the frame's columns and selection_score, rank (1 …), place (`placed`), score_parts (part → value, 0-1,
+        without those whose input is missing), reason; best first, RangeIndex.
 
     Raises
     ------
@@ -277,12 +313,7 @@ def ranked(
     if (frame["predicted_drawdown"] < 0).any():
         worst = frame["predicted_drawdown"].min()
         raise ValueError(f"predicted_drawdown must be percent below the entry, 0 or more; it is {worst:g}.")
-    screened = passing(frame, filters, strategy)
-    score, parts = scores(frame, strategy)
-    passed = frame.assign(selection_score=score, skipped=screened.skipped).loc[screened.passes]
-    order = ["selection_score", "ml_prediction_score", "symbol"]
-    passed = passed.sort_values(order, ascending=[False, False, True], kind="stable")
-    passed["place"] = range(1, len(passed) + 1)
+    passed, parts, rejected = placed(frame, strategy, filters)
     # Held shares within the keep band stay on the list; the best others fill what is left.
     stays = passed["symbol"].isin(list(held)) & (passed["place"] <= max(keep_rank, limit))
     others = passed.loc[~stays].head(max(limit - int(stays.sum()), 0))
@@ -294,7 +325,7 @@ def ranked(
     picks["reason"] = _reasons(picks, strategy, len(passed), keep_rank)
     picks = picks.drop(columns=["skipped", "was_held"]).reset_index(drop=True)
     places = dict(zip(passed["symbol"], passed["place"].tolist(), strict=True))
-    return Ranking(picks, places, len(frame), len(passed), screened.counts)
+    return Ranking(picks, places, len(frame), len(passed), rejected)
 
 
 def _reasons(picks: pd.DataFrame, strategy: str, passed: int, keep_rank: int) -> list[str]:

@@ -45,7 +45,8 @@ SAID = ("financial_statements", "fundamental_snapshots", "findings", "rejected_r
 STATE = (*KEYS, *SAID, *PICKS)
 """What a roll back must bring back."""
 
-EVERYTHING = (*STATE, "run_undo", "trained_models", "pipeline_execution_tracking", "pipeline_runs")
+MODELS = ("trained_models", "predictions", "pick_history", "pick_history_days")
+EVERYTHING = (*STATE, "run_undo", *MODELS, "pipeline_execution_tracking", "pipeline_runs")
 
 
 def simulator(*incidents: Incident, seed: int = 5) -> Simulator:

@@ -25,7 +25,6 @@ from market_data.storage import queries
 from ml.datasets import session_samples, training_samples
 from ml.learning.estimators import estimator
 from stocks.models import Publication, SymbolChange
-from stocks.picks.selection_queries import share_symbols
 from tests.end_to_end import evenings
 from tests.end_to_end.evenings import BASE, SESSIONS, assert_same
 from tests.stocks.fundamentals_folder import income, write_income
@@ -274,10 +273,9 @@ def test_what_a_broken_evening_left_undone_the_next_one_does(busy_evening: Path)
 # --- no look-ahead --------------------------------------------------------------------------------------------------
 def _said_of(session: Any) -> dict[str, Any]:
     """Everything that is said of a session, computed from the tables as they are now."""
-    shares = share_symbols()
     return {
-        "features": session_samples(session, estimator("lightgbm"), shares).fingerprint,
-        "contract features": session_samples(session, estimator("random_forest"), shares).fingerprint,
+        "features": session_samples(session, estimator("lightgbm")).fingerprint,
+        "contract features": session_samples(session, estimator("random_forest")).fingerprint,
         "samples": training_samples(session, estimator("lightgbm")).fingerprint,
         "indicators": queries.indicator_frame(session),
         "metrics": session_frame(session).drop(columns="provenance"),
