@@ -60,8 +60,10 @@ def training_samples(as_of: date, estimator: Estimator) -> Samples:
     """
     signals = _signals(as_of, _BEFORE_ANY_BAR)
     outcomes = labels(signals.frame, signals.sessions, blocked_dates(as_of))
-    rows = _features(signals, estimator, signals.sessions[0])
-    return samples(rows, outcomes, _facts(signals), signals.sessions)
+    known, calendar = _facts(signals), signals.sessions
+    rows = _features(signals, estimator, calendar[0])
+    del signals  # its matrices are half a gigabyte
+    return samples(rows, outcomes, known, calendar)
 
 
 def outcomes_between(first: date, last: date, as_of: date) -> tuple[pd.DataFrame, pd.DatetimeIndex]:

@@ -86,14 +86,17 @@ def samples(features: pd.DataFrame, outcomes: pd.DataFrame, facts: pd.DataFrame,
     ``outcomes`` (``labels``) and ``facts`` (with ``tradable``) may have more rows. Bars without an outcome are
     included: they can be predicted, but not learnt from. An infinite feature is as unknown as a missing one.
     """
-    rows = features.loc[facts["tradable"].reindex(features.index).to_numpy(dtype=bool)].sort_values(["date", "symbol"])
+    tradable = np.flatnonzero(facts["tradable"].reindex(features.index).to_numpy(dtype=bool))
+    chosen = features[KEYS].iloc[tradable].reset_index(drop=True).sort_values(["date", "symbol"])
+    rows = tradable[chosen.index]
     names = tuple(column for column in features.columns if column not in KEYS)
-    keys = rows[KEYS].join(outcomes[[*OUTCOMES]]).join(facts[[*FACTS]]).reset_index(drop=True)
+    keys = features[KEYS].iloc[rows].join(outcomes[[*OUTCOMES]]).join(facts[[*FACTS]]).reset_index(drop=True)
     position = sessions.get_indexer(pd.DatetimeIndex(keys["date"])).astype(np.int64)
     # Column by column: one matrix of float64 for all features would double the peak memory.
     values = np.empty((len(rows), len(names)), dtype=np.float32)
     for index, name in enumerate(names):
-        values[:, index] = rows[name].where(np.isfinite(rows[name])).to_numpy()
+        column = features[name].to_numpy(dtype=np.float64)[rows]
+        values[:, index] = np.where(np.isfinite(column), column, np.nan)
     return Samples(keys, position, values, centred_ranks(position, values), names, sessions)
 
 
@@ -108,8 +111,9 @@ def centred_ranks(position: npt.NDArray[np.int64], values: npt.NDArray[np.float3
     """Rank of each feature within its session, ties averaged, scaled to -0.5 … 0.5; 0 where it is unknown."""
     ranks = np.zeros(values.shape, dtype=np.float32)
     for rows in day_slices(position):
-        day = pd.DataFrame(values[rows])
-        ranks[rows] = ((day.rank() - 0.5) / day.notna().sum() - 0.5).fillna(0.0).to_numpy(dtype=np.float32)
+        rank: npt.NDArray[np.float64] = pd.DataFrame(values[rows]).rank().to_numpy()
+        known = np.isfinite(rank)
+        ranks[rows] = np.where(known, (rank - 0.5) / np.maximum(known.sum(axis=0), 1) - 0.5, 0.0)
     return ranks
 
 

@@ -20,3 +20,12 @@ def test_the_contracts_features_are_all_there():
     assert rows["sma_ratio"].isna().tolist() == [True, False, True, False, False, False]
     assert rows["ema_diff"].eq(0).all()
     np.testing.assert_allclose(rows["price_vs_sma50"], bars["close"] / 2)
+
+
+def test_levels_are_in_rupees_of_their_day():
+    """A split that is still to come changes the factor of every bar before it, and nothing else."""
+    bars = market(shares=2, days=30)
+    indicators = bars[["symbol", "date"]].assign(**dict.fromkeys(CONTRACT_INDICATORS, 1.0))
+    known = bars[["symbol", "date"]]
+    before, after = (contract_features(bars.assign(factor=factor), indicators, known) for factor in (1.0, 0.1))
+    pd.testing.assert_frame_equal(before, after, check_exact=True)

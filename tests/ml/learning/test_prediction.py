@@ -1,7 +1,5 @@
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from ml.features.facts import facts
 from ml.features.registry import WARM_UP_SESSIONS, features
@@ -11,7 +9,7 @@ from ml.learning.labels import labels
 from ml.learning.prediction import PREDICTION_COLUMNS, FeaturesDiffer, predict
 from ml.learning.samples import samples
 from ml.learning.training import fit_night
-from tests.ml.markets import garbled_after, market, no_events, no_groups, nothing_stored, sessions, tiny
+from tests.ml.markets import market, no_events, no_groups, nothing_stored, sessions, tiny
 
 DAYS = 300
 
@@ -79,18 +77,6 @@ def test_the_deeper_the_drawdown_the_higher_the_risk(predictions):
 def test_predictions_repeat_bit_by_bit(predictions, fitted, bars):
     pd.testing.assert_frame_equal(predict(*fitted), predictions, check_exact=True)
     pd.testing.assert_frame_equal(predict(*evening(bars, sessions(DAYS))), predictions, check_exact=True)
-
-
-@settings(max_examples=3, suppress_health_check=[HealthCheck.too_slow])
-@given(st.integers(270, DAYS - 5), st.integers(0, 10**6))
-def test_the_future_changes_no_prediction(bars, position, seed):
-    calendar = sessions(position + 1)
-    day = calendar[-1]
-    original, garbled = (
-        predict(*evening(frame.loc[frame["date"] <= day].reset_index(drop=True), calendar))
-        for frame in (bars, garbled_after(bars, day, seed))
-    )
-    pd.testing.assert_frame_equal(original, garbled, check_exact=True)
 
 
 def test_recent_sessions_are_enough(bars, fitted, predictions):
