@@ -50,15 +50,17 @@ def market_sessions(start: date, as_of: date) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(pd.to_datetime(sessions_between(start, as_of)))
 
 
-def training_samples(as_of: date, estimator: Estimator) -> Samples:
+def training_samples(as_of: date, estimator: Estimator, groups: pd.DataFrame | None = None) -> Samples:
     """Samples of all history, from nothing known after ``as_of``: what a fit learns from, and what it is judged by.
+
+    ``groups`` (symbol, sector, industry) take the place of the shares' own.
 
     Raises
     ------
     TooLittleHistory
         No share has a bar yet.
     """
-    signals = _signals(as_of, _BEFORE_ANY_BAR)
+    signals = _signals(as_of, _BEFORE_ANY_BAR, groups)
     outcomes = labels(signals.frame, signals.sessions, blocked_dates(as_of))
     known, calendar = _facts(signals), signals.sessions
     rows = _features(signals, estimator, calendar[0])
@@ -105,11 +107,12 @@ def _warm_up_start(first: date) -> date:
     return first - timedelta(days=int(WARM_UP_SESSIONS * _CALENDAR_DAYS_A_SESSION))
 
 
-def _signals(as_of: date, start: date) -> Signals:
+def _signals(as_of: date, start: date, groups: pd.DataFrame | None = None) -> Signals:
     bars = share_bars(as_of, start)
     if bars.empty:
         raise TooLittleHistory(f"No share has a bar from {start} to {as_of}: load the bars first.")
-    return Signals(bars, market_sessions(bars["date"].min().date(), as_of), share_groups())
+    calendar = market_sessions(bars["date"].min().date(), as_of)
+    return Signals(bars, calendar, share_groups() if groups is None else groups)
 
 
 def _facts(signals: Signals) -> pd.DataFrame:

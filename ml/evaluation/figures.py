@@ -41,17 +41,25 @@ def cost_rule(session: pd.Timestamp) -> Rule:
 class Days:
     """Daily series of some predictions, by position: what the sections of a report take their means of.
 
-    ``ranks`` are ``statistics.daily_figures`` of the rank head and of the risk model; ``money`` and ``liquid`` the
-    ``tranche_returns`` of the return head, among all shares and among those of more than ₹10 crore.
+    ``ranks`` are ``statistics.daily_figures`` of the rank head and of the risk model, ``liquid_ranks`` the daily rank
+    correlation of the rank head among shares of more than ₹10 crore; ``money`` and ``liquid`` the ``tranche_returns``
+    of the return head, among all shares and among those.
     """
 
     ranks: pd.DataFrame
+    liquid_ranks: pd.Series
     money: pd.DataFrame
     liquid: pd.DataFrame
 
     @classmethod
     def of(cls, past: pd.DataFrame, rule: Rule) -> "Days":
-        return cls(daily_ranks(past), daily_money(past, rule), daily_money(past, rule, liquid=True))
+        ranks = rank_correlations(liquid_shares(past), "rank_score")
+        return cls(daily_ranks(past), ranks, daily_money(past, rule), daily_money(past, rule, liquid=True))
+
+
+def liquid_shares(past: pd.DataFrame) -> pd.DataFrame:
+    """Rows of more than ₹10 crore of median turnover."""
+    return past.loc[past["median_turnover_lakh"] > LIQUID_TURNOVER_LAKH]
 
 
 def daily_ranks(past: pd.DataFrame) -> pd.DataFrame:
@@ -66,7 +74,7 @@ def daily_money(
     """``tranche_returns`` of the return head; ``liquid``: among shares of more than ₹10 crore of median turnover."""
     frame = past[["position", "symbol", "score", "median_turnover_lakh"]].assign(outcome=past[outcome])
     if liquid:
-        frame = frame.loc[frame["median_turnover_lakh"] > LIQUID_TURNOVER_LAKH]
+        frame = liquid_shares(frame)
         rule = replace(rule, keep_rank=LIQUID_KEEP_RANK)
     return tranche_returns(frame, rule)
 
@@ -113,7 +121,7 @@ def _head(past: pd.DataFrame, column: str, daily: pd.DataFrame | None) -> dict[s
     if daily is None:
         frame = past[["position", "forward_return", "drawdown"]]
         daily = daily_figures(frame.assign(score=past[column], predicted_drawdown=np.nan))
-    liquid = past.loc[past["median_turnover_lakh"] > LIQUID_TURNOVER_LAKH]
+    liquid = rank_correlations(liquid_shares(past), column)
     values = daily["rank_ic"].to_numpy(dtype=np.float64)
     return {
         "rank_ic": newey_west(values).as_json(),
@@ -121,7 +129,7 @@ def _head(past: pd.DataFrame, column: str, daily: pd.DataFrame | None) -> dict[s
         "ratio": ratio_of_mean(values).as_json(),
         "hit_rate": newey_west(daily["hit_rate"].to_numpy(dtype=np.float64)).as_json(),
         "decile_spread": newey_west(daily["decile_spread"].to_numpy(dtype=np.float64)).as_json(),
-        "liquid_rank_ic": newey_west(rank_correlations(liquid, column).to_numpy(dtype=np.float64)).as_json(),
+        "liquid_rank_ic": newey_west(liquid.to_numpy(dtype=np.float64)).as_json(),
     }
 
 

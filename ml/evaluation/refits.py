@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 
 from ml.evaluation import figures
-from ml.evaluation.report import PredictionStore, Span, paired, walk_forward_past
+from ml.evaluation.figures import Days
+from ml.evaluation.pairs import paired
+from ml.evaluation.report import PredictionStore, Span, walk_forward_past
 from ml.evaluation.tranches import Rule
 from ml.learning.estimators import Estimator
 from ml.learning.samples import Samples
@@ -39,13 +41,14 @@ def refits_compared(
         nights.append(walk_forward_past(data, estimator, Span(int(position), int(position)), store))
         on_progress(f"{len(nights)} of {folds['position'].nunique()} sessions refitted")
     nightly = pd.concat(nights, ignore_index=True)
+    of_nights, of_folds = Days.of(nightly, rule), Days.of(folds, rule)
     return {
         "first": data.sessions[span.first].date().isoformat(),
         "last": data.sessions[span.last].date().isoformat(),
         "sessions": len(nights),
-        "nightly": figures.summary(nightly, rule),
-        "folds": figures.summary(folds, rule),
-        "paired": paired(nightly, folds, rule),
+        "nightly": figures.summary(nightly, rule, of_nights),
+        "folds": figures.summary(folds, rule, of_folds),
+        "paired": paired(of_nights, of_folds, data.sessions),
         "rank_correlation": _rank_correlation(nightly, folds),
     }
 

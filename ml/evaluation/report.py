@@ -1,15 +1,15 @@
-"""The walk-forward report: estimators on the same sessions, beside free baselines and shuffled controls; pure.
+"""The walk-forward report: estimators on the same sessions, beside baselines, ablations and shuffled controls; pure.
 
 Baselines are single features, and boosted trees of ordinary settings on a share's own features, against which every
 estimator is paired day by day. The controls are the default estimator, with the same members and sessions, taught
-outcomes that were shuffled within each day: a control that earns would prove that the procedure leaks. Predictions of
-each entry are kept under the hash of its data and recipe, so that a report that was interrupted goes on.
+outcomes that were shuffled within each day. Predictions of each entry are kept under the hash of its data and recipe,
+so that a report that was interrupted goes on.
 """
 
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -18,20 +18,24 @@ import numpy as np
 import pandas as pd
 
 from ml.evaluation import figures
-from ml.evaluation.numbers import interval, number
+from ml.evaluation.ablations import LINEAR_PART, PEER_GROUPS, RANDOM_SECTORS, ablated, ablations_section
+from ml.evaluation.controls import Control, controls_row
+from ml.evaluation.expectations import expectations
+from ml.evaluation.figures import Days
+from ml.evaluation.pairs import EQUAL_WEIGHT, equal_weight_row, paired
 from ml.evaluation.rows import figures_row
-from ml.evaluation.statistics import block_bootstrap
-from ml.evaluation.tranches import PERIODS_A_YEAR, Rule
+from ml.evaluation.tranches import Rule
 from ml.features.registry import FEATURE_GROUPS
+from ml.learning.calibration import DEFAULT_CHANCES, Chances
 from ml.learning.estimators import Estimator, Head, Member
+from ml.learning.labels import exit_counts
 from ml.learning.samples import Samples
-from ml.learning.training import with_outcomes
+from ml.learning.training import calibrated_blocks, with_outcomes
 from ml.learning.walk_forward import SCORES, TooLittleHistory, earliest_test, walk_forward
 from stocks.storage.durable_files import replace_file
 
 # The baseline knows nothing of sectors.
-_PEER_GROUPS = ("sector", "industry")
-OWN_FEATURES = tuple(name for group, names in FEATURE_GROUPS.items() if group not in _PEER_GROUPS for name in names)
+OWN_FEATURES = tuple(name for group, names in FEATURE_GROUPS.items() if group not in PEER_GROUPS for name in names)
 
 # Name → (feature, sign that makes higher better). Sources: see ml/features/own.py.
 BASELINES: Mapping[str, tuple[str, float]] = {
@@ -39,7 +43,7 @@ BASELINES: Mapping[str, tuple[str, float]] = {
     "low_volatility": ("volatility_60", -1.0),
     "high_52w": ("high_52w", 1.0),
 }
-_PLAIN_HEAD = Head(((Member("plain boosted", "normal_score", seed=1, every=2),),))
+_PLAIN_HEAD = Head(((Member("plain boosted", "percentile", seed=1, every=2),),))
 PLAIN = Estimator(
     "plain boosted",
     "scale_free",
@@ -48,6 +52,7 @@ PLAIN = Estimator(
     risk_head=Head(()),
     note="boosted trees of ordinary settings on the rank, a share's own features",
 )
+LAST_MODEL = "last model"
 _SHUFFLED = ("forward_return", "forward_return_5", "drawdown", "run_up", "exit_position")
 
 
@@ -141,135 +146,159 @@ def baseline_past(data: Samples, name: str, span: Span) -> pd.DataFrame:
     return with_outcomes(frame.assign(score=score, rank_score=score), data)
 
 
-def with_late_entry(past: pd.DataFrame, late: pd.DataFrame | None) -> pd.DataFrame:
-    """Join predictions with ``labels.late_entry_returns``, given as symbol, date and late_entry_return; else NaN."""
-    if late is None:
-        return past.assign(late_entry_return=np.nan)
-    return past.merge(late[["symbol", "date", "late_entry_return"]], on=["symbol", "date"], how="left")
+def with_market(past: pd.DataFrame, market: pd.DataFrame | None) -> pd.DataFrame:
+    """Join predictions with what only reports know (``datasets.outcomes_between``); NaN without it."""
+    columns = ["late_entry_return", "atr_pct"]
+    if market is None:
+        return past.assign(**dict.fromkeys(columns, np.nan))
+    return past.merge(market[["symbol", "date", *columns]], on=["symbol", "date"], how="left")
 
 
-def paired(past: pd.DataFrame, baseline: pd.DataFrame, rule: Rule) -> dict[str, Any]:
-    """Daily differences to a baseline: of the rank correlation, and of the net excess in percent a year."""
-    ranks = figures.daily_ranks(past)["rank_ic"] - figures.daily_ranks(baseline)["rank_ic"]
-    money = figures.daily_money(past, rule)["net_excess"] - figures.daily_money(baseline, rule)["net_excess"]
-    return {
-        "rank_ic": block_bootstrap(ranks.to_numpy(dtype=np.float64)).as_json(),
-        "net_excess_pct": block_bootstrap(money.to_numpy(dtype=np.float64) * PERIODS_A_YEAR * 100).as_json(),
-    }
+@dataclass(frozen=True)
+class Terms:
+    """What all entries of a report share.
 
-
-def controls_row(means: Sequence[float], model: float | None) -> dict[str, Any]:
-    """Summary of the controls' mean rank correlations, beside the model's: shuffled outcomes must have taught nothing.
-
-    Returns
-    -------
-    dict
-        mean, standard_error (of the mean over the controls), highest, passed_zero (mean within two standard errors of
-        0), passed_below (all below the model), values.
+    Attributes
+    ----------
+    data
+        Samples of the scale-free features, of which baselines and ablations are made.
+    market
+        ``datasets.outcomes_between`` of the tested sessions; without it the figures that need it are None.
     """
-    values = np.asarray(means, dtype=np.float64)
-    if len(values) < 2:
-        unknown: dict[str, Any] = dict.fromkeys(("mean", "standard_error", "highest"))
-        return unknown | {"passed_zero": False, "passed_below": False, "values": values.tolist()}
-    error = float(values.std(ddof=1) / np.sqrt(len(values)))
-    return {
-        "mean": float(values.mean()),
-        "standard_error": error,
-        "highest": float(values.max()),
-        "passed_zero": bool(abs(values.mean()) <= 2 * error),
-        "passed_below": bool(model is not None and values.max() < model),
-        "values": values.tolist(),
-    }
+
+    data: Samples
+    span: Span
+    rule: Rule
+    store: PredictionStore
+    market: pd.DataFrame | None = None
+    chances: Chances = DEFAULT_CHANCES
+    on_progress: Callable[[str], None] = lambda line: None
 
 
-def report(
-    entries: Sequence[tuple[Estimator, Samples]],
-    span: Span,
-    rule: Rule,
-    store: PredictionStore,
-    controls: int = 3,
-    on_progress: Callable[[str], None] = lambda line: None,
-    late: pd.DataFrame | None = None,
-) -> dict[str, Any]:
-    """Evaluate estimators, baselines and controls on the same sessions; ``late`` as of ``with_late_entry``.
+@dataclass(frozen=True)
+class Extras:
+    """What a report contains beside its entries.
 
-    The first entry is the default estimator, which the controls repeat; its samples have the scale-free features, from
-    which the baselines are made.
+    Attributes
+    ----------
+    controls
+        Number of shuffled controls.
+    ablations
+        Whether to leave out each group of features in turn.
+    placebo
+        Samples whose sectors and industries were drawn at random (``ablations.random_groups``), for the ablations.
+    last_model
+        Walk-forward predictions of the recipe that was champion before, as a further baseline.
+    """
+
+    controls: int = 3
+    ablations: bool = False
+    placebo: Callable[[], Samples] | None = None
+    last_model: pd.DataFrame | None = None
+
+
+def report(entries: Sequence[tuple[Estimator, Samples]], terms: Terms, extras: Extras = Extras()) -> dict[str, Any]:
+    """Evaluate estimators, baselines, ablations and controls on the same sessions.
+
+    The first entry is the default estimator, which the controls repeat.
 
     Returns
     -------
     dict
-        Plain JSON: first_test, last_test, sessions, data_hash, rows (name → kind, note, recipe, ``rows.figures_row``,
-        and ``paired`` with the plain baseline), controls (``controls_row``), computed and reused entries.
+        Plain JSON: first_test, last_test, sessions, data_hash; exits (``labels.exit_counts``); rows: name → kind
+        ("model" or "baseline"), note, ``rows.figures_row`` and, of models, recipe, expectations
+        (``expectations.expectations``) and paired (``pairs.paired``) with the plain baseline; "equal weight" is a
+        baseline whose money is 0 by definition; controls (``controls.controls_row``); ablations
+        (``ablations.ablations_section``) or None; entries_computed and entries_reused.
     """
     default, data = entries[0]
-    own = data.only(OWN_FEATURES)
-
-    def row(past: pd.DataFrame) -> dict[str, Any]:
-        return figures_row(with_late_entry(past, late), rule, data.sessions)
-
-    plain = walk_forward_past(own, PLAIN, span, store)
-    on_progress(f"{PLAIN.name} evaluated")
-    rows: dict[str, dict[str, Any]] = {}
-    for estimator, samples in entries:
-        past = walk_forward_past(samples, estimator, span, store)
-        facts = {"kind": "model", "note": estimator.note, "recipe": estimator.recipe}
-        rows[estimator.name] = facts | row(past) | {"paired": paired(past, plain, rule)}
-        on_progress(f"{estimator.name} evaluated")
-    rows[PLAIN.name] = {"kind": "baseline", "note": PLAIN.note} | row(plain)
-    for name, (feature, sign) in BASELINES.items():
-        note = f"{feature}, {'higher' if sign > 0 else 'lower'} is better"
-        rows[name] = {"kind": "baseline", "note": note} | row(baseline_past(data, name, span))
-    means = []
-    for seed in range(controls):
-        control = walk_forward_past(data, default, span, store, shuffle=seed)
-        means.append(float(figures.daily_ranks(control)["rank_ic"].mean()))
-        on_progress(f"control {seed + 1} of {controls} evaluated")
+    trial = _Trial(terms)
+    plain = trial.plain()
+    rows = {estimator.name: trial.model_row(estimator, samples, plain) for estimator, samples in entries}
+    rows |= trial.baselines(plain, extras.last_model)
     return {
-        "first_test": data.sessions[span.first].date().isoformat(),
-        "last_test": data.sessions[span.last].date().isoformat(),
-        "sessions": span.last - span.first + 1,
+        "first_test": data.sessions[terms.span.first].date().isoformat(),
+        "last_test": data.sessions[terms.span.last].date().isoformat(),
+        "sessions": terms.span.last - terms.span.first + 1,
         "data_hash": data.fingerprint,
+        "exits": trial.exits(),
         "rows": rows,
-        "controls": controls_row(means, rows[default.name]["rank_ic"]["mean"]),
-        "entries_computed": store.computed,
-        "entries_reused": store.reused,
+        "controls": controls_row(trial.controls(default, data, extras.controls), rows[default.name]["rank_ic"]["mean"]),
+        "ablations": trial.ablations(extras.placebo) if extras.ablations else None,
+        "entries_computed": terms.store.computed,
+        "entries_reused": terms.store.reused,
     }
 
 
-def report_text(content: Mapping[str, Any]) -> str:
-    """A result of ``report`` as text that fits on one screen."""
-    halves = sorted({half for row in content["rows"].values() for half in row["segments"]["half_year"]})
-    lines = [
-        f"Walk-forward {content['first_test']} … {content['last_test']}, {content['sessions']} sessions. Net: percent a"
-        " year over the equal-weight universe,",
-        "after charges and impact, 50 shares kept until rank 150, with its 90 % interval; >10 cr: among shares of more"
-        " than ₹10 crore a day.",
-        f"{'':17}{'rank IC':>8}{'±95%':>7}{'net':>7}{'90 %':>16}{'>10 cr':>8}{'bought':>8}"
-        + "".join(f"{half:>9}" for half in halves)
-        + "  net against plain",
-    ]
-    for name, row in content["rows"].items():
-        net, liquid, ic = row["net_excess_pct"], row["liquid_net_excess_pct"], row["rank_ic"]
-        cells = f"{number(ic['mean']):>8}{number(ic['half_width_95']):>7}{number(net['mean'], 1):>7}"
-        cells += f"{interval(net):>16}{number(liquid['mean'], 1):>8}{number(row['bought'], 2):>8}"
-        cells += "".join(f"{_half(row, half):>9}" for half in halves)
-        pair = row.get("paired", {}).get("net_excess_pct")
-        lines.append(f"{name:17}{cells}" + (f"  {number(pair['mean'], 1)} {interval(pair)}" if pair else ""))
-    control = content["controls"]
-    if control["values"]:
-        lines.append(
-            f"{'shuffled':17}{number(control['mean']):>8}  {len(control['values'])} controls, highest"
-            f" {number(control['highest'])}: mean within 2 standard errors of 0: {_yes_no(control['passed_zero'])};"
-            f" all below the model: {_yes_no(control['passed_below'])}"
-        )
-    return "\n".join(lines)
+@dataclass(frozen=True)
+class _Trial:
+    terms: Terms
 
+    def past(self, data: Samples, estimator: Estimator, shuffle: int | None = None) -> pd.DataFrame:
+        return walk_forward_past(data, estimator, self.terms.span, self.terms.store, shuffle)
 
-def _half(row: Mapping[str, Any], half: str) -> str:
-    part = row["segments"]["half_year"].get(half)
-    return number(part["net_excess_pct"]["mean"] if part else None, 1)
+    def row(self, past: pd.DataFrame, days: Days) -> dict[str, Any]:
+        return figures_row(with_market(past, self.terms.market), self.terms.rule, self.terms.data.sessions, days)
 
+    def plain(self) -> tuple[pd.DataFrame, Days]:
+        past = self.past(self.terms.data.only(OWN_FEATURES), PLAIN)
+        self.terms.on_progress(f"{PLAIN.name} evaluated")
+        return past, Days.of(past, self.terms.rule)
 
-def _yes_no(passed: bool) -> str:
-    return "yes" if passed else "NO"
+    def model_row(self, estimator: Estimator, data: Samples, plain: tuple[pd.DataFrame, Days]) -> dict[str, Any]:
+        past = self.past(data, estimator)
+        days = Days.of(past, self.terms.rule)
+        blocks = calibrated_blocks(past, np.unique(past["position"].to_numpy(dtype=np.int64)), self.terms.chances)
+        stated = with_market(pd.concat(blocks, ignore_index=True), self.terms.market)
+        self.terms.on_progress(f"{estimator.name} evaluated")
+        return {
+            "kind": "model",
+            "note": estimator.note,
+            "recipe": estimator.recipe,
+            **self.row(past, days),
+            "expectations": expectations(stated, self.terms.rule, self.terms.chances),
+            "paired": paired(days, plain[1], self.terms.data.sessions),
+        }
+
+    def baselines(self, plain: tuple[pd.DataFrame, Days], last_model: pd.DataFrame | None) -> dict[str, dict[str, Any]]:
+        rows = {PLAIN.name: {"kind": "baseline", "note": PLAIN.note} | self.row(*plain)}
+        for name, (feature, sign) in BASELINES.items():
+            note = f"{feature}, {'higher' if sign > 0 else 'lower'} is better"
+            past = baseline_past(self.terms.data, name, self.terms.span)
+            rows[name] = {"kind": "baseline", "note": note} | self.row(past, Days.of(past, self.terms.rule))
+        if last_model is not None:
+            note = "the recipe that was champion before, as its stored predictions say"
+            days = Days.of(last_model, self.terms.rule)
+            rows[LAST_MODEL] = {"kind": "baseline", "note": note} | self.row(last_model, days)
+        return rows | {EQUAL_WEIGHT: equal_weight_row(self.terms.span.last - self.terms.span.first + 1)}
+
+    def exits(self) -> dict[str, int]:
+        tested = self.terms.data.between(self.terms.span.first, self.terms.span.last)
+        return exit_counts(tested.keys, tested.position, len(self.terms.data.sessions) - 1)
+
+    def controls(self, default: Estimator, data: Samples, count: int) -> list[Control]:
+        """Controls of both heads; the risk model has no part in what they show."""
+        taught = replace(default, risk_head=Head(()))
+        controls = []
+        for seed in range(count):
+            controls.append(Control.of(self.past(data, taught, shuffle=seed), self.terms.rule))
+            self.terms.on_progress(f"control {seed + 1} of {count} evaluated")
+        return controls
+
+    def ablations(self, placebo: Callable[[], Samples] | None) -> dict[str, Any]:
+        rows: dict[str, dict[str, Any]] = {}
+        whole: Days | None = None
+        for name, features in ablated(self.terms.data).items():
+            rows[name], days = self._ablation(self.terms.data.only(features), whole)
+            whole = whole or days
+            self.terms.on_progress(f"ablation: {name} evaluated")
+        if placebo is not None:
+            rows[RANDOM_SECTORS], _ = self._ablation(placebo(), whole)
+            self.terms.on_progress(f"ablation: {RANDOM_SECTORS} evaluated")
+        return ablations_section(rows)
+
+    def _ablation(self, data: Samples, whole: Days | None) -> tuple[dict[str, Any], Days]:
+        past = self.past(data, LINEAR_PART)
+        days = Days.of(past, self.terms.rule)
+        row = {"features": len(data.features)} | figures.summary(past, self.terms.rule, days)
+        return row | ({"paired": paired(days, whole, data.sessions)} if whole else {}), days

@@ -10,7 +10,7 @@ from ml.evaluation.stress import stress
 from ml.evaluation.tranches import Rule
 
 
-def figures_row(past: pd.DataFrame, rule: Rule, sessions: pd.DatetimeIndex) -> dict[str, Any]:
+def figures_row(past: pd.DataFrame, rule: Rule, sessions: pd.DatetimeIndex, days: Days | None = None) -> dict[str, Any]:
     """The figures that need no calibration, plain JSON.
 
     Returns
@@ -19,7 +19,7 @@ def figures_row(past: pd.DataFrame, rule: Rule, sessions: pd.DatetimeIndex) -> d
         ``figures.summary``, and heads (``figures.heads``), lengths (``figures.lengths``), segments
         (``segments.segments``), stress (``stress.stress``), by_year (year → mean rank_ic).
     """
-    days = Days.of(past, rule)
+    days = days or Days.of(past, rule)
     parts = segments(past, rule, days, sessions)
     return summary(past, rule, days) | {
         "by_year": {year: row["rank_ic"]["mean"] for year, row in parts["year"].items()},

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ml.costs import LIQUID_TURNOVER_LAKH
 from ml.evaluation.figures import LIQUID_KEEP_RANK, Days, daily_money, rank_correlations, yearly_pct
 from ml.evaluation.statistics import block_bootstrap, newey_west
 from ml.evaluation.tranches import HIGHEST_RETURN, Rule
@@ -37,7 +36,7 @@ def segments(past: pd.DataFrame, rule: Rule, days: Days, sessions: pd.DatetimeIn
     return {
         **periods(days, sessions),
         "liquidity": _liquidity(past, rule),
-        "above_10_crore": _traded(past.loc[past["median_turnover_lakh"] > LIQUID_TURNOVER_LAKH], days.liquid),
+        "above_10_crore": _traded(days.liquid_ranks, days.liquid),
         "sector": _sectors(past, rule),
     }
 
@@ -61,9 +60,9 @@ def _period(days: Days, inside: pd.Index) -> dict[str, Any]:
     return {"rank_ic": newey_west(ranks.to_numpy(dtype=np.float64)).as_json(), "net_excess_pct": yearly_pct(money)}
 
 
-def _traded(past: pd.DataFrame, money: pd.DataFrame) -> dict[str, Any]:
-    ranks = rank_correlations(past, "rank_score").to_numpy(dtype=np.float64)
-    return {"rank_ic": newey_west(ranks).as_json(), "net_excess_pct": yearly_pct(money["net_excess"])}
+def _traded(ranks: pd.Series, money: pd.DataFrame) -> dict[str, Any]:
+    rank_ic = newey_west(ranks.to_numpy(dtype=np.float64))
+    return {"rank_ic": rank_ic.as_json(), "net_excess_pct": yearly_pct(money["net_excess"])}
 
 
 def _liquidity(past: pd.DataFrame, rule: Rule) -> dict[str, Any]:
@@ -71,7 +70,9 @@ def _liquidity(past: pd.DataFrame, rule: Rule) -> dict[str, Any]:
     share = day_percentiles(past["position"].to_numpy(dtype=np.int64), turnover) * len(TERCILES)
     shorter = replace(rule, keep_rank=LIQUID_KEEP_RANK)
     parts = {name: past.loc[(share > number) & (share <= number + 1)] for number, name in enumerate(TERCILES)}
-    return {name: _traded(part, daily_money(part, shorter)) for name, part in parts.items()}
+    return {
+        name: _traded(rank_correlations(part, "rank_score"), daily_money(part, shorter)) for name, part in parts.items()
+    }
 
 
 def _sectors(past: pd.DataFrame, rule: Rule) -> dict[str, Any]:

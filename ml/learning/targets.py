@@ -53,9 +53,15 @@ def limited_drawdown(position: Positions, outcome: Numbers) -> Numbers:
     return np.maximum(outcome, DEEPEST_DRAWDOWN)
 
 
+def percentile(position: Positions, outcome: Numbers) -> Numbers:
+    """Rank within the day, 0-1: what the plain baseline learns."""
+    return day_percentiles(position, outcome)
+
+
 TARGETS: Mapping[str, Callable[[Positions, Numbers], Numbers]] = {
     "standard_excess": standard_excess,
     "normal_score": normal_score,
+    "percentile": percentile,
     "plain": plain,
     "limited_drawdown": limited_drawdown,
 }

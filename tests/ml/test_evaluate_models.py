@@ -190,3 +190,32 @@ def test_refits_are_compared_over_a_span(stored_market):
 def test_a_span_that_cannot_be_compared_is_refused(stored_market, first, last, sentence):
     with pytest.raises(CommandError, match=sentence):
         call_command("compare_refits", f"--date={SESSION}", "--estimator=linear", f"--from={first}", f"--to={last}")
+
+
+@pytest.mark.usefixtures("stored_market")
+def test_every_estimator_is_compared_on_the_same_folds_and_nothing_is_stored():
+    output, errors = StringIO(), StringIO()
+    call_command("compare_models", f"--date={SESSION}", "--estimator=linear", stdout=output, stderr=errors)
+    text = output.getvalue()
+    for name in ("ensemble", "linear", "random_forest", "plain boosted", "equal weight"):
+        assert f"\n{name} " in text
+    assert "s  random_forest evaluated" in errors.getvalue()
+    assert not Evaluation.objects.exists()
+    again = StringIO()
+    call_command("compare_models", f"--date={SESSION}", "--estimator=linear", stdout=again, stderr=StringIO())
+    assert "0 computed, 4 reused" in again.getvalue()
+
+
+@pytest.mark.usefixtures("stored_market")
+def test_ablations_and_the_placebo_are_reported():
+    output, errors = run_evaluation("--estimator=linear", "--controls=0", "--ablations")
+    assert "without delivery" in output
+    assert "random sectors" in output
+    assert "ablation: random sectors evaluated" in errors
+    assert set(Evaluation.objects.get().report["ablations"]) == {"recipe", "note", "rows"}
+
+
+@pytest.mark.usefixtures("stored_market")
+def test_a_negative_number_of_controls_is_refused():
+    with pytest.raises(CommandError, match="--controls -1 is not a number of controls"):
+        run_evaluation("--controls=-1")

@@ -8,7 +8,7 @@ from django.db import connection
 
 from ml import datasets, predictions
 from ml.evaluation import figures
-from ml.evaluation.report import with_late_entry
+from ml.evaluation.report import with_market
 from ml.evaluation.rows import figures_row
 from ml.learning.training import fit_night
 from tests.ml.markets import nothing_stored, sessions, tiny
@@ -53,7 +53,7 @@ def test_the_stored_predictions_give_the_figures_of_the_night_that_made_them(nig
     row = content["rows"]["linear"]
     late, _ = datasets.outcomes_between(DATES[0], DATES[-1], DATES[-1])
     rule = figures.cost_rule(pd.Timestamp(DATES[-1]))
-    of_night = figures_row(with_late_entry(night.past, late), rule, sessions(DAYS))
+    of_night = figures_row(with_market(night.past, late), rule, sessions(DAYS))
     assert {name: row[name] for name in of_night} == json.loads(json.dumps(of_night))
     assert row["rank_ic"]["low_95"] > 0.05
     assert row["expectations"]["sessions"] > 40

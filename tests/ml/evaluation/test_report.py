@@ -1,12 +1,25 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from ml.evaluation import figures, report
-from ml.evaluation.report import PredictionStore, Span, report_text, span_of_tests, with_shuffled_outcomes
+from ml.evaluation.ablations import random_groups
+from ml.evaluation.controls import Control, controls_row
+from ml.evaluation.report import (
+    PLAIN,
+    Extras,
+    PredictionStore,
+    Span,
+    Terms,
+    span_of_tests,
+    with_shuffled_outcomes,
+)
+from ml.evaluation.report_text import report_text
 from ml.evaluation.rows import figures_row
+from ml.learning.learners import LEARNERS
 from ml.learning.walk_forward import TooLittleHistory
 from tests.ml.markets import market_samples, tiny
 
@@ -26,7 +39,8 @@ def span(data):
 
 @pytest.fixture(scope="module")
 def content(data, span):
-    return report.report([(tiny("linear"), data)], span, RULE, PredictionStore(None), controls=4)
+    terms = Terms(data, span, RULE, PredictionStore(None))
+    return report.report([(tiny("linear"), data)], terms, Extras(controls=4, ablations=True, placebo=lambda: data))
 
 
 def test_testing_starts_with_half_of_a_short_history_and_ends_with_the_last_outcome(span):
@@ -52,7 +66,8 @@ def test_the_model_finds_the_signal_and_the_controls_do_not(content):
 def test_the_report_is_plain_json_with_baselines_and_pairs(content):
     assert json.loads(json.dumps(content, allow_nan=False)) == content
     kinds = {name: row["kind"] for name, row in content["rows"].items()}
-    baselines = dict.fromkeys(("plain boosted", "momentum", "low_volatility", "high_52w"), "baseline")
+    names = ("plain boosted", "momentum", "low_volatility", "high_52w", "equal weight")
+    baselines = dict.fromkeys(names, "baseline")
     assert kinds == {"linear": "model", **baselines}
     pair = content["rows"]["linear"]["paired"]["rank_ic"]
     single = [content["rows"][name]["rank_ic"]["mean"] for name in ("linear", "plain boosted")]
@@ -103,18 +118,103 @@ def test_an_entry_is_computed_once_and_anew_for_other_data_or_another_recipe(dat
 
 def test_the_report_fits_on_one_screen(content):
     lines = report_text(content).splitlines()
-    assert len(lines) <= 24
+    assert len(lines) <= 36
     assert max(map(len, lines)) <= 160
     assert lines[0].startswith("Walk-forward 2023-08-21")
     assert "momentum" in report_text(content)
-    assert "4 controls" in lines[-1]
+    assert "4 controls" in lines[-2]
+    assert lines[-1].strip().startswith("net ")
+    assert "without sector" in report_text(content)
+
+
+def test_equal_weight_is_0_by_definition(content):
+    row = content["rows"]["equal weight"]
+    assert row["net_excess_pct"] == {"mean": 0.0, "low_90": 0.0, "high_90": 0.0, "days": content["sessions"]}
+    assert row["rank_ic"]["mean"] is None
+    assert "0 by definition" in row["note"]
+
+
+def test_a_model_has_what_it_stated_and_every_section(content):
+    row = content["rows"]["linear"]
+    # Calibrated anew every 21 sessions, at first once 40 have had their outcome 11 sessions later: from the 64th on.
+    assert row["expectations"]["sessions"] == content["sessions"] - 63
+    assert set(row["lengths"]) == {"10", "20", "50"}
+    assert row["lengths"]["50"]["net_excess_pct"] == row["net_excess_pct"]
+    assert row["heads"]["rank"]["rank_ic"] == row["rank_ic"]
+    assert row["stress"]["entry_late"]["net_excess_pct"]["mean"] is None  # no market was given
+    assert content["exits"]["due"] > 5000
+
+
+def test_pairs_have_the_window_of_choice_and_the_liquid_shares(content):
+    pair = content["rows"]["linear"]["paired"]
+    names = {"rank_ic", "liquid_rank_ic", "net_excess_pct", "liquid_net_excess_pct"}
+    assert set(pair) == names | {"choice"}
+    # All of these sessions lie before the end of the window.
+    assert pair["choice"] == {name: pair[name] for name in names}
+
+
+def test_each_group_of_features_is_left_out_once(content):
+    section = content["ablations"]
+    rows = section["rows"]
+    groups = ("returns", "day", "risk", "levels", "liquidity", "delivery", "sector", "industry")
+    assert set(rows) == {"all features", "without peers", "random sectors", *(f"without {name}" for name in groups)}
+    assert rows["all features"]["features"] == 60
+    assert "paired" not in rows["all features"]
+    assert rows["without delivery"]["features"] == 56
+    # The planted signal is in the delivered share; without it, only what it did to past returns is left.
+    assert rows["all features"]["rank_ic"]["mean"] > 0.2
+    assert rows["without delivery"]["paired"]["rank_ic"]["high_90"] < 0
+    assert rows["without peers"]["features"] == 40
+    assert "linear part" in section["note"]
+
+
+def test_sectors_at_random_belong_to_the_same_shares_in_the_same_numbers():
+    symbols = [f"S{number}" for number in range(40)]
+    names = ["Iron"] * 30 + ["Salt"] * 5 + [None] * 5
+    groups = pd.DataFrame({"symbol": symbols, "sector": names, "industry": names})
+    drawn = random_groups(groups)
+    assert set(drawn["symbol"]) == set(symbols[:35])
+    assert drawn["sector"].value_counts().to_dict() == {"Iron": 30, "Salt": 5}
+    assert (drawn["sector"] == drawn["industry"]).all()
+    kept = drawn.merge(groups, on="symbol")
+    assert 0 < (kept["sector_x"] != kept["sector_y"]).sum() <= 10
+
+
+def test_the_plain_baseline_has_the_settings_that_were_agreed():
+    [member] = PLAIN.members
+    assert (member.target, member.every, member.kind.refit_sessions) == ("percentile", 2, 63)
+    assert len(report.OWN_FEATURES) == 40
+    settings = LEARNERS["plain boosted"].parameters
+    agreed: dict[str, object] = {"num_leaves": 63, "learning_rate": 0.04, "min_data_in_leaf": 500, "lambda_l2": 10.0}
+    agreed |= {"bagging_fraction": 0.5, "bagging_freq": 1, "feature_fraction": 0.6, "objective": "regression"}
+    # Of the rest nothing but LightGBM's own, and what makes it repeatable.
+    technical = {"deterministic": True, "force_col_wise": True, "num_threads": 1, "verbosity": -1}
+    assert settings == agreed | technical | {"max_bin": 255, "extra_trees": False}
+
+
+def control(rank_ic, low=-5.0):
+    return Control(rank_ic, {"mean": low + 5, "low_90": low, "high_90": low + 10, "days": 100})
 
 
 def test_the_summary_of_controls_by_hand():
-    controls = report.controls_row([0.01, -0.01, 0.03], model=0.02)
+    controls = controls_row([control(0.01), control(-0.01), control(0.03, low=-8)], model=0.02)
     assert controls["mean"] == pytest.approx(0.01)
     assert controls["standard_error"] == pytest.approx(0.02 / np.sqrt(3))
+    assert controls["net_excess_pct"] == pytest.approx(-1)
     assert controls["passed_zero"]
     assert not controls["passed_below"]
-    assert not report.controls_row([0.03, 0.031, 0.029], model=0.5)["passed_zero"]
-    assert report.controls_row([0.01], model=0.5)["mean"] is None
+    assert controls["passed_money"]
+    assert not controls_row([control(0.03), control(0.031), control(0.029)], model=0.5)["passed_zero"]
+    assert not controls_row([control(0.0), control(0.0, low=0.1)], model=0.5)["passed_money"]
+    single = controls_row([control(0.01)], model=0.5)
+    assert single["mean"] is None
+    assert not single["passed_money"]
+
+
+def test_a_control_that_knows_the_outcomes_earns(data, span):
+    tested = data.between(span.first, span.last)
+    past = report.baseline_past(data, "momentum", span)
+    past["score"] = past["rank_score"] = tested.keys["forward_return"].to_numpy()
+    leaking = Control.of(past, replace(RULE, places=5, keep_rank=5))
+    assert leaking.rank_ic == pytest.approx(1)
+    assert leaking.is_earning
