@@ -95,7 +95,7 @@ class Prediction(models.Model):
     recipe = models.CharField(max_length=12, help_text="hash of the estimator's members and settings")
     score = amount("ratio, return head: mean of normal scores, for ranking only")
     rank_score = amount("ratio, rank head: mean of normal scores, for ranking only")
-    risk_raw = amount("ratio, risk model's drawdown before calibration")
+    risk_raw = amount("ratio, risk model: higher is a shallower drawdown, for ranking only")
     confidence = amount("0-1, agreement of the return head's members")
     expected_excess = amount("ratio, calibrated return of ten sessions less the day's mean share")
     excess_low = amount("ratio, below which the excess lies in one case of ten")

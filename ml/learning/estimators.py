@@ -150,7 +150,7 @@ def _alone(name: str, learner: str, *, every: int = 2, note: str = "") -> Estima
     )
 
 
-_RISK = _head(_boosted("limited_drawdown", "drawdown", 6))
+_RISK = _head((Member("linear", "normal_score", "drawdown"),))
 _FOREST = _head((Member("random forest", "plain", seed=1),))
 
 ESTIMATORS: Mapping[str, Estimator] = {

@@ -122,7 +122,8 @@ def fit_members(
 def raw_predictions(data: Samples, estimator: Estimator, fits: Fits) -> pd.DataFrame:
     """Scores of all rows by fitted models, whole sessions; columns symbol, date, position and ``SCORES``.
 
-    score and rank_score are means of normal scores (for ranking only), risk_raw a drawdown (plain); percentiles are
+    score and rank_score are means of normal scores, risk_raw ranks by the drawdown, all for ranking only; percentiles
+    are
     within the day, 0-1; confidence is the agreement of the return head's members, 0-1, NaN for a single one.
     """
     return _scored(data, estimator, {member: _parts(fit, data, member) for member, fit in fits.items()})
