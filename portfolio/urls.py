@@ -35,6 +35,7 @@ urlpatterns = [
     path("history/", views.history, name="history"),
     path("history/<day:day>/<str:strategy>/", views.past_list, name="past-list"),
     path("scoreboard/", views.scoreboard, name="scoreboard"),
+    path("models/", views.models, name="models"),
     path("strategies/", views.strategies, name="strategies"),
     path("status/", views.status, name="status"),
     path("status/kept-out/<day:day>/", views.exclusions, name="exclusions"),

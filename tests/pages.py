@@ -52,6 +52,7 @@ def addresses(symbol: str, day: date, run: PipelineRun) -> dict[str, str]:
         "sectors, 3 months": "/sectors/?span=3m",
         "history": "/history/",
         "past list": f"/history/{day}/balanced/",
+        "models": "/models/",
         "strategies": "/strategies/",
         "status": "/status/",
         "state": "/state/",

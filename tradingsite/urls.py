@@ -11,6 +11,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.authentication import SessionAuthentication
 
 from ml.api import ScoreboardView
+from ml.model_card.api import ModelsView
 from stocks.api import MayRead, SuggestedStocksView
 from stocks.api.changes import ListChangesView
 from tradingsite.monitoring.metrics import metrics
@@ -36,6 +37,7 @@ urlpatterns = [
     path("api/suggested-stocks/", SuggestedStocksView.as_view(), name="suggested-stocks"),
     path("api/suggested-stocks/changes/", ListChangesView.as_view(), name="suggested-stocks-changes"),
     path("api/scoreboard/", ScoreboardView.as_view(), name="scoreboard"),
+    path("api/models/", ModelsView.as_view(), name="models"),
     path("api/schema/", SpectacularAPIView.as_view(**_READERS), name="api-schema"),
     path(
         "api/docs/",

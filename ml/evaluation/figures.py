@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from ml.costs import LIQUID_TURNOVER_LAKH, impact_pct, plain_charges_pct
@@ -188,10 +189,22 @@ def yearly_pct(ten_sessions: pd.Series) -> dict[str, Any]:
     return block_bootstrap(ten_sessions.to_numpy(dtype=np.float64) * PERIODS_A_YEAR * 100).as_json()
 
 
+def cumulative_pct(ten_sessions: pd.Series) -> npt.NDArray[np.float64]:
+    """Sum of ten tranches' returns up to each day, in percent of what is invested."""
+    # Each day's tranche is a tenth of the money.
+    total: npt.NDArray[np.float64] = np.cumsum(ten_sessions.to_numpy(dtype=np.float64) / 10) * 100
+    return total
+
+
+def curve(ten_sessions: pd.Series, sessions: pd.DatetimeIndex) -> dict[str, list[Any]]:
+    """The cumulative net excess: dates (ISO) and net_excess_pct of each day, from a daily series by position."""
+    dates = sessions[ten_sessions.index.to_numpy(dtype=np.int64)]
+    return {"dates": [day.date().isoformat() for day in dates], "net_excess_pct": cumulative_pct(ten_sessions).tolist()}
+
+
 def deepest_fall_pct(ten_sessions: pd.Series) -> float | None:
     """Deepest fall of the sum of ten tranches' returns below its highest point, in percent of what is invested."""
     if not len(ten_sessions):
         return None
-    # Each day's tranche is a tenth of the money.
-    path = np.concatenate([[0.0], np.cumsum(ten_sessions.to_numpy(dtype=np.float64) / 10)])
-    return float((path - np.maximum.accumulate(path)).min() * 100)
+    path = np.concatenate([[0.0], cumulative_pct(ten_sessions)])
+    return float((path - np.maximum.accumulate(path)).min())

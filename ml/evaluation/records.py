@@ -37,6 +37,12 @@ def latest_evaluation(estimator: str, as_of: date | None = None) -> Evaluation |
     return rows.order_by("-as_of", "-created_at").first()
 
 
+def evaluation_of(estimator: str, recipe: str) -> Evaluation | None:
+    """Newest report of an estimator that judged this recipe of it."""
+    rows = Evaluation.objects.filter(estimator=estimator, report__rows__has_key=estimator)
+    return rows.filter(**{f"report__rows__{estimator}__recipe": recipe}).order_by("-as_of", "-created_at").first()
+
+
 def headline(estimator: str, as_of: date | None = None) -> dict[str, Any] | None:
     """Key figures of the newest report, shown beside each training.
 

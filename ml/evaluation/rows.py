@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from ml.evaluation.figures import Days, heads, lengths, summary
+from ml.evaluation.figures import Days, curve, heads, lengths, summary
 from ml.evaluation.segments import segments
 from ml.evaluation.stress import stress
 from ml.evaluation.tranches import Rule
@@ -17,7 +17,8 @@ def figures_row(past: pd.DataFrame, rule: Rule, sessions: pd.DatetimeIndex, days
     -------
     dict
         ``figures.summary``, and heads (``figures.heads``), lengths (``figures.lengths``), segments
-        (``segments.segments``), stress (``stress.stress``), by_year (year → mean rank_ic).
+        (``segments.segments``), stress (``stress.stress``), curve (``figures.curve``), by_year
+        (year → mean rank_ic).
     """
     days = days or Days.of(past, rule)
     parts = segments(past, rule, days, sessions)
@@ -27,4 +28,5 @@ def figures_row(past: pd.DataFrame, rule: Rule, sessions: pd.DatetimeIndex, days
         "lengths": lengths(past, rule, days),
         "segments": parts,
         "stress": stress(past, rule, days),
+        "curve": curve(days.money["net_excess"], sessions),
     }

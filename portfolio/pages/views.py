@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from market_data.trading_calendar import CalendarError
 from ml.evening_facts import kept_out
+from ml.model_card.queries import model_card
 from ml.scoreboard import queries as scoreboard_queries
 from ml.scoreboard.figures import INTERVAL_NEEDS_SESSIONS
 from portfolio.pages import (
@@ -31,6 +32,7 @@ from portfolio.pages.figures import breadth
 from portfolio.pages.figures.cumulative import cumulative
 from portfolio.pages.figures.sector_map import TALL, WIDE, flat_pct, sector_map
 from portfolio.pages.figures.sparkline import sparkline
+from portfolio.pages.model_page import page_context
 from stocks.error_responses import json_error
 from stocks.models import Publication
 from stocks.picks import queries as pick_queries
@@ -253,6 +255,12 @@ def scoreboard(request: HttpRequest) -> HttpResponse:
         "models_shown": scoreboard_queries.MODELS_SHOWN,
     }
     return _render(request, "portfolio/scoreboard.html", context)
+
+
+@page_view
+def models(request: HttpRequest) -> HttpResponse:
+    """The model card: what picks, what it would have earned, and its limits."""
+    return _render(request, "portfolio/models.html", page_context(model_card()))
 
 
 @page_view

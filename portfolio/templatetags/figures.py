@@ -5,6 +5,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from django import template
+from django.utils.dateformat import format as format_date
+from django.utils.dateparse import parse_date
+from django.utils.html import format_html
+
+from ml.model_card.figure import Estimate, Figure
 
 register = template.Library()
 _MISSING: Final = "–"
@@ -129,6 +134,34 @@ def times(value: float | None, factor: float | None) -> float | None:
 def wording(value: str | None) -> str:
     """A constant such as STRONG_BUY as words."""
     return (value or _MISSING).replace("_", " ").capitalize()
+
+
+@register.filter
+def datum(cell: Figure | Estimate | str) -> str:
+    """A stored figure or estimate as it is worded, with its path and the value to its last digit; else a text."""
+    if isinstance(cell, str):
+        return cell
+    if isinstance(cell, Figure):
+        return _data(cell)
+    if not cell.has_interval:
+        return _data(cell.mean)
+    ends = _data(cell.low), _data(cell.high)
+    return format_html('{} <span class="range">{} to {}</span>', _data(cell.mean), *ends)
+
+
+def _data(figure: Figure) -> str:
+    if figure.value is None:
+        return _MISSING
+    return format_html(
+        '<data value="{}" data-figure="{}">{}</data>', figure.stored, f"{figure.style}:{figure.path}", figure.text
+    )
+
+
+@register.filter
+def day(text: str) -> str:
+    """A stored day such as 2026-04-30 in words."""
+    value = parse_date(text) if text else None
+    return format_date(value, "j M Y") if value else _MISSING
 
 
 _STYLES: Final[dict[str, Callable[[Any], str]]] = {

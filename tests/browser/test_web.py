@@ -14,6 +14,7 @@ from market_data.models import DailyBar, MarketDay, SourceFile, TechnicalIndicat
 from ml.scoreboard import judging
 from ml.scoreboard.writer import record_outcomes
 from stocks.models import Stock, StockMetrics
+from tests import model_cards
 from tests.browser.conftest import DESKTOP, PHONE, Watched
 from tests.portfolio.market import sessions
 from tests.published import SESSION, pick, publish
@@ -40,6 +41,7 @@ PAGES = {
     "history": "/history/",
     "past-list": f"/history/{PUBLISHED_BEFORE}/balanced/",
     "scoreboard": "/scoreboard/",
+    "models": "/models/",
     "strategies": "/strategies/",
     "status": "/status/",
     "kept-out": f"/status/kept-out/{SESSION}/",
@@ -62,6 +64,8 @@ def store_market() -> None:
             publish(strategy, picks[:5], session=session, reason="5 of 8 tradable shares passed.")
         publish("value", [], session=session, reason="No share passed (failed: 8 at max_pe_ratio 25).")
     _judge_the_earlier_lists()
+    model_cards.store_champion()
+    model_cards.store_evaluation()
 
 
 def _judge_the_earlier_lists() -> None:

@@ -54,11 +54,11 @@ class Rule(NamedTuple):
 KEY = r"<(\w+:)?\w+>"
 RULES = (
     # What a visitor reads in development asks for a log-in in production.
-    Rule(r"|(picks|stocks|sectors|scoreboard|history|strategies|status|state)/", V),
+    Rule(r"|(picks|stocks|sectors|scoreboard|history|models|strategies|status|state)/", V),
     Rule(rf"stocks/{KEY}/(bars\.json)?|history/{KEY}/{KEY}/|status/kept-out/{KEY}/", V),
     Rule(r"login/", V, V),
     Rule(r"logout/", V, V),
-    Rule(r"api/(suggested-stocks(/changes)?|scoreboard|schema|docs)/", V),
+    Rule(r"api/(suggested-stocks(/changes)?|scoreboard|models|schema|docs)/", V),
     Rule(r"favicon\.ico", V, V),
     Rule(r"metrics", OP),  # and this machine itself, or a token: tests/tradingsite/monitoring/test_metrics.py
     Rule(r"admin/login/", V, V),

@@ -16,7 +16,7 @@ from tests.runs import make_run
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 4, 30, 21, tzinfo=UTC)
-PAGES = ("/", "/picks/", "/stocks/", "/sectors/", "/history/", "/scoreboard/", "/strategies/", "/status/")
+PAGES = ("/", "/picks/", "/stocks/", "/sectors/", "/history/", "/scoreboard/", "/models/", "/strategies/", "/status/")
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,73 @@
+"""The model card from what is stored: champion, model, challenger, decisions, and the newest reports about it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+
+from ml.champions import queries as champions
+from ml.champions.queries import Challenger
+from ml.evaluation.records import evaluation_of
+from ml.model_card import reading
+from ml.model_card.figure import Part
+from ml.models import ChampionChange, TrainedModel
+
+DECISIONS_SHOWN: Final = 10
+
+
+@dataclass(frozen=True)
+class Report:
+    """A stored report about the champion: its figures, its span, and when it was made."""
+
+    content: Part
+    row: Part
+    as_of: date
+    made_at: datetime
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known of the champion; None: not stored yet.
+
+    ``model`` is its newest fit, accepted or not; ``report`` are the figures that are shown, ``evaluation`` the
+    walk-forward report with baselines, controls and ablations.
+    """
+
+    champion: ChampionChange | None
+    model: TrainedModel | None
+    challenger: Challenger | None
+    decisions: Sequence[ChampionChange]
+    report: Report | None
+    evaluation: Report | None
+
+    @property
+    def skill(self) -> Part:
+        """Skill above noise of the newest fit."""
+        return Part(self.model.metrics if self.model else {}, "model").at("skill_above_noise")
+
+    @property
+    def headlines(self) -> list[reading.Headline]:
+        return reading.headlines(self.report.row, self.skill) if self.report else []
+
+
+def model_card() -> Card:
+    """The card as of now."""
+    champion = champions.champion()
+    recipe = champion.recipe if champion else ""
+    evaluation = _evaluation(champion.estimator, recipe) if champion else None
+    return Card(
+        champion=champion,
+        model=champions.models_of(recipe).first() if champion else None,
+        challenger=champions.challenger(),
+        decisions=champions.decisions(DECISIONS_SHOWN),
+        report=evaluation,
+        evaluation=evaluation,
+    )
+
+
+def _evaluation(estimator: str, recipe: str) -> Report | None:
+    stored = evaluation_of(estimator, recipe)
+    if stored is None:
+        return None
+    content = Part(stored.report, "evaluation")
+    return Report(content, content.at("rows", estimator), stored.as_of, stored.created_at)
