@@ -2,10 +2,10 @@
 FROM python:3.12-slim AS build
 WORKDIR /build
 COPY pyproject.toml requirements.txt ./
-# The core dependencies alone, at the versions of the lock: no embedded servers, no test tools. uv, because pip knows no
+# The core dependencies and the client of a Dask cluster, at the versions of the lock: no embedded servers, no test tools. uv, because pip knows no
 # overrides and would install a window toolkit for a package of which one JavaScript file is served.
 RUN python -m venv /venv && pip install --no-cache-dir uv \
-    && uv pip install --no-cache --python /venv/bin/python --constraint requirements.txt --requirement pyproject.toml
+    && uv pip install --no-cache --python /venv/bin/python --constraint requirements.txt --requirement pyproject.toml --extra distributed
 
 FROM python:3.12-slim
 # LightGBM needs OpenMP.

@@ -153,6 +153,14 @@ def web_address(name: str, default: str = "") -> str:
     return value
 
 
+def scheduler_address(name: str) -> str:
+    """Return the address of a Dask scheduler, or the empty string; it is shown in messages, so it holds no password."""
+    value = text(name).strip()
+    if value and not re.fullmatch(r"(tcp|tls)://[^\s@/]+:\d+", value):
+        raise ImproperlyConfigured(f"{name} is not an address like tcp://host:8786, without a password.")
+    return value
+
+
 def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
     """Return one of the allowed words, ignoring case."""
     value = text(name, default)

@@ -84,6 +84,7 @@ SIMULATOR_INCIDENTS = env.strings("SIMULATOR_INCIDENTS", "usual")
 
 # --- models and picks -----------------------------------------------------------------------------------------------
 ESTIMATOR = env.text("ESTIMATOR", "ensemble")
+DASK_SCHEDULER_ADDRESS = env.scheduler_address("DASK_SCHEDULER_ADDRESS")
 TRAINING_LOOKBACK_DAYS = env.integer("TRAINING_LOOKBACK_DAYS", 0, minimum=0)
 MODELS_DIR = env.folder("MODELS_DIR") or VAR_DIR / "models"
 STOCK_FILTERS_FILE = env.folder("STOCK_FILTERS_FILE") or BASE_DIR / "config" / "stock_filters.yaml"

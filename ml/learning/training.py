@@ -11,11 +11,11 @@ import pandas as pd
 
 from ml.learning.calibration import DEFAULT_CHANCES, Calibration, Chances, calibrated, calibration
 from ml.learning.estimators import Estimator
+from ml.learning.parallel import Progress
 from ml.learning.samples import Samples
 from ml.learning.walk_forward import (
     SCORES,
     Fits,
-    Progress,
     TooLittleHistory,
     Window,
     earliest_test,

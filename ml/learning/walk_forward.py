@@ -5,11 +5,9 @@ before it (``labels.last_training_position``). The nightly fit and each fold of 
 what is evaluated is what is published; folds are only refitted less often (``Learner.refit_sessions``).
 """
 
-import os
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,14 +16,12 @@ import pandas as pd
 from ml.learning.estimators import Estimator, Head, Member
 from ml.learning.labels import last_training_position
 from ml.learning.learners import Fitted, Inputs, part_predictions
+from ml.learning.parallel import Progress, results
 from ml.learning.samples import Samples, day_percentiles
 from ml.learning.targets import TARGETS
 
 Numbers = npt.NDArray[np.float64]
 Fits = Mapping[Member, Fitted]
-Progress = Callable[[int, int], None]
-Job = TypeVar("Job")
-Result = TypeVar("Result")
 
 # On fewer sessions a model would learn a single mood of the market.
 FEWEST_TRAINING_SESSIONS = 60
@@ -114,9 +110,13 @@ def fit_member(data: Samples, member: Member, window: Window) -> Fitted:
 def fit_members(
     data: Samples, members: Sequence[Member], window: Window, on_progress: Progress = lambda done, total: None
 ) -> Fits:
-    """Fit members in parallel; the result does not depend on the number of processors."""
-    fits = _in_parallel(lambda member: fit_member(data, member, window), members, on_progress)
-    return dict(zip(members, fits, strict=True))
+    """Fit members in parallel; the result does not depend on where, nor on the number of processors."""
+    jobs = [(member, window) for member in members]
+    return dict(zip(members, results(_fit, data, jobs, on_progress), strict=True))
+
+
+def _fit(data: Samples, job: tuple[Member, Window]) -> Fitted:
+    return fit_member(data, *job)
 
 
 def raw_predictions(data: Samples, estimator: Estimator, fits: Fits) -> pd.DataFrame:
@@ -152,30 +152,27 @@ def walk_forward(
     tested = data.between(first, last)
     parts: dict[Member, Numbers] = {}
     jobs = [
-        (member, start, min(start + member.kind.refit_sessions - 1, last))
+        _Fold(member, Window.of(start, estimator), min(start + member.kind.refit_sessions - 1, last))
         for member in estimator.members
         for start in range(first, last + 1, member.kind.refit_sessions)
     ]
-
-    def predict(job: tuple[Member, int, int]) -> tuple[Member, slice, Numbers]:
-        member, start, end = job
-        rows = slice(*np.searchsorted(tested.position, (start, end + 1)).tolist())
-        fit = fit_member(data, member, Window.of(start, estimator))
-        return member, rows, _parts(fit, tested.between(start, end), member)
-
-    for member, rows, values in _in_parallel(predict, jobs, on_progress):
-        parts.setdefault(member, np.full((len(tested), values.shape[1]), np.nan))[rows] = values
+    for fold, values in zip(jobs, results(_fold_predictions, data, jobs, on_progress), strict=True):
+        rows = slice(*np.searchsorted(tested.position, (fold.window.at, fold.end + 1)).tolist())
+        parts.setdefault(fold.member, np.full((len(tested), values.shape[1]), np.nan))[rows] = values
     return _scored(tested, estimator, parts)
 
 
-def _in_parallel(work: Callable[[Job], Result], jobs: Sequence[Job], on_progress: Progress) -> list[Result]:
-    # LightGBM, the forest and NumPy release the GIL while fitting, so threads do run in parallel.
-    results: list[Result] = []
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        for done, result in enumerate(pool.map(work, jobs), start=1):
-            results.append(result)
-            on_progress(done, len(jobs))
-    return results
+class _Fold(NamedTuple):
+    """A member that is fitted once, by its window, and predicts the sessions from there to ``end``."""
+
+    member: Member
+    window: Window
+    end: int
+
+
+def _fold_predictions(data: Samples, fold: _Fold) -> Numbers:
+    fit = fit_member(data, fold.member, fold.window)
+    return _parts(fit, data.between(fold.window.at, fold.end), fold.member)
 
 
 def _inputs(data: Samples, member: Member) -> Inputs:

@@ -154,7 +154,7 @@ def test_the_image_leaves_out_secrets_data_and_what_only_development_needs():
     assert {".env*", ".git*", ".venv", "var", "logs", "exports", "tests"} <= set(ignored)
     recipe = (ROOT / "Dockerfile").read_text()
     assert "--constraint requirements.txt --requirement pyproject.toml" in recipe
-    assert "--extra" not in recipe
+    assert re.findall(r"--extra (\S+)", recipe) == ["distributed"]
     assert "--all-extras" not in recipe
 
 

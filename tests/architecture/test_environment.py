@@ -21,6 +21,7 @@ READERS = {
     "secret_address",
     "secret_addresses",
     "seconds",
+    "scheduler_address",
     "web_address",
 }
 NOT_FOR_THE_FILE = {"IGNORE_DOTENV"}  # says whether the file is read at all

@@ -120,6 +120,17 @@ def test_a_history_too_short_is_refused_in_a_sentence():
         run_evaluation("--estimator=linear", until=sessions(40)[-1].date())
 
 
+@pytest.mark.parametrize("command", ["fit_models", "evaluate_models"])
+@pytest.mark.usefixtures("stored_market")
+def test_a_scheduler_where_nobody_answers_is_named_and_nothing_is_stored(command, settings, monkeypatch):
+    monkeypatch.setattr("ml.learning.parallel.CONNECT_SECONDS", 0.2)
+    settings.DASK_SCHEDULER_ADDRESS, settings.MODELS_DIR = "tcp://127.0.0.1:9", settings.VAR_DIR / "models"
+    with pytest.raises(CommandError, match=r"No Dask scheduler answered at tcp://127\.0\.0\.1:9 within 0\.2 sec"):
+        call_command(command, f"--date={SESSION}", stdout=StringIO(), stderr=StringIO())
+    assert not settings.MODELS_DIR.exists()
+    assert not Evaluation.objects.exists()
+
+
 def store_report(as_of: date, mean: float) -> Evaluation:
     figures = {"rank_ic": {"mean": mean, "half_width_95": 0.02}, "by_year": {"2024": mean}}
     content = {

@@ -34,6 +34,13 @@ HUGE = "9" * 400
         ("50", lambda: env.number_between("X", 0.5, 0.05, 0.95), "X=50 is not between 0.05 and 0.95"),
         ("half", lambda: env.number_between("X", 0.5, 0.05, 0.95), "X='half' is not a number"),
         ("maybe", lambda: env.flag("X"), "X='maybe' is neither yes nor no; write 1 or 0"),
+        (
+            "dask:8786",
+            lambda: env.scheduler_address("X"),
+            "X is not an address like tcp://host:8786, without a password",
+        ),
+        ("tcp://me:word@dask:8786", lambda: env.scheduler_address("X"), "X is not an address like tcp://host:8786"),
+        ("tcp://dask", lambda: env.scheduler_address("X"), "X is not an address like tcp://host:8786"),
         ("loud", lambda: env.choice("X", "INFO", LEVELS), "X='loud' is not one of DEBUG, INFO"),
     ],
 )

@@ -22,6 +22,7 @@ from ml.evaluation.report import PredictionStore
 from ml.evaluation.report_text import report_text
 from ml.learning.calibration import Chances
 from ml.learning.estimators import ESTIMATORS, Estimator, UnknownEstimator, estimator
+from ml.learning.parallel import ClusterUnusable, on_cluster
 from ml.learning.samples import Samples
 from ml.learning.walk_forward import TooLittleHistory
 from stocks.picks.selection_queries import share_groups
@@ -66,8 +67,9 @@ class Command(BaseCommand):
             raise CommandError(f"--controls {options['controls']} is not a number of controls; pass 0 or more.")
         try:
             default = estimator(options["estimator"], settings.TRAINING_LOOKBACK_DAYS)
-            content, parameters = self._report(session, default, first, options)
-        except (UnknownEstimator, TooLittleHistory) as error:
+            with on_cluster(settings.DASK_SCHEDULER_ADDRESS):
+                content, parameters = self._report(session, default, first, options)
+        except (UnknownEstimator, TooLittleHistory, ClusterUnusable) as error:
             raise CommandError(str(error)) from error
         seconds = round(time.monotonic() - started, 1)
         if not self.compares:

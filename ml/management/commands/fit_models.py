@@ -22,6 +22,7 @@ from ml.evaluation.tranches import Rule
 from ml.learning import artifacts
 from ml.learning.calibration import Chances
 from ml.learning.estimators import Estimator, UnknownEstimator, estimator
+from ml.learning.parallel import ClusterUnusable, on_cluster
 from ml.learning.samples import Samples
 from ml.learning.training import Night, fit_night
 from ml.learning.walk_forward import TooLittleHistory
@@ -65,11 +66,12 @@ class Command(BaseCommand):
         session = (parse_date if options["with_parent"] else requested_session)(options["date"])
         started = time.monotonic()
         try:
-            data, night = self._night(session, options)
-        except (UnknownEstimator, RecipeRetired, TooLittleHistory) as error:
+            with on_cluster(settings.DASK_SCHEDULER_ADDRESS):
+                data, night = self._night(session, options)
+                metrics = _metrics(data, night, figures.cost_rule(pd.Timestamp(session)))
+        except (UnknownEstimator, RecipeRetired, TooLittleHistory, ClusterUnusable) as error:
             raise CommandError(str(error)) from error
         card = artifacts.save_bundle(night.bundle, settings.MODELS_DIR, settings.PROVIDER_KIND)
-        metrics = _metrics(data, night, figures.cost_rule(pd.Timestamp(session)))
         accepted, reason = acceptance(metrics, is_calibrated=night.bundle.calibration is not None)
         card |= {"metrics": metrics, "status": "accepted" if accepted else "rejected", "reason": reason}
         card |= {"seconds": round(time.monotonic() - started, 1), "predictions": _keep(night, card["path"])}
