@@ -65,13 +65,10 @@ def _name(estimator: Estimator) -> str:
 def _first_model(session: date, wanted: Estimator, fit: Fit | None, retired: ChampionChange | None) -> Decision:
     """A recipe without a champion beside it needs an accepted fit whose walk-forward is above noise."""
     name = _name(wanted)
-    if fit is None:
-        return Decision(None, f"There is no champion: {name} has no fit of {session}.")
-    if fit.status != TrainedModel.Status.ACCEPTED:
-        return Decision(None, f"There is no champion: {name} was not accepted. {fit.reason}")
+    if obstacle := _obstacle(session, fit):
+        return Decision(None, f"{name} is not champion: {obstacle}")
+    assert fit is not None
     skill = fit.metrics.get("skill_above_noise")
-    if skill is not None and not (skill["low_90"] or 0) > 0:
-        return Decision(None, f"There is no champion: the skill of {name} is not above noise ({_interval(skill)}).")
     ranking = fit.metrics.get("rank_ic", {})
     words = f"rank correlation {ranking['mean']:+.3f} on {ranking['days']} sessions" if ranking.get("mean") else ""
     above = f"skill above noise {_interval(skill)}" if skill else ""
@@ -82,6 +79,18 @@ def _first_model(session: date, wanted: Estimator, fit: Fit | None, retired: Cha
         reason = f"{why} {reason.replace('is the first champion', 'takes its place as a first model does')}"
     kept = {"rank_ic": dict(ranking), "skill_above_noise": skill}
     return Decision(_change(_Kind.FIRST, session, wanted, retired, figures=kept, reason=reason), reason)
+
+
+def _obstacle(session: date, fit: Fit | None) -> str:
+    """Why a fit cannot make its recipe the first champion; empty if it can."""
+    if fit is None:
+        return f"it has no fit of {session}."
+    if fit.status != TrainedModel.Status.ACCEPTED:
+        return f"its fit was not accepted: {fit.reason}"
+    skill = fit.metrics.get("skill_above_noise")
+    if skill is not None and not (skill["low_90"] or 0) > 0:
+        return f"its skill is not above noise: {_interval(skill)}."
+    return ""
 
 
 def _interval(skill: Mapping[str, Any]) -> str:

@@ -20,6 +20,7 @@ from market_data.runs import holds
 from market_data.runs.prerequisites import chain_to, parse_all
 from market_data.runs.queries import RunState, Standing, standings
 from market_data.runs.saga import saga_of
+from ml.champions import queries as champions
 from ml.champions.queries import MODEL_AGE_LIMIT_SESSIONS, model_in_force
 from ml.evening_facts import finding_counts, kept_out
 from stocks.models import Publication
@@ -150,7 +151,7 @@ def evening_sentences(now: datetime, state: EveningState) -> list[Sentence]:
     if session is None:
         return [picks, Sentence("wait", "Nothing has been collected yet.")]
     try:
-        return [picks, _data_sentence(session), *_check_sentences(session), _model_sentence(session)]
+        return [picks, _data_sentence(session), *_check_sentences(session), *_model_sentences(session)]
     except trading_calendar.CalendarError:
         return [
             picks,
@@ -185,12 +186,20 @@ def _check_sentences(session: date) -> list[Sentence]:
     return [Sentence("wait" if errors else "good", f"The checks found {counted}; {shares}.", session)]
 
 
-def _model_sentence(session: date) -> Sentence:
-    model = model_in_force(session)
-    if model is None:
+def _model_sentences(session: date) -> list[Sentence]:
+    model, champion = model_in_force(session), champions.champion(session)
+    if model is None or champion is None:
         missing = f"No accepted model is at most {MODEL_AGE_LIMIT_SESSIONS} sessions old"
-        return Sentence("wait", f"{missing}; without one no picks are published.")
-    return Sentence("good", f"The model in use was trained on sessions up to {day_words(model.train_until)}.")
+        return [Sentence("wait", f"{missing}; without one no picks are published.")]
+    trained, since = day_words(model.train_until), day_words(champion.session)
+    in_use = f"The model in use was trained on sessions up to {trained}; its recipe has picked since {since}."
+    challenger = champions.challenger(session)
+    decision = challenger.decision if challenger else None
+    if decision is None or not decision.compared_sessions:
+        return [Sentence("good", in_use)]
+    compared = f"Another recipe was compared with it and with plain rankings on {day_words(decision.session)}"
+    not_used = f"{compared}; it is not used, because one of them earned more after costs."
+    return [Sentence("good", in_use), Sentence("good", not_used)]
 
 
 _CHECKS_IN_WORDS: Final = {JUMP_CHECK: "The price opened far from its previous level, and no known event explains it"}

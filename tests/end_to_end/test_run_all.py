@@ -19,9 +19,11 @@ from market_data.models import DailyBar, Finding, PipelineRun, TechnicalIndicato
 from market_data.providers import provider
 from market_data.runs.rollback import roll_back
 from market_data.trading_calendar import record_market_days
+from ml.champions import queries
 from ml.models import TrainedModel
 from stocks.models import Publication, Stock, SuggestedStock, SymbolChange
 from stocks.picks.screening import STRATEGIES
+from tests.champions import crown
 from tests.end_to_end import blocked, evenings
 from tests.end_to_end.evenings import BASE, SESSIONS
 from tradingsite.operations.task_states import contract_status
@@ -102,6 +104,8 @@ def test_from_an_empty_database_to_picks_and_files(folder: Path, tmp_path: Path)
 
     # However good the model of so small a market is: the way from findings to picks is tried with real ones.
     TrainedModel.objects.update(status=TrainedModel.Status.ACCEPTED)
+    if queries.champion() is None:
+        crown(LAST, model.recipe)
     evenings.evening(LAST, "selection")
     picks = list(SuggestedStock.objects.values_list("strategy", "symbol").order_by("strategy", "rank"))
     assert picks

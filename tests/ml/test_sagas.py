@@ -17,8 +17,11 @@ from brokers.charges import ChargesError
 from market_data.models import DailyBar, Finding, MarketDay, PipelineRun, PipelineStep, SourceFile
 from market_data.runs import engine, lifecycle
 from market_data.runs.saga import StepContext, is_condition_met, sagas
+from ml.champions import queries
+from ml.champions.writer import put_back
 from ml.learning import artifacts
 from ml.learning.calibration import Chances
+from ml.learning.estimators import ESTIMATORS
 from ml.models import TrainedModel
 from ml.sagas import Predictions, candidates_with_predictions
 from stocks.models import Publication, Stock, StockMetrics, SuggestedStock
@@ -159,6 +162,20 @@ def test_a_model_that_cannot_be_trusted_publishes_nothing(
     assert not Publication.objects.exists()
     row.refresh_from_db()
     assert row.status == "accepted"
+    assert (champion := queries.champion()) is not None
+    assert champion.recipe == row.recipe
+
+
+def test_a_selection_picks_by_the_champion_that_was_put_back() -> None:
+    linear = ESTIMATORS["linear"]
+    crown(DAYS[0], linear.recipe, estimator="linear", parameters=linear.as_json())
+    crown(DAYS[9], kind="promoted", champion_recipe=linear.recipe, challenger_recipe=RECIPE)
+    models = fitted(TODAY), fitted(DAYS[12], recipe=linear.recipe, estimator="linear", parameters=linear.as_json())
+    for model in models:  # none has its files, and so the reason names the model that is in force
+        done = engine.advance(lifecycle.create_run("selection", TODAY, triggered_by="test").id, wait=True)
+        assert f"Model {model.pk} cannot be used" in done.reason
+        if model == models[0]:
+            put_back(linear.recipe, "asha", "")
 
 
 def test_an_abstention_takes_the_days_earlier_picks_out_of_force() -> None:

@@ -10,6 +10,7 @@ from django_q.models import Schedule
 from market_data.models import PipelineRun, SourceFile, TableTotal
 from market_data.runs import queries as run_queries
 from market_data.runs.prerequisites import outstanding
+from ml.champions import queries as champions
 from ml.evening_facts import exclusions_by_check, finding_counts, lists_in_force, newest_model
 from ml.models import Evaluation
 from stocks.models import Stock
@@ -33,6 +34,7 @@ def system_status(now: datetime) -> dict[str, Any]:
         "findings": finding_counts(latest.session) if latest else {},
         "kept_out": exclusions_by_check(latest.session) if latest else {},
         "model": _model(),
+        "champion": _champion(),
         "evaluation": _evaluation(),
         "picks": _picks(),
     }
@@ -83,6 +85,20 @@ def _model() -> dict[str, Any] | None:
     if model is None:
         return None
     return {"id": model.pk, "session": model.session, "status": model.status, "metrics": model.metrics}
+
+
+def _champion() -> dict[str, Any] | None:
+    """Which recipe picks and since when, and how the challenger stands."""
+    champion, challenger = champions.champion(), champions.challenger()
+    if champion is None:
+        return None
+    waiting = challenger and {
+        "estimator": challenger.estimator,
+        "recipe": challenger.recipe,
+        "standing": challenger.standing,
+    }
+    facts = {"estimator": champion.estimator, "recipe": champion.recipe, "since": champion.session}
+    return facts | {"reason": champion.reason, "challenger": waiting}
 
 
 def _evaluation() -> dict[str, Any] | None:

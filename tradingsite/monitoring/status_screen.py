@@ -73,6 +73,7 @@ def _facts(status: dict[str, Any]) -> Table:
     grid.add_row("findings", f"{sum(status['findings'].values()):,}", _findings(status["findings"]))
     grid.add_row("kept out", f"{sum(status['kept_out'].values()):,}", _kept_out(status["kept_out"]))
     grid.add_row("model", *_model(status["model"], status["evaluation"]))
+    grid.add_row("champion", *_champion(status["champion"]))
     grid.add_row("picks", *_picks(status["picks"]))
     return grid
 
@@ -99,6 +100,14 @@ def _model(model: dict[str, Any] | None, evaluation: dict[str, Any] | None) -> t
     if model is None:
         return "none yet", f"{tested} (train_models, evaluate_models)"
     return str(model["status"]), f"{model['id']}, {tested}"
+
+
+def _champion(champion: dict[str, Any] | None) -> tuple[str, str]:
+    if champion is None:
+        return "none yet", "the first accepted training makes one"
+    challenger = champion["challenger"]
+    standing = f"; {challenger['estimator']} {challenger['recipe']}: {challenger['standing']}" if challenger else ""
+    return str(champion["estimator"]), f"{champion['recipe']}, since {_day(champion['since'])}{standing}"
 
 
 def _picks(picks: dict[str, Any]) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from market_data.models import Finding
 from market_data.runs.saga import saga_of
 from market_data.storage.queries import latest_loaded_session
 from ml import evening_facts
+from ml.champions import queries as champions
 from ml.scoreboard import queries as scoreboard
 from tradingsite.clusters import states
 from tradingsite.operations import attention, failed_runs, nights, sources, tiles, tonight, verdict
@@ -60,6 +61,8 @@ def home_context(now: datetime) -> dict[str, Any]:
         "findings": _findings(session),
         "turnovers": evening_facts.list_turnovers(lists),
         "turnover_sessions": evening_facts.TURNOVER_SESSIONS,
+        "champion": champions.champion(),
+        "challenger": champions.challenger(),
         "scores": scoreboard.scoreboard().values(),
         "charts": nights.charts(nights.nights(history)),
         "clusters": clusters,

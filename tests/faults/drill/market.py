@@ -22,11 +22,13 @@ from market_data import tasks, trading_calendar
 from market_data.models import PipelineRun, PipelineStep
 from market_data.providers.simulator import EPOCH, Incident, Simulator, simulated_sessions, write_archive
 from market_data.runs import engine, lifecycle
+from ml.champions import queries
 from ml.models import TrainedModel
 from stocks.fundamentals import writer as fundamentals_writer
 from stocks.models import Publication
 from stocks.picks.screening import STRATEGIES
 from stocks.storage.durable_files import LEFTOVERS
+from tests.champions import crown
 from tests.state_hash import IDENTITIES, TIMES_OF_WRITING, contract_hash
 
 DATABASE = "drill"
@@ -90,8 +92,15 @@ def fill_template(symbols: int, seed: int, jobs: Sequence[str]) -> None:
         run = engine.advance(lifecycle.create_run(job, eve, triggered_by="drill").id, wait=True)
         if run.status != PipelineRun.Status.COMPLETED:
             raise RuntimeError(f"The drill's market could not be built: {run.id} {run.status}: {run.reason}")
-        # Nothing can be learnt from a random market, so its model is never accepted; but a round needs picks.
-        TrainedModel.objects.update(status=TrainedModel.Status.ACCEPTED)
+        _let_the_model_pick()
+
+
+def _let_the_model_pick() -> None:
+    """Nothing can be learnt from a random market, so its model is never accepted; but a round needs picks."""
+    TrainedModel.objects.update(status=TrainedModel.Status.ACCEPTED)
+    model = TrainedModel.objects.first()
+    if model is not None and queries.champion() is None:
+        crown(model.session, model.recipe)
 
 
 def plan_evening(jobs: Mapping[str, Sequence[str]]) -> None:

@@ -33,7 +33,7 @@ from tradingsite.schedule import evening_jobs
 
 pytestmark = pytest.mark.django_db
 IST = ZoneInfo("Asia/Kolkata")
-HOME_QUERIES = FRAGMENT_QUERIES = 76
+HOME_QUERIES = FRAGMENT_QUERIES = 80
 """With six waiting runs and every table filled."""
 
 
