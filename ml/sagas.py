@@ -1,7 +1,7 @@
 """The jobs of this app: model training, and the suggested stocks of a session."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from functools import wraps
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -27,12 +27,14 @@ from market_data.runs.saga import (
 from market_data.storage import queries
 from ml import costs, selection, training_steps
 from ml.candidates import tradable_candidates
-from ml.champions.queries import MODEL_AGE_LIMIT_SESSIONS, model_in_force
+from ml.champions.queries import model_in_force
 from ml.learning.estimators import UnknownEstimator
 from ml.models import TrainedModel
 from ml.pick_history import filling
 from ml.pick_history import writer as history_writer
 from ml.scoreboard import steps as scoreboard
+from ml.triggers import refusals
+from ml.triggers.readings import Reading, Refusal, first_refusal
 from stocks.picks import screening, selection_queries, signals, standings
 from stocks.picks.filters import Filters, FiltersInvalid
 from stocks.picks.public_state import Abstention
@@ -57,13 +59,6 @@ def _once_per_run(compute: Callable[[StepContext], Result]) -> Callable[[StepCon
     return result
 
 
-class Refusal(NamedTuple):
-    """Why none may be picked: the kind, for readers, and the sentence, for operators."""
-
-    abstention: Abstention
-    sentence: str
-
-
 class Candidates(NamedTuple):
     """The session's tradable shares with their figures; `refusal` says why none may be picked, None if they may.
 
@@ -86,16 +81,7 @@ def candidates(context: StepContext) -> Candidates:
     left_out = dict(zip(frame["symbol"], frame["exclusion"].fillna(""), strict=True)) if len(frame) else {}
     left_out = {symbol: f"not tradable: {why}" for symbol, why in left_out.items() if why}
     left_out |= dict.fromkeys(excluded, "kept out: one of its figures failed a check")
-    return Candidates(shares, _refusal(session, len(shares)), left_out)
-
-
-def _refusal(session: date, shares: int) -> Refusal | None:
-    latest = queries.latest_session()
-    if latest is None or latest < session:
-        return Refusal(Abstention.NO_BARS, f"There are no bars of {session}; the latest are of {latest}.")
-    if of_day := quality.day_refusal(session):
-        return Refusal(Abstention.DATA, of_day)
-    return None if shares else Refusal(Abstention.NO_SHARES, f"No share was tradable on {session}.")
+    return Candidates(shares, refusals.of_session(session, len(shares)), left_out)
 
 
 @_once_per_run
@@ -132,22 +118,34 @@ def predictions(context: StepContext) -> Predictions:
     from ml import datasets
     from ml.learning import artifacts, contributions, prediction
 
+    nothing = pd.DataFrame(columns=list(prediction.PREDICTION_COLUMNS))
     model = model_in_force(context.session)
     if model is None:
-        reason = f"No accepted model is at most {MODEL_AGE_LIMIT_SESSIONS} sessions old on {context.session}."
+        reason = (
+            f"No accepted model is at most {settings.ABSTAIN_MODEL_AGE_SESSIONS} sessions old on {context.session}."
+        )
         refusal = Refusal(Abstention.MODEL, reason)
-        return Predictions(pd.DataFrame(columns=list(prediction.PREDICTION_COLUMNS)), None, refusal)
+        return Predictions(nothing, None, refusal)
     try:
         bundle: Bundle = artifacts.load_bundle(
             settings.MODELS_DIR / model.path, model.files, market=settings.PROVIDER_KIND
         )
         # All that the fit predicted, also what findings keep out: a share's percentile is among the same ones.
         universe = datasets.session_samples(context.session, bundle.estimator)
+        if not len(universe):
+            return Predictions(nothing, model.pk, None)
         frame = prediction.predict(bundle, universe).assign(model_reason=contributions.sentences(bundle, universe))
     except (artifacts.ArtifactUnreadable, prediction.FeaturesDiffer) as error:
         raise StepFailed(f"Model {model.pk} cannot be used: {error}", runbook="training-failed") from error
     chances = bundle.calibration.chances if bundle.calibration else None
-    return Predictions(frame, model.pk, None, chances)
+    return Predictions(frame, model.pk, _fired(context, refusals.of_model(model, bundle, universe)), chances)
+
+
+def _fired(context: StepContext, tonight: Sequence[Reading]) -> Refusal | None:
+    """Why to abstain, if any trigger fires; the figures go into the run's summary, where the console reads them."""
+    known = {reading.title: reading.as_json() for reading in tonight}
+    context.summarise(triggers=context.run.summary.get("triggers", {}) | known)
+    return first_refusal(tonight)
 
 
 @_once_per_run
@@ -178,7 +176,8 @@ def ranked_picks(context: StepContext) -> selection.DayOfPicks:
     if refusal:
         picks = dict.fromkeys(screening.STRATEGIES, pd.DataFrame(columns=list(selection.PICK_COLUMNS)))
         reasons = dict.fromkeys(screening.STRATEGIES, refusal.sentence)
-        return selection.DayOfPicks(session, valid_for, model_id, picks, reasons, refusal.abstention)
+        abstentions = dict.fromkeys(screening.STRATEGIES, refusal.abstention)
+        return selection.DayOfPicks(session, valid_for, model_id, picks, reasons, abstentions)
     lists = {name: _list_of(context, name) for name in screening.STRATEGIES}
     return selection.DayOfPicks(
         session,
@@ -186,6 +185,7 @@ def ranked_picks(context: StepContext) -> selection.DayOfPicks:
         model_id,
         picks={name: made.picks for name, made in lists.items()},
         reasons={name: made.reason for name, made in lists.items()},
+        abstentions={name: made.abstention for name, made in lists.items()},
         previous={name: made.before.publication_id for name, made in lists.items() if made.before},
         departures={name: made.departures for name, made in lists.items()},
     )
@@ -198,12 +198,15 @@ class _List(NamedTuple):
     reason: str
     before: standings.ListBefore | None
     departures: list[standings.Departure]
+    abstention: str = ""
 
 
 def _list_of(context: StepContext, strategy: str) -> _List:
     frame, limits, keep_rank = candidates_with_predictions(context), filters(context), settings.PICKS_KEEP_RANK
     before = selection_queries.list_before(strategy, context.session)
     ranking = screening.ranked(frame, strategy, limits, before.shares if before else (), keep_rank=keep_rank)
+    if refusal := _fired(context, (refusals.of_list(strategy, ranking.picks),)):
+        return _List(ranking.picks.iloc[:0], refusal.sentence, None, [], refusal.abstention)
     unpredicted = dict.fromkeys(candidates(context).frame["symbol"], "the model has no prediction of it")
     left_out = candidates(context).left_out | unpredicted
     left = standings.departures(ranking, before, frame, strategy, limits, left_out=left_out, keep_rank=keep_rank)

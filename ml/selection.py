@@ -39,8 +39,8 @@ class DayOfPicks:
 
     ``valid_for`` is the session the picks are meant for, None where the calendar ends; ``model_id`` is None when no
     model is in force. By strategy, ``picks`` are ranked (`PICK_COLUMNS`; an empty frame abstains) and ``reasons`` say
-    why nothing, or fewer than fifty picks, are published. ``abstention`` is a code of `public_state.Abstention`, empty
-    unless the whole session has none. ``previous`` are the ids of the lists that they were compared with, and
+    why nothing, or fewer than fifty picks, are published, and ``abstentions`` are codes of `public_state.Abstention` of
+    those that are withheld. ``previous`` are the ids of the lists that they were compared with, and
     ``departures`` what left those.
     """
 
@@ -49,7 +49,7 @@ class DayOfPicks:
     model_id: str | None
     picks: Mapping[str, pd.DataFrame]
     reasons: Mapping[str, str]
-    abstention: str = ""
+    abstentions: Mapping[str, str] = field(default_factory=dict)
     previous: Mapping[str, int] = field(default_factory=dict)
     departures: Mapping[str, Sequence[Departure]] = field(default_factory=dict)
 
@@ -75,7 +75,7 @@ def _publish(day: DayOfPicks, strategy: str, picks: pd.DataFrame, run_id: str, p
         run_id=run_id,
         model_id=day.model_id,
         count=len(rows),
-        abstention=day.abstention,
+        abstention=day.abstentions.get(strategy, ""),
         reason=day.reasons.get(strategy, ""),
         picks=_json_rows(rows),
         previous_hash=_last_head_hash(strategy),

@@ -101,6 +101,11 @@ TARGET_PROBABILITY = env.number_between("TARGET_PROBABILITY", 0.5, 0.05, 0.95)
 STOP_PROBABILITY = env.number_between("STOP_PROBABILITY", 0.2, 0.05, 0.95)
 # The database refuses a STRONG_BUY below 0.2, whatever the setting was.
 STRONG_BUY_REWARD_TO_RISK = env.number_between("STRONG_BUY_REWARD_TO_RISK", 0.5, 0.2, 10)
+# When no picks are published (ml/triggers): limits that tonight's figures must keep.
+ABSTAIN_MODEL_AGE_SESSIONS = env.integer("ABSTAIN_MODEL_AGE_SESSIONS", 7, minimum=0, maximum=250)
+ABSTAIN_DRIFT = env.number_between("ABSTAIN_DRIFT", 2.0, 0.5, 1e6)
+ABSTAIN_SKILL = env.number_between("ABSTAIN_SKILL", 0.0, -1, 1)
+ABSTAIN_BELOW_COSTS = env.flag("ABSTAIN_BELOW_COSTS")
 EXPORT_DIR = env.folder("EXPORT_DIR") or BASE_DIR / "exports"
 BACKUP_DIR = env.folder("BACKUP_DIR") or VAR_DIR / "backups"
 BACKUPS_KEPT = env.integer("BACKUPS_KEPT", 7, minimum=0)

@@ -1,8 +1,9 @@
 """The champion, its challenger, the decisions between them, and the model that is in force."""
 
 from datetime import date
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
+from django.conf import settings
 from django.db.models import QuerySet
 
 from market_data import trading_calendar
@@ -12,7 +13,6 @@ from ml.champions.judgement import JUDGE_AGAIN_SESSIONS, TRIED_SESSIONS
 from ml.learning.estimators import UnknownEstimator
 from ml.models import ChampionChange, TrainedModel
 
-MODEL_AGE_LIMIT_SESSIONS: Final = 7
 _Kind = ChampionChange.Kind
 
 
@@ -44,16 +44,16 @@ def models_of(recipe: str) -> "QuerySet[TrainedModel]":
 
 
 def model_in_force(session: date) -> TrainedModel | None:
-    """Newest accepted model of the champion's recipe, at most ``MODEL_AGE_LIMIT_SESSIONS`` sessions old."""
+    """Newest accepted model of the champion's recipe, at most ``ABSTAIN_MODEL_AGE_SESSIONS`` sessions old."""
     current = champion(session)
     return recent_model(current.recipe, session) if current else None
 
 
 def recent_model(recipe: str, session: date) -> TrainedModel | None:
-    """Newest accepted model of a recipe, at most ``MODEL_AGE_LIMIT_SESSIONS`` sessions old on a session."""
+    """Newest accepted model of a recipe, at most ``ABSTAIN_MODEL_AGE_SESSIONS`` sessions old on a session."""
     accepted = models_of(recipe).filter(status=TrainedModel.Status.ACCEPTED, session__lte=session)
     model = accepted.exclude(recipe="").first()  # of an older layout
-    if model is None or sessions_since(model.session, session) > MODEL_AGE_LIMIT_SESSIONS:
+    if model is None or sessions_since(model.session, session) > settings.ABSTAIN_MODEL_AGE_SESSIONS:
         return None
     return model
 

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from django.conf import settings
 from django.db import connection, transaction
 
 from market_data.storage.queries import latest_session
@@ -63,8 +64,9 @@ def _warning(model: TrainedModel) -> str:
     session = latest_session()
     if session is None or queries.recent_model(model.recipe, session):
         return ""
+    limit = settings.ABSTAIN_MODEL_AGE_SESSIONS
     return (
-        f"Its newest accepted model is of {model.session}, more than {queries.MODEL_AGE_LIMIT_SESSIONS} sessions ago:"
+        f"Its newest accepted model is of {model.session}, more than {limit} sessions ago:"
         " no picks are published until the next training has fitted it."
     )
 

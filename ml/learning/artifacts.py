@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ml.learning.calibration import Calibration
+from ml.learning.drift import Ranges
 from ml.learning.estimators import Estimator
 from ml.learning.learners import Fitted, is_booster
 from ml.learning.linear import LinearModel
@@ -54,6 +55,7 @@ def save_bundle(bundle: Bundle, models_dir: Path, market: str) -> dict[str, Any]
         "calibration": bundle.calibration and bundle.calibration.as_json(),
         "metadata": dict(bundle.metadata),
         "software": software_versions(),
+        "ranges": bundle.ranges and bundle.ranges.as_json(),
     }
     content = json.dumps(card, indent=1, sort_keys=True).encode()
     name = f"{bundle.estimator.name}_{bundle.metadata['session']}_{hashlib.sha256(content).hexdigest()[:12]}"
@@ -123,6 +125,7 @@ def _bundle(folder: Path, card: dict[str, Any]) -> Bundle:
         fits=dict(zip(estimator.members, fits, strict=True)),
         calibration=card["calibration"] and Calibration.from_json(card["calibration"]),
         metadata=card["metadata"],
+        ranges=card.get("ranges") and Ranges.from_json(card["ranges"]),
     )
 
 

@@ -9,12 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ml.learning import drift
 from ml.learning.calibration import DEFAULT_CHANCES, Calibration, Chances, calibrated, calibration
 from ml.learning.estimators import Estimator
 from ml.learning.parallel import Progress
 from ml.learning.samples import Samples
 from ml.learning.walk_forward import (
     SCORES,
+    SESSIONS_BEFORE_TESTING,
     Fits,
     TooLittleHistory,
     Window,
@@ -36,7 +38,8 @@ class Bundle:
     """Fitted models with everything that a prediction needs.
 
     ``features`` are in the order of the models' inputs; ``calibration`` is None where too few sessions could be
-    predicted; ``metadata`` is plain JSON: session, recipe, train_from, train_until, samples, data_hash, parameters.
+    predicted; ``ranges`` are those of the sessions learnt from, None of a bundle that was saved without them;
+    ``metadata`` is plain JSON: session, recipe, train_from, train_until, samples, data_hash, parameters.
     """
 
     estimator: Estimator
@@ -44,6 +47,7 @@ class Bundle:
     fits: Fits
     calibration: Calibration | None
     metadata: Mapping[str, Any]
+    ranges: drift.Ranges | None = None
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,8 @@ def fit_night(
     raw = pd.concat([*fresh, tonight], ignore_index=True)
     past = with_outcomes(pd.concat([_positioned(stored, data), raw], ignore_index=True), data)
     curves = calibration_at(past, at, chances)
-    bundle = Bundle(estimator, data.features, fits, curves, _metadata(data, estimator, window, session))
+    ranges = drift.ranges(data, _first_ordinary(window), window.last)
+    bundle = Bundle(estimator, data.features, fits, curves, _metadata(data, estimator, window, session), ranges)
     blocks = calibrated_blocks(past, missing[missing < at], chances)
     published = calibrated(past.loc[past["position"] == at], curves)
     return Night(bundle, pd.concat([*blocks, published], ignore_index=True), past)
@@ -116,6 +121,11 @@ def calibrated_blocks(past: pd.DataFrame, positions: npt.NDArray[np.int64], chan
         block = positions[start : start + RECALIBRATE_SESSIONS]
         rows = past.loc[past["position"].isin(block)]
         yield calibrated(rows, calibration_at(past, int(block[0]), chances))
+
+
+def _first_ordinary(window: Window) -> int:
+    """First session whose features have the history that those of tonight have, if there are as many later ones."""
+    return max(window.first, min(SESSIONS_BEFORE_TESTING, (window.last + 1) // 2))
 
 
 def _missing_positions(data: Samples, stored: pd.DataFrame, at: int) -> npt.NDArray[np.int64]:

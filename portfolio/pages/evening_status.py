@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Final
 
+from django.conf import settings
 from django.utils import timezone
 
 from market_data import quality, trading_calendar
@@ -21,7 +22,7 @@ from market_data.runs.prerequisites import chain_to, parse_all
 from market_data.runs.queries import RunState, Standing, standings
 from market_data.runs.saga import saga_of
 from ml.champions import queries as champions
-from ml.champions.queries import MODEL_AGE_LIMIT_SESSIONS, model_in_force
+from ml.champions.queries import model_in_force
 from ml.evening_facts import finding_counts, kept_out
 from stocks.models import Publication
 from stocks.picks.public_state import PicksState, Stage, State, day_words, picks_state, time_words
@@ -189,7 +190,7 @@ def _check_sentences(session: date) -> list[Sentence]:
 def _model_sentences(session: date) -> list[Sentence]:
     model, champion = model_in_force(session), champions.champion(session)
     if model is None or champion is None:
-        missing = f"No accepted model is at most {MODEL_AGE_LIMIT_SESSIONS} sessions old"
+        missing = f"No accepted model is at most {settings.ABSTAIN_MODEL_AGE_SESSIONS} sessions old"
         return [Sentence("wait", f"{missing}; without one no picks are published.")]
     trained, since = day_words(model.train_until), day_words(champion.session)
     in_use = f"The model in use was trained on sessions up to {trained}; its recipe has picked since {since}."

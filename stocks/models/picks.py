@@ -25,7 +25,7 @@ class Publication(models.Model):
         blank=True,
         default="",
         db_default="",
-        help_text="why the whole session has no picks; empty: the conditions decided",
+        help_text="why it has no picks; empty: the conditions decided",
     )
     reason = models.TextField(
         blank=True, help_text="why the list is empty or short, for operators; readers see `public_reason`"

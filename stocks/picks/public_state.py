@@ -35,12 +35,15 @@ class Stage(StrEnum):
 
 
 class Abstention(StrEnum):
-    """Why no list of a session has a pick; stored with each publication, empty where the market itself decided."""
+    """Why a list has no pick; stored with each publication, empty where the market itself decided."""
 
     NO_BARS = "no_bars"
     DATA = "data"
     NO_SHARES = "no_shares"
     MODEL = "model"
+    DRIFT = "drift"
+    SKILL = "skill"
+    COSTS = "costs"
 
 
 _ABSTENTIONS: Final = {
@@ -48,6 +51,9 @@ _ABSTENTIONS: Final = {
     Abstention.DATA: "the data of the session did not pass the quality checks",
     Abstention.NO_SHARES: "no share could be traded freely enough",
     Abstention.MODEL: "no recent prediction model has passed its tests",
+    Abstention.DRIFT: "the session is unlike all that the prediction model has learnt from",
+    Abstention.SKILL: "the prediction model has not been better than chance of late",
+    Abstention.COSTS: "what its shares are expected to earn does not cover the costs of buying and selling them",
 }
 _WITHOUT_PICKS: Final = {
     Stage.UNKNOWN: "are not published yet",

@@ -93,7 +93,8 @@ def published_facts(publications: Iterable[Publication]) -> Published | None:
     lists = [publication for publication in publications if publication.date == newest]
     at = timezone.localtime(max(publication.published_at for publication in lists))
     picks = sum(publication.count for publication in lists)
-    return Published(newest, lists[0].valid_for, at, picks, lists[0].abstention)
+    abstention = next((publication.abstention for publication in lists if publication.abstention), "")
+    return Published(newest, lists[0].valid_for, at, picks, abstention)
 
 
 def outdated_notice(publication: Publication | None, latest: date | None) -> str | None:

@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
+from django.conf import settings
+
 from market_data import quality
 from market_data.evenings.recent_runs import PastRun, RunHistory
 from market_data.models import PipelineRun
 from market_data.storage.queries import is_loaded
-from ml.champions.queries import MODEL_AGE_LIMIT_SESSIONS, model_in_force
+from ml.champions.queries import model_in_force
 from ml.evening_facts import kept_out, lists_in_force
 from tradingsite.operations.attention import Fact
 
@@ -88,7 +90,7 @@ def verdict_on(evidence: Evidence) -> Verdict:
     if evidence.refusal:
         return Verdict(ABSTAIN, "Will abstain", evidence.refusal, day, runbook="check-failed")
     if not evidence.has_model:
-        why = f"No accepted model is at most {MODEL_AGE_LIMIT_SESSIONS} sessions old on {day}"
+        why = f"No accepted model is at most {settings.ABSTAIN_MODEL_AGE_SESSIONS} sessions old on {day}"
         if evidence.training is not None and evidence.training.status == PipelineRun.Status.FAILED:
             return Verdict(ABSTAIN, "Will abstain", f"{why}, and tonight's training failed.", day, "training-failed")
         return Verdict(UNDECIDED, "Not decided yet", f"{why}; tonight's training has to produce one.", day)
