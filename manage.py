@@ -9,6 +9,8 @@ def main() -> None:
     """Run the management command named on the command line."""
     os.umask(0o077)  # what the system writes is for its account alone; exports are opened explicitly
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradingsite.settings")
+    # Fits run side by side, each with one thread (`ml.learning.linear`); read when NumPy is imported.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     from django.core.management import execute_from_command_line
 
     from brokers.redaction import without_secrets

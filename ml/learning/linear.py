@@ -5,13 +5,14 @@ depends neither on the number of processors nor on how the rows were split. An u
 that it is unknown tells the model nothing.
 """
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 Numbers = npt.NDArray[np.float64]
 Ranks = npt.NDArray[np.float32]
@@ -19,8 +20,9 @@ Ranks = npt.NDArray[np.float32]
 # Of a uniform rank within -0.5 … 0.5.
 RANK_VARIANCE = 1 / 12
 _ROWS_AT_ONCE = 20_000
-# The limit on BLAS is the process's: a fit that ends would lift it from one that still computes, and solutions of one
-# and of two threads differ in their last digits.
+# Solutions of one and of two threads of BLAS differ in their last digits. `manage.py` starts it with one: fits run
+# side by side. Elsewhere they take turns: the limit is the process's, and a fit that ends would lift it from another.
+_HAS_ONE_THREAD = all(pool["num_threads"] == 1 for pool in threadpool_info() if pool["user_api"] == "blas")
 _ALONE = Lock()
 
 
@@ -62,7 +64,10 @@ def fit_linear(ranks: Ranks, target: Numbers, penalty: float) -> LinearModel:
     """
     width = 2 * ranks.shape[1]
     gram, moment = np.zeros((width, width)), np.zeros(width)
-    with _ALONE, threadpool_limits(1):
+    with ExitStack() as turn:
+        if not _HAS_ONE_THREAD:
+            turn.enter_context(_ALONE)
+            turn.enter_context(threadpool_limits(1))
         for start in range(0, len(ranks), _ROWS_AT_ONCE):
             rows = slice(start, start + _ROWS_AT_ONCE)
             design = _design(ranks[rows])

@@ -61,9 +61,10 @@ class Samples:
         """The rows of the sessions from one position to another, both included; nothing is copied."""
         return self.where(slice(*np.searchsorted(self.position, (first, last + 1)).tolist()))
 
-    def known_by(self, position: int) -> "Samples":
-        """The rows whose outcome had happened by the close of the session at a position: a fit there may use them."""
-        return self.where(self.keys["exit_position"].to_numpy() <= position)
+    def known_by(self, position: int) -> Rows:
+        """Which rows' outcome had happened by the close of the session at a position: a fit there may use them."""
+        known: Rows = self.keys["exit_position"].to_numpy() <= position
+        return known
 
     def only(self, features: Sequence[str]) -> "Samples":
         """The same rows with some of the features."""

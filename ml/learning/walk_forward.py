@@ -81,7 +81,7 @@ def training_rows(data: Samples, member: Member, window: Window) -> Samples:
         )
     past = data.between(window.first, window.last)
     turn = (window.last - past.position) % member.every == 0
-    rows = past.where(turn & past.keys[member.outcome].notna().to_numpy()).known_by(window.at)
+    rows = past.where(turn & past.keys[member.outcome].notna().to_numpy() & past.known_by(window.at))
     if not len(rows):
         raise TooLittleHistory(f"No outcome ({member.outcome}) is known up to the session to predict.")
     return rows
@@ -123,8 +123,7 @@ def raw_predictions(data: Samples, estimator: Estimator, fits: Fits) -> pd.DataF
     """Scores of all rows by fitted models, whole sessions; columns symbol, date, position and ``SCORES``.
 
     score and rank_score are means of normal scores, risk_raw ranks by the drawdown, all for ranking only; percentiles
-    are
-    within the day, 0-1; confidence is the agreement of the return head's members, 0-1, NaN for a single one.
+    are within the day, 0-1; confidence is the agreement of the return head's members, 0-1, NaN for a single one.
     """
     return _scored(data, estimator, {member: _parts(fit, data, member) for member, fit in fits.items()})
 

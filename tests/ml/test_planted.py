@@ -141,7 +141,7 @@ def _calibration_by_outcomes_to_come(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _outcomes_learnt_before_the_sale(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Samples, "known_by", lambda self, position: self)
+    monkeypatch.setattr(Samples, "known_by", lambda self, position: np.full(len(self), True))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 from threadpoolctl import threadpool_info
 
+from ml.learning import linear
 from ml.learning.linear import RANK_VARIANCE, LinearModel, fit_linear
 
 
@@ -49,6 +52,7 @@ def test_a_feature_of_one_value_gets_no_weight():
 
 def test_fits_at_once_do_not_lift_the_limit_of_threads_from_each_other(monkeypatch):
     """A solution by two threads differs from that by one in its last digits."""
+    monkeypatch.setattr(linear, "_HAS_ONE_THREAD", False)
     solve = np.linalg.solve
     threads: list[int] = []
 
@@ -62,3 +66,10 @@ def test_fits_at_once_do_not_lift_the_limit_of_threads_from_each_other(monkeypat
     with ThreadPoolExecutor(4) as fits:
         list(fits.map(lambda _: fit_linear(ranks, target, penalty=10), range(12)))
     assert threads == [1] * 12
+
+
+def test_a_command_computes_with_one_thread_and_so_its_fits_run_side_by_side():
+    code = "import manage, sys; sys.argv = ['manage.py', 'shell', '-v0', '-c', %r]; manage.main()"
+    inside = "from ml.learning import linear; print(linear._HAS_ONE_THREAD)"
+    done = subprocess.run([sys.executable, "-c", code % inside], capture_output=True, text=True, check=True)
+    assert done.stdout.split()[-1] == "True"

@@ -60,19 +60,19 @@ def test_what_is_not_finite_is_unknown():
 
 def test_what_is_known_by_a_session_had_its_exit_by_then(data):
     """Bought on session t+1 and sold on t+11: session 30 knows the outcomes of sessions up to 19."""
-    assert data.known_by(30).position.max() == 19
-    assert data.known_by(10).keys.empty
+    assert data.position[data.known_by(30)].max() == 19
+    assert not data.known_by(10).any()
     exits = data.keys["exit_position"].where(data.keys["symbol"] != "S001", 40.0)
     late = replace(data, keys=data.keys.assign(exit_position=exits))
-    assert "S001" not in set(late.known_by(39).keys["symbol"])
-    assert "S001" in set(late.known_by(40).keys["symbol"])
+    assert "S001" not in set(late.keys["symbol"][late.known_by(39)])
+    assert "S001" in set(late.keys["symbol"][late.known_by(40)])
 
 
 def test_an_outcome_that_never_came_is_known_by_no_session():
     frame, calendar = market(shares=2, days=40), sessions(40)
     gone = frame.loc[(frame["symbol"] != "S001") | (frame["date"] < calendar[15])].reset_index(drop=True)
     whole = samples_of(gone, calendar)
-    known = whole.known_by(10**6)
+    known = whole.where(whole.known_by(10**6))
     assert set(known.position[known.keys["symbol"] == "S001"]) == set(range(4))  # sold on session 14 at the latest
     assert exit_counts(whole.keys, whole.position, 39) == {"due": 29 + 14, "late": 0, "unsold": 10}
 
