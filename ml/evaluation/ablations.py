@@ -35,7 +35,7 @@ def ablated(data: Samples) -> Mapping[str, tuple[str, ...]]:
     """Name of each ablation → the features that are left; the first has all of them."""
     groups = {group: tuple(name for name in names if name in data.features) for group, names in FEATURE_GROUPS.items()}
     without = {f"without {group}": {*names} for group, names in groups.items() if names}
-    without["without peers"] = {name for group in PEER_GROUPS for name in groups[group]}
+    without["without peers"] = {name for group in PEER_GROUPS for name in groups.get(group, ())}
     left = {name: tuple(feature for feature in data.features if feature not in out) for name, out in without.items()}
     return {ALL_FEATURES: data.features, **left}
 

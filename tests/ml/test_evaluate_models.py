@@ -9,6 +9,7 @@ from django.db import connection
 
 from ml import datasets
 from ml.evaluation import records as evaluation_records
+from ml.features.registry import FEATURE_GROUPS
 from ml.learning.estimators import ESTIMATORS
 from ml.management.commands import evaluate_models
 from ml.models import Evaluation
@@ -18,6 +19,7 @@ from tests.ml.stored_markets import store_market
 
 DAYS = 330
 SESSION = sessions(DAYS)[-1].date()
+LATE = sessions(DAYS)[-60].date()
 
 pytestmark = pytest.mark.django_db
 
@@ -206,20 +208,23 @@ def test_a_span_that_cannot_be_compared_is_refused(stored_market, first, last, s
 @pytest.mark.usefixtures("stored_market")
 def test_every_estimator_is_compared_on_the_same_folds_and_nothing_is_stored():
     output, errors = StringIO(), StringIO()
-    call_command("compare_models", f"--date={SESSION}", "--estimator=linear", stdout=output, stderr=errors)
+    arguments = (f"--date={SESSION}", "--estimator=linear", f"--first-test={LATE}")
+    call_command("compare_models", *arguments, stdout=output, stderr=errors)
     text = output.getvalue()
     for name in ("ensemble", "linear", "random_forest", "plain boosted", "equal weight"):
         assert f"\n{name} " in text
     assert "s  random_forest evaluated" in errors.getvalue()
     assert not Evaluation.objects.exists()
     again = StringIO()
-    call_command("compare_models", f"--date={SESSION}", "--estimator=linear", stdout=again, stderr=StringIO())
+    call_command("compare_models", *arguments, stdout=again, stderr=StringIO())
     assert "0 computed, 4 reused" in again.getvalue()
 
 
 @pytest.mark.usefixtures("stored_market")
-def test_ablations_and_the_placebo_are_reported():
-    output, errors = run_evaluation("--estimator=linear", "--controls=0", "--ablations")
+def test_ablations_and_the_placebo_are_reported(monkeypatch):
+    monkeypatch.setattr("ml.evaluation.ablations.FEATURE_GROUPS", {"delivery": FEATURE_GROUPS["delivery"]})
+    arguments = ("--estimator=linear", "--controls=0", "--ablations", f"--first-test={LATE}")
+    output, errors = run_evaluation(*arguments)
     assert "without delivery" in output
     assert "random sectors" in output
     assert "ablation: random sectors evaluated" in errors

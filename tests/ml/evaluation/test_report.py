@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from ml.evaluation import figures, report
-from ml.evaluation.ablations import random_groups
+from ml.evaluation.ablations import ablated, random_groups
 from ml.evaluation.controls import Control, controls_row
 from ml.evaluation.report import (
     PLAIN,
@@ -19,6 +19,7 @@ from ml.evaluation.report import (
 )
 from ml.evaluation.report_text import report_text
 from ml.evaluation.rows import figures_row
+from ml.features.registry import FEATURE_GROUPS
 from ml.learning.learners import LEARNERS
 from ml.learning.walk_forward import TooLittleHistory
 from tests.ml.markets import market_samples, tiny
@@ -40,7 +41,7 @@ def span(data):
 @pytest.fixture(scope="module")
 def content(data, span):
     terms = Terms(data, span, RULE, PredictionStore(None))
-    return report.report([(tiny("linear"), data)], terms, Extras(controls=4, ablations=True, placebo=lambda: data))
+    return report.report([(tiny("linear"), data)], terms, Extras(controls=4))
 
 
 def test_testing_starts_with_half_of_a_short_history_and_ends_with_the_last_outcome(span):
@@ -118,13 +119,12 @@ def test_an_entry_is_computed_once_and_anew_for_other_data_or_another_recipe(dat
 
 def test_the_report_fits_on_one_screen(content):
     lines = report_text(content).splitlines()
-    assert len(lines) <= 36
+    assert len(lines) <= 24
     assert max(map(len, lines)) <= 160
     assert lines[0].startswith("Walk-forward 2023-08-21")
     assert "momentum" in report_text(content)
     assert "4 controls" in lines[-2]
     assert lines[-1].strip().startswith("net ")
-    assert "without sector" in report_text(content)
 
 
 def test_equal_weight_is_0_by_definition(content):
@@ -153,11 +153,23 @@ def test_pairs_have_the_window_of_choice_and_the_liquid_shares(content):
     assert pair["choice"] == {name: pair[name] for name in names}
 
 
-def test_each_group_of_features_is_left_out_once(content):
+def test_each_group_of_features_is_left_out_once(data):
+    left = ablated(data)
+    groups = ("returns", "day", "risk", "levels", "liquidity", "delivery", "sector", "industry")
+    assert set(left) == {"all features", "without peers", *(f"without {name}" for name in groups)}
+    assert sum(60 - len(left[f"without {name}"]) for name in groups) == 60
+    assert set(left["without peers"]) == set(report.OWN_FEATURES)
+
+
+def test_what_carries_the_signal_is_missed(data, monkeypatch):
+    few = {name: FEATURE_GROUPS[name] for name in ("delivery", "sector", "industry")}
+    monkeypatch.setattr("ml.evaluation.ablations.FEATURE_GROUPS", few)
+    terms = Terms(data, Span(220, 270), RULE, PredictionStore(None))
+    content = report.report([(tiny("linear"), data)], terms, Extras(0, ablations=True, placebo=lambda: data))
     section = content["ablations"]
     rows = section["rows"]
-    groups = ("returns", "day", "risk", "levels", "liquidity", "delivery", "sector", "industry")
-    assert set(rows) == {"all features", "without peers", "random sectors", *(f"without {name}" for name in groups)}
+    assert "without sector" in report_text(content)
+    assert "random sectors" in rows
     assert rows["all features"]["features"] == 60
     assert "paired" not in rows["all features"]
     assert rows["without delivery"]["features"] == 56
@@ -166,6 +178,8 @@ def test_each_group_of_features_is_left_out_once(content):
     assert rows["without delivery"]["paired"]["rank_ic"]["high_90"] < 0
     assert rows["without peers"]["features"] == 40
     assert "linear part" in section["note"]
+    # The placebo's samples are the same here, so that it gains nothing.
+    assert rows["random sectors"]["paired"]["rank_ic"]["mean"] == 0
 
 
 def test_sectors_at_random_belong_to_the_same_shares_in_the_same_numbers():
