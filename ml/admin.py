@@ -145,8 +145,8 @@ class PredictionAdmin(DatedAdmin):
 
 @admin.register(Evaluation)
 class EvaluationAdmin(ReadOnlyAdmin):
-    list_display = ("estimator", "as_of", "first_test", "last_test", "seconds", "created_at")
-    list_filter = ("estimator",)
+    list_display = ("estimator", "kind", "recipe", "as_of", "first_test", "last_test", "seconds", "created_at")
+    list_filter = ("kind", "estimator")
 
 
 @admin.register(PickOutcome)

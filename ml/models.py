@@ -177,8 +177,18 @@ class PickHistoryDay(models.Model):
 
 
 class Evaluation(models.Model):
-    """A walk-forward report: out-of-sample figures of models, baselines and controls."""
+    """A report of out-of-sample figures: of models fitted for it beside baselines and controls, or of `predictions`."""
 
+    class Kind(models.TextChoices):
+        WALK_FORWARD = "walk_forward", "Walk-forward"
+        STORED = "stored", "Stored predictions"
+
+    kind = models.CharField(
+        max_length=12, choices=Kind, default=Kind.WALK_FORWARD, db_default=Kind.WALK_FORWARD, help_text="what it is of"
+    )
+    recipe = models.CharField(
+        max_length=12, blank=True, default="", db_default="", help_text="of the estimator; empty: stored before it was"
+    )
     as_of = models.DateField(help_text="last session of the data")
     estimator = models.CharField(max_length=40)
     first_test = models.DateField()

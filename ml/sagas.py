@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import wraps
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -28,6 +28,7 @@ from market_data.storage import queries
 from ml import costs, selection, training_steps
 from ml.candidates import tradable_candidates
 from ml.champions.queries import model_in_force
+from ml.evaluation import records
 from ml.learning.estimators import UnknownEstimator
 from ml.models import TrainedModel
 from ml.pick_history import filling
@@ -265,6 +266,9 @@ def _undo_publications(run_id: str) -> int:
     return selection.restore_publications(run_id, timezone.now())
 
 
+register_purge(
+    "folds", lambda today: records.purge_folds(settings.VAR_DIR / "folds", datetime.combine(today, datetime.min.time()))
+)
 register_purge("picks", lambda today: selection.purge_picks(today - timedelta(days=PICKS_KEPT_DAYS)))
 
 
@@ -334,13 +338,19 @@ register_sagas(
         "scoreboard",
         "Scoreboard",
         # It has no `tables`: what was judged is a fact about a published list, which no rollback takes back.
-        (Step("JUDGE_PICKS", scoreboard.judge, scoreboard.record),),
+        (
+            Step("JUDGE_PICKS", scoreboard.judge, scoreboard.record),
+            Step("REPORT_MODEL", scoreboard.report_champion, scoreboard.record_report),
+        ),
         cluster="ml",
         command="judge_picks",
         cron="45 22 * * *",
         waits_for=("validation",),
         description="Scoreboard (what came of the published picks)",
-        reads=("historical_data", "stocks", "stock_metrics", "corporate_actions", "symbol_changes", "findings"),
+        reads=(
+            *("historical_data", "stocks", "stock_metrics", "corporate_actions", "symbol_changes", "findings"),
+            *("technical_indicators", "predictions", "pick_history", "pick_history_days", *_MODELS),
+        ),
         replays=True,
     ),
 )

@@ -72,6 +72,7 @@ class PredictionStore:
             self.reused += is_stored
             self.computed += not is_stored
         if path is not None and is_stored:
+            path.touch()  # what is in use is not purged
             return pd.read_parquet(path)
         frame = compute()
         if path is not None:

@@ -16,9 +16,9 @@ def stored_report_text(content: Mapping[str, Any]) -> str:
         f" {content['last_test']}, outcomes known as of {content['as_of']}.",
         "Money is percent a year over the equal-weight universe, with its 90 % interval; errors are Newey-West.",
     ]
-    sections = [_heads, _lengths, _segments, _stress, _expectations, _exits]
-    for section in sections:
+    for section in (_heads, _lengths, _segments, _stress, _expectations):
         lines += ["", *section(row)]
+    lines += ["", *_lists(content), "", *_exits(content)]
     return "\n".join(lines)
 
 
@@ -47,7 +47,7 @@ def _segments(row: Row) -> Iterator[str]:
     named = {**parts["year"], **parts["half_year"], **parts["liquidity"], "> ₹10 crore a day": parts["above_10_crore"]}
     for name, part in named.items():
         yield f"{name:<32}{_ic(part):>18}{_money(part['net_excess_pct']):>22}"
-    yield f"{'sector of a place in a hundred':<32}{'rank IC ± 95 %':>18}{'gross of its places':>22}{'places':>8}"
+    yield f"{'sector (1 % of the places or more)':<34}{'rank IC ± 95 %':>16}{'gross of its places':>22}{'places':>8}"
     # Of a sector with fewer places an interval is as wide as the room; --json has them all.
     for name, part in _of_size(parts["sector"]).items():
         places = percent(part["places"]["mean"])
@@ -81,7 +81,8 @@ def _expectations(row: Row) -> Iterator[str]:
         )
     over = stated["excess"]["first_50_over_costs"]
     yield f"first 50 expected above their costs ({over['cost_pct']:.2f} %) on {percent(over['mean'])} of the days"
-    yield f"R² of the expected excess {number(stated['r2']['mean'], 4)} {interval(stated['r2'], 4)}"
+    inner = number(row["r2_in_sample"], 4)
+    yield f"R² of the expected excess {number(stated['r2']['mean'], 4)} {interval(stated['r2'], 4)}, in sample {inner}"
     chance = stated["probability"]
     yield f"probability by tenths: Spearman {number(chance['spearman'], 2)}, calibration error" + (
         f" {number(chance['calibration_error']['mean'], 4)}"
@@ -99,8 +100,16 @@ def _expectations(row: Row) -> Iterator[str]:
     yield f"risk: rank IC with the drawdown {number(risk['model']['mean'])}, of the ATR alone {alone}"
 
 
-def _exits(row: Row) -> Iterator[str]:
-    exits = row["exits"]
+def _lists(content: Row) -> Iterator[str]:
+    yield f"{'list':<10}{'sessions':>9}{'since':>12}{'shares':>8}{'net':>22}{'bought':>8}{'net less that of model':>26}"
+    for name, row in content["lists"].items():
+        pair = _money(row["paired"]) if "paired" in row else ""
+        facts = f"{row['sessions']:>9}{row['first'] or '–':>12}{number(row['shares'], 0):>8}"
+        yield f"{name:<10}{facts}{_money(row['net_excess_pct']):>22}{number(row['bought']['mean'], 2):>8}{pair:>26}"
+
+
+def _exits(content: Row) -> Iterator[str]:
+    exits = content["exits"]
     late, unsold = f"{exits['late']:,}", f"{exits['unsold']:,}"
     yield f"exits due {exits['due']:,}, sold more than 5 sessions late {late}, not sold at last {unsold}"
 

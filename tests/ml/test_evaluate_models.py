@@ -1,6 +1,7 @@
 import json
+import os
 import re
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from io import StringIO
 
 import pytest
@@ -165,6 +166,8 @@ def test_the_headline_is_that_of_the_newest_report_known():
         "rank_ic": 0.08,
         "half_width_95": 0.02,
         "by_year": {"2024": 0.08},
+        "net_excess_pct": None,
+        "liquid_net_excess_pct": None,
         "baselines": {"momentum": 0.03},
         "controls": {"mean": 0.001, "standard_error": 0.002, "passed": False},
     }
@@ -235,3 +238,15 @@ def test_ablations_and_the_placebo_are_reported(monkeypatch):
 def test_a_negative_number_of_controls_is_refused():
     with pytest.raises(CommandError, match="--controls -1 is not a number of controls"):
         run_evaluation("--controls=-1")
+
+
+def test_folds_that_nobody_used_for_a_month_are_purged(tmp_path):
+    now = datetime(2026, 5, 1)
+    for name, days in (("old", 31), ("new", 29)):
+        path = tmp_path / f"{name}.parquet"
+        path.touch()
+        moment = (now - timedelta(days=days)).timestamp()
+        os.utime(path, (moment, moment))
+    assert evaluation_records.purge_folds(tmp_path, now) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["new.parquet"]
+    assert evaluation_records.purge_folds(tmp_path / "none", now) == 0

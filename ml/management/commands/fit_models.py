@@ -18,6 +18,7 @@ from ml import datasets, predictions
 from ml.champions.queries import models_of
 from ml.champions.recipes import RecipeRetired, stored_estimator
 from ml.evaluation import figures, noise
+from ml.evaluation.in_sample import in_sample_r2
 from ml.evaluation.tranches import Rule
 from ml.learning import artifacts
 from ml.learning.calibration import Chances
@@ -100,7 +101,8 @@ def _metrics(data: Samples, night: Night, rule: Rule) -> dict[str, Any]:
     """Figures of the recipe's walk-forward predictions, and what they are worth beyond tonight's controls."""
     controls = noise.noise(data, night.bundle.estimator, night.past, rule)
     skill = noise.skill_above_noise(night.past, controls)
-    return figures.summary(night.past, rule) | {"noise": controls.as_json(), "skill_above_noise": skill}
+    inner = {"r2_in_sample": in_sample_r2(night.bundle, data)}
+    return figures.summary(night.past, rule) | {"noise": controls.as_json(), "skill_above_noise": skill} | inner
 
 
 def _stored(recipe: str) -> Estimator:

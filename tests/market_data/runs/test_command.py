@@ -18,6 +18,8 @@ from market_data.providers.simulator import EPOCH, simulated_sessions
 from tests.end_to_end import evenings
 
 pytestmark = pytest.mark.django_db
+# What a command cannot do without, beside the date.
+_REQUIRED = {"compare_refits": {"first": "2024-01-02", "last": "2024-01-31"}}
 TABLES = (*evenings.STATE, "market_days", "pipeline_runs", "trained_models", "evaluations")
 
 
@@ -43,13 +45,14 @@ def _seed_calendar() -> None:
 
 def refused(command: str, day: str) -> str:
     with pytest.raises(CommandError) as error:
-        call_command(command, date=day, stdout=StringIO(), stderr=StringIO())
+        call_command(command, date=day, stdout=StringIO(), stderr=StringIO(), **_REQUIRED.get(command, {}))
     return str(error.value)
 
 
 def test_the_commands_with_a_date_are_those_of_the_jobs_and_the_models() -> None:
     assert commands_with_a_date() == [
-        *("calculate_business_logic", "evaluate_models", "export_csv", "fill_data", "fit_models"),
+        *("calculate_business_logic", "compare_models", "compare_refits", "evaluate_models", "export_csv"),
+        *("fill_data", "fit_models"),
         *(
             "judge_picks",
             "refresh_quotes",
