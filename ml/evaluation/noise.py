@@ -67,11 +67,11 @@ def noise(data: Samples, estimator: Estimator, past: pd.DataFrame, rule: Rule, c
         return Noise(np.nan, np.nan, 0, 0, np.nan)
     first, last = int(tested[0]), int(tested[-1])
     window, light = Window.of(first, estimator), replace(estimator.with_members(size=LIGHT), risk_head=Head(()))
-    rows, judged = data.between(window.first, window.last), data.between(first, last)
+    rows, newest = data.between(window.first, window.last), data.between(first, last)
     daily, money = [], []
     for seed in range(controls):
         fits = fit_members(with_shuffled_outcomes(rows, seed), light.members, window)
-        control = with_outcomes(raw_predictions(judged, light, fits), data)
+        control = with_outcomes(raw_predictions(newest, light, fits), data)
         daily.append(daily_rank_ic(control))
         money.append(figures.daily_money(control, rule)["net_excess"].mean() * PERIODS_A_YEAR * 100)
     return Noise(*_mean_of_controls(daily), len(tested), controls, float(np.mean(money)))

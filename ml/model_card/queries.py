@@ -7,10 +7,10 @@ from typing import Final
 
 from ml.champions import queries as champions
 from ml.champions.queries import Challenger
-from ml.evaluation.records import evaluation_of
+from ml.evaluation.records import evaluation_of, latest_stored_report
 from ml.model_card import reading
 from ml.model_card.figure import Part
-from ml.models import ChampionChange, TrainedModel
+from ml.models import ChampionChange, Evaluation, TrainedModel
 
 DECISIONS_SHOWN: Final = 10
 
@@ -54,20 +54,20 @@ def model_card() -> Card:
     """The card as of now."""
     champion = champions.champion()
     recipe = champion.recipe if champion else ""
-    evaluation = _evaluation(champion.estimator, recipe) if champion else None
+    evaluation = _report(evaluation_of(champion.estimator, recipe), champion.estimator) if champion else None
+    stored = _report(latest_stored_report(recipe), champion.estimator) if champion else None
     return Card(
         champion=champion,
         model=champions.models_of(recipe).first() if champion else None,
         challenger=champions.challenger(),
         decisions=champions.decisions(DECISIONS_SHOWN),
-        report=evaluation,
+        report=stored or evaluation,
         evaluation=evaluation,
     )
 
 
-def _evaluation(estimator: str, recipe: str) -> Report | None:
-    stored = evaluation_of(estimator, recipe)
+def _report(stored: Evaluation | None, estimator: str) -> Report | None:
     if stored is None:
         return None
-    content = Part(stored.report, "evaluation")
+    content = Part(stored.report, "report" if stored.kind == Evaluation.Kind.STORED else "evaluation")
     return Report(content, content.at("rows", estimator), stored.as_of, stored.created_at)

@@ -80,10 +80,10 @@ def test_controls_know_nothing_of_the_sessions_that_judge_them():
     data = market_samples(shares=30, days=DAYS, signal=0.004)
     predicted = past(data)
     first = DAYS - 11 - CONTROL_SESSIONS
-    judged = (data.position >= first - 16)[:, None]
+    late = (data.position >= first - 16)[:, None]
     turned = data.keys.copy()
     outcomes = ["forward_return", "forward_return_5"]
-    turned[outcomes] = np.where(judged, -turned[outcomes], turned[outcomes])
+    turned[outcomes] = np.where(late, -turned[outcomes], turned[outcomes])
     before = noise(data, ESTIMATOR, predicted, RULE)
     after = noise(replace(data, keys=turned), ESTIMATOR, predicted, RULE)
     assert before.rank_ic != 0
