@@ -27,7 +27,7 @@ from market_data.runs.saga import (
 from market_data.storage import queries
 from ml import costs, selection, training_steps
 from ml.candidates import tradable_candidates
-from ml.champions.queries import model_in_force
+from ml.champions.queries import model_in_force, reason_without_model
 from ml.evaluation import records
 from ml.learning.estimators import UnknownEstimator
 from ml.models import TrainedModel
@@ -122,11 +122,7 @@ def predictions(context: StepContext) -> Predictions:
     nothing = pd.DataFrame(columns=list(prediction.PREDICTION_COLUMNS))
     model = model_in_force(context.session)
     if model is None:
-        reason = (
-            f"No accepted model is at most {settings.ABSTAIN_MODEL_AGE_SESSIONS} sessions old on {context.session}."
-        )
-        refusal = Refusal(Abstention.MODEL, reason)
-        return Predictions(nothing, None, refusal)
+        return Predictions(nothing, None, Refusal(Abstention.MODEL, reason_without_model(context.session)))
     try:
         bundle: Bundle = artifacts.load_bundle(
             settings.MODELS_DIR / model.path, model.files, market=settings.PROVIDER_KIND

@@ -68,17 +68,16 @@ def _first_model(session: date, wanted: Estimator, fit: Fit | None, retired: Cha
     if obstacle := _obstacle(session, fit):
         return Decision(None, f"{name} is not champion: {obstacle}")
     assert fit is not None
-    skill = fit.metrics.get("skill_above_noise")
-    ranking = fit.metrics.get("rank_ic", {})
-    words = f"rank correlation {ranking['mean']:+.3f} on {ranking['days']} sessions" if ranking.get("mean") else ""
-    above = f"skill above noise {_interval(skill)}" if skill else ""
-    figures = ", ".join(filter(None, (words, above)))
-    reason = f"{name} is the first champion" + (f": {figures}." if figures else ".")
+    ranking, skill = fit.metrics["rank_ic"], fit.metrics["skill_above_noise"]
+    reason = (
+        f"{name} is the first champion: rank correlation {ranking['mean']:+.3f} on {ranking['days']} sessions, skill"
+        f" above noise {_interval(skill)}."
+    )
     if retired:
         why = recipes.retirement(retired.estimator, retired.recipe, retired.parameters)
         reason = f"{why} {reason.replace('is the first champion', 'takes its place as a first model does')}"
-    kept = {"rank_ic": dict(ranking), "skill_above_noise": skill}
-    return Decision(_change(_Kind.FIRST, session, wanted, retired, figures=kept, reason=reason), reason)
+    figures = {"rank_ic": ranking, "skill_above_noise": skill}
+    return Decision(_change(_Kind.FIRST, session, wanted, retired, figures=figures, reason=reason), reason)
 
 
 def _obstacle(session: date, fit: Fit | None) -> str:
@@ -87,8 +86,8 @@ def _obstacle(session: date, fit: Fit | None) -> str:
         return f"it has no fit of {session}."
     if fit.status != TrainedModel.Status.ACCEPTED:
         return f"its fit was not accepted: {fit.reason}"
-    skill = fit.metrics.get("skill_above_noise")
-    if skill is not None and not (skill["low_90"] or 0) > 0:
+    skill = fit.metrics["skill_above_noise"]
+    if not (skill["low_90"] or 0) > 0:
         return f"its skill is not above noise: {_interval(skill)}."
     return ""
 

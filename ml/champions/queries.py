@@ -49,6 +49,14 @@ def model_in_force(session: date) -> TrainedModel | None:
     return recent_model(current.recipe, session) if current else None
 
 
+def reason_without_model(session: date) -> str:
+    """Why no model is in force on a session."""
+    accepted = TrainedModel.objects.filter(status=TrainedModel.Status.ACCEPTED, session__lte=session)
+    if champion(session) is None and accepted.exclude(recipe="").exists():
+        return f"No recipe is champion on {session}: of no accepted model the skill was above noise."
+    return f"No accepted model is at most {settings.ABSTAIN_MODEL_AGE_SESSIONS} sessions old on {session}."
+
+
 def recent_model(recipe: str, session: date) -> TrainedModel | None:
     """Newest accepted model of a recipe, at most ``ABSTAIN_MODEL_AGE_SESSIONS`` sessions old on a session."""
     accepted = models_of(recipe).filter(status=TrainedModel.Status.ACCEPTED, session__lte=session)

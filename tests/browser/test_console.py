@@ -273,7 +273,12 @@ def test_the_home_page_is_readable_everywhere(opened, calendar, transactional_db
         facts = {"worker": "host:1", "outcome": outcome, "ended_at": timezone.now(), "log_lines": ["begun"]}
         StepAttempt.objects.create(step=run.steps.get(), number=number, fence=number, reason="It broke.", **facts)
     faults = watched.serious_faults()
-    for path in (run_url(run.id), f"/admin/operations/run/{run.id}/roll-back/", "/admin/operations/runbook/"):
+    for path in (
+        run_url(run.id),
+        f"/admin/operations/run/{run.id}/roll-back/",
+        "/admin/operations/runbook/",
+        "/admin/ml/championchange/put-back/",
+    ):
         watched.open(path)
         faults += watched.serious_faults()
         faults += [f"{path} is too wide"] if watched.overflow() > 0 else []

@@ -91,6 +91,12 @@ def test_an_old_rejected_foreign_or_future_model_does_not_count(session: date, s
     assert not is_condition_met("recent_model", TODAY)
 
 
+def test_an_accepted_model_of_no_champion_does_not_pick() -> None:
+    fitted(TODAY)
+    select()
+    assert reasons() == {(0, f"No recipe is champion on {TODAY}: of no accepted model the skill was above noise.")}
+
+
 def test_a_model_of_seven_sessions_ago_is_recent() -> None:
     sagas()
     fitted(DAYS[8])

@@ -55,7 +55,10 @@ def fit(tmp_path: Path) -> Any:
             "reason": "" if status == "accepted" else "No skill.",
             "seconds": 1.0,
             "parameters": ESTIMATORS[name].as_json(),
-            "metrics": {"skill_above_noise": {"mean": 0.05, "low_90": low, "high_90": 0.09}},
+            "metrics": {
+                "rank_ic": {"mean": 0.05, "days": 99},
+                "skill_above_noise": {"mean": 0.05, "low_90": low, "high_90": 0.09},
+            },
             "predictions": {"path": str(path), "sha256": sha256_of(path)},
         }
 

@@ -1,13 +1,17 @@
 """Decisions on stored predictions of a made-up market: first, promoted, kept, waiting, retired."""
 
+import io
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import override_settings
 from pytest_django import DjangoDbBlocker
@@ -20,7 +24,7 @@ from ml.learning.estimators import ESTIMATORS
 from ml.models import ChampionChange
 from stocks.storage import bulk
 from tests.champions import RECIPE, crown, fitted
-from tests.ml.markets import sessions
+from tests.ml.markets import sessions, tiny
 from tests.ml.stored_markets import store_market
 
 pytestmark = pytest.mark.django_db
@@ -302,3 +306,24 @@ def test_a_shorter_window_is_another_recipe() -> None:
     assert challenger is not None
     assert challenger.recipe != RECIPE
     assert queries.challenger(FRIDAY) is None
+
+
+def test_a_champion_is_fitted_from_its_stored_settings_whatever_the_settings_want(
+    outcomes: pd.DataFrame, tmp_path: Path
+) -> None:
+    """A recipe that no name stands for any longer."""
+    light = tiny("linear", size=0.03)
+    champion(light.recipe, parameters=light.as_json())
+    output = io.StringIO()
+    with override_settings(MODELS_DIR=tmp_path):
+        arguments = (f"--date={FRIDAY}", f"--recipe={light.recipe}", "--lookback=365")
+        call_command("fit_models", *arguments, stdout=output, stderr=io.StringIO())
+    card = json.loads(output.getvalue())
+    assert (card["recipe"], card["estimator"]) == (light.recipe, "linear")
+    assert card["parameters"] == json.loads(json.dumps(light.as_json()))
+    assert set(card["software"]) == {"nse-trading-system", "lightgbm", "numpy", "scikit-learn"}
+    for recipe, words in ((OTHER.recipe, "no champion and no model"), ("old", "in another way")):
+        if recipe == "old":
+            champion("old", DAYS[1])
+        with pytest.raises(CommandError, match=words):
+            call_command("fit_models", f"--date={FRIDAY}", f"--recipe={recipe}", stderr=io.StringIO())
