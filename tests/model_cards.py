@@ -11,6 +11,7 @@ import pandas as pd
 from ml.evaluation.expectations import expectations
 from ml.evaluation.figures import cost_rule
 from ml.evaluation.lists import lists
+from ml.evaluation.records import record_evaluation, record_stored_report
 from ml.evaluation.rows import figures_row
 from ml.learning.calibration import DEFAULT_CHANCES
 from ml.models import ChampionChange, Evaluation
@@ -115,14 +116,15 @@ def store_champion() -> ChampionChange:
 
 
 def store_evaluation(content: dict[str, Any] | None = None) -> Evaluation:
-    """The walk-forward report about the champion's recipe."""
+    """The walk-forward report about the champion's recipe, without lists."""
     content = report() if content is None else content
-    return Evaluation.objects.create(
-        as_of=SESSION,
-        estimator="ensemble",
-        first_test=content["first_test"],
-        last_test=content["last_test"],
-        data_hash=content["data_hash"],
-        report=content,
-        seconds=1.0,
-    )
+    content.pop("lists", None)
+    return record_evaluation(content, as_of=SESSION, estimator="ensemble", parameters={}, seconds=1.0)
+
+
+def store_report(content: dict[str, Any] | None = None) -> Evaluation:
+    """The report of the champion's stored predictions, with lists."""
+    content = report() if content is None else content
+    names = ("first_test", "last_test", "sessions", "lists")
+    stored = {name: content[name] for name in names if name in content} | {"as_of": SESSION.isoformat()}
+    return record_stored_report(stored | {"rows": {"ensemble": content["rows"]["ensemble"]}}, seconds=1.0)

@@ -1,6 +1,6 @@
 """The model card from what is stored: champion, model, challenger, decisions, and the newest reports about it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
@@ -11,6 +11,7 @@ from ml.evaluation.records import evaluation_of, latest_stored_report
 from ml.model_card import reading
 from ml.model_card.figure import Part
 from ml.models import ChampionChange, Evaluation, TrainedModel
+from stocks.picks.screening import STRATEGIES
 
 DECISIONS_SHOWN: Final = 10
 
@@ -64,6 +65,28 @@ def model_card() -> Card:
         report=stored or evaluation,
         evaluation=evaluation,
     )
+
+
+@dataclass(frozen=True)
+class ListReport:
+    """What the lists would have earned: strategy → figures, in the order of the registry, and the report's span."""
+
+    rows: Mapping[str, reading.ListFigures]
+    first: date
+    last: date
+
+
+def list_report(champion: ChampionChange | None) -> ListReport | None:
+    """The lists' figures of the newest report about the champion; None without any. The rest of it is not read."""
+    if champion is None:
+        return None
+    stored = Evaluation.objects.filter(kind=Evaluation.Kind.STORED, recipe=champion.recipe)
+    newest = stored.order_by("-as_of", "-created_at").values_list("report__lists", "first_test", "last_test").first()
+    if newest is None:
+        return None
+    lists, first, last = newest
+    rows = reading.lists(Part(lists, "report/lists"), list(STRATEGIES))
+    return ListReport({row.name: row for row in rows}, first, last) if rows else None
 
 
 def _report(stored: Evaluation | None, estimator: str) -> Report | None:

@@ -42,14 +42,20 @@ def _report_context(card: Card, report: Report) -> dict[str, Any]:
         "plots": plots(card),
         "levels": reading.levels(report.row),
         "lengths": reading.lengths(report.row),
-        "lists": reading.lists(list_parts(report), list(STRATEGIES)),
-        "lists_plot": model_plots.lists_plot(reading.lists(list_parts(report), list(STRATEGIES))),
+        "lists": lists_shown(card),
+        "plots_of_lists": plots_of_lists(card),
     }
 
 
-def list_parts(report: Report) -> Part:
-    """The figures of the lists in a report."""
-    return report.content.at("lists")
+def lists_shown(card: Card) -> list[reading.ListFigures]:
+    """The figures of the lists, in the order of the registry; empty where none are stored."""
+    return reading.lists(card.report.content.at("lists"), list(STRATEGIES)) if card.report else []
+
+
+def plots_of_lists(card: Card) -> list[Plot]:
+    """The lists beside each other."""
+    drawn = model_plots.lists_plot(lists_shown(card))
+    return [drawn] if drawn else []
 
 
 def baseline_row(card: Card) -> Part:
@@ -63,8 +69,10 @@ def plots(card: Card) -> list[Plot]:
         return []
     row, baseline = card.report.row, baseline_row(card)
     inside = row.figure("share", "expectations", "interval", "stated")
+    # The curves of one report begin on one session; those of two reports could not be compared.
+    beside = reading.curve(baseline)
     drawn = [
-        model_plots.cumulative_plot(reading.curve(row), reading.curve(baseline)),
+        model_plots.cumulative_plot(reading.curve(card.evaluation.row if card.evaluation and beside else row), beside),
         model_plots.half_years_plot(reading.half_years(row, baseline)),
         model_plots.groups_plot(reading.rank_groups(row)),
         model_plots.reliability_plot(reading.reliability(row)),

@@ -14,8 +14,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from market_data.trading_calendar import CalendarError
+from ml.champions.queries import champion
 from ml.evening_facts import kept_out
-from ml.model_card.queries import model_card
+from ml.model_card.queries import list_report, model_card
 from ml.scoreboard import queries as scoreboard_queries
 from ml.scoreboard.figures import INTERVAL_NEEDS_SESSIONS
 from portfolio.pages import (
@@ -78,7 +79,7 @@ def picks(request: HttpRequest) -> HttpResponse:
     sort = request.GET.get("sort", "rank")
     column, descending, _ = SORTS.get(sort, SORTS["rank"])
     sector, search = request.GET.get("sector", "")[:100], request.GET.get("search", "")[:100].strip()
-    newest = pick_queries.newest_publications()
+    newest, report = pick_queries.newest_publications(), list_report(champion())
     publication = newest.get(strategy)
     published = pick_queries.published_picks(publication) if publication else []
     matches = pick_queries.pick_list(strategy, sector=sector, search=search, sort_by=column, descending=descending)
@@ -96,6 +97,7 @@ def picks(request: HttpRequest) -> HttpResponse:
         "changes": changes_of(publication) if publication else None,
         "keep_rank": settings.PICKS_KEEP_RANK,
         "score": scoreboard_queries.scoreboard()[strategy],
+        "list_figures": report.rows.get(strategy) if report else None,
         "picks_shown": len(published),
     }
     return _render(request, "portfolio/picks.html", context)
@@ -265,7 +267,9 @@ def models(request: HttpRequest) -> HttpResponse:
 
 @page_view
 def strategies(request: HttpRequest) -> HttpResponse:
-    """Thresholds and score formula of each strategy."""
+    """Thresholds and score formula of each strategy, and what its list would have earned."""
+    report = list_report(champion())
+    figures = report.rows if report else {}
     try:
         filters, error = pick_reasons.filters(), ""
     except FiltersInvalid as invalid:
@@ -279,10 +283,12 @@ def strategies(request: HttpRequest) -> HttpResponse:
             "parts": [(part, weight) for part, (weight, _) in rule.parts.items()],
             "required": [screening.figure_name(column) for column in rule.required],
             "bounds": pick_reasons.bounds({"strategy": name}, filters) if filters else [],
+            "figures": figures.get(name),
         }
         for name, rule in screening.STRATEGIES.items()
     ]
-    context = {"rules": rules, "error": error, "limit": screening.MAX_PICKS, "keep_rank": settings.PICKS_KEEP_RANK}
+    shared = {"limit": screening.MAX_PICKS, "keep_rank": settings.PICKS_KEEP_RANK, "has_figures": bool(figures)}
+    context = {"rules": rules, "error": error, **shared}
     return _render(request, "portfolio/strategies.html", context)
 
 

@@ -66,6 +66,7 @@ def store_market() -> None:
     _judge_the_earlier_lists()
     model_cards.store_champion()
     model_cards.store_evaluation()
+    model_cards.store_report()
 
 
 def _judge_the_earlier_lists() -> None:

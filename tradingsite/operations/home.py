@@ -19,6 +19,7 @@ from market_data.runs.saga import saga_of
 from market_data.storage.queries import latest_loaded_session
 from ml import evening_facts
 from ml.champions import queries as champions
+from ml.model_card.queries import list_report
 from ml.scoreboard import queries as scoreboard
 from tradingsite.clusters import states
 from tradingsite.operations import attention, failed_runs, nights, sources, tiles, tonight, verdict
@@ -45,6 +46,7 @@ def home_context(now: datetime) -> dict[str, Any]:
     jobs = tonight.tonight(evening, history, now)
     is_active = any(line.status == "running" for line in (*jobs.lines, *jobs.others))
     outcome, failed = verdict.session_verdict(session, history), failed_runs.failed_runs()
+    champion = champions.champion()
     clusters, lists = states.cluster_states(now), list(evening_facts.lists_in_force())
     return {
         "evening": evening,
@@ -60,8 +62,9 @@ def home_context(now: datetime) -> dict[str, Any]:
         "tiles": tiles.tiles(tiles.Expectation(expected, _sessions_behind(expected)), lists),
         "findings": _findings(session),
         "turnovers": evening_facts.list_turnovers(lists),
+        "list_report": list_report(champion),
         "turnover_sessions": evening_facts.TURNOVER_SESSIONS,
-        "champion": champions.champion(),
+        "champion": champion,
         "challenger": champions.challenger(),
         "scores": scoreboard.scoreboard().values(),
         "charts": nights.charts(nights.nights(history)),

@@ -13,7 +13,7 @@ from ml.model_card.figure import Estimate, Figure
 
 WIDTH: Final = 440
 HEIGHT: Final = 250
-_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 14, 14, 30
+_LEFT, _RIGHT, _TOP, _BOTTOM = 50, 20, 14, 30
 _STEPS: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
 _WHISKER: Final = 4.0
 

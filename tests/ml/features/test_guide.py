@@ -1,18 +1,20 @@
-from pathlib import Path
+import re
 
 from ml.features.guide import feature_table
 from ml.features.registry import FEATURES
 
-GUIDE = Path(__file__).parents[3] / "docs" / "ML_GUIDE.md"
 
-
-def test_the_guide_has_the_registrys_table():
-    """Print it anew with `python -c "from ml.features.guide import feature_table; print(feature_table())"`."""
-    assert feature_table() in GUIDE.read_text(encoding="utf-8")
-
-
-def test_a_line_a_feature():
+def test_each_feature_stands_in_one_line_with_its_window():
     lines = feature_table().splitlines()
-    assert len(lines) == 2 + len(FEATURES)
+    windows = {}
+    for line in lines[2:]:
+        names, _, _, ages, _, _ = line.strip("| ").split(" | ")
+        windows |= dict(zip(re.findall(r"`(\w+)`", names), map(int, ages.split(", ")), strict=True))
+    assert windows == {name: feature.window_sessions for name, feature in FEATURES.items()}
     assert {line.count("|") for line in lines} == {7}
-    assert "| `return_5` | returns | log return | 5 | `close` | no price at the window's start" in lines[3]
+
+
+def test_neighbours_that_differ_in_window_and_rule_alone_share_a_line():
+    [line] = [line for line in feature_table().splitlines() if "`volatility_20`" in line]
+    assert line.startswith("| `volatility_20`, `volatility_60` | risk | log change a day | 20, 60 |")
+    assert line.endswith("| fewer than 10 of 20 sessions known; fewer than 30 of 60 sessions known |")

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.django_db
 
 def test_the_stored_figures_are_given_to_the_last_digit(client):
     champion = model_cards.store_champion()
-    evaluation = model_cards.store_evaluation()
+    stored = model_cards.store_report()
     body = client.get("/api/models/").json()
     assert body["champion"] == {
         "recipe": champion.recipe,
@@ -19,7 +19,7 @@ def test_the_stored_figures_are_given_to_the_last_digit(client):
     }
     assert body["model"]["samples"] == 962138
     assert body["model"]["features"] == 62
-    row = evaluation.report["rows"]["ensemble"]
+    row = stored.report["rows"]["ensemble"]
     figures = {figure["key"]: figure for figure in body["report"]["figures"]}
     net = row["net_excess_pct"]
     assert {name: figures["net_excess_pct"][name] for name in ("value", "low", "high", "interval_pct", "unit")} == {
@@ -32,7 +32,7 @@ def test_the_stored_figures_are_given_to_the_last_digit(client):
     assert figures["rank_ic"]["low"] == row["heads"]["rank"]["rank_ic"]["low_95"]
     assert figures["skill_above_noise"]["value"] == model_cards.SKILL["mean"]
     growth = next(entry for entry in body["report"]["lists"] if entry["strategy"] == "growth")
-    assert growth["against_model_pct"]["value"] == evaluation.report["lists"]["growth"]["paired"]["mean"]
+    assert growth["against_model_pct"]["value"] == stored.report["lists"]["growth"]["paired"]["mean"]
     [decision] = body["decisions"]
     assert (decision["kind"], decision["challenger_recipe"]) == ("first", None)
 

@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from ml.model_card.figure import STYLES
 from tests import model_cards
+from tests.published import pick, publish
 
 pytestmark = pytest.mark.django_db
 DATA = re.compile(r'<data value="([^"]*)" data-figure="(\w+):([^"]*)">([^<]*)</data>')
@@ -37,17 +38,19 @@ def at_path(sources, path):
 
 def test_every_figure_on_the_page_is_the_stored_one_to_the_last_digit(client):
     champion = model_cards.store_champion()
-    evaluation = model_cards.store_evaluation()
-    evaluation.refresh_from_db()
-    model = {"skill_above_noise": model_cards.SKILL}
+    reports = {"report": model_cards.store_report(), "evaluation": model_cards.store_evaluation()}
+    for stored in reports.values():
+        stored.refresh_from_db()
+    sources = {name: stored.report for name, stored in reports.items()}
+    sources["model"] = {"skill_above_noise": model_cards.SKILL}
     figures = shown_figures(page(client))
     assert len(figures) > 250
     for path, style, value, words in figures:
-        stored = at_path({"evaluation": evaluation.report, "model": model}, path)
+        stored = at_path(sources, path)
         assert float(value) == stored, path
         assert words == STYLES[style](stored), path
     paths = {path for path, *_ in figures}
-    row = "evaluation/rows/ensemble"
+    row = "report/rows/ensemble"
     assert {
         f"{row}/net_excess_pct/mean",
         f"{row}/net_excess_pct/low_90",
@@ -61,9 +64,9 @@ def test_every_figure_on_the_page_is_the_stored_one_to_the_last_digit(client):
         f"{row}/lengths/50/capacity/half_of_orders",
         f"{row}/segments/half_year/2024-I/net_excess_pct/mean",
         f"{row}/segments/half_year/2024-II/net_excess_pct/mean",
+        "report/lists/growth/paired/mean",
+        "report/lists/model/cost_pct/mean",
         "evaluation/rows/plain boosted/net_excess_pct/mean",
-        "evaluation/lists/growth/paired/mean",
-        "evaluation/lists/model/cost_pct/mean",
         "evaluation/ablations/rows/without sector/paired/net_excess_pct/mean",
         "evaluation/controls/highest",
     } <= paths
@@ -73,6 +76,7 @@ def test_every_figure_on_the_page_is_the_stored_one_to_the_last_digit(client):
 def test_no_number_of_a_report_stands_outside_a_figure(client):
     """Decimals appear only inside figures, plots' axes, and what is known without a report."""
     model_cards.store_champion()
+    model_cards.store_report()
     model_cards.store_evaluation()
     text = page(client)
     main = text[text.index("<main") : text.index("</main>")]
@@ -97,6 +101,7 @@ def test_what_is_not_stored_yet_is_said_with_the_command_that_makes_it(client):
     model_cards.store_champion()
     text = page(client)
     assert "No report about this model is stored yet" in text
+    assert "./run.sh manage model_report" in text
     assert "./run.sh manage evaluate_models" in text
     assert shown_figures(text) == []
     assert "<table" in text  # of the decisions
@@ -115,8 +120,8 @@ def test_a_figure_that_a_report_lacks_is_a_dash_and_no_plot(client):
     model_cards.store_champion()
     content = model_cards.report()
     row = content["rows"]["ensemble"]
-    del row["expectations"], row["curve"], content["ablations"], content["lists"], content["controls"]
-    model_cards.store_evaluation(content)
+    del row["expectations"], row["curve"], content["lists"]
+    model_cards.store_report(content)
     text = page(client)
     assert 'class="big">–</p>' in text
     assert re.findall(r'id="figure-(cumulative|groups|reliability|coverage|half-years|ablations)"', text) == [
@@ -128,3 +133,24 @@ def test_a_figure_that_a_report_lacks_is_a_dash_and_no_plot(client):
 
 def test_the_page_has_its_place_in_the_navigation(client):
     assert f'<a href="{reverse("portfolio:models")}" aria-current="page">Model</a>' in page(client)
+
+
+@pytest.mark.parametrize("address", ["/strategies/", "/picks/?strategy=growth"])
+def test_a_list_says_what_its_thresholds_cost_or_gain_against_the_model(client, address):
+    model_cards.store_champion()
+    stored = model_cards.store_report()
+    publish("growth", [pick("AAA")])
+    text = page(client, address)
+    growth = stored.report["lists"]["growth"]
+    shown = {path: (float(value), words) for path, _, value, words in shown_figures(text)}
+    for name, style in (("net_excess_pct", "yearly"), ("paired", "yearly"), ("cost_pct", "cost"), ("bought", "share")):
+        mean = growth[name]["mean"]
+        assert shown[f"report/lists/growth/{name}/mean"] == (mean, STYLES[style](mean))
+    verb = "cost" if growth["paired"]["mean"] < 0 else "gain"
+    assert f"Its thresholds and weights {verb} <b>" in text
+
+
+def test_without_a_report_a_list_has_no_figures(client):
+    publish("growth", [pick("AAA")])
+    assert "would have earned" not in page(client, "/picks/?strategy=growth")
+    assert "What the lists would have earned is not stored yet" in page(client, "/strategies/")

@@ -24,6 +24,7 @@ from market_data.models import (
     TechnicalIndicator,
 )
 from stocks.models import ExchangeFact, Stock, SymbolChange
+from tests import model_cards
 from tests.ml.scoreboard.test_queries import store
 from tests.published import SESSION, pick, publish
 from tests.runs import make_run
@@ -33,7 +34,7 @@ from tradingsite.schedule import evening_jobs
 
 pytestmark = pytest.mark.django_db
 IST = ZoneInfo("Asia/Kolkata")
-HOME_QUERIES = FRAGMENT_QUERIES = 80
+HOME_QUERIES = FRAGMENT_QUERIES = 81
 """With six waiting runs and every table filled."""
 
 
@@ -370,6 +371,18 @@ def test_the_lists_show_their_turnover(admin_client, weekdays):
     assert cells == ["value", "2", "1", "1", "50%", "50% "]
     shown = admin_client.get(f"/admin/stocks/publication/{publication.pk}/change/").content.decode()
     assert "did not trade" in shown
+
+
+def test_the_lists_show_what_they_would_have_cost_and_earned(admin_client):
+    home = "/admin/operations/state/"
+    assert "is not stored yet; <code>model_report</code>" in admin_client.get(home).content.decode()
+    model_cards.store_champion()
+    lists = model_cards.store_report().report["lists"]
+    html = re.sub(r"\s+", " ", admin_client.get(home).content.decode())
+    [row] = re.findall(r'<tr><th scope="row">growth</th>.*?</tr>', html)
+    shown = [float(value) for value in re.findall(r'<data value="([^"]*)"', row)]
+    growth = lists["growth"]
+    assert shown == [growth[name]["mean"] for name in ("bought", "cost_pct", "net_excess_pct", "paired")]
 
 
 def test_the_scoreboard_is_on_the_home_page(admin_client):
