@@ -59,7 +59,7 @@ class ChampionChangeAdmin(ReadOnlyAdmin):
     change_list_template = "ml/champions.html"
     list_display = (
         *("session", "decision", "estimator", "recipe", "challenger_recipe", "compared_sessions", "net", "difference"),
-        *("reason", "operator", "decided_at"),
+        *("operator", "decided_at"),
     )
     list_filter = ("kind", "estimator")
     search_fields = ("recipe", "challenger_recipe", "reason")

@@ -81,7 +81,7 @@ def judgement_sentences(content: Figures, champion: str, challenger: str, tried_
         CHAMPION: champion
     }
     better = [names[name] for name in better_rivals(content)]
-    decided = f"{challenger} replaces {champion}: it earned less than none of its rivals."
+    decided = f"{challenger} replaces {champion}: it earned no less than any of its rivals."
     if better:
         decided = f"{champion} stays: {challenger} earned less than {' and '.join(better)}."
     pairs = [f"{_pct(row)} against {names[name]}" for name, row in content["differences_pct"].items()]

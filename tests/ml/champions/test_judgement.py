@@ -86,7 +86,7 @@ def sentences(champion: float, baseline: float, tried: int = 0) -> str:
 
 def test_the_sentences_name_who_stays_and_why():
     assert sentences(2.04, 3.5) == (
-        "ensemble xyz replaces linear abc: it earned less than none of its rivals. After costs, on 250 sessions from"
+        "ensemble xyz replaces linear abc: it earned no less than any of its rivals. After costs, on 250 sessions from"
         " 2025-04-01 to 2026-04-10: +2.0 % a year [-3.0, +7.0] against linear abc, +3.5 % a year [–, –] against the"
         " baseline low volatility. Too few sessions for the baseline high 52w. No challenger was tried in the 250"
         " sessions before."
