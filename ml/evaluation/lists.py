@@ -29,7 +29,8 @@ def lists(past: pd.DataFrame, places: Mapping[str, pd.DataFrame], rule: Rule) ->
     -------
     dict
         List → ``figures.list_money``, sessions (on which it had a share whose outcome is known), first and last of
-        them, shares (mean number of places), and paired: net excess less that of the list ``model`` on the sessions
+        them, full_sessions (on which it had ``rule.places`` places: a shorter list is a few shares' luck), shares (mean
+        number of places), and paired: net excess less that of the list ``model`` on the sessions
         that both have, in percent a year with its 90 % interval: what thresholds and weights gain or cost.
     """
     money = {name: _money(past, frame, rule) for name, frame in places.items()}
@@ -52,6 +53,7 @@ def _row(
         "sessions": len(money),
         "first": dates.min().date().isoformat() if len(money) else None,
         "last": dates.max().date().isoformat() if len(money) else None,
+        "full_sessions": int((places.groupby("date").size().reindex(dates) >= rule.places).sum()),
         "shares": float(places.groupby("date").size().mean()) if len(places) else None,
     }
     if reference is not None and reference is not money:

@@ -270,7 +270,8 @@ class _Trial:
         if last_model is not None:
             note = "the recipe that was champion before, as its stored predictions say"
             days = Days.of(last_model, self.terms.rule)
-            rows[LAST_MODEL] = {"kind": "baseline", "note": note} | self.row(last_model, days)
+            pair = paired(days, plain[1], self.terms.data.sessions)
+            rows[LAST_MODEL] = {"kind": "baseline", "note": note, "paired": pair} | self.row(last_model, days)
         return rows | {EQUAL_WEIGHT: equal_weight_row(self.terms.span.last - self.terms.span.first + 1)}
 
     def exits(self) -> dict[str, int]:

@@ -101,10 +101,12 @@ def _expectations(row: Row) -> Iterator[str]:
 
 
 def _lists(content: Row) -> Iterator[str]:
-    yield f"{'list':<10}{'sessions':>9}{'since':>12}{'shares':>8}{'net':>22}{'bought':>8}{'net less that of model':>26}"
+    yield f"{'list':<10}{'sessions':>9}{'full':>6}{'since':>12}{'shares':>8}{'net':>22}{'bought':>8}" + (
+        f"{'net less that of model':>26}"
+    )
     for name, row in content["lists"].items():
         pair = _money(row["paired"]) if "paired" in row else ""
-        facts = f"{row['sessions']:>9}{row['first'] or '–':>12}{number(row['shares'], 0):>8}"
+        facts = f"{row['sessions']:>9}{row['full_sessions']:>6}{row['first'] or '–':>12}{number(row['shares'], 0):>8}"
         yield f"{name:<10}{facts}{_money(row['net_excess_pct']):>22}{number(row['bought']['mean'], 2):>8}{pair:>26}"
 
 

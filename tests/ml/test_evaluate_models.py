@@ -1,19 +1,24 @@
 import json
 import os
 import re
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from io import StringIO
 
+import pandas as pd
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from ml import datasets
+from ml import datasets, predictions
 from ml.evaluation import records as evaluation_records
+from ml.evaluation.report import span_of_tests
 from ml.features.registry import FEATURE_GROUPS
-from ml.learning.estimators import ESTIMATORS
+from ml.learning.calibration import CALIBRATED
+from ml.learning.estimators import ESTIMATORS, Head
+from ml.learning.walk_forward import walk_forward
 from ml.management.commands import evaluate_models
-from ml.models import Evaluation
+from ml.models import ChampionChange, Evaluation
 from stocks.models import Stock
 from tests.ml.markets import sessions, tiny
 from tests.ml.stored_markets import store_market
@@ -252,3 +257,24 @@ def test_folds_that_nobody_used_for_a_month_are_purged(tmp_path):
     assert evaluation_records.purge_folds(tmp_path, now) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["new.parquet"]
     assert evaluation_records.purge_folds(tmp_path / "none", now) == 0
+
+
+@pytest.mark.usefixtures("stored_market")
+def test_the_champion_before_is_a_baseline_by_its_stored_predictions():
+    """The estimator evaluated is the champion: the last model is the one that it replaced."""
+    last, now = tiny("linear"), tiny("linear", size=0.03)
+    last = replace(last, risk_head=Head(()))
+    for number, chosen in enumerate((last, now)):
+        facts = {"estimator": "linear", "recipe": chosen.recipe, "parameters": chosen.as_json(), "reason": "test"}
+        ChampionChange.objects.create(session=SESSION - timedelta(days=1 - number), kind="promoted", **facts)
+    data = datasets.training_samples(SESSION, last)
+    span = span_of_tests(data, pd.Timestamp(LATE))
+    past = walk_forward(data, last, span.first, span.last)
+    figures_unknown = past.assign(**dict.fromkeys(CALIBRATED, None))
+    predictions.record_predictions(figures_unknown, last.recipe, "run_3")
+    run_evaluation("--estimator=linear", "--controls=0", f"--first-test={LATE}")
+    rows = Evaluation.objects.get().report["rows"]
+    # The same members of both heads: the same figures, whoever fitted them.
+    assert rows["last model"]["rank_ic"] == rows["linear"]["rank_ic"]
+    assert rows["last model"]["net_excess_pct"] == rows["linear"]["net_excess_pct"]
+    assert rows["last model"]["segments"]["half_year"] == rows["linear"]["segments"]["half_year"]

@@ -15,11 +15,13 @@ from django.core.management.base import BaseCommand, CommandError
 from market_data.runs.command import parse_date, requested_session
 from market_data.runs.pending_migrations import apply_pending_migrations
 from ml import datasets
+from ml.champions.queries import champion, earlier_champion
 from ml.evaluation import figures, report
 from ml.evaluation.ablations import LINEAR_PART, random_groups
 from ml.evaluation.records import record_evaluation
 from ml.evaluation.report import PredictionStore
 from ml.evaluation.report_text import report_text
+from ml.evaluation.stored_report import NothingToReport, stored_past
 from ml.learning.calibration import Chances
 from ml.learning.estimators import ESTIMATORS, Estimator, UnknownEstimator, estimator
 from ml.learning.parallel import ClusterUnusable, on_cluster
@@ -107,6 +109,7 @@ class Command(BaseCommand):
             controls=options.get("controls", 0),
             ablations=options.get("ablations", False),
             placebo=lambda: datasets.training_samples(session, LINEAR_PART, random_groups(share_groups())),
+            last_model=_last_model(default, terms, session),
         )
         return report.report(entries, terms, extras), {chosen.name: chosen.as_json() for chosen, _ in entries}
 
@@ -122,6 +125,22 @@ class Command(BaseCommand):
 
 def _others(default: Estimator) -> list[Estimator]:
     return [other for other in map(_thinned, ESTIMATORS.values()) if other.name != default.name]
+
+
+def _last_model(default: Estimator, terms: report.Terms, session: date) -> pd.DataFrame | None:
+    """Stored predictions of the champion, or of the one before where that is the estimator evaluated; None without."""
+    current = champion(session)
+    last = earlier_champion(session) if current and current.recipe == default.recipe else current
+    if last is None:
+        return None
+    sessions = terms.data.sessions
+    first_day, last_day = (sessions[position].date() for position in (terms.span.first, terms.span.last))
+    try:
+        past = stored_past(last.recipe, first_day, last_day, session).frame
+    except NothingToReport:
+        return None
+    position = sessions.get_indexer(pd.DatetimeIndex(past["date"])).astype("int64")
+    return past.assign(position=position).drop(columns=["late_entry_return", "atr_pct"])
 
 
 def _samples(chosen: Estimator, loaded: Estimator, data: Samples, session: date) -> Samples:

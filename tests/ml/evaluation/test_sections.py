@@ -136,6 +136,10 @@ def test_a_list_is_paired_with_the_models_day_by_day():
     assert rows["model"]["shares"] == 4
     assert "paired" not in rows["model"]
     value = rows["value"]
+    # Two places of the rule's two: full until one share is left.
+    assert value["full_sessions"] == 40
+    fewer = lists.lists(frame, {"value": half.loc[(half["symbol"] == "C") | (half["date"] > sessions(DAYS)[29])]}, FREE)
+    assert (fewer["value"]["sessions"], fewer["value"]["full_sessions"]) == (40, 30)
     assert (value["sessions"], value["first"]) == (40, sessions(DAYS)[20].date().isoformat())
     assert value["net_excess_pct"]["mean"] == pytest.approx(-0.02 * 2500)
     assert value["paired"]["mean"] == pytest.approx(-0.04 * 2500)
