@@ -135,7 +135,9 @@ def predictions(context: StepContext) -> Predictions:
     except (artifacts.ArtifactUnreadable, prediction.FeaturesDiffer) as error:
         raise StepFailed(f"Model {model.pk} cannot be used: {error}", runbook="training-failed") from error
     chances = bundle.calibration.chances if bundle.calibration else None
-    return Predictions(frame, model.pk, _fired(context, refusals.of_model(model, bundle, universe)), chances)
+    return Predictions(
+        frame, model.pk, _fired(context, refusals.of_model(model, bundle, universe, context.session)), chances
+    )
 
 
 def _fired(context: StepContext, tonight: Sequence[Reading]) -> Refusal | None:

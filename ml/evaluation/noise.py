@@ -108,8 +108,8 @@ def daily_rank_ic(past: pd.DataFrame) -> "pd.Series[Any]":
 
 def _light(estimator: Estimator) -> Estimator:
     """The estimator with little to fit, and without its risk head, which ranks nothing."""
-    heads = {"return_head": _light_head(estimator.return_head), "rank_head": _light_head(estimator.rank_head)}
-    return replace(estimator, **heads, risk_head=Head(()))
+    returns, ranks = _light_head(estimator.return_head), _light_head(estimator.rank_head)
+    return replace(estimator, return_head=returns, rank_head=ranks, risk_head=Head(()))
 
 
 def _light_head(head: Head) -> Head:

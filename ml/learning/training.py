@@ -103,7 +103,7 @@ def fit_night(
     raw = pd.concat([*fresh, tonight], ignore_index=True)
     past = with_outcomes(pd.concat([_positioned(stored, data), raw], ignore_index=True), data)
     curves = calibration_at(past, at, chances)
-    ranges = drift.ranges(data, _first_ordinary(window), window.last)
+    ranges = drift.ranges(data, first_ordinary(window), window.last)
     bundle = Bundle(estimator, data.features, fits, curves, _metadata(data, estimator, window, session), ranges)
     blocks = calibrated_blocks(past, missing[missing < at], chances)
     published = calibrated(past.loc[past["position"] == at], curves)
@@ -123,7 +123,7 @@ def calibrated_blocks(past: pd.DataFrame, positions: npt.NDArray[np.int64], chan
         yield calibrated(rows, calibration_at(past, int(block[0]), chances))
 
 
-def _first_ordinary(window: Window) -> int:
+def first_ordinary(window: Window) -> int:
     """First session whose features have the history that those of tonight have, if there are as many later ones."""
     return max(window.first, min(SESSIONS_BEFORE_TESTING, (window.last + 1) // 2))
 

@@ -9,6 +9,7 @@ from django.conf import settings
 
 from market_data import quality
 from market_data.storage import queries
+from ml.champions.queries import sessions_since
 from ml.models import TrainedModel
 from ml.triggers.readings import Reading, Refusal, costs_reading, drift_reading, skill_reading
 from stocks.picks.public_state import Abstention
@@ -28,12 +29,15 @@ def of_session(session: date, shares: int) -> Refusal | None:
     return None if shares else Refusal(Abstention.NO_SHARES, f"No share was tradable on {session}.")
 
 
-def of_model(model: TrainedModel, bundle: "Bundle", universe: "Samples") -> Sequence[Reading]:
+def of_model(model: TrainedModel, bundle: "Bundle", universe: "Samples", tonight: date) -> Sequence[Reading]:
     """What the model in force knows of its own skill, and of such a session as this one."""
     from ml.learning.drift import drift
 
+    age = sessions_since(model.session, tonight)
     drifted = drift(bundle.ranges, universe) if bundle.ranges and len(universe) else None
     return (
+        # An older one is not in force at all (`champions.queries.recent_model`).
+        Reading("Age of the model, sessions", age, settings.ABSTAIN_MODEL_AGE_SESSIONS, f"fitted on {model.session}"),
         skill_reading(model.metrics.get("skill_above_noise"), settings.ABSTAIN_SKILL),
         drift_reading(drifted, settings.ABSTAIN_DRIFT),
     )

@@ -11,17 +11,19 @@ from market_data.prices.adjustments import adjusted
 from market_data.prices.bars import checked_bars
 from market_data.prices.events import blocked_events
 from market_data.providers.nse.archive import NseArchive
-from ml.evaluation import figures, report
+from ml.evaluation import figures, noise, report
 from ml.evaluation.report import PredictionStore, Span
 from ml.features.facts import facts
 from ml.features.registry import FEATURES, WARM_UP_SESSIONS, features
 from ml.features.signals import Signals
+from ml.learning import drift
 from ml.learning.calibration import excess_returns
 from ml.learning.estimators import Head, estimator
 from ml.learning.labels import labels
 from ml.learning.prediction import predict
 from ml.learning.samples import samples
-from ml.learning.training import fit_night
+from ml.learning.training import first_ordinary, fit_night
+from ml.learning.walk_forward import Window
 from tests.ml.markets import garbled_after, nothing_stored
 
 pytestmark = pytest.mark.real
@@ -106,6 +108,24 @@ def test_a_year_earns_more_than_the_market_after_costs(night, calendar):
     assert summary["rank_ic"]["low_95"] > 0.03
     assert summary["risk_rank_ic"]["mean"] > 0.1
     assert summary["net_excess_pct"]["mean"] > 5
+
+
+def test_by_default_no_trigger_fires_in_a_weak_half_year(data, night, calendar):
+    """Evening by evening from May 2024 to July 2025: drift against what that night had learnt from, and skill."""
+    figures_of = dict(zip(np.unique(data.position).tolist(), drift.daily_figures(data), strict=True))
+    distances = {}
+    for at in range(int(calendar.searchsorted(pd.Timestamp("2024-05-02"))), len(calendar)):
+        last = Window(at).last
+        known = [figures_of[position] for position in range(first_ordinary(Window(at)), last + 1)]
+        distances[calendar[at]] = drift.ranges_of(np.asarray(known), data.features).distances(figures_of[at]).max()
+    furthest = pd.Series(distances)
+    assert furthest.idxmax() == pd.Timestamp("2025-04-07")
+    assert furthest.max() < 2
+    daily = noise.daily_rank_ic(night.past).dropna()
+    skill = pd.Series(
+        {at: daily[daily.index <= at - 11].tail(noise.SKILL_SESSIONS).mean() for at in daily.index[60:] + 11}
+    )
+    assert skill.min() > 0.03
 
 
 def test_a_shuffled_control_finds_nothing(data, calendar):

@@ -21,6 +21,7 @@ from ml import evening_facts
 from ml.champions import queries as champions
 from ml.model_card.queries import list_report
 from ml.scoreboard import queries as scoreboard
+from ml.triggers import queries as trigger_readings
 from tradingsite.clusters import states
 from tradingsite.operations import attention, failed_runs, nights, sources, tiles, tonight, verdict
 from tradingsite.operations.attention import Fact
@@ -66,6 +67,7 @@ def home_context(now: datetime) -> dict[str, Any]:
         "turnover_sessions": evening_facts.TURNOVER_SESSIONS,
         "champion": champion,
         "challenger": champions.challenger(),
+        "triggers": trigger_readings.stored_readings(lists[0].date) if lists else [],
         "scores": scoreboard.scoreboard().values(),
         "charts": nights.charts(nights.nights(history)),
         "clusters": clusters,

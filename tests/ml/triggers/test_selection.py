@@ -17,6 +17,7 @@ from ml import datasets
 from ml.learning import artifacts
 from ml.learning.training import fit_night
 from ml.models import TrainedModel
+from ml.triggers.queries import stored_readings
 from stocks.models import Publication, StockMetrics
 from stocks.picks.screening import STRATEGIES
 from tests.champions import crown, fitted
@@ -88,12 +89,15 @@ def test_an_ordinary_session_is_published_with_its_figures_beside_the_limits() -
     assert published()["model"].count == PICKS
     assert {row.abstention for row in published().values()} == {""}
     readings = run.summary["triggers"]
-    assert set(readings) == {"Drift", "Skill above noise", *(f"Expected excess less costs, {n}, %" for n in STRATEGIES)}
+    of_lists = {f"Expected excess less costs, {name}, %" for name in STRATEGIES}
+    assert set(readings) == {"Age of the model, sessions", "Drift", "Skill above noise", *of_lists}
+    assert [readings["Age of the model, sessions"][name] for name in ("value", "limit")] == [1, 7]
     assert (readings["Skill above noise"]["value"], readings["Skill above noise"]["limit"]) == (0.05, 0)
     assert 0 <= readings["Drift"]["value"] < readings["Drift"]["limit"] == 2
     assert readings["Expected excess less costs, model, %"]["limit"] is None
     assert not any(reading["fires"] for reading in readings.values())
     json.dumps(readings, allow_nan=False)
+    assert {row.pop("title"): row for row in stored_readings(TODAY)} == readings
 
 
 @pytest.mark.parametrize(

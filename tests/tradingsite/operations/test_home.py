@@ -34,7 +34,7 @@ from tradingsite.schedule import evening_jobs
 
 pytestmark = pytest.mark.django_db
 IST = ZoneInfo("Asia/Kolkata")
-HOME_QUERIES = FRAGMENT_QUERIES = 81
+HOME_QUERIES = FRAGMENT_QUERIES = 82
 """With six waiting runs and every table filled."""
 
 
@@ -383,6 +383,24 @@ def test_the_lists_show_what_they_would_have_cost_and_earned(admin_client):
     shown = [float(value) for value in re.findall(r'<data value="([^"]*)"', row)]
     growth = lists["growth"]
     assert shown == [growth[name]["mean"] for name in ("bought", "cost_pct", "net_excess_pct", "paired")]
+
+
+def test_what_would_withhold_lists_stands_beside_its_limits(admin_client):
+    publish("growth", [pick("AAA")], session=SESSION)
+    run = make_run("selection_1", job="selection", names=("PUBLISH",), session=SESSION)
+    drift = {"value": 2.5, "limit": 2.0, "detail": "delivery_1, unknown", "fires": True}
+    costs = {"value": -0.1234, "limit": None, "detail": "", "fires": False}
+    skill = {"value": None, "limit": 0.0, "detail": "not measured", "fires": False}
+    run.status, run.summary = "completed", {"triggers": {"Drift": drift, "Costs": costs, "Skill": skill}}
+    run.save()
+    cells = [" ".join(re.sub("<[^>]*>", " ", row).split()) for row in _rows(admin_client, "triggers")]
+    assert cells == ["Costs -0.123 off", "Drift delivery_1, unknown 2.500 withheld 2", "Skill not measured – 0"]
+
+
+def _rows(client, part):
+    page = client.get("/admin/").content.decode()
+    [section] = re.findall(rf'<section data-part="{part}".*?</section>', page, flags=re.DOTALL)
+    return re.findall("<tr.*?</tr>", section.partition("<tbody>")[2])
 
 
 def test_the_scoreboard_is_on_the_home_page(admin_client):
