@@ -11,7 +11,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.authentication import SessionAuthentication
 
 from ml.api import ScoreboardView
-from ml.model_card.api import ModelsView
+from ml.api.models import ModelsView
 from stocks.api import MayRead, SuggestedStocksView
 from stocks.api.changes import ListChangesView
 from tradingsite.monitoring.metrics import metrics

@@ -12,6 +12,7 @@ from ml.model_card.figure import Estimate, Figure, Part
 RANK_GROUPS: Final = ("1-10", "11-20", "21-50", "51-150", "151-300", "rest")
 LIST_PLACES: Final = "50"
 MODEL_LIST: Final = "model"
+SKILL: Final = "skill_above_noise"
 
 
 class Headline(NamedTuple):
@@ -23,88 +24,74 @@ class Headline(NamedTuple):
     sentence: str
 
 
-def _alone(figure: Figure) -> Estimate:
-    """A figure that is stored without an interval."""
-    return Estimate(figure, Figure("", None, figure.style), Figure("", None, figure.style), 90)
+_LIST, _STATED = ("lengths", LIST_PLACES), ("expectations",)
+# Key, name, style, place in a report's row (skill above noise: in the model's metrics), meaning.
+_HEADLINES: Final[Sequence[tuple[str, str, str, tuple[str, ...], str]]] = (
+    (
+        *("net_excess_pct", "Net of costs, a year", "yearly", ("net_excess_pct",)),
+        "What the fifty best shares earned over the average share, after charges and impact.",
+    ),
+    (
+        *("liquid_net_excess_pct", "The same above ₹10 crore", "yearly", ("liquid_net_excess_pct",)),
+        "Chosen among the shares alone that trade more than ₹10 crore a day.",
+    ),
+    (
+        *("rank_ic", "Rank correlation", "correlation", ("heads", "rank", "rank_ic")),
+        "How well the whole order of a day agrees with what came: 0 is chance, 1 is perfect, 0.05 is good.",
+    ),
+    (
+        *(SKILL, "Skill above noise", "correlation", ()),
+        "The rank correlation of the last year less that of models which were taught nothing.",
+    ),
+    (
+        *("expected_above_costs", "Days above costs", "share", (*_STATED, "excess", "first_50_over_costs")),
+        "Days on which the fifty best were expected to earn more than buying and selling them costs.",
+    ),
+    (
+        *("calibration_error", "Calibration error", "error", (*_STATED, "probability", "calibration_error")),
+        "Mean distance of the stated probability from what came; 0 is perfect.",
+    ),
+    (
+        *("coverage", "Inside the interval", "share", (*_STATED, "interval", "pooled")),
+        "Returns that fell inside the interval stated for eight cases of ten.",
+    ),
+    (
+        *("target_reached", "Target reached", "share", (*_STATED, "levels", "target", "came")),
+        "Shares whose price reached its target within the ten sessions.",
+    ),
+    (
+        *("stop_undercut", "Stop undercut", "share", (*_STATED, "levels", "stop", "came")),
+        "Shares whose price fell below its stop within the ten sessions.",
+    ),
+    (
+        *("deepest_fall_pct", "Deepest fall", "cost", ("deepest_fall_pct",)),
+        "The largest loss against the average share, from a height to the low after it.",
+    ),
+    (
+        *("capacity", "Capacity", "rupees", (*_LIST, "capacity", "half_of_orders")),
+        "Money that the list can hold while half of its orders stay below 1 % of a share's daily turnover.",
+    ),
+    (
+        *("cost_pct", "Costs, a year", "cost", (*_LIST, "cost_pct")),
+        "Charges and impact of the list of fifty, in percent of what is invested.",
+    ),
+)
 
 
 def headlines(row: Part, skill: Part) -> list[Headline]:
     """The figures that matter first; ``row`` is a report's row of a recipe, ``skill`` a model's skill above noise."""
-    stated, top = row.at("expectations"), row.at("lengths", LIST_PLACES)
     return [
-        Headline(
-            "net_excess_pct",
-            "Net of costs, a year",
-            row.estimate("yearly", "net_excess_pct"),
-            "What the fifty best shares earned over the average share, after charges and impact.",
-        ),
-        Headline(
-            "liquid_net_excess_pct",
-            "The same above ₹10 crore",
-            row.estimate("yearly", "liquid_net_excess_pct"),
-            "Chosen among the shares alone that trade more than ₹10 crore a day.",
-        ),
-        Headline(
-            "rank_ic",
-            "Rank correlation",
-            row.estimate("correlation", "heads", "rank", "rank_ic"),
-            "How well the whole order of a day agrees with what came: 0 is chance, 1 is perfect, 0.05 is good.",
-        ),
-        Headline(
-            "skill_above_noise",
-            "Skill above noise",
-            skill.estimate("correlation"),
-            "The rank correlation of the last year less that of models which were taught nothing.",
-        ),
-        Headline(
-            "expected_above_costs",
-            "Days above costs",
-            stated.estimate("share", "excess", "first_50_over_costs"),
-            "Days on which the fifty best were expected to earn more than buying and selling them costs.",
-        ),
-        Headline(
-            "calibration_error",
-            "Calibration error",
-            stated.estimate("error", "probability", "calibration_error"),
-            "Mean distance of the stated probability from what came; 0 is perfect.",
-        ),
-        Headline(
-            "coverage",
-            "Inside the interval",
-            stated.estimate("share", "interval", "pooled"),
-            "Returns that fell inside the interval stated for eight cases of ten.",
-        ),
-        Headline(
-            "target_reached",
-            "Target reached",
-            stated.estimate("share", "levels", "target", "came"),
-            "Shares whose price reached its target within the ten sessions.",
-        ),
-        Headline(
-            "stop_undercut",
-            "Stop undercut",
-            stated.estimate("share", "levels", "stop", "came"),
-            "Shares whose price fell below its stop within the ten sessions.",
-        ),
-        Headline(
-            "deepest_fall_pct",
-            "Deepest fall",
-            _alone(row.figure("cost", "deepest_fall_pct")),
-            "The largest loss against the average share, from a height to the low after it.",
-        ),
-        Headline(
-            "capacity",
-            "Capacity",
-            _alone(top.figure("rupees", "capacity", "half_of_orders")),
-            "Money that the list can hold while half of its orders stay below 1 % of a share's daily turnover.",
-        ),
-        Headline(
-            "cost_pct",
-            "Costs, a year",
-            top.estimate("cost", "cost_pct"),
-            "Charges and impact of the list of fifty, in percent of what is invested.",
-        ),
+        Headline(key, name, _figure(skill if key == SKILL else row.at(*place), style), sentence)
+        for key, name, style, place, sentence in _HEADLINES
     ]
+
+
+def _figure(part: Part, style: str) -> Estimate:
+    """A stored estimate, or a number that is stored without an interval."""
+    if part.names() or part.content is None:
+        return part.estimate(style)
+    none = Figure("", None, style)
+    return Estimate(part.figure(style), none, none, 90)
 
 
 class Period(NamedTuple):
@@ -206,6 +193,49 @@ def levels(row: Part) -> list[Level]:
     ]
 
 
+class Trial(NamedTuple):
+    """The money of a part of the market, or under another assumption."""
+
+    name: str
+    net: Estimate
+    liquid: Estimate
+    rank_ic: Estimate
+
+
+_STRESS: Final = {"impact_doubled": "Orders move prices twice as much", "entry_late": "Bought one session later"}
+_TERCILES: Final = ("least traded", "middle", "most traded")
+
+
+def stress(row: Part) -> list[Trial]:
+    """What would be left if trading were harder."""
+    parts = row.at("stress")
+    return [
+        Trial(
+            title,
+            parts.estimate("yearly", name, "net_excess_pct"),
+            parts.estimate("yearly", name, "liquid_net_excess_pct"),
+            parts.estimate("correlation", name, "rank_ic"),
+        )
+        for name, title in _STRESS.items()
+        if parts.at(name)
+    ]
+
+
+def thirds(row: Part) -> list[Trial]:
+    """The thirds of the market by turnover, each chosen and measured among its own shares."""
+    parts = row.at("segments", "liquidity")
+    return [
+        Trial(
+            f"Third of the shares: {name}",
+            parts.estimate("yearly", name, "net_excess_pct"),
+            parts.estimate("yearly", name, "liquid_net_excess_pct"),
+            parts.estimate("correlation", name, "rank_ic"),
+        )
+        for name in _TERCILES
+        if parts.at(name)
+    ]
+
+
 class ListFigures(NamedTuple):
     """What a strategy's list would have earned; ``against_model`` is what its thresholds and weights gain or cost."""
 
@@ -217,6 +247,7 @@ class ListFigures(NamedTuple):
     fall: Figure
     shares: Figure
     sessions: Figure
+    without: Figure
     first: str
     last: str
 
@@ -240,6 +271,7 @@ def _list(name: str, part: Part) -> ListFigures:
         part.figure("cost", "deepest_fall_pct"),
         part.figure("count", "shares"),
         part.figure("count", "sessions"),
+        part.figure("count", "without_list"),
         part.text("first"),
         part.text("last"),
     )

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.conf import settings
+
 from ml.model_card import reading
 from ml.model_card.figure import Part
 from ml.model_card.queries import Card, Report
@@ -42,6 +44,11 @@ def _report_context(card: Card, report: Report) -> dict[str, Any]:
         "plots": plots(card),
         "levels": reading.levels(report.row),
         "lengths": reading.lengths(report.row),
+        "trials": [*reading.stress(report.row), *reading.thirds(report.row)],
+        "beta": report.row.estimate("ratio", "stress", "beta"),
+        "r2": report.row.estimate("error", "expectations", "r2"),
+        "r2_in_sample": report.row.figure("error", "r2_in_sample"),
+        "skill_limit": settings.ABSTAIN_SKILL,
         "lists": lists_shown(card),
         "plots_of_lists": plots_of_lists(card),
     }

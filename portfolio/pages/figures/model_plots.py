@@ -228,7 +228,7 @@ def _end_labels(frame: Frame, ends: Sequence[tuple[float, str]]) -> list[Label]:
 
 def ablations_plot(rows: Sequence[Experiment]) -> Plot | None:
     """What the linear part loses without each group of features, percent a year."""
-    pairs = [(row.name, row.paired) for row in rows if row.paired.mean.value is not None]
+    pairs = [(row.name.removeprefix("without "), row.paired) for row in rows if row.paired.mean.value is not None]
     return _lying(
         "ablations",
         "Without a group of features",

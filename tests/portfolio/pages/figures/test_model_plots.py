@@ -88,7 +88,7 @@ def test_groups_of_features_lie_below_each_other_with_their_differences():
     rows = [row("all features", NOTHING), row("without sector", estimate(-4, -10, 2)), row("without day", estimate(1))]
     plot = model_plots.ablations_plot(rows)
     assert plot is not None
-    assert [cells[0] for cells in plot.rows] == ["without sector", "without day"]
+    assert [cells[0] for cells in plot.rows] == ["sector", "day"]
     first, second = plot.dots
     assert first.y < second.y
     assert first.x < second.x
