@@ -44,6 +44,7 @@ def figures(place: Place, market: Market, rounds: int) -> list[Figure]:
     rows, night_rows = _rows(mine, whole), _rows(mine, night)
     place.say(f"training: {rows:,} rows, and the newest {night_rows:,} of them")
     times, processor = zip(*(_timed(mine, whole) for _ in range(rounds)), strict=True)
+    place.say(f"all rows: {', '.join(map(in_seconds, times))}; processor: {', '.join(map(in_seconds, processor))}")
     nightly = alternated(lambda: fit_members(mine, ours.members, night), both_forests, rounds, say=place.say)
     models = f"{len(ours.members)} models of {len(mine.features)} features on {processors()} processors"
     note = (
