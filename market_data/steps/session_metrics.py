@@ -62,15 +62,15 @@ def sources_of(session: date) -> Sources:
 def sources_between(sessions: Sequence[date]) -> Iterator[Sources]:
     """Yield the sources of sessions that have bars, in ascending order, reading what they share once.
 
-    Symbols are those in use on the last of the sessions, as the stored bars have them.
+    Facts are under the symbols in use on the latest session, as the stored bars are.
     """
     days = sorted(sessions)
     if not days:
         return
-    last = days[-1]
-    events, jumps = queries.events_frame(last, only_factors=True), queries.jumps_frame(last)
-    statements, snapshots = fundamentals_writer.statements_frame(last), fundamentals_writer.snapshots_frame(last)
-    facts, kinds = universe_writer.facts_frame(last), universe_writer.kinds()
+    latest = max(queries.latest_session() or days[-1], days[-1])
+    events, jumps = queries.events_frame(latest, only_factors=True), queries.jumps_frame(latest)
+    statements, snapshots = fundamentals_writer.statements_frame(latest), fundamentals_writer.snapshots_frame(latest)
+    facts, kinds = universe_writer.facts_frame(latest), universe_writer.kinds()
     for start in range(0, len(days), _CHUNK_SESSIONS):
         chunk = days[start : start + _CHUNK_SESSIONS]
         windows = queries.WindowBars(chunk, WINDOW_SESSIONS)

@@ -90,12 +90,12 @@ class _Evening(NamedTuple):
 
 
 def _evenings(sessions: Sequence[date]) -> Iterator[_Evening]:
-    sources = session_metrics.sources_between(sessions)
+    sources, wanted = session_metrics.sources_between(sessions), set(sessions)
     computed: dict[date, tuple[Sources, pd.DataFrame]] = {}
 
     def metrics_of(session: date) -> pd.DataFrame | None:
-        """Metrics of the next session; the checks of the sessions before the first need none."""
-        if session < sessions[0]:
+        """Metrics of the next session that is wanted; the findings of those before it do not depend on theirs."""
+        if session not in wanted:
             return None
         of_day = next(sources)
         computed[session] = of_day, session_metrics.metrics_from(of_day, provenance=False)

@@ -27,10 +27,10 @@ ONE, OTHER = SYMBOLS[7], SYMBOLS[8]
 Found = dict[str, set[str]]
 
 
-def stored_market() -> None:
-    """Store thirty sessions of forty shares, with indicators and a calendar that goes on."""
-    frame = market(SHARES, SESSIONS, seed=3)
-    frame["date"] = frame["date"].map(dict(zip(sorted(frame["date"].unique()), map(pd.Timestamp, DAYS), strict=True)))
+def stored_market(days: Sequence[date] = DAYS) -> None:
+    """Store sessions of forty shares, by default thirty, with indicators and a calendar that goes on."""
+    frame = market(SHARES, len(days), seed=3)
+    frame["date"] = frame["date"].map(dict(zip(sorted(frame["date"].unique()), map(pd.Timestamp, days), strict=True)))
     prices = ["open", "high", "low", "close", "prev_close", "last_price", "vwap"]
     frame[prices] = frame[prices].round(2)
     frame["prev_close"] = frame.groupby("symbol")["close"].shift().fillna(frame["prev_close"])
@@ -38,14 +38,16 @@ def stored_market() -> None:
     frame["low"] = frame[["open", "low", "close"]].min(axis=1)
     frame["turnover_lakh"] = (frame["vwap"] * frame["volume"] / 1e5).round(2)
     Stock.objects.bulk_create(
-        Stock(symbol=symbol, kind="share", first_seen=DAYS[0], last_seen=TODAY) for symbol in SYMBOLS
+        Stock(symbol=symbol, kind="share", first_seen=days[0], last_seen=days[-1]) for symbol in SYMBOLS
     )
-    MarketDay.objects.bulk_create(MarketDay(date=day, kind="normal", is_session=True, source="test") for day in _DAYS)
+    MarketDay.objects.bulk_create(
+        MarketDay(date=day, kind="normal", is_session=True, source="test") for day in sorted({*days, *_DAYS})
+    )
     SourceFile.objects.bulk_create(
-        SourceFile(session=day, name="f", size=1, mtime_ns=1, sha256="0", rows=SHARES, rejected=0) for day in DAYS
+        SourceFile(session=day, name="f", size=1, mtime_ns=1, sha256="0", rows=SHARES, rejected=0) for day in days
     )
     CorporateAction.objects.create(
-        symbol="ELSE", ex_date=YESTERDAY, kind="dividend", known_on=DAYS[0], status="official", purpose="d", source="l"
+        symbol="ELSE", ex_date=days[-2], kind="dividend", known_on=days[0], status="official", purpose="d", source="l"
     )
     stored = frame.drop(columns=["factor"]).assign(source="test", adj_close=frame["close"])
     bulk.upsert("historical_data", stored, ("symbol", "date"), "r")

@@ -25,6 +25,7 @@ from tests.market_data.quality.stored_market import DAYS, SYMBOLS, TODAY, YESTER
 
 RECIPE = "0123456789ab"
 MODEL = "ensemble_of_the_test"
+LENIENT = {"min_volume": 0.0, "min_ml_prediction_score": 0.1, "min_rsi": 5.0, "max_rsi": 95.0, "min_price": 20.0}
 
 
 def market() -> None:
@@ -33,11 +34,16 @@ def market() -> None:
     company_figures(YESTERDAY)
     for day in DAYS[-10:]:
         predictions(day)
+    model(TODAY)
+
+
+def model(session: date) -> None:
+    """Store the row of an accepted model."""
     TrainedModel.objects.create(
         id=MODEL,
         estimator=settings.ESTIMATOR,
         recipe=RECIPE,
-        session=TODAY,
+        session=session,
         train_from=DAYS[0],
         train_until=DAYS[5],
         samples=1,
@@ -87,9 +93,13 @@ def check(session: date) -> None:
         market_writer.replace_findings("pipeline_of_the_test", day, names, findings)
 
 
-def selection(session: date, recipe: str = RECIPE, run: PipelineRun | None = None) -> StepContext:
-    """The context of an evening's selection (a run of its own if none is given), whose model says what is stored."""
-    frame = scores_as_picked(recipe, session, session).assign(predicted_return=0.01, predicted_drawdown=-0.04)
+def as_stored(session: date, recipe: str = RECIPE) -> pd.DataFrame:
+    """What a model says of a session: what is stored."""
+    return scores_as_picked(recipe, session, session).assign(predicted_return=0.01, predicted_drawdown=-0.04)
+
+
+def selection(session: date, frame: pd.DataFrame, run: PipelineRun | None = None) -> StepContext:
+    """The context of an evening's selection (a run of its own if none is given), whose model predicts a frame."""
     memo: dict[str, Any] = {
         "predictions": Predictions(frame.reindex(columns=list(PREDICTION_COLUMNS)), MODEL, None),
     }
@@ -97,9 +107,9 @@ def selection(session: date, recipe: str = RECIPE, run: PipelineRun | None = Non
     return StepContext(run, PipelineStep(name="PUBLISH"), None, memo=memo)
 
 
-def publish(session: date, recipe: str = RECIPE) -> StepContext:
-    """Check a session, choose its lists and publish them; return the selection's context."""
+def publish(session: date, frame: pd.DataFrame | None = None) -> StepContext:
+    """Check a session, choose its lists by predictions and publish them; return the selection's context."""
     check(session)
-    context = selection(session, recipe)
+    context = selection(session, as_stored(session) if frame is None else frame)
     sagas.publish(context, ranked_picks(context))
     return context

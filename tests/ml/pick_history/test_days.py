@@ -12,21 +12,13 @@ from market_data.steps.metrics import session_frame
 from ml.pick_history.days import MOST_PLACES, past_days
 from ml.pick_history.filling import configured_filters
 from ml.sagas import candidates, candidates_with_predictions
-from stocks.models import FinancialStatement, Publication
+from stocks.models import FinancialStatement, FundamentalSnapshot, Publication, SymbolChange
 from stocks.picks import screening
 from tests.market_data.quality.stored_market import DAYS, SYMBOLS, TODAY, bars_are
 from tests.ml.pick_history import stored_evening
 from tests.ml.pick_history.stored_evening import RECIPE
 
-pytestmark = pytest.mark.django_db
-LENIENT = {"min_volume": 0.0, "min_ml_prediction_score": 0.1, "min_rsi": 5.0, "max_rsi": 95.0, "min_price": 20.0}
-
-
-@pytest.fixture(autouse=True)
-def market(settings: Any) -> None:
-    """Thresholds that many of forty shares pass."""
-    settings.SCREENING_OVERRIDES = LENIENT
-    stored_evening.market()
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("market")]
 
 
 def one_day(session: date = TODAY) -> Any:
@@ -114,3 +106,17 @@ def test_a_session_that_failed_a_check_has_no_places() -> None:
     assert len(days[DAYS[-3]]["model"].places)
     assert days[DAYS[-2]]["model"].reason.startswith(f"The data of {DAYS[-2]} failed a check: 40 symbols")
     assert days[DAYS[-2]]["model"].places.empty
+
+
+def test_a_session_is_the_same_on_its_own_and_among_others() -> None:
+    """A finding of five sessions ago holds, also when the sessions between are not wanted; a later rename counts."""
+    plant_faults()
+    FundamentalSnapshot.objects.filter(symbol=SYMBOLS[15]).update(symbol="OLD")
+    SymbolChange.objects.create(from_symbol="OLD", to_symbol=SYMBOLS[15], date=TODAY, proof="exchange")
+    alone = one_day(DAYS[-2])
+    assert SYMBOLS[15] in set(alone.lists["value"].places["symbol"])
+    assert SYMBOLS[1] not in set(alone.lists["model"].places["symbol"])
+    for days in ([DAYS[-9], DAYS[-2]], DAYS[-4:]):
+        among = {day.session: day.lists for day in past_days(days, RECIPE, configured_filters())}
+        for strategy, placed in alone.lists.items():
+            pd.testing.assert_frame_equal(among[DAYS[-2]][strategy].places, placed.places)

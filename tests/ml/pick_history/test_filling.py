@@ -20,18 +20,11 @@ from stocks.models import Publication, Stock, SymbolChange
 from stocks.picks import screening
 from tests.market_data.quality.stored_market import DAYS, SYMBOLS, TODAY
 from tests.ml.pick_history import stored_evening
-from tests.ml.pick_history.stored_evening import RECIPE
-from tests.ml.pick_history.test_days import LENIENT
+from tests.ml.pick_history.stored_evening import LENIENT, RECIPE
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("market")]
 LAST_THREE = DAYS[-3:]
 WALK_FORWARD, PUBLISHED = PickPlace.Source.WALK_FORWARD, PickPlace.Source.PUBLISHED
-
-
-@pytest.fixture(autouse=True)
-def market(settings: Any) -> None:
-    settings.SCREENING_OVERRIDES = LENIENT
-    stored_evening.market()
 
 
 def fill(*strategies: str, recipe: str = RECIPE, **options: Any) -> filling.Filled:
@@ -151,7 +144,7 @@ def test_publications_of_before_come_in_once() -> None:
 def select() -> PipelineRun:
     """A selection by the engine, whose model says what is stored."""
     run = lifecycle.create_run("selection", TODAY, triggered_by="test")
-    context = stored_evening.selection(TODAY, run=run)
+    context = stored_evening.selection(TODAY, stored_evening.as_stored(TODAY), run)
     sagas.publish(context, ranked_picks(context))
     PipelineRun.objects.filter(pk=run.pk).update(status=PipelineRun.Status.COMPLETED, first_commit=1, last_commit=1)
     return run
