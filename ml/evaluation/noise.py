@@ -1,8 +1,7 @@
 """Skill above noise: what a recipe's ranking is worth beyond the same recipe taught nothing; pure.
 
-The controls are the model, with its members and window but fewer trees on every other of its sessions, taught outcomes
-that were shuffled within each day. A control above 0 shows what the procedure alone, or a lucky stretch, makes of no
-information.
+The controls are the model, with its members and sessions but fewer trees, taught outcomes that were shuffled within
+each day. A control above 0 shows what the procedure alone, or a lucky stretch, makes of no information.
 """
 
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from ml.evaluation import figures
 from ml.evaluation.report import with_shuffled_outcomes
 from ml.evaluation.statistics import block_bootstrap, daily_rank_correlation, newey_west
 from ml.evaluation.tranches import PERIODS_A_YEAR, Rule
-from ml.learning.estimators import Estimator, Head, Member
+from ml.learning.estimators import Estimator, Head
 from ml.learning.samples import Samples
 from ml.learning.training import with_outcomes
 from ml.learning.walk_forward import Window, fit_members, raw_predictions
@@ -26,8 +25,8 @@ CONTROL_SESSIONS = 63
 """Sessions of the newest fold: as many as the boosted members of a walk-forward are used for."""
 SKILL_SESSIONS = 250
 """A year: over less, luck moves the figure from one evening to the next."""
-LIGHT, THINNED = 0.25, 2
-"""A control has a quarter of a member's trees and learns from every second of its sessions: the night has to end."""
+LIGHT = 0.25
+"""Share of its trees that a control has."""
 
 _NORMAL_90 = 1.6448536269514722
 
@@ -67,7 +66,7 @@ def noise(data: Samples, estimator: Estimator, past: pd.DataFrame, rule: Rule, c
     if not len(tested):
         return Noise(np.nan, np.nan, 0, 0, np.nan)
     first, last = int(tested[0]), int(tested[-1])
-    window, light = Window.of(first, estimator), _light(estimator)
+    window, light = Window.of(first, estimator), replace(estimator.with_members(size=LIGHT), risk_head=Head(()))
     rows, newest = data.between(window.first, window.last), data.between(first, last)
     daily, money = [], []
     for seed in range(controls):
@@ -104,20 +103,6 @@ def daily_rank_ic(past: pd.DataFrame) -> "pd.Series[Any]":
     """Rank correlation of the rank head with the outcomes of each session, by position, ascending."""
     score, outcome = (past[name].to_numpy(dtype=np.float64) for name in ("rank_score", "forward_return"))
     return daily_rank_correlation(past["position"].to_numpy(dtype=np.int64), score, outcome)
-
-
-def _light(estimator: Estimator) -> Estimator:
-    """The estimator with little to fit, and without its risk head, which ranks nothing."""
-    returns, ranks = _light_head(estimator.return_head), _light_head(estimator.rank_head)
-    return replace(estimator, return_head=returns, rank_head=ranks, risk_head=Head(()))
-
-
-def _light_head(head: Head) -> Head:
-    return Head(tuple(tuple(_light_member(member) for member in group) for group in head.groups))
-
-
-def _light_member(member: Member) -> Member:
-    return replace(member, size=LIGHT, every=THINNED * member.every)
 
 
 def _last_sessions(past: pd.DataFrame, count: int) -> "np.ndarray[Any, Any]":
