@@ -151,7 +151,7 @@ def test_a_list_says_what_its_thresholds_cost_or_gain_against_the_model(client, 
         mean = growth[name]["mean"]
         assert shown[f"report/lists/growth/{name}/mean"] == (mean, STYLES[style](mean))
     verb = "cost" if growth["paired"]["mean"] < 0 else "gain"
-    assert f"Its thresholds and weights {verb} <b>" in text
+    assert f": what its thresholds and weights {verb}" in text
 
 
 def test_without_a_report_a_list_has_no_figures(client):
