@@ -56,6 +56,7 @@ def model(session: date) -> None:
 def company_figures(shown_before: date) -> None:
     """What a screener showed on the session before a day of every share but the last three."""
     snapshot = queries.session_before(shown_before)
+    assert snapshot is not None
     random = np.random.default_rng(5)
     for symbol in SYMBOLS[:-3]:
         FundamentalSnapshot.objects.create(

@@ -109,7 +109,7 @@ def test_other_recipes_and_other_thresholds_replace_the_places(settings: Any) ->
     assert fill(recipe=other) == (0, 0, 0, 0)
 
 
-def published(strategy: str = "model") -> list[tuple[str, int, float]]:
+def published(strategy: str = "model") -> list[tuple[str, int, float | None]]:
     rows = PickPlace.objects.filter(source=PUBLISHED, strategy=strategy).order_by("place")
     return list(rows.values_list("symbol", "place", "selection_score"))
 
