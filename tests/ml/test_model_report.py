@@ -16,6 +16,7 @@ from ml.evaluation.report import with_market
 from ml.evaluation.rows import figures_row
 from ml.evaluation.stored_report import stored_report, subject
 from ml.learning.training import fit_night
+from ml.management.commands import fit_models
 from ml.models import ChampionChange, Evaluation, PickPlace
 from ml.scoreboard import steps
 from stocks.picks.screening import STRATEGIES
@@ -159,6 +160,11 @@ def test_the_fit_explains_its_own_sessions_better_than_later_ones(night):
     assert inner is not None
     assert 0 < inner < 0.5
     assert in_sample_r2(replace(night.bundle, calibration=None), data) is None
+    metrics = fit_models._metrics(data, night, figures.cost_rule(pd.Timestamp(DATES[-1])))
+    assert metrics["r2_in_sample"] == inner
+    # Later sessions know less of it: the difference is the overfit.
+    later = stored_report(subject("linear"))["rows"]["linear"]
+    assert later["expectations"]["r2"]["mean"] < inner
 
 
 def test_a_span_has_its_own_sessions_alone(night):
