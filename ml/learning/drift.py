@@ -135,5 +135,5 @@ def _nan_quantiles(daily: Numbers, quantiles: Sequence[float]) -> Numbers:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        found: Numbers = np.nanquantile(daily, quantiles, axis=0)
-    return found
+        figures: Numbers = np.nanquantile(daily, quantiles, axis=0)
+    return figures

@@ -67,7 +67,7 @@ def test_a_broken_column_of_a_market_is_named(feature, fault, figure, distance):
     values = tonight.values.copy()
     place = data.features.index(feature)
     values[:, place] = fault(values[:, place])
-    found = drift.drift(known, replace(tonight, values=values))
-    assert (found.feature, found.figure) == (feature, figure)
-    assert found.distance > distance
-    assert not found.low <= found.value <= found.high
+    measured = drift.drift(known, replace(tonight, values=values))
+    assert (measured.feature, measured.figure) == (feature, figure)
+    assert measured.distance > distance
+    assert not measured.low <= measured.value <= measured.high
