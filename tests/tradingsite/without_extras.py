@@ -1,4 +1,4 @@
-"""Runs manage.py as in the image: only modules of the core dependencies can be imported.
+"""Runs manage.py as in the image: only modules of its dependencies can be imported.
 
 `python without_extras.py check --deploy`
 """
@@ -23,10 +23,12 @@ def normalized(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def core_distributions() -> set[str]:
-    """Return the core dependencies and everything they depend on."""
+def image_distributions() -> set[str]:
+    """Return the dependencies that the image installs and everything they depend on."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    queue = [Requirement(line) for line in project["dependencies"]]
+    extras = re.findall(r"--extra (\S+)", (ROOT / "Dockerfile").read_text())
+    lines = [*project["dependencies"], *(line for extra in extras for line in project["optional-dependencies"][extra])]
+    queue = [Requirement(line) for line in lines]
     installed: set[str] = set()
     visited: set[tuple[str, frozenset[str]]] = set()
     while queue:
@@ -36,25 +38,25 @@ def core_distributions() -> set[str]:
             continue
         visited.add(key)
         try:
-            lines = requires(requirement.name) or []
+            further = requires(requirement.name) or []
         except PackageNotFoundError:
             continue  # for another platform or Python
         installed.add(key[0])
-        for line in lines:
+        for line in further:
             dependency = Requirement(line)
-            extras = requirement.extras or {""}
-            if dependency.marker is None or any(dependency.marker.evaluate({"extra": extra}) for extra in extras):
+            wanted = requirement.extras or {""}
+            if dependency.marker is None or any(dependency.marker.evaluate({"extra": extra}) for extra in wanted):
                 queue.append(dependency)
     return installed
 
 
 def foreign_modules() -> set[str]:
     """Return the top-level modules of all other installed distributions."""
-    core = core_distributions()
+    image = image_distributions()
     return {
         module
         for module, distributions in packages_distributions().items()
-        if not core & {normalized(name) for name in distributions}
+        if not image & {normalized(name) for name in distributions}
     }
 
 

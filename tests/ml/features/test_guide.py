@@ -6,7 +6,7 @@ from ml.features.registry import FEATURES
 
 def test_each_feature_stands_in_one_line_with_its_window():
     lines = feature_table().splitlines()
-    windows = {}
+    windows: dict[str, int] = {}
     for line in lines[2:]:
         names, _, _, ages, _, _ = line.strip("| ").split(" | ")
         windows |= dict(zip(re.findall(r"`(\w+)`", names), map(int, ages.split(", ")), strict=True))
