@@ -26,7 +26,7 @@ from ml.learning.training import first_ordinary, fit_night
 from ml.learning.walk_forward import Window
 from tests.ml.markets import garbled_after, nothing_stored
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(1200)]
 
 AS_OF = date(2025, 7, 18)
 
