@@ -52,7 +52,7 @@ def market(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     }
     for name, value in {**names, "DATABASE_URL": url}.items():
         monkeypatch.setenv(name, str(value))
-    own = {"PROVIDER_KIND": "simulated", "EXPORT_DIR": tmp_path / "exports"}
+    own = {"PROVIDER_KIND": "simulated", "EXPORT_DIR": tmp_path / "exports", "ABSTAIN_SKILL": -1.0}
     with override_settings(**names, **own, SCREENING_OVERRIDES=LENIENT):
         yield
 
