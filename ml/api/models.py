@@ -105,8 +105,7 @@ class ModelsView(PicksView):
             "simulated": settings.PROVIDER_KIND == "simulated",
             "champion": _champion_body(card.champion),
             "model": _model_body(card.model),
-            "challenger": card.challenger
-            and {name: getattr(card.challenger, name) for name in ("recipe", "estimator", "standing")},
+            "challenger": card.challenger and card.challenger.as_json(),
             "report": _report_body(card),
             "decisions": [_decision_body(decision) for decision in card.decisions],
         }

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ml.evaluation import figures
+from ml.evaluation.numbers import interval, number
 from ml.evaluation.tranches import Rule
 
 WINDOW_SESSIONS = 250
@@ -102,5 +103,4 @@ def too_few_sentences(sessions: int, champion: str, challenger: str) -> str:
 
 
 def _pct(row: Figures) -> str:
-    low, high = ("–" if row[name] is None else f"{row[name]:+.1f}" for name in ("low_90", "high_90"))
-    return f"{row['mean']:+.1f} % a year [{low}, {high}]"
+    return f"{number(row['mean'], 1, signed=True)} % a year {interval(row, signed=True)}"

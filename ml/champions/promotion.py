@@ -9,6 +9,7 @@ import pandas as pd
 from market_data import trading_calendar
 from ml.champions import judgement, queries, recipes
 from ml.champions.queries import champion_name
+from ml.evaluation.numbers import interval, number
 from ml.learning.estimators import Estimator
 from ml.learning.labels import EXIT_DELAY
 from ml.models import ChampionChange, Prediction, TrainedModel
@@ -93,8 +94,7 @@ def _obstacle(session: date, fit: Fit | None) -> str:
 
 
 def _interval(skill: Mapping[str, Any]) -> str:
-    mean, low, high = ("–" if skill[name] is None else f"{skill[name]:+.3f}" for name in ("mean", "low_90", "high_90"))
-    return f"{mean} [{low}, {high}]"
+    return f"{number(skill['mean'], signed=True)} {interval(skill, 3, signed=True)}"
 
 
 def _reason_to_wait(session: date, wanted: Estimator, fit: Fit | None, *, is_retired: bool) -> str:

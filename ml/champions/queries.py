@@ -99,6 +99,9 @@ class Challenger(NamedTuple):
     decision: ChampionChange | None
     standing: str
 
+    def as_json(self) -> dict[str, str]:
+        return {"estimator": self.estimator, "recipe": self.recipe, "standing": self.standing}
+
 
 def challenger(session: date | None = None) -> Challenger | None:
     """The challenger as of a session, by default the latest loaded one; None while the wanted recipe is champion."""

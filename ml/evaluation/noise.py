@@ -13,7 +13,7 @@ import pandas as pd
 
 from ml.evaluation import figures
 from ml.evaluation.report import with_shuffled_outcomes
-from ml.evaluation.statistics import block_bootstrap, daily_rank_correlation, newey_west
+from ml.evaluation.statistics import block_bootstrap, newey_west
 from ml.evaluation.tranches import PERIODS_A_YEAR, Rule
 from ml.learning.estimators import Estimator, Head
 from ml.learning.samples import Samples
@@ -72,7 +72,7 @@ def noise(data: Samples, estimator: Estimator, past: pd.DataFrame, rule: Rule, c
     for seed in range(controls):
         fits = fit_members(with_shuffled_outcomes(rows, seed), light.members, window)
         control = with_outcomes(raw_predictions(newest, light, fits), data)
-        daily.append(daily_rank_ic(control))
+        daily.append(figures.rank_correlations(control, "rank_score"))
         money.append(figures.daily_money(control, rule)["net_excess"].mean() * PERIODS_A_YEAR * 100)
     return Noise(*_mean_of_controls(daily), len(tested), controls, float(np.mean(money)))
 
@@ -90,19 +90,14 @@ def skill_above_noise(past: pd.DataFrame, controls: Noise) -> dict[str, Any]:
     The interval of the difference is made of the two intervals' halves, side by side (MOVER; Zou and Donner 2008,
     Statistics in Medicine 27): the model's by blocks of sessions, the controls' by their standard error.
     """
-    model = block_bootstrap(daily_rank_ic(past).dropna().tail(SKILL_SESSIONS).to_numpy(dtype=np.float64))
+    daily = figures.rank_correlations(past, "rank_score").dropna().tail(SKILL_SESSIONS)
+    model = block_bootstrap(daily.to_numpy(dtype=np.float64))
     mean, error = model.value - controls.rank_ic, _NORMAL_90 * controls.standard_error
     low = mean - np.hypot(model.value - model.low, error)
     high = mean + np.hypot(model.high - model.value, error)
     values = {"mean": mean, "low_90": low, "high_90": high}
     known = {name: float(value) if np.isfinite(value) else None for name, value in values.items()}
     return known | {"days": model.days}
-
-
-def daily_rank_ic(past: pd.DataFrame) -> "pd.Series[Any]":
-    """Rank correlation of the rank head with the outcomes of each session, by position, ascending."""
-    score, outcome = (past[name].to_numpy(dtype=np.float64) for name in ("rank_score", "forward_return"))
-    return daily_rank_correlation(past["position"].to_numpy(dtype=np.int64), score, outcome)
 
 
 def _last_sessions(past: pd.DataFrame, count: int) -> "np.ndarray[Any, Any]":

@@ -11,6 +11,8 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from django.db.models import QuerySet
+
 from ml.models import Evaluation
 
 FOLDS_KEPT_DAYS = 30
@@ -48,26 +50,29 @@ def _record(kind: Evaluation.Kind, key: Mapping[str, Any], report: Mapping[str, 
 
 def latest_evaluation(estimator: str, as_of: date | None = None) -> Evaluation | None:
     """Newest walk-forward report of an estimator, as of a session if given."""
-    return _latest(as_of, kind=Evaluation.Kind.WALK_FORWARD, estimator=estimator)
+    return _newest_first(as_of, kind=Evaluation.Kind.WALK_FORWARD, estimator=estimator).first()
 
 
 def latest_stored_report(recipe: str, as_of: date | None = None) -> Evaluation | None:
     """Newest report of a recipe's stored predictions, as of a session if given."""
-    return _latest(as_of, kind=Evaluation.Kind.STORED, recipe=recipe)
+    return _newest_first(as_of, kind=Evaluation.Kind.STORED, recipe=recipe).first()
 
 
-def _latest(as_of: date | None, **of: str) -> Evaluation | None:
-    rows = Evaluation.objects.filter(**of)
-    if as_of is not None:
-        rows = rows.filter(as_of__lte=as_of)
-    return rows.order_by("-as_of", "-created_at").first()
+def stored_reports(recipe: str) -> "QuerySet[Evaluation]":
+    """Reports of a recipe's stored predictions, the newest first."""
+    return _newest_first(kind=Evaluation.Kind.STORED, recipe=recipe)
+
+
+def _newest_first(as_of: date | None = None, **of: str) -> "QuerySet[Evaluation]":
+    rows = Evaluation.objects.filter(**of).order_by("-as_of", "-created_at")
+    return rows if as_of is None else rows.filter(as_of__lte=as_of)
 
 
 def evaluation_of(estimator: str, recipe: str) -> Evaluation | None:
     """Newest walk-forward report of an estimator that judged this recipe of it."""
-    kind = Evaluation.Kind.WALK_FORWARD
-    rows = Evaluation.objects.filter(kind=kind, estimator=estimator, report__rows__has_key=estimator)
-    return rows.filter(**{f"report__rows__{estimator}__recipe": recipe}).order_by("-as_of", "-created_at").first()
+    rows = _newest_first(kind=Evaluation.Kind.WALK_FORWARD, estimator=estimator)
+    of_recipe = {"report__rows__has_key": estimator, f"report__rows__{estimator}__recipe": recipe}
+    return rows.filter(**of_recipe).first()
 
 
 def purge_folds(directory: Path, now: datetime) -> int:

@@ -7,7 +7,7 @@ from typing import Final
 
 from ml.champions import queries as champions
 from ml.champions.queries import Challenger
-from ml.evaluation.records import evaluation_of, latest_stored_report
+from ml.evaluation.records import evaluation_of, latest_stored_report, stored_reports
 from ml.model_card import reading
 from ml.model_card.figure import Part
 from ml.models import ChampionChange, Evaluation, TrainedModel
@@ -80,8 +80,8 @@ def list_report(champion: ChampionChange | None) -> ListReport | None:
     """The lists' figures of the newest report about the champion; None without any. The rest of it is not read."""
     if champion is None:
         return None
-    stored = Evaluation.objects.filter(kind=Evaluation.Kind.STORED, recipe=champion.recipe)
-    newest = stored.order_by("-as_of", "-created_at").values_list("report__lists", "first_test", "last_test").first()
+    stored = stored_reports(champion.recipe)
+    newest = stored.values_list("report__lists", "first_test", "last_test").first()
     if newest is None:
         return None
     lists, first, last = newest

@@ -125,7 +125,7 @@ def test_by_default_no_evening_of_a_weak_half_year_counts_as_drifted(data, calen
 
 
 def test_by_default_every_evening_of_a_weak_half_year_has_skill(night):
-    daily = noise.daily_rank_ic(night.past).dropna()
+    daily = figures.rank_correlations(night.past, "rank_score").dropna()
     skill = [daily[daily.index <= at].tail(noise.SKILL_SESSIONS).mean() for at in daily.index[60:]]
     assert min(skill) > 0.03
 

@@ -92,13 +92,8 @@ def _champion() -> dict[str, Any] | None:
     champion, challenger = champions.champion(), champions.challenger()
     if champion is None:
         return None
-    waiting = challenger and {
-        "estimator": challenger.estimator,
-        "recipe": challenger.recipe,
-        "standing": challenger.standing,
-    }
     facts = {"estimator": champion.estimator, "recipe": champion.recipe, "since": champion.session}
-    return facts | {"reason": champion.reason, "challenger": waiting}
+    return facts | {"reason": champion.reason, "challenger": challenger and challenger.as_json()}
 
 
 def _evaluation() -> dict[str, Any] | None:

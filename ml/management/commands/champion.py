@@ -58,7 +58,7 @@ def _state() -> dict[str, Any]:
     champion, challenger = queries.champion(), queries.challenger()
     return {
         "champion": _row(champion) if champion else None,
-        "challenger": challenger and {name: getattr(challenger, name) for name in ("estimator", "recipe", "standing")},
+        "challenger": challenger and challenger.as_json(),
         "decisions": [_row(change) for change in queries.decisions(_DECISIONS)],
     }
 

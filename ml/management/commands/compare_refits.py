@@ -12,6 +12,7 @@ from market_data.runs.command import parse_date, requested_session
 from market_data.runs.pending_migrations import apply_pending_migrations
 from ml import datasets
 from ml.evaluation import figures
+from ml.evaluation.numbers import interval, number
 from ml.evaluation.refits import refits_compared
 from ml.evaluation.report import PredictionStore, Span, span_of_tests
 from ml.learning.estimators import UnknownEstimator, estimator
@@ -76,6 +77,5 @@ def _text(content: dict[str, Any]) -> str:
 
 
 def _with_interval(figure: dict[str, Any], digits: int) -> str:
-    if figure["low_90"] is None:
-        return f"{figure['mean']:+.{digits}f}"
-    return f"{figure['mean']:+.{digits}f} [{figure['low_90']:+.{digits}f}, {figure['high_90']:+.{digits}f}]"
+    mean = number(figure["mean"], digits, signed=True)
+    return mean if figure["low_90"] is None else f"{mean} {interval(figure, digits, signed=True)}"

@@ -6,14 +6,13 @@ from argparse import ArgumentParser
 from datetime import date
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Count, Max, Min
 
 from market_data.runs.command import parse_date
 from market_data.runs.pending_migrations import apply_pending_migrations
-from ml.champions.queries import champion
-from ml.learning.estimators import UnknownEstimator, estimator
+from ml.evaluation.stored_report import subject
+from ml.learning.estimators import UnknownEstimator
 from ml.models import PickPlace
 from ml.pick_history import filling, queries
 from ml.predictions import predicted_span
@@ -91,10 +90,8 @@ def _strategies(name: str) -> list[str]:
 
 def _recipe_in_use() -> str:
     """The champion's; before the first one that of the estimator in use."""
-    if current := champion():
-        return current.recipe
     try:
-        return estimator(settings.ESTIMATOR, settings.TRAINING_LOOKBACK_DAYS).recipe
+        return subject().recipe
     except UnknownEstimator as error:
         raise CommandError(str(error)) from error
 
