@@ -1,0 +1,1 @@
+"""Files that people bring: trades, ledgers and contract notes as CSV."""
