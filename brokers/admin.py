@@ -11,11 +11,11 @@ from django.contrib.auth import get_user_model
 from django.db.models import BooleanField, ExpressionWrapper, ForeignKey, Model, Q, QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
-from unfold.widgets import UnfoldAdminPasswordWidget
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
-from brokers.models import BrokerConfiguration
-
-_SECRETS = ("api_secret", "access_token")
+from brokers.accounts import SECRETS, store_secrets, unreadable_secrets
+from brokers.models import DATA_ACCOUNT_TAKEN, BrokerConfiguration
+from brokers.redaction import register_secrets
 
 
 def _secret_field(label: str) -> forms.CharField:
@@ -24,7 +24,7 @@ def _secret_field(label: str) -> forms.CharField:
         required=False,
         strip=True,
         widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}, render_value=False),
-        help_text="Stored encrypted and never shown. Leave empty to keep the stored one.",
+        help_text="Stored sealed and never shown. Leave empty to keep the stored one.",
     )
 
 
@@ -72,49 +72,84 @@ class BrokerConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]  # not
     new_api_secret = _secret_field("New API secret")
     new_access_token = _secret_field("New access token")
     forget_secrets = forms.BooleanField(label="Delete the stored secrets", required=False)
+    registered_ips = forms.CharField(
+        label="Registered addresses",
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="From which the broker takes this account's orders: one or two, with a comma or blank between.",
+    )
 
     class Meta:
         model = BrokerConfiguration
-        fields = ("user", "broker", "client_id", "is_active", "token_expires_at")
+        fields = (
+            *("user", "broker", "client_id", "app_key", "is_active", "token_expires_at"),
+            *("registered_ips", "is_data_account"),
+        )
 
-    def save(self, commit: bool = True) -> BrokerConfiguration:
-        """Store the secrets entered; empty fields leave theirs untouched, and even unread."""
-        for name in _SECRETS:
-            entered = self.cleaned_data[f"new_{name}"]
-            if entered or self.cleaned_data["forget_secrets"]:
-                setattr(self.instance, name, entered)
-        account: BrokerConfiguration = super().save(commit)
-        return account
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if "registered_ips" in self.fields:
+            self.initial["registered_ips"] = ", ".join(self.instance.registered_ips)
+
+    def clean_registered_ips(self) -> list[str]:
+        return str(self.cleaned_data["registered_ips"]).replace(",", " ").split()
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        register_secrets(*(cleaned[f"new_{name}"] for name in SECRETS))
+        # Django leaves a constraint unchecked of which a column (the broker) is not in the form.
+        if self.instance.pk and cleaned.get("is_data_account"):
+            marked = BrokerConfiguration.objects.filter(broker=self.instance.broker, is_data_account=True)
+            if marked.exclude(pk=self.instance.pk).exists():
+                self.add_error("is_data_account", DATA_ACCOUNT_TAKEN)
+        return cleaned
+
+    def entered_secrets(self) -> dict[str, Any]:
+        """Return what is to be stored; a new token has no end unless one was entered with it."""
+        entered: dict[str, Any] = {name: self.cleaned_data[f"new_{name}"] for name in SECRETS}
+        if self.cleaned_data["forget_secrets"]:
+            return entered
+        given = {name: value for name, value in entered.items() if value}
+        if "access_token" in given and "token_expires_at" in self.changed_data:
+            given["token_expires_at"] = self.cleaned_data["token_expires_at"]
+        return given
 
 
 @admin.register(BrokerConfiguration)
 class BrokerConfigurationAdmin(OwnRowsAdmin):
     form = BrokerConfigurationForm
     fields = (
-        *("user", "broker", "client_id", "is_active"),
-        *("new_api_secret", "new_access_token", "token_expires_at", "forget_secrets"),
+        *("user", "broker", "client_id", "app_key", "is_active", "is_data_account", "registered_ips"),
+        *("new_api_secret", "new_access_token", "token_expires_at", "forget_secrets", "key_id", "unreadable"),
     )
+    readonly_fields = ("key_id", "unreadable")
     list_display = (
-        *("user", "broker", "client_id", "is_active"),
-        *("has_secret", "has_token", "token_expires_at", "updated_at"),
+        *("user", "broker", "client_id", "is_active", "is_data_account"),
+        *("has_secret", "has_token", "token_expires_at", "key_id", "updated_at"),
     )
     list_filter = ("broker", "is_active")
     search_fields = ("user__username", "client_id")
     list_select_related = ("user",)
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
-        # Deferred, so that a secret that no key decrypts breaks no page.
-        stored = {f"stored_{name}": ExpressionWrapper(~Q(**{name: ""}), BooleanField()) for name in _SECRETS}
-        accounts: QuerySet[Any] = super().get_queryset(request).defer(*_SECRETS).annotate(**stored)
+        # Deferred, so that saving a form does not write back a token that a log-in has replaced meanwhile.
+        stored = {f"stored_{name}": ExpressionWrapper(~Q(**{name: ""}), BooleanField()) for name in SECRETS}
+        accounts: QuerySet[Any] = super().get_queryset(request).defer(*SECRETS).annotate(**stored)
         return accounts
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
-        # Secrets of one broker must not be moved to another.
-        return (*super().get_readonly_fields(request, obj), *(("broker",) if obj else ()))
+        # Secrets of one broker must not be moved to another. What everybody reads by is no single person's to choose.
+        readonly = (*super().get_readonly_fields(request, obj), *(("broker",) if obj else ()))
+        return readonly if is_superuser(request) else (*readonly, "is_data_account")
+
+    def save_model(self, request: HttpRequest, obj: Model, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if entered := form.entered_secrets():
+            store_secrets(obj, **entered)  # type: ignore[arg-type]  # an account
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        # A filter by the beginning of a secret would tell it letter by letter.
-        return not lookup.startswith(_SECRETS) and bool(super().lookup_allowed(lookup, value, request))
+        # A filter by the beginning of a sealed text is nobody's business.
+        return not lookup.startswith(SECRETS) and bool(super().lookup_allowed(lookup, value, request))
 
     @admin.display(description="secret stored", boolean=True)
     def has_secret(self, account: Any) -> bool:
@@ -123,3 +158,7 @@ class BrokerConfigurationAdmin(OwnRowsAdmin):
     @admin.display(description="token stored", boolean=True)
     def has_token(self, account: Any) -> bool:
         return bool(account.stored_access_token)
+
+    @admin.display(description="does not open")
+    def unreadable(self, account: Any) -> str:
+        return " ".join(unreadable_secrets(account)) if account.pk else ""

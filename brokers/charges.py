@@ -24,6 +24,7 @@ BROKERS: Final = ("zerodha", "fyers", "simulator")
 _PAISA, _RUPEE = Decimal("0.01"), Decimal(1)
 _PCT = Decimal("0.01")
 _CRORE = Decimal(10_000_000)
+_MOST = Decimal(10) ** 15  # beyond it, amounts would no longer be exact
 
 
 class ChargesError(ValueError):
@@ -67,6 +68,10 @@ class Fill:
     @property
     def value(self) -> Decimal:
         return self.quantity * self.price
+
+
+NOTE_LINES: Final = ("brokerage", "stt", "exchange", "ipft", "sebi", "stamp_duty", "gst", "total")
+"""What a contract note adds up, and its sum; `turnover` stands before them and the DP charge apart."""
 
 
 @dataclass(frozen=True)
@@ -324,3 +329,5 @@ def _check_fill(fill: Fill) -> None:
         raise ChargesError(f"quantity {fill.quantity} is not a positive number of shares.")
     if not fill.price.is_finite() or fill.price <= 0:
         raise ChargesError(f"price {fill.price} is not a positive amount in ₹.")
+    if fill.value >= _MOST:
+        raise ChargesError(f"{fill.quantity} shares at {fill.price} are more than any order; correct them.")

@@ -5,8 +5,6 @@ import django.db.models.functions.datetime
 from django.conf import settings
 from django.db import migrations, models
 
-import brokers.credentials
-
 
 class Migration(migrations.Migration):
     initial = True
@@ -28,8 +26,8 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("client_id", models.CharField(blank=True, max_length=100)),
-                ("api_secret", brokers.credentials.EncryptedTextField(blank=True, default="")),
-                ("access_token", brokers.credentials.EncryptedTextField(blank=True, default="")),
+                ("api_secret", models.TextField(blank=True, default="")),
+                ("access_token", models.TextField(blank=True, default="")),
                 ("token_expires_at", models.DateTimeField(blank=True, null=True)),
                 ("is_active", models.BooleanField(default=False)),
                 ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),

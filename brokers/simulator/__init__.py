@@ -1,0 +1,1 @@
+"""The simulator: an account that trades at given prices, behind the protocol of the real ones."""
