@@ -20,6 +20,8 @@ from market_data.models import (
     SourceFile,
     TableTotal,
     TechnicalIndicator,
+    TradingLimits,
+    TradingPhase,
 )
 from market_data.providers import ProviderError
 from market_data.runs.saga import words_of
@@ -132,6 +134,25 @@ class MarketDayAdmin(TableAdmin):
             messages.success(request, f"Taken back: {', '.join(map(str, sorted(days)))}.")
 
 
+@admin.register(TradingLimits)
+class TradingLimitsAdmin(ReadOnlyAdmin):
+    list_display = (
+        *("symbol", "date", "lower_band", "upper_band", "band", "surveillance", "trade_status", "freeze_quantity"),
+        "source",
+    )
+    search_fields = ("=symbol",)
+    date_hierarchy = "date"
+
+
+@admin.register(TradingPhase)
+class TradingPhaseAdmin(ReadOnlyAdmin):
+    """When which orders can be entered; changed by an import."""
+
+    import_kind = "trading_phases"
+    list_display = ("phase", "shares", "first", "last", "opens", "closes", "order_types", "source")
+    list_filter = ("phase", "shares")
+
+
 @admin.register(CalendarYear)
 class CalendarYearAdmin(ReadOnlyAdmin):
     """How far the calendar reaches."""
@@ -162,7 +183,7 @@ class CorporateActionAdmin(ReadOnlyAdmin):
 
 @admin.register(SourceFile)
 class SourceFileAdmin(ReadOnlyAdmin):
-    list_display = ("session", "name", "rows", "rejected", "size", "read_at", "run_id")
+    list_display = ("session", "name", "status", "rows", "rejected", "size", "read_at", "run_id")
     search_fields = ("name",)
     date_hierarchy = "session"
 

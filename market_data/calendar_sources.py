@@ -12,6 +12,7 @@ tells nothing about the days that it does not name. All times are IST.
 import warnings
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date, time, timedelta
+from functools import cache
 from typing import NamedTuple
 
 import pandas as pd
@@ -130,6 +131,11 @@ def library_days(calendar: str, start: date = SEED_FROM) -> pd.DataFrame:
 
     The frame has ``DAY_COLUMNS``, one row a session, kind normal.
     """
+    return _library_frame(calendar, start).copy()
+
+
+@cache
+def _library_frame(calendar: str, start: date) -> pd.DataFrame:
     import exchange_calendars  # slow, and only needed to seed the calendar
 
     with warnings.catch_warnings():
@@ -159,7 +165,7 @@ def seeded_days(from_provider: pd.DataFrame, calendar: str | None) -> pd.DataFra
     # About a session that a circular announced, the provider knows less than the circular.
     announced = from_provider["date"].isin(known["date"])
     by_file = from_provider["is_session"].astype(bool)
-    proven = from_provider.loc[~(announced & by_file)].astype({"kind": "object", "open": "object", "close": "object"})
+    proven = from_provider[~(announced & by_file)].astype({"kind": "object", "open": "object", "close": "object"})
     usual = {*library["date"], *weekdays["date"]}
     unusual = proven["is_session"].astype(bool) & proven["kind"].eq("normal") & ~proven["date"].isin(usual)
     proven.loc[unusual, ["kind", "open", "close"]] = [_SPECIAL, None, None]

@@ -5,7 +5,7 @@ from market_data.imports import steps as csv_steps
 from market_data.providers import ProviderError, TransientProviderError
 from market_data.runs.saga import NO_SESSION, Saga, Step, register_sagas
 from market_data.steps import fundamentals as fundamentals_step
-from market_data.steps import metrics, symbol_master, upkeep, validation
+from market_data.steps import gaps, metrics, symbol_master, upkeep, validation
 from market_data.steps.historical_data import bar_chunks
 from market_data.steps.indicators import indicator_chunks
 from market_data.steps.sources import as_of
@@ -15,12 +15,15 @@ from stocks.storage.file_contents import FileUnreadable
 
 _CALENDAR = ("market_days", "market_years")
 _BARS = ("technical_indicators", "historical_data", "source_files")
-_FACTS = ("stock_metrics", "corporate_actions", "exchange_facts", "symbol_changes", "stocks", *_CALENDAR)
+_FACTS = (
+    *("stock_metrics", "corporate_actions", "exchange_facts", "trading_limits", "symbol_changes", "stocks"),
+    *_CALENDAR,
+)
 _REPORTS = ("financial_statements", "findings", "rejected_rows")
 _INPUTS = (*_BARS, *_FACTS, "financial_statements", "fundamental_snapshots", "findings")
 _UPLOADED = (
     *("technical_indicators", "historical_data", "financial_statements", "fundamental_snapshots"),
-    *("stocks", *_CALENDAR, "rejected_rows"),
+    *("stocks", *_CALENDAR, "trading_phases", "rejected_rows"),
 )
 _EXPORTED = ("historical_data", "technical_indicators", "stock_metrics", "stocks", "daily_suggested_stocks")
 _TRANSIENT, _REFUSALS = (TransientProviderError,), (ProviderError, CalendarError)
@@ -54,7 +57,7 @@ register_sagas(
             ),
             Step("HISTORICAL_DATA", chunks=bar_chunks, transient=_TRANSIENT, refusals=_REFUSALS),
             Step("TECHNICAL_INDICATORS", chunks=indicator_chunks),
-            Step("COMPREHENSIVE_METRICS", metrics.compute_metrics, metrics.record_metrics),
+            Step("COMPREHENSIVE_METRICS", metrics.compute_evening, metrics.record_evening),
             VALIDATION,
         ),
         tables=(*_BARS, *_FACTS, *_REPORTS),
@@ -148,6 +151,14 @@ register_sagas(
         (Step("QUOTES", upkeep.read_quotes, upkeep.record_quotes, transient=_TRANSIENT, refusals=_REFUSALS),),
         command="refresh_quotes",
         cron="*/30 9-15 * * 1-5",
+    ),
+    Saga(
+        "fill_gaps",
+        "Gaps filled from a broker's history",
+        (Step("FILL_GAPS", gaps.read_gaps, gaps.record_gaps, transient=_TRANSIENT, refusals=_REFUSALS),),
+        tables=("historical_data", "rejected_rows"),
+        reads=("corporate_actions", "findings", *_CALENDAR),
+        stands_for=NO_SESSION,
     ),
     Saga(
         "cleanup",

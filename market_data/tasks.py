@@ -138,7 +138,7 @@ def heartbeat(cluster: str) -> None:
         with _isolated(run):
             if saga_of(run.job).cluster == cluster and _is_dropped(run):
                 deliver(run)
-    _record_heartbeat(cluster)
+    record_heartbeat(cluster)
 
 
 def release_waiting() -> None:
@@ -193,7 +193,8 @@ def _is_dropped(run: PipelineRun) -> bool:
     return is_free and (step.not_before is None or step.not_before <= now)
 
 
-def _record_heartbeat(cluster: str) -> None:
+def record_heartbeat(cluster: str) -> None:
+    """Record that a cluster, or another process that is to live, gives a sign of life."""
     # One statement: a worker that hung between two would keep the row locked for the cluster's other workers.
     with connection.cursor() as cursor:
         cursor.execute(

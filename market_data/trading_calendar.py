@@ -101,7 +101,7 @@ def record_imported_days(
     recorded = _record(list(_rows(frame)), stored, run_id)
     years = _cover({*covers, *listed_years(frame)}, by, run_id)
     missing = weekday_sessions(years)
-    missing = missing.loc[~missing["date"].isin([*stored, *frame["date"]])]
+    missing = missing[~missing["date"].isin([*stored, *frame["date"]])]
     weekdays = _record(list(_rows(missing)), {}, run_id)
     return RecordedDays(recorded.added + weekdays.added, recorded.changed, covers=tuple(sorted(years)))
 
@@ -125,7 +125,7 @@ def withdraw_days(days: Collection[date]) -> None:
     with transaction.atomic():
         _forget_images(days)
         MarketDay.objects.filter(date__in=days).delete()
-        _record(list(_rows(offered.loc[offered["date"].isin(list(days))])), {}, None)
+        _record(list(_rows(offered[offered["date"].isin(list(days))])), {}, None)
 
 
 def withdraw_years(years: Collection[int]) -> None:
@@ -289,13 +289,13 @@ def _cover(years: Collection[int], source: str, run_id: str | None) -> set[int]:
 def _with_weekdays(days: pd.DataFrame) -> pd.DataFrame:
     """Add the weekdays of years that a person covers."""
     weekdays = weekday_sessions([year.year for year in _stored_years() if year.source.startswith(BY_PERSON)])
-    missing = weekdays.loc[~weekdays["date"].isin(days["date"])]
+    missing = weekdays[~weekdays["date"].isin(days["date"])]
     records = [*days.itertuples(index=False, name=None), *missing.itertuples(index=False, name=None)]
     return day_frame(records) if len(missing) else days
 
 
 def _day_rows(days: pd.DataFrame) -> pd.DataFrame:
-    return day_frame(list(days.loc[:, list(DAY_COLUMNS)].itertuples(index=False, name=None)))
+    return day_frame(list(days[list(DAY_COLUMNS)].itertuples(index=False, name=None)))
 
 
 def _is_stored(row: MarketDay, stored: dict[date, MarketDay]) -> bool:
@@ -306,7 +306,7 @@ def _check(days: pd.DataFrame) -> None:
     unknown = set(days["kind"]) - set(MarketDay.Kind.values)
     if unknown:
         raise CalendarError(f"Kinds {sorted(unknown)} are unknown; use one of {', '.join(MarketDay.Kind.values)}.")
-    repeated = days["date"].loc[days["date"].duplicated()]
+    repeated = days["date"][days["date"].duplicated()]
     if len(repeated):
         raise CalendarError(f"{repeated.iloc[0]} occurs twice; keep one line a day.")
     for row in days.to_dict("records"):

@@ -83,7 +83,7 @@ def outcomes_between(first: date, last: date, as_of: date) -> tuple[pd.DataFrame
     calendar = signals.sessions
     outcomes = labels(signals.frame, calendar, blocked_dates(as_of))
     rows = outcomes.join(late_entry_returns(outcomes, calendar)).join(facts(signals)[[*FACTS]])
-    rows = rows.loc[rows["date"].between(pd.Timestamp(first), pd.Timestamp(last))]
+    rows = rows[rows["date"].between(pd.Timestamp(first), pd.Timestamp(last))]
     rows = rows.assign(position=calendar.get_indexer(pd.DatetimeIndex(rows["date"])).astype("int64"))
     return rows.merge(queries.atr_between(first, last), on=["symbol", "date"], how="left"), calendar
 
@@ -131,7 +131,7 @@ def blocked_dates(as_of: date) -> pd.DataFrame:
     """
     events = queries.events_frame(as_of)
     jumps = queries.unsettled_jumps(as_of, events)
-    probable_splits = jumps.loc[jumps["reason"].isin(("near_simple_ratio", "event_without_factor"))].rename(
+    probable_splits = jumps[jumps["reason"].isin(("near_simple_ratio", "event_without_factor"))].rename(
         columns={"date": "ex_date"}
     )
     columns = ["symbol", "ex_date"]
@@ -141,7 +141,7 @@ def blocked_dates(as_of: date) -> pd.DataFrame:
 def _features(signals: Signals, estimator: Estimator, since: pd.Timestamp) -> pd.DataFrame:
     if estimator.feature_set == "scale_free":
         return features(signals, since)
-    rows, as_of = signals.frame.loc[signals.frame["date"] >= since], signals.sessions[-1].date()
+    rows, as_of = signals.frame[signals.frame["date"] >= since], signals.sessions[-1].date()
     indicators = queries.indicators_between(since.date(), as_of)
     return contract_features(rows, indicators, _dated_facts(rows, as_of))
 

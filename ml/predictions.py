@@ -100,6 +100,18 @@ def predictions_between(recipe: str, first: date | None = None, last: date | Non
     return follow_renames(frame).astype(dict.fromkeys(columns, "float64"))
 
 
+def predicted_symbols(recipe: str, first: date, last: date) -> pd.DataFrame:
+    """Which shares a recipe's predictions are of: symbol (the present one) and date, both ends included, sorted."""
+    frame = query_frame(
+        "SELECT symbol, date FROM predictions WHERE recipe = %s AND date BETWEEN %s AND %s"
+        ' ORDER BY date, symbol COLLATE "C"',
+        [recipe, first, last],
+        dates=("date",),
+        large=True,
+    )
+    return follow_renames(frame.astype({"symbol": object}))
+
+
 def predicted_span(recipe: str) -> tuple[date, date] | None:
     """First and last session of which a recipe's predictions are stored; None where there are none."""
     days = Prediction.objects.filter(recipe=recipe).aggregate(first=Min("date"), last=Max("date"))

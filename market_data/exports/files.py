@@ -15,19 +15,19 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 
 from market_data.exports.queries import FileQuery, file_queries, publications_in_force
 from stocks.storage.copy import CopyOut
 from stocks.storage.durable_files import flush_to_disk
+from stocks.storage.frames import database_snapshot
 
 Report = Callable[[int, int], None]
 
@@ -109,7 +109,7 @@ def prepare_export(session: date, folder: Path, run_id: str, report: Report) -> 
     suffix = f".{os.getpid()}-{secrets.token_hex(4)}{_TEMPORARY}"
     written: list[ExportedFile] = []
     try:
-        with _database_snapshot():
+        with database_snapshot():
             publications = publications_in_force(session)
             queries = file_queries(session, [int(entry["id"]) for entry in publications])
             for done, query in enumerate(queries, 1):
@@ -201,17 +201,6 @@ def _prepare_folder(folder: Path) -> None:
             f"The export folder {folder} is not writable: {error.strerror or error}. "
             "Make it writable, or set EXPORT_DIR to a folder that is."
         ) from error
-
-
-@contextmanager
-def _database_snapshot() -> Iterator[None]:
-    """Read everything within from one snapshot, so that the four files agree with each other."""
-    outermost = not connection.in_atomic_block
-    with transaction.atomic():
-        if outermost:
-            with connection.cursor() as cursor:
-                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        yield
 
 
 def _write_file(query: FileQuery, session: date, folder: Path, suffix: str) -> ExportedFile:

@@ -12,6 +12,7 @@ from market_data.imports.cells import Column
 from market_data.imports.parsing import RowError
 from market_data.models import DailyBar, MarketDay
 from market_data.prices.bars import MAX_PRICE, MAX_QUANTITY, MAX_TURNOVER_LAKH, SERIES_ORDER
+from market_data.trading_phases import ORDER_TYPES, Phase, Shares
 from stocks.fundamentals.files import MAX_FIGURE, MAX_NAME
 from stocks.fundamentals.ratios import LIMITS
 from stocks.models import Stock
@@ -179,6 +180,26 @@ _MARKET_DAYS = Kind(
     records.record_market_days,
     note=records.coverage_note,
 )
+_TRADING_PHASES = Kind(
+    "Phases of the trading day",
+    "From which day on, for which shares, orders can be entered between which hours. A row takes the place of the"
+    " stored one of the same phase, shares and first day: to change hours, end that one and add the next, in one file."
+    " Rows that overlap or leave days out are refused.",
+    "trading_phases",
+    (
+        Column("phase", cells.one_of(*Phase), _TEXT, ", ".join(Phase), needed=True),
+        Column("shares", cells.one_of(*Shares), _TEXT, "all, or those with derivatives, or the others", needed=True),
+        Column("first", cells.day, _DAY, "first day: 2026-08-03", needed=True),
+        Column("last", cells.day, _DAY, "last day; empty: until further notice"),
+        Column("opens", cells.hour, _TEXT, "Indian time: 15:15", needed=True),
+        Column("closes", cells.hour, _TEXT, "Indian time: 15:35; nothing is entered from then on", needed=True),
+        Column("order_types", cells.words(40), _TEXT, f"those taken, all where empty: {' '.join(ORDER_TYPES)}"),
+        Column("source", cells.words(60), _TEXT, "as exported: a row that is stored exactly so stays as it is"),
+    ),
+    ("phase", "shares", "first"),
+    records.check_phases,
+    records.record_phases,
+)
 
 KINDS: Final[dict[str, Kind]] = {
     "historical_bars": _BARS,
@@ -186,4 +207,5 @@ KINDS: Final[dict[str, Kind]] = {
     "financial_statements": _STATEMENTS,
     "index_members": _MEMBERS,
     "market_days": _MARKET_DAYS,
+    "trading_phases": _TRADING_PHASES,
 }

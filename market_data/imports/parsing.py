@@ -91,7 +91,7 @@ def parsed_file(
 def duplicate_errors(rows: pd.DataFrame, key: Sequence[str]) -> list[RowError]:
     """Return an error for each row that has the same key as an earlier row."""
     complete = rows.dropna(subset=list(key))
-    repeated = complete.loc[complete.duplicated(list(key))]
+    repeated = complete[complete.duplicated(list(key))]
     firsts = complete.drop_duplicates(list(key)).set_index(list(key))[LINE].to_dict() if len(repeated) else {}
     errors = []
     for *values, line in repeated[[*key, LINE]].itertuples(index=False, name=None):
@@ -111,7 +111,7 @@ def display_text(values: object) -> str:
 
 def without_lines(rows: pd.DataFrame, lines: Iterable[int]) -> pd.DataFrame:
     """Return the rows that are not on any of some lines."""
-    return rows.loc[~rows[LINE].isin(list(lines))].reset_index(drop=True)
+    return rows[~rows[LINE].isin(list(lines))].reset_index(drop=True)
 
 
 def _check_shape(table: pd.DataFrame, name: str, columns: Sequence[Column]) -> None:

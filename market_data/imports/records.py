@@ -13,7 +13,7 @@ from django.db import connection
 from django.utils import timezone
 from psycopg import sql
 
-from market_data import trading_calendar
+from market_data import phase_records, trading_calendar
 from market_data.calendar_sources import FEWEST_HOLIDAYS, listed_years
 from market_data.imports.parsing import RowError, display_text
 from market_data.models import DailyBar, MarketDay, SourceFile
@@ -104,7 +104,7 @@ def _conflicting_bars(rows: pd.DataFrame) -> list[RowError]:
     """Return errors of bars that differ from a stored one that was not imported; that one would stay."""
     both = rows.merge(_stored_bars(rows), on=["symbol", "date"], suffixes=("", "_stored"))
     errors = []
-    for row in both.loc[~both["source"].str.startswith(SOURCE)].to_dict("records"):
+    for row in both[~both["source"].str.startswith(SOURCE)].to_dict("records"):
         column = next((name for name in _BAR_FIGURES if _differs(row[name], row[f"{name}_stored"])), None)
         if column:
             stored = display_text(row[f"{column}_stored"])
@@ -132,7 +132,7 @@ def _stored_bars(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _bar_frame(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows.assign(series=rows["series"].fillna("EQ")).loc[:, list(BAR_COLUMNS)]
+    return rows.assign(series=rows["series"].fillna("EQ"))[list(BAR_COLUMNS)]
 
 
 def record_bars(rows: pd.DataFrame, name: str, run_id: str) -> WriteCounts:
@@ -144,7 +144,7 @@ def record_bars(rows: pd.DataFrame, name: str, run_id: str) -> WriteCounts:
     rows = follow_renames(_bar_frame(rows).assign(status=rows["status"].fillna(DailyBar.Status.FINAL.value)))
     stored = _stored_bars(rows)
     others = pd.MultiIndex.from_frame(stored.loc[~stored["source"].str.startswith(SOURCE), key])
-    rows = rows.loc[~pd.MultiIndex.from_frame(rows[key]).isin(others)]
+    rows = rows[~pd.MultiIndex.from_frame(rows[key]).isin(others)]
     rows = _new_or_changed(rows, "historical_data", key, ["series", "status", *_BAR_FIGURES])
     if rows.empty:
         return WriteCounts(0, 0)
@@ -272,6 +272,23 @@ def record_market_days(rows: pd.DataFrame, name: str, run_id: str) -> WriteCount
     days = rows.drop(columns=LINE).assign(date=[stamp.date() for stamp in rows["date"]])
     counts = trading_calendar.record_imported_days(days, name, run_id)
     return WriteCounts(counts.added, counts.changed)
+
+
+def check_phases(rows: pd.DataFrame, now: datetime) -> list[RowError]:
+    """Return errors of phases that overlap others, leave days out or end before they begin, with what is stored."""
+    rules = phase_records.imported_rules(rows, "file")
+    lines = dict(zip(rules, rows[LINE].astype(int), strict=True))
+    errors = []
+    for rule, reason in phase_records.faults_with(rules):
+        # A stored row is at fault only because of the file: the row of the same phase that changes it.
+        line = lines.get(rule) or next((lines[one] for one in rules if one.phase is rule.phase), lines[rules[0]])
+        about = "" if rule in lines else f" (stored: {rule.phase} of {rule.shares} from {rule.first})"
+        errors.append(RowError(line, "first", str(rule.first), f"{reason}{about}"))
+    return errors
+
+
+def record_phases(rows: pd.DataFrame, name: str, run_id: str) -> WriteCounts:
+    return phase_records.record_phases(phase_records.imported_rules(rows, name), run_id)
 
 
 def _errors(rows: pd.DataFrame, wrong: "pd.Series[bool]", column: str, reason: str) -> list[RowError]:

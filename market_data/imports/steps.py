@@ -116,7 +116,7 @@ def _recomputed_indicators(context: StepContext, symbols: Sequence[str], latest:
     prices = queries.last_prices(symbols, later + WARM_UP_ROWS, before=latest + timedelta(days=1))
     events = queries.events_frame(latest, only_factors=True)
     frame = indicators(adjustments.adjusted(prices, events, latest))
-    return frame.loc[frame["date"] >= pd.to_datetime(frame["symbol"].map(firsts))]
+    return frame[frame["date"] >= pd.to_datetime(frame["symbol"].map(firsts))]
 
 
 def _checked_upload(context: StepContext) -> CheckedUpload:

@@ -2,7 +2,16 @@
 
 from market_data.models.evidence import Finding, RejectedRow, SourceFile
 from market_data.models.imports import ImportedFile
-from market_data.models.market import CalendarYear, CorporateAction, DailyBar, MarketDay, Quote, TechnicalIndicator
+from market_data.models.market import (
+    CalendarYear,
+    CorporateAction,
+    DailyBar,
+    MarketDay,
+    Quote,
+    TechnicalIndicator,
+    TradingLimits,
+    TradingPhase,
+)
 from market_data.models.runs import EveningHold, Heartbeat, PipelineRun, PipelineStep, RunUndo, StepAttempt, TableTotal
 
 __all__ = [
@@ -23,4 +32,6 @@ __all__ = [
     "StepAttempt",
     "TableTotal",
     "TechnicalIndicator",
+    "TradingLimits",
+    "TradingPhase",
 ]

@@ -4,6 +4,13 @@ from django.db import models
 from django.db.models.functions import Now
 
 
+class BarStatus(models.TextChoices):
+    """Whether a bar is the exchange's own, or a vendor's that its file will replace."""
+
+    PROVISIONAL = "provisional", "Provisional"
+    FINAL = "final", "Final"
+
+
 class SourceFile(models.Model):
     """The file that a session's bars came from; its fingerprint reveals a revised one."""
 
@@ -14,6 +21,13 @@ class SourceFile(models.Model):
     sha256 = models.CharField(max_length=64)
     rows = models.IntegerField(help_text="bars stored")
     rejected = models.IntegerField(help_text="rows rejected")
+    status = models.CharField(
+        max_length=12,
+        choices=BarStatus,
+        default=BarStatus.FINAL,
+        db_default=BarStatus.FINAL,
+        help_text="of its bars; models train and picks publish on final ones",
+    )
     run_id = models.CharField(max_length=64, null=True)
     read_at = models.DateTimeField(db_default=Now())
 

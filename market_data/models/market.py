@@ -7,7 +7,8 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Now
 
-from market_data.models.evidence import SourceFile
+from market_data.models.evidence import BarStatus, SourceFile
+from market_data.trading_phases import Phase, Shares
 from stocks.models import Stock, amount
 
 
@@ -24,9 +25,7 @@ class DailyBar(models.Model):
     The unique key (symbol, date) also serves `symbol, date DESC`: the contract's second index would only cost writes.
     """
 
-    class Status(models.TextChoices):
-        PROVISIONAL = "provisional", "Provisional"
-        FINAL = "final", "Final"
+    Status = BarStatus
 
     symbol = symbol_key()
     date = models.DateField()
@@ -123,6 +122,30 @@ class Quote(models.Model):
         return f"{self.symbol_id} {self.at}"
 
 
+class TradingLimits(models.Model):
+    """What a share may do on a day, as a source published it; NULL is not known, never "none"."""
+
+    symbol = models.CharField(max_length=50, help_text="the symbol need not be listed any longer")
+    date = models.DateField()
+    lower_band = amount("₹, lowest price at which an order is taken")
+    upper_band = amount("₹, highest price at which an order is taken")
+    band = models.CharField(max_length=20, null=True, help_text="percent as the exchange publishes it, or No Band")
+    surveillance = models.CharField(max_length=100, null=True, help_text="ASM or GSM stage, in the source's words")
+    trade_status = models.CharField(max_length=20, null=True, help_text="in the source's words")
+    freeze_quantity = models.BigIntegerField(null=True, help_text="shares, from which the exchange refuses an order")
+    source = models.CharField(max_length=60)
+    run_id = models.CharField(max_length=64, null=True, help_text="run that inserted the row")
+
+    class Meta:
+        db_table = "trading_limits"
+        verbose_name_plural = "trading limits"
+        constraints = (models.UniqueConstraint(fields=("symbol", "date"), name="trading_limits_symbol_date"),)
+        indexes = (models.Index(fields=("date", "symbol"), name="idx_limits_date_symbol"),)
+
+    def __str__(self) -> str:
+        return f"{self.symbol} {self.date}"
+
+
 class MarketDay(models.Model):
     """A day the calendar knows, with its kind; alone decides which days are sessions."""
 
@@ -175,6 +198,32 @@ class CalendarYear(models.Model):
 
     def __str__(self) -> str:
         return str(self.year)
+
+
+class TradingPhase(models.Model):
+    """A phase of the trading day: from one day on, of some shares; `market_data.trading_phases` has the rules."""
+
+    phase = models.CharField(max_length=20, choices=[(one.value, one.replace("_", " ").capitalize()) for one in Phase])
+    shares = models.CharField(
+        max_length=12,
+        choices=[(one.value, one.capitalize()) for one in Shares],
+        help_text="with derivatives, others, all",
+    )
+    first = models.DateField(help_text="first day")
+    last = models.DateField(null=True, blank=True, help_text="last day; empty: until further notice")
+    opens = models.TimeField(help_text="IST")
+    closes = models.TimeField(help_text="IST; nothing is entered from then on")
+    order_types = models.CharField(max_length=40, help_text="what can be entered: market limit sl sl-m")
+    source = models.CharField(max_length=60)
+    run_id = models.CharField(max_length=64, null=True, blank=True, help_text="run that inserted the row")
+
+    class Meta:
+        db_table = "trading_phases"
+        ordering = ("phase", "shares", "first")
+        constraints = (models.UniqueConstraint(fields=("phase", "shares", "first"), name="trading_phases_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.phase} of {self.shares} from {self.first}"
 
 
 class CorporateAction(models.Model):

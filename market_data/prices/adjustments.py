@@ -49,12 +49,12 @@ def effective_events(events: pd.DataFrame, as_of: date | pd.Timestamp) -> pd.Dat
     """
     day = pd.Timestamp(as_of)
     usable = events["factor"].gt(0) & np.isfinite(events["factor"]) & events["factor"].ne(1)
-    known = events.loc[usable & (events["ex_date"] <= day) & (events["known_on"] <= day)]
-    known = known.loc[_not_rejected(known, day) & ~_contradicted(known)]
+    known = events[usable & (events["ex_date"] <= day) & (events["known_on"] <= day)]
+    known = known[_not_rejected(known, day) & ~_contradicted(known)]
     inferred = known["status"].isin(("inferred", "confirmed")) & known["source"].ne(SPECIAL_PREOPEN)
     if not inferred.any() or inferred.all():
         return pd.DataFrame(known.reset_index(drop=True))
-    superseded = _beside_official(known.loc[inferred], known.loc[~inferred])
+    superseded = _beside_official(known[inferred], known[~inferred])
     return pd.DataFrame(known.drop(index=superseded).reset_index(drop=True))
 
 
@@ -148,8 +148,8 @@ def checked_events(events: pd.DataFrame, bars: pd.DataFrame) -> pd.DataFrame:
     )
     if bars.empty or not checkable.any():
         return events
-    official = events.loc[checkable]
-    of_symbols = bars.loc[bars["symbol"].isin(official["symbol"])].sort_values(["symbol", "date"], kind="stable")
+    official = events[checkable]
+    of_symbols = bars[bars["symbol"].isin(official["symbol"])].sort_values(["symbol", "date"], kind="stable")
     of_symbols = of_symbols.assign(last_close=of_symbols.groupby("symbol")["close"].shift())
     joint = official.groupby(["symbol", "ex_date"], as_index=False)["factor"].prod()
     joint = joint.merge(of_symbols, left_on=["symbol", "ex_date"], right_on=["symbol", "date"], how="left")
@@ -200,10 +200,10 @@ def reconciled_events(stored: pd.DataFrame, official: pd.DataFrame) -> pd.DataFr
         demerger of the day confirms an inferred one, whose ratio it does not tell, and rejects an inferred split; a
         rights issue or capital reduction rejects both.
     """
-    inferred = stored.loc[stored["status"].isin(("inferred", "confirmed", "rejected"))]
+    inferred = stored[stored["status"].isin(("inferred", "confirmed", "rejected"))]
     settling = official["kind"].isin(BLOCKING_KINDS) | (official["kind"].isin(FACTOR_KINDS) & official["factor"].gt(0))
     settled = pd.DataFrame.from_records(
-        [_settled(row, official.loc[settling]) for row in inferred.to_dict("records")], columns=list(EVENT_COLUMNS)
+        [_settled(row, official[settling]) for row in inferred.to_dict("records")], columns=list(EVENT_COLUMNS)
     )
     return typed_events(pd.concat([frame for frame in (official, settled) if len(frame)] or [official]))
 
@@ -212,13 +212,13 @@ def _settled(row: dict[Hashable, Any], official: pd.DataFrame) -> dict[Hashable,
     """Settle one inferred event if an official one lies near."""
     if row["status"] != "inferred" or row["source"] == SPECIAL_PREOPEN:
         return row
-    near = official.loc[official["symbol"].eq(row["symbol"])]
+    near = official[official["symbol"].eq(row["symbol"])]
     apart = (near["ex_date"] - row["ex_date"]).abs()
-    priced = near.loc[near["factor"].gt(0) & (apart <= SAME_EVENT)]
+    priced = near[near["factor"].gt(0) & (apart <= SAME_EVENT)]
     if len(priced):
         near, agrees = priced, abs(float(priced["factor"].prod()) / row["factor"] - 1) <= 0.01
     else:
-        near = near.loc[apart.eq(pd.Timedelta(0))]
+        near = near[apart.eq(pd.Timedelta(0))]
         agrees = row["kind"] == "demerger" and bool(near["kind"].eq("demerger").any())
     if near.empty:
         return row

@@ -15,6 +15,9 @@ import pandas as pd
 
 from stocks.storage.file_contents import ISIN, SYMBOL, storable_text
 
+FINAL, PROVISIONAL = "final", "provisional"
+"""Of bars: the exchange's own; or a vendor's, which the exchange's file replaces, and on which nothing is computed."""
+
 SERIES_ORDER = ("EQ", "BE", "BZ", "SM", "ST")
 """The exchange's series of shares; of a (symbol, date) that traded in several, the first one is kept."""
 
@@ -104,11 +107,11 @@ def checked_bars(frame: pd.DataFrame, *, session: date | None = None) -> tuple[p
     missing = [column for column in BAR_COLUMNS if column not in frame.columns]
     if missing:
         raise ValueError(f"The frame lacks the columns {', '.join(missing)} of a bar frame.")
-    rows = frame.loc[:, list(BAR_COLUMNS)].reset_index(drop=True)
+    rows = frame[list(BAR_COLUMNS)].reset_index(drop=True)
     reason = _first_reason(rows, session)
     good, bad = rows, empty_rejects()
     if reason.notna().any():
-        good, bad = rows.loc[reason.isna()], rejects_of(rows.loc[reason.notna()], reason.dropna())
+        good, bad = rows[reason.isna()], rejects_of(rows[reason.notna()], reason.dropna())
     good, repeated = _without_doubles(good)
     good, lower = first_of_series(good)
     return as_bar_frame(good), joined_rejects(bad, repeated, lower)
@@ -152,13 +155,13 @@ def first_of_series(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     rank = rows["series"].map({series: place for place, series in enumerate(SERIES_ORDER)})
     ordered = rows.assign(_rank=rank).sort_values("_rank", kind="stable")
     lower = ordered.duplicated(["symbol", "date"]).reindex(rows.index)
-    rejects = rejects_of(rows.loc[lower], "also traded in " + rows.loc[lower, "series"] + "; the first series is kept")
-    return rows.loc[~lower], rejects
+    rejects = rejects_of(rows[lower], "also traded in " + rows.loc[lower, "series"] + "; the first series is kept")
+    return rows[~lower], rejects
 
 
 def _first_reason(rows: pd.DataFrame, session: date | None) -> "pd.Series":
     """Return the first reason to reject each row, NA where there is none."""
-    price = rows.loc[:, list(_TRADED)].to_numpy(dtype="float64")
+    price = rows[list(_TRADED)].to_numpy(dtype="float64")
     top, bottom = price.max(axis=1), price.min(axis=1)
     high, low = price[:, 1], price[:, 2]
     checks: list[tuple[str, np.ndarray]] = [
@@ -221,8 +224,8 @@ def _without_doubles(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     if not rows.duplicated(key).any():
         return rows, empty_rejects()
     repeated = rows.duplicated(list(BAR_COLUMNS))
-    rejects = [rejects_of(rows.loc[repeated], "line is repeated")]
-    rows = rows.loc[~repeated]
+    rejects = [rejects_of(rows[repeated], "line is repeated")]
+    rows = rows[~repeated]
     contradicting = rows.duplicated(key, keep=False)
-    rejects.append(rejects_of(rows.loc[contradicting], "lines contradict each other"))
-    return rows.loc[~contradicting], pd.concat(rejects, ignore_index=True)
+    rejects.append(rejects_of(rows[contradicting], "lines contradict each other"))
+    return rows[~contradicting], pd.concat(rejects, ignore_index=True)

@@ -142,7 +142,7 @@ def _no_events() -> pd.DataFrame:
 def typed_events(events: pd.DataFrame) -> pd.DataFrame:
     """Give an event frame its dtypes and its order (symbol, ex-date, kind)."""
     texts = dict.fromkeys(("symbol", "kind", "status", "purpose", "source", "evidence"), object)
-    events = events.loc[:, list(EVENT_COLUMNS)].astype({**texts, "factor": np.float64})
+    events = events[list(EVENT_COLUMNS)].astype({**texts, "factor": np.float64})
     for column in ("ex_date", "known_on"):
         events[column] = pd.to_datetime(events[column]).astype("datetime64[ns]")
     return events.sort_values(["symbol", "ex_date", "kind"], kind="stable", ignore_index=True)
@@ -173,7 +173,7 @@ def official_events(raw: pd.DataFrame) -> pd.DataFrame:
     KeyError
         When a required column is missing.
     """
-    rows = raw.loc[raw["series"].astype(str).str.strip().isin(SERIES_ORDER)].reset_index(drop=True)
+    rows = raw[raw["series"].astype(str).str.strip().isin(SERIES_ORDER)].reset_index(drop=True)
     ex_date = pd.to_datetime(rows["ex_date"])
     rows = rows.assign(
         symbol=rows["symbol"].astype(str).str.strip(),
@@ -181,7 +181,7 @@ def official_events(raw: pd.DataFrame) -> pd.DataFrame:
         ex_date=ex_date,
         known_on=pd.to_datetime(rows["known_on"]).fillna(ex_date) if "known_on" in rows else ex_date,
     )
-    rows = rows.loc[rows["ex_date"].notna()]
+    rows = rows[rows["ex_date"].notna()]
     parsed = {text: parse_purpose(text) for text in rows["purpose"].unique()}
     records = [
         (row.symbol, row.ex_date, action.kind, action.factor, row.known_on, "official", row.purpose, row.source, None)
@@ -212,13 +212,13 @@ def unsettled_events(events: pd.DataFrame) -> pd.DataFrame:
     """
     is_unread = events["kind"].eq(UNREAD) & events["status"].ne("rejected")
     if not is_unread.any():
-        return events.loc[is_unread]
-    unread = events.loc[is_unread].rename_axis("row").reset_index()
+        return events[is_unread]
+    unread = events[is_unread].rename_axis("row").reset_index()
     priced = events.loc[events["factor"].gt(0) & events["status"].ne("rejected"), ["symbol", "ex_date", "purpose"]]
     pairs = unread.merge(priced, on="symbol", suffixes=("", "_priced"))
     near = (pairs["ex_date"] - pairs["ex_date_priced"]).abs() <= SAME_EVENT
     settled = pairs.loc[near & pairs["purpose"].ne(pairs["purpose_priced"]), "row"]
-    return events.loc[is_unread & ~events.index.isin(settled)]
+    return events[is_unread & ~events.index.isin(settled)]
 
 
 def blocked_events(events: pd.DataFrame) -> pd.DataFrame:
@@ -229,4 +229,4 @@ def blocked_events(events: pd.DataFrame) -> pd.DataFrame:
     schemes of arrangement too: the list names few of them more closely.
     """
     blocking = events["kind"].isin(BLOCKING_KINDS) & events["status"].ne("rejected")
-    return events.loc[blocking | events.index.isin(unsettled_events(events).index)].reset_index(drop=True)
+    return events[blocking | events.index.isin(unsettled_events(events).index)].reset_index(drop=True)

@@ -112,14 +112,14 @@ def indicators_on(adjusted_bars: pd.DataFrame, session: date | pd.Timestamp) -> 
     Point in time: rows after ``session`` are cut off first.
     """
     day = pd.Timestamp(session)
-    past = adjusted_bars.loc[adjusted_bars["date"] <= day]
-    past = _sorted(past.loc[past[["high", "low", "close"]].notna().all(axis=1) | (past["date"] == day)])
+    past = adjusted_bars[adjusted_bars["date"] <= day]
+    past = _sorted(past[past[["high", "low", "close"]].notna().all(axis=1) | (past["date"] == day)])
     starts = _starts(_codes(past))
     lengths = np.diff(starts)
     from_end = np.repeat(starts[1:], lengths) - np.arange(len(past))
     traded = np.repeat((past["date"] == day).to_numpy()[starts[1:] - 1], lengths)
-    values = indicators(past.loc[traded & (from_end <= WARM_UP_ROWS)].reset_index(drop=True))
-    return values.loc[values["date"] == day].reset_index(drop=True)
+    values = indicators(past[traded & (from_end <= WARM_UP_ROWS)].reset_index(drop=True))
+    return values[values["date"] == day].reset_index(drop=True)
 
 
 def _by_symbol(prices: Prices, starts: npt.NDArray[np.intp]) -> dict[str, FloatArray]:

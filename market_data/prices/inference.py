@@ -101,20 +101,20 @@ def inferred_events(
     if session is None or history.empty:
         return empty_events()
     known = _known(events, session)
-    due = known.loc[known["ex_date"].between(history["date"].max(), session, inclusive="right")]
-    demergers = due.loc[due["kind"].eq("demerger") & due["status"].eq("official")]
+    due = known[known["ex_date"].between(history["date"].max(), session, inclusive="right")]
+    demergers = due[due["kind"].eq("demerger") & due["status"].eq("official")]
     named = demergers.groupby("symbol")["purpose"].agg(" + ".join).to_dict()
     if covered_until is not None and session <= pd.Timestamp(covered_until):
         unread = due.loc[due["kind"].eq(UNREAD), "symbol"]
         is_company = today["symbol"].map(lambda symbol: _kind(kinds, symbol) == "share").astype(bool)
         is_listed = today["series"].isin(MAIN_BOARD) & is_company
-        today = today.loc[~is_listed | today["symbol"].isin({*named, *unread})]
+        today = today[~is_listed | today["symbol"].isin({*named, *unread})]
     facts = opening_facts(today, history, issue_sizes, named.keys()) if len(today) else today
     if facts.empty:
         return empty_events()
     is_fund = [_kind(kinds, symbol) == "fund" for symbol in facts.index]
     facts = facts.assign(below_band=below_band(facts), is_fund=is_fund).loc[facts["adjacent"]]
-    official = due.loc[due["status"].eq("official") & due["factor"].gt(0)].groupby("symbol")["factor"].prod()
+    official = due[due["status"].eq("official") & due["factor"].gt(0)].groupby("symbol")["factor"].prod()
     settled = _settled_symbols(known, session)
     measured = _measured_symbols(known, session)
     records = []
@@ -153,7 +153,7 @@ def _kind(kinds: Mapping[Hashable, str] | None, symbol: Hashable) -> str:
 def _known(events: pd.DataFrame | None, session: pd.Timestamp) -> pd.DataFrame:
     if events is None:
         return empty_events()
-    return events.loc[events["known_on"].le(session) & events["status"].ne("rejected")]
+    return events[events["known_on"].le(session) & events["status"].ne("rejected")]
 
 
 def _settled_symbols(known: pd.DataFrame, session: pd.Timestamp) -> set[object]:

@@ -58,16 +58,16 @@ def unexplained_jumps(today: pd.DataFrame, history: pd.DataFrame, events: pd.Dat
     session = session_of(today)
     if session is None or history.empty:
         return _jumps_frame([], session)
-    known = events.loc[(events["ex_date"] <= session) & (events["known_on"] <= session)]
-    known = known.loc[known["status"].ne("rejected")]
-    of_day = known.loc[known["ex_date"].eq(session)]
+    known = events[(events["ex_date"] <= session) & (events["known_on"] <= session)]
+    known = known[known["status"].ne("rejected")]
+    of_day = known[known["ex_date"].eq(session)]
     contradicted = _contradicted_symbols(of_day)
     detached = set(of_day.loc[of_day["source"].eq(DETACHED) & of_day["status"].eq("inferred"), "symbol"])
     facts = opening_facts(today, history, None, contradicted)
     if facts.empty:
         return _jumps_frame([], session)
-    acting = effective_events(known.loc[known["symbol"].isin(facts.index)], session)
-    over_night = facts["opening"] / _product(facts, acting.loc[acting["ex_date"].eq(session)])
+    acting = effective_events(known[known["symbol"].isin(facts.index)], session)
+    over_night = facts["opening"] / _product(facts, acting[acting["ex_date"].eq(session)])
     over_gap = facts["open"] / facts["last_close"] / _product(facts, acting)
     jumped = _stays_outside(over_night, facts, JUMP_DOWN, JUMP_UP)
     changed = _stays_outside(over_gap, facts, GAP_JUMP_DOWN, GAP_JUMP_UP) & ~facts["adjacent"]
@@ -79,7 +79,7 @@ def unexplained_jumps(today: pd.DataFrame, history: pd.DataFrame, events: pd.Dat
     flagged = jumped | changed | facts.index.isin(contradicted | detached)
     records = [
         (symbol, float(row["ratio"]), _reason(symbol, row, reasons), nearest_factor(row["ratio"]))
-        for symbol, row in facts.loc[flagged].to_dict("index").items()
+        for symbol, row in facts[flagged].to_dict("index").items()
     ]
     return _jumps_frame(records, session)
 
@@ -92,8 +92,8 @@ def _stays_outside(opening: pd.Series, facts: pd.DataFrame, down: float, up: flo
 
 def _product(facts: pd.DataFrame, events: pd.DataFrame) -> pd.Series:
     """Product of the factors with an ex-date after the last row of each symbol."""
-    acting = events.loc[events["factor"].gt(0) & events["symbol"].isin(facts.index)]
-    acting = acting.loc[acting["ex_date"] > acting["symbol"].map(facts["last_date"])]
+    acting = events[events["factor"].gt(0) & events["symbol"].isin(facts.index)]
+    acting = acting[acting["ex_date"] > acting["symbol"].map(facts["last_date"])]
     return acting.groupby("symbol")["factor"].prod().reindex(facts.index).fillna(1.0)
 
 
@@ -117,7 +117,7 @@ def unsettled(jumps: pd.DataFrame, events: pd.DataFrame, as_of: date | pd.Timest
     A demerger that only the opening shows adjusts prices, but explains nothing until it is confirmed.
     """
     acting = effective_events(events, as_of)
-    acting = acting.loc[acting["source"].ne(DETACHED) | _dated(acting, "confirmed_on").le(pd.Timestamp(as_of))]
+    acting = acting[acting["source"].ne(DETACHED) | _dated(acting, "confirmed_on").le(pd.Timestamp(as_of))]
     explained = pd.MultiIndex.from_frame(acting[["symbol", "ex_date"]])
     return pd.Series(~pd.MultiIndex.from_frame(jumps[["symbol", "date"]]).isin(explained), index=jumps.index)
 

@@ -61,7 +61,7 @@ def far_openings(bars: pd.DataFrame, events: pd.DataFrame | None = None) -> pd.S
     acting = events.loc[is_acting, ["symbol", "ex_date"]]
     rows = bars.loc[bars["symbol"].isin(acting["symbol"]), ["symbol", "date"]].rename_axis("row").reset_index()
     rows = rows.merge(acting, on="symbol")
-    first = rows.loc[rows["date"] >= rows["ex_date"]].drop_duplicates(["symbol", "ex_date"])
+    first = rows[rows["date"] >= rows["ex_date"]].drop_duplicates(["symbol", "ex_date"])
     return far | pd.Series(bars.index.isin(first["row"]), index=bars.index) & last_close.notna()
 
 
@@ -86,11 +86,11 @@ def opening_facts(
     neighbours = history.loc[history["date"].eq(previous_session), "symbol"]
     opening = today["open"] / today["prev_close"]
     far = ~opening.between(*FAR_OPENING) | ~today["symbol"].isin(neighbours) | today["symbol"].isin(always)
-    facts = today.loc[far & today["prev_close"].gt(0) & today["open"].gt(0)].set_index("symbol")
-    past = history.loc[history["symbol"].isin(facts.index)].sort_values("date", kind="stable")
+    facts = today[far & today["prev_close"].gt(0) & today["open"].gt(0)].set_index("symbol")
+    past = history[history["symbol"].isin(facts.index)].sort_values("date", kind="stable")
     past = past.groupby("symbol").tail(HISTORY_ROWS)
     last = past.drop_duplicates("symbol", keep="last").set_index("symbol")
-    facts = facts.loc[facts.index.isin(last.index)]
+    facts = facts[facts.index.isin(last.index)]
     last = last.reindex(facts.index)
     by_symbol = past.groupby("symbol")
     # Two plain aggregations: `agg` with names takes as long as all the rest of a day.

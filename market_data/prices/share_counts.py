@@ -55,15 +55,15 @@ def settled_jumps(jumps: pd.DataFrame, share_counts: pd.DataFrame, as_of: date |
     Point in time: counts with known-on after ``as_of`` are ignored, and the event acts only from the day both
     counts were known. A crash leaves the number of shares alone, so it is never settled this way.
     """
-    counts = share_counts.loc[(share_counts["known_on"] <= pd.Timestamp(as_of)) & share_counts["shares"].gt(0)]
+    counts = share_counts[(share_counts["known_on"] <= pd.Timestamp(as_of)) & share_counts["shares"].gt(0)]
     counts = counts.sort_values(["symbol", "date", "known_on"], kind="stable")
     by_symbol = {str(symbol): rows for symbol, rows in counts.groupby("symbol")}
     records: list[tuple[object, ...]] = []
-    for jump in jumps.loc[jumps["reason"].isin(SETTLED_BY_COUNTS)].to_dict("records"):
+    for jump in jumps[jumps["reason"].isin(SETTLED_BY_COUNTS)].to_dict("records"):
         of_symbol = by_symbol.get(jump["symbol"], counts.iloc[:0])
-        before = of_symbol.loc[of_symbol["date"] < jump["date"]].tail(1).to_dict("records")
+        before = of_symbol[of_symbol["date"] < jump["date"]].tail(1).to_dict("records")
         last_day = jump["date"] + pd.Timedelta(days=MAX_DAYS_AFTER)
-        after = of_symbol.loc[of_symbol["date"].between(jump["date"], last_day)].to_dict("records")
+        after = of_symbol[of_symbol["date"].between(jump["date"], last_day)].to_dict("records")
         proofs = (event for count in after if before and (event := _event_proven_by(jump, before[0], count)))
         records.extend(itertools.islice(proofs, 1))
     return typed_events(pd.DataFrame.from_records(records, columns=list(EVENT_COLUMNS))) if records else empty_events()
@@ -117,15 +117,15 @@ def counted_demergers(events: pd.DataFrame, share_counts: pd.DataFrame, as_of: d
     -----
     Point in time: counts known by ``as_of`` alone; both dates are the day the later count became known.
     """
-    proven = events.loc[events["source"].eq("share_count") & events["status"].ne("rejected")]
+    proven = events[events["source"].eq("share_count") & events["status"].ne("rejected")]
     proven_on = proven.set_index(["symbol", "ex_date"])["known_on"].to_dict()
     open_ones = events["source"].eq(DETACHED) & events["status"].eq("inferred")
-    known = share_counts.loc[(share_counts["known_on"] <= pd.Timestamp(as_of)) & share_counts["shares"].gt(0)]
+    known = share_counts[(share_counts["known_on"] <= pd.Timestamp(as_of)) & share_counts["shares"].gt(0)]
     status, evidence = events["status"].tolist(), events["evidence"].tolist()
     for place in np.flatnonzero(open_ones):
         event = events.iloc[place].to_dict()
         rejected_on = proven_on.get((event["symbol"], event["ex_date"]))
-        confirmed_on = _unchanged_on(event, known.loc[known["symbol"].eq(event["symbol"])])
+        confirmed_on = _unchanged_on(event, known[known["symbol"].eq(event["symbol"])])
         settled_on = rejected_on if rejected_on is not None else confirmed_on
         if settled_on is not None:
             status[place] = "confirmed" if rejected_on is None else "rejected"
@@ -138,8 +138,8 @@ def _unchanged_on(event: Mapping[Hashable, Any], counts: pd.DataFrame) -> pd.Tim
     first_day = event["ex_date"] + pd.Timedelta(days=ISSUED_WITHIN_DAYS)
     last_day = event["ex_date"] + pd.Timedelta(days=MAX_DAYS_AFTER)
     counts = counts.sort_values(["date", "known_on"], kind="stable")
-    before = counts.loc[counts["date"] < event["ex_date"]].tail(1)
-    after = counts.loc[counts["date"].between(first_day, last_day)].head(1)
+    before = counts[counts["date"] < event["ex_date"]].tail(1)
+    after = counts[counts["date"].between(first_day, last_day)].head(1)
     if before.empty or after.empty:
         return None
     unchanged = abs(float(after["shares"].iloc[0]) / float(before["shares"].iloc[0]) - 1) <= CLOSE_COUNT_TOLERANCE

@@ -95,20 +95,20 @@ def metrics(
     the mean volume rather than counted as zero.
     """
     day = pd.Timestamp(session)
-    past = adjusted_bars.loc[adjusted_bars["date"] <= day]
+    past = adjusted_bars[adjusted_bars["date"] <= day]
     sessions = np.unique(past["date"].to_numpy())[-(SESSIONS_PER_YEAR + 1) :]
     if not len(sessions):
         return pd.DataFrame(columns=list(METRIC_COLUMNS), index=pd.Index([], name="symbol"), dtype=float)
-    past = past.loc[past["date"] >= sessions[0]].sort_values(["symbol", "date"], kind="stable")
+    past = past[past["date"] >= sessions[0]].sort_values(["symbol", "date"], kind="stable")
     window = sessions[-SESSIONS_PER_YEAR:]
     returns = daily_returns(past).where(~_flagged(past, jumps))
     # The last row of the day: volumes in shares as they are at the session, whatever was split since.
     scale = past.groupby("symbol")["factor"].transform("last")
     volume = past["volume"] * scale / past["factor"]
     in_window = past["date"] >= window[0]
-    matrix = _by_session(past.loc[in_window], returns.loc[in_window], window)
+    matrix = _by_session(past[in_window], returns[in_window], window)
     recent = past["date"] >= sessions[-VOLUME_SESSIONS:][0]
-    volumes = volume.loc[recent].groupby(past.loc[recent, "symbol"]).agg(["mean", "count"])
+    volumes = volume[recent].groupby(past.loc[recent, "symbol"]).agg(["mean", "count"])
     market = _market(matrix, market_returns, shares)
     counted = matrix.notna().sum()
     enough = counted >= MIN_RETURNS

@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import pandas as pd
 
+from market_data.prices.bars import FINAL
 from stocks.fundamentals.files import STATEMENT_COLUMNS as STATEMENT_COLUMNS
 
 if TYPE_CHECKING:
+    from brokers.protocol import Broker
     from market_data.providers.nse.download import ArchiveDownload
+    from market_data.providers.quoted.days import QuotedDays
 
 LISTED_DTYPES = {
     "symbol": "object",
@@ -37,6 +40,18 @@ CHANGE_COLUMNS = ("from_symbol", "to_symbol", "date", "proof")
 FACT_COLUMNS = ("symbol", "issue_size", "market_cap_crores", "pe_ratio", "source")
 DAY_COLUMNS = ("date", "kind", "is_session", "open", "close", "source")
 QUOTE_COLUMNS = ("symbol", "at", "last_price", "volume", "source")
+LIMIT_DTYPES = {
+    "symbol": "object",
+    "date": "datetime64[ns]",
+    "lower_band": "float64",
+    "upper_band": "float64",
+    "band": "object",
+    "surveillance": "object",
+    "trade_status": "object",
+    "freeze_quantity": "Int64",
+    "source": "object",
+}
+LIMIT_COLUMNS = tuple(LIMIT_DTYPES)
 MEMBER_COLUMNS = ("index", "symbol", "industry")
 DAILY_FILE = "nse_archive:daily file"
 """Source of a market day that a daily file proves."""
@@ -87,6 +102,9 @@ class SourceCheck(StrEnum):
     COVERAGE = "official_coverage"
     SESSIONS = "source_sessions"
     DOWNLOAD = "source_download"
+    SYMBOLS = "source_symbols"
+    QUOTES = "source_quotes"
+    LIMITS = "source_limits"
 
 
 class SourceFinding(NamedTuple):
@@ -124,6 +142,7 @@ class RawBars:
     - frame: bar frame, one row per symbol, in the first of the share series; not yet through ``bars.checked_bars``;
     - rejects: symbol, date, reason, raw of the rejected rows of share series;
     - source: provider and file, for the ``source`` column;
+    - status: ``final`` for the exchange's own rows, ``provisional`` for a vendor's, which those replace;
     - out_of_scope: number of rows per series without shares (government securities, bonds, …), which are not rejected.
     """
 
@@ -131,6 +150,24 @@ class RawBars:
     rejects: pd.DataFrame
     source: str
     out_of_scope: dict[str, int] = field(default_factory=dict)
+    status: str = FINAL
+
+
+@dataclass(frozen=True)
+class RawQuotes:
+    """Quotes of the running session as they came.
+
+    - frame: ``QUOTE_COLUMNS``, one row per symbol that traded today;
+    - rejects: symbol, date, reason, raw, source of quotes without a price that is one;
+    - missing: symbols that the source does not know;
+    - other_day, untraded: how many quotes were left out, being of another day, or of no trade today.
+    """
+
+    frame: pd.DataFrame
+    rejects: pd.DataFrame
+    missing: tuple[str, ...] = ()
+    other_day: int = 0
+    untraded: int = 0
 
 
 @runtime_checkable
@@ -184,8 +221,11 @@ class Provider(Protocol):
     def daily_facts(self, session: date) -> pd.DataFrame:
         """Return ``FACT_COLUMNS`` published for a session (shares, ₹ crore, ratio); may be empty."""
 
-    def quotes(self, symbols: Sequence[str]) -> pd.DataFrame:
-        """Return ``QUOTE_COLUMNS``; raises NotOffered."""
+    def trading_limits(self, session: date) -> pd.DataFrame:
+        """Return ``LIMIT_COLUMNS`` published for a session (₹, shares; unknown is NA); may be empty."""
+
+    def quotes(self, symbols: Sequence[str], now: datetime) -> RawQuotes:
+        """Return the quotes of the day of ``now``; raises NotOffered."""
 
     def index_members(self) -> pd.DataFrame:
         """Return ``MEMBER_COLUMNS``; may be empty."""
@@ -197,6 +237,28 @@ class Provider(Protocol):
         """Return ``STATEMENT_COLUMNS`` published by ``as_of``, after ``since`` (₹ crore); raises NotOffered."""
 
     def findings(self) -> list[SourceFinding]: ...
+
+
+@dataclass(frozen=True)
+class RawHistory:
+    """A share's daily bars from one day to another as a source has them.
+
+    - frame: date, open, high, low, close (₹), volume;
+    - adjusted: ``raw``, ``vendor`` (for what the source chooses) or ``unknown``.
+    """
+
+    frame: pd.DataFrame
+    adjusted: str
+
+
+@runtime_checkable
+class HistoryProvider(Protocol):
+    """A provider that also has the history of single shares."""
+
+    name: str
+
+    def history(self, symbol: str, first: date, last: date, now: datetime) -> RawHistory:
+        """Return a share's daily bars, both days included; raises ProviderError."""
 
 
 class LocalSource:
@@ -212,6 +274,15 @@ def listed_frame(rows: pd.DataFrame) -> pd.DataFrame:
     for column in typed.columns[typed.dtypes == "object"]:
         typed[column] = typed[column].where(typed[column].notna(), None)
     return typed.sort_values("symbol", ignore_index=True)
+
+
+def limits_frame(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows with the columns and dtypes of trading limits, one a symbol; those that say nothing are left out."""
+    typed = rows.reindex(columns=list(LIMIT_COLUMNS)).astype(LIMIT_DTYPES)
+    for column in typed.columns[typed.dtypes == "object"]:
+        typed[column] = typed[column].where(typed[column].notna(), None)
+    says = typed[list(LIMIT_COLUMNS[2:-1])].notna().any(axis=1)
+    return typed.loc[says].drop_duplicates("symbol").sort_values("symbol", ignore_index=True)
 
 
 def _simulator() -> Provider:
@@ -232,7 +303,7 @@ def _simulator() -> Provider:
     )
 
 
-def _nse_archive() -> Provider:
+def _nse_archive(*, may_be_empty: bool = False) -> Provider:
     from django.conf import settings
 
     from market_data.providers.nse.archive import NseArchive
@@ -244,6 +315,7 @@ def _nse_archive() -> Provider:
         series=settings.NSE_ARCHIVE_SERIES,
         download=archive_download() if settings.NSE_ARCHIVE_URL else None,
         memory=settings.VAR_DIR / "nse_archive",
+        may_be_empty=may_be_empty,
     )
 
 
@@ -273,7 +345,36 @@ def archive_download() -> "ArchiveDownload":
     )
 
 
-_BUILDERS: dict[str, Callable[[], Provider]] = {"simulator": _simulator, "nse_archive": _nse_archive}
+def _fyers() -> Provider:
+    from market_data.providers.fyers import FyersFeed
+
+    return FyersFeed(*_broker_sources("fyers"))
+
+
+def _zerodha() -> Provider:
+    from market_data.providers.zerodha import ZerodhaFeed
+
+    return ZerodhaFeed(*_broker_sources("zerodha"))
+
+
+def _broker_sources(name: str) -> "tuple[Provider, QuotedDays, Callable[[datetime], Broker]]":
+    """Return what a broker's provider is made of: the exchange's files, its folder, how its account is opened."""
+    from django.conf import settings
+
+    from brokers.connections import data_folder, open_data_account
+    from market_data.providers.quoted.days import QuotedDays
+    from market_data.providers.quoted.no_archive import NoArchive
+
+    archive = _nse_archive(may_be_empty=True) if settings.NSE_ARCHIVE_DIR is not None else NoArchive()
+    return archive, QuotedDays(data_folder(name)), lambda now: open_data_account(name, lambda: now)
+
+
+_BUILDERS: dict[str, Callable[[], Provider]] = {
+    "simulator": _simulator,
+    "nse_archive": _nse_archive,
+    "fyers": _fyers,
+    "zerodha": _zerodha,
+}
 PROVIDER_NAMES = tuple(_BUILDERS)
 
 

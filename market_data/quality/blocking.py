@@ -72,7 +72,7 @@ def held(findings: pd.DataFrame, session: date) -> pd.DataFrame:
     """Return those findings (check_name, session) that still hold their symbols on a session."""
     position = {pd.Timestamp(day): place for place, day in enumerate(reversed(_sessions(session)), start=1)}
     age = findings["session"].map(position)
-    return findings.loc[age <= findings["check_name"].map(holds)]
+    return findings[age <= findings["check_name"].map(holds)]
 
 
 def excluded_symbols(session: date) -> dict[str, str]:
@@ -95,13 +95,13 @@ def days_blocked_by_jumps(first: date, last: date) -> pd.DataFrame:
     jumps = queries.jumps_frame(last)
     sessions = pd.DatetimeIndex(pd.to_datetime(trading_calendar.sessions_between(date.min, last)))
     days = blocked_days(jumps, queries.events_frame(last), sessions, JUMP_SESSIONS)
-    return days.loc[days["date"] >= pd.Timestamp(first)].reset_index(drop=True)
+    return days[days["date"] >= pd.Timestamp(first)].reset_index(drop=True)
 
 
 def _recent(session: date, jumps: pd.DataFrame) -> list[Any]:
     """Return the rows of the jumps that still block, in order of date."""
     since = pd.Timestamp(_sessions(session)[-JUMP_SESSIONS:][0])
-    return list(jumps.loc[jumps["date"] >= since].sort_values("date").itertuples(index=False))
+    return list(jumps[jumps["date"] >= since].sort_values("date").itertuples(index=False))
 
 
 def _days_from(first: date) -> list[date]:

@@ -92,7 +92,7 @@ class EvidenceReader:
             recent = totals.reindex(window).dropna()
             before = next((day for day in reversed(days) if day < session), session)
             today = bars_of.get(session, with_past.iloc[:0])
-            events = self.events.loc[self.events["known_on"] <= pd.Timestamp(session)]
+            events = self.events[self.events["known_on"] <= pd.Timestamp(session)]
             acting = adjustments.effective_events(events, session)
             yield Evidence(
                 session=session,

@@ -39,11 +39,13 @@ def requested_session(text: str | None) -> date:
     now = timezone.now()
     session = parse_date(text) if text is not None else None
     try:
-        latest = trading_calendar.latest_completed_session(now)
-        if session is None:
-            return latest
-        if session > latest:
-            raise CommandError(f"--date {session} is not over yet: the latest completed session is {latest}.")
+        # A day before today is over, also where the calendar ends before today.
+        if session is None or session >= timezone.localdate(now):
+            latest = trading_calendar.latest_completed_session(now)
+            if session is None:
+                return latest
+            if session > latest:
+                raise CommandError(f"--date {session} is not over yet: the latest completed session is {latest}.")
         _refuse_before_all_data(session)
         if not trading_calendar.is_session(session):
             before = trading_calendar.session_on_or_before(session)

@@ -1,4 +1,4 @@
-"""The thread that renews a step's lease and flushes its progress, over a database connection of its own."""
+"""The thread that renews a lease and flushes progress, over a database connection of its own."""
 
 import logging
 import threading
@@ -38,26 +38,27 @@ def has_lease(step: PipelineStep, now: datetime) -> bool:
     return step.lease_until is not None and now <= step.lease_until <= now + longest_lease()
 
 
-class LeaseKeeper:
-    """Renews the lease and flushes progress once a second until the context exits; more often for a short lease.
+class Keeper:
+    """Renews a lease once a second until the context exits, over a connection of its own; more often for a short lease.
 
-    A row with another fence is left alone; `lost` tells that it has one by now: another worker has claimed it, or the
-    run was cancelled. `lines` are the log lines already on the row, of earlier attempts.
+    `progress` (0-1) is what the work reports, `lost` tells that the lease has another owner by now, or is cancelled.
     """
 
-    def __init__(self, step_id: int, fence: int, lease_seconds: int, lines: list[str]) -> None:
+    def __init__(self, name: str, lease_seconds: int) -> None:
         self.progress = 0.0
         self.lost = False
-        self.lines, self._earlier_lines = lines, len(lines)
-        self._step_id, self._fence, self._lease_seconds = step_id, fence, lease_seconds
         self._interval_seconds = self.interval_seconds(lease_seconds)
         self._exited = threading.Event()
-        self._thread = threading.Thread(target=self._renew_until_exit, name=f"lease-{step_id}", daemon=True)
+        self._thread = threading.Thread(target=self._renew_until_exit, name=f"lease-{name}", daemon=True)
 
     @staticmethod
     def interval_seconds(lease_seconds: int) -> float:
         """Return the time between two renewals."""
         return min(_MAX_INTERVAL_SECONDS, lease_seconds / _RENEWALS_PER_LEASE)
+
+    def is_lost(self) -> bool:
+        """Renew the lease; whether it is lost."""
+        raise NotImplementedError
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -66,14 +67,6 @@ class LeaseKeeper:
     def __exit__(self, *_: object) -> None:
         self._exited.set()
         self._thread.join()
-
-    def take_lines(self) -> list[str]:
-        """Return the lines to store on the step's row: the last ones of all its attempts."""
-        return self.lines[-_KEPT_LINES:]
-
-    def attempt_lines(self) -> list[str]:
-        """Return the last lines of this attempt."""
-        return self.lines[self._earlier_lines :][-_KEPT_LINES:]
 
     def _renew_until_exit(self) -> None:
         try:
@@ -84,17 +77,41 @@ class LeaseKeeper:
 
     def _renew(self) -> None:
         try:
-            row = PipelineStep.objects.filter(pk=self._step_id)
-            renewed = row.filter(fence=self._fence, status=PipelineStep.Status.RUNNING).update(
-                lease_until=Now() + timedelta(seconds=self._lease_seconds),
-                progress=self.progress,
-                log_lines=self.take_lines(),
-            )
-            if renewed:
-                record_sign_of_life(self._step_id, self._fence, self.attempt_lines())
-            # Not lost is a step that this worker has just completed: it is no longer running but keeps its fence.
-            self.lost = not renewed and row.exclude(fence=self._fence).exists()
+            self.lost = self.is_lost()
         except Error:
             # Unreachable for the moment: the lease expires unless a later renewal succeeds.
-            logger.warning("lease not renewed", extra={"step_id": self._step_id})
+            logger.warning("lease not renewed", extra={"lease": self._thread.name})
             connection.close()
+
+
+class LeaseKeeper(Keeper):
+    """Renews a step's lease, and flushes its progress with it.
+
+    A row with another fence is left alone; `lost` tells that it has one by now: another worker has claimed it, or the
+    run was cancelled. `lines` are the log lines already on the row, of earlier attempts.
+    """
+
+    def __init__(self, step_id: int, fence: int, lease_seconds: int, lines: list[str]) -> None:
+        super().__init__(str(step_id), lease_seconds)
+        self.lines, self._earlier_lines = lines, len(lines)
+        self._step_id, self._fence, self._lease_seconds = step_id, fence, lease_seconds
+
+    def take_lines(self) -> list[str]:
+        """Return the lines to store on the step's row: the last ones of all its attempts."""
+        return self.lines[-_KEPT_LINES:]
+
+    def attempt_lines(self) -> list[str]:
+        """Return the last lines of this attempt."""
+        return self.lines[self._earlier_lines :][-_KEPT_LINES:]
+
+    def is_lost(self) -> bool:
+        row = PipelineStep.objects.filter(pk=self._step_id)
+        renewed = row.filter(fence=self._fence, status=PipelineStep.Status.RUNNING).update(
+            lease_until=Now() + timedelta(seconds=self._lease_seconds),
+            progress=self.progress,
+            log_lines=self.take_lines(),
+        )
+        if renewed:
+            record_sign_of_life(self._step_id, self._fence, self.attempt_lines())
+        # Not lost is a step that this worker has just completed: it is no longer running but keeps its fence.
+        return not renewed and row.exclude(fence=self._fence).exists()

@@ -160,7 +160,7 @@ def _refuse_other_market() -> None:
 
 
 def _is_replay(session: date | None) -> bool:
-    latest = SourceFile.objects.aggregate(latest=Max("session"))["latest"]
+    latest = SourceFile.objects.filter(status="final").aggregate(latest=Max("session"))["latest"]
     return session is not None and latest is not None and session < latest
 
 

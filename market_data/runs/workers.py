@@ -9,6 +9,7 @@ clock: there nothing is ever proved, and the lease alone decides.
 """
 
 import os
+import pwd
 import socket
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -47,6 +48,15 @@ def identity_of(pid: int) -> str:
     process = _listed_process(pid)
     start = process.start if process else f"{psutil.Process(pid).create_time():.0f}"
     return ":".join(_Identity(socket.gethostname(), str(pid), _boot() if process else "", start, _namespace()))
+
+
+def machine_account() -> str:
+    """Return the account that runs this process, by the system's own answer, not by a variable."""
+    uid = os.getuid()
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:  # a container's uid may have no name
+        return f"uid {uid}"
 
 
 def process_id(worker: str) -> int | None:

@@ -63,7 +63,7 @@ def compute_factors(context: StepContext) -> Factors:
     # Openings are judged afresh: what was inferred from them before must not explain them now.
     is_open = _is_inferred_on(stored, sessions, covered, kinds)
     days = list(_suspect_days(sessions, stored))
-    events = _reconciled(stored.loc[~is_open].reset_index(drop=True), days)
+    events = _reconciled(stored[~is_open].reset_index(drop=True), days)
     calendar = trading_calendar.sessions_between(date.min, session)
     new_jumps = [pd.DataFrame(columns=list(JUMP_COLUMNS))]
     for number, (today, history) in enumerate(days, start=1):
@@ -75,7 +75,7 @@ def compute_factors(context: StepContext) -> Factors:
         new_jumps.append(unexplained_jumps(today, history, events))
         context.report(number, 2 * max(len(days), 1))
     events = _settled_by_counts(events, new_jumps, sessions, session)
-    changed, removed = _changed_events(events, stored), _not_among(stored.loc[is_open], events)
+    changed, removed = _changed_events(events, stored), _not_among(stored[is_open], events)
     moved = pd.concat([changed, removed]) if len(removed) else changed
     symbols = _symbols_to_adjust(context, events, moved, sessions)
     jumps = _without_settled(pd.concat(new_jumps, ignore_index=True), events)
@@ -126,7 +126,7 @@ def _follow_each_other(history: pd.DataFrame, today: pd.DataFrame, calendar: Seq
 def _not_among(rows: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of an event frame whose key no event has, whatever its status."""
     keys = pd.MultiIndex.from_frame(events[_EVENT_KEY])
-    return rows.loc[~pd.MultiIndex.from_frame(rows[_EVENT_KEY]).isin(keys)]
+    return rows[~pd.MultiIndex.from_frame(rows[_EVENT_KEY]).isin(keys)]
 
 
 def _suspect_days(sessions: Sequence[date], events: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
@@ -161,7 +161,7 @@ def _suspect_days_at_once(
 
 def _reconciled(stored: pd.DataFrame, days: Sequence[tuple[pd.DataFrame, pd.DataFrame]]) -> pd.DataFrame:
     """Return the events with inferred ones settled by official ones, and those of the days held against the price."""
-    official = stored.loc[stored["status"].eq("official")]
+    official = stored[stored["status"].eq("official")]
     events = adjustments.reconciled_events(stored, official)
     parts = [part for day in days for part in day if len(part)]
     if not parts:
@@ -175,7 +175,7 @@ def _settled_by_counts(
 ) -> pd.DataFrame:
     """Add the events by which the numbers of issued shares explain jumps, earlier ones and those of this run."""
     earlier = queries.jumps_frame(session)
-    earlier = earlier.loc[~earlier["date"].isin(pd.to_datetime(sessions))]
+    earlier = earlier[~earlier["date"].isin(pd.to_datetime(sessions))]
     jumps = pd.concat([part for part in (earlier, *new_jumps) if len(part)] or new_jumps, ignore_index=True)
     doubtful = jumps.loc[jumps["reason"].isin(SETTLED_BY_COUNTS), "symbol"].unique().tolist()
     counts = share_counts.share_counts(session, doubtful)
@@ -185,7 +185,7 @@ def _settled_by_counts(
 
 def _without_known(settled: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
     known = pd.MultiIndex.from_frame(events.loc[events["kind"].isin(FACTOR_KINDS), ["symbol", "ex_date"]])
-    return settled.loc[~pd.MultiIndex.from_frame(settled[["symbol", "ex_date"]]).isin(known)]
+    return settled[~pd.MultiIndex.from_frame(settled[["symbol", "ex_date"]]).isin(known)]
 
 
 def _changed_events(events: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFrame:
@@ -197,7 +197,7 @@ def _changed_events(events: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFrame:
     both = after.merge(before, on=_EVENT_KEY, how="left", suffixes=("", "_before"))
     same_factor = both["factor"].eq(both["factor_before"]) | (both["factor"].isna() & both["factor_before"].isna())
     same = both["status"].eq(both["status_before"]) & same_factor & both["evidence"].eq(both["evidence_before"])
-    return events.loc[~same.to_numpy()]
+    return events[~same.to_numpy()]
 
 
 def _symbols_to_adjust(
@@ -205,13 +205,13 @@ def _symbols_to_adjust(
 ) -> list[str]:
     """Return the symbols whose adjusted closes may change: events due or changed, a rename, a revision."""
     pending = pending_work(context.run)
-    priced = events.loc[events["factor"].gt(0)]
+    priced = events[events["factor"].gt(0)]
     due = priced.iloc[:0]
     if sessions:
         # An ex-date on a day without a session acts on the next one; one that is only announced does not act yet.
         before = queries.session_before(sessions[0]) or date.min
-        due = priced.loc[priced["ex_date"].dt.date.gt(before) & priced["ex_date"].le(pd.Timestamp(context.session))]
-    arrived = priced.loc[priced["symbol"].isin(pending.events_changed)]
+        due = priced[priced["ex_date"].dt.date.gt(before) & priced["ex_date"].le(pd.Timestamp(context.session))]
+    arrived = priced[priced["symbol"].isin(pending.events_changed)]
     return sorted({*due["symbol"], *moved["symbol"], *arrived["symbol"], *pending.renamed, *pending.recompute})
 
 
@@ -222,7 +222,7 @@ def _changed_closes(symbols: Sequence[str], events: pd.DataFrame, session: date)
         stored = queries.closes_frame(symbols[start : start + _SYMBOLS_AT_ONCE], session)
         wanted = adjustments.adj_close(adjustments.adjusted(stored, events, session))
         differs = wanted.ne(stored["adj_close"]) & ~(wanted.isna() & stored["adj_close"].isna())
-        parts.append(stored[["symbol", "date"]].assign(adj_close=wanted).loc[differs])
+        parts.append(stored[["symbol", "date"]].assign(adj_close=wanted)[differs])
     return pd.concat(parts, ignore_index=True)
 
 
@@ -241,9 +241,9 @@ def _symbols_to_recompute(context: StepContext, moved: pd.DataFrame) -> dict[str
 
 
 def _without_settled(jumps: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
-    acting = events.loc[events["kind"].isin(FACTOR_KINDS) & events["status"].ne("rejected")]
+    acting = events[events["kind"].isin(FACTOR_KINDS) & events["status"].ne("rejected")]
     settled = pd.MultiIndex.from_frame(acting.loc[acting["source"].eq("share_count"), ["symbol", "ex_date"]])
-    return jumps.loc[~pd.MultiIndex.from_frame(jumps[["symbol", "date"]]).isin(settled)].reset_index(drop=True)
+    return jumps[~pd.MultiIndex.from_frame(jumps[["symbol", "date"]]).isin(settled)].reset_index(drop=True)
 
 
 def record_factors(context: StepContext, factors: Factors) -> int:
@@ -253,7 +253,7 @@ def record_factors(context: StepContext, factors: Factors) -> int:
     market_writer.record_corporate_actions(factors.events, run.id)
     market_writer.remove_findings(JUMP_CHECK, factors.sessions, run.id)
     for day in sorted(factors.jumps["date"].unique()):
-        rows = factors.jumps.loc[factors.jumps["date"] == day]
+        rows = factors.jumps[factors.jumps["date"] == day]
         session = pd.Timestamp(day).date()
         market_writer.record_findings(run.id, session, jump_findings(rows, limit_of(queries.bar_count(session))))
     add_pending_work(run, PendingWork(recompute=factors.recompute))

@@ -13,7 +13,7 @@ import pandas as pd
 
 from market_data.models import SourceFile
 from market_data.prices import adjustments
-from market_data.prices.bars import checked_bars
+from market_data.prices.bars import FINAL, checked_bars
 from market_data.providers import Provider
 from market_data.runs.saga import Chunk, NotYet, StepContext, StepFailed
 from market_data.steps.factors import compute_factors, record_factors
@@ -44,7 +44,7 @@ def bar_chunks(context: StepContext) -> Sequence[Chunk]:
 
 
 def _sessions_to_read(context: StepContext) -> list[date]:
-    source, stored = run_provider(context), queries.loaded_sessions()
+    source, stored = run_provider(context), queries.source_files()
     require_bars(context, source)
     offered = source.sessions(None, context.session)
     return [session for session in offered if session not in stored or _is_revised(source, stored[session])]
@@ -64,9 +64,9 @@ def _is_revised(source: Provider, stored: SourceFile) -> bool:
 class WindowOfBars(NamedTuple):
     """What a window of sessions, ascending, brings.
 
-    `adj_close` (₹) is that of all their bars in order; `renames` has a frame (from_symbol, to_symbol, date, proof) per
-    session that has any, `changed` the first date from which a symbol's stored indicators no longer hold.
-    `first_loads` were not stored before.
+    `sessions` are final, `adj_close` (₹) is that of all their bars in order; `renames` has a frame (from_symbol,
+    to_symbol, date, proof) per session that has any, `changed` the first date from which a symbol's stored indicators
+    no longer hold. `first_loads` were not stored before as final. On `provisional` sessions nothing is computed.
     """
 
     sessions: list[ReadSession]
@@ -74,29 +74,40 @@ class WindowOfBars(NamedTuple):
     renames: list[pd.DataFrame]
     changed: dict[str, date]
     first_loads: list[date]
+    provisional: list[ReadSession]
 
 
 def read_window(context: StepContext, window: Sequence[date]) -> WindowOfBars:
     """Read and check some sessions, ascending, and find their renames."""
     stored = set(queries.sessions_between(window[0], window[-1]))
-    sessions = []
+    every = []
     for number, session in enumerate(window, start=1):
-        sessions.append(read_session(run_provider(context), session))
+        every.append(read_session(run_provider(context), session))
         context.report(number, len(window))
-    bars = pd.concat([read.bars for read in sessions], ignore_index=True)
-    events = queries.events_frame(context.session, only_factors=True)
-    adjusted = adjustments.adjusted(bars, events, context.session)
-    rejected = sum(len(read.rejects) for read in sessions)
-    context.log("bars read", sessions=len(sessions), bars=len(bars), rejected=rejected)
+    sessions = [read for read in every if read.file.status == FINAL]
+    # What the exchange published stays, should its file be gone.
+    provisional = [read for read in every if read.file.status != FINAL and read.session not in stored]
+    rejected = sum(len(read.rejects) for read in every)
+    context.log("bars read", sessions=len(every), bars=sum(len(read.bars) for read in every), rejected=rejected)
     chain = RenameChain(context)
     renamed = [chain.renames_of(read) for read in sessions]
     return WindowOfBars(
         sessions=sessions,
-        adj_close=adjustments.adj_close(adjusted),
+        adj_close=_adj_close(context, sessions),
         renames=[frame for frame in renamed if not frame.empty],
         changed=_changed_symbols(sessions, stored),
         first_loads=[read.session for read in sessions if read.session not in stored],
+        provisional=provisional,
     )
+
+
+def _adj_close(context: StepContext, sessions: Sequence[ReadSession]) -> pd.Series:
+    """Return the adjusted closes (₹) of the bars of some sessions in order."""
+    if not sessions:
+        return pd.Series(dtype="float64")
+    bars = pd.concat([read.bars for read in sessions], ignore_index=True)
+    events = queries.events_frame(context.session, only_factors=True)
+    return adjustments.adj_close(adjustments.adjusted(bars, events, context.session))
 
 
 def read_session(source: Provider, session: date) -> ReadSession:
@@ -129,7 +140,8 @@ def read_session(source: Provider, session: date) -> ReadSession:
             f"{REJECTED_TOLERANCE:.0%}. The whole file is rejected: download it again, then retry.",
             runbook="file-refused",
         )
-    file = SourceFile(session=session, name=before.name, size=before.size, mtime_ns=before.mtime_ns, sha256=digest)
+    identity = {"name": before.name, "size": before.size, "mtime_ns": before.mtime_ns, "sha256": digest}
+    file = SourceFile(session=session, status=raw.status, **identity)
     return ReadSession(session, file, follow_renames(bars).sort_values("symbol", ignore_index=True), rejects)
 
 
@@ -186,11 +198,13 @@ def _symbols_that_differ(read: ReadSession) -> list[str]:
 
 
 def record_window(context: StepContext, window: WindowOfBars) -> int:
-    """Store a window of bars and apply its renames, session by session."""
+    """Store a window of bars, final and provisional, and apply the renames of the final ones, session by session."""
     run = context.run
-    bars = pd.concat([read.bars for read in window.sessions], ignore_index=True)
-    universe_writer.record_traded_symbols(bars, run.id)
-    written = market_writer.record_bars(window.sessions, window.adj_close, run.id)
+    written = _record_provisional(context, window.provisional)
+    if window.sessions:
+        bars = pd.concat([read.bars for read in window.sessions], ignore_index=True)
+        universe_writer.record_traded_symbols(bars, run.id)
+        written += market_writer.record_bars(window.sessions, window.adj_close, run.id).total
     for frame in window.renames:
         universe_writer.apply_renames(frame, run.id)
         market_writer.rename_corporate_actions(frame, run.id)
@@ -207,9 +221,20 @@ def record_window(context: StepContext, window: WindowOfBars) -> int:
     )
     counts = {
         "sessions": len(window.sessions),
-        "bars": len(bars),
-        "rejected": sum(len(read.rejects) for read in window.sessions),
+        "bars": sum(len(read.bars) for read in window.sessions),
+        "rejected": sum(len(read.rejects) for read in (*window.sessions, *window.provisional)),
         "renames": sum(map(len, window.renames)),
     }
+    if window.provisional:
+        counts |= {"provisional_bars": sum(len(read.bars) for read in window.provisional)}
     context.summarise(**{name: run.summary.get(name, 0) + count for name, count in counts.items()})
-    return written.total
+    return written
+
+
+def _record_provisional(context: StepContext, sessions: Sequence[ReadSession]) -> int:
+    """Store a vendor's bars: they are shown, and nothing is computed on them until the exchange's replace them."""
+    if not sessions:
+        return 0
+    symbols = {str(symbol) for read in sessions for symbol in read.bars["symbol"]}
+    universe_writer.record_names(symbols, context.run.id)
+    return market_writer.record_bars(sessions, _adj_close(context, sessions), context.run.id).total

@@ -64,14 +64,14 @@ def _indicators_of_symbols(context: StepContext, symbols: Sequence[str], session
     prices = queries.last_prices(symbols, rows, before=context.session + timedelta(days=1))
     events = queries.events_frame(context.session, only_factors=True)
     frame = indicators(adjustments.adjusted(prices, events, context.session))
-    return frame.loc[frame["date"].isin(pd.to_datetime(sessions))]
+    return frame[frame["date"].isin(pd.to_datetime(sessions))]
 
 
 def _indicators_again(context: StepContext, symbols: Sequence[str], sessions: Sequence[date]) -> pd.DataFrame:
     """Return the indicator frame of some symbols, of each from its first affected date on."""
     frame = _indicators_of_symbols(context, symbols, sessions)
     first = pd.to_datetime(frame["symbol"].map(pending_work(context.run).recompute))
-    return frame.loc[frame["date"] >= first]
+    return frame[frame["date"] >= first]
 
 
 def record_indicators(context: StepContext, frame: pd.DataFrame) -> int:

@@ -9,6 +9,8 @@ from market_data.prices import adjustments
 from market_data.prices.indicators import WARM_UP_ROWS, indicators_on
 from market_data.runs.saga import StepContext, StepFailed
 from market_data.steps import session_metrics
+from market_data.steps.indicators import EVENING_SESSIONS
+from market_data.steps.pending import pending_work
 from market_data.storage import queries
 from market_data.storage import writer as market_writer
 from stocks.fundamentals import metrics_writer
@@ -28,14 +30,27 @@ def compute_metrics(context: StepContext) -> pd.DataFrame:
     return session_frame(context.session)
 
 
-def record_metrics(context: StepContext, frame: pd.DataFrame) -> int:
+def compute_evening(context: StepContext) -> dict[date, pd.DataFrame]:
+    """Return the metrics of the session, and of the few before it whose bars came with it, ascending.
+
+    Those are evenings that were missed, or whose bars were provisional. A long load has those of its session alone.
+    """
+    loaded = [day for day in sorted(pending_work(context.run).loaded) if day < context.session]
+    late = loaded if len(loaded) < EVENING_SESSIONS else []
+    return {day: session_frame(day) for day in (*late, context.session)}
+
+
+def record_evening(context: StepContext, frames: dict[date, pd.DataFrame]) -> int:
     """Store the metrics, and update `stocks` to the latest ones."""
-    written = metrics_writer.record_metrics(frame, context.session, context.run.id)
-    metrics_writer.refresh_stocks(context.session, context.run.id)
+    written = 0
+    for day, rows in frames.items():
+        written += metrics_writer.record_metrics(rows, day, context.run.id).total
+        metrics_writer.refresh_stocks(day, context.run.id)
+    frame = frames[context.session]
     # Counted here and not with the lists: renames among the evening's bars join symbols.
     kinds = {str(kind): int(count) for kind, count in universe_writer.kinds().value_counts().items()}
     context.summarise(universe=kinds, tradable=int(frame["tradable"].sum()), coverage=_coverage(frame))
-    return written.total
+    return written
 
 
 def _coverage(frame: pd.DataFrame) -> dict[str, str]:

@@ -78,18 +78,18 @@ def sources_between(sessions: Sequence[date]) -> Iterator[Sources]:
         indicators = {day: of_day.reset_index(drop=True) for day, of_day in rows.groupby("date")}
         for session in chunk:
             today = pd.Timestamp(session)
-            known = events.loc[events["known_on"] <= today]
-            earlier = jumps.loc[jumps["date"] <= today]
+            known = events[events["known_on"] <= today]
+            earlier = jumps[jumps["date"] <= today]
             yield Sources(
                 session,
                 windows.of(session),
                 indicators.get(today, rows.iloc[:0]),
                 known,
-                earlier.loc[unsettled(earlier, known, session)].reset_index(drop=True),
+                earlier[unsettled(earlier, known, session)].reset_index(drop=True),
                 kinds,
-                latest_facts.needed_statements(statements.loc[statements["published_on"] <= today]),
-                latest_facts.needed_snapshots(snapshots.loc[snapshots["snapshot"] < today]),
-                facts.loc[facts["date"] <= today],
+                latest_facts.needed_statements(statements[statements["published_on"] <= today]),
+                latest_facts.needed_snapshots(snapshots[snapshots["snapshot"] < today]),
+                facts[facts["date"] <= today],
             )
 
 
@@ -99,7 +99,7 @@ def metrics_from(sources: Sources, *, provenance: bool = True) -> pd.DataFrame:
     recent = adjustments.adjusted(sources.bars, sources.events, session)
     return session_metrics(
         session,
-        recent.loc[recent["date"] == pd.Timestamp(session)].reset_index(drop=True),
+        recent[recent["date"] == pd.Timestamp(session)].reset_index(drop=True),
         sources.indicators,
         _window_metrics(recent, sources),
         sources.statements,
@@ -119,6 +119,6 @@ def _window_metrics(recent: pd.DataFrame, sources: Sources) -> pd.DataFrame:
     shares = set(kinds.index[kinds == "share"])
     frame = volatility.metrics(recent, session, shares=shares, jumps=sources.jumps)
     since = trading_calendar.sessions_between(session - timedelta(days=60), session)[-TURNOVER_SESSIONS:][0]
-    last = recent.loc[recent["date"] >= pd.Timestamp(since)].groupby("symbol")["turnover_lakh"]
+    last = recent[recent["date"] >= pd.Timestamp(since)].groupby("symbol")["turnover_lakh"]
     frame["turnover_median_20"] = last.median().where(last.count() >= TURNOVER_SESSIONS // 2)
     return frame.reset_index(names="symbol")

@@ -26,12 +26,13 @@ LATE_FACTS_SESSIONS = 5
 class Master(NamedTuple):
     """The provider's lists as of a session, and what it lacks, as fields of findings.
 
-    `facts` has those published for a session; sessions without any are absent.
+    `facts` has those published for a session; sessions without any are absent. `limits` are those of the session.
     """
 
     listed: pd.DataFrame
     events: pd.DataFrame
     facts: dict[date, pd.DataFrame]
+    limits: pd.DataFrame
     days: pd.DataFrame
     findings: list[dict[str, Any]]
 
@@ -51,6 +52,7 @@ def read_master(context: StepContext) -> Master:
         listed=source.listed_symbols(session),
         events=source.corporate_actions(session),
         facts={day: frame for day, frame in facts.items() if not frame.empty},
+        limits=source.trading_limits(session),
         days=source.market_days(session),
         findings=[
             {
@@ -99,6 +101,7 @@ def record_master(context: StepContext, master: Master) -> int:
         add_pending_work(run, PendingWork(events_changed=changed, judge_from=min(past, default=None)))
     for day, facts in master.facts.items():
         universe_writer.record_exchange_facts(facts, day, run.id)
+    market_writer.record_trading_limits(master.limits, run.id)
     market_writer.replace_findings(run.id, run.session, [check.value for check in SourceCheck], master.findings)
     simulated = settings.PROVIDER_KIND == "simulated"
     return universe_writer.record_symbols(master.listed, run.id, as_of(context), simulated=simulated).total

@@ -3,20 +3,22 @@
 from datetime import date, timedelta
 from typing import Any
 
-import pandas as pd
 from django.conf import settings
+from django.db.models import Q
 from django_q.models import Task
 
 from market_data.exports import files as export_files
-from market_data.models import ImportedFile, PipelineRun, RunUndo
-from market_data.providers import NotOffered
+from market_data.models import DailyBar, ImportedFile, PipelineRun, RunUndo
+from market_data.providers import NotOffered, RawQuotes, provider
 from market_data.runs import attempts, rollback
 from market_data.runs.saga import StepContext, purges
-from market_data.steps.sources import run_provider
 from market_data.storage import writer as market_writer
 from stocks.models import Stock
 
 EXPORTS_KEPT_DAYS = 30
+PROVISIONAL_DAYS = 14
+"""Days back in which a broker's own bars make a symbol one of the market."""
+
 RESULTS_KEPT_DAYS = 30
 UPLOADS_KEPT_DAYS = 30
 ATTEMPTS_KEPT_DAYS = 90
@@ -35,19 +37,35 @@ def record_export(context: StepContext, prepared: export_files.PreparedExport) -
     return sum(file.rows for file in prepared.files)
 
 
-def read_quotes(context: StepContext) -> pd.DataFrame:
-    """Return the provider's quotes of every symbol that has ever traded; none if it does not offer quotes."""
-    symbols = list(Stock.objects.filter(last_seen__isnull=False).values_list("symbol", flat=True))
+def read_quotes(context: StepContext) -> RawQuotes | None:
+    """Return the quotes of every symbol that has ever traded, by QUOTES_PROVIDER; None if it does not offer quotes."""
+    # What only provisional bars know has no last session.
+    recent = context.now.date() - timedelta(days=PROVISIONAL_DAYS)
+    quoted = DailyBar.objects.filter(date__gte=recent, status=DailyBar.Status.PROVISIONAL).values("symbol_id")
+    traded = Stock.objects.filter(Q(last_seen__isnull=False) | Q(symbol__in=quoted))
+    symbols = list(traded.order_by("symbol").values_list("symbol", flat=True))
     try:
-        return run_provider(context).quotes(symbols)
+        return provider(settings.QUOTES_PROVIDER or context.run.provider).quotes(symbols, context.now)
     except NotOffered as error:
         context.summarise(quotes=str(error))
-        return pd.DataFrame()
+        return None
 
 
-def record_quotes(context: StepContext, quotes: pd.DataFrame) -> int:
-    """Store quotes, one per symbol and moment."""
-    return market_writer.record_quotes(quotes)
+def record_quotes(context: StepContext, quotes: RawQuotes | None) -> int:
+    """Store quotes, one per symbol and moment, and the rows set aside; count what was left out."""
+    if quotes is None:
+        return 0
+    market_writer.record_rejected(quotes.rejects, context.run.id)
+    context.summarise(
+        quotes={
+            "stored": (stored := market_writer.record_quotes(quotes.frame)),
+            "of another day": quotes.other_day,
+            "without a trade today": quotes.untraded,
+            "rejected": len(quotes.rejects),
+        },
+        missing=list(quotes.missing) or "none",
+    )
+    return stored
 
 
 def purge_expired(context: StepContext, today: date) -> int:

@@ -11,7 +11,8 @@ from typing import Any, LiteralString
 
 import numpy as np
 import pandas as pd
-from django.db.models import Max
+from django.db import connection
+from django.db.models import Max, QuerySet
 
 from market_data.models import DailyBar, SourceFile
 from market_data.prices import adjustments
@@ -34,42 +35,58 @@ _EARLIEST, _LATEST = date(1900, 1, 1), date(9999, 12, 31)
 
 
 def latest_session() -> date | None:
-    """Return the latest session that has bars, or None in an empty database."""
-    latest: date | None = DailyBar.objects.aggregate(latest=Max("date"))["latest"]
+    """Return the latest session that has final bars, or None in an empty database."""
+    latest: date | None = DailyBar.objects.filter(status="final").aggregate(latest=Max("date"))["latest"]
     return latest
 
 
 def session_before(day: date) -> date | None:
-    """Return the last session before a day that has bars, or None."""
-    before: date | None = DailyBar.objects.filter(date__lt=day).aggregate(latest=Max("date"))["latest"]
+    """Return the last session before a day that has final bars, or None."""
+    earlier = DailyBar.objects.filter(date__lt=day, status="final")
+    before: date | None = earlier.aggregate(latest=Max("date"))["latest"]
     return before
 
 
 def latest_loaded_session() -> date | None:
-    """Return the latest session whose file was read, or None before the first."""
-    latest: date | None = SourceFile.objects.aggregate(latest=Max("session"))["latest"]
+    """Return the latest session whose final bars were read, or None before the first."""
+    latest: date | None = _final_files().aggregate(latest=Max("session"))["latest"]
     return latest
 
 
-def loaded_sessions() -> dict[date, SourceFile]:
-    """Return the sessions whose bars are stored, with the file each was read from."""
+def source_files() -> dict[date, SourceFile]:
+    """Return the sessions whose bars are stored, final or provisional, with the file each was read from."""
     return {file.session: file for file in SourceFile.objects.order_by("session")}
 
 
+def loaded_sessions() -> list[date]:
+    """Return the sessions whose final bars are stored, ascending."""
+    return list(_final_files().order_by("session").values_list("session", flat=True))
+
+
+def _final_files() -> QuerySet[SourceFile]:
+    return SourceFile.objects.filter(status="final")
+
+
 def sessions_between(start: date, end: date) -> list[date]:
-    """Return the sessions whose bars are stored, both ends included, ascending."""
-    stored = SourceFile.objects.filter(session__range=(start, end)).order_by("session")
+    """Return the sessions whose final bars are stored, both ends included, ascending."""
+    stored = _final_files().filter(session__range=(start, end)).order_by("session")
     return list(stored.values_list("session", flat=True))
 
 
 def is_loaded(session: date) -> bool:
-    """Whether a session's bars are stored."""
-    return SourceFile.objects.filter(session=session).exists()
+    """Whether a session's final bars are stored."""
+    return _final_files().filter(session=session).exists()
+
+
+def is_provisional(session: date) -> bool:
+    """Whether a session has a broker's bars and the exchange's file is still awaited."""
+    provisional = DailyBar.objects.filter(date=session, status=DailyBar.Status.PROVISIONAL)
+    return not is_loaded(session) and provisional.exists()
 
 
 def sessions_before(day: date, count: int) -> list[date]:
-    """Return the last stored sessions before a day, ascending."""
-    stored = SourceFile.objects.filter(session__lt=day).order_by("-session")[:count]
+    """Return the last sessions before a day whose final bars are stored, ascending."""
+    stored = _final_files().filter(session__lt=day).order_by("-session")[:count]
     return sorted(stored.values_list("session", flat=True))
 
 
@@ -93,6 +110,29 @@ def bars_frame(
         parameters.append(list(symbols))
     large = last - first > _LARGE_RANGE and (symbols is None or len(symbols) > _MANY_SYMBOLS)
     return _in_order(_typed(query_frame(query, parameters, dates=("date",), large=large)))
+
+
+def bar_sessions(end: date) -> list[date]:
+    """Return the days up to a day that have final bars, ascending."""
+    # Steps from day to day along the index: reading the days of all bars takes a second.
+    query = (
+        "WITH RECURSIVE days(day) AS (SELECT min(date) FROM historical_data WHERE status = 'final' UNION ALL"
+        " SELECT (SELECT min(date) FROM historical_data WHERE date > day AND status = 'final') FROM days"
+        " WHERE day IS NOT NULL) SELECT day FROM days WHERE day <= %s ORDER BY day"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(query, [end])
+        return [day for (day,) in cursor.fetchall()]
+
+
+def prices_frame(symbols: Sequence[str], end: date) -> pd.DataFrame:
+    """Return symbol, date, open, high, low, close, adj_close (₹), turnover_lakh of some symbols' bars up to a day."""
+    return _prices("symbol, date, open, high, low, close, adj_close, turnover_lakh", _EARLIEST, end, symbols)
+
+
+def adjusted_closes(start: date, end: date) -> pd.DataFrame:
+    """Return symbol, date and adj_close (₹) of all bars from one day to another, both included, sorted."""
+    return _prices("symbol, date, adj_close", start, end)
 
 
 def window_bars(session: date, sessions: int) -> pd.DataFrame:
@@ -124,7 +164,7 @@ class WindowBars:
         traded = np.zeros(self._symbol_count, dtype=bool)
         traded[self._symbols[self._dates == last]] = True
         rows = (self._dates >= first) & (self._dates <= last) & traded[self._symbols]
-        return self._bars.loc[rows].reset_index(drop=True)
+        return self._bars[rows].reset_index(drop=True)
 
 
 def recent_prices(session: date, rows: int) -> pd.DataFrame:
@@ -143,7 +183,7 @@ def recent_prices(session: date, rows: int) -> pd.DataFrame:
         bars = pd.concat([older.astype(bars.dtypes.to_dict()), bars], ignore_index=True)
     bars = _in_order(bars)
     from_end = bars.groupby("symbol", observed=True, sort=False).cumcount(ascending=False)
-    return bars.loc[from_end < rows].reset_index(drop=True)
+    return bars[from_end < rows].reset_index(drop=True)
 
 
 def last_prices(symbols: Sequence[str], rows: int, *, before: date = _LATEST) -> pd.DataFrame:
@@ -251,19 +291,30 @@ def jumps_frame(as_of: date) -> pd.DataFrame:
 def unsettled_jumps(as_of: date, events: pd.DataFrame) -> pd.DataFrame:
     """Return the jumps up to a session that no event with a factor explains (columns of `jumps_frame`)."""
     jumps = jumps_frame(as_of)
-    return jumps.loc[unsettled(jumps, events, as_of)].reset_index(drop=True)
+    return jumps[unsettled(jumps, events, as_of)].reset_index(drop=True)
 
 
 def symbols_without_indicators(session: date) -> list[str]:
     query = (
         "SELECT h.symbol FROM historical_data h LEFT JOIN technical_indicators t USING (symbol, date)"
-        " WHERE h.date = %s AND t.id IS NULL ORDER BY h.symbol"
+        " WHERE h.date = %s AND h.status = 'final' AND t.id IS NULL ORDER BY h.symbol"
     )
     return query_frame(query, [session])["symbol"].astype(str).tolist()
 
 
 def _columns_of(alias: str) -> str:
     return ", ".join(f"{alias}.{name.strip()}" for name in _BAR_COLUMNS.split(","))
+
+
+def _prices(columns: LiteralString, start: date, end: date, symbols: Sequence[str] | None = None) -> pd.DataFrame:
+    """Return columns of final bars, all but symbol and date as floats, of some symbols or all, sorted."""
+    query: LiteralString = "SELECT " + columns + " FROM historical_data WHERE date BETWEEN %s AND %s"
+    parameters: list[object] = [start, end]
+    if symbols is not None:
+        query += " AND symbol = ANY(%s)"
+        parameters.append(list(symbols))
+    bars = query_frame(query + " AND status = 'final'", parameters, dates=("date",), large=True)
+    return _in_order(bars.astype(dict.fromkeys(bars.columns[2:], "float64") | {"symbol": object}))
 
 
 def _columns_between(start: date, end: date, columns: LiteralString) -> pd.DataFrame:
@@ -274,7 +325,7 @@ def _columns_between(start: date, end: date, columns: LiteralString) -> pd.DataF
 def _of_traded(bars: pd.DataFrame, session: date) -> pd.DataFrame:
     """Return the bars of the symbols that traded on a session."""
     traded = bars.loc[bars["date"] == pd.Timestamp(session), "symbol"]
-    return bars.loc[bars["symbol"].isin(traded)].reset_index(drop=True)
+    return bars[bars["symbol"].isin(traded)].reset_index(drop=True)
 
 
 def _in_order(bars: pd.DataFrame) -> pd.DataFrame:

@@ -7,13 +7,14 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, LiteralString
 
 import pandas as pd
 from django.db import connection
 from psycopg import sql
 
-from market_data.models import Finding, Quote, RejectedRow, SourceFile, TableTotal
+from market_data.models import DailyBar, Finding, Quote, RejectedRow, SourceFile, TableTotal
+from market_data.prices.bars import FINAL
 from market_data.prices.events import FACTOR_KINDS, UNREAD
 from stocks.storage import bulk
 from stocks.storage.frames import query_frame
@@ -23,14 +24,14 @@ from stocks.universe.symbols import follow_renames
 BAR_KEY = ("symbol", "date")
 EVENT_KEY = ("symbol", "ex_date", "kind", "purpose")
 _FIGURES = ("open", "high", "low", "close", "adj_close", "volume", "prev_close", "last_price", "vwap", "turnover_lakh")
-_BAR_COLUMNS = (*BAR_KEY, "series", *_FIGURES, "trades", "delivered_quantity", "source")
+_BAR_COLUMNS = (*BAR_KEY, "series", *_FIGURES, "trades", "delivered_quantity", "source", "status")
 _FINDING_FIELDS = ("check_name", "severity", "blocks", "symbol", "message", "remedy", "sample")
 _FINDING_DEFAULTS: dict[str, Any] = {"blocks": False, "symbol": "", "remedy": "", "sample": None}
 
 
 @dataclass(frozen=True)
 class ReadSession:
-    """One session as read: its file, the accepted bars, the rejected rows."""
+    """One session as read: its file, which knows whether they are final, the accepted bars, the rejected rows."""
 
     session: date
     file: SourceFile
@@ -41,11 +42,14 @@ class ReadSession:
 def record_bars(sessions: Sequence[ReadSession], adj_close: pd.Series, run_id: str) -> bulk.WriteCounts:
     """Store sessions as read; bars missing from a revised file are deleted, with a before-image.
 
-    The sessions ascend, and their symbols already have rows in `stocks`; `adj_close` (₹) is that of all bars in order
-    (``pd.concat`` of the sessions' frames).
+    All are final, or all provisional: of these, rows whose stored bar is final are left out. The sessions ascend, and
+    their symbols already have rows in `stocks`; `adj_close` (₹) is that of all bars in order (``pd.concat`` of the
+    sessions' frames).
     """
-    bars = pd.concat([read.bars.assign(source=read.file.name) for read in sessions], ignore_index=True)
-    bars["adj_close"] = adj_close.to_numpy()
+    parts = [read.bars.assign(source=read.file.name[:60], status=read.file.status) for read in sessions]
+    bars = pd.concat(parts, ignore_index=True).assign(adj_close=adj_close.to_numpy())
+    if not bars["status"].eq(FINAL).all():
+        bars = _without_final(bars)
     stored = SourceFile.objects.in_bulk([read.session for read in sessions], field_name="session")
     gone = [_delete_missing(read, run_id) for read in sessions if read.session in stored]
     removed = sum(bars for bars, _ in gone)
@@ -64,9 +68,17 @@ def record_imported_bars(bars: pd.DataFrame, run_id: str) -> bulk.WriteCounts:
 
     Their sessions get no source file: the exchange's own file of such a day is still read when it arrives.
     """
-    written = bulk.upsert("historical_data", bars[[*_BAR_COLUMNS, "status"]], BAR_KEY, run_id)
+    written = bulk.upsert("historical_data", bars[list(_BAR_COLUMNS)], BAR_KEY, run_id)
     record_total("historical_data", written.inserted, None if bars.empty else bars["date"].max().date())
     return written
+
+
+def _without_final(bars: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the bars of a vendor whose session and symbol have the exchange's own stored."""
+    days = sorted({stamp.date() for stamp in bars["date"]})
+    final = DailyBar.objects.filter(date__in=days, status=FINAL).values_list("symbol_id", "date")
+    stored = pd.MultiIndex.from_tuples([(symbol, pd.Timestamp(day)) for symbol, day in final], names=BAR_KEY)
+    return bars.loc[~pd.MultiIndex.from_frame(bars[list(BAR_KEY)]).isin(stored)]
 
 
 def record_adj_close(frame: pd.DataFrame, run_id: str) -> int:
@@ -105,7 +117,7 @@ def record_official_events(events: pd.DataFrame, run_id: str) -> bulk.WriteCount
     both = listed.astype(texts).merge(stored.astype(texts), on=list(EVENT_KEY), how="left")
     same_factor = both["factor"].eq(both["stored_factor"]) | (both["factor"].isna() & both["stored_factor"].isna())
     is_known = (same_factor & both["known_on"].eq(both["stored_known_on"])).to_numpy()
-    written = record_corporate_actions(listed.loc[~is_known], run_id)
+    written = record_corporate_actions(listed[~is_known], run_id)
     return bulk.WriteCounts(written.inserted, written.updated + removed)
 
 
@@ -123,7 +135,7 @@ def _replaced(stored: pd.DataFrame, listed: pd.DataFrame) -> pd.DataFrame:
 
     one_a_day = stored["kind"].isin((*FACTOR_KINDS, UNREAD))
     replaced = listed_by("symbol", "ex_date", "purpose") | (one_a_day & listed_by("symbol", "ex_date", "kind"))
-    return stored.loc[replaced & ~listed_by(*EVENT_KEY)]
+    return stored[replaced & ~listed_by(*EVENT_KEY)]
 
 
 def _under_new_names(events: pd.DataFrame) -> pd.DataFrame:
@@ -161,6 +173,11 @@ def remove_corporate_actions(events: pd.DataFrame, run_id: str) -> int:
         )
         for row in events.to_dict("records")
     )
+
+
+def record_trading_limits(limits: pd.DataFrame, run_id: str) -> bulk.WriteCounts:
+    """Store bands and surveillance (symbol, date, ₹, shares, words, source); NA stays NULL."""
+    return bulk.upsert("trading_limits", limits, BAR_KEY, run_id)
 
 
 def record_quotes(quotes: pd.DataFrame) -> int:
@@ -288,11 +305,19 @@ def _symbol_count(table: str) -> sql.Composed:
 
 
 def _delete_missing(read: ReadSession, run_id: str) -> tuple[int, int]:
-    """Delete the session's bars and their indicators that its file no longer has; return how many of each."""
+    """Delete the session's bars and their indicators that its file no longer has; return how many of each.
+
+    A vendor's file does not make the exchange's bars go.
+    """
     symbols = read.bars["symbol"].astype(str).tolist()
-    missing = ("t.date = %s AND NOT t.symbol = ANY(%s)", [read.session, symbols], run_id)
-    indicators = bulk.delete("technical_indicators", *missing)
-    return bulk.delete("historical_data", *missing), indicators
+    missing = [read.session, symbols]
+    indicators = 0
+    if read.file.status == FINAL:
+        where: LiteralString = "t.date = %s AND NOT t.symbol = ANY(%s)"
+        indicators = bulk.delete("technical_indicators", where, missing, run_id)
+    else:
+        where = "t.date = %s AND NOT t.symbol = ANY(%s) AND t.status <> 'final'"
+    return bulk.delete("historical_data", where, missing, run_id), indicators
 
 
 def _record_files(sessions: Sequence[ReadSession], run_id: str, *, first_time: bool) -> None:
@@ -305,6 +330,7 @@ def _record_files(sessions: Sequence[ReadSession], run_id: str, *, first_time: b
             "sha256": read.file.sha256,
             "rows": len(read.bars),
             "rejected": len(read.rejects),
+            "status": read.file.status,
         }
         for read in sessions
     ]

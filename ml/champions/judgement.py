@@ -31,7 +31,7 @@ def comparison_window(frame: pd.DataFrame) -> pd.DataFrame:
     """Rows of the latest ``WINDOW_SESSIONS`` on which both recipes ranked a share whose outcome is known."""
     is_known = frame[[CHAMPION, CHALLENGER, "forward_return"]].notna().all(axis=1)
     positions = np.unique(frame.loc[is_known, "position"].to_numpy(dtype=np.int64))[-WINDOW_SESSIONS:]
-    return frame.loc[frame["position"].isin(positions)].reset_index(drop=True)
+    return frame[frame["position"].isin(positions)].reset_index(drop=True)
 
 
 def comparison(frame: pd.DataFrame, baselines: Sequence[str], rule: Rule) -> dict[str, Any]:

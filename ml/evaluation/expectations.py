@@ -33,7 +33,7 @@ def expectations(past: pd.DataFrame, rule: Rule, chances: Chances) -> dict[str, 
         first, sessions: of the calibrated predictions with an outcome; excess (``_excess``), r2 (``_r2``), probability
         (``_probability``), interval (``_interval``), levels (``_levels``), risk (``_risk``).
     """
-    known = past.loc[past["predicted_return"].notna() & past["forward_return"].notna()].reset_index(drop=True)
+    known = past[past["predicted_return"].notna() & past["forward_return"].notna()].reset_index(drop=True)
     if not len(known):
         return None
     position = known["position"].to_numpy(dtype=np.int64)
@@ -64,7 +64,7 @@ def _excess(known: pd.DataFrame, rule: Rule) -> dict[str, Any]:
     """
     groups = [*RANK_GROUPS, (RANK_GROUPS[-1][1] + 1, None)]
     rows = {f"{low}-{high}" if high else "rest": _group(known, low, high) for low, high in groups}
-    head = known.loc[known["rank"] <= HEAD]
+    head = known[known["rank"] <= HEAD]
     turnover = head["median_turnover_lakh"].to_numpy(dtype=np.float64)
     cost = _daily(pd.Series(rule.charges + 2 * rule.impact(turnover), index=head.index), known)
     above = (_daily(head["predicted_return"], known) > cost).astype(np.float64)
@@ -75,7 +75,7 @@ def _excess(known: pd.DataFrame, rule: Rule) -> dict[str, Any]:
 
 
 def _group(known: pd.DataFrame, low: int, high: int | None) -> dict[str, Any]:
-    part = known.loc[(known["rank"] >= low) & (known["rank"] <= (high or np.inf))]
+    part = known[(known["rank"] >= low) & (known["rank"] <= (high or np.inf))]
     expected, came = (_daily(part[name], known) * 100 for name in ("predicted_return", "excess"))
     difference = newey_west(came - expected)
     return {
@@ -137,7 +137,7 @@ def _calibration_error(position: pd.Series, tenth: pd.Series, stated: pd.Series,
 
 def _interval(known: pd.DataFrame) -> dict[str, Any]:
     """Share of the excess returns inside their interval: stated, pooled (90 % interval), by month, worst_month."""
-    rows = known.loc[known["excess_low"].notna() & known["excess_high"].notna()]
+    rows = known[known["excess_low"].notna() & known["excess_high"].notna()]
     inside = ((rows["excess"] >= rows["excess_low"]) & (rows["excess"] <= rows["excess_high"])).astype(np.float64)
     months = inside.groupby(rows["date"].dt.strftime("%Y-%m")).mean()
     return {
@@ -166,7 +166,7 @@ def _levels(known: pd.DataFrame, chances: Chances) -> dict[str, Any]:
 
 
 def _reached(known: pd.DataFrame, outcome: str, level: str, sign: int) -> pd.Series:
-    rows = known.loc[known[outcome].notna() & known[level].notna()]
+    rows = known[known[outcome].notna() & known[level].notna()]
     reached: pd.Series = (sign * rows[outcome] >= sign * rows[level]).astype(np.float64)
     return reached
 

@@ -60,7 +60,7 @@ class Days:
 
 def liquid_shares(past: pd.DataFrame) -> pd.DataFrame:
     """Rows of more than ₹10 crore of median turnover."""
-    return past.loc[past["median_turnover_lakh"] > LIQUID_TURNOVER_LAKH]
+    return past[past["median_turnover_lakh"] > LIQUID_TURNOVER_LAKH]
 
 
 def daily_ranks(past: pd.DataFrame) -> pd.DataFrame:

@@ -29,7 +29,7 @@ def paired(days: Days, other: Days, sessions: pd.DatetimeIndex) -> dict[str, Any
         "liquid_net_excess_pct": days.liquid["net_excess"] - other.liquid["net_excess"],
     }
     last = int(sessions.searchsorted(CHOICE_END, side="right")) - 1
-    early = {name: values.loc[values.index <= last] for name, values in daily.items()}
+    early = {name: values[values.index <= last] for name, values in daily.items()}
     return _means(daily) | {"choice": _means(early)}
 
 

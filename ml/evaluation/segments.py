@@ -69,14 +69,14 @@ def _liquidity(past: pd.DataFrame, rule: Rule) -> dict[str, Any]:
     turnover = past["median_turnover_lakh"].to_numpy(dtype=np.float64)
     share = day_percentiles(past["position"].to_numpy(dtype=np.int64), turnover) * len(TERCILES)
     shorter = replace(rule, keep_rank=LIQUID_KEEP_RANK)
-    parts = {name: past.loc[(share > number) & (share <= number + 1)] for number, name in enumerate(TERCILES)}
+    parts = {name: past[(share > number) & (share <= number + 1)] for number, name in enumerate(TERCILES)}
     return {
         name: _traded(rank_correlations(part, "rank_score"), daily_money(part, shorter)) for name, part in parts.items()
     }
 
 
 def _sectors(past: pd.DataFrame, rule: Rule) -> dict[str, Any]:
-    known = past.loc[past["forward_return"].notna() & past["score"].notna()]
+    known = past[past["forward_return"].notna() & past["score"].notna()]
     position = known["position"]
     limited = known["forward_return"].astype(np.float64).clip(upper=HIGHEST_RETURN)
     first = known["score"].groupby(position).rank(ascending=False, method="first") <= rule.places
@@ -94,8 +94,8 @@ def _sectors(past: pd.DataFrame, rule: Rule) -> dict[str, Any]:
 
 def _sector(part: pd.DataFrame, first: "pd.Series[bool]", rule: Rule) -> dict[str, Any]:
     shares = part.groupby("position")["excess"].transform("size")
-    ranks = rank_correlations(part.loc[shares >= FEWEST_SHARES], "score", "outcome").to_numpy(dtype=np.float64)
-    gross = part.loc[first].groupby("position")["excess"].mean()
+    ranks = rank_correlations(part[shares >= FEWEST_SHARES], "score", "outcome").to_numpy(dtype=np.float64)
+    gross = part[first].groupby("position")["excess"].mean()
     places = first.groupby(part["position"]).sum() / rule.places
     return {
         "rank_ic": newey_west(ranks).as_json(),

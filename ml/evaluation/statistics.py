@@ -164,8 +164,8 @@ def daily_decile_spread(position: npt.NDArray[np.int64], score: Numbers, outcome
     """Mean outcome of each day's top tenth by score minus that of its bottom tenth, by day, ascending."""
     frame = _finite_rows(position, score, outcome)
     percentile = frame.groupby("day")["score"].rank(pct=True, method="first")
-    top = frame.loc[percentile > 0.9].groupby("day")["outcome"].mean()
-    bottom = frame.loc[percentile <= 0.1].groupby("day")["outcome"].mean()
+    top = frame[percentile > 0.9].groupby("day")["outcome"].mean()
+    bottom = frame[percentile <= 0.1].groupby("day")["outcome"].mean()
     return (top - bottom).rename("decile_spread")
 
 

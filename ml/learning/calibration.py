@@ -131,7 +131,7 @@ def calibration(past: pd.DataFrame, chances: Chances = DEFAULT_CHANCES) -> Calib
     The excess is measured against the day's mean share, so an expected excess says nothing about the market: a year
     contains some twenty-five independent market moves, too few to predict the next.
     """
-    known = past.loc[past["forward_return"].notna()]
+    known = past[past["forward_return"].notna()]
     sessions = int(known["position"].nunique())
     if sessions < FEWEST_SESSIONS:
         return None

@@ -106,20 +106,20 @@ def fit_night(
     ranges = drift.ranges(data, first_ordinary(window), window.last)
     bundle = Bundle(estimator, data.features, fits, curves, _metadata(data, estimator, window, session), ranges)
     blocks = calibrated_blocks(past, missing[missing < at], chances)
-    published = calibrated(past.loc[past["position"] == at], curves)
+    published = calibrated(past[past["position"] == at], curves)
     return Night(bundle, pd.concat([*blocks, published], ignore_index=True), past)
 
 
 def calibration_at(past: pd.DataFrame, at: int, chances: Chances = DEFAULT_CHANCES) -> Calibration | None:
     """Calibration as of a position: on predictions of earlier sessions whose outcomes had happened by then."""
-    return calibration(past.loc[(past["position"] < at) & (past["exit_position"] <= at)], chances)
+    return calibration(past[(past["position"] < at) & (past["exit_position"] <= at)], chances)
 
 
 def calibrated_blocks(past: pd.DataFrame, positions: npt.NDArray[np.int64], chances: Chances) -> Iterator[pd.DataFrame]:
     """Calibrate the predictions of ascending positions, each by what was known at its last recalibration."""
     for start in range(0, len(positions), RECALIBRATE_SESSIONS):
         block = positions[start : start + RECALIBRATE_SESSIONS]
-        rows = past.loc[past["position"].isin(block)]
+        rows = past[past["position"].isin(block)]
         yield calibrated(rows, calibration_at(past, int(block[0]), chances))
 
 

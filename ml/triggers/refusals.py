@@ -23,6 +23,9 @@ def of_session(session: date, shares: int) -> Refusal | None:
     """No bars, data that failed a check, or no tradable share."""
     latest = queries.latest_session()
     if latest is None or latest < session:
+        if queries.is_provisional(session):
+            sentence = f"The bars of {session} are a broker's, provisional until the exchange's file is there."
+            return Refusal(Abstention.NO_BARS, sentence)
         return Refusal(Abstention.NO_BARS, f"There are no bars of {session}; the latest are of {latest}.")
     if of_day := quality.day_refusal(session):
         return Refusal(Abstention.DATA, of_day)

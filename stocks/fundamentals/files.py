@@ -139,7 +139,7 @@ def read_statements(folder: Path) -> Reading:
     rows = _concat(frames, STATEMENT_COLUMNS).drop_duplicates(["symbol", "period_end", "kind"], keep="last")
     figures = list(STATEMENT_FIGURES)
     empty = rows[figures].isna().all(axis=1) if len(rows) else pd.Series(dtype=bool)
-    rows = rows.loc[~empty].astype({"shares": "Int64"}).reset_index(drop=True)
+    rows = rows[~empty].astype({"shares": "Int64"}).reset_index(drop=True)
     return Reading(rows, _concat(rejects, REJECT_COLUMNS), int(empty.sum()))
 
 
@@ -169,7 +169,7 @@ def read_snapshots(folder: Path) -> Reading:
     # A figure shown unchanged on many evenings is rejected once, on the first of them.
     rejected = _concat(rejects, REJECT_COLUMNS).sort_values("date", kind="stable")
     rejected = rejected.drop_duplicates(["symbol", "reason", "raw"])
-    return Reading(rows.loc[~empty].reset_index(drop=True), rejected.reset_index(drop=True), int(empty.sum()))
+    return Reading(rows[~empty].reset_index(drop=True), rejected.reset_index(drop=True), int(empty.sum()))
 
 
 def _files(folder: Path, *patterns: str) -> list[Path]:
@@ -206,7 +206,7 @@ def _reject(
     if where.any():
         rows = frame.loc[where, ["symbol", "date", "source"]]
         symbols = [storable_text(str(value)) for value in rows["symbol"]]
-        texts = [storable_text(str(value)) for value in raw.loc[where]]
+        texts = [storable_text(str(value)) for value in raw[where]]
         rejects.append(rows.assign(symbol=symbols, reason=reason, raw=texts)[list(REJECT_COLUMNS)])
 
 
@@ -223,7 +223,7 @@ def _with_valid_symbols(frame: pd.DataFrame, rejects: list[pd.DataFrame]) -> pd.
     frame["symbol"] = frame["symbol"].astype(str).str.strip().str.upper()
     broken = ~frame["symbol"].str.fullmatch(SYMBOL)
     _reject(frame, broken, "the symbol is not one of the exchange", frame["symbol"], rejects)
-    return frame.loc[~broken].reset_index(drop=True)
+    return frame[~broken].reset_index(drop=True)
 
 
 def _read_periods(path: Path, columns: dict[str, str], rejects: list[pd.DataFrame]) -> pd.DataFrame:
@@ -232,7 +232,7 @@ def _read_periods(path: Path, columns: dict[str, str], rejects: list[pd.DataFram
     ends = pd.to_datetime(frame["Date"].str.strip(), format="%b-%y", errors="coerce") + pd.offsets.MonthEnd(0)
     frame = frame.assign(source=path.name, date=ends)
     _reject(frame, ends.isna(), "the period is not a month like Dec-24", frame["Date"], rejects)
-    frame = _with_valid_symbols(frame.loc[ends.notna()].copy(), rejects)
+    frame = _with_valid_symbols(frame[ends.notna()].copy(), rejects)
     figures = list(columns.values())
     frame = _numbers(frame, figures, rejects)
     frame[figures] = frame[figures].where(frame[figures] != 0)
@@ -245,12 +245,12 @@ def _merge_duplicates(frame: pd.DataFrame, figures: list[str], rejects: list[pd.
     doubled = frame.duplicated(["symbol", "date"], keep=False)
     if not doubled.any():
         return frame.reset_index(drop=True)
-    groups = frame.loc[doubled].groupby(["symbol", "date"], sort=True)
+    groups = frame[doubled].groupby(["symbol", "date"], sort=True)
     merged = groups.first().reset_index()
     differ = groups[figures].nunique().reset_index(drop=True) > 1
     for figure in figures:
         _clear(merged, figure, differ[figure], f"{figure}: two rows of one period contradict each other", rejects)
-    single = frame.loc[~doubled]
+    single = frame[~doubled]
     return pd.concat([single, merged[single.columns]], ignore_index=True)
 
 
@@ -287,7 +287,7 @@ def _snapshot_rows(path: Path, rejects: list[pd.DataFrame]) -> pd.DataFrame:
     days = plausible_dates(pd.to_datetime(shown, format="%Y-%m-%d", errors="coerce"))
     frame = frame.assign(source=path.name, date=days)
     _reject(frame, days.isna(), "the snapshot's date is not like 2026-04-30", frame["snapshot"], rejects)
-    frame = _with_valid_symbols(frame.loc[days.notna()].copy(), rejects)
+    frame = _with_valid_symbols(frame[days.notna()].copy(), rejects)
     frame["snapshot"] = frame["date"]
     figures = [column for column in SNAPSHOT_COLUMNS.values() if column not in _TEXTS]
     bands = frame["circuit_limit"].astype(str)

@@ -203,11 +203,11 @@ def _share_counts(statements: pd.DataFrame, snapshots: pd.DataFrame, facts: pd.D
         _count(facts, "date", "date", facts["issue_size"], EXCHANGE),
     ]
     counts = pd.concat(of_sources, ignore_index=True)
-    counts = counts.loc[counts["shares"] > 0].sort_values(["symbol", "known_on", "date"], kind="stable")
+    counts = counts[counts["shares"] > 0].sort_values(["symbol", "known_on", "date"], kind="stable")
     # A count that is published late (a year's report in June) is outdated by a newer one known already.
     on = pd.Series(pit.days(counts["date"]), index=counts.index)
     newest_before = on.groupby(counts["symbol"]).cummax().groupby(counts["symbol"]).shift()
-    return counts.loc[~(on <= newest_before)].reset_index(drop=True)
+    return counts[~(on <= newest_before)].reset_index(drop=True)
 
 
 def _count(frame: pd.DataFrame, known: str, on: str, shares: pd.Series, source: int) -> pd.DataFrame:
@@ -233,7 +233,7 @@ def _eps(
 ) -> Dated:
     """Earnings per share: implied by a published P/E until the next results, else of four quarters."""
     today, symbols = pit.days(keys["date"]), keys["symbol"]
-    priced = facts.loc[facts["pe_ratio"].gt(0) & facts["issue_size"].gt(0) & facts["market_cap"].gt(0)]
+    priced = facts[facts["pe_ratio"].gt(0) & facts["issue_size"].gt(0) & facts["market_cap"].gt(0)]
     priced = priced.sort_values(["symbol", "date"], kind="stable")
     price = priced["market_cap"] * CRORE / priced["issue_size"].astype(float)
     of_fact = pit.latest_known(keys, priced, "date")
@@ -253,7 +253,7 @@ def _eps(
 def _price_earnings(close: Floats, eps: Dated, facts: pd.DataFrame, keys: pd.DataFrame) -> Dated:
     """Close over earnings; the exchange's own figure on its day, and for a week where no earnings are known."""
     computed = eps._replace(values=np.where(eps.values > 0, close / np.where(eps.values > 0, eps.values, 1), np.nan))
-    official = facts.loc[facts["pe_ratio"].gt(0)].sort_values(["symbol", "date"], kind="stable")
+    official = facts[facts["pe_ratio"].gt(0)].sort_values(["symbol", "date"], kind="stable")
     rows, today = pit.latest_known(keys, official, "date"), pit.days(keys["date"])
     on = _fresh(pit.days_at(pit.days(official["date"]), rows), today, OFFICIAL_PE_DAYS)
     printed = _dated(pit.values_at(official["pe_ratio"].to_numpy(), rows), on, EXCHANGE)

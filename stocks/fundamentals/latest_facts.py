@@ -85,7 +85,7 @@ def needed_statements(known: pd.DataFrame) -> pd.DataFrame:
     balances = ends.where(has_balance).groupby(symbol).transform("max")
     counts = ends.where(known["shares"].gt(0).fillna(False).astype(bool)).groupby(symbol).transform("max")
     since = pd.concat([quarters, balances, counts], axis=1).min(axis=1)
-    return known.loc[ends >= since]
+    return known[ends >= since]
 
 
 def needed_snapshots(known: pd.DataFrame) -> pd.DataFrame:
@@ -93,7 +93,7 @@ def needed_snapshots(known: pd.DataFrame) -> pd.DataFrame:
     evenings, symbol = known["snapshot"], known["symbol"]
     counts = evenings.where(known["market_cap"].gt(0) & known["close"].gt(0)).groupby(symbol).transform("max")
     since = pd.concat([evenings.groupby(symbol).transform("max"), counts], axis=1).min(axis=1)
-    return known.loc[evenings >= since]
+    return known[evenings >= since]
 
 
 def _rows(query: LiteralString, table: LiteralString, columns: tuple[str, ...], as_of: date) -> pd.DataFrame:

@@ -41,7 +41,7 @@ def fill_metrics(frame: pd.DataFrame, session: date, run_id: str) -> dict[str, i
     columns = [column for column in METRIC_COLUMNS if column not in (*_KEY, "provenance", "tradable", "exclusion")]
     counts = {column: int(lacking[column].sum()) for column in columns if lacking[column].any()}
     touched = lacking[columns].any(axis=1) | ~computed.index.isin(stored.index)
-    rows = computed.loc[touched].copy()
+    rows = computed[touched].copy()
     for column in columns:
         rows[column] = rows[column].where(lacking.loc[touched, column], stored[column].reindex(rows.index))
     bulk.upsert("stock_metrics", rows.reset_index()[list(METRIC_COLUMNS)], _KEY, run_id)

@@ -114,8 +114,6 @@ def share_factors(symbols: pd.Series, since: Days, until: Days, events: pd.DataF
         {"row": affected, "symbol": symbols.to_numpy()[affected], "since": since[affected], "until": until[affected]}
     )
     pairs = rows.merge(acting[["symbol", "ex", "known", "factor"]], on="symbol")
-    pairs = pairs.loc[
-        (pairs["ex"] > pairs["since"]) & (pairs["ex"] <= pairs["until"]) & (pairs["known"] <= pairs["until"])
-    ]
+    pairs = pairs[(pairs["ex"] > pairs["since"]) & (pairs["ex"] <= pairs["until"]) & (pairs["known"] <= pairs["until"])]
     np.multiply.at(product, pairs["row"].to_numpy(), pairs["factor"].to_numpy())
     return product

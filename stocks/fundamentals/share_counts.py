@@ -39,7 +39,7 @@ def share_counts(as_of: date, symbols: Sequence[str]) -> pd.DataFrame:
     names = sorted(wanted | {old for old, new in successors(as_of).items() if new in wanted})
     counts = query_frame(_COUNTS, {"names": names, "as_of": as_of}, dates=("date", "known_on"))
     frame = current_symbols(counts, as_of).astype(_KINDS)
-    return frame.loc[frame["symbol"].isin(wanted)].sort_values(["symbol", "date"], kind="stable", ignore_index=True)
+    return frame[frame["symbol"].isin(wanted)].sort_values(["symbol", "date"], kind="stable", ignore_index=True)
 
 
 def issue_sizes_around(session: date) -> pd.DataFrame:

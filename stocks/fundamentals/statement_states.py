@@ -26,7 +26,7 @@ def statement_states(statements: pd.DataFrame, keys: pd.DataFrame) -> pd.DataFra
     """
     moments = _moments(statements, keys)
     known = moments.merge(statements, on="symbol")
-    known = known.loc[known["published_on"] <= known["known_on"]]
+    known = known[known["published_on"] <= known["known_on"]]
     known = known.sort_values(["symbol", "known_on", "period_end", "published_on"], kind="stable")
     known = known.drop_duplicates(["symbol", "known_on", "period_end", "kind"], keep="last")
     index = pd.MultiIndex.from_frame(moments)
@@ -54,23 +54,23 @@ def _moments(statements: pd.DataFrame, keys: pd.DataFrame) -> pd.DataFrame:
     moments = moments.drop_duplicates().sort_values(["symbol", "published_on"], ignore_index=True)
     following = moments.groupby("symbol")["published_on"].shift(-1)
     needed = following.isna() | (following > first)
-    recent: pd.DataFrame = moments.loc[needed].rename(columns={"published_on": "known_on"})
+    recent: pd.DataFrame = moments[needed].rename(columns={"published_on": "known_on"})
     return recent.reset_index(drop=True)
 
 
 def _four_quarters(known: pd.DataFrame) -> pd.DataFrame:
-    quarters = known.loc[known["kind"] == "quarter"]
+    quarters = known[known["kind"] == "quarter"]
     months = quarters["period_end"].dt.year * 12 + quarters["period_end"].dt.month
     by_state = [quarters["symbol"], quarters["known_on"]]
     behind = months.groupby(by_state).transform("max") - months
-    quarters = quarters.assign(lag=behind // 3).loc[(behind % 3 == 0) & (behind < 24)]
+    quarters = quarters.assign(lag=behind // 3)[(behind % 3 == 0) & (behind < 24)]
     group, lines = ["symbol", "known_on"], ["revenue", "operating_income", "net_income"]
     quarters = quarters.drop_duplicates([*group, "lag"], keep="last")
-    newest = quarters.loc[quarters["lag"] == 0].set_index(group)
+    newest = quarters[quarters["lag"] == 0].set_index(group)
     states: pd.DataFrame = newest[["published_on", "revenue", "net_income"]].set_axis(
         ["quarter_on", "revenue_quarter", "net_income_quarter"], axis=1
     )
-    by_lag = [quarters.loc[quarters["lag"] == lag].set_index(group)[lines].reindex(states.index) for lag in range(8)]
+    by_lag = [quarters[quarters["lag"] == lag].set_index(group)[lines].reindex(states.index) for lag in range(8)]
     # Added one by one in a fixed order: the last bit must not depend on how many other companies are summed.
     recent = by_lag[0] + by_lag[1] + by_lag[2] + by_lag[3]
     before = by_lag[4] + by_lag[5] + by_lag[6] + by_lag[7]
@@ -78,7 +78,7 @@ def _four_quarters(known: pd.DataFrame) -> pd.DataFrame:
 
 
 def _latest_balance(known: pd.DataFrame) -> pd.DataFrame:
-    balances = known.loc[known[["equity", "total_assets"]].notna().any(axis=1)]
+    balances = known[known[["equity", "total_assets"]].notna().any(axis=1)]
     latest = balances.drop_duplicates(["symbol", "known_on"], keep="last").set_index(["symbol", "known_on"])
     balance = latest[["published_on", *_BALANCE]].rename(columns={"published_on": "balance_on"})
     return balance.astype(dict.fromkeys(_BALANCE, float))

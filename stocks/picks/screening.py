@@ -266,7 +266,7 @@ def placed(frame: pd.DataFrame, strategy: str, filters: Filters) -> Placed:
     """
     screened = passing(frame, filters, strategy)
     score, parts = scores(frame, strategy)
-    passed = frame.assign(selection_score=score, skipped=screened.skipped).loc[screened.passes]
+    passed = frame.assign(selection_score=score, skipped=screened.skipped)[screened.passes]
     order = ["selection_score", "ml_prediction_score", "symbol"]
     passed = passed.sort_values(order, ascending=[False, False, True], kind="stable")
     passed["place"] = range(1, len(passed) + 1)
@@ -316,8 +316,8 @@ def ranked(
     passed, parts, rejected = placed(frame, strategy, filters)
     # Held shares within the keep band stay on the list; the best others fill what is left.
     stays = passed["symbol"].isin(list(held)) & (passed["place"] <= max(keep_rank, limit))
-    others = passed.loc[~stays].head(max(limit - int(stays.sum()), 0))
-    picks = pd.concat([passed.loc[stays].head(limit), others]).sort_values("place")
+    others = passed[~stays].head(max(limit - int(stays.sum()), 0))
+    picks = pd.concat([passed[stays].head(limit), others]).sort_values("place")
     picks = picks.assign(rank=range(1, len(picks) + 1), was_held=picks["symbol"].isin(list(held)))
     rows = parts.loc[picks.index].to_dict("records")
     known_parts = [{str(name): value for name, value in row.items() if pd.notna(value)} for row in rows]

@@ -21,9 +21,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from stocks.universe import ticks
+
 # Coarsest tick of the exchange up to each price. Multiples of a coarse tick are multiples of the finer ones too, so a
 # price stays valid when the exchange refines a share's tick from one month to the next.
-_TICK_UP_TO = ((1_000.0, 0.05), (5_000.0, 0.10), (10_000.0, 0.50), (20_000.0, 1.0), (np.inf, 5.0))
+_TICK_UP_TO = tuple((float(bound), float(step)) for bound, step in ticks.FROM_250)
 
 Floats = npt.NDArray[np.float64]
 

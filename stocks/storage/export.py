@@ -30,6 +30,7 @@ _EXPORTED: Final = _TEXTS | {
     models.GenericIPAddressField,
     models.IntegerField,
     models.OneToOneField,
+    models.PositiveBigIntegerField,
     models.PositiveIntegerField,
     models.PositiveSmallIntegerField,
     models.SmallIntegerField,

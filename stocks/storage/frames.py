@@ -1,16 +1,28 @@
 """Query results as frames: parsed by Arrow from COPY's CSV, or received as Arrow over a connection of their own."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import pandas as pd
 import psycopg
 import pyarrow as pa
 import pyarrow.csv as pa_csv
-from django.db import connection
+from django.db import connection, transaction
 from psycopg.conninfo import make_conninfo
 
 from stocks.storage.copy import CopyOut, Parameters, Query
+
+
+@contextmanager
+def database_snapshot() -> Iterator[None]:
+    """Read everything within from one snapshot, so that it agrees with itself; inside a transaction, from that one."""
+    outermost = not connection.in_atomic_block
+    with transaction.atomic():
+        if outermost:
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        yield
 
 
 def query_frame(

@@ -72,8 +72,8 @@ def renames(
     proven = _by_exchange(official, arrived, gone, session)
     proven += _by_isin(arrived - _symbols(proven, 1), gone - _symbols(proven, 0), isins)
     proven += _by_price(
-        today.loc[today["symbol"].isin(arrived - _symbols(proven, 1))],
-        yesterday.loc[yesterday["symbol"].isin(gone - _symbols(proven, 0))],
+        today[today["symbol"].isin(arrived - _symbols(proven, 1))],
+        yesterday[yesterday["symbol"].isin(gone - _symbols(proven, 0))],
         isins,
     )
     return _renames_frame(proven, session)
@@ -87,14 +87,14 @@ def _by_exchange(
 ) -> _Renames:
     if official is None or official.empty:
         return []
-    changes = official.loc[
+    changes = official[
         (pd.to_datetime(official["date"]) <= session)
         & official["to_symbol"].isin(arrived)
         & official["from_symbol"].isin(gone)
     ]
     # Of two changes that contradict each other, neither is a proof.
     changes = changes.drop_duplicates(["from_symbol", "to_symbol"])
-    changes = changes.loc[~changes.duplicated("from_symbol", keep=False) & ~changes.duplicated("to_symbol", keep=False)]
+    changes = changes[~changes.duplicated("from_symbol", keep=False) & ~changes.duplicated("to_symbol", keep=False)]
     return [(old, new, "exchange") for old, new in zip(changes["from_symbol"], changes["to_symbol"], strict=True)]
 
 
@@ -119,7 +119,7 @@ def _symbols_by_isin(symbols: AbstractSet[str], isins: Mapping[str, str]) -> dic
 def _by_price(arrived: pd.DataFrame, vanished: pd.DataFrame, isins: Mapping[str, str]) -> _Renames:
     new = arrived.assign(paise=(arrived["prev_close"] * 100).round())
     old = vanished.assign(paise=(vanished["close"] * 100).round())
-    new, old = new.loc[new["paise"] > 0], old.loc[old["paise"] > 0]
+    new, old = new[new["paise"] > 0], old[old["paise"] > 0]
     pairs = new[["symbol", "open", "prev_close", "paise"]].merge(
         old[["symbol", "paise"]], on="paise", suffixes=("", "_old")
     )

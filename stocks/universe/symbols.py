@@ -4,7 +4,7 @@ Statements, snapshots and exchange facts are stored under the symbol of their so
 changes nothing; readers translate it to the symbol in use by `symbol_changes`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
 import pandas as pd
@@ -44,8 +44,8 @@ def current_symbols(frame: pd.DataFrame, as_of: date, *, key: Sequence[str] = ()
     old = frame["symbol"].isin(renamed)
     # Concatenating an empty frame would change the dtypes of a frame in which nothing was renamed.
     if old.any():
-        moved = frame.loc[old]
-        frame = pd.concat([frame.loc[~old], moved.assign(symbol=moved["symbol"].map(renamed))])
+        moved = frame[old]
+        frame = pd.concat([frame[~old], moved.assign(symbol=moved["symbol"].map(renamed))])
         if key:
             frame = frame.drop_duplicates(["symbol", *key], keep="first")
         frame = frame.sort_values(["symbol", *key], kind="stable")
@@ -59,10 +59,7 @@ def follow_renames(bars: pd.DataFrame, date_column: str = "date") -> pd.DataFram
     file would bring the old symbol back. Same rows and order; a row dated before a rename has the symbol that took its
     history over.
     """
-    changes = SymbolChange.objects.order_by("date", "id").values_list("from_symbol", "to_symbol", "date")
-    moves: dict[str, list[tuple[int, str, date]]] = {}
-    for place, (old, new, day) in enumerate(changes):
-        moves.setdefault(old, []).append((place, new, day))
+    moves = _moves(date.max)
     symbols, renamed = bars["symbol"].copy(), bars["symbol"].isin(moves)
     if renamed.any():
         rows = bars.loc[renamed, ["symbol", date_column]]
@@ -71,6 +68,25 @@ def follow_renames(bars: pd.DataFrame, date_column: str = "date") -> pd.DataFram
             for symbol, day in zip(rows["symbol"], rows[date_column], strict=True)
         ]
     return bars.assign(symbol=symbols)
+
+
+def owners(as_of: date) -> Callable[[str, date], str]:
+    """Under which symbol a share that had a symbol on a day is known on another.
+
+    Notes
+    -----
+    Point in time: changes dated at or before ``as_of``.
+    """
+    moves = _moves(as_of)
+    return lambda symbol, day: _owner(symbol, day, moves)
+
+
+def _moves(as_of: date) -> dict[str, list[tuple[int, str, date]]]:
+    changes = SymbolChange.objects.filter(date__lte=as_of).order_by("date", "id")
+    moves: dict[str, list[tuple[int, str, date]]] = {}
+    for place, (old, new, day) in enumerate(changes.values_list("from_symbol", "to_symbol", "date")):
+        moves.setdefault(old, []).append((place, new, day))
+    return moves
 
 
 def _owner(symbol: str, day: date, moves: Mapping[str, Sequence[tuple[int, str, date]]]) -> str:

@@ -6,6 +6,7 @@ when the run is rolled back.
 """
 
 import json
+from collections.abc import Collection
 from datetime import date
 from typing import Any
 
@@ -45,7 +46,7 @@ def record_symbols(listed: pd.DataFrame, run_id: str, as_of: date, *, simulated:
         Whether the list is of a simulated market: provenance then says so instead of measured.
     """
     latest = Stock.objects.exclude(last_seen=None).aggregate(latest=Max("last_seen"))["latest"]
-    in_use = listed.loc[~listed["symbol"].isin(successors(date.max))]
+    in_use = listed[~listed["symbol"].isin(successors(date.max))]
     only_fill = latest is not None and as_of < latest
     how = "simulated" if simulated else "measured"
     return _record_listed(in_use, run_id, as_of, only_fill=only_fill, how=how)
@@ -110,7 +111,7 @@ def fill_symbols_from_snapshots(session: date, run_id: str) -> WriteCounts:
     unknown = Q(stock_name=None) | Q(sector=None) | Q(industry=None) | Q(kind=Stock.Kind.UNKNOWN)
     complete = set(Stock.objects.exclude(unknown).values_list("symbol", flat=True))
     frame = current_symbols(frame, session).drop_duplicates("symbol")
-    frame = frame.loc[~frame["symbol"].isin(complete)].assign(kind="share")
+    frame = frame[~frame["symbol"].isin(complete)].assign(kind="share")
     frame["sector"] = frame["sector"].map(exchange_spelling, na_action="ignore")
     return _record_listed(frame, run_id, session, only_fill=True)
 
@@ -137,6 +138,13 @@ def record_traded_symbols(bars: pd.DataFrame, run_id: str) -> WriteCounts:
     traded["first_seen"] = traded["first_seen"].where(is_older, stored["first_seen"])
     traded["last_seen"] = traded["last_seen"].where(is_newer, stored["last_seen"])
     return bulk.upsert("stocks", traded.reset_index(), ("symbol",), run_id)
+
+
+def record_names(symbols: Collection[str], run_id: str) -> int:
+    """Give symbols without a row one, so that they can be referred to; when they traded is not known by it."""
+    known = set(Stock.objects.filter(symbol__in=symbols).values_list("symbol", flat=True))
+    rows = pd.DataFrame({"symbol": sorted(set(symbols) - known)}).assign(provenance="{}")
+    return bulk.upsert("stocks", rows, ("symbol",), run_id).inserted
 
 
 def record_exchange_facts(facts: pd.DataFrame, session: date, run_id: str) -> WriteCounts:

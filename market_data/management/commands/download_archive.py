@@ -38,8 +38,9 @@ class Command(BaseCommand):
                 f"MARKET_DATA_PROVIDER is {settings.MARKET_DATA_PROVIDER}, not nse_archive: its sessions are not "
                 "the exchange's."
             )
+        first = parse_date(options["first"]) if options["first"] else None
         last = parse_date(options["last"]) if options["last"] else requested_session(None)
-        first = parse_date(options["first"]) if options["first"] else last - timedelta(days=settings.NSE_ARCHIVE_DAYS)
+        first = first or last - timedelta(days=settings.NSE_ARCHIVE_DAYS)
         if first > last:
             raise CommandError(f"--from {first} lies after --to {last}.")
         result = self._download(first, last, again=options["again"], reports=options["reports"])

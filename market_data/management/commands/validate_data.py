@@ -42,7 +42,7 @@ class Command(JobCommand):
 def _sessions(options: dict[str, Any]) -> list[date]:
     if options["date"]:
         raise CommandError("--date is for one session, --from for a report on many: pass only one of them.")
-    loaded = sorted(queries.loaded_sessions())
+    loaded = queries.loaded_sessions()
     first = parse_date(options["since"])
     last = parse_date(options["until"]) if options["until"] else max(loaded, default=first)
     sessions = [day for day in loaded if first <= day <= last]

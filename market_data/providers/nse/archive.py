@@ -22,6 +22,7 @@ from market_data.providers import (
     NotOffered,
     ProviderError,
     RawBars,
+    RawQuotes,
     SessionMisdated,
     SessionNotAvailable,
     SourceCheck,
@@ -30,6 +31,7 @@ from market_data.providers import (
     listed_frame,
 )
 from market_data.providers.nse import lists
+from market_data.providers.nse.bands import price_bands
 from market_data.providers.nse.download import ArchiveDownload
 from market_data.providers.nse.download.folder import daily_files, file_of_day
 from market_data.providers.nse.file_days import other_days
@@ -51,7 +53,7 @@ class NseArchive:
     With ``eq`` as series it reads ``bhavcopy/`` or the top folder only; ``all`` prefers ``bhavcopy_all_series/`` for
     its dates. With a download the folder may be empty at first. `memory` is the cache folder of what was counted in
     daily files; None caches nothing. Raises ProviderError when the folder does not exist, or holds no daily file
-    without a download, or ``series`` is neither.
+    without a download unless it `may_be_empty`, or ``series`` is neither.
     """
 
     name = "nse_archive"
@@ -59,7 +61,13 @@ class NseArchive:
     calendar: str | None = "XBOM"
 
     def __init__(
-        self, root: Path, *, series: str = "eq", download: ArchiveDownload | None = None, memory: Path | None = None
+        self,
+        root: Path,
+        *,
+        series: str = "eq",
+        download: ArchiveDownload | None = None,
+        memory: Path | None = None,
+        may_be_empty: bool = False,
     ) -> None:
         if not root.is_dir():
             raise ProviderError(f"{root} is not a folder; set NSE_ARCHIVE_DIR to the one with the exchange's files.")
@@ -70,7 +78,7 @@ class NseArchive:
         self._download, self._memory = download, memory
         self._files: dict[date, list[tuple[Path, Layout]]] = {}
         self._folder_times: tuple[int, ...] = ()
-        if download is None and not self._daily_files():
+        if download is None and not may_be_empty and not self._daily_files():
             raise ProviderError(
                 f"{root} holds no daily file of bars (sec_bhavdata_full_01012026.csv and the like), neither directly "
                 "nor in bhavcopy/; set NSE_ARCHIVE_DIR to the folder above, or NSE_ARCHIVE_URL to have them downloaded."
@@ -140,7 +148,7 @@ class NseArchive:
         raw = pd.concat([part for part in published if not part.empty] or published[:1], ignore_index=True)
         known = pd.to_datetime(raw["known_on"]) <= pd.Timestamp(as_of)
         ahead = pd.to_datetime(raw["ex_date"]) <= pd.Timestamp(as_of) + pd.Timedelta(days=AHEAD_DAYS)
-        return official_events(raw.loc[known & ahead])
+        return official_events(raw[known & ahead])
 
     def official_coverage(self) -> date | None:
         """Return the last ex-date of the official list; later ones in single reports do not prove completeness."""
@@ -154,13 +162,18 @@ class NseArchive:
                 return lists.daily_facts(pack)
         return pd.DataFrame(columns=list(FACT_COLUMNS), dtype="object")
 
-    def quotes(self, symbols: Sequence[str]) -> pd.DataFrame:
+    def trading_limits(self, session: date) -> pd.DataFrame:
+        """Return the price bands of the session's report pack; empty without one."""
+        packs = (pack for day, pack in lists.report_packs(self._reports) if day == session)
+        return price_bands(next(packs, self._reports), session)
+
+    def quotes(self, symbols: Sequence[str], now: datetime) -> RawQuotes:
         """Raise NotOffered: an archive has no quotes."""
-        raise NotOffered("The exchange's archive has daily files only; quotes need a broker's provider.")
+        raise NotOffered("The exchange's archive has daily files only; quotes need a broker: set QUOTES_PROVIDER.")
 
     def index_members(self) -> pd.DataFrame:
         """Return ``MEMBER_COLUMNS`` of the index lists in ``lists/``."""
-        return lists.index_members(self._lists).loc[:, list(MEMBER_COLUMNS)]
+        return lists.index_members(self._lists)[list(MEMBER_COLUMNS)]
 
     def market_days(self, as_of: date) -> pd.DataFrame:
         """Return what the files prove: a daily file makes a session, and so does a list that announces one.
@@ -262,7 +275,7 @@ class NseArchive:
     def _listing_facts(self, as_of: date) -> pd.DataFrame:
         """Return the lists joined, fullest names first; index symbol, columns of ``LISTED_COLUMNS``."""
         equities = lists.listed_equities(self._lists)
-        equities = equities.loc[~(equities["listed_on"] > pd.Timestamp(as_of))]
+        equities = equities[~(equities["listed_on"] > pd.Timestamp(as_of))]
         members = lists.index_members(self._lists).drop_duplicates("symbol").drop(columns=["index"])
         parts = [
             equities.assign(source=f"nse_archive:{lists.EQUITIES}"),
@@ -290,7 +303,7 @@ class NseArchive:
         surveilled = frozenset(traded.index[traded["surveilled"]])
         claims.append(Claim("share", surveilled, "trades in a series of shares only"))
         claimed = frozenset().union(*(claim.symbols for claim in claims))
-        undecided = traded.loc[~traded.index.isin(claimed)]
+        undecided = traded[~traded.index.isin(claimed)]
         by_tick_fund, by_tick_share = tick_claims(undecided)
         worded = frozenset(symbol for symbol in undecided.index if is_worded_as_fund(symbol))
         return [*claims, by_tick_fund, Claim("fund", worded, "wording of the symbol"), by_tick_share]

@@ -204,13 +204,13 @@ def parsed_bars(content: bytes, *, name: str, layout: Layout, session: date) -> 
     shares = rows["series"].isin(SERIES_ORDER).to_numpy()
     outside = rows["series"].to_numpy()[~shares]
     if len(outside):
-        rows, unreadable = rows.loc[shares], unreadable[shares]
+        rows, unreadable = rows[shares], unreadable[shares]
     wrong_day = rows["date"].ne(pd.Timestamp(session)).to_numpy() & ~unreadable
     rejects = [malformed]
     if unreadable.any() or wrong_day.any():
-        rejects.append(rejects_of(rows.loc[unreadable], "a number is missing or unreadable"))
-        rejects.append(rejects_of(rows.loc[wrong_day], f"date is not {session:%Y-%m-%d}"))
-        rows = rows.loc[~unreadable & ~wrong_day]
+        rejects.append(rejects_of(rows[unreadable], "a number is missing or unreadable"))
+        rejects.append(rejects_of(rows[wrong_day], f"date is not {session:%Y-%m-%d}"))
+        rows = rows[~unreadable & ~wrong_day]
     kept, lower = first_of_series(rows)
     return RawBars(
         frame=as_bar_frame(kept),
@@ -329,7 +329,7 @@ def _rows(table: pa.Table, layout: Layout) -> tuple[pd.DataFrame, np.ndarray]:
         unreadable |= ~(rows[column].isna() | whole).to_numpy()
     rows["turnover_lakh"] = rows.pop("turnover") * (layout.turnover_unit / 100_000.0)
     rows["isin"] = rows["isin"].where(rows["isin"].notna() & rows["isin"].ne(""), None)
-    return rows.loc[:, list(BAR_COLUMNS)], unreadable
+    return rows[list(BAR_COLUMNS)], unreadable
 
 
 def _numbers(values: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:

@@ -89,12 +89,12 @@ def _parsed(path: Path, version: tuple[int, int, int], may_be_empty: bool) -> fi
     return file_contents.text_table(decoded_text(file_bytes(path), path.name), path.name, may_be_empty=may_be_empty)
 
 
-def _with_valid_symbols(table: pd.DataFrame, path: Path, skipped: SkippedLines | None) -> pd.DataFrame:
+def with_valid_symbols(table: pd.DataFrame, path: Path, skipped: SkippedLines | None) -> pd.DataFrame:
     """Keep rows whose symbol has the exchange's form, and collect the others."""
     good = table["symbol"].str.fullmatch(SYMBOL)
     if skipped is not None:
-        skipped.extend(_rejected(path, table.loc[~good], "the symbol is not one of the exchange"))
-    return table.loc[good].reset_index(drop=True)
+        skipped.extend(_rejected(path, table[~good], "the symbol is not one of the exchange"))
+    return table[good].reset_index(drop=True)
 
 
 def _rejected(path: Path, rows: pd.DataFrame, reason: str) -> SkippedLines:
@@ -125,8 +125,8 @@ def listed_equities(folder: Path, skipped: SkippedLines | None = None) -> pd.Dat
     if not path.is_file():
         return pd.DataFrame(columns=columns, dtype="object")
     headers = ("SYMBOL", "NAME OF COMPANY", "SERIES", "ISIN NUMBER", "FACE VALUE", "DATE OF LISTING")
-    table = text_table(path, headers, skipped).loc[:, list(headers)].set_axis(columns, axis=1)
-    table = _with_valid_symbols(table, path, skipped)
+    table = text_table(path, headers, skipped)[list(headers)].set_axis(columns, axis=1)
+    table = with_valid_symbols(table, path, skipped)
     table["face_value"] = _figures(table["face_value"])
     table["listed_on"] = published_dates(table["listed_on"], "%d-%b-%Y")
     table["isin"], table["stock_name"] = _isins(table["isin"]), _names(table["stock_name"])
@@ -152,8 +152,8 @@ def index_members(folder: Path, skipped: SkippedLines | None = None) -> pd.DataF
     for name, index in INDEX_LISTS.items():
         path = folder / name
         if path.is_file():
-            table = text_table(path, tuple(headers), skipped).loc[:, list(headers)].rename(columns=headers)
-            parts.append(_with_valid_symbols(table, path, skipped).assign(index=index))
+            table = text_table(path, tuple(headers), skipped)[list(headers)].rename(columns=headers)
+            parts.append(with_valid_symbols(table, path, skipped).assign(index=index))
     if not parts:
         return pd.DataFrame(columns=[*MEMBER_COLUMNS, "stock_name", "series", "isin"], dtype="object")
     members = pd.concat(parts, ignore_index=True).drop_duplicates(["index", "symbol"], ignore_index=True)
@@ -175,8 +175,8 @@ def listed_actions(folder: Path, skipped: SkippedLines | None = None) -> pd.Data
         "EX-DATE": "ex_date",
     }
     # A list of a few days may have no action, for example after a download into an empty folder.
-    table = text_table(path, tuple(headers), skipped, may_be_empty=True).loc[:, list(headers)].rename(columns=headers)
-    table = _with_valid_symbols(table, path, skipped)
+    table = text_table(path, tuple(headers), skipped, may_be_empty=True)[list(headers)].rename(columns=headers)
+    table = with_valid_symbols(table, path, skipped)
     table["ex_date"] = table["known_on"] = published_dates(table["ex_date"], "%d-%b-%Y")
     table["face_value"] = _figures(table["face_value"])
     return table.assign(source=f"nse_archive:{path.name}")
@@ -189,8 +189,8 @@ def announced_actions(folder: Path, skipped: SkippedLines | None = None) -> pd.D
     for day, pack in report_packs(folder):
         for path in sorted(pack.glob("bc*.csv")):
             table = text_table(path, tuple(headers), skipped, may_be_empty=True)
-            table = table.loc[:, list(headers)].rename(columns=headers)
-            table = _with_valid_symbols(table, path, skipped)
+            table = table[list(headers)].rename(columns=headers)
+            table = with_valid_symbols(table, path, skipped)
             table = table.assign(face_value=float("nan"), known_on=pd.Timestamp(day))
             table["ex_date"] = published_dates(table["ex_date"], "%Y-%m-%d")
             parts.append(table.assign(source=f"nse_archive:{path.name}")[list(ACTION_COLUMNS)])
@@ -217,8 +217,8 @@ def symbol_changes(folder: Path, skipped: SkippedLines | None = None) -> pd.Data
     named = table["from_symbol"].str.fullmatch(SYMBOL) & table["to_symbol"].str.fullmatch(SYMBOL)
     good = named.astype(bool) & table["date"].notna() & (table["from_symbol"] != table["to_symbol"])
     if skipped is not None:
-        skipped.extend(_rejected(path, table.loc[~good], "it is no rename"))
-    return table.loc[good].assign(proof="exchange's list").reset_index(drop=True)
+        skipped.extend(_rejected(path, table[~good], "it is no rename"))
+    return table[good].assign(proof="exchange's list").reset_index(drop=True)
 
 
 def report_packs(folder: Path) -> Iterator[tuple[date, Path]]:
@@ -262,8 +262,8 @@ def issued_capital(pack: Path, skipped: SkippedLines | None = None) -> pd.DataFr
     columns = ["symbol", "stock_name", "series", "face_value", "issue_size", "market_cap_crores"]
     for path in sorted(pack.glob("mcap*.csv")):
         headers = ("SYMBOL", "SECURITY NAME", "SERIES", "FACE VALUE(RS.)", "ISSUE SIZE", "MARKET CAP(RS.)")
-        table = text_table(path, headers, skipped).loc[:, list(headers)].set_axis(columns, axis=1)
-        table = _with_valid_symbols(table.loc[table["series"].isin(SERIES_ORDER)], path, skipped)
+        table = text_table(path, headers, skipped)[list(headers)].set_axis(columns, axis=1)
+        table = with_valid_symbols(table[table["series"].isin(SERIES_ORDER)], path, skipped)
         for column in columns[3:]:
             table[column] = _figures(table[column])
         table["market_cap_crores"] = table["market_cap_crores"] / RUPEES_A_CRORE
@@ -278,13 +278,13 @@ def daily_facts(pack: Path, skipped: SkippedLines | None = None) -> pd.DataFrame
     ratio = pd.DataFrame({"symbol": [], "pe_ratio": []}, dtype="object")
     for path in sorted(pack.glob("PE_*.csv")):
         table = text_table(path, ("SYMBOL", "SYMBOL P/E"), skipped).rename(columns={"SYMBOL": "symbol"})
-        table = _with_valid_symbols(table[["symbol", "SYMBOL P/E"]], path, skipped)
+        table = with_valid_symbols(table[["symbol", "SYMBOL P/E"]], path, skipped)
         ratio = table.assign(pe_ratio=_figures(table["SYMBOL P/E"])).dropna()[["symbol", "pe_ratio"]]
         ratio = ratio.drop_duplicates("symbol")
         break
-    facts = capital.loc[:, ["symbol", "issue_size", "market_cap_crores"]].merge(ratio, on="symbol", how="outer")
+    facts = capital[["symbol", "issue_size", "market_cap_crores"]].merge(ratio, on="symbol", how="outer")
     kinds = dict.fromkeys(FACT_COLUMNS[1:4], "float64") | {"symbol": "object", "source": "object"}
-    return facts.assign(source=f"nse_archive:reports/{pack.name}").astype(kinds).loc[:, list(FACT_COLUMNS)]
+    return facts.assign(source=f"nse_archive:reports/{pack.name}").astype(kinds)[list(FACT_COLUMNS)]
 
 
 def traded_as_equity(pack: Path, skipped: SkippedLines | None = None) -> pd.DataFrame:
@@ -292,7 +292,7 @@ def traded_as_equity(pack: Path, skipped: SkippedLines | None = None) -> pd.Data
     for path in sorted(pack.glob("pd*.csv")):
         table = text_table(path, ("SERIES", "SYMBOL", "SECURITY"), skipped)
         table = table.loc[table["SERIES"] == "EQ", ["SYMBOL", "SECURITY"]].set_axis(["symbol", "stock_name"], axis=1)
-        table = _with_valid_symbols(table, path, skipped)
+        table = with_valid_symbols(table, path, skipped)
         return table.assign(stock_name=_names(table["stock_name"])).drop_duplicates("symbol", ignore_index=True)
     return pd.DataFrame(columns=["symbol", "stock_name"], dtype="object")
 
@@ -305,7 +305,7 @@ def changed_series(pack: Path, skipped: SkippedLines | None = None) -> frozenset
     table = text_table(path, ("SYMBOL", "FROM SERIES", "TO SERIES"), skipped, may_be_empty=True)
     table = table.rename(columns={"SYMBOL": "symbol"})
     moved = table["FROM SERIES"].isin(SERIES_ORDER) & table["TO SERIES"].isin(SERIES_ORDER)
-    return frozenset(_with_valid_symbols(table.loc[moved, ["symbol"]], path, skipped)["symbol"])
+    return frozenset(with_valid_symbols(table.loc[moved, ["symbol"]], path, skipped)["symbol"])
 
 
 def holidays(folder: Path) -> pd.DataFrame:

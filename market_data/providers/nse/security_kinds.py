@@ -87,12 +87,12 @@ def tick_counts(traded: pd.DataFrame) -> pd.DataFrame:
     ``TICK_COUNTS``: sessions before ``FIVE_PAISE_UNTIL`` with a price off the ₹0.05 grid, sessions with such a price at
     any time, sessions in which shares had to be on the grid. Symbols without any are absent.
     """
-    price = traded.loc[:, ["open", "high", "low", "last_price"]].to_numpy(dtype="float64")
+    price = traded[["open", "high", "low", "last_price"]].to_numpy(dtype="float64")
     paise = np.rint(np.nan_to_num(price) * 100).astype("int64")
     early = (traded["date"] < pd.Timestamp(FIVE_PAISE_UNTIL)).to_numpy()
     off = (paise % 5 != 0).any(axis=1)
     is_evidence = early | (price.min(axis=1) > FIVE_PAISE_FROM_PRICE)
-    rows = pd.DataFrame({"early_off": off & early, "off": off, "sessions": True}).loc[is_evidence]
+    rows = pd.DataFrame({"early_off": off & early, "off": off, "sessions": True})[is_evidence]
     counts: pd.DataFrame = rows.groupby(traded["symbol"].to_numpy()[is_evidence]).sum().astype("int64")
     return counts.rename_axis("symbol")
 

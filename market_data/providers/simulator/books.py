@@ -66,16 +66,16 @@ def statements(
                 parts.append(_rows(market, end, "year", figures, ratios.delay, shares_at(end)))
     if not parts:
         return pd.DataFrame(columns=list(STATEMENT_COLUMNS), dtype="object")
-    every = pd.concat([part.loc[~market.is_fund] for part in parts], ignore_index=True)
+    every = pd.concat([part[~market.is_fund] for part in parts], ignore_index=True)
     known = every.loc[every["published_on"] <= as_of, list(STATEMENT_COLUMNS)]
     if since is not None:
-        known = known.loc[known["published_on"] > since]
+        known = known[known["published_on"] > since]
     return known.sort_values(["symbol", "period_end", "kind"], ignore_index=True)
 
 
 def trailing_net_income(published: pd.DataFrame) -> "pd.Series":
     """Return the net income of the last four published quarters by symbol, ₹ crore; NaN with fewer."""
-    quarters = published.loc[published["kind"] == "quarter"].sort_values("period_end")
+    quarters = published[published["kind"] == "quarter"].sort_values("period_end")
     last = quarters.groupby("symbol").tail(4).groupby("symbol")["net_income"]
     return last.sum().where(last.size() == 4)
 

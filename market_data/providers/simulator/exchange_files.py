@@ -132,7 +132,7 @@ def _zipped(path: Path, lines: list[str]) -> Path:
 def _write_lists(simulator: "Simulator", folder: Path, as_of: date) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     listed = simulator.listed_symbols(as_of)
-    shares = listed.loc[listed["kind"] == "share"]
+    shares = listed[listed["kind"] == "share"]
     lines = ["SYMBOL,NAME OF COMPANY, SERIES, DATE OF LISTING, PAID UP VALUE, MARKET LOT, ISIN NUMBER, FACE VALUE"]
     lines += [
         f"{row['symbol']},{row['stock_name']},EQ,{row['listed_on']:%d-%b-%Y},{row['face_value']:g},1,{row['isin']},"

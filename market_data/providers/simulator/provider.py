@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
 
@@ -21,10 +21,12 @@ from market_data.providers import (
     LocalSource,
     NotOffered,
     RawBars,
+    RawQuotes,
     SessionNotAvailable,
     SourceCheck,
     SourceFinding,
     SourceFingerprint,
+    limits_frame,
     listed_frame,
 )
 from market_data.providers.simulator import books
@@ -149,7 +151,7 @@ class Simulator(LocalSource):
                 "source": "simulator",
             }
         )
-        return listed_frame(frame.loc[(first_sessions <= at) & (at < delisted_at)])
+        return listed_frame(frame[(first_sessions <= at) & (at < delisted_at)])
 
     def symbol_changes(self, as_of: date) -> pd.DataFrame:
         """Return ``CHANGE_COLUMNS`` of the renames in effect by a day."""
@@ -213,10 +215,14 @@ class Simulator(LocalSource):
             }
         )
         traded = ~self.market.is_fund & (past.status[at] != NOT_TRADED)
-        facts: pd.DataFrame = frame.loc[traded].astype({"symbol": "object", "source": "object"})
+        facts: pd.DataFrame = frame[traded].astype({"symbol": "object", "source": "object"})
         return facts.sort_values("symbol", ignore_index=True)
 
-    def quotes(self, symbols: Sequence[str]) -> pd.DataFrame:
+    def trading_limits(self, session: date) -> pd.DataFrame:
+        """Return nothing: the simulated exchange publishes no bands."""
+        return limits_frame(pd.DataFrame())
+
+    def quotes(self, symbols: Sequence[str], now: datetime) -> RawQuotes:
         """Raise NotOffered: only daily bars are simulated."""
         raise NotOffered(
             f"The simulator has daily bars only, so no {', '.join(QUOTE_COLUMNS[2:4])} of {len(symbols)} symbols."

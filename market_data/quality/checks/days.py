@@ -21,7 +21,11 @@ GAP_SESSIONS = 5
 
 def no_bars(evidence: Evidence) -> list[Fault]:
     """A session without a single final bar."""
-    return [] if len(evidence.bars) else day_fault(f"there are no bars of {evidence.session}")
+    if len(evidence.bars):
+        return []
+    if evidence.provisional:
+        return day_fault(f"all {evidence.provisional} bars of {evidence.session} are provisional, a broker's")
+    return day_fault(f"there are no bars of {evidence.session}")
 
 
 def bar_count(evidence: Evidence) -> list[Fault]:
@@ -38,7 +42,7 @@ def bar_count(evidence: Evidence) -> list[Fault]:
 def lost_symbols(evidence: Evidence) -> list[Fault]:
     """A session that lacks many symbols of the previous one."""
     before, today = evidence.before["symbol"], evidence.bars["symbol"]
-    gone = sorted(before.loc[~before.isin(today)].astype(str))
+    gone = sorted(before[~before.isin(today)].astype(str))
     if len(gone) < FEWEST_LOST or len(gone) <= LOST_SYMBOLS * len(before):
         return []
     return counted(
@@ -92,7 +96,7 @@ def market_turnover(evidence: Evidence) -> list[Fault]:
 def market_move(evidence: Evidence) -> list[Fault]:
     """A median share that moved further than the market may before the exchange halts it."""
     bars = evidence.adjacent
-    shares = bars.loc[bars["kind"].ne("fund")]
+    shares = bars[bars["kind"].ne("fund")]
     move = (shares["close"] / shares["prev_close"]).median() - 1
     if pd.isna(move) or abs(move) <= MARKET_MOVE:
         return []
@@ -130,7 +134,7 @@ def absent_shares(evidence: Evidence) -> list[Fault]:
     """Liquid shares of the previous session without a bar today."""
     before = evidence.before
     liquid = before.loc[before["kind"].ne("fund") & (before["usual_turnover"] > LIQUID_LAKH), "symbol"]
-    gone = sorted(liquid.loc[~liquid.isin(evidence.bars["symbol"])].astype(str))
+    gone = sorted(liquid[~liquid.isin(evidence.bars["symbol"])].astype(str))
     return counted(
         gone,
         "1 liquid share of the previous session has no bar: {some}",
@@ -143,7 +147,7 @@ def back_after_gap(evidence: Evidence) -> list[Fault]:
     bars = evidence.bars
     # No earlier bar within the lookback, yet not new: the gap is longer than the lookback.
     away = bars["age"].isna() & (bars["first_seen"] < bars["date"])
-    rows = bars.loc[away | (bars["age"] > GAP_SESSIONS)]
+    rows = bars[away | (bars["age"] > GAP_SESSIONS)]
     return counted(
         sorted(rows["symbol"].astype(str)),
         "1 symbol trades again after a gap: {some}",

@@ -58,12 +58,12 @@ class Evidence:
 
     @property
     def traded(self) -> pd.DataFrame:
-        return self.bars.loc[self.bars["volume"] > 0]
+        return self.bars[self.bars["volume"] > 0]
 
     @property
     def adjacent(self) -> pd.DataFrame:
         """Bars of symbols that traded on the very session before."""
-        return self.bars.loc[self.bars["age"] == 1]
+        return self.bars[self.bars["age"] == 1]
 
 
 def bars_with_past(bars: pd.DataFrame, sessions: Sequence[date]) -> pd.DataFrame:

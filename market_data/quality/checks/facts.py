@@ -30,7 +30,7 @@ def ratio_contradiction(evidence: Evidence) -> list[Fault]:
     faults = []
     for name, (expected, stored) in relations.items():
         off = (expected / stored - 1).abs() > RATIO_TOLERANCE
-        wrong = rows.loc[off].assign(expected=expected[off], stored=stored[off])
+        wrong = rows[off].assign(expected=expected[off], stored=stored[off])
         text = f"{{symbol}} has a {name} of {{stored:.4g}}, but its own figures give {{expected:.4g}}"
         faults += symbol_faults(wrong, text, "stored", "expected", "current_price", "issue_size", "eps", "book_value")
     return _one_a_symbol(faults)
@@ -51,7 +51,7 @@ def impossible_fundamentals(evidence: Evidence) -> list[Fault]:
     columns = ("roe", "equity", "eps", "pe_ratio", "operating_margin", "debt_to_equity", "quick_ratio", "current_ratio")
     faults = []
     for text, applies in reasons.items():
-        faults += symbol_faults(rows.loc[applies.fillna(False)], "{symbol} has " + text, *columns)
+        faults += symbol_faults(rows[applies.fillna(False)], "{symbol} has " + text, *columns)
     return _one_a_symbol(faults)
 
 
@@ -74,7 +74,7 @@ def sources_disagree(evidence: Evidence) -> list[Fault]:
     for name in ("exchange", "screener"):
         shares = rows[f"{name}_cap"] * CRORE / rows[f"{name}_price"]
         off = (shares / rows["issue_size"] - 1).abs() > SOURCES_TOLERANCE
-        wrong = rows.loc[off].assign(shares=shares[off])
+        wrong = rows[off].assign(shares=shares[off])
         text = f"{{symbol}} has {{issue_size:,.0f}} issued shares; the {name}'s market cap implies {{shares:,.0f}}"
         faults += symbol_faults(wrong, text, "issue_size", "shares")
     return _one_a_symbol(faults)
@@ -108,7 +108,7 @@ def stale_fundamentals(evidence: Evidence) -> list[Fault]:
 def events_end(evidence: Evidence) -> list[Fault]:
     """A list of corporate actions that ends more than a month before the session."""
     official = evidence.events.loc[evidence.events["status"].eq("official"), "ex_date"]
-    past = official.loc[official <= pd.Timestamp(evidence.session)]
+    past = official[official <= pd.Timestamp(evidence.session)]
     if len(past) and (pd.Timestamp(evidence.session) - past.max()).days <= EVENTS_OLD_DAYS:
         return []
     last = f"the last official ex-date is {past.max():%Y-%m-%d}" if len(past) else "no official event is known"
@@ -118,7 +118,7 @@ def events_end(evidence: Evidence) -> list[Fault]:
 def unconfirmed_events(evidence: Evidence) -> list[Fault]:
     """Factors inferred from prices that no list has confirmed for three months."""
     events = evidence.events
-    inferred = events.loc[events["status"].eq("inferred") & events["factor"].notna()]
+    inferred = events[events["status"].eq("inferred") & events["factor"].notna()]
     age = (pd.Timestamp(evidence.session) - inferred["ex_date"]).dt.days
     old = sorted(inferred.loc[age > UNCONFIRMED_DAYS, "symbol"].astype(str))
     return counted(
@@ -132,14 +132,14 @@ def unread_action(evidence: Evidence) -> list[Fault]:
     """Splits or bonuses of the list whose wording could not be read and whose ratio nothing else tells."""
     events = unsettled_events(evidence.events)
     days_ahead = (events["ex_date"] - pd.Timestamp(evidence.session)).dt.days
-    unread = events.loc[days_ahead.between(-UNREAD_BEHIND_DAYS, UNREAD_AHEAD_DAYS)]
-    unread = unread.loc[unread["symbol"].isin(evidence.bars["symbol"])].drop_duplicates("symbol", keep="last")
+    unread = events[days_ahead.between(-UNREAD_BEHIND_DAYS, UNREAD_AHEAD_DAYS)]
+    unread = unread[unread["symbol"].isin(evidence.bars["symbol"])].drop_duplicates("symbol", keep="last")
     text = "{symbol} has a split or bonus on {ex_date:%Y-%m-%d} that could not be read: “{purpose}”"
     return symbol_faults(unread, text, "purpose")
 
 
 def _tradable(evidence: Evidence) -> pd.DataFrame:
-    return evidence.metrics.loc[evidence.metrics["tradable"].astype(bool)]
+    return evidence.metrics[evidence.metrics["tradable"].astype(bool)]
 
 
 def _one_a_symbol(faults: list[Fault]) -> list[Fault]:

@@ -16,7 +16,7 @@ EMA_SPANS = {"ema_12": 12, "ema_26": 26}
 
 def missing_indicators(evidence: Evidence) -> list[Fault]:
     """Bars without a row of indicators."""
-    rows = evidence.bars.loc[~evidence.bars["symbol"].isin(evidence.indicators["symbol"])]
+    rows = evidence.bars[~evidence.bars["symbol"].isin(evidence.indicators["symbol"])]
     return symbol_faults(rows, "{symbol} has a bar and no indicators", "close")
 
 
@@ -76,7 +76,7 @@ def _broken_chain(rows: pd.DataFrame) -> pd.Series:
 def _reasons(rows: pd.DataFrame, reasons: dict[str, pd.Series], *columns: str) -> list[Fault]:
     reason = first_reason(rows, reasons)
     faults = []
-    for text, wrong in rows.loc[reason.ne("")].groupby(reason, sort=True):
+    for text, wrong in rows[reason.ne("")].groupby(reason, sort=True):
         kept = ("rsi_14", "sma_20", "sma_50", "sma_200", "ema_12", "ema_26", "macd", "atr_14", "bollinger_upper")
         faults += symbol_faults(wrong, "{symbol} has " + str(text), *kept, *columns)
     return faults

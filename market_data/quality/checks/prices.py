@@ -28,7 +28,7 @@ def unit_error(evidence: Evidence) -> list[Fault]:
     least = (rows["low"] - PRICE_ROUNDING) * value * (1 - TURNOVER_TOLERANCE)
     above = rows["turnover_lakh"] - TURNOVER_ROUNDING_LAKH > most
     below = rows["turnover_lakh"] + TURNOVER_ROUNDING_LAKH < least
-    wrong = rows.loc[above | below].assign(paid=lambda bars: bars["turnover_lakh"] * 1e5 / bars["volume"])
+    wrong = rows[above | below].assign(paid=lambda bars: bars["turnover_lakh"] * 1e5 / bars["volume"])
     text = "{symbol} traded between {low:.2f} and {high:.2f}, but turnover divided by volume is {paid:.4g}"
     return symbol_faults(wrong, text, "low", "high", "paid", "volume", "turnover_lakh")
 
@@ -36,9 +36,9 @@ def unit_error(evidence: Evidence) -> list[Fault]:
 def previous_close(evidence: Evidence) -> list[Fault]:
     """Bars whose PREV_CLOSE is not the close of the previous session."""
     rows = evidence.adjacent
-    rows = rows.loc[rows["prev_close"].notna()]
+    rows = rows[rows["prev_close"].notna()]
     off = (rows["prev_close"] - rows["last_close"]).abs()
-    wrong = rows.loc[off > PRICE_ROUNDING + PREVIOUS_CLOSE_TOLERANCE * rows["last_close"]]
+    wrong = rows[off > PRICE_ROUNDING + PREVIOUS_CLOSE_TOLERANCE * rows["last_close"]]
     if len(wrong) > max(limit_of(len(evidence.bars)), MISSING_DAY_SHARE * len(rows)):
         before = wrong["last_date"].max().date()
         between = [day.date() for day in pd.date_range(before, evidence.session, inclusive="neither")]
@@ -69,17 +69,17 @@ def range_spike(evidence: Evidence) -> list[Fault]:
     anchors = rows[["open", "close"]].assign(before=rows["prev_close"] * rows["factor"])
     up, down = rows["high"] / anchors.max(axis=1), rows["low"] / anchors.min(axis=1)
     text = "{symbol} opened at {open:.2f} and closed at {close:.2f}, but its range is {low:.2f} to {high:.2f}"
-    wrong = rows.loc[(up > SPIKE_UP) | (down < SPIKE_DOWN)]
+    wrong = rows[(up > SPIKE_UP) | (down < SPIKE_DOWN)]
     return symbol_faults(wrong, text, "open", "high", "low", "close", "prev_close")
 
 
 def frozen_price(evidence: Evidence) -> list[Fault]:
     """Shares that repeat the previous session's bar exactly, or the same prices for three sessions."""
     rows = evidence.traded
-    rows = rows.loc[rows["kind"].ne("fund") & (rows["volume"] >= FROZEN_VOLUME)]
+    rows = rows[rows["kind"].ne("fund") & (rows["volume"] >= FROZEN_VOLUME)]
     copied = rows["repeats"] == 1
     unchanged = (rows["identical"] >= FROZEN_BARS) & (rows["close"] >= FROZEN_PRICE)
-    wrong = rows.loc[copied | unchanged].assign(sessions=lambda bars: bars["identical"] + 1)
+    wrong = rows[copied | unchanged].assign(sessions=lambda bars: bars["identical"] + 1)
     text = "{symbol} has the same prices on {sessions} sessions in a row ({close:.2f}, volume {volume})"
     return symbol_faults(wrong, text, "sessions", "open", "high", "low", "close", "volume")
 
@@ -87,9 +87,9 @@ def frozen_price(evidence: Evidence) -> list[Fault]:
 def doubled_bar(evidence: Evidence) -> list[Fault]:
     """Bars that two symbols share, volume included."""
     rows = evidence.traded
-    rows = rows.loc[rows["volume"] >= DOUBLED_VOLUME]
+    rows = rows[rows["volume"] >= DOUBLED_VOLUME]
     key = ["open", "high", "low", "close", "volume"]
-    doubled = rows.loc[rows.duplicated(key, keep=False)]
+    doubled = rows[rows.duplicated(key, keep=False)]
     partners = doubled.groupby(key)["symbol"].transform(lambda symbols: ", ".join(sorted(symbols)))
     text = "the same bar is stored under {partners}"
     return symbol_faults(doubled.assign(partners=partners), text, "partners", "close", "volume")
@@ -109,27 +109,27 @@ def impossible_figures(evidence: Evidence) -> list[Fault]:
         "a last price outside its range": ~rows["last_price"].between(low, high) & rows["last_price"].notna(),
     }
     reason = first_reason(rows, reasons)
-    wrong = rows.assign(reason=reason).loc[reason.ne("")]
+    wrong = rows.assign(reason=reason)[reason.ne("")]
     columns = ("reason", "low", "high", "vwap", "last_price", "volume", "trades", "delivered_quantity", "turnover_lakh")
     return symbol_faults(wrong, "{symbol} has {reason}", *columns)
 
 
 def price_outlier(evidence: Evidence) -> list[Fault]:
     """Opens and closes beyond any price band that neither an event nor a flagged jump explains."""
-    rows = evidence.bars.loc[~evidence.bars["symbol"].isin(evidence.jumps) & evidence.bars["prev_close"].gt(0)]
-    rows = rows.loc[rows["first_seen"] < rows["date"]]
+    rows = evidence.bars[~evidence.bars["symbol"].isin(evidence.jumps) & evidence.bars["prev_close"].gt(0)]
+    rows = rows[rows["first_seen"] < rows["date"]]
     base = rows["prev_close"] * rows["factor"]
     rows = rows.assign(opening=rows["open"] / base, change=rows["close"] / base)
     far = ~rows["opening"].between(OUTLIER_DOWN, OUTLIER_UP) | ~rows["change"].between(OUTLIER_DOWN, OUTLIER_UP)
     text = "{symbol} opened at {opening:.3f} and closed at {change:.3f} of its previous close"
-    return symbol_faults(rows.loc[far], text, "opening", "change", "prev_close", "open", "close")
+    return symbol_faults(rows[far], text, "opening", "change", "prev_close", "open", "close")
 
 
 def volume_outlier(evidence: Evidence) -> list[Fault]:
     """Shares whose volume and shares per trade are both a hundred times the usual."""
-    rows = evidence.traded.loc[evidence.traded["kind"].ne("fund")]
+    rows = evidence.traded[evidence.traded["kind"].ne("fund")]
     times, lots = rows["volume"] / rows["usual_volume"], rows["lot"] / rows["usual_lot"]
-    wrong = rows.assign(times=times, lots=lots).loc[(times > VOLUME_TIMES) & (lots > LOT_TIMES)]
+    wrong = rows.assign(times=times, lots=lots)[(times > VOLUME_TIMES) & (lots > LOT_TIMES)]
     text = "{symbol} traded {times:.0f} times its usual volume, in trades of {lots:.0f} times the usual size"
     return symbol_faults(wrong, text, "volume", "usual_volume", "lot", "usual_lot")
 

@@ -1,14 +1,13 @@
 """`manage.py champion`: which recipe picks, its challenger and the latest decisions; puts an earlier champion back."""
 
-import getpass
 import json
-import os
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from market_data.runs.pending_migrations import apply_pending_migrations
+from market_data.runs.workers import machine_account
 from ml.champions import queries, writer
 from ml.models import ChampionChange
 
@@ -41,17 +40,10 @@ class Command(BaseCommand):
             plan = writer.put_back_plan(recipe)
             if plan.warning:
                 self.stderr.write(plan.warning)
-            change = writer.put_back(plan.model.recipe, _account(), reason)
+            change = writer.put_back(plan.model.recipe, machine_account(), reason)
         except writer.NotPutBack as error:
             raise CommandError(str(error)) from error
         self.stderr.write(change.reason)
-
-
-def _account() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's uid may have no name
-        return f"uid {os.getuid()}"
 
 
 def _state() -> dict[str, Any]:

@@ -11,7 +11,7 @@ from django.contrib import admin
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from market_data import trading_calendar
+from market_data import phase_records, trading_calendar
 from market_data.calendar_sources import weekday_sessions
 from market_data.imports.kinds import KINDS
 from market_data.models import DailyBar, MarketDay, SourceFile, TableTotal
@@ -30,6 +30,7 @@ AWKWARD = ("=cmd|'/c calc'!A0", "'=1", "''-x", "-10 %", "@home", 'A, "B" & Söhn
 
 def fill() -> None:
     """Store rows whose every column is hard to write and to read back."""
+    phase_records.record_phases([])
     trading_calendar.record_market_days(weekday_sessions([2026]), None, "seed")
     days = {"date": [date(2026, 11, 8), date(2027, 1, 26)], "kind": ["muhurat", "holiday"], "is_session": [True, False]}
     frame = pd.DataFrame(days).assign(open=None, close=None)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from market_data import tasks, trading_calendar
+from market_data import phase_records, tasks, trading_calendar
 from market_data.calendar_sources import day_frame
 from market_data.models import (
     DailyBar,
@@ -17,12 +17,14 @@ from market_data.models import (
     SourceFile,
     TableTotal,
     TechnicalIndicator,
+    TradingPhase,
 )
 from market_data.runs import engine, lifecycle, rollback
 from market_data.runs.commits import refuse_if_changed_since
 from market_data.runs.prerequisites import describe_all, outstanding
 from market_data.runs.saga import SagaError
 from market_data.storage.writer import record_total
+from market_data.trading_phases import BUILT_IN
 from stocks.models import FinancialStatement, FundamentalSnapshot, Stock
 from tests.market_data.imports.uploading import checked, imported, report
 from tests.runs import make_run
@@ -301,3 +303,17 @@ def test_importing_market_days_lets_a_failed_run_go_on_unless_they_are_its_own(m
     assert imported(checked("market_days", text + "2026-11-09,holiday,no,,\n", "later.csv")).status == "completed"
     with pytest.raises(SagaError, match="has changed market_days since pipeline_1 wrote there"):
         refuse_if_changed_since(PipelineRun.objects.get(pk=run.pk))
+
+
+def test_phases_are_imported_whole_or_refused_with_their_lines(market):
+    head = "phase,shares,first,last,opens,closes,order_types\n"
+    next_year = "post_close,all,2027-01-01,,15:45,16:00,market\n"
+    [error] = report(checked("trading_phases", head + next_year))["errors"]
+    assert (error["line"], error["column"]) == (2, "first")
+    assert "overlaps the post close row of all from 2026-08-03" in error["reason"]
+    whole = checked("trading_phases", f"{head}post_close,all,2026-08-03,2026-12-31,15:50,16:00,\n{next_year}")
+    assert (report(whole)["new"], report(whole)["changed"], report(whole)["bad"]) == (1, 1, 0)
+    assert imported(whole).status == "completed"
+    assert TradingPhase.objects.get(first="2027-01-01").order_types == "market"
+    uploads.roll_back_import(whole, "asha")
+    assert set(phase_records.phase_rules()) == set(BUILT_IN)

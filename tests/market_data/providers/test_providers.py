@@ -26,9 +26,9 @@ def test_what_is_missing_is_named(settings):
     settings.NSE_ARCHIVE_DIR = None
     with pytest.raises(ProviderError, match="NSE_ARCHIVE_DIR"):
         provider("nse_archive")
-    with pytest.raises(ProviderError, match="simulator, nse_archive"):
+    with pytest.raises(ProviderError, match="simulator, nse_archive, fyers, zerodha"):
         provider("oracle")
-    assert PROVIDER_NAMES == ("simulator", "nse_archive")
+    assert PROVIDER_NAMES == ("simulator", "nse_archive", "fyers", "zerodha")
 
 
 def test_unknown_incidents_are_refused_by_the_name_of_their_setting(settings):

@@ -1,7 +1,7 @@
 """`--date` of every command that takes it: a day that cannot be gets a sentence, an exit code, and nothing written."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,13 @@ import pytest
 from django.core.management import call_command, get_commands, load_command_class
 from django.core.management.base import CommandError
 from django.test import override_settings
+from django.utils import timezone
 
 from market_data import trading_calendar
 from market_data.models import PipelineRun
 from market_data.providers import provider
 from market_data.providers.simulator import EPOCH, simulated_sessions
+from market_data.runs.command import requested_session
 from tests.end_to_end import evenings
 
 pytestmark = pytest.mark.django_db
@@ -103,6 +105,20 @@ def test_a_session_before_all_data_is_refused(tmp_path: Path) -> None:
             refusal = refused(command, "2019-01-02")
             assert f"--date 2019-01-02 lies before all data: the bars of nse_archive begin on {session}" in refusal
         assert evenings.fingerprint(*TABLES) == before
+
+
+def test_a_past_session_needs_no_calendar_of_today(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The exchange publishes the holidays of a year late in the one before it."""
+    folder = tmp_path / "exchange"
+    session = simulated_sessions(EPOCH, date(2024, 6, 30))[-1]
+    evenings.publish(evenings.simulator(), folder, session)
+    with evenings.reading_archive(folder, tmp_path):
+        _seed_calendar()
+        monkeypatch.setattr(timezone, "now", lambda: datetime(2999, 1, 5, 12, tzinfo=UTC))
+        assert requested_session(session.isoformat()) == session
+        for not_over in (None, "2999-01-05"):
+            with pytest.raises(CommandError, match="add the whole list of the holidays of 2999"):
+                requested_session(not_over)
 
 
 @pytest.mark.usefixtures("_market")

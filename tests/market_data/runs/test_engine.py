@@ -24,6 +24,7 @@ from market_data.runs.saga import (
     StepFailed,
     saga_of,
 )
+from tests.locks import waiting_sessions
 from tests.runs import chunks, registered
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -371,16 +372,10 @@ def test_the_end_of_a_run_waits_for_a_retry_in_progress_and_sees_it(script: Scri
     with transaction.atomic():
         lifecycle.retry_failed(run.id, "asha")
         thread.start()
-        while not is_anybody_waiting_for_a_lock():
+        while not waiting_sessions():
             time.sleep(0.02)
     thread.join()
     assert ended[0].status == "running"
-
-
-def is_anybody_waiting_for_a_lock() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted")
-        return cursor.fetchone() is not None
 
 
 def test_a_failed_run_whose_next_step_is_pending_is_retried_with_that_one(script: Script) -> None:

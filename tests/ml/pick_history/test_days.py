@@ -46,7 +46,7 @@ def plant_faults() -> dict[str, str]:
     return {SYMBOLS[0]: "price_jump", SYMBOLS[1]: "unit_error", SYMBOLS[2]: "impossible_fundamentals"}
 
 
-@pytest.mark.parametrize("faults", [False, True])
+@pytest.mark.parametrize("faults", [pytest.param(False, marks=pytest.mark.long), True])
 def test_the_places_are_those_of_the_evening_list_by_list(faults: bool) -> None:
     planted = plant_faults() if faults else {}
     past = one_day()

@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from typing import Any
 
@@ -14,7 +15,7 @@ from market_data.runs import engine, lifecycle
 from market_data.runs.rollback import roll_back
 from ml import sagas
 from ml.models import PickHistoryDay, PickPlace, Prediction
-from ml.pick_history import filling, queries
+from ml.pick_history import days, filling, queries
 from ml.sagas import ranked_picks
 from stocks.models import Publication, Stock, SymbolChange
 from stocks.picks import screening
@@ -22,9 +23,28 @@ from tests.market_data.quality.stored_market import DAYS, SYMBOLS, TODAY
 from tests.ml.pick_history import stored_evening
 from tests.ml.pick_history.stored_evening import LENIENT, RECIPE
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("market")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("market", "remembered_evenings")]
 LAST_THREE = DAYS[-3:]
 WALK_FORWARD, PUBLISHED = PickPlace.Source.WALK_FORWARD, PickPlace.Source.PUBLISHED
+
+
+@pytest.fixture(scope="module")
+def evenings_of() -> Callable[[Sequence[date]], Iterator[Any]]:
+    """Metrics and checks of sessions, each computed once for all tests here: no test changes what they come from."""
+    computed: dict[date, Any] = {}
+    computed_for = days._evenings
+
+    def evenings(sessions: Sequence[date]) -> Iterator[Any]:
+        missing = [session for session in sessions if session not in computed]
+        computed.update({evening.sources.session: evening for evening in computed_for(missing)} if missing else {})
+        return (computed[session] for session in sessions)
+
+    return evenings
+
+
+@pytest.fixture
+def remembered_evenings(evenings_of: Callable[[Sequence[date]], Iterator[Any]], monkeypatch: Any) -> None:
+    monkeypatch.setattr(days, "_evenings", evenings_of)
 
 
 def fill(*strategies: str, recipe: str = RECIPE, **options: Any) -> filling.Filled:

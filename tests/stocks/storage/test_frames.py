@@ -1,5 +1,6 @@
 """Query results as frames: exact values, missing ones, reads of any length, and failing reads."""
 
+import gc
 import time
 
 import numpy as np
@@ -82,9 +83,13 @@ def test_both_connections_have_the_same_time_zone() -> None:
 
 def assert_no_other_session() -> None:
     sessions = 0
+    query = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'"
+    )
     for _ in range(50):  # the server notices the end of a connection a moment later
+        gc.collect()  # the connection of a thread that has ended closes when it is collected
         with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+            cursor.execute(query)
             sessions = int(cursor.fetchone()[0])
         if sessions == 1:
             return

@@ -105,7 +105,7 @@ def merge_actions(current: Path, parts: Sequence[Path], first: date, last: date,
     """
     tables = [_actions(path) for path in parts]
     fresh = pd.concat(tables, ignore_index=True).drop_duplicates(ignore_index=True)
-    outside = fresh.loc[~_ex_dates(fresh).between(pd.Timestamp(first), pd.Timestamp(last))]
+    outside = fresh[~_ex_dates(fresh).between(pd.Timestamp(first), pd.Timestamp(last))]
     if len(outside):
         raise SourceUnreadable(
             f"{into.name} for {first} to {last} holds {len(outside):,} lines of other days, for example "
@@ -118,7 +118,7 @@ def merge_actions(current: Path, parts: Sequence[Path], first: date, last: date,
             f"{into.name} for {first} to {last} holds {len(fresh):,} lines, the stored one {int(replaced.sum()):,} for "
             f"these days. {_REMEDY}"
         )
-    merged = pd.concat([old.loc[~replaced], fresh], ignore_index=True).fillna("")
+    merged = pd.concat([old[~replaced], fresh], ignore_index=True).fillna("")
     order = _ex_dates(merged).argsort(kind="stable")
     merged.iloc[order].to_csv(into, index=False, quoting=1, encoding="utf-8", lineterminator="\n")
 

@@ -11,7 +11,7 @@ import pytest
 from market_data.providers.nse.archive import NseArchive
 from market_data.providers.simulator import Incident, Simulator, simulated_sessions, write_archive
 
-DAYS = simulated_sessions(date(2022, 12, 12), date(2023, 1, 20))
+DAYS = simulated_sessions(date(2022, 12, 19), date(2023, 1, 10))
 INCIDENTS = (Incident("surveillance", DAYS[3], 4, 20), Incident("listing", DAYS[-2], 7))
 
 
