@@ -7,7 +7,7 @@ import django.db.models.functions.datetime
 from django.conf import settings
 from django.db import migrations, models
 
-import portfolio.models
+import portfolio.strategy_parameters
 
 
 class Migration(migrations.Migration):
@@ -35,7 +35,9 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "parameters",
-                    models.JSONField(blank=True, default=dict, validators=[portfolio.models.validate_parameters]),
+                    models.JSONField(
+                        blank=True, default=dict, validators=[portfolio.strategy_parameters.validate_parameters]
+                    ),
                 ),
                 ("capital", models.DecimalField(blank=True, decimal_places=4, help_text="₹", max_digits=18, null=True)),
                 ("is_active", models.BooleanField(default=True)),

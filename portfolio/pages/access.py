@@ -33,6 +33,32 @@ def page_view(view: View) -> View:
     return cast("View", require_safe(guarded))
 
 
+def person_view(view: View) -> View:
+    """Redirect to the login unless somebody is logged in, and keep the response out of every cache."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not request.user.is_authenticated:
+            return redirect_to_login(request.get_full_path())
+        response = view(request, *args, **kwargs)
+        response["Cache-Control"] = "no-store, private"
+        return response
+
+    return cast("View", guarded)
+
+
+def person_json_view(view: View) -> View:
+    """Answer 401 as JSON unless somebody is logged in."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not request.user.is_authenticated:
+            return json_error(401, "Log in to read this.")
+        return view(request, *args, **kwargs)
+
+    return cast("View", guarded)
+
+
 def json_view(view: View) -> View:
     """Answer 401 as JSON unless the requester may read."""
 

@@ -153,10 +153,10 @@ def latest_market() -> Market | None:
 
 def movers(frame: pd.DataFrame, symbols: Sequence[str], column: str, count: int = 5) -> dict[str, list[dict[str, Any]]]:
     """The largest risers and fallers (`up`, `down`) among some symbols, each as a row of the frame."""
-    moves = frame.loc[frame["symbol"].isin(symbols)].dropna(subset=[column])
+    moves = frame[frame["symbol"].isin(symbols)].dropna(subset=[column])
     moves = moves.assign(change_pct=moves[column])
-    up = moves.loc[moves["change_pct"] > 0].sort_values("change_pct", ascending=False, kind="stable")
-    down = moves.loc[moves["change_pct"] < 0].sort_values("change_pct", kind="stable")
+    up = moves[moves["change_pct"] > 0].sort_values("change_pct", ascending=False, kind="stable")
+    down = moves[moves["change_pct"] < 0].sort_values("change_pct", kind="stable")
     return {"up": _rows(up.head(count)), "down": _rows(down.head(count))}
 
 

@@ -19,6 +19,8 @@ from ml.evening_facts import kept_out
 from ml.model_card.queries import list_report, model_card
 from ml.scoreboard import queries as scoreboard_queries
 from ml.scoreboard.figures import INTERVAL_NEEDS_SESSIONS
+from portfolio.backtest.queries import records as backtest_records
+from portfolio.backtest.queries import span_of
 from portfolio.pages import (
     evening_status,
     fundamentals_table,
@@ -69,7 +71,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "highs_sessions": market_queries.HIGHS_SESSIONS,
         "picks_shown": len(picked),
     }
-    return _render(request, "portfolio/dashboard.html", context)
+    return render_page(request, "portfolio/dashboard.html", context)
 
 
 @page_view
@@ -100,7 +102,7 @@ def picks(request: HttpRequest) -> HttpResponse:
         "list_figures": report.rows.get(strategy) if report else None,
         "picks_shown": len(published),
     }
-    return _render(request, "portfolio/picks.html", context)
+    return render_page(request, "portfolio/picks.html", context)
 
 
 @json_view
@@ -133,7 +135,7 @@ def stocks(request: HttpRequest) -> HttpResponse:
         if target:
             return HttpResponseRedirect(reverse("portfolio:stock", args=[target]))
     context = {"search": search, "sector": sector, "matches": matches, "search_limit": stock_queries.SEARCH_LIMIT}
-    return _render(request, "portfolio/stocks.html", context)
+    return render_page(request, "portfolio/stocks.html", context)
 
 
 @page_view
@@ -154,7 +156,7 @@ def stock(request: HttpRequest, symbol: str) -> HttpResponse:
         "last": last,
         "longest_years": stock_queries.LONGEST_YEARS,
     }
-    return _render(request, "portfolio/stock.html", context)
+    return render_page(request, "portfolio/stock.html", context)
 
 
 @json_view
@@ -203,7 +205,7 @@ def sectors(request: HttpRequest) -> HttpResponse:
             "flat_pct": flat_pct(horizon.sessions),
             "market_moves": [breadth.moves(market.frame[column]) for column in columns],
         }
-    return _render(request, "portfolio/sectors.html", context)
+    return render_page(request, "portfolio/sectors.html", context)
 
 
 @page_view
@@ -220,7 +222,7 @@ def history(request: HttpRequest) -> HttpResponse:
         "page": page,
         "lists": history_queries.past_lists(list(page), strategy),
     }
-    return _render(request, "portfolio/history.html", context)
+    return render_page(request, "portfolio/history.html", context)
 
 
 @page_view
@@ -233,7 +235,7 @@ def past_list(request: HttpRequest, day: date, strategy: str) -> HttpResponse:
         "results": history_queries.list_outcomes(publication),
         "changes": changes_of(publication),
     }
-    return _render(request, "portfolio/past_list.html", context)
+    return render_page(request, "portfolio/past_list.html", context)
 
 
 @page_view
@@ -256,20 +258,20 @@ def scoreboard(request: HttpRequest) -> HttpResponse:
         "interval_needs": INTERVAL_NEEDS_SESSIONS,
         "models_shown": scoreboard_queries.MODELS_SHOWN,
     }
-    return _render(request, "portfolio/scoreboard.html", context)
+    return render_page(request, "portfolio/scoreboard.html", context)
 
 
 @page_view
 def models(request: HttpRequest) -> HttpResponse:
     """The model card: what picks, what it would have earned, and its limits."""
-    return _render(request, "portfolio/models.html", page_context(model_card()))
+    return render_page(request, "portfolio/models.html", page_context(model_card()))
 
 
 @page_view
 def strategies(request: HttpRequest) -> HttpResponse:
     """Thresholds and score formula of each strategy, and what its list would have earned."""
     report = list_report(champion())
-    figures = report.rows if report else {}
+    figures, records = report.rows if report else {}, backtest_records()
     try:
         filters, error = pick_reasons.filters(), ""
     except FiltersInvalid as invalid:
@@ -284,19 +286,21 @@ def strategies(request: HttpRequest) -> HttpResponse:
             "required": [screening.figure_name(column) for column in rule.required],
             "bounds": pick_reasons.bounds({"strategy": name}, filters) if filters else [],
             "figures": figures.get(name),
+            "record": records.get(name),
+            "span": span_of(name),
         }
         for name, rule in screening.STRATEGIES.items()
     ]
     shared = {"limit": screening.MAX_PICKS, "keep_rank": settings.PICKS_KEEP_RANK, "has_figures": bool(figures)}
     context = {"rules": rules, "error": error, **shared}
-    return _render(request, "portfolio/strategies.html", context)
+    return render_page(request, "portfolio/strategies.html", context)
 
 
 @page_view
 def status(request: HttpRequest) -> HttpResponse:
     context = _state_of_the_picks(pick_queries.newest_publications())
     context["sentences"] = evening_status.evening_sentences(timezone.now(), context["evening"])
-    return _render(request, "portfolio/status.html", context)
+    return render_page(request, "portfolio/status.html", context)
 
 
 @page_view
@@ -306,10 +310,11 @@ def exclusions(request: HttpRequest, day: date) -> HttpResponse:
         entries = evening_status.public_exclusions(day)
     except CalendarError as error:
         raise Http404(f"The trading calendar does not know {day}.") from error
-    return _render(request, "portfolio/exclusions.html", {"session": day, "entries": entries})
+    return render_page(request, "portfolio/exclusions.html", {"session": day, "entries": entries})
 
 
-def _render(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
+def render_page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
+    """A page with what every page shows."""
     shared = {
         "simulated": settings.PROVIDER_KIND == "simulated",
         # Whoever may read without a log-in is at a developer's machine.

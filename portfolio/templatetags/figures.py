@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 from django import template
@@ -16,7 +17,7 @@ _MISSING: Final = "–"
 
 
 @register.filter
-def rupees(value: float | None) -> str:
+def rupees(value: float | Decimal | None) -> str:
     """An amount with Indian digit grouping: 1234567.5 is ₹12,34,567.50."""
     if value is None:
         return _MISSING
@@ -95,6 +96,27 @@ def change(value: float | None) -> str:
 
 
 @register.filter
+def amount(text: str | None) -> str:
+    """A stored amount in ₹, which is a text so that it stays exact."""
+    return _MISSING if text is None else rupees(Decimal(text))
+
+
+@register.filter
+def lakhs(text: str | None) -> str:
+    """A stored amount of lakhs or crores of rupees, rounded: 86877661 is ₹8.7 crore."""
+    if text is None:
+        return _MISSING
+    value = float(text)
+    return f"₹{value / 1e7:.1f} crore" if value >= 1e7 else f"₹{value / 1e5:.1f} lakh"
+
+
+@register.filter
+def fold(value: float | None) -> str:
+    """A multiple, with one decimal."""
+    return _MISSING if value is None else f"{value:.1f} ×"
+
+
+@register.filter
 def tone(value: float | None) -> str:
     """CSS class of a move: up, down, or none."""
     if value is None or round(value, 2) == 0:
@@ -166,6 +188,9 @@ def day(text: str) -> str:
 
 _STYLES: Final[dict[str, Callable[[Any], str]]] = {
     "rupees": rupees,
+    "signed": change,
+    "fold": fold,
+    "ratio": lambda value: decimals(value).replace("-", "−"),
     "crores": crores,
     "whole": whole,
     "plain": decimals,

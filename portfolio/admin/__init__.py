@@ -1,21 +1,30 @@
-"""Users, strategies, orders, trades and positions in the admin."""
+"""Users, strategies and backtests in the admin."""
 
-from typing import Any
+from typing import Any, cast
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from brokers.admin import OwnRowsAdmin, is_superuser
 from portfolio import people
-from portfolio.models import Order, Position, Strategy, Trade, User
-from portfolio.resources import OrderResource, PositionResource, StrategyResource, TradeResource
-from stocks.admin import ExportAdmin, ReadOnlyAdmin, StreamedExport, TableAdmin
+from portfolio.admin import kill_switch as kill_switch
+from portfolio.admin import notes as notes
+from portfolio.admin import trading as trading
+from portfolio.backtest import job, writer
+from portfolio.backtest.parameters import BacktestError
+from portfolio.backtest.queries import terms_of_strategy
+from portfolio.models import Backtest, Strategy, User
+from portfolio.resources import StrategyResource
+from portfolio.strategy_parameters import HELP
+from stocks.admin import ExportAdmin, ReadOnlyAdmin, StreamedExport, TableAdmin, coloured
 
 _OF_ADMINISTRATORS = ("is_active", "is_superuser", "is_staff")  # without the last one, the admin does not open
 _ONLY_SHOWN = ("is_staff", "is_superuser", "groups", "last_login", "date_joined")
@@ -90,6 +99,9 @@ class UserAdmin(StreamedExport, DjangoUserAdmin, ModelAdmin):  # type: ignore[ty
 class StrategyForm(ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
     """A strategy's form that compares its name with the owner's others, although the owner is only shown."""
 
+    class Meta:
+        help_texts = {"parameters": HELP, "capital": "₹ that this strategy may use; empty: none is set aside."}
+
     def validate_unique(self) -> None:
         super().validate_unique()
         if not self.errors:
@@ -101,16 +113,17 @@ class StrategyForm(ModelForm):  # type: ignore[type-arg]  # not subscriptable at
 
 @admin.register(Strategy)
 class StrategyAdmin(OwnRowsAdmin, ExportAdmin, TableAdmin):
-    """Strategies: one's own, and the system's to look at. Live trading is not switched on in a form."""
+    """Strategies: one's own, and the system's to look at. Live trading is turned on for an account, not here."""
 
     owner = "owner"
     form = StrategyForm
     resource_classes = (StrategyResource,)
-    list_display = ("name", "kind", "owner", "mode", "capital", "is_active")
-    list_filter = ("kind", "mode", "is_active")
+    list_display = ("name", "kind", "owner", "capital", "is_active")
+    list_filter = ("kind", "is_active")
     search_fields = ("name", "owner__username")
-    readonly_fields = ("mode", "created_at")
+    readonly_fields = ("created_at",)
     list_select_related = ("owner",)
+    actions = ("backtest",)
 
     def visible_to(self, request: HttpRequest) -> Q:
         return super().visible_to(request) | Q(owner=None)
@@ -121,47 +134,70 @@ class StrategyAdmin(OwnRowsAdmin, ExportAdmin, TableAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Strategy | None = None) -> bool:
         return _is_own(request, obj) and bool(super().has_delete_permission(request, obj))
 
+    @admin.action(description="Backtest over all sessions", permissions=["view"])
+    def backtest(self, request: HttpRequest, strategies: "QuerySet[Strategy]") -> None:
+        """Queue a backtest of each strategy's terms, as one of whoever asks for it."""
+        for strategy in strategies:
+            try:
+                person = cast(User, request.user)
+                started = job.start(person, terms_of_strategy(strategy, person))
+            except (writer.TooManyWaiting, BacktestError) as refusal:
+                messages.error(request, f"{strategy.name}: {refusal}")
+            else:
+                messages.success(request, format_html("{}: {}", strategy.name, _link(started)))
+
+
+def _link(backtest: Backtest) -> str:
+    return format_html('<a href="{}">Backtest {}</a>', reverse("portfolio:backtest", args=[backtest.pk]), backtest.pk)
+
 
 def _is_own(request: HttpRequest, strategy: Strategy | None) -> bool:
     return strategy is None or is_superuser(request) or strategy.owner_id == request.user.pk
 
 
-@admin.register(Order)
-class OrderAdmin(OwnRowsAdmin, ExportAdmin, ReadOnlyAdmin):
-    resource_classes = (OrderResource,)
+_STATUS_COLOURS = {"completed": "success", "failed": "danger", "cancelled": "warning", "running": "info"}
+
+
+@admin.register(Backtest)
+class BacktestAdmin(ReadOnlyAdmin):
+    """What was computed, from which data and for whom. The result itself is on its page."""
+
     list_display = (
-        "created_at",
-        "user",
-        "side",
-        "quantity",
-        "symbol",
-        "price",
-        "status",
-        "filled_quantity",
-        "broker",
-        "reason",
+        *("created_at", "owner", "strategy", "first", "last", "state", "recipe", "data", "finished_at", "result"),
     )
-    list_filter = ("status", "side", "broker")
-    search_fields = ("symbol", "broker_order_id", "user__username")
-    list_select_related = ("user",)
+    list_filter = ("status", "strategy", "recipe")
+    search_fields = ("strategy", "recipe", "data_hash", "owner__username")
+    list_select_related = ("owner",)
     date_hierarchy = "created_at"
+    exclude = ("content", "worker", "fence", "lease_until", "progress")
+    export_left_out = ("content",)
+    readonly_fields = ("result",)
+    actions = ("compute_again",)
 
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Backtest]":
+        """Leave the contents in the database: each has hundreds of kilobytes."""
+        rows: QuerySet[Backtest] = super().get_queryset(request).defer("content")
+        return rows
 
-@admin.register(Trade)
-class TradeAdmin(OwnRowsAdmin, ExportAdmin, ReadOnlyAdmin):
-    owner = "order__user"
-    resource_classes = (TradeResource,)
-    list_display = ("traded_at", "order", "quantity", "price", "charges", "broker", "broker_trade_id")
-    list_filter = ("broker",)
-    search_fields = ("order__symbol", "broker_trade_id")
-    list_select_related = ("order",)
-    date_hierarchy = "traded_at"
+    @coloured("status", _STATUS_COLOURS)
+    def state(self, backtest: Backtest) -> tuple[str, str]:
+        return backtest.status, backtest.get_status_display()
 
+    @admin.display(description="data", ordering="data_hash")
+    def data(self, backtest: Backtest) -> str:
+        return backtest.data_hash[:12]
 
-@admin.register(Position)
-class PositionAdmin(OwnRowsAdmin, ExportAdmin, ReadOnlyAdmin):
-    resource_classes = (PositionResource,)
-    list_display = ("user", "symbol", "quantity", "average_price", "realised_profit", "product", "broker", "updated_at")
-    list_filter = ("broker", "product")
-    search_fields = ("symbol", "user__username")
-    list_select_related = ("user",)
+    @admin.display(description="page")
+    def result(self, backtest: Backtest) -> str:
+        return _link(backtest)
+
+    @admin.action(description="Compute again", permissions=["view"])
+    def compute_again(self, request: HttpRequest, backtests: "QuerySet[Backtest]") -> None:
+        """Queue the same parameters again for the same people, by the data and the champion of today."""
+        for backtest in backtests:
+            try:
+                again = job.start(backtest.owner, job.stored_parameters(backtest), again=True)
+            except (writer.TooManyWaiting, BacktestError) as refusal:
+                messages.error(request, f"Backtest {backtest.pk}: {refusal}")
+            else:
+                messages.success(request, f"Backtest {backtest.pk} is computed again as {again.pk}.")

@@ -1,0 +1,1 @@
+"""Paper trading: the stored market as the simulated venue meets it, and past sessions played again."""

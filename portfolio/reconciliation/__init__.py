@@ -1,0 +1,1 @@
+"""Where the broker and this system differ: compared, recorded, shown, and closed with a reason."""
