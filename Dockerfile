@@ -2,10 +2,10 @@
 FROM python:3.12-slim AS build
 WORKDIR /build
 COPY pyproject.toml requirements.txt ./
-# The core dependencies and the client of a Dask cluster, at the versions of the lock: no embedded servers, no test tools. uv, because pip knows no
-# overrides and would install a window toolkit for a package of which one JavaScript file is served.
+# The core dependencies, the brokers' libraries and the client of a Dask cluster, at the versions of the lock: no embedded servers, no test tools. uv,
+# because pip knows no overrides and would install a window toolkit for a package of which one JavaScript file is served.
 RUN python -m venv /venv && pip install --no-cache-dir uv \
-    && uv pip install --no-cache --python /venv/bin/python --constraint requirements.txt --requirement pyproject.toml --extra distributed
+    && uv pip install --no-cache --python /venv/bin/python --constraint requirements.txt --requirement pyproject.toml --extra distributed --extra brokers
 
 FROM python:3.12-slim
 # LightGBM needs OpenMP.
@@ -27,4 +27,4 @@ RUN APP_ENV=production SECRET_KEY=only-while-the-image-is-built-0123456789 DATAB
 USER trader
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 EXPOSE 5001
-CMD ["gunicorn", "tradingsite.wsgi", "--bind", "0.0.0.0:5001", "--workers", "2", "--threads", "8", "--worker-tmp-dir", "/dev/shm"]
+CMD ["gunicorn", "tradingsite.wsgi", "--config", "python:tradingsite.web.access_log", "--bind", "0.0.0.0:5001", "--workers", "2", "--threads", "8", "--worker-tmp-dir", "/dev/shm"]

@@ -119,9 +119,14 @@ check() {
     imports) $without_database .venv/bin/lint-imports ;;
     types) $without_database .venv/bin/mypy manage.py tradingsite stocks brokers market_data ml portfolio ;;
     all-types) $without_database .venv/bin/mypy ;; # the tests too
-    tests) .venv/bin/python -m pytest -n logical --maxprocesses 4 --dist worksteal --durations 10 ;;
+    tests) .venv/bin/python -m pytest -n "$(workers)" --dist worksteal --durations 10 ;;
     *) die "There is no check '$1'. There are: style, format, imports, types, all-types." ;;
     esac
+}
+
+# One more than there are processors, because browsers, servers and locks let tests wait; four at most.
+workers() {
+    .venv/bin/python -c 'import os; print(min((os.cpu_count() or 1) + 1, 4))'
 }
 
 timed() {
@@ -131,20 +136,29 @@ timed() {
     [ $outcome = ok ]
 }
 
-# mypy needs one processor for a minute, so it runs beside pytest; its report follows that of pytest.
-run_tests() {
-    local failed=0 types="" name
-    summary=$(mktemp) types_report=$(mktemp)
-    trap 'rm -f "$summary" "$types_report"' EXIT
-    timed types >"$types_report" 2>&1 &
-    types=$!
-    for name in style format imports tests; do
+check_beside() {
+    local failed=0 name
+    for name in types imports; do
         printf '\n== %s\n' "$name"
         timed "$name" || failed=1
     done
-    wait $types || failed=1
-    printf '\n== types\n'
-    cat "$types_report"
+    return $failed
+}
+
+# Types and imports need one processor for a minute, so they are checked beside pytest; their reports follow its own.
+run_tests() {
+    local failed=0 beside="" name
+    unset PYTHONDONTWRITEBYTECODE # the programs that tests start would compile every module again
+    summary=$(mktemp) reports=$(mktemp)
+    trap 'rm -f "$summary" "$reports"' EXIT
+    check_beside >"$reports" 2>&1 &
+    beside=$!
+    for name in style format tests; do
+        printf '\n== %s\n' "$name"
+        timed "$name" || failed=1
+    done
+    wait $beside || failed=1
+    cat "$reports"
     printf '\n== summary\n'
     cat "$summary"
     return $failed

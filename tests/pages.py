@@ -13,6 +13,7 @@ from market_data.models import PipelineRun
 from stocks.models import Stock
 from stocks.picks.screening import STRATEGIES
 from tests.published import pick, publish
+from tradingsite.operations.views import run_url
 
 BIG_ROWS = 50_000
 """From so many rows on a table is big: reading all of it is felt."""
@@ -63,7 +64,7 @@ def addresses(symbol: str, day: date, run: PipelineRun) -> dict[str, str]:
         "console": "/admin/",
         "console, live piece": "/admin/operations/state/",
         "console, JSON": "/admin/system/status",
-        "run": reverse("admin:market_data_pipelinerun_change", args=[run.pk]),
+        "run": run_url(run.pk),
         "stock's row": reverse("admin:stocks_stock_change", args=[Stock.objects.get(symbol=symbol).pk]),
         **lists,
         "bars of a month": f"{bars}?date__year={day.year}&date__month={day.month}",

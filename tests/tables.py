@@ -10,8 +10,11 @@ from django_q.models import Failure, OrmQ, Schedule, Success, Task
 from django_q.signing import SignedPackage
 from rest_framework.authtoken.models import Token
 
-from brokers.models import BrokerConfiguration
+from brokers.accounts import account_of, store_secrets
+from brokers.files.contract_notes import LINES
+from brokers.models import ImportedNote
 from market_data import models as market
+from market_data import phase_records
 from ml.models import (
     ChampionChange,
     Evaluation,
@@ -21,8 +24,28 @@ from ml.models import (
     Prediction,
     TrainedModel,
 )
-from portfolio.models import Order, Position, Strategy, Trade
+from portfolio.models import (
+    AccountLimits,
+    Backtest,
+    Difference,
+    KillSwitch,
+    LedgerEntry,
+    LivePermission,
+    Order,
+    OrderAlarm,
+    OrderEvent,
+    OrderIntent,
+    PaperVenue,
+    Plan,
+    Position,
+    Strategy,
+    Trade,
+    TradedStrategy,
+    User,
+)
 from stocks import models as stocks
+from tests.accounts import A_FILL, AN_ORDER, paper_account
+from tests.backtests import store_completed
 from tests.published import NEXT_SESSION, SESSION, pick, publish
 from tests.runs import make_run
 from tradingsite.models import AlertDelivery, AlertTimer, Trouble
@@ -60,10 +83,12 @@ def _fill_market() -> None:
     )
     market.TechnicalIndicator.objects.create(symbol_id="AAA", date=SESSION, rsi_14=50)
     market.Quote.objects.create(symbol_id="AAA", at=NOW, last_price=10, source="test")
+    market.TradingLimits.objects.create(symbol="AAA", date=SESSION, lower_band=9, upper_band=11, source="test")
     market.MarketDay.objects.create(date=SESSION, kind="normal", is_session=True, source="test")
     market.CalendarYear.objects.create(
         year=SESSION.year, first=date(SESSION.year, 1, 1), last=date(SESSION.year, 12, 31), source="test"
     )
+    phase_records.record_phases([])
     market.CorporateAction.objects.create(
         symbol="AAA", ex_date=SESSION, kind="split", factor=0.5, known_on=SESSION, status="official", source="test"
     )
@@ -139,21 +164,47 @@ def _fill_outcomes() -> None:
 def _fill_people() -> None:
     user = get_user_model().objects.create_user("asha")
     strategy = Strategy.objects.create(owner=user, name="Mine", kind="growth")
-    order = Order.objects.create(
-        user=user,
-        strategy=strategy,
-        broker="simulator",
-        symbol="AAA",
-        side="buy",
-        quantity=1,
-        order_type="market",
-        product="cnc",
+    _fill_trading(user, strategy)
+    store_secrets(account_of("fyers", user), client_id="XA1", api_secret=SECRET)
+    lines = {"total": "23.74"} | dict.fromkeys(LINES[:-1], "0.00")
+    ImportedNote.objects.create(
+        user=user, broker="fyers", session=SESSION, number="CN-1", fills=[], stated=lines, computed=lines, differing=0
     )
-    Trade.objects.create(order=order, broker="simulator", broker_trade_id="1", quantity=1, price=10, traded_at=NOW)
-    Position.objects.create(user=user, broker="simulator", symbol="AAA", product="cnc", quantity=1)
-    BrokerConfiguration.objects.create(user=user, broker="fyers", client_id="XA1", api_secret=SECRET)
+    KillSwitch.objects.create(is_on=False, operator="asha", reason="AAA is settled")
     Token.objects.create(user=user)
+    store_completed(user)
+    Backtest.objects.update(started_at=NOW, finished_at=NOW)
     Group.objects.create(name="Operators")
+
+
+def _fill_trading(user: User, strategy: Strategy) -> None:
+    account = paper_account(user)
+    on = {"account": account, "strategy": strategy}
+    intent = OrderIntent.objects.create(session=SESSION, symbol="AAA", side="buy", purpose="plan", **on)
+    order = Order.objects.create(intent=intent, user=user, tag="TAG1", **on, **AN_ORDER)
+    OrderEvent.objects.create(order=order, key="create", kind="create", at=NOW, broker_at=NOW, digest="0")
+    OrderAlarm.objects.create(order=order, alarm="overfill", since=NOW, closed_at=NOW, closed_by="asha", reason="AAA")
+    Trade.objects.create(order=order, account=account, date=SESSION, **A_FILL)
+    Position.objects.create(account=account, symbol="AAA", product="cnc", quantity=1)
+    LedgerEntry.objects.create(account=account, day=SESSION, kind="fill", symbol="AAA", quantity=1, reference="1")
+    Difference.objects.create(
+        account=account,
+        kind="cash_differs",
+        subject="cash",
+        ours="0.00",
+        theirs="2.00",
+        since=NOW,
+        checked_at=NOW,
+        closed_at=NOW,
+        action="AAA is blocked",
+    )
+    AccountLimits.objects.create(account=account, order_value=50_000)
+    TradedStrategy.objects.create(terms={"holdings": 20}, first_session=SESSION, **on)
+    plan = {"session": SESSION, "trades_on": NEXT_SESSION, "content": {}, "digest": "0"}
+    Plan.objects.create(approved_by=user, approved_at=NOW, **plan, **on)
+    ended = {"ended_at": NOW, "ended_by": "asha"}
+    LivePermission.objects.create(given_by=user, until=NOW, release="1", parameters_digest="0", **ended, **on)
+    PaperVenue.objects.create(account=account, snapshot={})
 
 
 def _fill_libraries() -> None:

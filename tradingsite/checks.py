@@ -69,6 +69,25 @@ def production_secrets(app_configs: Sequence[AppConfig] | None, **_options: Any)
     return messages
 
 
+@register(Tags.security, deploy=True)
+def live_trading(app_configs: Sequence[AppConfig] | None, **_options: Any) -> list[CheckMessage]:
+    """Reject live accounts where nothing may be traded live: DEBUG, a simulated market, default keys."""
+    from django.db import DatabaseError
+
+    from portfolio.live import installation
+    from portfolio.models import TradingAccount
+
+    sentences = installation.refusals()
+    if not sentences:
+        return []
+    try:
+        accounts = TradingAccount.objects.filter(kind=TradingAccount.AccountKind.LIVE, is_active=True).count()
+    except DatabaseError:  # not there, or not migrated yet: nothing trades
+        accounts = 0
+    count = f"{accounts} live account{'s' if accounts > 1 else ''}"
+    return [Error(f"With {count}: {sentence}", id="site.E051") for sentence in sentences if accounts]
+
+
 def _short_keys(keys: Sequence[str]) -> list[CheckMessage]:
     return [
         Error(
@@ -121,9 +140,14 @@ def registries(app_configs: Sequence[AppConfig] | None, **_options: Any) -> list
         ]
         if saga.cluster not in settings.CLUSTERS:
             messages.append(Error(f"The job {saga.job} runs on the unknown cluster {saga.cluster}.", id="site.E033"))
-    if settings.MARKET_DATA_PROVIDER not in PROVIDER_NAMES:
-        message = f"MARKET_DATA_PROVIDER={settings.MARKET_DATA_PROVIDER!r} is not one of {', '.join(PROVIDER_NAMES)}."
-        messages.append(Error(message, id="site.E034"))
+    for key in ("MARKET_DATA_PROVIDER", "QUOTES_PROVIDER"):
+        chosen = getattr(settings, key) or settings.MARKET_DATA_PROVIDER
+        if chosen not in PROVIDER_NAMES:
+            messages.append(Error(f"{key}={chosen!r} is not one of {', '.join(PROVIDER_NAMES)}.", id="site.E034"))
+    bars, quotes = settings.MARKET_DATA_PROVIDER, settings.QUOTES_PROVIDER or settings.MARKET_DATA_PROVIDER
+    if (bars == "simulator") != (quotes == "simulator"):
+        message = f"QUOTES_PROVIDER={quotes} and MARKET_DATA_PROVIDER={bars} are of a real and a simulated market."
+        messages.append(Error(message, id="site.E035"))
     return messages
 
 

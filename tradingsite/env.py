@@ -6,6 +6,7 @@ about a variable that may hold a secret name it, and never quote its value.
 """
 
 import difflib
+import ipaddress
 import math
 import os
 import re
@@ -150,6 +151,28 @@ def web_address(name: str, default: str = "") -> str:
     value = text(name, default).strip()
     if value and not re.fullmatch(r"https?://[^\s@]+", value):
         raise ImproperlyConfigured(f"{name} is not a web address like https://host.example, without a password.")
+    return value
+
+
+def ip_address(name: str) -> str:
+    """Return an IPv4 or IPv6 address in its canonical form, or the empty string."""
+    value = text(name).strip()
+    try:
+        return str(ipaddress.ip_address(value)) if value else ""
+    except ValueError:
+        raise ImproperlyConfigured(f"{name}={value[:50]!r} is no IPv4 or IPv6 address like 203.0.113.7.") from None
+
+
+def broker_root(name: str, vendors: str, *, debug: bool) -> str:
+    """Return a broker's own address, or one of this machine's while debugging: accounts are reached by it."""
+    value = text(name) or vendors
+    if value == vendors:
+        return value
+    match = re.fullmatch(r"http://(?:127\.0\.0\.1|\[::1\]):([1-9]\d{0,4})", value, re.ASCII)
+    if not debug or not match or int(match[1]) > 65_535:
+        raise ImproperlyConfigured(
+            f"{name} is neither {vendors} nor, with DEBUG=1, http://127.0.0.1:PORT or http://[::1]:PORT."
+        )
     return value
 
 

@@ -88,6 +88,9 @@ def logging_settings(
         "root": {"handlers": handlers, "level": level},
         "loggers": {
             "django.db.backends": {"level": "INFO"},
+            # Django's own handlers write unredacted lines: while debugging, and each request of the development server.
+            "django": {"handlers": []},
+            "django.server": {"handlers": [], "propagate": True},
             "django_q": {"level": "WARNING"},
             "axes": {"level": "WARNING"},
             # At lower levels it logs request paths, and those of webhooks are secrets.

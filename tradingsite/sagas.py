@@ -1,10 +1,12 @@
-"""The nightly back-up as a job like any other (shown in the console, claimed once, retried), and a purge of log-ins."""
+"""The nightly back-up as a job like any other (shown in the console, claimed once, retried), and purges of log-ins."""
 
 from pathlib import Path
 
 from django.conf import settings
 from django.utils import timezone
 
+from brokers.accounts import drop_expired_tokens
+from brokers.log_in import purge_log_ins
 from market_data import quality
 from market_data.runs.saga import NO_SESSION, Saga, Step, StepContext, register_purge, register_sagas
 from tradingsite.audit.acts import record_act
@@ -52,4 +54,6 @@ register_sagas(
     )
 )
 register_purge("log-ins", login_limits.purge_logins)
+register_purge("log-ins at brokers", purge_log_ins)
+register_purge("ended tokens of brokers", lambda _today: drop_expired_tokens(timezone.now()))
 quality.register_system_check(age.CHECK, age.backup_age_findings)

@@ -9,16 +9,19 @@ from urllib.parse import quote
 
 from django.core.exceptions import ImproperlyConfigured
 
+from brokers.addresses import VENDORS_ROOTS
 from brokers.charges import BROKERS
 from brokers.redaction import register_secrets
 from stocks.picks.public_state import KEEP_RANK, MAX_PICKS
 from tradingsite import env
+from tradingsite.api_names import ENUM_NAMES
 from tradingsite.audit import origin
 from tradingsite.embedded import servers
 from tradingsite.logs import logging_settings
 
 BASE_DIR = env.BASE_DIR
 VAR_DIR = env.folder("VAR_DIR") or BASE_DIR / "var"
+KILL_SWITCH_FILE = VAR_DIR / "kill_switch"
 
 # --- environment ----------------------------------------------------------------------------------------------------
 APP_ENV = env.text_or_old_name("APP_ENV", "FLASK_ENV", "development")
@@ -49,14 +52,17 @@ def _secret_key() -> str:
 
 
 SECRET_KEY = _secret_key()
-CREDENTIAL_KEYS = env.strings("CREDENTIAL_KEYS") or [hashlib.sha256(f"credentials:{SECRET_KEY}".encode()).hexdigest()]
-register_secrets(SECRET_KEY, *CREDENTIAL_KEYS)
+DERIVED_CREDENTIAL_KEY = hashlib.sha256(f"credentials:{SECRET_KEY}".encode()).hexdigest()
+CREDENTIAL_KEYS = env.strings("CREDENTIAL_KEYS") or [DERIVED_CREDENTIAL_KEY]
+register_secrets(SECRET_KEY, DERIVED_CREDENTIAL_KEY, *CREDENTIAL_KEYS)
 ALLOWED_HOSTS = env.strings("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.strings("CSRF_TRUSTED_ORIGINS")
 PORT = env.integer("PORT", 5001, minimum=1, maximum=65535)
+SITE_URL = env.web_address("SITE_URL").rstrip("/")
 
 # --- market data ----------------------------------------------------------------------------------------------------
 MARKET_DATA_PROVIDER = env.text("MARKET_DATA_PROVIDER", "simulator")
+QUOTES_PROVIDER = env.text("QUOTES_PROVIDER")
 NSE_ARCHIVE_DIR = env.folder("NSE_ARCHIVE_DIR")
 
 
@@ -82,6 +88,17 @@ SIMULATOR_SESSIONS = env.integer("SIMULATOR_SESSIONS", 500, minimum=30)
 SIMULATOR_SEED = env.integer("SIMULATOR_SEED", 1, minimum=0)
 SIMULATOR_INCIDENTS = env.strings("SIMULATOR_INCIDENTS", "usual")
 
+# --- brokers --------------------------------------------------------------------------------------------------------
+KITE_API_ROOT = env.broker_root("KITE_API_ROOT", VENDORS_ROOTS["KITE_API_ROOT"], debug=DEBUG)
+FYERS_API_ROOT = env.broker_root("FYERS_API_ROOT", VENDORS_ROOTS["FYERS_API_ROOT"], debug=DEBUG)
+FYERS_PUBLIC_ROOT = env.broker_root("FYERS_PUBLIC_ROOT", VENDORS_ROOTS["FYERS_PUBLIC_ROOT"], debug=DEBUG)
+FYERS_CLIENT_ID = env.text("FYERS_CLIENT_ID").strip()
+FYERS_ACCESS_TOKEN = env.secret("FYERS_ACCESS_TOKEN").strip()
+BROKER_TIMEOUT_SECONDS = env.seconds("BROKER_TIMEOUT_SECONDS", 7.0, above_zero=True)
+BROKER_ANSWER_SECONDS = env.seconds("BROKER_ANSWER_SECONDS", 20.0, above_zero=True)
+OUTGOING_IP = env.ip_address("OUTGOING_IP")
+LIVE_PERMISSION_DAYS = env.integer("LIVE_PERMISSION_DAYS", 7, minimum=1, maximum=92)
+
 # --- models and picks -----------------------------------------------------------------------------------------------
 ESTIMATOR = env.text("ESTIMATOR", "ensemble")
 DASK_SCHEDULER_ADDRESS = env.scheduler_address("DASK_SCHEDULER_ADDRESS")
@@ -106,6 +123,8 @@ ABSTAIN_MODEL_AGE_SESSIONS = env.integer("ABSTAIN_MODEL_AGE_SESSIONS", 7, minimu
 ABSTAIN_DRIFT = env.number_between("ABSTAIN_DRIFT", 2.0, 0.5, 1e6)
 ABSTAIN_SKILL = env.number_between("ABSTAIN_SKILL", 0.0, -1, 1)
 ABSTAIN_BELOW_COSTS = env.flag("ABSTAIN_BELOW_COSTS")
+BACKTESTS_WAITING = env.integer("BACKTESTS_WAITING", 5, minimum=1, maximum=100)
+BACKTEST_SECONDS = env.integer("BACKTEST_SECONDS", 600, minimum=1, maximum=6000)
 EXPORT_DIR = env.folder("EXPORT_DIR") or BASE_DIR / "exports"
 BACKUP_DIR = env.folder("BACKUP_DIR") or VAR_DIR / "backups"
 BACKUPS_KEPT = env.integer("BACKUPS_KEPT", 7, minimum=0)
@@ -277,6 +296,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": ENUM_NAMES,
 }
 UNFOLD = {
     "SITE_TITLE": "NSE trading system",
@@ -320,7 +340,7 @@ Q_CLUSTER: dict[str, Any] = {
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-SESSION_COOKIE_HTTPONLY = True
+DEFAULT_EXCEPTION_REPORTER = "tradingsite.web.error_pages.RedactingReporter"
 if PRODUCTION:
     SECURE_SSL_REDIRECT = env.flag("SECURE_SSL_REDIRECT", True)
     SECURE_REDIRECT_EXEMPT = [r"^metrics$"]  # Prometheus scrapes on the internal network, without TLS

@@ -27,7 +27,8 @@ PORTS = {
     "trading_system": ["127.0.0.1:5001:5001"],
 }
 CLUSTERS = {"data_scheduler": "data", "ml_scheduler": "ml"}
-OURS = ("prepare", "trading_system", *CLUSTERS)
+BESIDE = ("prepare", "order_sender")
+OURS = (*BESIDE, "trading_system", *CLUSTERS)
 # Every setting that names a place on the host, but the one inside the sources.
 FOLDERS = set(re.findall(r'env\.folder\("(\w+)"\)', (ROOT / "tradingsite" / "settings.py").read_text()))
 FOLDERS -= {"STOCK_FILTERS_FILE"}
@@ -59,7 +60,7 @@ def test_the_file_conforms_to_the_compose_specification(tmp_path: Path):
 
 
 def test_services_names_and_ports_are_the_contracts():
-    assert set(SERVICES) - {"prepare"} == set(NAMES)
+    assert set(SERVICES) - set(BESIDE) == set(NAMES)
     assert {name: SERVICES[name]["container_name"] for name in NAMES} == NAMES
     assert {name: one["ports"] for name, one in SERVICES.items() if "ports" in one} == PORTS
 
@@ -78,8 +79,8 @@ def test_what_must_last_lies_in_volumes():
     assert named == set(COMPOSE["volumes"])
 
 
-def test_the_five_are_looked_after():
-    for name in NAMES:
+def test_all_that_stays_is_looked_after():
+    for name in (*NAMES, "order_sender"):
         service = SERVICES[name]
         assert service["healthcheck"]["test"], name
         assert {"interval", "timeout", "retries", "start_period"} <= set(service["healthcheck"])
@@ -95,7 +96,7 @@ def test_the_five_are_looked_after():
 def test_nothing_starts_before_what_it_needs():
     healthy, done = {"condition": "service_healthy"}, {"condition": "service_completed_successfully"}
     assert SERVICES["prepare"]["depends_on"] == {"database": healthy, "dragonfly": healthy}
-    for name in ("trading_system", *CLUSTERS):
+    for name in ("trading_system", "order_sender", *CLUSTERS):
         assert SERVICES[name]["depends_on"] == {"database": healthy, "dragonfly": healthy, "prepare": done}
     assert SERVICES["prepare"]["restart"] == "no"
 
@@ -154,7 +155,7 @@ def test_the_image_leaves_out_secrets_data_and_what_only_development_needs():
     assert {".env*", ".git*", ".venv", "var", "logs", "exports", "tests"} <= set(ignored)
     recipe = (ROOT / "Dockerfile").read_text()
     assert "--constraint requirements.txt --requirement pyproject.toml" in recipe
-    assert re.findall(r"--extra (\S+)", recipe) == ["distributed"]
+    assert re.findall(r"--extra (\S+)", recipe) == ["distributed", "brokers"]
     assert "--all-extras" not in recipe
 
 

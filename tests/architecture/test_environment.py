@@ -6,9 +6,11 @@ import re
 from tests.architecture.sources import ROOT, app_files, tree
 
 READERS = {
+    "broker_root",
     "text",
     "flag",
     "integer",
+    "ip_address",
     "number",
     "number_between",
     "choice",

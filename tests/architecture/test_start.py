@@ -6,7 +6,10 @@ import sys
 from tests.architecture.sources import ROOT
 
 # Each takes a tenth of a second or more, and few processes need it: imported by the functions that use it.
-IMPORTED_LATE = {"exchange_calendars", "jsonschema", "lightgbm", "markdown_it", "skops", "sklearn", "watchfiles"}
+IMPORTED_LATE = {
+    *("exchange_calendars", "fyers_apiv3", "jsonschema", "kiteconnect", "lightgbm", "markdown_it", "skops"),
+    *("sklearn", "twisted", "watchfiles"),
+}
 START = """
 import os, sys
 os.environ["DJANGO_SETTINGS_MODULE"] = "tradingsite.settings"

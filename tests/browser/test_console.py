@@ -152,6 +152,7 @@ def test_a_run_is_started_watched_repaired_and_completed(opened, worker, calenda
     assert watched.overflow() <= 0
 
 
+@pytest.mark.long
 def test_a_run_is_cancelled_and_resumed_from_its_page(opened, worker, calendar):
     worker.is_broken = False
     watched = opened(viewport=PHONE, color_scheme="dark")
@@ -170,6 +171,7 @@ def test_a_run_is_cancelled_and_resumed_from_its_page(opened, worker, calendar):
     assert watched.overflow() <= 0
 
 
+@pytest.mark.long
 def test_a_live_page_keeps_the_focus_and_what_was_opened(opened, calendar, transactional_db):
     make_run(session=None)
     watched = opened()
@@ -251,7 +253,7 @@ def filled_market() -> None:
 @pytest.mark.parametrize(
     ("width", "scheme"),
     [
-        ("desktop", "light"),
+        pytest.param("desktop", "light", marks=pytest.mark.long),
         ("phone", "dark"),
         pytest.param("desktop", "dark", marks=pytest.mark.long),
         pytest.param("phone", "light", marks=pytest.mark.long),

@@ -80,6 +80,7 @@ def test_three_bad_rows_are_shown_corrected_imported_and_rolled_back(opened, mar
     assert DailyBar.objects.count() == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_is_readable_on_a_phone(opened, market, tmp_path, scheme):
     watched = opened(viewport=PHONE, color_scheme=scheme)

@@ -79,9 +79,18 @@ def _bar(symbol, day, close):
     )
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", ["desktop", "tablet", "phone"])
-def test_the_picks_are_readable_everywhere(opened, scheme, width):
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        ("desktop", "dark"),
+        ("phone", "light"),
+        *(
+            pytest.param(*view, marks=pytest.mark.long)
+            for view in (("desktop", "light"), ("tablet", "light"), ("tablet", "dark"), ("phone", "dark"))
+        ),
+    ],
+)
+def test_the_picks_are_readable_everywhere(opened, width, scheme):
     market(("balanced", "growth"))
     publish("value", [], reason="No share passed.")
     make_run(status="completed", done=6, ended_at="2026-04-30T15:42:10Z")
@@ -102,6 +111,7 @@ def test_an_empty_system_shows_how_to_start(opened):
     watched.picture("empty-desktop")
 
 
+@pytest.mark.long
 def test_the_first_evening_is_shown_up_to_its_picks_without_a_manual_reload(opened):
     Stock.objects.create(symbol="ZZZ", last_seen=SESSION)
     run = make_run(progress=0.2)
@@ -132,6 +142,7 @@ def test_an_open_list_is_not_replaced_without_a_click(opened):
     expect(page.get_by_text("NEWONE", exact=True)).to_be_visible()
 
 
+@pytest.mark.long
 def test_readers_are_told_that_the_evening_has_stopped_but_not_why(opened):
     market()
     later = SESSION + timedelta(days=4)
@@ -154,6 +165,7 @@ def test_an_abstention_shows_its_reason(opened):
     watched.picture("abstention-desktop-dark")
 
 
+@pytest.mark.long
 def test_an_unreachable_server_is_reported_until_it_is_back(opened):
     Stock.objects.create(symbol="ZZZ", last_seen=SESSION)
     make_run()
@@ -187,6 +199,7 @@ def test_the_page_works_with_the_keyboard(opened):
     expect(page.get_by_role("link", name="Growth")).to_have_attribute("aria-current", "page")
 
 
+@pytest.mark.long
 def test_the_admin_retries_a_failed_run_from_its_list(opened):
     get_user_model().objects.create_superuser("operator", password="long-enough-for-tests")
     make_run(

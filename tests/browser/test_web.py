@@ -3,20 +3,25 @@
 import math
 import random
 import re
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import transaction
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
+from brokers.models import BrokerConfiguration
 from market_data.models import DailyBar, MarketDay, SourceFile, TechnicalIndicator
 from ml.scoreboard import judging
 from ml.scoreboard.writer import record_outcomes
+from portfolio.models import Backtest
 from stocks.models import Stock, StockMetrics
 from tests import model_cards
+from tests.backtests import store_completed
 from tests.browser.conftest import DESKTOP, PHONE, Watched
 from tests.portfolio.market import sessions
+from tests.portfolio.pages.trading.accounts_to_see import store_accounts
 from tests.published import SESSION, pick, publish
 
 SHARES: tuple[tuple[str, str, str, float], ...] = (
@@ -48,6 +53,31 @@ PAGES = {
     "login": "/login/",
     "not-found": "/stocks/NOSUCH/",
 }
+PAGES_OF_PEOPLE = {
+    "brokers": "/brokers/",
+    "readiness": "/brokers/readiness/",
+    "backtests": "/backtests/",
+    "backtest": "/backtests/{first}/",
+    "backtest-running": "/backtests/{running}/",
+    "compare-backtests": "/backtests/compare/?a={first}&b={second}",
+    "accounts": "/accounts/",
+    "account": "/accounts/{account}/",
+    "live-account": "/accounts/{live}/",
+    "orders": "/accounts/{account}/orders/",
+    "new-order": "/accounts/{account}/orders/new/",
+    "new-live-order": "/accounts/{live}/orders/new/",
+    "order": "/orders/{filled}/",
+    "unknown-order": "/orders/{unknown}/",
+    "trades": "/accounts/{account}/trades/",
+    "plans": "/accounts/{account}/plans/",
+    "differences": "/accounts/{account}/differences/",
+    "ledger": "/accounts/{account}/ledger/",
+    "tax-lots": "/accounts/{account}/tax/",
+    "live": "/accounts/{live}/live/",
+    "plan": "/plans/{plan}/",
+    "kill-switch": "/kill-switch/",
+}
+"""Those that need a log-in; numbers are of what `store_backtests` and `store_accounts` store."""
 
 
 def store_market() -> None:
@@ -138,6 +168,16 @@ def _pick(place: int, symbol: str, sector: str, close: float) -> dict[str, objec
         reason=f"{reason} prediction 0.78, safety 0.88, confidence 0.6{place}, low volatility 0.50.",
         score_parts={"prediction": 0.78, "safety": 0.88, "confidence": 0.6 + place / 100, "low volatility": 0.5},
     )
+
+
+def store_backtests() -> dict[str, int]:
+    """Two completed backtests of the person who is logged in, and one at work."""
+    owner = get_user_model().objects.get(username="asha")
+    first, second, running = (store_completed(owner, every=every) for every in (10, 5, 3))
+    Backtest.objects.filter(pk=running.pk).update(
+        status="running", content=None, progress=0.4, lease_until=timezone.now() + timedelta(hours=1)
+    )
+    return {"first": first.pk, "second": second.pk, "running": running.pk}
 
 
 def log_in(watched: Watched, path: str = "/") -> Page:
@@ -238,6 +278,7 @@ def pixel_count(page: Page, name: str) -> int:
     return count
 
 
+@pytest.mark.long
 def test_a_chart_changes_its_range_and_zooms_with_the_keyboard(opened):
     store_market()
     watched = opened()
@@ -259,6 +300,7 @@ def test_a_chart_changes_its_range_and_zooms_with_the_keyboard(opened):
     expect(page.locator("details[open] tbody tr")).to_have_count(20)
 
 
+@pytest.mark.long
 def test_a_failing_server_is_reported_in_place_of_the_chart(opened):
     store_market()
     watched = opened()
@@ -275,6 +317,7 @@ def test_a_failing_server_is_reported_in_place_of_the_chart(opened):
     watched.faults.clear()
 
 
+@pytest.mark.long
 def test_the_chart_follows_a_change_to_dark(opened):
     store_market()
     watched = opened(color_scheme="light")
@@ -295,15 +338,23 @@ def test_the_pages_are_accessible(opened, width, scheme):
     faults: list[str] = []
     watched = opened(viewport=DESKTOP if width == "desktop" else PHONE, color_scheme=scheme)
     for name, path in PAGES.items():
-        faults += [f"{path} {width} {scheme}: {fault}" for fault in _page_faults(watched, name)]
+        faults += [f"{path} {width} {scheme}: {fault}" for fault in _page_faults(watched, name, path)]
+        watched.picture(f"web-{name}-{width}-{scheme}", full=True)
+    log_in(watched, "/status/")
+    asha = get_user_model().objects.get(username="asha")
+    facts = {"client_id": "AB1234", "app_key": "app-100", "registered_ips": ["203.0.113.7"]}
+    configuration = BrokerConfiguration.objects.create(user=asha, broker="fyers", **facts)
+    keys = store_backtests() | store_accounts(asha, configuration, SESSION)
+    for name, path in PAGES_OF_PEOPLE.items():
+        faults += [f"{path} {width} {scheme}: {fault}" for fault in _page_faults(watched, name, path.format(**keys))]
         watched.picture(f"web-{name}-{width}-{scheme}", full=True)
     # One of the pages is a 404, which the browser reports as an error.
     watched.faults[:] = [fault for fault in watched.faults if not ("404" in fault and "NOSUCH" in fault)]
     assert faults == []
 
 
-def _page_faults(watched: Watched, name: str) -> list[str]:
-    page = watched.open(PAGES[name])
+def _page_faults(watched: Watched, name: str, path: str) -> list[str]:
+    page = watched.open(path)
     if name == "stock":
         wait_for_chart(page)
     wide = ["wider than the window"] if watched.overflow() > 0 else []

@@ -1,7 +1,7 @@
 """What every provider of market data keeps; the tests of each provider inherit it."""
 
 import contextlib
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pandas as pd
 import pytest
@@ -12,6 +12,7 @@ from market_data.providers import (
     CHANGE_COLUMNS,
     DAY_COLUMNS,
     FACT_COLUMNS,
+    LIMIT_DTYPES,
     LISTED_DTYPES,
     MEMBER_COLUMNS,
     QUOTE_COLUMNS,
@@ -131,6 +132,13 @@ class ProviderConformance:
         for column in FACT_COLUMNS[1:4]:
             assert facts[column].dropna().gt(0).all()
 
+    def test_trading_limits_are_typed_and_say_something(self, feed, as_of):
+        limits = feed.trading_limits(as_of)
+        assert limits.dtypes.astype(str).to_dict() == LIMIT_DTYPES
+        assert limits["symbol"].is_unique
+        assert limits["date"].eq(pd.Timestamp(as_of)).all()
+        assert limits.drop(columns=["symbol", "date", "source"]).notna().any(axis=1).all()
+
     def test_sessions_are_market_days(self, feed, as_of):
         days = feed.market_days(as_of)
         assert tuple(days.columns) == DAY_COLUMNS
@@ -143,7 +151,7 @@ class ProviderConformance:
 
     def test_quotes_have_their_shape_or_are_not_offered(self, feed):
         with contextlib.suppress(NotOffered):
-            assert tuple(feed.quotes(["X"]).columns) == QUOTE_COLUMNS
+            assert tuple(feed.quotes(["X"], datetime(2026, 4, 30, 10, tzinfo=UTC)).frame.columns) == QUOTE_COLUMNS
 
     def test_statements_were_published_by_the_day_asked_for_or_are_not_offered(self, feed, as_of):
         with contextlib.suppress(NotOffered):

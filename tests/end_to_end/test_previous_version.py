@@ -4,6 +4,8 @@ The tables are migrated back and filled with rows as that version wrote them, th
 """
 
 import ast
+import base64
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
@@ -11,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
+from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
@@ -22,17 +26,21 @@ from django_q.signing import SignedPackage
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from brokers.accounts import secret_of
+from brokers.models import BrokerConfiguration
 from market_data import trading_calendar
 from market_data.models import DailyBar, PipelineRun, PipelineStep, SourceFile, TableTotal, TechnicalIndicator
 from market_data.providers import provider
 from market_data.runs import engine, lifecycle
 from market_data.steps import historical_data
+from portfolio.models import User
 from stocks.models import Stock
 from tradingsite.operations.views import run_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PREVIOUS = [
+    ("brokers", "0001_broker_configurations"),
     ("market_data", "0004_evenings_can_be_held"),
     ("ml", "0001_models_and_evaluations"),
     ("portfolio", "0003_system_strategies"),
@@ -40,6 +48,7 @@ PREVIOUS = [
     ("tradingsite", "0001_troubles_and_their_alerts"),
 ]
 CHUNK = 40
+SECRET = "s3cret-of-the-app"
 RUN = "pipeline_20260430_210000"
 FAILED = "training_20260430_020000"
 STEPS = (
@@ -140,6 +149,13 @@ def insert_unfinished_run(session: date, loaded: list[date], symbol: str) -> Non
         insert_step(RUN, name, order, **facts)
 
 
+def insert_account() -> None:
+    key = base64.urlsafe_b64encode(hashlib.sha256(settings.CREDENTIAL_KEYS[0].encode()).digest())
+    facts = {"client_id": "XA1", "is_active": True, "updated_at": timezone.now()}
+    secrets = {"api_secret": Fernet(key).encrypt(SECRET.encode()).decode(), "access_token": ""}
+    insert("broker_configurations", user_id=User.objects.create_user("asha").pk, broker="fyers", **facts, **secrets)
+
+
 def insert_publication(session: date, symbol: str) -> None:
     # A strong buy of before rewards were compared with risks.
     facts = {"symbol": symbol, "rank": 1, "selection_score": 0.66, "ml_prediction_score": 0.78, "reason": REASON}
@@ -206,6 +222,7 @@ def insert_evening(session: date, loaded: list[date], symbol: str, planned: date
     insert_run(FAILED, "training", 2, session, status="failed", reason="The fit ended with 1: MemoryError")
     insert_step(FAILED, "TRAIN", 0, status="failed", attempts=1, reason="The fit ended with 1: MemoryError")
     insert_publication(loaded[-1], symbol)
+    insert_account()
     insert_task("market_data.tasks.advance_run", RUN)
     insert_task(
         "market_data.tasks.start_scheduled", "fill_data", ["pipeline"], "same day", intended=planned.isoformat()
@@ -268,7 +285,13 @@ def test_an_upgrade_in_the_middle_of_an_evening(session: date, admin_client: Any
     }
     assert run.options["renamed"] == [symbol]
 
+    # The broker's secret is sealed for its account, and the same.
+    account = BrokerConfiguration.objects.get()
+    assert (secret_of(account, "api_secret"), account.access_token, account.registered_ips) == (SECRET, "", [])
+    assert account.api_secret.startswith(f"{account.key_id}.")
 
+
+@pytest.mark.long
 def test_totals_without_symbols_and_simulated_facts_are_corrected(session: date) -> None:
     insert_run(RUN, "pipeline", 1, session)
     symbol = str(DailyBar.objects.values_list("symbol_id", flat=True)[0])

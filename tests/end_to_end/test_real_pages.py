@@ -17,7 +17,7 @@ from tests.market_data.real_market import LAST_SESSION
 from tests.pages import addresses, big_tables, open_page, publish_largest, scanned_tables
 
 pytestmark = [pytest.mark.real, pytest.mark.django_db(transaction=False), pytest.mark.timeout(1500)]
-STATEMENTS = 60
+STATEMENTS = 66
 ROWS = 100_000
 """Of one big table: the start page needs the bars of twenty sessions for new highs and lows."""
 

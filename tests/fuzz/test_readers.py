@@ -23,7 +23,7 @@ NAMES = (
     *("statements_income_quarterly", "statements_balance_yearly", "statements_cashflow_yearly"),
     *("snapshot_csv", "snapshot_parquet", "market_days", "filters"),
     *("uploaded_historical_bars", "uploaded_fundamentals", "uploaded_financial_statements"),
-    *("uploaded_index_members", "uploaded_market_days"),
+    *("uploaded_index_members", "uploaded_market_days", "uploaded_trading_phases"),
 )
 
 

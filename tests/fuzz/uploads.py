@@ -29,6 +29,10 @@ VALID = {
     ),
     "index_members": "symbol,index,stock_name,industry,series,isin\nAAA,NIFTY 50,A Limited,Power,EQ,INE002A01018\n",
     "market_days": "date,kind,is_session,open,close\n2027-01-26,holiday,no,,\n2027-10-29,muhurat,yes,18:00,19:00\n",
+    "trading_phases": (
+        "phase,shares,first,last,opens,closes,order_types\n"
+        "post_close,all,2026-08-03,2026-12-31,15:50,16:00,\npost_close,all,2027-01-01,,15:45,16:00,market limit\n"
+    ),
 }
 ERRORS = (FileUnreadable, CalendarError)
 

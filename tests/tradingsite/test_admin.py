@@ -14,6 +14,7 @@ from django_q.models import OrmQ
 from rest_framework.authtoken.models import Token
 from unfold.admin import ModelAdmin
 
+from brokers.accounts import secret_of
 from brokers.models import BrokerConfiguration
 from market_data.models import CorporateAction, DailyBar, PipelineRun, PipelineStep, RunUndo, TechnicalIndicator
 from portfolio.models import Strategy
@@ -26,7 +27,11 @@ from tests.tables import SECRET, fill_every_table
 pytestmark = pytest.mark.django_db
 
 # Tables of libraries that hold nothing to look at, or that another entry shows.
-NOT_SHOWN = {"Permission", "ContentType", "Session", "LogEntry", "Token", "Task", "AccessAttemptExpiration"}
+NOT_SHOWN = {
+    *("Permission", "ContentType", "Session", "LogEntry", "Token", "Task", "AccessAttemptExpiration"),
+    "BrokerCall",  # the limiter's own count
+    "BrokerLogIn",  # log-ins of ten minutes: nobody can do anything with a row
+}
 EDITABLE = {
     "ImportedFile",
     "User",
@@ -36,6 +41,7 @@ EDITABLE = {
     "MarketDay",
     "TokenProxy",
     "AccessAttempt",
+    "AccountLimits",
 }
 ADMINS = sorted(admin.site._registry.items(), key=lambda entry: entry[0].__name__)
 
@@ -172,36 +178,76 @@ def account_form(account, **changes):
     return {"user": account.user_id, "broker": account.broker, "client_id": "XA1", "is_active": "on", **changes}
 
 
+def secrets_of(account):
+    return [secret_of(account, "api_secret"), secret_of(account, "access_token")]
+
+
 def test_a_brokers_secret_goes_in_and_never_comes_out(operator):
     fill_every_table()
     account = BrokerConfiguration.objects.get()
     address = reverse(name(BrokerConfiguration, "change"), args=[account.pk])
-    operator.post(address, account_form(account, new_access_token="tok-123"))
+    operator.post(address, account_form(account, new_access_token="tok-123", registered_ips="203.0.113.7 2001:db8::1"))
     account.refresh_from_db()
-    assert (account.api_secret, account.access_token) == (SECRET, "tok-123")
+    assert secrets_of(account) == [SECRET, "tok-123"]
+    assert account.registered_ips == ["203.0.113.7", "2001:db8::1"]
     operator.post(address, account_form(account, new_api_secret="second"))
     account.refresh_from_db()
-    assert (account.api_secret, account.access_token) == ("second", "tok-123")
-    html = operator.get(address).content.decode()
-    assert "second" not in html
-    assert "tok-123" not in html
+    assert secrets_of(account) == ["second", "tok-123"]
+    html = operator.get(address).content.decode() + operator.get(f"{address}../history/").content.decode()
+    assert account.key_id in html
+    assert [text for text in ("second", "tok-123", account.api_secret, account.access_token) if text in html] == []
     with connection.cursor() as cursor:
         cursor.execute("SELECT api_secret, access_token FROM broker_configurations")
         assert not {"second", "tok-123"} & set(cursor.fetchone())
     operator.post(address, account_form(account, forget_secrets="on"))
     account.refresh_from_db()
-    assert (account.api_secret, account.access_token) == ("", "")
+    assert (account.api_secret, account.access_token, account.key_id) == ("", "", "")
 
 
-def test_a_secret_that_no_key_decrypts_breaks_no_page_and_can_be_replaced(operator, settings):
+def test_a_new_token_has_no_end_unless_it_is_entered_with_it(operator):
     fill_every_table()
+    account = BrokerConfiguration.objects.get()
+    address = reverse(name(BrokerConfiguration, "change"), args=[account.pk])
+    ended = {"token_expires_at_0": "2026-04-30", "token_expires_at_1": "06:00:00"}
+    for changes, end in ((ended, True), (ended | {"new_access_token": "tok-456"}, False)):
+        assert operator.post(address, account_form(account, new_access_token="tok-123") | changes).status_code == 302
+        account.refresh_from_db()
+        assert (account.token_expires_at is not None) is end
+
+
+def test_registered_addresses_that_are_none_are_refused_in_a_sentence(operator):
+    fill_every_table()
+    account = BrokerConfiguration.objects.get()
+    address = reverse(name(BrokerConfiguration, "change"), args=[account.pk])
+    refused = operator.post(address, account_form(account, registered_ips="203.0.113.7/24")).content.decode()
+    assert "&#x27;203.0.113.7/24&#x27; is no IPv4 or IPv6 address" in refused
+
+
+def test_one_account_of_a_broker_reads_data_for_everybody(operator):
+    fill_every_table()
+    account = BrokerConfiguration.objects.get()
+    other = BrokerConfiguration.objects.create(
+        user=get_user_model().objects.get(username="operator"), broker="fyers", is_data_account=True
+    )
+    address = reverse(name(BrokerConfiguration, "change"), args=[account.pk])
+    refused = operator.post(address, account_form(account, is_data_account="on")).content.decode()
+    assert "reads this broker&#x27;s data: unmark that one first" in refused
+    BrokerConfiguration.objects.filter(pk=other.pk).update(is_data_account=False)
+    assert operator.post(address, account_form(account, is_data_account="on")).status_code == 302
+    assert BrokerConfiguration.objects.get(is_data_account=True) == account
+
+
+def test_a_secret_that_no_key_opens_breaks_no_page_and_can_be_replaced(operator, settings):
+    fill_every_table()
+    account = BrokerConfiguration.objects.get()
     settings.CREDENTIAL_KEYS = ["another key"]
-    account = BrokerConfiguration.objects.defer("api_secret", "access_token").get()
     address = reverse(name(BrokerConfiguration, "change"), args=[account.pk])
     assert operator.get(reverse(name(BrokerConfiguration, "changelist"))).status_code == 200
-    assert operator.get(address).status_code == 200
+    shown = operator.get(address).content.decode()
+    assert f"sealed with key {account.key_id}, which is none of CREDENTIAL_KEYS" in shown
     assert operator.post(address, account_form(account, new_api_secret="new one")).status_code == 302
-    assert BrokerConfiguration.objects.defer("access_token").get().api_secret == "new one"
+    account.refresh_from_db()
+    assert secrets_of(account) == ["new one", ""]
 
 
 def test_a_token_is_shown_once(operator):
@@ -276,7 +322,7 @@ def test_user_owned_tables_can_be_exported(operator, model):
 
 
 def test_a_strategys_parameters_are_checked(operator):
-    form = {"name": "Mine", "kind": "growth", "mode": "paper", "is_active": "on", "parameters": '{"limit": 500}'}
+    form = {"name": "Mine", "kind": "growth", "is_active": "on", "parameters": '{"limit": 500}'}
     page = operator.post(reverse("admin:portfolio_strategy_add"), form)
     assert page.status_code == 200
     assert "500 is greater than the maximum of 50" in page.content.decode()

@@ -100,6 +100,22 @@ def test_unknown_names_are_refused(settings: Settings):
     assert "waits for no_such_job" in messages[0].msg
 
 
+@pytest.mark.parametrize(
+    ("bars", "quotes", "refused"),
+    [
+        ("simulator", "", set()),
+        ("nse_archive", "zerodha", set()),
+        ("fyers", "", set()),
+        ("nse_archive", "crystal_ball", {"site.E034"}),
+        ("simulator", "fyers", {"site.E035"}),
+        ("zerodha", "simulator", {"site.E035"}),
+    ],
+)
+def test_quotes_come_from_a_provider_of_the_same_market(settings: Settings, bars: str, quotes: str, refused: set[str]):
+    settings.MARKET_DATA_PROVIDER, settings.QUOTES_PROVIDER = bars, quotes
+    assert ids(checks.registries(None)) == refused
+
+
 def test_channels_that_could_never_deliver_are_refused(settings: Settings):
     token = "T0PSECRET"
     settings.ALERT_MAIL_TO, settings.EMAIL_HOST = ["a@example.com"], ""

@@ -54,6 +54,21 @@ def test_an_invalid_value_is_refused(
     assert len(str(error.value)) < 600
 
 
+@pytest.mark.parametrize(
+    ("value", "address"), [("", ""), ("203.0.113.7 ", "203.0.113.7"), ("2001:DB8:0::7", "2001:db8::7")]
+)
+def test_an_address_is_canonical(monkeypatch, value, address):
+    monkeypatch.setenv("X", value)
+    assert env.ip_address("X") == address
+
+
+@pytest.mark.parametrize("value", ["203.0.113", "203.0.113.7:80", "203.0.113.0/24", "desk.example"])
+def test_what_is_no_address_is_refused(monkeypatch, value):
+    monkeypatch.setenv("X", value)
+    with pytest.raises(ImproperlyConfigured, match="X="):
+        env.ip_address("X")
+
+
 @pytest.mark.parametrize(("value", "number"), [("", 0.5), ("0.05", 0.05), ("0.95", 0.95)])
 def test_a_number_between_limits_may_be_either(monkeypatch: pytest.MonkeyPatch, value: str, number: float) -> None:
     monkeypatch.setenv("X", value)

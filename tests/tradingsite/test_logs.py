@@ -1,6 +1,7 @@
 """Log files rotate while several processes write, no line is lost or torn, and none holds a secret."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from tests.architecture.sources import ROOT
 from tradingsite.logs import logging_settings
+from tradingsite.web.access_log import access_log_format
 
 WRITER = """
 import logging, os, sys
@@ -87,3 +89,33 @@ def test_a_registered_secret_is_in_no_line_traceback_or_end(tmp_path: Path, secr
     assert "RuntimeError: at the end ***" in ended.stderr
     everything = target.read_text() + ended.stderr + ended.stdout
     assert "s3cret" not in everything
+
+
+SERVER = """
+import os, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "tradingsite.settings"
+import django, logging
+django.setup()
+from django.conf import settings
+assert settings.DEBUG
+line = '"%s" %s %s'
+address = "GET /brokers/callback/?request_token=abc&auth_code=def123&state=x HTTP/1.1"
+logging.getLogger("django.server").info(line, address, "302", "0")
+"""
+
+
+def test_the_development_server_writes_no_code_of_a_broker_down(tmp_path: Path):
+    file = tmp_path / "app.log"
+    environment = os.environ | {"LOG_FILE": str(file), "VAR_DIR": str(tmp_path), "DEBUG": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", SERVER], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    written = f"{done.stdout}{done.stderr}{file.read_text()}"
+    assert "/brokers/callback/" in written
+    assert "=abc" not in written
+    assert "def123" not in written
+
+
+def test_an_access_log_that_somebody_asks_for_has_no_query():
+    written = [f"%({part})s" in access_log_format for part in "rqfU"]
+    assert written == [False, False, False, True]

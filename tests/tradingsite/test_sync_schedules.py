@@ -20,7 +20,7 @@ def sync() -> str:
 
 def test_every_job_and_every_minute_task_is_scheduled() -> None:
     output = sync()
-    assert f"{len(scheduled_jobs()) + 4} written" in output
+    assert f"{len(scheduled_jobs()) + 7} written" in output
     assert set(Schedule.objects.values_list("name", "cron")) >= {(saga.job, saga.cron) for saga in scheduled_jobs()}
     for name in ("heartbeat", "alerts"):
         assert Schedule.objects.filter(name__startswith=name, cron="* * * * *").count() == 2

@@ -17,6 +17,7 @@ from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.db import transaction
+from django.http import HttpResponse
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
@@ -56,10 +57,39 @@ RULES = (
     # What a visitor reads in development asks for a log-in in production.
     Rule(r"|(picks|stocks|sectors|scoreboard|history|models|strategies|status|state)/", V),
     Rule(rf"stocks/{KEY}/(bars\.json)?|history/{KEY}/{KEY}/|status/kept-out/{KEY}/", V),
+    Rule(r"tax/", T, T),
     Rule(r"login/", V, V),
     Rule(r"logout/", V, V),
     Rule(r"api/(suggested-stocks(/changes)?|scoreboard|models|schema|docs)/", V),
+    Rule(r"backtests/", T, T),
+    Rule(rf"backtests/(compare/|{KEY}/(state/|trades\.csv)?)", T),
+    Rule(rf"backtests/{KEY}/(cancel|again)/", N, T),
+    Rule(r"brokers/((callback|readiness)/)?", T),
+    Rule(rf"brokers/{KEY}/(connect|test)/", N, T),
+    Rule(r"accounts/", T, T),
+    Rule(rf"accounts/{KEY}/((orders|trades|differences|ledger|tax)/)?", T),
+    Rule(rf"accounts/{KEY}/plans/", T, T),
+    Rule(rf"accounts/{KEY}/orders/new/", T, T),
+    Rule(rf"accounts/{KEY}/live/", T, T),
+    Rule(
+        rf"accounts/live/|accounts/{KEY}/(live/off|plans/stop)/|(differences|alarms)/{KEY}/close/|plans/{KEY}/approve/",
+        N,
+        T,
+    ),
+    Rule(rf"(orders|plans)/{KEY}/", T),
+    Rule(rf"orders/{KEY}/(cancel|modify|abandon)/", N, T),
+    Rule(r"kill-switch/", T, OP),
+    Rule(r"api/accounts/", T, T),
+    Rule(rf"api/accounts/{KEY}/((holdings|trades|ledger|plans|differences)/)?", T),
+    Rule(rf"api/accounts/{KEY}/orders/", T, T),
+    Rule(rf"api/orders/{KEY}/", T),
+    Rule(rf"api/orders/{KEY}/(cancel|modify)/|api/plans/{KEY}/approve/", N, T),
+    Rule(r"api/kill-switch/", T),
+    Rule(r"api/tax/", N, T),
+    Rule(r"api/backtests/", T, T),
+    Rule(rf"api/backtests/{KEY}/", T),
     Rule(r"favicon\.ico", V, V),
+    Rule(r"postbacks/zerodha/", N, V),  # only a checksum counts: tests/tradingsite/web/test_postbacks.py
     Rule(r"metrics", OP),  # and this machine itself, or a token: tests/tradingsite/monitoring/test_metrics.py
     Rule(r"admin/login/", V, V),
     Rule(r"admin/logout/", V, V),
@@ -77,7 +107,8 @@ RULES = (
     # A table: its list, its rows, its file.
     Rule(rf"admin/(?!password|operations)\w+/\w+/({KEY}/((change|history)/)?|export/)?", OP, OP),
     Rule(rf"admin/\w+/\w+/(add/|{KEY}/delete/)", OP, OP, of_some=True),
-    Rule(r"admin/ml/championchange/put-back/", OP, OP),
+    Rule(r"admin/ml/championchange/put-back/|admin/brokers/importednote/import/", OP, OP),
+    Rule(r"admin/portfolio/killswitch/switch/", OP, OP),
     Rule(rf"admin/portfolio/user/{KEY}/password/", SU, SU),
     Rule(rf"admin/market_data/importedfile/{KEY}/(check|import|undo|progress)/", OP, OP),
     Rule(rf"admin/market_data/importedfile/columns/{KEY}\.csv", OP, OP),
@@ -145,6 +176,17 @@ def fault(answer, who: Who, needed: Who, *, strict: bool) -> str:
     return f"{request} is refused" if refused and strict else ""
 
 
+def bare_refusal(_request, exception):
+    return HttpResponse(status=403)
+
+
+@pytest.fixture
+def bare_refusals(monkeypatch):
+    """Refusals without their page, which would be drawn hundreds of times; other tests have it drawn."""
+    monkeypatch.setattr("tradingsite.urls.handler403", f"{__name__}.bare_refusal")
+
+
+@pytest.mark.usefixtures("bare_refusals")
 @pytest.mark.parametrize("who", [V, T, S, OP, SU])
 def test_who_may(who):
     client = client_of(who)

@@ -7,11 +7,11 @@ import re
 import sys
 import tomllib
 from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from importlib.metadata import PackageNotFoundError, packages_distributions, requires
 from pathlib import Path
 from types import ModuleType
+from typing import ClassVar
 
 from packaging.requirements import Requirement
 
@@ -60,23 +60,22 @@ def foreign_modules() -> set[str]:
     }
 
 
-class HiddenModules(MetaPathFinder):
-    """Import hook that hides modules."""
+class VisibleModules(PathFinder):
+    """Finds installed modules but the hidden ones, as if they were not there: `find_spec` gives None for them too."""
 
-    def __init__(self, names: set[str]) -> None:
-        self.names = names
+    hidden: ClassVar[set[str]] = set()
 
+    @classmethod
     def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+        cls, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Raise for a hidden module; leave the others to the next finders."""
-        if fullname.partition(".")[0] in self.names:
-            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
-        return None
+        """Nothing for a hidden module."""
+        return None if fullname.partition(".")[0] in cls.hidden else super().find_spec(fullname, path, target)
 
 
 if __name__ == "__main__":
-    sys.meta_path.insert(0, HiddenModules(foreign_modules()))
+    VisibleModules.hidden = foreign_modules()
+    sys.meta_path[:] = [VisibleModules if finder is PathFinder else finder for finder in sys.meta_path]
     sys.path.insert(0, str(ROOT))
     from manage import main
 

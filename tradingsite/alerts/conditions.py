@@ -17,7 +17,9 @@ from market_data.models import Finding, PipelineRun
 from market_data.trading_calendar import CalendarError
 from stocks.models import Publication
 from tradingsite.alerts.job_conditions import troubled_jobs
+from tradingsite.alerts.order_conditions import order_troubles
 from tradingsite.alerts.symptoms import CheckContext, ConditionResult, Symptom
+from tradingsite.alerts.token_conditions import ending_tokens
 from tradingsite.backup.age import backup_age_findings
 from tradingsite.clusters.liveness import Liveness
 from tradingsite.clusters.progress import cluster_liveness
@@ -152,4 +154,6 @@ CONDITIONS: dict[str, Callable[[CheckContext], ConditionResult]] = {
     "clusters": stuck_clusters,
     "disks": full_disks,
     "picks": missing_picks,
+    "brokers": ending_tokens,
+    "orders": order_troubles,
 }

@@ -10,15 +10,23 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from brokers.admin import is_superuser
-from brokers.models import BrokerConfiguration
-from portfolio.models import Order, Position, Strategy, Trade
+from brokers.models import BrokerConfiguration, ImportedNote
+from portfolio import models as portfolio
 from stocks.admin import ReadOnlyAdmin
 from tradingsite.models import AuditEntry
 from tradingsite.operations.views import run_url
 
 _LISTED_COLUMNS = 6
 _LISTED_LETTERS = 80
-_TABLES_OF_PEOPLE = [model._meta.db_table for model in (BrokerConfiguration, Strategy, Order, Trade, Position)]
+_TABLES_OF_PEOPLE = [
+    model._meta.db_table
+    for model in (
+        *(BrokerConfiguration, ImportedNote, portfolio.Strategy, portfolio.Backtest),
+        *(portfolio.TradingAccount, portfolio.AccountLimits, portfolio.TradedStrategy, portfolio.LivePermission),
+        *(portfolio.OrderIntent, portfolio.Order, portfolio.OrderEvent, portfolio.OrderAlarm, portfolio.Trade),
+        *(portfolio.Position, portfolio.LedgerEntry, portfolio.Difference, portfolio.Plan, portfolio.PaperVenue),
+    )
+]
 
 
 @admin.register(AuditEntry)

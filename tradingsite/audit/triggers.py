@@ -44,6 +44,17 @@ def row_trigger(
     )
 
 
+def only_added_to(table: str, remedy: str) -> str:
+    """Return the statement by which the database refuses any change of a table's rows but a restoration's.
+
+    It calls `refuse_change`, which `0013_kill_switch_is_only_added_to` makes.
+    """
+    return (
+        f"CREATE TRIGGER only_added_to BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}"
+        f" FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('{remedy}');"
+    )
+
+
 def statement_trigger(table: str, *, when: str = BY_A_PERSON) -> str:
     """Return the statement that makes each statement on a table an entry, however many rows it changes."""
     return (

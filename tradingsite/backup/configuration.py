@@ -1,6 +1,6 @@
 """The settings in a back-up: those listed here, none of which is secret, and the screening thresholds.
 
-Left out, though a restored system needs them: SECRET_KEY, CREDENTIAL_KEYS (which encrypt the brokers' secrets in the
+Left out, though a restored system needs them: SECRET_KEY, CREDENTIAL_KEYS (which seal the brokers' secrets in the
 database), the passwords of database and cache, tokens, and URLs that may contain one (DATABASE_URL, REDIS_URL).
 """
 

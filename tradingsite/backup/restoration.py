@@ -21,6 +21,7 @@ _FILLED_BY_SYSTEM = (
     "django_content_type",
     "auth_permission",
     "strategies",
+    "trading_phases",
     _AUDIT,
     *tables.TRANSIENT,
 )

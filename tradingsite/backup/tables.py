@@ -12,9 +12,13 @@ from psycopg import sql
 
 from stocks.storage.copy import TEXT, CopyOut
 
-TRANSIENT = ("django_session", "django_q_ormq", "django_q_task", "django_q_schedule", "heartbeats")
-"""Not in a back-up, and empty after a restoration: logins, the queue and heartbeats mean nothing in another place or
-later. Nor is a file to say what the queue runs: a schedule names any function, and `sync_schedules` writes them anew.
+TRANSIENT = (
+    *("django_session", "django_q_ormq", "django_q_task", "django_q_schedule", "heartbeats"),
+    *("broker_calls", "broker_log_ins"),
+)
+"""Not in a back-up, and empty after a restoration: logins, the queue, heartbeats and counted calls mean nothing in
+another place or later. Nor is a file to say what the queue runs: a schedule names any function, and `sync_schedules`
+writes them anew.
 """
 
 MADE_BY_MIGRATIONS = ("django_migrations",)

@@ -22,6 +22,8 @@ from tradingsite import settings
 from tradingsite.clusters.liveness import STUCK_AFTER, Liveness, SilenceWatch, StepSign, read_liveness
 
 _CONNECT_SECONDS = 5
+ORDER_SENDER = "order_sender"
+"""The process that watches over the senders of orders: no cluster, and it beats whatever there is to do."""
 
 
 def host_liveness(cluster: str, host: str) -> Liveness:
@@ -40,6 +42,13 @@ def host_liveness(cluster: str, host: str) -> Liveness:
         moment = cursor.execute("SELECT statement_timestamp()").fetchone()
         assert moment is not None
         return read_liveness(cursor, [cluster], moment[0], is_own)[cluster]
+
+
+def has_beaten(name: str) -> bool:
+    """Whether a process has given a heartbeat within `STUCK_AFTER`. psycopg.Error when the database cannot be asked."""
+    with psycopg.connect(**_connection_parameters(), connect_timeout=_CONNECT_SECONDS, application_name="health") as db:
+        query = "SELECT 1 FROM heartbeats WHERE cluster = %s AND finished_at > statement_timestamp() - %s"
+        return db.execute(query, [name, STUCK_AFTER]).fetchone() is not None
 
 
 def description(liveness: Liveness) -> str:
@@ -85,10 +94,14 @@ def end(pid_file: Path) -> str:
 def main(arguments: list[str]) -> int:
     """Print one line and return the exit code: 0 alive; 1 stuck, never started or unknown."""
     parser = argparse.ArgumentParser(prog="tradingsite.clusters.health", description=__doc__)
-    parser.add_argument("cluster", choices=settings.CLUSTERS)
+    parser.add_argument("cluster", choices=(*settings.CLUSTERS, ORDER_SENDER))
     parser.add_argument("--end", type=Path, metavar="FILE", help="kill the stuck cluster whose process id is in FILE")
     options = parser.parse_args(arguments)
     try:
+        if options.cluster == ORDER_SENDER:
+            alive = has_beaten(ORDER_SENDER)
+            sys.stdout.write(f"{ORDER_SENDER}: {'a' if alive else 'no'} heartbeat within {STUCK_AFTER}\n")
+            return 0 if alive else 1
         liveness = host_liveness(options.cluster, socket.gethostname())
     except psycopg.Error as error:
         # Not the cluster's fault: it goes on when the database is back.

@@ -43,11 +43,16 @@ _SIGNS: Final = """
     SELECT 'attempt end', run.job, attempt.worker, attempt.ended_at
     FROM step_attempts attempt JOIN pipeline_execution_tracking step ON step.id = attempt.step_id
     JOIN pipeline_runs run ON run.id = step.run_id
-    WHERE attempt.ended_at > %(now)s - interval '1 day' AND attempt.outcome NOT IN ('lost', 'cancelled')"""
+    WHERE attempt.ended_at > %(now)s - interval '1 day' AND attempt.outcome NOT IN ('lost', 'cancelled')
+    UNION ALL
+    SELECT 'lease', 'backtest', worker, lease_until FROM backtests WHERE status = 'running' AND lease_until > %(now)s
+    UNION ALL
+    SELECT 'attempt end', 'backtest', worker, finished_at FROM backtests
+    WHERE status IN ('completed', 'failed') AND finished_at > %(now)s - interval '1 day'"""
 
 
 class StepSign(NamedTuple):
-    """A step that is held under a living lease, or an attempt at one that its worker has ended."""
+    """A step (or backtest) held under a living lease, or an attempt at one that its worker has ended."""
 
     job: str
     worker: str

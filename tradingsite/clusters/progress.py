@@ -11,6 +11,7 @@ from django_q.models import OrmQ
 from market_data.runs import workers
 from market_data.runs.leases import database_time
 from market_data.runs.saga import sagas
+from portfolio.backtest import job
 from tradingsite.clusters.liveness import Liveness, StepSign, read_liveness
 
 
@@ -55,5 +56,7 @@ def release_prefetched(cluster: str) -> None:
 
 
 def _is_job_of(cluster: str, step: StepSign) -> bool:
+    if step.job == job.BACKTEST:
+        return cluster == job.CLUSTER
     saga = sagas().get(step.job)
     return saga is not None and saga.cluster == cluster

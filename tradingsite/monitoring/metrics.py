@@ -1,4 +1,4 @@
-"""`/metrics` for Prometheus: runs, steps, rows, queues and picks from the database, response times from the processes.
+"""`/metrics` for Prometheus: runs, steps, rows, queues, picks and brokers' limits, and the processes' response times.
 
 The database is read at a scrape, at most once a second, by a few bounded queries: the figures are the same whichever
 process answers.
@@ -19,6 +19,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Metric, ge
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from brokers.connections import counted_as
+from brokers.limits import ALLOWANCES, used_calls
+from brokers.models import BrokerConfiguration
 from market_data import tasks
 from market_data.models import Finding, Heartbeat, PipelineRun, PipelineStep, TableTotal
 from market_data.runs import attempts
@@ -36,7 +39,16 @@ class DatabaseMetrics(Collector):
     """Gauges read from the database."""
 
     def collect(self) -> Iterable[Metric]:
-        yield from (_runs(), _successes(), *_steps(), *_tables(), *_clusters(timezone.now()), _findings(), _picks())
+        yield from (
+            _runs(),
+            _successes(),
+            *_steps(),
+            *_tables(),
+            *_clusters(timezone.now()),
+            _findings(),
+            _picks(),
+            *_broker_calls(),
+        )
 
 
 class LatencyMetrics(Collector):
@@ -156,6 +168,26 @@ def _findings() -> Metric:
     latest = latest_loaded_session()
     rows = Finding.objects.filter(session=latest).values_list("severity", "blocks").annotate(count=Count("pk"))
     return _gauge("findings", "Findings of the latest session", ("severity", "blocks"), rows.order_by("severity"))
+
+
+def _broker_calls() -> list[Metric]:
+    """Calls that count, by account: its row's id, for a client id is nobody's business here."""
+    used, labels = used_calls(), ("broker", "account", "bucket", "window_seconds")
+    rows = [
+        (account.broker, account.pk, allowance.counter, window, counted_as(account))
+        for account in BrokerConfiguration.objects.filter(broker__in=ALLOWANCES).only("broker", "client_id", "app_key")
+        for allowance in {kind.counter: kind for kind in ALLOWANCES[account.broker].values()}.values()
+        for window in allowance.windows
+    ]
+    calls = [
+        (broker, key, counter, f"{window.seconds:g}", used.get((broker, name, counter, window.seconds), 0))
+        for broker, key, counter, window, name in rows
+    ]
+    budgets = [(broker, key, counter, f"{window.seconds:g}", window.calls) for broker, key, counter, window, _ in rows]
+    return [
+        _gauge("broker_calls_used", "Calls that count now in a limit of an account", labels, calls),
+        _gauge("broker_calls_budget", "Calls that the limit takes", labels, budgets),
+    ]
 
 
 def _picks() -> Metric:

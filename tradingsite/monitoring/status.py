@@ -7,9 +7,10 @@ from django.conf import settings
 from django.db.models import Count, Q
 from django_q.models import Schedule
 
-from market_data.models import PipelineRun, SourceFile, TableTotal
+from market_data.models import PipelineRun, TableTotal
 from market_data.runs import queries as run_queries
 from market_data.runs.prerequisites import outstanding
+from market_data.storage.queries import latest_loaded_session
 from ml.champions import queries as champions
 from ml.evening_facts import exclusions_by_check, finding_counts, lists_in_force, newest_model
 from ml.models import Evaluation
@@ -20,19 +21,19 @@ from tradingsite.schedule import scheduled_jobs
 
 def system_status(now: datetime) -> dict[str, Any]:
     """Return the state of data, jobs, clusters, models and picks as plain values; ages count from `now`."""
-    latest = SourceFile.objects.order_by("-session").first()
+    latest = latest_loaded_session()
     return {
         "market": {"provider": settings.MARKET_DATA_PROVIDER, "kind": settings.PROVIDER_KIND},
         "stocks": stock_counts(),
         "tables": _tables(),
-        "latest_session": latest.session if latest else None,
+        "latest_session": latest,
         "jobs": [_job(saga.job, now) for saga in scheduled_jobs()],
         "clusters": [
             {"cluster": cluster.name, "heartbeat_age_seconds": cluster.age_seconds, "queued": cluster.queued}
             for cluster in cluster_states(now)
         ],
-        "findings": finding_counts(latest.session) if latest else {},
-        "kept_out": exclusions_by_check(latest.session) if latest else {},
+        "findings": finding_counts(latest) if latest else {},
+        "kept_out": exclusions_by_check(latest) if latest else {},
         "model": _model(),
         "champion": _champion(),
         "evaluation": _evaluation(),

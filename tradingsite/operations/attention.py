@@ -33,6 +33,7 @@ class Fact(Enum):
     RUN_UNRESOLVED = "A run failed or was cancelled, and nothing good has followed."
     EVENING_HELD = "The evening is held: it waits for somebody."
     SOURCE_OLD = "A source that is in use has stopped."
+    ORDERS_UNCLEAR = "An order is of unknown fate, or an alarm or a difference blocks an account."
     NO_PICKS = "There are no picks, or will be none."
     PICKS_NOT_TRUSTED = "Picks are published from data that have failed a check since."
     CLUSTER_DEAD = "A cluster makes no progress."
@@ -47,6 +48,7 @@ COLOURS: Final = {
     Fact.RUN_UNRESOLVED: Colour.AMBER,
     Fact.EVENING_HELD: Colour.AMBER,
     Fact.SOURCE_OLD: Colour.AMBER,
+    Fact.ORDERS_UNCLEAR: Colour.RED,
     Fact.NO_PICKS: Colour.RED,
     Fact.PICKS_NOT_TRUSTED: Colour.RED,
     Fact.CLUSTER_DEAD: Colour.RED,

@@ -22,12 +22,14 @@ from ml.champions import queries as champions
 from ml.model_card.queries import list_report
 from ml.scoreboard import queries as scoreboard
 from ml.triggers import queries as trigger_readings
+from portfolio.reconciliation.open_troubles import OpenTrouble, open_troubles
 from tradingsite.clusters import states
 from tradingsite.operations import attention, failed_runs, nights, sources, tiles, tonight, verdict
 from tradingsite.operations.attention import Fact
 from tradingsite.operations.rights import may_view_runs
 
 _ACTIVE_SECONDS, _IDLE_SECONDS = 3, 10
+_MOST_ORDERS = 20
 _SEVERITIES = {"error": "error", "warning": "warning", "info": "for information"}
 
 
@@ -48,11 +50,14 @@ def home_context(now: datetime) -> dict[str, Any]:
     is_active = any(line.status == "running" for line in (*jobs.lines, *jobs.others))
     outcome, failed = verdict.session_verdict(session, history), failed_runs.failed_runs()
     champion = champions.champion()
+    unclear_orders = open_troubles()
     clusters, lists = states.cluster_states(now), list(evening_facts.lists_in_force())
     return {
         "evening": evening,
         "verdict": outcome,
-        "lamp": attention.lamp({*outcome.facts, *_more_facts(failed, jobs, clusters)}),
+        "lamp": attention.lamp({*outcome.facts, *_more_facts(failed, jobs, clusters, unclear_orders)}),
+        "unclear_orders": unclear_orders[:_MOST_ORDERS],
+        "more_unclear_orders": max(0, len(unclear_orders) - _MOST_ORDERS),
         "tonight": jobs,
         "ready": _picks_ready(evening, jobs, now),
         "failed": failed,
@@ -78,8 +83,13 @@ def home_context(now: datetime) -> dict[str, Any]:
 
 
 def _more_facts(
-    failed: failed_runs.FailedRuns, jobs: tonight.Tonight, clusters: Sequence[states.ClusterState]
+    failed: failed_runs.FailedRuns,
+    jobs: tonight.Tonight,
+    clusters: Sequence[states.ClusterState],
+    unclear_orders: Sequence[OpenTrouble],
 ) -> Iterator[Fact]:
+    if unclear_orders:
+        yield Fact.ORDERS_UNCLEAR
     if failed.words:
         yield Fact.RUN_UNRESOLVED
     if jobs.holds:

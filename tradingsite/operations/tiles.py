@@ -42,7 +42,7 @@ class Expectation:
 def tiles(expected: Expectation, lists: Sequence[Publication]) -> list[Tile]:
     """The five tiles, each from a few small queries; `lists` are those in force of the newest session."""
     totals = {total.table_name: total for total in TableTotal.objects.all()}
-    file = SourceFile.objects.order_by("-session").first()
+    file = SourceFile.objects.filter(status="final").order_by("-session").first()
     return [
         _stocks(expected),
         _bars(totals.get("historical_data"), file, expected),

@@ -15,7 +15,7 @@ from django.conf import settings
 from market_data import quality
 from market_data.evenings.recent_runs import PastRun, RunHistory
 from market_data.models import PipelineRun
-from market_data.storage.queries import is_loaded
+from market_data.storage.queries import is_loaded, is_provisional
 from ml.champions.queries import model_in_force
 from ml.evening_facts import kept_out, lists_in_force
 from tradingsite.operations.attention import Fact
@@ -79,6 +79,7 @@ class Evidence:
     pipeline: PastRun | None
     training: PastRun | None
     new_exclusions: int = 0
+    provisional: bool = False
 
 
 def verdict_on(evidence: Evidence) -> Verdict:
@@ -122,6 +123,9 @@ def _verdict_without_bars(evidence: Evidence) -> Verdict:
         return Verdict(UNDECIDED, "Not decided yet", f"The bars of {day} have not been collected yet.", day)
     if run.status in PipelineRun.ACTIVE:
         return Verdict(UNDECIDED, "Not decided yet", f"The pipeline is collecting the bars of {day} ({run.id}).", day)
+    if evidence.provisional:
+        why = f"The bars of {day} are a broker's, provisional until the exchange's file is there."
+        return Verdict(ABSTAIN, "Will abstain", why, day)
     why = f"There are no bars of {day}: {run.id} is {run.status}. {run.reason}".strip()
     return Verdict(ABSTAIN, "Will abstain", why, day)
 
@@ -163,4 +167,5 @@ def _evidence(session: date, history: RunHistory) -> Evidence:
         new_exclusions=sum(entry.is_new(session) for entry in excluded),
         pipeline=history.of_session("pipeline", session),
         training=history.of_session("training", session),
+        provisional=is_provisional(session),
     )

@@ -58,12 +58,13 @@ ENTRIES = (
 )
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_a_restoration_brings_the_audit_along_and_adds_itself(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     strategy = Strategy.objects.create(name="Mine", kind="growth")
-    Strategy.objects.filter(pk=strategy.pk).update(mode="live")
+    Strategy.objects.filter(pk=strategy.pk).update(kind="value")
     path = tmp_path / "a.backup.zip"
     creation.create_backup(path, datetime(2026, 5, 4, 22, 30, tzinfo=UTC))
     with connection.cursor() as cursor:
@@ -83,7 +84,7 @@ def test_a_restoration_brings_the_audit_along_and_adds_itself(
         for statement in ("DELETE FROM audit_log", "TRUNCATE audit_log"):
             with pytest.raises(ProgrammingError, match="only ever added to"):
                 cursor.execute(statement)
-        cursor.execute("UPDATE strategies SET mode = 'paper' WHERE name = 'Mine'")
+        cursor.execute("UPDATE strategies SET kind = 'growth' WHERE name = 'Mine'")
         cursor.execute("SELECT table_name, before, after FROM audit_log ORDER BY id DESC LIMIT 1")
         [(table, *values)] = cursor.fetchall()
-        assert (table, *values) == ("strategies", '{"mode": "live"}', '{"mode": "paper"}')
+        assert (table, *values) == ("strategies", '{"kind": "value"}', '{"kind": "growth"}')

@@ -5,6 +5,7 @@ from django.db import connection
 from django.urls import reverse
 from rest_framework.authtoken.models import Token
 
+from brokers.accounts import store_secrets
 from brokers.models import BrokerConfiguration
 
 pytestmark = pytest.mark.django_db
@@ -40,8 +41,7 @@ def test_planted_secrets_are_not_found(client, asha, django_user_model):
     address = reverse("admin:brokers_brokerconfiguration_change", args=[configuration.pk])
     assert client.post(address, account | {"new_api_secret": SECRETS["api2"]}).status_code == 302
     assert client.post(reverse("admin:authtoken_tokenproxy_add"), {"user": asha.pk}).status_code == 302
-    configuration.access_token = SECRETS["orm"]
-    configuration.save()
+    store_secrets(configuration, access_token=SECRETS["orm"])
     keys = [*Token.objects.values_list("key", flat=True)]
     kept += stored("SELECT password FROM users UNION SELECT session_key FROM django_session")
     kept += stored("SELECT api_secret, access_token FROM broker_configurations")

@@ -42,7 +42,8 @@ def browser(client: Client, asha: Any) -> Client:
     return client
 
 
-def test_a_page(client, entries, asha):
+def test_a_page(client, entries, asha, settings):
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
     get_user_model().objects.update(password=PBKDF2PasswordHasher().encode("the-password-of-asha", "salt", 10))
     before = len(entries())
     sent = {"username": "asha", "password": "the-password-of-asha"}
@@ -114,10 +115,10 @@ def test_sql_of_another_program(entries, strategy):
     address = {name: parameters[name] for name in ("host", "port", "user", "dbname") if name in parameters}
     before = len(entries())
     with psycopg.connect(**address, application_name="a tool") as other:
-        other.execute("UPDATE strategies SET mode = 'live' WHERE id = %s", [strategy.pk])
+        other.execute("UPDATE strategies SET kind = 'value' WHERE id = %s", [strategy.pk])
     [entry] = entries()[before:]
     assert (entry.channel, entry.path, entry.account) == ("shell", "a tool", f"{parameters['user']}@local")
-    assert (entry.row_id, entry.before, entry.after) == (str(strategy.pk), {"mode": "paper"}, {"mode": "live"})
+    assert (entry.row_id, entry.before, entry.after) == (str(strategy.pk), {"kind": "growth"}, {"kind": "value"})
 
 
 def test_bars_are_audited_by_the_statement_and_only_when_no_run_writes_them(entries):

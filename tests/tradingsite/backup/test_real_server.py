@@ -20,6 +20,7 @@ from django.db import connection
 
 from brokers.models import BrokerConfiguration
 from ml.models import TrainedModel
+from tests.locks import WAITING_SESSIONS
 from tests.state_hash import MARKET_TABLES, contract_hash
 from tests.tables import fill_every_table
 from tradingsite.backup.archive import ArchiveReader
@@ -139,13 +140,12 @@ def test_from_the_embedded_server_into_a_real_one(server: str, places: dict[str,
 
 def kill_while_waiting(environment: dict[str, str], blocked_by: str, lock: str, *arguments: str) -> None:
     """Run a command until it waits for a lock held by this process, and kill it."""
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     with psycopg.connect(blocked_by) as blocker, psycopg.connect(blocked_by, autocommit=True) as watcher:
         blocker.execute(lock.encode())
         child = subprocess.Popen([sys.executable, "manage.py", *arguments], cwd=settings.BASE_DIR, env=environment)
         try:
             deadline = time.monotonic() + 120
-            while (watcher.execute(waiting.encode()).fetchone() or (0,))[0] == 0:
+            while (watcher.execute(WAITING_SESSIONS.encode()).fetchone() or (0,))[0] == 0:
                 assert child.poll() is None, "it ended without waiting"
                 assert time.monotonic() < deadline
                 time.sleep(0.02)

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from pytest_django import DjangoDbBlocker
 
 from market_data.models import PipelineRun
 from ml.models import TrainedModel
 from stocks.models import Stock
+from tests.portfolio.test_kept import KEPT
 from tests.state_hash import contract_hash
 from tests.tables import SECRET, fill_every_table
 from tradingsite.backup import configuration, creation, databases, restoration, tables
@@ -33,6 +34,26 @@ def places(settings: Any, tmp_path: Path, django_db_blocker: DjangoDbBlocker) ->
     settings.MODELS_DIR, settings.BACKUP_DIR, settings.BACKUPS_KEPT = tmp_path / "models", tmp_path / "backups", 2
     with django_db_blocker.unblock():  # for databases that a test creates and drops
         yield
+
+
+@pytest.fixture(scope="module")
+def migrated(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
+    """Name of a database with all tables, and no row in them: migrations take seconds, a copy does not."""
+    with django_db_blocker.unblock(), databases.scratch_database(connection, "migrated") as empty:
+        call_command("migrate", database=empty.alias, verbosity=0)
+        empty.close()
+        yield empty.settings_dict["NAME"]
+
+
+@pytest.fixture
+def scratch_is_migrated(migrated: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scratch databases are copies of `migrated`, for tests that are not about the migrations of a restoration."""
+    on_server = databases._on_server
+
+    def copying(database: Any, statement: str) -> None:
+        on_server(database, statement.replace("TEMPLATE template0", f"TEMPLATE {connection.ops.quote_name(migrated)}"))
+
+    monkeypatch.setattr(databases, "_on_server", copying)
 
 
 @pytest.fixture
@@ -53,7 +74,8 @@ def command_report(command: str, *arguments: str, **options: Any) -> dict[str, A
 
 def database_names() -> set[str]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT datname FROM pg_database")
+        # The server has the databases of other workers, too.
+        cursor.execute("SELECT datname FROM pg_database WHERE starts_with(datname, current_database())")
         return {name for (name,) in cursor.fetchall()}
 
 
@@ -87,7 +109,9 @@ def test_a_back_up_is_verified_beside_the_database_and_holds_no_secret(filled: N
     for secret in (settings.SECRET_KEY, *settings.CREDENTIAL_KEYS, SECRET):
         assert secret.encode() not in everything
     queue = {"django_q_ormq", "django_q_task", "django_q_schedule"}
-    assert not {"django_session", *queue} & {facts.get("table") for facts in reader.members.values()}
+    stored = {facts.get("table") for facts in reader.members.values()}
+    assert not {"django_session", *queue} & stored
+    assert stored >= KEPT
 
 
 def test_no_setting_that_may_hold_a_secret_is_listed() -> None:
@@ -95,6 +119,7 @@ def test_no_setting_that_may_hold_a_secret_is_listed() -> None:
     assert [name for name in configuration.NAMES if any(word in name for word in words)] == []
 
 
+@pytest.mark.long
 def test_an_older_schema_is_restored_as_it_was_and_then_migrated(tmp_path: Path) -> None:
     path = tmp_path / "old.backup.zip"
     with databases.scratch_database(connection) as old:
@@ -114,6 +139,7 @@ def test_an_older_schema_is_restored_as_it_was_and_then_migrated(tmp_path: Path)
             assert cursor.fetchall() == [("restore", str(path))]
 
 
+@pytest.mark.long
 def test_a_restoration_into_another_database_migrates_that_one_alone(filled: None, tmp_path: Path) -> None:
     """A migration that names no database would change the one in use, also by `restore --verify`."""
     path = creation.create_backup(tmp_path / "good.zip", AT).path
@@ -126,6 +152,25 @@ def test_a_restoration_into_another_database_migrates_that_one_alone(filled: Non
     with databases.scratch_database(connection) as scratch, connection.execute_wrapper(note):
         restoration.restore_backup(ArchiveReader(path), scratch, lambda line: None)
     assert statements == []
+
+
+@pytest.mark.long
+def test_orders_and_ledger_are_restored_with_what_refuses_to_change_them(filled: None, tmp_path: Path) -> None:
+    good = creation.create_backup(tmp_path / "good.zip", AT).path
+    names = ", ".join(f"(SELECT string_agg(t::text, ';' ORDER BY t::text) FROM {table} t)" for table in sorted(KEPT))
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {names}")
+        before = cursor.fetchone()
+    with databases.scratch_database(connection) as scratch:
+        restoration.restore_backup(ArchiveReader(good), scratch, lambda line: None)
+        with scratch.cursor() as cursor:
+            cursor.execute("SET timezone TO 'UTC'")
+            cursor.execute(f"SELECT {names}")
+            assert cursor.fetchone() == before
+            for table in ("order_intents", "order_events", "ledger_entries", "kill_switch"):
+                for statement in (f"DELETE FROM {table}", f"UPDATE {table} SET id = id"):
+                    with pytest.raises(DatabaseError, match="only ever added to"):
+                        cursor.execute(statement)
 
 
 def test_a_refused_back_up_leaves_the_database_unchanged(filled: None, tmp_path: Path) -> None:
@@ -152,15 +197,14 @@ def test_a_refused_back_up_leaves_the_database_unchanged(filled: None, tmp_path:
 
 
 def test_the_queue_and_logins_are_empty_after_a_restoration_whatever_the_file_holds(
-    filled: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    filled: None, scratch_is_migrated: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An older back-up holds results, and a planted one what the queue shall run."""
-    monkeypatch.setattr(tables, "TRANSIENT", ())
-    old = creation.create_backup(tmp_path / "old.zip", AT).path
-    monkeypatch.undo()
+    with monkeypatch.context() as before:
+        before.setattr(tables, "TRANSIENT", ())
+        old = creation.create_backup(tmp_path / "old.zip", AT).path
     assert ArchiveReader(old).members["tables/django_q_schedule"]["rows"] > 0
     with databases.scratch_database(connection) as scratch:
-        call_command("migrate", database=scratch.alias, verbosity=0)
         with scratch.cursor() as cursor:
             cursor.execute("INSERT INTO django_session VALUES ('key', 'data', now())")
         restoration.restore_backup(ArchiveReader(old), scratch, lambda line: None)
@@ -183,7 +227,7 @@ def unsigned(path: Path, to: Path) -> Path:
 
 
 def test_a_back_up_that_we_did_not_sign_is_restored_only_once_its_name_is_typed(
-    filled: None, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    filled: None, scratch_is_migrated: None, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good = creation.create_backup(tmp_path / "good.zip", AT).path
     path = unsigned(good, tmp_path / "older.zip")
@@ -230,7 +274,7 @@ def test_a_model_path_in_the_database_that_leads_elsewhere_is_not_packed(filled:
         creation.create_backup(tmp_path / "one.zip", AT)
 
 
-def test_rows_that_differ_once_stored_are_not_kept(filled: None, tmp_path: Path) -> None:
+def test_rows_that_differ_once_stored_are_not_kept(filled: None, scratch_is_migrated: None, tmp_path: Path) -> None:
     """The file's hash is correct, but PostgreSQL stores another value, or a row lacks the one it refers to."""
     good = creation.create_backup(tmp_path / "good.zip", AT).path
     days = ArchiveReader(good).content("tables/historical_data")

@@ -6,10 +6,13 @@ from datetime import timedelta
 
 import pytest
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
 from market_data.models import Heartbeat, PipelineStep, StepAttempt
+from portfolio.models import Backtest
+from tests.backtests import store_completed
 from tests.runs import make_run
 from tradingsite.clusters.liveness import STUCK_AFTER
 from tradingsite.clusters.progress import process_group_liveness, release_prefetched
@@ -87,6 +90,24 @@ def test_the_end_of_an_attempt_is_progress(due_task: OrmQ, running_step: Pipelin
     attempt.ended_at = timezone.now() - 2 * STUCK_AFTER
     attempt.save()
     assert own_group().is_stuck
+
+
+def test_a_backtest_is_progress_of_its_cluster():
+    OrmQ.objects.create(key="ml", payload="x", lock=timezone.now() - 2 * STUCK_AFTER)
+    owner = get_user_model().objects.create_user("asha")
+    backtest = store_completed(owner)
+    Backtest.objects.update(
+        status="running", worker=OWN_WORKER, lease_until=timezone.now() + timedelta(seconds=30), finished_at=None
+    )
+    assert process_group_liveness("ml", os.getpgrp()).silence == timedelta(0)
+    assert process_group_liveness("ml", 1).is_stuck
+    assert own_group().silence == timedelta.max  # it is no work of the other cluster
+    Backtest.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert process_group_liveness("ml", os.getpgrp()).is_stuck
+    Backtest.objects.update(status="failed", lease_until=None, finished_at=timezone.now() - timedelta(seconds=20))
+    assert timedelta(seconds=20) <= process_group_liveness("ml", os.getpgrp()).silence < timedelta(seconds=60)
+    Backtest.objects.filter(pk=backtest.pk).update(status="cancelled")  # by a person: no sign of the worker
+    assert process_group_liveness("ml", os.getpgrp()).is_stuck
 
 
 def test_fetched_tasks_of_a_dead_cluster_are_delivered_again_at_once():

@@ -1,6 +1,7 @@
 """The pages of uploaded files: what the form rejects, what the buttons do and for whom."""
 
 import io
+import re
 import zipfile
 from typing import Any
 
@@ -14,6 +15,7 @@ from market_data.imports import parsing
 from market_data.models import ImportedFile, MarketDay, PipelineRun
 from market_data.runs import engine
 from tests.runs import make_run
+from tradingsite.operations.views import run_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -98,6 +100,18 @@ def test_the_form_rejects_a_file_before_reading_it(operator, monkeypatch):
 def test_a_file_name_is_stripped_of_markup_and_path(operator):
     upload(operator, name="../<b>-x=1.csv")
     assert ImportedFile.objects.get().name == "b-x1.csv"
+
+
+@pytest.mark.parametrize("done", [0, 1], ids=["active", "imported"])
+def test_the_run_of_a_late_evening_can_be_opened(operator, done):
+    """The admin reads `_22` and `_23` in an address as quoted signs."""
+    run = make_run("import_csv_20261130_221523", job="import_csv", names=("IMPORT_FILE",), done=done, session=None)
+    upload(operator)
+    ImportedFile.objects.update(import_run_id=run.pk)
+    page = operator.get(page_of(operator, ImportedFile.objects.get())).content.decode()
+    links = re.findall(r'href="([^"]*/pipelinerun/[^"?]+/change/)"', page)
+    assert run_url(run.pk) in links
+    assert [operator.get(link).status_code for link in links] == [200] * len(links)
 
 
 def test_a_second_check_names_the_active_run(operator):

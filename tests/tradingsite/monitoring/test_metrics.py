@@ -2,15 +2,18 @@
 
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import Settings
 
+from brokers.models import BrokerCall, BrokerConfiguration
 from tests.architecture.sources import ROOT
 from tests.tables import fill_every_table
 
@@ -41,6 +44,24 @@ def test_metrics_of_the_database_are_there(client):
     assert values["trading_latest_session_timestamp_seconds",] == 1777487400  # 2026-04-30 00:00 IST
     assert len(queries) <= 30
     assert not any('FROM "historical_data"' in query["sql"] for query in queries.captured_queries)
+
+
+def test_calls_are_counted_by_account_without_naming_its_client(client):
+    """Two calls of the last second, one of half a minute ago; the account's row stands for its client."""
+    user = get_user_model().objects.create_user("asha")
+    account = BrokerConfiguration.objects.create(user=user, broker="fyers", client_id="XA4711", app_key="APP-100")
+    for seconds in (0, 0, 30, 90_000):
+        ended_at = timezone.now() - timedelta(seconds=seconds)
+        BrokerCall.objects.create(broker="fyers", account="XA4711", counter="all", ended_at=ended_at)
+    text = client.get("/metrics").content.decode()
+    labels = (f"account={account.pk}", "broker=fyers", "bucket=all")
+    values = samples(text)
+    used = [values["trading_broker_calls_used", *labels, f"window_seconds={window}"] for window in (60, 86400)]
+    assert used == [3, 3]
+    budgets = [values["trading_broker_calls_budget", *labels, f"window_seconds={window}"] for window in (1, 60, 86400)]
+    assert budgets == [9, 190, 100_000]
+    assert "XA4711" not in text
+    assert "APP-100" not in text
 
 
 def test_latencies_are_counted_by_route_and_never_by_path(client):

@@ -52,7 +52,7 @@ def test_the_status_has_the_contracts_keys_and_omits_unknown_values(ask):
     assert status["technical_indicators"] == {"symbols": 0, "records": 0}
     assert status["daily_snapshots"] == {"total": 2, "unique_dates": 1, "latest_date": str(SESSION)}
     assert "latest_session" not in status
-    assert [cluster["alive"] for cluster in status["clusters"]] == [False, False]
+    assert [cluster["alive"] for cluster in status["clusters"]] == [False, False, False]
 
 
 def test_the_status_counts_no_big_table(ask, django_assert_max_num_queries):

@@ -6,7 +6,7 @@ from tradingsite.operations.attention import COLOURS, Colour, Fact, lamp
 
 STANDING = {Fact.PICKS_IN_ORDER, Fact.STANDING_EXCLUSIONS, Fact.SOURCE_NOT_IN_USE}
 TONIGHT = {Fact.NEW_EXCLUSIONS, Fact.RUN_UNRESOLVED, Fact.EVENING_HELD, Fact.SOURCE_OLD}
-BROKEN = {Fact.NO_PICKS, Fact.PICKS_NOT_TRUSTED, Fact.CLUSTER_DEAD}
+BROKEN = {Fact.ORDERS_UNCLEAR, Fact.NO_PICKS, Fact.PICKS_NOT_TRUSTED, Fact.CLUSTER_DEAD}
 
 
 def test_every_fact_has_its_colour():

@@ -21,8 +21,7 @@ FIRST, SECOND = "203.0.113.5", "2001:db8:1:2::5"
 
 
 @pytest.fixture(autouse=True)
-def owner(db, settings):
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def owner(db):
     return get_user_model().objects.create_user("asha", password=PASSWORD)
 
 

@@ -19,6 +19,7 @@ from tradingsite import env
 from tradingsite.dev.single_start import AlreadySupervisedError, single_instance
 from tradingsite.dev.supervisor import Service, Supervisor
 from tradingsite.embedded.servers import VAR_DIR, EmbeddedServers
+from tradingsite.fyers_keys import take_fyers_keys
 
 
 class Command(BaseCommand):
@@ -62,6 +63,8 @@ class Command(BaseCommand):
             self._print(f"created the user admin with the password {password} (shown only once)")
         if "sync_schedules" in get_commands():
             call_command("sync_schedules", stdout=io.StringIO())
+        if warning := take_fyers_keys():
+            self._print(warning)
 
     def _print(self, line: str) -> None:
         self.stdout.write(f"[{timezone.localtime():%H:%M:%S}] {line}")
@@ -70,7 +73,8 @@ class Command(BaseCommand):
 
 def _services(*, first_run: bool) -> list[Service]:
     python, manage = sys.executable, str(settings.BASE_DIR / "manage.py")
-    web = (python, "-m", "gunicorn", "tradingsite.wsgi", "--bind", f"127.0.0.1:{settings.PORT}", "--threads", "8")
+    gunicorn = (python, "-m", "gunicorn", "tradingsite.wsgi", "--config", "python:tradingsite.web.access_log")
+    web = (*gunicorn, "--bind", f"127.0.0.1:{settings.PORT}", "--threads", "8")
     services = [
         Service(
             name="web",
@@ -90,6 +94,14 @@ def _services(*, first_run: bool) -> list[Service]:
                 log=_truncate(VAR_DIR / f"cluster-{cluster}.out"),
             )
         )
+    services.append(
+        Service(
+            name="order sender",
+            command=(python, manage, "order_sender"),
+            reload_signal=signal.SIGTERM,
+            log=_truncate(VAR_DIR / "order-sender.out"),
+        )
+    )
     return [*services, _first_run()] if first_run else services
 
 

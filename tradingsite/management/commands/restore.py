@@ -15,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.utils import timezone
 
-from brokers.credentials import SecretUnreadable
+from brokers.accounts import unreadable_secrets
 from brokers.models import BrokerConfiguration
 from tradingsite.backup import configuration, databases, model_files, restoration
 from tradingsite.backup.archive import ArchiveReader, BackupError
@@ -137,12 +137,9 @@ def _follow_ups(reader: ArchiveReader) -> list[str]:
         f"The back-up was written without a model file that was missing: {path}."
         for path in reader.manifest["missing_models"]
     ]
-    unreadable = 0
-    for key in BrokerConfiguration.objects.values_list("pk", flat=True):
-        try:
-            BrokerConfiguration.objects.get(pk=key)
-        except SecretUnreadable:
-            unreadable += 1
+    unreadable = sum(
+        bool(unreadable_secrets(account)) for account in BrokerConfiguration.objects.select_related("user")
+    )
     if unreadable:
         notes.append(
             f"The secrets of {unreadable} broker accounts cannot be read: put the CREDENTIAL_KEYS (or, where it was not"

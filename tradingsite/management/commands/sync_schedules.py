@@ -8,18 +8,22 @@ from django.db import transaction
 from django.utils import timezone
 from django_q.models import Schedule
 
+from portfolio.backtest.job import CLUSTER
 from tradingsite.schedule import scheduled_jobs
 
 START = "market_data.tasks.start_scheduled"
 HEARTBEAT = "market_data.tasks.heartbeat"
 ALERTS = "tradingsite.alerts.tasks.check_alerts"
+BACKTESTS = "portfolio.tasks.look_after_backtests"
+PLANS = "portfolio.tasks.trade_evenings"
+LEDGERS = "portfolio.tasks.post_ledgers"
 
 
 class Command(BaseCommand):
     help = "Make the queue's schedules equal to those of the jobs (changes nothing when they are)."
 
     def handle(self, *_: object, **__: Any) -> None:
-        """Write one schedule a job and two a cluster (heartbeat, alerts); delete all others."""
+        """Write one schedule a job, two a cluster, one each for backtests, plans and ledgers; delete all others."""
         minutely = {
             f"{name} {cluster}": _fields(function, cluster, "* * * * *", cluster)
             for name, function in (("heartbeat", HEARTBEAT), ("alerts", ALERTS))
@@ -30,6 +34,9 @@ class Command(BaseCommand):
             saga.job: intended | _fields(START, saga.cluster, saga.cron, saga.job, [*saga.waits_for], saga.stands_for)
             for saga in scheduled_jobs()
         }
+        minutely["backtests"] = _fields(BACKTESTS, CLUSTER, "* * * * *")
+        minutely["plans"] = _fields(PLANS, CLUSTER, "*/5 * * * *")
+        minutely["ledgers"] = _fields(LEDGERS, CLUSTER, "5-59/10 * * * *")
         schedules = jobs | minutely
         with transaction.atomic():
             removed, _ = Schedule.objects.exclude(name__in=schedules).delete()
