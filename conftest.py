@@ -158,10 +158,12 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _forget_kept_answers() -> None:
-    """Answers that are kept for a second would survive the data of the test before."""
+def _forget_kept_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers kept for a second would outlive the test before, and its secrets would be blotted out of the next one."""
+    from brokers import redaction
     from tradingsite.monitoring import health, metrics
 
+    monkeypatch.setattr(redaction, "_spellings", redaction._spellings)
     health.present_readiness.forget()
     metrics.present_metrics.forget()
 

@@ -96,7 +96,7 @@ class BrokerConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]  # not
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        register_secrets(*(cleaned[f"new_{name}"] for name in SECRETS))
+        register_secrets(*(cleaned.get(f"new_{name}", "") for name in SECRETS))
         # Django leaves a constraint unchecked of which a column (the broker) is not in the form.
         if self.instance.pk and cleaned.get("is_data_account"):
             marked = BrokerConfiguration.objects.filter(broker=self.instance.broker, is_data_account=True)

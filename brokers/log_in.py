@@ -96,9 +96,9 @@ def complete(
     Raises LogInRefused, also with what the broker said to the exchange. `broker`: refuse a log-in at another one.
     """
     values = {name: _only(name, given) for name, given in query.items()}
-    state = values.get("state", "")
-    register_secrets(state, *(values.get(name, "") for name in ("request_token", "auth_code")))
-    row = _checked_state(state, user, session_key, broker)
+    row = _checked_state(values.get("state", ""), user, session_key, broker)
+    # Only now: whoever guesses at addresses must not decide what the logs of this process leave out.
+    register_secrets(*(values.get(name, "") for name in ("request_token", "auth_code")))
     account = BrokerConfiguration.objects.filter(user=row.user_id, broker=row.broker).select_related("user").first()
     if account is None:
         raise LogInRefused(f"There is no account at {row.broker} any more: nothing was sent. Enter it again.")

@@ -50,6 +50,7 @@ def test_what_standard_input_names_is_stored_sealed_and_the_rest_stays(monkeypat
     assert [secret_of(account, "api_secret"), secret_of(account, "access_token")] == [SECRET, TOKEN]
     assert account.token_expires_at == datetime(2026, 12, 1, 0, 30, tzinfo=UTC)
     assert without_secrets(f"the broker says {TOKEN} is wrong") == "the broker says *** is wrong"
+    assert without_secrets("APP-100-x, 2026-12-01T06:00:00+05:30") == "APP-100-x, 2026-12-01T06:00:00+05:30"
     assert set_account(monkeypatch, {"access_token": "another-t0ken"})["stored"] == ["access_token"]
     account.refresh_from_db()
     assert [secret_of(account, "api_secret"), secret_of(account, "access_token")] == [SECRET, "another-t0ken"]

@@ -19,6 +19,7 @@ from brokers import log_in
 from brokers.accounts import account_of, secret_of, store_secrets
 from brokers.models import BrokerConfiguration, BrokerLogIn
 from brokers.protocol import IST
+from brokers.redaction import without_values
 from brokers.tokens import next_six, own_expiry
 from portfolio.models import User
 from tests.brokers import fyers_venue, kite_venue
@@ -179,6 +180,13 @@ def test_nothing_is_sent_for_a_log_in_that_is_none(scene: Scene, name: str):
         log_in.complete(attempt.query, attempt.user, attempt.session_key, timezone.now, attempt.broker)
     assert scene.venue.requests == []
     assert not BrokerConfiguration.objects.exclude(access_token="").exists()
+
+
+def test_who_guesses_at_addresses_does_not_decide_what_logs_leave_out(scene: Scene):
+    with pytest.raises(log_in.LogInRefused, match="No log-in with this state"):
+        scene.complete("an invented state", request_token="Order 4711 was sent", auth_code="Order 4711 was sent")
+    for line in ("an invented state", "Order 4711 was sent"):
+        assert without_values(line) == line
 
 
 def test_a_state_serves_once(scene: Scene):

@@ -23,6 +23,7 @@ FLAGS = [
     "--disable-sync",
 ]
 MISSING = "no Chromium on this machine: these pages were not tried in a browser (Debian: apt-get install chromium)"
+FINISH_TRANSITIONS = "document.getAnimations().filter(one => one instanceof CSSTransition).forEach(one => one.finish())"
 DESKTOP = {"width": 1360, "height": 900}
 TABLET = {"width": 820, "height": 1100}
 PHONE = {"width": 390, "height": 844}
@@ -88,8 +89,9 @@ class Watched:
         return width
 
     def serious_faults(self) -> list[str]:
-        """Serious and critical violations that axe-core finds with all details opened."""
+        """Serious and critical violations that axe-core finds with all details opened and no colour on its way."""
         self.page.evaluate("document.querySelectorAll('.console details').forEach(one => one.open = true)")
+        self.page.evaluate(FINISH_TRANSITIONS)
         return [
             f"{self.page.url} {fault['id']}: {node['html'][:200]} {node['failureSummary']}"
             for fault in Axe().run(self.page).response["violations"]

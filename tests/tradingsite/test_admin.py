@@ -250,6 +250,17 @@ def test_a_secret_that_no_key_opens_breaks_no_page_and_can_be_replaced(operator,
     assert secrets_of(account) == ["new one", ""]
 
 
+def test_a_secret_with_a_null_character_is_refused_in_a_sentence(operator):
+    fill_every_table()
+    account = BrokerConfiguration.objects.get()
+    address = reverse(name(BrokerConfiguration, "change"), args=[account.pk])
+    refused = operator.post(address, account_form(account, new_api_secret="two\0parts"))
+    assert refused.status_code == 200
+    assert "Null characters are not allowed." in refused.content.decode()
+    account.refresh_from_db()
+    assert secrets_of(account)[0] == SECRET
+
+
 def test_a_token_is_shown_once(operator):
     user = get_user_model().objects.create_user("asha")
     made = operator.post(reverse("admin:authtoken_tokenproxy_add"), {"user": user.pk}, follow=True)

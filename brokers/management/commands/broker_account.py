@@ -66,7 +66,8 @@ def checked(text: str) -> dict[str, Any]:
         raise ValueError("Standard input is not JSON as an account has it.") from None
     if not isinstance(pairs, _Pairs) or not pairs:
         raise ValueError(f"Standard input is not a JSON object with at least one of {', '.join(_FIELDS)}.")
-    register_secrets(*(value for _, value in pairs if isinstance(value, str)))
+    # What stands under an unknown name may be a secret, too.
+    register_secrets(*(value for name, value in pairs if isinstance(value, str) and name not in _SHOWN))
     names = [name for name, _ in pairs]
     if unknown := [name for name in names if name not in _FIELDS]:
         named = f"{unknown[0]!r} is" if re.fullmatch("[a-z_]{1,30}", unknown[0]) else "A name in standard input is"
@@ -104,6 +105,9 @@ def _time(name: str, value: Any) -> datetime | None:
         pass
     raise ValueError(f"{name} is not a time with its offset: write it as 2026-12-01T06:00:00+05:30.")
 
+
+_SHOWN: Final = ("app_key", "client_id", "token_expires_at")
+"""Fields that pages show: no secrets."""
 
 _FIELDS: Final[dict[str, Callable[[str, Any], Any]]] = {
     "app_key": _text(100),
