@@ -10,6 +10,7 @@ import ipaddress
 import math
 import os
 import re
+import secrets
 import warnings
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,26 @@ def secret(name: str) -> str:
     value = text(name)
     register_secrets(value)
     return value
+
+
+def secret_key(name: str, folder: Path, *, production: bool) -> str:
+    """Return a long random text; where it is not set the one stored in `folder`, in production ImproperlyConfigured."""
+    key = text(name)
+    if key:
+        return key
+    if production:
+        raise ImproperlyConfigured(
+            f"{name} is not set. Set it, or {name}_FILE, to a long random text before starting in production."
+        )
+    path = folder / "secret_key"
+    folder.mkdir(parents=True, exist_ok=True)
+    # O_EXCL: of processes that start at once, one writes the key and all read it.
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(50))
+    except FileExistsError:
+        pass
+    return path.read_text()
 
 
 def secret_address(name: str) -> str:

@@ -1,8 +1,6 @@
 """Settings of the whole site, from the environment, `.env` and `config/*.yaml` (see `.env.example`)."""
 
 import hashlib
-import os
-import secrets
 import sys
 from typing import Any
 from urllib.parse import quote
@@ -29,29 +27,7 @@ if APP_ENV not in ("development", "production"):
     raise ImproperlyConfigured(f"APP_ENV={APP_ENV!r} is neither development nor production.")
 PRODUCTION = APP_ENV == "production"
 DEBUG = env.boolean("DEBUG", env.text_or_old_name("DEBUG", "FLASK_DEBUG", "0")) and not PRODUCTION
-
-
-def _secret_key() -> str:
-    """Return SECRET_KEY, in development by default a random one stored in `var/secret_key`."""
-    key = env.text("SECRET_KEY")
-    if key:
-        return key
-    if PRODUCTION:
-        raise ImproperlyConfigured(
-            "SECRET_KEY is not set. Set it, or SECRET_KEY_FILE, to a long random text before starting in production."
-        )
-    path = VAR_DIR / "secret_key"
-    VAR_DIR.mkdir(parents=True, exist_ok=True)
-    # O_EXCL: of processes that start at once, one writes the key and all read it.
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(50))
-    except FileExistsError:
-        pass
-    return path.read_text()
-
-
-SECRET_KEY = _secret_key()
+SECRET_KEY = env.secret_key("SECRET_KEY", VAR_DIR, production=PRODUCTION)
 DERIVED_CREDENTIAL_KEY = hashlib.sha256(f"credentials:{SECRET_KEY}".encode()).hexdigest()
 CREDENTIAL_KEYS = env.strings("CREDENTIAL_KEYS") or [DERIVED_CREDENTIAL_KEY]
 register_secrets(SECRET_KEY, DERIVED_CREDENTIAL_KEY, *CREDENTIAL_KEYS)
@@ -211,6 +187,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "tradingsite.audit.context.name_person",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "tradingsite.web.sessions.end_sessions",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
@@ -233,12 +210,12 @@ TEMPLATES = [
 AUTH_USER_MODEL = "portfolio.User"
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
+    {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
+    for name, options in (
+        ("UserAttributeSimilarityValidator", {}),
+        ("MinimumLengthValidator", {"min_length": 12}),  # of new ones
+        ("CommonPasswordValidator", {}),
+        ("NumericPasswordValidator", {}),
     )
 ]
 LOGIN_URL = "portfolio:login"
@@ -251,6 +228,9 @@ AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_LOCKOUT_CALLABLE = "tradingsite.web.login_limits.refused_login"
 PROXY_COUNT = env.integer("PROXY_COUNT", 0, minimum=0)
 AXES_CLIENT_IP_CALLABLE = "tradingsite.web.client_address.client_address"
+# When a log-in ends (tradingsite/web/sessions.py); 0: never by that.
+SESSION_HOURS = env.integer("SESSION_HOURS", 12 if PRODUCTION else 0, minimum=0, maximum=24 * 14)
+SESSION_IDLE_MINUTES = env.integer("SESSION_IDLE_MINUTES", 30 if PRODUCTION else 0, minimum=0, maximum=24 * 60)
 
 # --- time, language, files ------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en-gb"

@@ -35,7 +35,7 @@
   async function poll() {
     if (!document.hidden) {
       try {
-        const response = await fetch(live.dataset.url, { cache: "no-store", redirect: "manual" });
+        const response = await fetch(live.dataset.url, { headers: { "X-Refresh": "1" }, cache: "no-store", redirect: "manual" });
         if (response.type === "opaqueredirect") return window.location.reload();
         if (!response.ok) throw new Error(String(response.status));
         seconds = Number(response.headers.get("X-Again-In")) || seconds;

@@ -26,7 +26,7 @@
 
   async function poll() {
     try {
-      const response = await fetch(region.dataset.url, { headers: { Accept: "application/json" }, cache: "no-store" });
+      const response = await fetch(region.dataset.url, { headers: { Accept: "application/json", "X-Refresh": "1" }, cache: "no-store" });
       if (response.status === 401) return window.location.reload();
       if (!response.ok) throw new Error(String(response.status));
       const state = await response.json();

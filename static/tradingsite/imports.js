@@ -5,7 +5,7 @@ const bar = card && card.querySelector("progress");
 
 async function poll() {
   try {
-    const response = await fetch(card.dataset.progress, { headers: { Accept: "application/json" } });
+    const response = await fetch(card.dataset.progress, { headers: { Accept: "application/json", "X-Refresh": "1" } });
     const state = await response.json();
     if (!state.at_work) {
       location.replace(location.pathname);

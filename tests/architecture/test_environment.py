@@ -20,6 +20,7 @@ READERS = {
     "mail_server",
     "cache_address",
     "secret",
+    "secret_key",
     "secret_address",
     "secret_addresses",
     "seconds",
