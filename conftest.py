@@ -79,6 +79,8 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.CACHES["default"]["LOCATION"] = os.environ["REDIS_URL"]
     # To hash a password is slow on purpose; no test is about that.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    # To the reading limit all tests of a minute would be one reader.
+    settings.API_READS_PER_MINUTE = 0
     # Tests play the system's part, and what a test wrote is emptied by TRUNCATE, the audit too.
     connections.databases["default"]["OPTIONS"]["options"] += (
         " -c audit.channel=system -c audit.path= -c audit.account= -c audit.maintenance=tests"

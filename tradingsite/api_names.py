@@ -7,7 +7,7 @@ ENUM_NAMES: Final = {
     "AccountKind": "portfolio.models.TradingAccount.AccountKind",
     "DifferenceKind": "portfolio.models.Difference.DifferenceKind",
     "EntryKind": "portfolio.models.LedgerEntry.EntryKind",
-    "OrderState": "portfolio.orders.projection.State",
+    "OrderState": "portfolio.api.choices.STATES",
     "PlanStatus": "portfolio.models.Plan.PlanStatus",
     "ModelStatus": "ml.models.TrainedModel.Status",
 }

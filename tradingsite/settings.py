@@ -179,6 +179,7 @@ MIDDLEWARE = [
     "tradingsite.monitoring.latency.measure_latency",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "tradingsite.web.compression.CompressionMiddleware",
     "csp.middleware.CSPMiddleware",
     "tradingsite.web.nul_bytes.reject_nul_bytes",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -227,7 +228,7 @@ AXES_COOLOFF_TIME = 0.25  # hours
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_LOCKOUT_CALLABLE = "tradingsite.web.login_limits.refused_login"
 PROXY_COUNT = env.integer("PROXY_COUNT", 0, minimum=0)
-AXES_CLIENT_IP_CALLABLE = "tradingsite.web.client_address.client_address"
+CLIENT_ADDRESS_CALLABLE = AXES_CLIENT_IP_CALLABLE = "tradingsite.web.client_address.client_address"
 # When a log-in ends (tradingsite/web/sessions.py); 0: never by that.
 SESSION_HOURS = env.integer("SESSION_HOURS", 12 if PRODUCTION else 0, minimum=0, maximum=24 * 14)
 SESSION_IDLE_MINUTES = env.integer("SESSION_IDLE_MINUTES", 30 if PRODUCTION else 0, minimum=0, maximum=24 * 60)
@@ -262,10 +263,11 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.TokenAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "stocks.api.schema.DocumentedSchema",
     "EXCEPTION_HANDLER": "stocks.api.error_response",
 }
 READING_NEEDS_LOGIN = PRODUCTION
+API_READS_PER_MINUTE = env.integer("API_READS_PER_MINUTE", 600, minimum=0)
 # Without it every member of staff could export any table.
 IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "view"
 SPECTACULAR_SETTINGS = {

@@ -16,6 +16,7 @@ from portfolio.api import BacktestsView, BacktestView, TaxView
 from portfolio.api.urls import urlpatterns as trading_urls
 from stocks.api import MayRead, SuggestedStocksView
 from stocks.api.changes import ListChangesView
+from stocks.api.reading_limit import ReadingThrottle
 from tradingsite.monitoring.metrics import metrics
 from tradingsite.web import postbacks
 
@@ -46,7 +47,7 @@ urlpatterns = [
     path("api/backtests/", BacktestsView.as_view(), name="api-backtests"),
     path("api/backtests/<int:key>/", BacktestView.as_view(), name="api-backtest"),
     *trading_urls,
-    path("api/schema/", SpectacularAPIView.as_view(**_READERS), name="api-schema"),
+    path("api/schema/", SpectacularAPIView.as_view(**_READERS, throttle_classes=[ReadingThrottle]), name="api-schema"),
     path(
         "api/docs/",
         # A page for people: a wrong token would be rejected again while the error page is being rendered.

@@ -11,8 +11,8 @@ from rest_framework.request import Request
 from ml.scoreboard import queries
 from ml.scoreboard.figures import INTERVAL_NEEDS_SESSIONS, Figures
 from ml.scoreboard.queries import ListScore
-from stocks.api import PicksView, StrategyField, checked_parameters, conditional_response
-from stocks.api.answers import documented_responses
+from stocks.api import PicksView, StrategyField, checked_parameters, conditional_response, ignored_parameters
+from stocks.api.answers import WARNINGS, documented_responses
 
 _SHARES: Final = ("target_first_share", "stop_first_share")
 
@@ -68,6 +68,7 @@ class ScoreboardAnswer(serializers.Serializer[Any]):
     success = serializers.BooleanField()
     simulated = serializers.BooleanField(help_text="true: the market is simulated")
     lists = ListScoreAnswer(many=True)
+    warnings = serializers.ListField(child=serializers.CharField(), help_text=WARNINGS)
 
 
 class ScoreboardQuery(serializers.Serializer[dict[str, Any]]):
@@ -92,6 +93,7 @@ class ScoreboardView(PicksView):
             if wanted is None or name == wanted
         ]
         body = {"success": True, "simulated": settings.PROVIDER_KIND == "simulated", "lists": lists}
+        body["warnings"] = ignored_parameters(ScoreboardQuery, request)
         return conditional_response(request, body)
 
 

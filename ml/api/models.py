@@ -11,8 +11,8 @@ from rest_framework.request import Request
 from ml.model_card import queries, reading
 from ml.model_card.figure import UNITS, Estimate
 from ml.models import ChampionChange, TrainedModel
-from stocks.api import PicksView, conditional_response
-from stocks.api.answers import documented_responses
+from stocks.api import PicksView, conditional_response, ignored_parameters
+from stocks.api.answers import WARNINGS, documented_responses
 from stocks.picks.screening import STRATEGIES
 
 
@@ -57,7 +57,7 @@ class ChampionAnswer(serializers.Serializer[Any]):
 
 class FittedModelAnswer(serializers.Serializer[Any]):
     model_id = serializers.CharField()
-    status = serializers.ChoiceField(choices=TrainedModel.Status.values)
+    status = serializers.ChoiceField(choices=TrainedModel.Status.choices)
     session = serializers.DateField(help_text="last session whose facts were used")
     train_from = serializers.DateField()
     train_until = serializers.DateField(help_text="last session with a label")
@@ -75,7 +75,7 @@ class ChallengerAnswer(serializers.Serializer[Any]):
 
 class DecisionAnswer(serializers.Serializer[Any]):
     session = serializers.DateField()
-    kind = serializers.ChoiceField(choices=ChampionChange.Kind.values)
+    kind = serializers.ChoiceField(choices=ChampionChange.Kind.choices)
     champion_recipe = serializers.CharField(help_text="champion from this decision on")
     challenger_recipe = serializers.CharField(allow_null=True)
     reason = serializers.CharField()
@@ -91,6 +91,7 @@ class ModelsAnswer(serializers.Serializer[Any]):
     challenger = ChallengerAnswer(allow_null=True)
     report = ModelReportAnswer(allow_null=True, help_text="null: no report about the champion is stored yet")
     decisions = DecisionAnswer(many=True, help_text=f"the newest first, at most {queries.DECISIONS_SHOWN}")
+    warnings = serializers.ListField(child=serializers.CharField(), help_text=WARNINGS)
 
 
 class ModelsView(PicksView):
@@ -108,6 +109,7 @@ class ModelsView(PicksView):
             "challenger": card.challenger and card.challenger.as_json(),
             "report": _report_body(card),
             "decisions": [_decision_body(decision) for decision in card.decisions],
+            "warnings": ignored_parameters(serializers.Serializer, request),
         }
         return conditional_response(request, body)
 

@@ -16,10 +16,10 @@ from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle, UserRateThrottle
 from rest_framework.views import APIView
 
-from brokers.charges import BROKERS
 from brokers.files.csv_rows import MAX_BYTES, CsvError, content_of
+from portfolio.api.choices import BACKTEST_BROKERS, REWEIGH_CHOICES, SETTLEMENT_CHOICES
 from portfolio.backtest import job, queries, writer
-from portfolio.backtest.parameters import MOST_PLACES, MOST_SESSIONS, REWEIGH, SETTLEMENT
+from portfolio.backtest.parameters import MOST_PLACES, MOST_SESSIONS
 from portfolio.ledger.entries import COLUMNS, LedgerError, entries_of
 from portfolio.ledger.statement import NOTES, as_object, statement_of
 from portfolio.models import Backtest, User
@@ -75,9 +75,9 @@ class BacktestRequest(serializers.Serializer[Any]):
     every = serializers.IntegerField(
         required=False, min_value=1, max_value=MOST_SESSIONS, help_text="Sessions between decisions; default: 10."
     )
-    reweigh = serializers.ChoiceField(choices=REWEIGH, required=False, help_text="Default: none.")
-    settlement = serializers.ChoiceField(choices=SETTLEMENT, required=False, help_text="Default: real.")
-    broker = serializers.ChoiceField(choices=BROKERS, required=False, help_text="Default: zerodha.")
+    reweigh = serializers.ChoiceField(choices=REWEIGH_CHOICES, required=False, help_text="Default: none.")
+    settlement = serializers.ChoiceField(choices=SETTLEMENT_CHOICES, required=False, help_text="Default: real.")
+    broker = serializers.ChoiceField(choices=BACKTEST_BROKERS, required=False, help_text="Default: zerodha.")
     charges = serializers.BooleanField(required=False, help_text="Default: true.")
     impact = serializers.BooleanField(required=False, help_text="Default: true.")
     fractional = serializers.BooleanField(required=False, help_text="Only without charges; default: false.")

@@ -19,6 +19,7 @@ from portfolio.accounts.creation import NotCreated
 from portfolio.accounts.readings import AccountReading
 from portfolio.api import ERRORS, PersonView, answer
 from portfolio.api import trading_answers as answers
+from portfolio.api.choices import CHARGES_OF, ORDER_TYPES, SIDES
 from portfolio.models import Difference, LedgerEntry, Order, Plan, Trade, TradingAccount
 from portfolio.orders import desk
 from portfolio.orders.kill_switch import kill_switch
@@ -63,9 +64,9 @@ class OrderRequest(serializers.Serializer[Any]):
         r"^[A-Za-z0-9_-]{8,40}$", help_text="One-time: sent again, it is answered by the first order."
     )
     symbol = serializers.CharField(help_text="The NSE's symbol.")
-    side = serializers.ChoiceField(choices=["buy", "sell"])
+    side = serializers.ChoiceField(choices=SIDES)
     quantity = serializers.IntegerField(min_value=1, max_value=desk.MOST_SHARES, help_text="shares")
-    order_type = serializers.ChoiceField(choices=["limit", "market", "sl", "sl-m"])
+    order_type = serializers.ChoiceField(choices=ORDER_TYPES)
     price = serializers.CharField(required=False, help_text="₹ per share, of limit and sl.")
     trigger_price = serializers.CharField(required=False, help_text="₹ per share, of sl and sl-m.")
     market_protection = serializers.CharField(
@@ -88,7 +89,7 @@ class AccountRequest(serializers.Serializer[Any]):
     )
     name = serializers.CharField(max_length=100)
     deposit = serializers.CharField(help_text="₹, such as 1000000.00")
-    charges_of = serializers.ChoiceField(choices=["zerodha", "fyers"])
+    charges_of = serializers.ChoiceField(choices=CHARGES_OF)
 
 
 class ApprovalRequest(serializers.Serializer[Any]):

@@ -7,8 +7,8 @@ from typing import Any
 from django.utils import timezone
 from rest_framework import serializers
 
+from portfolio.api.choices import PENDING, STATES
 from portfolio.models import Difference, LedgerEntry, Order, Plan, Trade, TradingAccount
-from portfolio.orders.projection import Pending, State
 from portfolio.pages.trading.order_page import order_context
 from portfolio.pages.trading.portfolio_page import HeldLine
 from portfolio.reconciliation.comparison import BLOCKING
@@ -84,8 +84,8 @@ class OrderListed(serializers.Serializer[Any]):
     price = serializers.CharField(allow_null=True, help_text="₹ per share")
     trigger_price = serializers.CharField(allow_null=True, help_text="₹ per share")
     market_protection = serializers.CharField(allow_null=True, help_text="percent; -1: the broker's own")
-    status = serializers.ChoiceField(choices=[(state.value, state.name) for state in State])
-    pending = serializers.ChoiceField(choices=["", *(pending.value for pending in Pending)])
+    status = serializers.ChoiceField(choices=STATES)
+    pending = serializers.ChoiceField(choices=PENDING)
     alarms = serializers.ListField(child=serializers.CharField())
     filled_quantity = serializers.IntegerField()
     average_price = serializers.CharField(allow_null=True, help_text="₹ per share, four decimals")

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -17,16 +18,21 @@ from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.settings import api_settings
 from rest_framework.views import APIView, set_rollback
 
+from stocks.api import reading_limit
 from stocks.api.answers import ErrorAnswer as ErrorAnswer
 from stocks.api.answers import SuggestedStocksAnswer, documented_responses
+from stocks.api.examples import PICKS_ANSWER
 from stocks.error_responses import error_body
 from stocks.picks import queries as pick_queries
 from stocks.picks import response_cache, screening
 from stocks.picks.queries import Pick, PickList
 
 log = logging.getLogger(__name__)
+
+_MAX_WARNINGS = 10
 
 _TECHNICAL = ("rsi_14", "macd", "sma_50", "sma_200")
 _FUNDAMENTAL = (
@@ -91,7 +97,10 @@ def _sentence(detail: Any) -> str:
 
 # --- parameters -----------------------------------------------------------------------------------------------------
 class _ChoiceField(serializers.ChoiceField):
-    """A choice whose error names the allowed values."""
+    """A choice in any case, whose error names the allowed values."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return super().to_internal_value(data.lower() if isinstance(data, str) else data)
 
     def fail(self, key: str, **details: Any) -> Any:
         allowed = ", ".join(map(str, self.choices))
@@ -102,7 +111,7 @@ class StrategyField(_ChoiceField):
     """The strategies of the registry at the time a serializer is made."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(choices=list(screening.STRATEGIES), **options)
+        super().__init__(choices=[(name, rule.label) for name, rule in screening.STRATEGIES.items()], **options)
 
 
 @extend_schema_field({"type": "string", "maxLength": 100, "pattern": "^[^\\u0000]*$"})
@@ -142,11 +151,11 @@ class SuggestedStocksQuery(ListQuery):
         max_length=100, default="", allow_blank=True, help_text="Part of the symbol or the name, in any case."
     )
     sort_by = _ChoiceField(
-        choices=pick_queries.SORT_FIELDS,
+        choices=list(pick_queries.SORT_FIELDS.items()),
         default="ml_prediction_score",
         help_text="Missing values come last. The list in its published order: `rank` with `order=asc`.",
     )
-    order = _ChoiceField(choices=("asc", "desc"), default="desc")
+    order = _ChoiceField(choices=[("asc", "the smallest first"), ("desc", "the largest first")], default="desc")
 
 
 # --- the response ---------------------------------------------------------------------------------------------------
@@ -159,7 +168,7 @@ def pick_json(pick: Pick) -> dict[str, Any]:
     return body | {name: pick[name] for name in _ADDED} | {key: pick[name] for key, name in _EXCESS.items()}
 
 
-def response_body(strategy: str, listed: PickList, latest: date | None) -> dict[str, Any]:
+def response_body(strategy: str, listed: PickList, latest: date | None, warnings: Sequence[str] = ()) -> dict[str, Any]:
     """The whole body: the contract's keys, and how far it can be trusted."""
     publication = listed.publication
     return {
@@ -180,6 +189,7 @@ def response_body(strategy: str, listed: PickList, latest: date | None) -> dict[
         "notice": pick_queries.outdated_notice(publication, latest),
         "compared_with": publication.previous.date if publication and publication.previous else None,
         "departures": publication.departures if publication else [],
+        "warnings": list(warnings),
     }
 
 
@@ -203,6 +213,7 @@ class PicksView(APIView):
 
     # The first class decides whether anonymous requests get 401 or 403: with tokens first it is 401.
     authentication_classes = (TokenAuthentication, SessionAuthentication)
+    throttle_classes = (reading_limit.ReadingThrottle,)
 
     def get_permissions(self) -> list[BasePermission]:
         # The permission itself, not `MayRead`: the schema derives from it whether a login is needed.
@@ -219,7 +230,8 @@ class SuggestedStocksView(PicksView):
         """Serve anonymous readers from the response cache, before the framework's own work on a request."""
         is_anonymous = not settings.READING_NEEDS_LOGIN and "HTTP_AUTHORIZATION" not in request.META
         cached = response_cache.cached_response(request) if is_anonymous else None
-        if cached is not None:
+        # Beyond the limit the framework refuses, in its own form.
+        if cached is not None and reading_limit.is_within(reading_limit.address_of(request)):
             return cached
         response = super().dispatch(request, *args, **kwargs)
         if self.cache_version:
@@ -230,7 +242,10 @@ class SuggestedStocksView(PicksView):
         operation_id="suggested_stocks",
         parameters=[SuggestedStocksQuery],
         responses=documented_responses(SuggestedStocksAnswer),
-        examples=[OpenApiExample("Rejected", error_body(400, "limit: Allowed: …"), status_codes=["400"])],
+        examples=[
+            OpenApiExample("A list of one pick", PICKS_ANSWER, status_codes=["200"]),
+            OpenApiExample("Rejected", error_body(400, "limit: Allowed: …"), status_codes=["400"]),
+        ],
     )
     def get(self, request: Request) -> HttpResponseBase:
         """List a strategy's picks in force; an empty list comes with its reason."""
@@ -250,7 +265,8 @@ class SuggestedStocksView(PicksView):
         # A list superseded while it was read may be short of rows; such a response is not cached.
         if listed.publication and listed.total == listed.publication.count:
             self.cache_version = response_cache.cache_version(listed.publication, latest)
-        return conditional_response(request, response_body(parameters["strategy"], listed, latest))
+        warnings = ignored_parameters(SuggestedStocksQuery, request)
+        return conditional_response(request, response_body(parameters["strategy"], listed, latest, warnings))
 
 
 def checked_parameters(query_class: type[serializers.Serializer[dict[str, Any]]], request: Request) -> dict[str, Any]:
@@ -263,6 +279,16 @@ def checked_parameters(query_class: type[serializers.Serializer[dict[str, Any]]]
     return dict(query.validated_data)
 
 
+def ignored_parameters(query_class: type[serializers.Serializer[dict[str, Any]]], request: Request) -> list[str]:
+    """A sentence about each parameter of the request that the view does not know: it may be a misspelt one."""
+    known = [name for name, _ in query_class().fields.items()]
+    unknown = [name for name in request.query_params if name not in (*known, api_settings.URL_FORMAT_OVERRIDE)]
+    offered = f"The parameters are {', '.join(known)}." if known else "There are no parameters here."
+    sentences = [f"{name[:50]!r} is no parameter and was ignored. {offered}" for name in unknown[:_MAX_WARNINGS]]
+    rest = len(unknown) - len(sentences)
+    return [*sentences, f"{rest} more were ignored."] if rest else sentences
+
+
 def conditional_response(request: Request, body: dict[str, Any]) -> HttpResponseBase:
     """The body, or 304 when the client already has exactly it."""
     accepted = getattr(request, "accepted_renderer", None)
@@ -272,5 +298,6 @@ def conditional_response(request: Request, body: dict[str, Any]) -> HttpResponse
     etag = f'W/"{hashlib.sha256(content).hexdigest()[:32]}"'
     response = HttpResponse(content, content_type=accepted.media_type, headers={"ETag": etag})
     # Clients must revalidate each time, so a new publication is visible at once; most responses are then 304.
-    patch_cache_control(response, private=settings.READING_NEEDS_LOGIN, no_cache=True)
+    # Without the key where anybody may read: Django would write `private=False` literally.
+    patch_cache_control(response, no_cache=True, **({"private": True} if settings.READING_NEEDS_LOGIN else {}))
     return get_conditional_response(request._request, etag=etag, response=response) or response

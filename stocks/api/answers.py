@@ -7,6 +7,14 @@ from rest_framework import serializers
 
 from stocks.picks.standings import Standing
 
+WARNINGS = "a sentence for each parameter that is not known and was ignored"
+RECOMMENDATIONS = [
+    ("STRONG_BUY", "worth its costs, with a fair reward for its risk, a high score and agreement"),
+    ("BUY", "worth its costs, with a fair score and risk"),
+    ("HOLD", "worth keeping, not worth the costs of buying"),
+    ("AVOID", "a low score at a high risk"),
+]
+
 
 class PickIndicators(serializers.Serializer[Any]):
     rsi_14 = serializers.FloatField(allow_null=True, help_text="0-100")
@@ -33,7 +41,7 @@ class TradingSignals(serializers.Serializer[Any]):
     stop_loss = serializers.FloatField(
         allow_null=True, help_text="₹, level that the lowest low of the ten sessions undercuts with stop_probability"
     )
-    recommendation = serializers.CharField(allow_null=True, help_text="STRONG_BUY, BUY, HOLD or AVOID")
+    recommendation = serializers.ChoiceField(choices=RECOMMENDATIONS, allow_null=True)
 
 
 class SuggestedStockAnswer(serializers.Serializer[Any]):
@@ -60,7 +68,9 @@ class SuggestedStockAnswer(serializers.Serializer[Any]):
     reason = serializers.CharField(allow_null=True)
     place = serializers.IntegerField(allow_null=True, help_text="among all shares that passed, 1 is the best")
     standing = serializers.ChoiceField(
-        choices=[standing.value for standing in Standing], allow_null=True, help_text="against the list before"
+        choices=[(Standing.NEW, "was not on the list before"), (Standing.KEPT, "was on the list before")],
+        allow_null=True,
+        help_text="against the list before",
     )
     listed_since = serializers.DateField(allow_null=True, help_text="first session of its unbroken stay on the list")
     expected_entry = serializers.FloatField(allow_null=True, help_text="₹, expected at the next open")
@@ -123,6 +133,7 @@ class SuggestedStocksAnswer(serializers.Serializer[Any]):
     )
     compared_with = serializers.DateField(allow_null=True, help_text="session of the list before")
     departures = DepartureAnswer(many=True)
+    warnings = serializers.ListField(child=serializers.CharField(), help_text=WARNINGS)
 
 
 class ErrorFacts(serializers.Serializer[Any]):
@@ -146,5 +157,8 @@ def documented_responses(answer: type[serializers.BaseSerializer[Any]]) -> dict[
         401: ErrorAnswer,
         404: OpenApiResponse(ErrorAnswer, "An unsupported `format`."),
         405: OpenApiResponse(ErrorAnswer, "A method other than GET, HEAD and OPTIONS."),
+        429: OpenApiResponse(
+            ErrorAnswer, "More requests in a minute than the reading limit allows; see `Retry-After`."
+        ),
         406: OpenApiResponse(ErrorAnswer, "An unsupported media type in `Accept`."),
     }

@@ -7,8 +7,8 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from stocks.api import ListQuery, PicksView, checked_parameters, conditional_response
-from stocks.api.answers import DepartureAnswer, documented_responses
+from stocks.api import ListQuery, PicksView, checked_parameters, conditional_response, ignored_parameters
+from stocks.api.answers import WARNINGS, DepartureAnswer, documented_responses
 from stocks.models import Publication
 from stocks.picks.change_queries import changes_of
 from stocks.picks.changes import ScoreChange
@@ -60,6 +60,7 @@ class ListChangesAnswer(serializers.Serializer[Any]):
     entries = EntryAnswer(many=True)
     departures = DepartureAnswer(many=True)
     score_changes = ScoreChangeAnswer(many=True)
+    warnings = serializers.ListField(child=serializers.CharField(), help_text=WARNINGS)
 
 
 class ListChangesView(PicksView):
@@ -74,7 +75,8 @@ class ListChangesView(PicksView):
         """Entries, departures, and the score changes of the shares that stayed, the largest first."""
         parameters = checked_parameters(ListQuery, request)
         publication = publication_in_force(parameters["strategy"], parameters.get("date"))
-        return conditional_response(request, _body(parameters["strategy"], publication))
+        body = _body(parameters["strategy"], publication) | {"warnings": ignored_parameters(ListQuery, request)}
+        return conditional_response(request, body)
 
 
 def _body(strategy: str, publication: Publication | None) -> dict[str, Any]:

@@ -23,11 +23,15 @@ from stocks.picks import screening
 from stocks.picks.public_state import Published, Stage, picks_state
 from stocks.universe.sectors import same_sector
 
-SORT_FIELDS: Final = (
-    *("ml_prediction_score", "market_cap", "pe_ratio"),
-    *("rank", "selection_score", "predicted_return"),
-)
-"""What the API sorts by: the contract's three, and ours; `rank` in ascending order is the list as published."""
+SORT_FIELDS: Final = {
+    "ml_prediction_score": "place of the model's prediction among all shares, 0-1",
+    "market_cap": "market cap, ₹ crore",
+    "pe_ratio": "price over earnings",
+    "rank": "place on the list; in ascending order the list as published",
+    "selection_score": "the strategy's own score, 0-1",
+    "predicted_return": "expected excess over the day's mean share, percent",
+}
+"""What the API sorts by, in words: the contract's three, and ours."""
 
 Pick = dict[str, Any]
 """One pick: the columns of `daily_suggested_stocks` that were published, by name; floats are finite or None."""

@@ -176,7 +176,7 @@ def test_a_list_older_than_the_market_has_a_notice(client):
     ("parameters", "allowed"),
     [
         ("strategy=lottery", "growth, value, balanced, momentum, model"),
-        ("strategy=GROWTH", "growth, value, balanced, momentum, model"),
+        ("strategy=growths", "growth, value, balanced, momentum, model"),
         ("limit=0", "1 to 100"),
         ("limit=101", "1 to 100"),
         ("limit=-5", "1 to 100"),
@@ -258,7 +258,7 @@ def test_in_production_reading_needs_a_login_or_a_token(client, settings):
     client.force_login(user)
     response = client.get(URL)
     assert response.json()["count"] == 1
-    assert "private" in response["Cache-Control"]
+    assert set(response["Cache-Control"].split(", ")) == {"no-cache", "private"}
     assert client.get("/api/schema/").status_code == 200
 
 
@@ -292,7 +292,7 @@ def test_an_unchanged_list_returns_304_and_a_new_one_the_whole_body(client):
     publish("balanced", [pick("B")], version=2)
     changed = client.get(URL, headers={"if-none-match": response["ETag"]})
     assert changed.json()["stocks"][0]["symbol"] == "B"
-    assert "no-cache" in changed["Cache-Control"]
+    assert changed["Cache-Control"] == "no-cache"
 
 
 def test_a_warm_request_makes_two_queries(client, django_assert_num_queries):
