@@ -19,6 +19,7 @@ from portfolio.models import OrderIntent, TradingAccount, User
 from tests.accounts import paper_account
 from tests.examples import examples
 from tests.fuzz.counts import Counts
+from tests.fuzz.test_api import PLAIN
 from tests.orders import a_market, deposit
 from tests.portfolio.pages.trading.test_pages import filled
 
@@ -48,6 +49,7 @@ def test_answers_to_a_person_conform_to_the_schema(mode: GenerationMode, counts:
     order = filled(account)
     keys = {"accounts": account.pk, "orders": order.pk, "plans": 1}
     headers = {"Authorization": f"Token {Token.objects.create(user=person).key}", "accept": "application/json"}
+    headers |= PLAIN
     schema = schemathesis.openapi.from_wsgi("/api/schema/?format=json", get_wsgi_application(), headers=headers)
     operations = [each.ok() for each in schema.get_all_operations() if isinstance(each, Ok)]
     # Which fields belong together (a limit and its price) and what the checks refuse, a schema cannot express.
