@@ -95,16 +95,16 @@ def test_a_process_looks_at_the_shared_count_now_and_then(settings, monkeypatch)
 
 
 def test_without_the_cache_each_process_counts_alone(client, monkeypatch, clock):
-    asked = []
-    monkeypatch.setattr(reading_limit, "cache", SimpleNamespace(add=lambda *_: asked.append("add")))
+    calls = []
+    monkeypatch.setattr(reading_limit, "cache", SimpleNamespace(add=lambda *_: calls.append("add")))
     assert statuses(client) == [200, 200, 200, 429]
-    assert asked == ["add"]  # once a minute: it may answer slowly
+    assert calls == ["add"]  # once a minute: it may answer slowly
     monkeypatch.setattr(
-        reading_limit, "cache", SimpleNamespace(add=lambda *_: True, incr=lambda *_: asked.append("incr"))
+        reading_limit, "cache", SimpleNamespace(add=lambda *_: True, incr=lambda *_: calls.append("incr"))
     )
     clock.now += 60
     assert statuses(client) == [200, 200, 200, 429]
-    assert asked == ["add", "incr"]
+    assert calls == ["add", "incr"]
 
 
 def test_zero_is_no_limit(client, settings):
