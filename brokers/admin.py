@@ -3,7 +3,7 @@
 `OwnRowsAdmin` serves every table whose rows belong to people.
 """
 
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 from django.contrib import admin
@@ -16,6 +16,8 @@ from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 from brokers.accounts import SECRETS, store_secrets, unreadable_secrets
 from brokers.models import DATA_ACCOUNT_TAKEN, BrokerConfiguration
 from brokers.redaction import register_secrets
+
+SECRETS_NEED_PROOF: Final = "Nothing was stored: confirm first that it is you, then enter the secrets again."
 
 
 def _secret_field(label: str) -> forms.CharField:
@@ -69,6 +71,7 @@ def is_superuser(request: HttpRequest) -> bool:
 class BrokerConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
     """A form that takes secrets and never shows them."""
 
+    may_enter_secrets = False
     new_api_secret = _secret_field("New API secret")
     new_access_token = _secret_field("New access token")
     forget_secrets = forms.BooleanField(label="Delete the stored secrets", required=False)
@@ -96,7 +99,11 @@ class BrokerConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]  # not
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        register_secrets(*(cleaned.get(f"new_{name}", "") for name in SECRETS))
+        entered = [text for name in SECRETS if (text := cleaned.get(f"new_{name}", ""))]
+        register_secrets(*entered)
+        is_simulated = (cleaned.get("broker") or self.instance.broker) == BrokerConfiguration.Broker.SIMULATOR
+        if entered and not (self.may_enter_secrets or is_simulated):
+            self.add_error(None, SECRETS_NEED_PROOF)
         # Django leaves a constraint unchecked of which a column (the broker) is not in the form.
         if self.instance.pk and cleaned.get("is_data_account"):
             marked = BrokerConfiguration.objects.filter(broker=self.instance.broker, is_data_account=True)
@@ -115,8 +122,9 @@ class BrokerConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]  # not
         return given
 
 
-@admin.register(BrokerConfiguration)
 class BrokerConfigurationAdmin(OwnRowsAdmin):
+    """Broker accounts; portfolio/admin/broker_accounts.py registers them, and asks who enters secrets for a proof."""
+
     form = BrokerConfigurationForm
     fields = (
         *("user", "broker", "client_id", "app_key", "is_active", "is_data_account", "registered_ips"),

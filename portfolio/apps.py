@@ -10,7 +10,9 @@ class PortfolioConfig(AppConfig):
     verbose_name = "Portfolio"
 
     def ready(self) -> None:
-        """Record the system's strategies after each migration."""
-        from portfolio.system_strategies import record_system_strategies  # models are not loaded before
+        """Record the system's strategies after each migration, and log-ins as proofs."""
+        from portfolio.identity.proofs import watch_log_ins  # models are not loaded before
+        from portfolio.system_strategies import record_system_strategies
 
+        watch_log_ins()
         post_migrate.connect(record_system_strategies, sender=self)

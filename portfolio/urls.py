@@ -7,6 +7,7 @@ from django.urls import path, register_converter
 
 from portfolio.pages import backtest_views, tax_page, views
 from portfolio.pages.brokers import views as broker_views
+from portfolio.pages.identity import views as identity_views
 from portfolio.pages.trading import (
     account_views,
     difference_views,
@@ -85,6 +86,7 @@ urlpatterns = [
     path("status/", views.status, name="status"),
     path("status/kept-out/<day:day>/", views.exclusions, name="exclusions"),
     path("state/", views.picks_state, name="picks-state"),
+    path("confirm/", identity_views.confirm_identity, name="confirm-identity"),
     path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
 ]

@@ -15,6 +15,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from brokers.admin import OwnRowsAdmin, is_superuser
 from portfolio import people
+from portfolio.admin import broker_accounts as broker_accounts
 from portfolio.admin import kill_switch as kill_switch
 from portfolio.admin import notes as notes
 from portfolio.admin import trading as trading

@@ -12,9 +12,9 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from portfolio.identity.proofs import missing_proof
 from portfolio.live import installation
 from portfolio.live.digests import account_digest, parameters_digest
-from portfolio.live.proofs import missing_proof
 from portfolio.live.release import release
 from portfolio.models import LivePermission, Order, Strategy, TradingAccount, User
 from portfolio.orders.projection import SENT

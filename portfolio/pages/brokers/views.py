@@ -4,6 +4,7 @@ import logging
 from typing import Any, Final, cast
 
 from django.contrib import messages
+from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
 from django.utils import timezone
@@ -14,6 +15,7 @@ from brokers import log_in
 from brokers.models import BrokerConfiguration
 from brokers.registry import WITH_LOG_IN
 from portfolio.accounts.rights import record_right_to_sell
+from portfolio.identity.proofs import is_recently_proved
 from portfolio.models import User
 from portfolio.pages.access import person_view
 from portfolio.pages.brokers import page, readiness
@@ -40,6 +42,8 @@ def brokers(request: HttpRequest) -> HttpResponse:
 def connect(request: HttpRequest, broker: str) -> HttpResponse:
     """Begin a log-in, and show the link to the broker's page: the content policy lets no form redirect elsewhere."""
     account = _own(request, broker)
+    if not is_recently_proved(request, timezone.now()):
+        return redirect_to_login(reverse("portfolio:brokers"), reverse("portfolio:confirm-identity"))
     try:
         begun = log_in.begin(account, _session_key(request), _site(request))
     except log_in.LogInRefused as refusal:
