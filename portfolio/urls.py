@@ -87,6 +87,7 @@ urlpatterns = [
     path("status/kept-out/<day:day>/", views.exclusions, name="exclusions"),
     path("state/", views.picks_state, name="picks-state"),
     path("confirm/", identity_views.confirm_identity, name="confirm-identity"),
+    path("second-factor/", identity_views.own_second_factor, name="second-factor"),
     path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
 ]

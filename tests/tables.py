@@ -38,6 +38,8 @@ from portfolio.models import (
     PaperVenue,
     Plan,
     Position,
+    RecoveryCode,
+    SecondFactor,
     Strategy,
     Trade,
     TradedStrategy,
@@ -172,6 +174,8 @@ def _fill_people() -> None:
     )
     KillSwitch.objects.create(is_on=False, operator="asha", reason="AAA is settled")
     Token.objects.create(user=user)
+    factor = SecondFactor.objects.create(user=user, secret="")
+    RecoveryCode.objects.create(factor=factor, digest="0" * 64)
     store_completed(user)
     Backtest.objects.update(started_at=NOW, finished_at=NOW)
     Group.objects.create(name="Operators")

@@ -63,7 +63,8 @@ class UserAdmin(StreamedExport, DjangoUserAdmin, ModelAdmin):  # type: ignore[ty
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         # A token's key is its table's primary key, so Django takes a filter by its beginning for one by the row.
-        return not lookup.startswith("auth_token") and bool(super().lookup_allowed(lookup, value, request))
+        secrets = ("auth_token", "second_factor")
+        return not lookup.startswith(secrets) and bool(super().lookup_allowed(lookup, value, request))
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         if obj is not None and (obj.is_staff or obj.is_superuser) and not is_superuser(request):

@@ -28,10 +28,10 @@ class NotGranted(Exception):
 
 @dataclass(frozen=True)
 class Confirmation:
-    """What the owner typed: the account's name, and the password again."""
+    """What the owner typed: the account's name, and the proof: the password again, or a code of the second factor."""
 
     account_name: str
-    password: str
+    proof: str
 
 
 def grant(
@@ -52,7 +52,7 @@ def grant(
     Raises
     ------
     NotGranted
-        To anybody but the account's owner, without the typed name and the password, for a time that is too long, or
+        To anybody but the account's owner, without the typed name and the proof, for a time that is too long, or
         where the installation may not trade live.
     """
     account = TradingAccount.objects.select_related("configuration", "owner").get(pk=account.pk)
@@ -173,13 +173,13 @@ def _not_granted(
     until: datetime,
     at: datetime,
 ) -> str:
-    """Why nothing is granted; the password is looked at last, and by nobody but the owner."""
+    """Why nothing is granted; the proof is looked at last, and by nobody but the owner."""
     return (
         _not_the_owners(account, strategy, by)
         or " ".join(installation.refusals())
         or _not_the_time(until, at)
         or _not_typed(account, confirmation)
-        or missing_proof(by, confirmation.password)
+        or missing_proof(by, confirmation.proof, at)
     )
 
 

@@ -1,6 +1,8 @@
 """The tables of people: accounts, strategies, orders, ledger, plans, backtests. Money owed is ``numeric``."""
 
 from portfolio.models.backtests import Backtest as Backtest
+from portfolio.models.identity import RecoveryCode as RecoveryCode
+from portfolio.models.identity import SecondFactor as SecondFactor
 from portfolio.models.kill_switch import KillSwitch as KillSwitch
 from portfolio.models.ledger import Difference as Difference
 from portfolio.models.ledger import LedgerEntry as LedgerEntry

@@ -76,6 +76,8 @@ PAGES_OF_PEOPLE = {
     "live": "/accounts/{live}/live/",
     "plan": "/plans/{plan}/",
     "kill-switch": "/kill-switch/",
+    "confirm": "/confirm/?next=/brokers/",
+    "second-factor": "/second-factor/",
 }
 """Those that need a log-in; numbers are of what `store_backtests` and `store_accounts` store."""
 

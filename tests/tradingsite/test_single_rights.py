@@ -28,6 +28,7 @@ NO_FILLS: dict[str, Any] = {"fills": [], "differing": 0}
 OWNED = (BrokerConfiguration, ImportedNote, Strategy, Order, Trade, Position, TokenProxy)
 SECRET_COLUMNS = {
     *(("users", "password"), ("authtoken_token", "key"), ("django_session", "session_data")),
+    *(("second_factors", "secret"), ("recovery_codes", "digest")),
     *(("broker_configurations", name) for name in ("api_secret", "access_token")),
 }
 
@@ -308,7 +309,9 @@ def test_no_list_is_filtered_by_a_secret_column_of_its_own_or_another_table(worl
     request = rf.get("/")
     request.user = world.clerk.user
     paths = [(table, path) for table in admin.site._registry.values() for path in secret_paths(table.model)]
-    assert {"auth_token__key", "password", "api_secret", "user__password"} <= {path for _, path in paths}
+    assert {"auth_token__key", "second_factor__secret", "password", "api_secret", "user__password"} <= {
+        path for _, path in paths
+    }
     faults = [
         f"{table.model.__name__}: {lookup}"
         for table, path in paths

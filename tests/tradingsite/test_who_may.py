@@ -59,7 +59,7 @@ RULES = (
     Rule(rf"stocks/{KEY}/(bars\.json)?|history/{KEY}/{KEY}/|status/kept-out/{KEY}/", V),
     Rule(r"tax/", T, T),
     Rule(r"login/", V, V),
-    Rule(r"confirm/", T, T),
+    Rule(r"confirm/|second-factor/", T, T),
     Rule(r"logout/", V, V),
     Rule(r"api/(suggested-stocks(/changes)?|scoreboard|models|schema|docs)/", V),
     Rule(r"backtests/", T, T),

@@ -1,4 +1,4 @@
-"""`manage.py live on|off|status`: whether an account trades with real money. The password is never an argument."""
+"""`manage.py live on|off|status`: whether an account trades with real money. No password or code is an argument."""
 
 import json
 import sys
@@ -14,6 +14,7 @@ from django.utils import timezone
 from brokers.protocol import IST
 from market_data.runs.workers import machine_account
 from portfolio.accounts.names import UnknownAccount, account_named
+from portfolio.identity.second_factor import factor_of
 from portfolio.live import installation
 from portfolio.live.permissions import Confirmation, NotGranted, end, end_all, grant, permissions_in_force
 from portfolio.models import LivePermission, Strategy, TradingAccount, User
@@ -26,7 +27,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
-        turning_on = actions.add_parser("on", help="asks for the owner's password, or reads it from standard input")
+        turning_on = actions.add_parser(
+            "on", help="asks for the owner's password or code, or reads it from standard input"
+        )
         turning_on.add_argument("--user", required=True, metavar="USER", help="the account's owner")
         turning_on.add_argument("--until", required=True, metavar="TIME", help="YYYY-MM-DD (its end), or with THH:MM")
         turning_on.add_argument("--confirm", required=True, metavar="NAME", help="the account's name, typed once more")
@@ -62,9 +65,10 @@ class Command(BaseCommand):
         if person is None:
             raise CommandError(f"There is no user {options['user']!r}; name the account's owner.")
         strategy, until = _strategy(account, options), _moment(options["until"])
-        prompt = f"Password of {person.get_username()}: "
-        password = getpass(prompt) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
-        grant(account, strategy, person, Confirmation(options["confirm"], password), until, now)
+        what = "Code of the second factor" if factor_of(person) else "Password"
+        prompt = f"{what} of {person.get_username()}: "
+        proof = getpass(prompt) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
+        grant(account, strategy, person, Confirmation(options["confirm"], proof), until, now)
 
 
 def _turn_off(account: TradingAccount, options: dict[str, Any], now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Live trading of an account: on for a time, with the account's name and the owner's password; off at once."""
+"""Live trading of an account: on for a time, with the account's name and the owner's proof; off at once."""
 
 from datetime import timedelta
 from typing import Any, Final, cast
@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from portfolio.live import installation, permissions
 from portfolio.models import LivePermission, Strategy, TradingAccount, User
 from portfolio.pages.access import person_view
+from portfolio.pages.identity.forms import proof_field
 from portfolio.pages.trading.forms import ReasonForm, TradingForm
 from portfolio.pages.trading.own import own_account
 from portfolio.pages.trading.page import account_page, person_of
@@ -33,24 +34,19 @@ def strategies_of(person: User) -> dict[str, Strategy]:
 
 
 class LiveForm(TradingForm):
-    """What is turned on and for how long, the account's name as it is, and the password again."""
+    """What is turned on and for how long, the account's name as it is, and the proof again."""
 
     strategy = forms.ChoiceField(label="What trades")
     days = forms.ChoiceField(label="For how long")
     account_name = forms.CharField(label="Type the account’s name", max_length=100, strip=False)
-    password = forms.CharField(
-        label="Your password on this site",
-        max_length=200,
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-    )
 
     def __init__(self, account: TradingAccount, person: User, *arguments: Any, **options: Any) -> None:
         self.account, self.person = account, person
         super().__init__(*arguments, **options)
 
     def set_choices(self) -> None:
-        """Offer the owner's strategies, and as many days as may be."""
+        """Offer the owner's strategies and as many days as may be, and ask for the proof that is needed of them."""
+        self.fields["proof"] = proof_field(self.person)
         days = range(1, settings.LIVE_PERMISSION_DAYS + 1)
         strategy, span = (cast("forms.ChoiceField", self.fields[name]) for name in ("strategy", "days"))
         strategy.choices = [
@@ -61,7 +57,7 @@ class LiveForm(TradingForm):
         self.fields["account_name"].widget.attrs |= {"autocomplete": "off", "placeholder": self.account.name}
 
 
-@sensitive_post_parameters("password")
+@sensitive_post_parameters("proof")
 @sensitive_variables("form")
 @require_http_methods(["GET", "HEAD", "POST"])
 @person_view
@@ -104,7 +100,7 @@ def _turned_on(request: HttpRequest, account: TradingAccount, form: LiveForm) ->
         form.add_error(None, f"{_TRIES} tries failed: wait {_SECONDS // 60} minutes, then try again.")
         return False
     strategy = strategies_of(person).get(given["strategy"])
-    confirmation = permissions.Confirmation(given["account_name"], given["password"])
+    confirmation = permissions.Confirmation(given["account_name"], given["proof"])
     try:
         permissions.grant(account, strategy, person, confirmation, now + timedelta(days=int(given["days"])), now)
     except permissions.NotGranted as refusal:

@@ -1,6 +1,5 @@
 """Who enters a broker's secret, or connects a broker, proved a moment ago who they are."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,28 +9,9 @@ from brokers.models import BrokerConfiguration
 from portfolio.models import User
 
 pytestmark = pytest.mark.django_db
-START = datetime(2026, 4, 30, 4, 0, tzinfo=UTC)
 PASSWORD = "correct horse battery"
 CONFIRM = "/confirm/"
 ADD = "/admin/brokers/brokerconfiguration/add/"
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def pass_minutes(self, minutes: float) -> None:
-        self.now += timedelta(minutes=minutes)
-
-
-@pytest.fixture
-def clock(monkeypatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr("django.utils.timezone.now", clock)
-    return clock
 
 
 @pytest.fixture

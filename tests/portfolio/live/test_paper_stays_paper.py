@@ -128,7 +128,7 @@ def payload(account: TradingAccount, number: int) -> dict[str, Any]:
     return {
         "key": f"key{number:08}", "symbol": "BBB", "side": "buy", "quantity": "1", "order_type": "limit", "price": "50",
         "reason": "walked", "to": "off", "name": f"New {number}", "charges_of": "zerodha", "deposit": "1000",
-        "password": "asha's own password", "confirmation": account.name, "account": account.pk, "kind": "paper",
+        "proof": "asha's own password", "confirmation": account.name, "account": account.pk, "kind": "paper",
         "broker": "zerodha", "is_live": "on", "action": "retry",
         "digest": "0" * 64, "approve": "yes", "until": "2026-02-03",
     }  # fmt: skip

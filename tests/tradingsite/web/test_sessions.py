@@ -1,7 +1,6 @@
 """When a log-in ends: after its hours, and that of staff after minutes without activity."""
 
 import re
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.conf import settings as own_settings
@@ -10,25 +9,12 @@ from rest_framework.authtoken.models import Token
 
 from portfolio.models import User
 from tests.architecture.sources import ROOT
+from tests.portfolio.identity.clock import Clock
 
 pytestmark = pytest.mark.django_db
-START = datetime(2026, 4, 30, 4, 0, tzinfo=UTC)
 REFRESH = {"X-Refresh": "1"}
 IDLE = "You were logged out after 30 minutes without activity."
 OVER = "You were logged out: a log-in lasts 12 hours."
-
-
-class Clock:
-    """A clock that stands still until it is set."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def pass_minutes(self, minutes: float) -> None:
-        self.now += timedelta(minutes=minutes)
 
 
 @pytest.fixture

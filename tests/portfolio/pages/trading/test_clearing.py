@@ -87,7 +87,7 @@ def live(client: Client, settings: Any) -> TradingAccount:
 
 
 def on(account: TradingAccount, **changes: str) -> dict[str, str]:
-    return {"strategy": "by_hand", "days": "2", "account_name": account.name, "password": PASSWORD} | changes
+    return {"strategy": "by_hand", "days": "2", "account_name": account.name, "proof": PASSWORD} | changes
 
 
 def test_live_is_off_until_its_owner_turns_it_on(client: Client, live: TradingAccount, html_of: Html) -> None:
@@ -112,8 +112,8 @@ def test_live_is_off_until_its_owner_turns_it_on(client: Client, live: TradingAc
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"password": "wrong"}, "The password is not right"),
-        ({"password": ""}, "This field is required."),
+        ({"proof": "wrong"}, "The password is not right"),
+        ({"proof": ""}, "This field is required."),
         ({"account_name": "the account"}, "was not typed as it is"),
         ({"days": "0"}, "0 is not one of the available choices"),
         ({"days": "93"}, "93 is not one of the available choices"),
@@ -132,7 +132,7 @@ def test_what_is_not_confirmed_stays_off(
 
 def test_a_password_is_not_to_be_tried_without_end(client: Client, live: TradingAccount) -> None:
     for _ in range(live_views._TRIES):
-        client.post(f"/accounts/{live.pk}/live/", on(live, password="wrong"))
+        client.post(f"/accounts/{live.pk}/live/", on(live, proof="wrong"))
     html = client.post(f"/accounts/{live.pk}/live/", on(live)).content.decode()
     assert "wait 15 minutes" in html
     assert not LivePermission.objects.exists()
