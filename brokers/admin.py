@@ -130,7 +130,7 @@ class BrokerConfigurationAdmin(OwnRowsAdmin):
         *("user", "broker", "client_id", "app_key", "is_active", "is_data_account", "registered_ips"),
         *("new_api_secret", "new_access_token", "token_expires_at", "forget_secrets", "key_id", "unreadable"),
     )
-    readonly_fields = ("key_id", "unreadable")
+    readonly_fields: tuple[str, ...] = ("key_id", "unreadable")
     list_display = (
         *("user", "broker", "client_id", "is_active", "is_data_account"),
         *("has_secret", "has_token", "token_expires_at", "key_id", "updated_at"),

@@ -28,7 +28,7 @@ def is_recently_proved(request: HttpRequest, at: datetime) -> bool:
         return False
     since = at.timestamp() - request.session[_PROVED_AT]
     is_of_now = bool(0 <= since < LASTS.total_seconds())
-    return is_of_now and request.session.get(_PROVED_BY) == _needed(cast("User", request.user))
+    return is_of_now and request.session.get(_PROVED_BY) == _needed(request.user)
 
 
 @sensitive_variables("typed")
