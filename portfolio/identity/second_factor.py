@@ -57,6 +57,7 @@ def pending_factor_of(person: User) -> SecondFactor | None:
     return SecondFactor.objects.filter(user=person, confirmed_at=None).first()
 
 
+@sensitive_variables()
 def begin(person: User) -> None:
     """Make a new secret, which counts once a code confirms it; an earlier one that waited is replaced.
 
@@ -71,6 +72,7 @@ def begin(person: User) -> None:
         SecondFactor.objects.create(user=person, secret=_sealed(person.pk, secret))
 
 
+@sensitive_variables()
 def confirm(person: User, typed: str, at: datetime) -> list[str]:
     """Enrol what waits by a first code, and return the recovery codes, which are never shown again.
 
@@ -88,6 +90,7 @@ def confirm(person: User, typed: str, at: datetime) -> list[str]:
         return _new_recovery_codes(factor)
 
 
+@sensitive_variables()
 def refused_code(person: User, typed: str, at: datetime) -> str:
     """Take a code of a person's second factor, or a recovery code; a sentence where it is none.
 
@@ -114,6 +117,7 @@ def is_blocked(factor: SecondFactor, at: datetime) -> bool:
     return factor.failures >= TRIES and factor.failed_at is not None and at - factor.failed_at < WAIT
 
 
+@sensitive_variables()
 def renew_recovery_codes(person: User) -> list[str]:
     """Replace a person's recovery codes, and return the new ones; none without a second factor."""
     with transaction.atomic():
@@ -134,6 +138,7 @@ def secret_of(factor: SecondFactor, earlier_keys: Sequence[str] = ()) -> str:
     return secret
 
 
+@sensitive_variables()
 def enrolment_address(person: User, secret: str) -> str:
     """Return the address that an app reads as a picture (otpauth://), with the secret in it."""
     totp = TOTP(base64.b32decode(secret), DIGITS, SHA1(), STEP_SECONDS)
@@ -205,6 +210,7 @@ def _code_at(totp: TOTP, step: int) -> bytes:
     return totp.generate(step * STEP_SECONDS)
 
 
+@sensitive_variables()
 def _new_recovery_codes(factor: SecondFactor) -> list[str]:
     factor.recovery_codes.all().delete()
     codes = [base64.b32encode(os.urandom(_RECOVERY_BYTES)).decode().lower() for _ in range(RECOVERY_CODES)]

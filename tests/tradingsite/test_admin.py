@@ -31,6 +31,7 @@ NOT_SHOWN = {
     *("Permission", "ContentType", "Session", "LogEntry", "Token", "Task", "AccessAttemptExpiration"),
     "BrokerCall",  # the limiter's own count
     "BrokerLogIn",  # log-ins of ten minutes: nobody can do anything with a row
+    *("SecondFactor", "RecoveryCode"),  # each person has a page of their own: no list of them is anybody's
 }
 EDITABLE = {
     "ImportedFile",
