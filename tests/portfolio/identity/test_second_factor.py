@@ -17,7 +17,8 @@ from django.test import Client
 from brokers.sealing import SecretUnreadable
 from portfolio.identity import second_factor
 from portfolio.identity.proofs import missing_proof
-from portfolio.models import RecoveryCode, SecondFactor, User
+from portfolio.models import LivePermission, RecoveryCode, SecondFactor, User
+from tests.accounts import live_account, may_trade_live
 from tests.portfolio.identity.clock import START, Clock
 
 pytestmark = pytest.mark.django_db
@@ -313,3 +314,47 @@ def test_a_reset_that_cannot_be_changes_nothing(asha, arguments, words):
     with pytest.raises(CommandError, match=words):
         command("reset", *arguments)
     assert "second factor reset" not in rows_of_audit()
+
+
+def test_live_trading_is_turned_on_by_a_code_on_the_page(client, asha, clock, settings):
+    may_trade_live(settings)
+    client.force_login(asha)  # sessions are signed by a key that is another now
+    account = live_account(asha)
+    page = f"/accounts/{account.pk}/live/"
+    sent = {"strategy": "by_hand", "days": "2", "account_name": account.name}
+    assert "Your password on this site" in client.get(page).content.decode()
+    enrol(asha)
+    clock.pass_minutes(2)
+    assert "Code of your second factor" in client.get(page).content.decode()
+    assert client.post(page, sent | {"proof": PASSWORD}).status_code == 400
+    code = app_code(asha, clock.now)
+    assert client.post(page, sent | {"proof": code, "account_name": "another"}).status_code == 400
+    assert not LivePermission.objects.exists()
+    assert client.post(page, sent | {"proof": code}).status_code == 302  # what was wrong beside it did not use it up
+    assert USED in client.post(page, sent | {"proof": code}).content.decode()
+    assert LivePermission.objects.count() == 1
+
+
+def test_live_trading_is_turned_on_by_a_code_on_the_machine(asha, clock, settings, monkeypatch):
+    may_trade_live(settings)
+    live_account(asha)
+    recovery = enrol(asha)[0]
+    on = (
+        "live",
+        "on",
+        "--account",
+        "Real",
+        "--by-hand",
+        "--user",
+        "asha",
+        "--until",
+        "2026-05-02",
+        "--confirm",
+        "Real",
+    )
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{PASSWORD}\n"))
+    with pytest.raises(CommandError, match=WRONG):
+        call_command(*on, stdout=io.StringIO())
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{recovery}\n"))
+    call_command(*on, stdout=io.StringIO())
+    assert LivePermission.objects.get().given_by == asha
