@@ -93,7 +93,7 @@ class OrderEventAdmin(AccountRowsAdmin):
 @admin.register(OrderAlarm)
 class OrderAlarmAdmin(AccountRowsAdmin):
     account = "order__account"
-    list_display = ("since", "order", "alarm", "closed_at", "closed_by", "reason")
+    list_display = ("since", "order", "alarm", "facts", "closed_at", "closed_by", "reason")
     list_filter = ("alarm",)
     list_select_related = ("order",)
 

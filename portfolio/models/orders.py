@@ -207,10 +207,14 @@ class OrderEvent(models.Model):
 
 
 class OrderAlarm(models.Model):
-    """A contradiction in an order's events; it blocks new orders of the account until it is closed with a reason."""
+    """A contradiction in an order's events; it blocks new orders of the account until it is closed with a reason.
+
+    What is closed are its facts: others, which come later, are another row.
+    """
 
     order = models.ForeignKey(Order, models.PROTECT, related_name="alarm_rows")
     alarm = models.CharField(max_length=20)
+    facts = models.CharField(max_length=100, blank=True, default="", db_default="", help_text="what contradicts")
     since = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)
     closed_by = models.CharField(max_length=150, blank=True, default="", db_default="")
@@ -220,7 +224,9 @@ class OrderAlarm(models.Model):
         db_table = "order_alarms"
         ordering = ("-id",)
         constraints = (
-            models.UniqueConstraint(fields=("order", "alarm"), name="order_alarms_once"),
+            models.UniqueConstraint(
+                fields=("order", "alarm"), condition=models.Q(closed_at=None), name="order_alarms_open_once"
+            ),
             models.CheckConstraint(
                 condition=models.Q(closed_at=None) | ~models.Q(reason=""), name="order_alarms_closed_with_reason"
             ),

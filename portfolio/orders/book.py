@@ -4,7 +4,7 @@ Whatever happens to an order is recorded here as an event, under a lock of the a
 alarms are computed again from all its events, whichever came first, in the same transaction.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -20,7 +20,7 @@ from portfolio.accounts.postings import post_fills
 from portfolio.models import Order, OrderAlarm, OrderEvent, OrderIntent, Strategy, Trade, TradingAccount, User
 from portfolio.orders.events import Event, FillId, Kind
 from portfolio.orders.evidence import Draft
-from portfolio.orders.projection import Projection, counted, projection
+from portfolio.orders.projection import Alarm, Projection, counted, projection
 from portfolio.orders.replay import counted_elsewhere
 from portfolio.orders.stored_events import event_of_row, row_of
 from portfolio.sending.points import reach
@@ -189,10 +189,21 @@ def _save(order: Order, result: Projection, events: Iterable[Event]) -> None:
         elif event.kind in (Kind.REJECT, Kind.ABANDON):
             order.reason = event.reason
     order.save()
-    since = max(event.at for event in history) if history else order.created_at
-    OrderAlarm.objects.bulk_create(
-        [OrderAlarm(order=order, alarm=alarm.value, since=since) for alarm in result.alarms], ignore_conflicts=True
-    )
+    if result.contradictions:
+        _ring(order, result.contradictions, max((event.at for event in history), default=order.created_at))
+
+
+def _ring(order: Order, contradictions: Mapping[Alarm, str], since: datetime) -> None:
+    """Open an alarm for each contradiction, once; one that was closed rings again when other facts make it."""
+    rows = list(OrderAlarm.objects.filter(order=order))
+    still_open = {row.alarm: row for row in rows if row.closed_at is None}
+    closed = {(row.alarm, row.facts) for row in rows if row.closed_at is not None}
+    for alarm, facts in contradictions.items():
+        if (row := still_open.get(alarm.value)) is not None:
+            row.facts = facts
+            row.save(update_fields=["facts"])
+        elif (alarm.value, facts) not in closed:
+            OrderAlarm.objects.create(order=order, alarm=alarm.value, facts=facts, since=since)
 
 
 def _save_fills(account: TradingAccount, orders: list[int], fills: dict[FillId, tuple[Order, Event]]) -> None:

@@ -3,7 +3,7 @@
 Nothing here refuses an event: what contradicts itself is counted as the rules say and shown by an alarm.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -70,6 +70,7 @@ class Projection:
     """An order as its events leave it.
 
     `quantity` is None while no event says it, `average_price` (₹, four decimals) while nothing is filled.
+    `contradictions` says of each alarm which facts ring it.
     """
 
     state: State
@@ -77,7 +78,11 @@ class Projection:
     filled_quantity: int
     average_price: Decimal | None
     pending: Pending | None
-    alarms: tuple[Alarm, ...]
+    contradictions: Mapping[Alarm, str]
+
+    @property
+    def alarms(self) -> tuple[Alarm, ...]:
+        return tuple(self.contradictions)
 
 
 def projection(events: Iterable[Event], elsewhere: Collection[FillId] = frozenset()) -> Projection:
@@ -100,7 +105,7 @@ def projection(events: Iterable[Event], elsewhere: Collection[FillId] = frozense
         filled_quantity=filled,
         average_price=_average(fills, filled),
         pending=_pending(history) if state in WORKING else None,
-        alarms=_alarms(history, fills, statuses, quantity, filled),
+        contradictions=_contradictions(history, fills, statuses, quantity, filled),
     )
 
 
@@ -167,20 +172,23 @@ def _pending(history: Sequence[Event]) -> Pending | None:
     return pending
 
 
-def _alarms(
+def _contradictions(
     history: Sequence[Event],
     fills: Sequence[Event],
     statuses: Sequence[Event],
     quantity: int | None,
     filled: int,
-) -> tuple[Alarm, ...]:
-    """R6, by their names."""
+) -> dict[Alarm, str]:
+    """R6: the alarms by their names, each with the facts that ring it."""
     ends: list[datetime] = [event.moment for event in history if event.status in _ENDED or event.kind is Kind.ABANDON]
     last = statuses[-1] if statuses else None
-    rules = {
-        Alarm.OVERFILL: quantity is not None and filled > quantity,
-        Alarm.FILL_BEFORE_SEND: bool(fills) and all(event.kind is not Kind.SEND for event in history),
-        Alarm.LATE_FILL: bool(ends) and any(fill.moment > min(ends) for fill in fills),
-        Alarm.FILLS_MISSING: bool(last and last.status is not BookStatus.OPEN and last.filled_quantity > filled),
+    was_sent = any(event.kind is Kind.SEND for event in history)
+    late = sum(fill.quantity for fill in fills if ends and fill.moment > min(ends))
+    is_more_reported = last and last.status is not BookStatus.OPEN and last.filled_quantity > filled
+    facts = {
+        Alarm.OVERFILL: f"{filled} filled of {quantity}" if quantity is not None and filled > quantity else "",
+        Alarm.FILL_BEFORE_SEND: f"{filled} filled" if fills and not was_sent else "",
+        Alarm.LATE_FILL: f"{late} filled late" if late else "",
+        Alarm.FILLS_MISSING: f"{last.filled_quantity} reported, {filled} known" if last and is_more_reported else "",
     }
-    return tuple(sorted(alarm for alarm, rings in rules.items() if rings))
+    return {alarm: facts[alarm] for alarm in sorted(facts) if facts[alarm]}

@@ -15,6 +15,8 @@ from portfolio.orders import book
 from portfolio.orders.events import Event, Kind
 from portfolio.orders.evidence import Draft
 from portfolio.orders.projection import projection
+from portfolio.reconciliation.blocks import blocks_of
+from portfolio.reconciliation.closing import close_alarm
 from tests.accounts import DAY, IST, paper_account
 from tests.portfolio.orders.histories import events, random_history
 
@@ -91,6 +93,24 @@ def test_an_alarm_is_kept_until_it_is_closed(account):
     order, _ = book.order_for(account, wish(), AT)
     assert book.record(order, [fill(order, "T1", 11, "100.00")]).alarms == ["fill_before_send", "overfill"]
     assert OrderAlarm.objects.filter(closed_at=None).count() == 2
+
+
+def test_a_closed_alarm_rings_again_for_facts_that_came_after_it_and_only_for_these(account):
+    order, _ = book.order_for(account, wish(), AT)
+    book.record(order, [Event(Kind.SEND, "send", "", AT), fill(order, "T1", 11, "100.00")])
+    first = OrderAlarm.objects.get()
+    assert (first.alarm, first.facts) == ("overfill", "11 filled of 10")
+    close_alarm(first, account.owner, "The broker explained it.", AT)
+    book.record(order, [fill(order, "T1", 11, "100.00"), Event(Kind.MISSING, "missing", "", AT)])
+    assert blocks_of(account) == []  # nothing new
+    book.record(order, [fill(order, "T2", 5, "100.00", 21)])
+    [again] = OrderAlarm.objects.filter(closed_at=None)
+    assert (again.alarm, again.facts) == ("overfill", "16 filled of 10")
+    assert blocks_of(account) == [f"alarm overfill of order {order.pk} (AAA)"]
+    book.record(order, [fill(order, "T3", 1, "100.00", 22)])
+    close_alarm(OrderAlarm.objects.get(closed_at=None), account.owner, "These, too.", AT)
+    book.record(order, [Event(Kind.MISSING, "missing 2", "", AT)])
+    assert (blocks_of(account), OrderAlarm.objects.count()) == ([], 2)
 
 
 @pytest.mark.parametrize("table", ["order_events", "ledger_entries", "order_intents"])
