@@ -26,16 +26,16 @@ from brokers.protocol import (
     Quote,
     Quotes,
     Refused,
+    Rejected,
     SymbolMaster,
     TooManyCalls,
     Unavailable,
     Unreadable,
 )
-from brokers.redaction import without_secrets
+from brokers.vendor_words import says_that_time_was_out
 
 PAUSES_SECONDS: Final = (0.5, 1.0)
 _LONGEST_NAMED_WAIT_SECONDS: Final = 5.0
-_LONGEST_WORDS: Final = 300
 _LARGEST: Final = 10**15
 _FINDS_OUT: Final = "Look for its tag in the order book before anything else."
 LOG_IN: Final = "log-in"
@@ -145,6 +145,12 @@ class VendorClient(ABC):
             return self.unknown(call, reason, code)
         return Unavailable(f"{self.title} cannot answer {call} now: {reason}. Try again later.", code=code)
 
+    def rejected(self, call: str, words: str, code: str | None) -> BrokerError:
+        """What a refusal means by its words: one that says that the time was out tells no outcome of a write."""
+        if call in WRITES and says_that_time_was_out(words):
+            return self.unknown(call, f"it says {words}", code)
+        return Rejected(f"{self.title} rejects {call}: {words}.", code=code)
+
     def unreadable(self, call: str, reason: str) -> BrokerError:
         """What an answer that is not documented means."""
         if call in _ONCE:
@@ -227,12 +233,6 @@ def repeated(call: str, pauses: Sequence[float], attempt: Callable[[], Result]) 
                 raise
             time.sleep(max(pause, wait))
     return attempt()
-
-
-def vendor_words(message: object) -> str:
-    """The broker's own words for a sentence of ours: short, on one line, without secrets."""
-    words = " ".join(without_secrets(str(message or "")).split())[:_LONGEST_WORDS]
-    return f"“{words}”" if words else "without a word"
 
 
 def _parsed(body: bytes) -> Any:

@@ -20,7 +20,6 @@ from django.db.models.functions import Now
 from django.views.decorators.debug import sensitive_variables
 
 from brokers.accounts import secret_of, store_secrets
-from brokers.answers import vendor_words
 from brokers.connections import root_of, transport_of
 from brokers.models import BrokerConfiguration, BrokerLogIn
 from brokers.protocol import BrokerError
@@ -28,6 +27,7 @@ from brokers.redaction import register_secrets
 from brokers.registry import App, code_name, is_log_in, login_url, new_token
 from brokers.sealing import SecretUnreadable
 from brokers.tokens import NewToken
+from brokers.vendor_words import vendor_words
 
 LASTS: Final = timedelta(minutes=10)
 COMMAND: Final = "command"

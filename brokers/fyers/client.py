@@ -12,9 +12,10 @@ from typing import Any, Final
 import requests
 
 from brokers.addresses import VENDORS_ROOTS
-from brokers.answers import PAUSES_SECONDS, VendorClient, named_wait, vendor_words
+from brokers.answers import PAUSES_SECONDS, VendorClient, named_wait
 from brokers.http import AnswerLimits, Exchange, GuardedAdapter, Turn, guard_session, no_turn
-from brokers.protocol import WRITES, BrokerError, NotAuthenticated, Refused, Rejected, TooManyCalls
+from brokers.protocol import WRITES, BrokerError, NotAuthenticated, Refused, TooManyCalls
+from brokers.vendor_words import vendor_words
 
 _LOGS_IN: Final = (-8, -15, -16, -17)
 _REFUSED: Final = (-352, -373)
@@ -89,7 +90,7 @@ class FyersClient(VendorClient):
         if number in _SYSTEMS or status >= 500:
             return self.unavailable(call, f"it says {words}", code)
         if number < 0 or number == _BAD_REQUEST:
-            return Rejected(f"Fyers rejects {call}: {words}.", code=code)
+            return self.rejected(call, words, code)
         return self.unreadable(call, f"an error without a code of Fyers, {words}")
 
 

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from brokers.addresses import VENDORS_ROOTS
-from brokers.answers import PAUSES_SECONDS, VendorClient, vendor_words
+from brokers.answers import PAUSES_SECONDS, VendorClient
 from brokers.http import AnswerLimits, Exchange, GuardedAdapter, Turn, guard_session, no_turn
-from brokers.protocol import WRITES, BrokerError, NotAuthenticated, Refused, Rejected, Unavailable
+from brokers.protocol import WRITES, BrokerError, NotAuthenticated, Refused
+from brokers.vendor_words import vendor_words
 
 _LOGS_IN: Final = ("TokenException",)
 _REFUSED: Final = ("UserException", "PermissionException")
@@ -67,11 +68,7 @@ class KiteClient(VendorClient):
                 f"Zerodha does not permit {call}: {words}. Check app, plan and registered address.", code=code
             )
         if code in _REJECTED:
-            return Rejected(f"Zerodha rejects {call}: {words}.", code=code)
-        if code == _ORDER:
-            if call in WRITES:
-                return Rejected(f"Zerodha rejects {call}: {words}.", code=code)
-            return Unavailable(f"Zerodha cannot answer {call} now: {words}. Try again later.", code=code)
-        if code in _SYSTEMS or status >= 500:
+            return self.rejected(call, words, code)
+        if code in _SYSTEMS or status >= 500 or (code == _ORDER and call not in WRITES):
             return self.unavailable(call, f"it says {words}", code)
-        return Rejected(f"Zerodha rejects {call}: {words}.", code=code)
+        return self.rejected(call, words, code)

@@ -198,6 +198,17 @@ def test_a_documented_error_on_every_call(vendor: str):
                     assert error.retry_after_seconds == 1.5
 
 
+TIMED_OUT = "Order request timed out. Please check the order book and confirm before placing again."
+
+
+@pytest.mark.parametrize("words", [TIMED_OUT, "Time-out at the exchange", "Look into the orderbook"])
+def test_a_rejection_that_says_that_the_time_was_out_tells_no_outcome_of_a_write(words: str, broker, venue: Venue):
+    answer = {"status": "error", "error_type": "OrderException", "s": "error", "code": -99, "message": words}
+    for call in sorted(WRITES):
+        spoiled(venue, call, lambda _: json_answer(answer, 400))
+        assert (call, error_of(broker, call).word) == (call, "unknown")
+
+
 @pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault not in SLOW])
 def test_an_order_that_was_booked_before_its_answer_was_lost_is_there(fault: str, broker, venue: Venue):
     earlier = len(broker.find_by_tag(REQUEST.tag).rows)
