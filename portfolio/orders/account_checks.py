@@ -132,7 +132,7 @@ def duplicate(draft: Draft, evidence: Evidence) -> str:
     same, what = evidence.standing.same_orders, f"{draft.symbol} ({draft.side}, {draft.session})"
     if same is None:
         return f"Whether {what} was ordered already is not known; reconcile the account first."
-    return f"{what} was ordered already in account {draft.account}; change or cancel that order." if same else ""
+    return f"{what} was ordered already in account {draft.account}; change or cancel it, or wait a day." if same else ""
 
 
 def unknown_open(draft: Draft, evidence: Evidence) -> str:

@@ -102,7 +102,7 @@ class Standing:
     `equity` is cash and holdings at their newest prices, `peak` its highest; `position_value` and `sector_value` count
     what is held and what open purchases would add; `profit_today` is after charges, negative for a loss. `cash` is what
     is free: usable, less what open purchases block. `charges` are those expected of the draft; None: a reserve.
-    `same_orders` counts orders of the same session, share and side that are not refused, rejected or abandoned;
+    `same_orders` counts orders of the same session, share and side that are open or filled;
     `unknown_symbols` have an order whose fate is unknown; `blocked_by` are the reasons that block the account.
     """
 

@@ -19,7 +19,8 @@ from portfolio.orders.worth import Worth
 from portfolio.reconciliation.blocks import blocked_shares, blocks_of
 
 _OF_UNKNOWN_FATE: Final = (State.UNKNOWN, State.SENDING)
-_NEVER_TRADED: Final = (State.REFUSED, State.REJECTED, State.ABANDONED)
+_ENDED_UNFILLED: Final = (State.REFUSED, State.REJECTED, State.ABANDONED, State.CANCELLED, State.EXPIRED)
+"""Of these nothing more is filled: what they left may be ordered anew."""
 
 
 def standing_of(
@@ -42,7 +43,7 @@ def standing_of(
         others = others.exclude(pk=own.pk)
     in_the_market = list(others.filter(status__in=UNFINISHED))
     worth = Worth(account, at, in_the_market, dict(prices or {}))
-    of_side = others.filter(symbol=draft.symbol, side=draft.side.value).exclude(status__in=_NEVER_TRADED)
+    of_side = others.filter(symbol=draft.symbol, side=draft.side.value).exclude(status__in=_ENDED_UNFILLED)
     return Standing(
         is_live=account.is_live,
         holding=worth.holding(draft.symbol) if draft.side is Side.SELL else None,

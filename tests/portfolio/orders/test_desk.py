@@ -90,6 +90,18 @@ def test_a_second_order_of_a_share_and_side_is_a_duplicate_and_the_first_is_none
     assert (first.status, third.status) == ("queued", "queued")
 
 
+@pytest.mark.parametrize("status", ["cancelled", "expired", "rejected"])
+def test_what_ended_otherwise_than_filled_may_be_ordered_anew(account, status):
+    """The exchange cancels by itself; the rest of a holding can still be sold that day."""
+    hold(account, "AAA", 10)
+    sale: dict[str, Any] = {"side": Side.SELL, "price": Decimal(100)}
+    first = in_the_book(desk.place(account, a_wish(quantity=10, **sale), AT), 4)
+    terms: dict[str, Any] = {"status": BookStatus(status), "filled_quantity": 4, "broker_at": AT}
+    assert book.record(first, [Event(Kind.SEEN, status, "", AT, **terms)]).status == status
+    rest = desk.place(account, a_wish(quantity=6, purpose="by_hand 2", **sale), AT)
+    assert (rest.status, desk.refusals_of(rest)) == ("queued", [])
+
+
 def test_open_purchases_block_their_money(account):
     # 600 × 100 × 1.005 + 5 = ₹60,305 are blocked; ₹39,695 are free, and 785 × 50 × 1.005 + 5 = ₹39,451.25 fit.
     desk.place(account, a_wish(quantity=600), AT)
