@@ -8,7 +8,7 @@ from django.utils import timezone
 from rest_framework import serializers
 
 from portfolio.api.choices import PENDING, STATES
-from portfolio.models import Difference, LedgerEntry, Order, Plan, Trade, TradingAccount
+from portfolio.models import Difference, LedgerEntry, Order, OrderAlarm, Plan, Trade, TradingAccount
 from portfolio.pages.trading.order_page import order_context
 from portfolio.pages.trading.portfolio_page import HeldLine
 from portfolio.reconciliation.comparison import BLOCKING
@@ -166,6 +166,17 @@ class DifferenceListed(serializers.Serializer[Any]):
     reason = serializers.CharField()
 
 
+class AlarmListed(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    order = serializers.IntegerField()
+    alarm = serializers.CharField()
+    facts = serializers.CharField(help_text="What contradicts.")
+    since = serializers.DateTimeField()
+    closed_at = serializers.DateTimeField(allow_null=True, help_text="null: it keeps the account from new orders")
+    closed_by = serializers.CharField()
+    reason = serializers.CharField()
+
+
 # --- rows as answers --------------------------------------------------------------------------------------------------
 def account_body(account: TradingAccount) -> dict[str, Any]:
     plain = ("id", "name", "kind", "broker", "charges_of", "is_active")
@@ -281,3 +292,9 @@ def difference_body(row: Difference) -> dict[str, Any]:
     times = {name: moment(getattr(row, name)) for name in ("since", "checked_at", "closed_at")}
     blocks = row.kind in BLOCKING and row.closed_at is None
     return {name: getattr(row, name) for name in plain} | times | {"blocks": blocks}
+
+
+def alarm_body(row: OrderAlarm) -> dict[str, Any]:
+    plain = ("id", "alarm", "facts", "closed_by", "reason")
+    times = {name: moment(getattr(row, name)) for name in ("since", "closed_at")}
+    return {name: getattr(row, name) for name in plain} | times | {"order": row.order_id}

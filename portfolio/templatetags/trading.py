@@ -9,8 +9,7 @@ from django.http import HttpRequest
 
 from portfolio.models import TradingAccount
 from portfolio.orders.kill_switch import MOST_OF_REASON, kill_switch
-from portfolio.pages.trading.difference_views import ClosingForm
-from portfolio.pages.trading.forms import ReasonForm
+from portfolio.pages.trading.forms import ClosingForm, ReasonForm
 from portfolio.pages.trading.kill_switch_views import may_switch
 from portfolio.pages.trading.own import orders_of_unknown_fate
 from portfolio.pages.trading.page import person_of

@@ -24,7 +24,7 @@ from tests.orders import a_market, deposit
 from tests.portfolio.pages.trading.test_pages import filled
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(3600)]
-_OURS = re.compile(r"/api/(accounts|orders|plans|kill-switch)/")
+_OURS = re.compile(r"/api/(accounts|orders|plans|differences|alarms|kill-switch)/")
 
 
 @pytest.fixture
@@ -41,13 +41,13 @@ def _one_transaction() -> Iterator[None]:
 @pytest.mark.parametrize("mode", list(GenerationMode))
 def test_answers_to_a_person_conform_to_the_schema(mode: GenerationMode, counts: Counts, monkeypatch: Any) -> None:
     cache.clear()
-    monkeypatch.setattr("portfolio.api.trading.TradingThrottle.rate", "100000/s")
+    monkeypatch.setattr("portfolio.api.trading_requests.TradingThrottle.rate", "100000/s")
     person = User.objects.create_user("asha")
     account = paper_account(person)
     a_market()
     deposit(account)
     order = filled(account)
-    keys = {"accounts": account.pk, "orders": order.pk, "plans": 1}
+    keys = {"accounts": account.pk, "orders": order.pk, "plans": 1, "differences": 1, "alarms": 1}
     headers = {"Authorization": f"Token {Token.objects.create(user=person).key}", "accept": "application/json"}
     headers |= PLAIN
     schema = schemathesis.openapi.from_wsgi("/api/schema/?format=json", get_wsgi_application(), headers=headers)

@@ -1,6 +1,5 @@
 """Where the broker's book and the account's differ, and alarms: what blocks, since when, and how it was closed."""
 
-from decimal import Decimal
 from typing import Any, Final
 
 from django import forms
@@ -12,32 +11,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from portfolio.models import Difference, OrderAlarm, TradingAccount
 from portfolio.pages.access import person_view
-from portfolio.pages.trading import written
-from portfolio.pages.trading.forms import ReasonForm, WrittenField
+from portfolio.pages.trading.forms import ClosingForm, ReasonForm
 from portfolio.pages.trading.own import own_account, own_alarm, own_difference
 from portfolio.pages.trading.page import MOST_ROWS, account_page, person_of
-from portfolio.reconciliation.closing import Correction, NotClosed, close_alarm, close_difference
+from portfolio.reconciliation.closing import NotClosed, close_alarm, close_difference
 
 _TAB: Final = "portfolio:account-differences"
-
-
-class ClosingForm(ReasonForm):
-    """Why a difference is closed, and what sets the ledger right where it has to be."""
-
-    symbol = WrittenField(written.symbol, label="Share", required=False)
-    quantity = WrittenField(
-        written.signed_quantity, label="Shares that come", required=False, help_text="Negative: that go."
-    )
-    amount = WrittenField(written.signed_rupees, label="₹ that come", required=False, help_text="Negative: that go.")
-    price = WrittenField(written.price, label="₹ per share that comes", required=False, help_text="Without money.")
-
-    def correction(self) -> Correction | None:
-        """What is entered; None where nothing is."""
-        given = self.cleaned_data
-        if given["quantity"] is None and given["amount"] is None:
-            return None
-        amount: Decimal = given["amount"] or Decimal(0)
-        return Correction(given["symbol"] or "", given["quantity"] or 0, amount, given["price"])
 
 
 @require_safe
@@ -54,7 +33,7 @@ def close_one_difference(request: HttpRequest, key: int) -> HttpResponse:
     if form.is_valid():
         given = form.cleaned_data
         try:
-            close_difference(row, person_of(request), given["reason"], timezone.now(), form.correction())
+            close_difference(row, person_of(request), given["reason"], timezone.now(), form.correction_of(given))
         except NotClosed as refusal:
             form.add_error(None, str(refusal))
         else:

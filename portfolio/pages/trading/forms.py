@@ -12,6 +12,7 @@ from brokers.protocol import OrderType
 from portfolio.accounts.creation import LIVE_BROKERS
 from portfolio.orders.evidence import BROKERS_OWN, PRICED, TRIGGERED, UNPRICED
 from portfolio.pages.trading import written
+from portfolio.reconciliation.closing import Correction
 
 MOST_OF_REASON: Final = 300
 _TYPES: Final = {
@@ -163,3 +164,22 @@ class ReasonForm(TradingForm):
             "max_length": f"The reason is longer than {MOST_OF_REASON} characters: shorten it.",
         },
     )
+
+
+class ClosingForm(ReasonForm):
+    """Why a difference is closed, and what sets the ledger right where it has to be."""
+
+    symbol = WrittenField(written.symbol, label="Share", required=False)
+    quantity = WrittenField(
+        written.signed_quantity, label="Shares that come", required=False, help_text="Negative: that go."
+    )
+    amount = WrittenField(written.signed_rupees, label="₹ that come", required=False, help_text="Negative: that go.")
+    price = WrittenField(written.price, label="₹ per share that comes", required=False, help_text="Without money.")
+
+    @staticmethod
+    def correction_of(given: dict[str, Any]) -> Correction | None:
+        """What is entered, by the cleaned data; None where nothing is."""
+        if given["quantity"] is None and given["amount"] is None:
+            return None
+        amount: Decimal = given["amount"] or Decimal(0)
+        return Correction(given["symbol"] or "", given["quantity"] or 0, amount, given["price"])
