@@ -13,6 +13,7 @@ from portfolio.orders import desk
 from portfolio.orders.book import Wish
 from portfolio.orders.evidence import BROKERS_OWN, Draft
 from portfolio.orders.projection import UNFINISHED, State
+from portfolio.plans.estimate import digest_of
 from stocks.models import Stock
 
 PURPOSE: Final = "plan"
@@ -31,6 +32,9 @@ def place_approved(plan: Plan, at: datetime) -> bool:
     if plan.status != Plan.PlanStatus.APPROVED or not account.is_live:
         return False
     if local.date() != plan.trades_on or not _FROM <= local.time() < _UNTIL:
+        return False
+    if digest_of(plan.content) != plan.digest:
+        logger.error("plan %s is not carried out: it is another than the one that was approved", plan.pk)
         return False
     if why := why_not_live(account, plan.strategy, at):
         logger.warning("plan %s is not carried out: %s", plan.pk, why)

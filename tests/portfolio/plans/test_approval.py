@@ -128,6 +128,15 @@ def test_what_nobody_approved_expires_at_nine(plan):
     assert (plan.status, plan.reason) == ("expired", f"It was not approved by 09:00 of {plan.trades_on}.")
 
 
+def test_what_was_changed_after_its_approval_is_not_carried_out(plan):
+    plan = approve(plan, owner_of(plan), plan.digest, before_nine(plan))
+    more = [ticket | {"quantity": ticket["quantity"] * 2} for ticket in plan.content["tickets"]]
+    Plan.objects.filter(pk=plan.pk).update(content=plan.content | {"tickets": more})
+    plan.refresh_from_db()
+    assert place_approved(plan, datetime.combine(plan.trades_on, time(9, 15), IST)) is False
+    assert not Order.objects.exists()
+
+
 def test_what_is_approved_is_placed_from_the_opening_on_and_no_more(plan):
     TradingLimits.objects.bulk_create(
         TradingLimits(symbol=symbol, date=plan.trades_on, lower_band=1.0, upper_band=110.0, source="t")
