@@ -223,6 +223,7 @@ class Trade:
     quantity: int
     price: Decimal
     traded_at: datetime | None
+    exchange: str = "NSE"
 
 
 @dataclass(frozen=True)

@@ -313,6 +313,7 @@ def _trades(content: list[Any]) -> Rows[Trade]:
                 whole(row, "tradedQty"),
                 amount(row, "tradePrice"),
                 ist(optional_text(row, "orderDateTime"), _MOMENT),
+                text(row, "symbol")[:3],
             )
             for row in kept
         ),

@@ -326,6 +326,7 @@ def _trades(content: Any) -> Rows[Trade]:
                 whole(row, "quantity"),
                 amount(row, "average_price"),
                 ist(optional_text(row, "fill_timestamp"), _MOMENT),  # order_timestamp of a trade has no date
+                row["exchange"],
             )
             for row in kept
         ),

@@ -63,6 +63,7 @@ ACTIONS: Final[Mapping[DifferenceKind, str]] = {
 }
 """Class → what is done about it."""
 WAITS_FOR_ORDER: Final = "Waits for the row of its order: only that says whether shares were bought or sold."
+SAME_TAG: Final = "It carries the tag of an order that stands in the book as another: cancel one of them at the broker."
 NO_QUANTITY: Final = "Shown alone: the broker's row has no quantity that an order can have."
 
 _EXPECTED: Final[Mapping[OrderState, frozenset[State]]] = {
@@ -189,7 +190,7 @@ def order_of_trade(trade: Trade, ours: OurSide) -> OurOrder | None:
 
 def fill_id_of(trade: Trade, day: date) -> FillId:
     """What a trade of the broker's list of a day is known by here."""
-    return FillId("NSE", trade.traded_at.astimezone(IST).date() if trade.traded_at else day, trade.trade_id)
+    return FillId(trade.exchange, trade.traded_at.astimezone(IST).date() if trade.traded_at else day, trade.trade_id)
 
 
 def fill_subject(fill_id: FillId) -> str:
@@ -216,16 +217,19 @@ def _of_orders(ours: OurSide, theirs: BrokersSide) -> Iterator[Difference]:
     if theirs.orders is None:
         return
     there = set()
+    numbers = {row.order_id for row in theirs.orders}
     for row in theirs.orders:
         order = order_of_row(row, ours.orders, ours.day)
         if order is not None:
             there.add(order.key)
+        own = {} if order is None else _own(order)
         if order is None or order.is_external:
             action = "" if row.quantity > 0 else NO_QUANTITY
-            own = {} if order is None else _own(order)
             yield _difference(DifferenceKind.FOREIGN_ORDER, f"broker's order {row.order_id}", own, _row(row), action)
+        elif order.broker_order_id in numbers - {row.order_id}:
+            yield _difference(DifferenceKind.FOREIGN_ORDER, f"broker's order {row.order_id}", own, _row(row), SAME_TAG)
         if order is not None and _is_behind(order, row):
-            yield _difference(DifferenceKind.STATE_BEHIND, order_subject(order), _own(order), _row(row))
+            yield _difference(DifferenceKind.STATE_BEHIND, order_subject(order), own, _row(row))
     for order in ours.orders:
         if order.key not in there and _should_be_there(order, ours.day):
             yield _difference(DifferenceKind.ORDER_MISSING_THERE, order_subject(order), _own(order), {})

@@ -51,6 +51,7 @@ def events_of_trade_row(row: protocol.Trade, at: datetime) -> list[Event]:
             quantity=row.quantity,
             price=row.price,
             broker_at=broker_at,
+            exchange=row.exchange,
         )
     ]
 

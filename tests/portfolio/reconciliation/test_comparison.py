@@ -13,6 +13,7 @@ from portfolio.models import Difference
 from portfolio.orders.projection import State
 from portfolio.reconciliation.comparison import (
     NO_QUANTITY,
+    SAME_TAG,
     WAITS_FOR_ORDER,
     BrokersSide,
     DifferenceKind,
@@ -20,6 +21,7 @@ from portfolio.reconciliation.comparison import (
     OurSide,
     differences,
 )
+from portfolio.sending.facts import events_of_trade_row
 from tests.accounts import DAY
 from tests.portfolio.reconciliation.sides import (
     AT,
@@ -44,6 +46,25 @@ def there(*orders, trades=(), **rest):
 
 def test_the_classes_are_those_of_the_table():
     assert [kind.value for kind in DifferenceKind] == Difference.DifferenceKind.values
+
+
+def test_a_second_order_of_one_tag_is_shown_and_the_first_is_not():
+    """A broker takes a tag twice; only one of the two can be the order that was sent."""
+    rows = order_there("1"), replace(order_there("1"), order_id="B9")
+    assert classes(here(order_here("1")), there(*rows)) == {"broker's order B9": "foreign_order"}
+    [row] = differences(here(order_here("1")), there(*rows))
+    assert row.action == SAME_TAG
+    # Alone it is the order, under another number.
+    assert classes(here(order_here("1")), there(rows[1])) == {}
+
+
+def test_a_trade_of_one_number_at_another_exchange_is_another_trade():
+    ours = here(order_here("1", State.PARTLY_FILLED, 6), fills=[fill_here("T1")])
+    at_bse = replace(trade_there("T1"), exchange="BSE")
+    both = there(order_there("1", filled=6), trades=[trade_there("T1"), replace(at_bse, order_id="B7")])
+    assert classes(ours, both) == {"BSE:2026-02-02:T1": "foreign_fill"}
+    [event] = events_of_trade_row(at_bse, AT)
+    assert event.fill_id == ("BSE", DAY, "T1")
 
 
 def test_sides_that_agree_have_no_difference():
