@@ -1,7 +1,7 @@
 """What falls due in the ledgers of all accounts by itself: events of shares held, and charges of the day's fills."""
 
 import logging
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from brokers.charges import ChargesError
@@ -12,9 +12,7 @@ from portfolio.accounts.charges import post_charges
 from portfolio.accounts.corporate_actions import Left, post_corporate_actions
 from portfolio.models import Order, Plan, Trade, TradingAccount
 from portfolio.orders.projection import State
-
-CHARGED_FROM: Final = time(16, 10)
-"""From then on no fill of the day comes (IST); one that does is set right."""
+from portfolio.trading.hours import BOOKS_CLOSE
 
 _CHARGED_AGAIN: Final = timedelta(days=10)
 
@@ -38,7 +36,7 @@ def post_due(at: datetime) -> list[Left]:
 
 def _post(account: TradingAccount, local: datetime) -> list[Left]:
     today = local.date()
-    last = today if local.time() >= CHARGED_FROM else today - timedelta(days=1)
+    last = today if local.time() >= BOOKS_CLOSE else today - timedelta(days=1)
     days = Trade.objects.filter(account=account, date__range=(last - _CHARGED_AGAIN, last)).values_list("date")
     for (day,) in days.distinct().order_by("date"):
         post_charges(account, day)

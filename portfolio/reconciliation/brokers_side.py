@@ -3,15 +3,13 @@
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, time
-from typing import Any, Final
+from datetime import datetime
+from typing import Any
 
 from brokers.protocol import IST, Broker, BrokerError, Funds, Holding, Order, Position, Trade
 from portfolio.orders.projection import WORKING
 from portfolio.reconciliation.comparison import OurOrder, order_of_row
-
-ASKED_AGAIN_FROM: Final = time(16, 10)
-"""IST; after the post-close session no order of the day should be open any longer."""
+from portfolio.trading.hours import BOOKS_CLOSE
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ def with_open_orders_again(
     That it is gone from the book, or open after the close, proves nothing: the broker is asked, nothing is expired.
     """
     local = at.astimezone(IST)
-    if local.time() < ASKED_AGAIN_FROM:
+    if local.time() < BOOKS_CLOSE:
         return rows
     book = {row.order_id: row for row in rows}
     for order in ours:

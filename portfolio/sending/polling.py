@@ -8,7 +8,7 @@ reconciliation, which records them as external; they stay in the broker's book u
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.db.models import Q
@@ -23,9 +23,9 @@ from portfolio.orders.evidence import PRICED
 from portfolio.orders.projection import WORKING, Pending, State
 from portfolio.sending.facts import answer_of, events_of_order_row, events_of_trade_row, news
 from portfolio.sending.nudges import take_nudge
+from portfolio.trading.hours import BOOKS_CLOSE, BOOKS_OPEN
 
 _AT_THE_BROKER: Final = (*WORKING, State.UNKNOWN)
-_OPEN_FROM, _OPEN_UNTIL = time(9), time(16, 10)
 _POLL_EVERY, _POLL_SELDOM = timedelta(seconds=5), timedelta(minutes=1)
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class Book:
 
     def poll(self, at: datetime) -> None:
         """Read both books when it is time, while an order may stand in them; raises BrokerError."""
-        open_hours = _OPEN_FROM <= at.astimezone(IST).time() < _OPEN_UNTIL
+        open_hours = BOOKS_OPEN <= at.astimezone(IST).time() < BOOKS_CLOSE
         pause = _POLL_EVERY if open_hours else _POLL_SELDOM
         # A clock that was set back must not put it off.
         is_early = self._polled_at is not None and abs(at - self._polled_at) < pause

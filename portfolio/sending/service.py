@@ -9,19 +9,26 @@ from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Final
 
+from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from brokers.protocol import IST, Broker, BrokerError
 from market_data import trading_calendar
 from market_data.calendar_sources import CalendarError
-from portfolio.live.permissions import permissions_in_force
-from portfolio.models import TradedStrategy, TradingAccount
-from portfolio.orders.projection import UNFINISHED
+from portfolio.live.permissions import permissions_in_force, why_not_open
+from portfolio.models import Order, TradedStrategy, TradingAccount
+from portfolio.orders.book import lock_account
+from portfolio.orders.desk import refuse
+from portfolio.orders.projection import UNFINISHED, State
 from portfolio.reconciliation.account import reconcile
+from portfolio.reconciliation.moments import moment_of
+from portfolio.sending.checks import checked_again
 from portfolio.sending.sender import Sender
 from portfolio.sending.venues import venue_of
+from portfolio.trading.hours import BOOKS_CLOSE, BOOKS_OPEN
 
-RECONCILED_FROM, RECONCILED_UNTIL, RECONCILED_LAST = time(9), time(16, 5), time(16, 10)
+RECONCILED_UNTIL: Final = time(16, 5)
+"""Each minute from the opening of the books on; and once more when they close."""
 _DAY_ENDS: Final = time(16, 15)
 _EVERY: Final = timedelta(minutes=1)
 _PAUSE_SECONDS, _PAUSE_AT_NIGHT_SECONDS = 1.0, 5.0
@@ -58,7 +65,7 @@ def _accounts() -> QuerySet[TradingAccount]:
 
 def _in_hours(local: datetime) -> bool:
     """Whether the books of a session are read at a moment (IST)."""
-    return RECONCILED_FROM <= local.time() < _DAY_ENDS and _is_session(local.date(), local.hour)
+    return BOOKS_OPEN <= local.time() < _DAY_ENDS and _is_session(local.date(), local.hour)
 
 
 @lru_cache(maxsize=4)
@@ -79,9 +86,9 @@ class Reconciliations:
         last, local = self._last, at.astimezone(IST)
         if last is None:
             return True
-        if RECONCILED_FROM <= local.time() <= RECONCILED_UNTIL:
+        if BOOKS_OPEN <= local.time() <= RECONCILED_UNTIL:
             return abs(at - last) >= _EVERY
-        closed = datetime.combine(local.date(), RECONCILED_LAST, IST)
+        closed = datetime.combine(local.date(), BOOKS_CLOSE, IST)
         return last < closed <= local
 
     def note(self, at: datetime) -> None:
@@ -100,6 +107,8 @@ def serve(
     BrokerError
         Its broker cannot be opened, or wants a new log-in: queued orders wait.
     """
+    if account.is_live and why_not_open(account, clock()):
+        _refuse_queued(account, clock())
     reconciliations = Reconciliations()
     with venue_of(account, clock) as venue, Sender(account, venue, clock) as sender:
         while True:
@@ -107,12 +116,22 @@ def serve(
             if sender.trouble is not None and sender.wants_log_in:
                 raise sender.trouble
             if reconciliations.is_due(clock()):
-                _reconcile(account, venue, clock())
+                _reconcile(account, venue, moment_of(account, clock()))
                 reconciliations.note(clock())
             if once or not _has_work(account, clock()):
                 return
             if wait(_PAUSE_SECONDS if _in_hours(clock().astimezone(IST)) else _PAUSE_AT_NIGHT_SECONDS):
                 return
+
+
+def _refuse_queued(account: TradingAccount, at: datetime) -> None:
+    """Refuse what waits in a live account that may not trade: a permission that is given later is not for it."""
+    for order in Order.objects.filter(account=account, status=State.QUEUED.value).order_by("pk"):
+        with transaction.atomic():
+            lock_account(account.pk)
+            order.refresh_from_db()
+            if order.status == State.QUEUED and (refused := checked_again(order, at)):
+                refuse(order, refused, at)
 
 
 def _has_work(account: TradingAccount, at: datetime) -> bool:

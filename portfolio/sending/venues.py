@@ -104,7 +104,8 @@ def _kept(
         venue.state = State.restored(row.snapshot["state"])
         if bars is not None:
             bars.prepare(venue.state, name)
-        entered = _take_transfers(account, venue.state, row.snapshot["entered"], clock())
+        now = max(clock(), venue.state.now)  # it may have been further than the bars are
+        entered = _take_transfers(account, venue.state, row.snapshot["entered"], now)
         try:
             yield
         except BrokerError as error:

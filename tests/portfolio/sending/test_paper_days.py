@@ -8,10 +8,11 @@ import pytest
 from brokers.protocol import OrderType
 from brokers.registry import FRICTIONLESS, State
 from market_data.models import DailyBar
-from portfolio.models import LedgerEntry, PaperVenue, User
+from portfolio.models import Difference, LedgerEntry, PaperVenue, User
 from portfolio.orders import book
 from portfolio.orders.events import Event, Kind
 from portfolio.sending.sender import Sender
+from portfolio.sending.service import serve
 from portfolio.sending.venues import venue_of
 from stocks.models import Stock
 from tests.accounts import DAY, IST, paper_account
@@ -66,6 +67,16 @@ def test_a_venue_that_is_only_read_leaves_the_opening_to_the_evening(account):
         with venue_of(account, Clock(moment(clock))) as venue:
             assert venue.funds().available == 100_000
     assert venue_time(account) == moment("09:14:59")
+
+
+def test_a_deposit_of_a_day_whose_bars_are_late_is_no_difference(account):
+    """Monday's bars are not there on Tuesday: the venue has yet to play it, and the account is not to be blocked."""
+    deposit(account, 5_000, DAY + timedelta(days=1))
+    order, _ = book.order_for(account, a_wish(session=DAY + timedelta(days=1)), moment("09:59", 1))
+    book.record(order, [Event(Kind.QUEUE, "queue", "", moment("09:59", 1))])
+    for clock in ("10:00", "10:05"):
+        serve(account, Clock(moment(clock, 1)), lambda _: True, once=True)
+    assert list(Difference.objects.filter(account=account)) == []
 
 
 def test_fills_that_nobody_read_on_their_day_are_read_the_next_morning(account):

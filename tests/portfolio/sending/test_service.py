@@ -13,14 +13,16 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from brokers.protocol import Refused
 from brokers.registry import Drill, Fault
 from portfolio.models import Difference, LedgerEntry
 from portfolio.orders import book
+from portfolio.orders.desk import refusals_of
 from portfolio.orders.events import Event, Kind
 from portfolio.sending import service
 from portfolio.sending.lock import AccountLock
 from portfolio.sending.service import Reconciliations, accounts_with_work, serve
-from tests.accounts import paper_account
+from tests.accounts import live_account, may_trade_live, paper_account
 from tests.brokers.simulated import at
 from tests.orders import AT, a_market, a_wish, deposit
 from tests.portfolio.sending.desks import Desk, kinds
@@ -87,6 +89,19 @@ def test_queued_orders_wait_for_a_log_in(desk, monkeypatch):
         desk.turn(venue)
     waiting.refresh_from_db()
     assert (waiting.status, kinds(waiting)) == ("queued", ["create", "queue"])
+
+
+def test_what_waits_in_a_live_account_that_may_not_trade_is_refused_and_its_broker_is_not_opened(desk, settings):
+    """A permission that its owner gives hours later is not for what was ordered before."""
+    may_trade_live(settings)
+    desk.account = live_account(desk.account.owner)
+    order = desk.queue()
+    assert accounts_with_work(desk.clock()) == [desk.account]
+    with pytest.raises(Refused, match="Live trading is off"):
+        serve(desk.account, desk.clock, lambda _: False)
+    order.refresh_from_db()
+    assert order.status == "refused"
+    assert "live trading is off for orders by hand" in " ".join(each.sentence for each in refusals_of(order))
 
 
 @pytest.mark.parametrize("name", ["nobody's", "99999", "1" * 40])
