@@ -11,7 +11,7 @@ def refusal(error: Exception) -> str | None:
     # Imported when something failed: these need time, and the settings may be what is wrong.
     import psycopg
     from django.core.exceptions import ImproperlyConfigured
-    from django.db import InterfaceError, OperationalError
+    from django.db import InterfaceError, OperationalError, ProgrammingError
 
     from stocks.storage.durable_files import is_disk_full
     from tradingsite.embedded.files import EmbeddedServerError
@@ -28,8 +28,26 @@ def refusal(error: Exception) -> str | None:
             f"The database does not answer: {reason}. What was committed stays: see that the server runs and that"
             " DATABASE_URL or POSTGRES_* name it, then run the same command again."
         )
+    is_schema = isinstance(error.__cause__, (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn))
+    if isinstance(error, ProgrammingError) and is_schema and _waits_for_migrations():
+        return "The database is not that of this release: run the command migrate, then the same command again."
     if isinstance(error, OSError) and error.filename and error.errno in _FORBIDDEN:
         return (
             f"{error.filename} cannot be used: {error.strerror}. Make it accessible, then run the same command again."
         )
     return None
+
+
+def _waits_for_migrations() -> bool:
+    """Whether the database has yet to be migrated; asked over a session of its own: the other one may have failed."""
+    from django.db import Error, connections
+    from django.db.migrations.executor import MigrationExecutor
+
+    session = connections["default"].copy()
+    try:
+        executor = MigrationExecutor(session)
+        return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    except Error:
+        return False
+    finally:
+        session.close()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Final
 
 from django.db import transaction
 
@@ -12,6 +13,8 @@ from portfolio.accounts.positions import refresh_positions
 from portfolio.models import LedgerEntry, TradingAccount
 
 Kind = LedgerEntry.EntryKind
+_MOST: Final = 10**12
+"""₹, as of a line of a file."""
 
 
 class EntryError(ValueError):
@@ -147,5 +150,7 @@ def correct(
 
 
 def _check_amount(amount: Decimal) -> None:
-    if not amount.is_finite() or amount <= 0 or amount != round(amount, 4):
-        raise EntryError(f"₹{amount} is not a positive amount with at most four decimals; correct it.")
+    if not amount.is_finite() or not 0 < amount < _MOST or amount != round(amount, 4):
+        raise EntryError(
+            f"₹{str(amount)[:40]} is not a positive amount below ₹{_MOST:,} with at most four decimals; correct it."
+        )

@@ -127,10 +127,10 @@ class AccountReading:
 
     def profit(self) -> Profit:
         """What it earned."""
-        put_in, value = _put_in(self.postings), self.value
+        given, value = put_in(self.postings), self.value
         lots = self.lots
         return Profit(
-            after_charges=None if value.unpriced or put_in is None else value.total - put_in,
+            after_charges=None if value.unpriced or given is None else value.total - given,
             realised=None if lots is None else sum((each.gain for each in lots.disposals), Decimal(0)),
             charges=-_sum_of(self.postings, CHARGE, DP_CHARGE),
             dividends=_sum_of(self.postings, DIVIDEND),
@@ -200,7 +200,7 @@ def last_closes(symbols: Collection[str], day: date) -> dict[str, Close]:
     return {symbol: closes[now] for symbol, now in today.items() if now in closes}
 
 
-def _put_in(postings: Sequence[Posting]) -> Decimal | None:
+def put_in(postings: Sequence[Posting]) -> Decimal | None:
     """Money and shares at their price that were put in, less those taken out; None where a price is missing."""
     shares = [posting for posting in postings if posting.kind in (OPENING, TRANSFER) and posting.quantity]
     if any(posting.price is None for posting in shares):

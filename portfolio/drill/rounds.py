@@ -6,6 +6,7 @@ memory (`paper_venues`), the post on its way, and the database.
 
 import mmap
 import os
+import signal
 import struct
 import sys
 import traceback
@@ -261,7 +262,12 @@ def in_child(work: Callable[[], None]) -> bool:
             connections.close_all()
             sys.stderr.flush()
             os._exit(code)
-    _, status = os.waitpid(pid, 0)
+    try:
+        _, status = os.waitpid(pid, 0)
+    except BaseException:  # interrupted: it would write on, into a database that goes
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise
     if os.WIFSIGNALED(status):
         return True
     if os.waitstatus_to_exitcode(status):

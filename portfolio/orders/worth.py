@@ -1,7 +1,7 @@
 """What an account has at a moment of a session: shares that can be sold, free cash, and what all of it is worth."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -12,9 +12,9 @@ from brokers.charges import Side
 from brokers.protocol import IST, OrderType
 from market_data.models import DailyBar, Quote, TradingLimits
 from portfolio.accounts.charges import are_posted, owed_charges
-from portfolio.accounts.readings import arrival_session, last_closes, postings_of
+from portfolio.accounts.readings import arrival_session, last_closes, postings_of, put_in
 from portfolio.ledger.holdings import cash, holdings
-from portfolio.ledger.postings import DEPOSIT, OPENING, TRANSFER, WITHDRAWAL, Posting, shares_of
+from portfolio.ledger.postings import Posting, shares_of
 from portfolio.models import Order, TradingAccount
 from portfolio.orders.evidence import PRICED, TRIGGERED, Holding, protected_price
 from portfolio.trading.bars import exact
@@ -24,7 +24,6 @@ from stocks.universe.sectors import same_sector
 from stocks.universe.symbols import owners
 
 _WITH_RESERVE: Final = Sizing(whole=True, reserve=True)
-_PUT_IN: Final = (DEPOSIT, WITHDRAWAL, OPENING, TRANSFER)
 _ONE_DAY: Final = timedelta(days=1)
 _NOTHING: Final = Decimal(0)
 
@@ -95,9 +94,9 @@ class Worth:
         now, closes = self.equity(), self._values_at_closes
         if now is None or closes is None:
             return None
-        if not closes:
-            return now - self._put_in(self._postings)
-        return now - closes[-1][1] - self._put_in(each for each in self._postings if each.day > closes[-1][0])
+        day, value = closes[-1] if closes else (date.min, _NOTHING)
+        since = put_in([each for each in self._postings if each.day > day])
+        return None if since is None else now - value - since
 
     def peak(self) -> Decimal | None:
         """The highest value at a close, or now, in ₹, as if all that was put in or out had been from the start.
@@ -107,8 +106,11 @@ class Worth:
         now, closes = self.equity(), self._values_at_closes
         if now is None or closes is None:
             return None
-        earlier = [value + self._put_in(each for each in self._postings if each.day > day) for day, value in closes]
-        return max([now, self._put_in(self._postings), *earlier])
+        given = put_in(self._postings)
+        if given is None:
+            return None
+        earlier = [value + (put_in([each for each in self._postings if each.day > day]) or 0) for day, value in closes]
+        return max([now, given, *earlier])
 
     def price(self, symbol: str) -> Decimal | None:
         """The newest price of a share in ₹: the caller's, today's newest quote, the last close before today."""
@@ -189,11 +191,6 @@ class Worth:
                 return None
             values.append((day, money + sum((newest[now[s]] * n for s, n in held.items() if n), _NOTHING)))
         return values
-
-    def _put_in(self, postings: Iterable[Posting]) -> Decimal:
-        """Money and shares at their price that were put in, less those taken out."""
-        moved = [posting for posting in postings if posting.kind in _PUT_IN]
-        return sum((each.amount + (each.price or _NOTHING) * each.quantity for each in moved), _NOTHING)
 
 
 def _closes(symbols: Collection[str], before: date) -> dict[date, dict[str, Decimal]]:

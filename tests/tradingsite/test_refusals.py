@@ -9,9 +9,10 @@ from pathlib import Path
 import psycopg
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.db import IntegrityError, OperationalError
+from django.db import IntegrityError, OperationalError, ProgrammingError
 
 from tests.architecture.sources import ROOT
+from tradingsite import refusals
 from tradingsite.embedded.files import EmbeddedServerError
 from tradingsite.refusals import refusal
 
@@ -34,6 +35,25 @@ def test_what_comes_from_outside_is_a_sentence_with_a_remedy(error: Exception, b
     assert sentence is not None
     assert sentence.startswith(beginning)
     assert "\n" not in sentence
+
+
+def _of_no_table(kind: type[Exception]) -> ProgrammingError:
+    error = ProgrammingError('relation "trading_accounts" does not exist')
+    error.__cause__ = kind("relation")
+    return error
+
+
+@pytest.mark.parametrize("kind", [psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn])
+def test_a_database_that_waits_for_migrations_is_a_sentence(kind: type[Exception], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(refusals, "_waits_for_migrations", lambda: True)
+    sentence = refusal(_of_no_table(kind))
+    assert sentence is not None
+    assert "run the command migrate" in sentence
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_wrong_statement_on_a_migrated_database_keeps_its_traceback():
+    assert refusal(_of_no_table(psycopg.errors.UndefinedTable)) is None
 
 
 @pytest.mark.parametrize("error", [ValueError("x"), IntegrityError("duplicate"), FileNotFoundError(2, "none", "f")])

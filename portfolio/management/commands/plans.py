@@ -9,7 +9,8 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from market_data.runs.command import parse_date
-from portfolio.models import Plan, TradingAccount, User
+from portfolio.accounts.names import UnknownAccount, account_named
+from portfolio.models import Plan, User
 from portfolio.plans.approval import approve, closes_at
 from portfolio.plans.places import PlansError
 
@@ -54,12 +55,10 @@ class Command(BaseCommand):
 def _plans(account: str | None, day: str | None) -> QuerySet[Plan]:
     plans = Plan.objects.filter(account__is_replay=False).select_related("account", "strategy")
     if account is not None:
-        accounts = TradingAccount.objects.filter(is_replay=False)
-        is_number = account.isdecimal() and len(account) < 10
-        named = accounts.filter(pk=int(account)) if is_number else accounts.filter(name=account)
-        if not named:
-            raise CommandError(f"There is no account {account[:100]!r}; give its number or its name.")
-        plans = plans.filter(account__in=named)
+        try:
+            plans = plans.filter(account=account_named(account))
+        except UnknownAccount as error:
+            raise CommandError(str(error)) from error
     if day is not None:
         return plans.filter(session=parse_date(day))
     return plans.filter(pk__in=plans.order_by("account_id", "-pk").distinct("account_id").values("pk"))

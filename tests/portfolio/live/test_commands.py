@@ -64,6 +64,8 @@ def test_a_live_account_is_made_of_the_owners_access_and_trades_nothing(asha):
         (("create", "P", "--owner", "asha", "--kind", "paper", "--charges-of", "simulator"), "no charges of its own"),
         (("create", "P", "--owner", "asha", "--kind", "paper", "--demat-id", "1" * 17), "16"),
         (("deposit", "--account", "Paper", "--amount", "NaN", "--reference", "1"), "NaN is not a positive amount"),
+        (("deposit", "--account", "Paper", "--amount", "1e999999", "--reference", "1"), "is not a positive amount"),
+        (("deposit", "--account", "Paper", "--amount", "9" * 17, "--reference", "1"), "is not a positive amount"),
         (("deposit", "--account", "Paper", "--amount", "-5", "--reference", "1"), "not a positive amount"),
         (("deposit", "--account", "Paper", "--amount", "ten", "--reference", "1"), "'ten' is no amount"),
         (("deposit", "--account", "Paper", "--amount", "5", "--reference", "1", "--date", "2999-01-01"), "to come"),

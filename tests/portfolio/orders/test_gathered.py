@@ -11,6 +11,7 @@ import pytest
 from brokers.charges import Product, Side
 from brokers.protocol import OrderType
 from market_data.models import DailyBar, Finding, Quote, TradingLimits
+from portfolio.accounts.readings import AccountReading
 from portfolio.models import KillSwitch, Order, TradingAccount, User
 from portfolio.orders import book, desk
 from portfolio.orders.events import Event, Kind
@@ -212,6 +213,17 @@ def test_a_withdrawal_is_neither_a_loss_nor_a_fall(account):
     set_limits(account, {"daily_loss": 1, "drawdown": "0.0001"})
     account.ledger.create(day=DAY, kind="withdrawal", amount=-50_000, reference="w")
     assert codes(account) == []
+
+
+def test_shares_of_no_known_price_leave_profit_and_peak_unknown(account):
+    """As the account's own profit is: ten shares that came for nothing would be a gain of ₹1,000."""
+    hold(account, "AAA", 10, reference="from elsewhere", day=DAY)
+    account.ledger.create(day=DAY, kind="transfer", symbol="AAA", quantity=10, reference="t", price=None)
+    assert AccountReading(account, DAY).profit().after_charges is None
+    set_limits(account, {"daily_loss": 1, "drawdown": "0.5"})
+    standing = evidence_for(account, a_wish().draft, AT).standing
+    assert (standing.profit_today, standing.peak) == (None, None)
+    assert codes(account) == ["daily_loss", "drawdown"]
 
 
 def test_the_highest_value_is_that_of_a_close(account):

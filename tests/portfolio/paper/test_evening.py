@@ -87,6 +87,9 @@ def test_plans_are_printed():
     text = io.StringIO()
     call_command("plans", stdout=text)
     assert "Nothing stands at the broker overnight" in text.getvalue()
+    paper_account(User.objects.create_user("biraj"), account.name)
+    with pytest.raises(CommandError, match="names 2 accounts; give the number of one"):
+        call_command("plans", "--account", account.name)
     for arguments in (
         ["--account", "nobody"],
         ["--date", "tomorrow"],

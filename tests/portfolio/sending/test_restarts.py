@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -82,6 +83,23 @@ def test_a_round_leaves_both_books_alike(in_process, tmp_path, number):
     assert outcome.kills
     assert (outcome.doubled, outcome.lost) == ([], [])
     assert {line["book"] for line in outcome.lines} >= {"venue", "ours"}
+
+
+def test_an_interrupted_round_leaves_no_sender_behind(monkeypatch):
+    calls: list[tuple[int, ...]] = []
+
+    def wait(*arguments: int) -> tuple[int, int]:
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return 0, 0
+
+    system = SimpleNamespace(fork=lambda: 4242, waitpid=wait, kill=lambda *arguments: calls.append(arguments))
+    monkeypatch.setattr(rounds, "os", system)
+    monkeypatch.setattr(rounds, "connections", SimpleNamespace(close_all=lambda: None))
+    with pytest.raises(KeyboardInterrupt):
+        rounds.in_child(lambda: None)
+    assert calls == [(4242, 0), (4242, signal.SIGKILL), (4242, 0)]
 
 
 @pytest.mark.crash
