@@ -143,6 +143,8 @@ def _prices(draft: Draft) -> tuple[tuple[str, Decimal | None], ...]:
 
 
 def stale_data(draft: Draft, evidence: Evidence) -> str:
+    if draft.side is Side.SELL and draft.order_type in PRICED:
+        return ""  # it has a price of its own: a share that has not traded lately can be sold
     prices_of, latest = evidence.share.prices_of, evidence.latest_session
     if latest is None:
         return "The latest completed session is not known; seed the calendar first."

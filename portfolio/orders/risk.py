@@ -21,7 +21,7 @@ position_share,        that is not known refuses the purchase
 sector_share,
 orders_a_day,
 daily_loss, drawdown
-stale_data             refused, also where the latest session is not known
+stale_data             refused, also where the latest session is not known; a sale with a price of its own passes
 funds                  refused, where cash or the price of a purchase are not known
 not_authorised_to_sell live: refused; paper needs no authorisation
 not_delivered          refused

@@ -103,6 +103,14 @@ def priced(price: str, **more: Any) -> Draft:
     return replace(BUY, price=Decimal(price), **more)
 
 
+def test_a_share_that_has_not_traded_lately_can_be_sold_at_a_price_of_its_own():
+    """A thin share without a bar of yesterday: nothing of ours keeps a person in it; only a market order waits."""
+    stale = changed(prices_of=date(2026, 7, 1))
+    assert codes(SELL, stale) == []
+    at_market = replace(MARKET, side=Side.SELL)
+    assert (codes(at_market, stale), codes(BUY, stale)) == (["stale_data"], ["stale_data"])
+
+
 def test_the_codes_are_those_agreed_on_and_the_base_passes():
     assert tuple(CHECKS) == ALL_CODES
     for draft in (BUY, SELL, MARKET, STOP_MARKET):
