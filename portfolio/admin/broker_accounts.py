@@ -22,6 +22,9 @@ _ENTERED = ("new_api_secret", "new_access_token")
 class ProvedBrokerConfigurationAdmin(BrokerConfigurationAdmin):
     """Shows the fields of secrets to those who proved a moment ago who they are, to others the way there."""
 
+    class Media:
+        css = {"all": ("tradingsite/forms.css",)}
+
     readonly_fields = (*BrokerConfigurationAdmin.readonly_fields, "secrets")
 
     def get_form(self, request: HttpRequest, obj: Model | None = None, change: bool = False, **options: Any) -> Any:
@@ -33,7 +36,8 @@ class ProvedBrokerConfigurationAdmin(BrokerConfigurationAdmin):
         fields = list(super().get_fields(request, obj))
         if _is_proved(request):
             return fields
-        return [*(name for name in fields if name not in _ENTERED), "secrets"]
+        # The way there stands where the fields would.
+        return ["secrets" if name == _ENTERED[0] else name for name in fields if name not in _ENTERED[1:]]
 
     @admin.display(description="new secrets")
     def secrets(self, account: BrokerConfiguration) -> SafeString:
