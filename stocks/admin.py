@@ -4,7 +4,7 @@ A table that a writer module owns is read-only here: a change would bypass the w
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any, TypeVar, cast
 
@@ -37,6 +37,7 @@ from stocks.picks.change_queries import changes_of
 from stocks.storage.admin_lists import EstimatingPaginator as EstimatingPaginator
 from stocks.storage.admin_lists import KeyedChangeList, ProbedDays
 from stocks.storage.export import csv_blocks
+from stocks.storage.figure_columns import with_figures
 from stocks.storage.html_tables import figures_table, picks_table
 from stocks.storage.resources import StockResource, SuggestedStockResource
 
@@ -87,13 +88,22 @@ class StreamedExport(ModelAdmin):
 class TableAdmin(StreamedExport):
     """A table that opens fast at any size."""
 
+    class Media:
+        css = {"all": ("stocks/figures.css",)}
+
     paginator = EstimatingPaginator
     show_full_result_count = False
     list_per_page = 50
 
+    def get_list_display(self, request: HttpRequest) -> Sequence[Any]:
+        return with_figures(self.model, super().get_list_display(request))
+
 
 class ReadOnlyAdmin(TableAdmin):
     """A read-only table, because a writer module owns it."""
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[Any]:
+        return with_figures(self.model, super().get_fields(request, obj))
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -145,9 +155,6 @@ class FiguresAdmin(ReadOnlyAdmin):
     """Rows of figures, each with its source."""
 
     readonly_fields: tuple[str, ...] = ("figures",)
-
-    class Media:
-        css = {"all": ("stocks/figures.css",)}
 
     @admin.display(description="figures and their sources")
     def figures(self, row: Model) -> SafeString:
@@ -244,9 +251,6 @@ class PublicationAdmin(ReadOnlyAdmin):
     date_hierarchy = "date"
     exclude = ("picks", "departures")
     readonly_fields = ("picks_as_published", "left_the_list", "score_changes")
-
-    class Media:
-        css = {"all": ("stocks/figures.css",)}
 
     @admin.display(description="hash of the head")
     def hash(self, publication: Publication) -> str:

@@ -237,6 +237,7 @@ SESSION_IDLE_MINUTES = env.integer("SESSION_IDLE_MINUTES", 30 if PRODUCTION else
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "Asia/Kolkata"
 USE_TZ = True
+FORMAT_MODULE_PATH = "tradingsite.formats"
 STATIC_URL = "static/"
 STATIC_ROOT = env.folder("STATIC_DIR") or VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]

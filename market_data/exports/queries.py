@@ -10,6 +10,7 @@ from django.db import connection, models
 from market_data.models import DailyBar, TechnicalIndicator
 from stocks.models import Fundamentals, Publication, Stock, SuggestedStock
 from stocks.storage.export import cell
+from stocks.units import rounded_sql, unit_of
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -125,7 +126,7 @@ def _stocks(session: date) -> FileQuery:
     """All symbols that had traded by a past session, with their facts as of it."""
     facts = {field.attname for field in Fundamentals._meta.get_fields() if isinstance(field, models.Field)}
     columns, _ = _columns(Stock, STOCK_COLUMNS)
-    cells = [cell(Stock, name, "m" if name in facts else "t") for name in columns]
+    cells = [_cell(Stock, name, "m" if name in facts else "t") for name in columns]
     sql = f"""
         SELECT {", ".join(cells)} FROM stocks t
         LEFT JOIN LATERAL (
@@ -145,8 +146,9 @@ def _bars(session: date, *, is_older: bool) -> FileQuery:
     if is_older:
         # As of the session, its adjusted close was its close; later events scaled all earlier closes alike.
         last = "OVER (PARTITION BY symbol ORDER BY date ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)"
-        scaled = f"t.adj_close * last_value(t.close) {last} / NULLIF(last_value(t.adj_close) {last}, 0) AS adj_close"
-        cells = tuple(scaled if name == "adj_close" else cell for name, cell in zip(columns, cells, strict=True))
+        scaled = f"t.adj_close * last_value(t.close) {last} / NULLIF(last_value(t.adj_close) {last}, 0)"
+        adjusted = _cell(DailyBar, "adj_close", "t", scaled)
+        cells = tuple(adjusted if name == "adj_close" else cell for name, cell in zip(columns, cells, strict=True))
     sql = f"SELECT {', '.join(cells)} FROM historical_data t WHERE date BETWEEN %s AND %s ORDER BY symbol, date"
     contents = f"bars of the last {HISTORY_SESSIONS} sessions, as published; one row per symbol and session"
     return FileQuery("historical_30d", contents, columns, sql, [first, session])
@@ -162,4 +164,14 @@ def _columns(model: type[models.Model], first: tuple[str, ...]) -> tuple[tuple[s
     """Return all columns of a table, the given ones first, and the SQL expression of each."""
     names = [str(field.column) for field in model._meta.concrete_fields]
     columns = (*first, *(name for name in names if name not in first))
-    return columns, tuple(cell(model, name, "t") for name in columns)
+    return columns, tuple(_cell(model, name, "t") for name in columns)
+
+
+def _cell(model: type[models.Model], column: str, table: str, expression: str = "") -> str:
+    """A cell of a file for people and their spreadsheets: figures are rounded by their unit."""
+    field = next(field for field in model._meta.concrete_fields if field.column == column)
+    if not isinstance(field, models.FloatField):
+        return cell(model, column, table)
+    unit = unit_of(column, str(field.help_text))
+    assert unit  # each column of floats has one
+    return f'{rounded_sql(expression or f"{table}.{column}", unit)} AS "{column}"'

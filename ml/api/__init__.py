@@ -13,6 +13,7 @@ from ml.scoreboard.figures import INTERVAL_NEEDS_SESSIONS, Figures
 from ml.scoreboard.queries import ListScore
 from stocks.api import PicksView, StrategyField, checked_parameters, conditional_response, ignored_parameters
 from stocks.api.answers import WARNINGS, documented_responses
+from stocks.api.rounding import rounded_answer
 
 _SHARES: Final = ("target_first_share", "stop_first_share")
 
@@ -94,7 +95,7 @@ class ScoreboardView(PicksView):
         ]
         body = {"success": True, "simulated": settings.PROVIDER_KIND == "simulated", "lists": lists}
         body["warnings"] = ignored_parameters(ScoreboardQuery, request)
-        return conditional_response(request, body)
+        return conditional_response(request, rounded_answer(ScoreboardAnswer(), body))
 
 
 def _list_body(score: ListScore, waiting: int) -> dict[str, Any]:

@@ -14,10 +14,11 @@ from ml.models import ChampionChange, TrainedModel
 from stocks.api import PicksView, conditional_response, ignored_parameters
 from stocks.api.answers import WARNINGS, documented_responses
 from stocks.picks.screening import STRATEGIES
+from stocks.units import rounded, unit_of
 
 
 class EstimateAnswer(serializers.Serializer[Any]):
-    value = serializers.FloatField(allow_null=True, help_text="as stored; null: not known")
+    value = serializers.FloatField(allow_null=True, help_text="counted in `unit`; null: not known")
     low = serializers.FloatField(allow_null=True, help_text="lower end of the interval; null: none is stored")
     high = serializers.FloatField(allow_null=True, help_text="upper end")
     interval_pct = serializers.IntegerField(help_text="percent of cases that the interval covers: 90 or 95")
@@ -167,5 +168,8 @@ def _list_body(row: reading.ListFigures) -> dict[str, Any]:
 
 
 def _estimate(estimate: Estimate) -> dict[str, Any]:
-    ends = {"low": estimate.low.value, "high": estimate.high.value, "interval_pct": estimate.level}
-    return {"value": estimate.mean.value} | ends | {"unit": UNITS[estimate.mean.style]}
+    words = UNITS[estimate.mean.style]
+    unit = unit_of("value", words)
+    stored = {"value": estimate.mean.value, "low": estimate.low.value, "high": estimate.high.value}
+    figures = {name: rounded(value, unit) if value and unit else value for name, value in stored.items()}
+    return figures | {"interval_pct": estimate.level, "unit": words}

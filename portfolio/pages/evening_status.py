@@ -27,6 +27,7 @@ from ml.evening_facts import finding_counts, kept_out
 from stocks.models import Publication
 from stocks.picks.public_state import PicksState, Stage, State, day_words, picks_state, time_words
 from stocks.picks.queries import latest_listed_session, published_facts
+from stocks.units import count_text
 
 LAST_JOB: Final = "selection"
 _GRACE: Final = timedelta(minutes=5)
@@ -168,8 +169,8 @@ def _data_sentence(session: date) -> Sentence:
         text = f"The data of {day_words(session)} are not in yet; the latest are of {day_words(latest)}."
         return Sentence("wait", text)
     file = SourceFile.objects.filter(session=latest).first()
-    rejected = f"{file.rejected:,} row{'' if file.rejected == 1 else 's'} rejected" if file else ""
-    rows = f": {file.rows:,} shares and funds, {rejected}" if file else ""
+    rejected = f"{count_text(file.rejected)} row{'' if file.rejected == 1 else 's'} rejected" if file else ""
+    rows = f": {count_text(file.rows)} shares and funds, {rejected}" if file else ""
     return Sentence("good", f"The data of {day_words(latest)} are in{rows}.")
 
 

@@ -37,7 +37,7 @@ _GROUPS: Final = {
         ("debt_to_equity", "Debt to equity", "plain"),
         ("current_ratio", "Current ratio", "plain"),
         ("quick_ratio", "Quick ratio", "plain"),
-        ("beta", "Beta", "plain"),
+        ("beta", "Beta", "fine"),
         ("historical_volatility_1y", "Volatility, one year", "pct"),
         ("atr_14", "Average true range, 14 sessions", "rupees"),
     ),

@@ -11,6 +11,7 @@ from django.utils.dateparse import parse_date
 from django.utils.html import format_html
 
 from ml.model_card.figure import Estimate, Figure
+from stocks.units import CRORES, MINUS, PERCENT, RATIO, RUPEES, SCORE, count_text, figure_text
 
 register = template.Library()
 _MISSING: Final = "–"
@@ -21,35 +22,32 @@ def rupees(value: float | Decimal | None) -> str:
     """An amount with Indian digit grouping: 1234567.5 is ₹12,34,567.50."""
     if value is None:
         return _MISSING
-    integer, _, paise = f"{abs(value):.2f}".partition(".")
-    sign = "−" if value < 0 else ""
-    return f"{sign}₹{_grouped(integer)}.{paise}"
+    text = figure_text(value, RUPEES)
+    return f"{MINUS}₹{text[1:]}" if text.startswith(MINUS) else f"₹{text}"
 
 
 @register.filter
 def crores(value: float | None) -> str:
-    """An amount in ₹ crore, without decimals from a hundred on: 1658000 is ₹16,58,000 cr."""
-    if value is None:
-        return _MISSING
-    text = _grouped(f"{value:.0f}") if abs(value) >= 100 else f"{value:.2f}"
-    return f"₹{text} cr"
+    """An amount in ₹ crore: 1658000 is ₹16,58,000.00 cr."""
+    return _MISSING if value is None else f"₹{figure_text(value, CRORES)} cr"
 
 
 @register.filter
 def whole(value: float | None) -> str:
     """A count with Indian digit grouping."""
-    if value is None:
-        return _MISSING
-    return ("−" if value < 0 else "") + _grouped(f"{abs(value):.0f}")
+    return _MISSING if value is None else count_text(value)
 
 
-def _grouped(digits: str) -> str:
-    head, tail = digits[:-3], digits[-3:]
-    groups: list[str] = []
-    while head:
-        head, group = head[:-2], head[-2:]
-        groups.insert(0, group)
-    return ",".join([*groups, tail])
+@register.filter
+def ratio(value: float | None) -> str:
+    """A ratio, rounded by the table of units."""
+    return _MISSING if value is None else figure_text(value, RATIO)
+
+
+@register.filter
+def fine(value: float | None) -> str:
+    """A beta, MACD or score: its differences show in the third and fourth decimal."""
+    return _MISSING if value is None else figure_text(value, SCORE)
 
 
 @register.filter
@@ -81,13 +79,13 @@ def cases(chance: float | None) -> str:
 
 @register.filter
 def pct(value: float | None) -> str:
-    """A value in percent with one decimal."""
-    return _MISSING if value is None else f"{'−' if value < 0 else ''}{abs(value):.1f} %"
+    """A value in percent, rounded by the table of units."""
+    return _MISSING if value is None else f"{figure_text(value, PERCENT)} %"
 
 
 @register.filter
 def change(value: float | None) -> str:
-    """A signed move in percent."""
+    """A signed move in percent: read at a glance, it has two decimals and no more."""
     if value is None:
         return _MISSING
     rounded = round(value, 2)
@@ -190,10 +188,11 @@ _STYLES: Final[dict[str, Callable[[Any], str]]] = {
     "rupees": rupees,
     "signed": change,
     "fold": fold,
-    "ratio": lambda value: decimals(value).replace("-", "−"),
+    "ratio": ratio,
     "crores": crores,
     "whole": whole,
-    "plain": decimals,
+    "plain": ratio,
+    "fine": fine,
     "pct": pct,
     "text": wording,
 }

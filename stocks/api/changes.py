@@ -9,6 +9,7 @@ from rest_framework.request import Request
 
 from stocks.api import ListQuery, PicksView, checked_parameters, conditional_response, ignored_parameters
 from stocks.api.answers import WARNINGS, DepartureAnswer, documented_responses
+from stocks.api.rounding import rounded_answer
 from stocks.models import Publication
 from stocks.picks.change_queries import changes_of
 from stocks.picks.changes import ScoreChange
@@ -33,11 +34,11 @@ class PartMoveAnswer(serializers.Serializer[Any]):
     part = serializers.CharField()
     before = serializers.FloatField(allow_null=True, help_text="0-1; null: its input was missing")
     after = serializers.FloatField(allow_null=True, help_text="0-1; null: its input is missing")
-    points = serializers.FloatField(help_text="what it moved the score by")
+    points = serializers.FloatField(help_text="0-1, what it moved the score by")
 
 
 class ScoreChangeAnswer(serializers.Serializer[Any]):
-    """How the score of a share that stayed moved; the points of its parts add up to `change`."""
+    """How the score of a share that stayed moved; the points of its parts add up to `change`, but for rounding."""
 
     symbol = serializers.CharField()
     stock_name = serializers.CharField(allow_null=True)
@@ -45,7 +46,7 @@ class ScoreChangeAnswer(serializers.Serializer[Any]):
     rank = serializers.IntegerField(allow_null=True)
     last_score = serializers.FloatField(help_text="0-1")
     score = serializers.FloatField(help_text="0-1")
-    change = serializers.FloatField()
+    change = serializers.FloatField(help_text="0-1, of the score")
     words = serializers.CharField(help_text="the change and what moved it, as a sentence")
     moves = PartMoveAnswer(many=True)
 
@@ -76,7 +77,7 @@ class ListChangesView(PicksView):
         parameters = checked_parameters(ListQuery, request)
         publication = publication_in_force(parameters["strategy"], parameters.get("date"))
         body = _body(parameters["strategy"], publication) | {"warnings": ignored_parameters(ListQuery, request)}
-        return conditional_response(request, body)
+        return conditional_response(request, rounded_answer(ListChangesAnswer(), body))
 
 
 def _body(strategy: str, publication: Publication | None) -> dict[str, Any]:

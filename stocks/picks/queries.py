@@ -21,6 +21,7 @@ from django.utils import timezone
 from stocks.models import Publication, Stock, SuggestedStock
 from stocks.picks import screening
 from stocks.picks.public_state import Published, Stage, picks_state
+from stocks.units import rounded, unit_of
 from stocks.universe.sectors import same_sector
 
 SORT_FIELDS: Final = {
@@ -41,6 +42,12 @@ PICK_COLUMNS: Final = tuple(
     for field in SuggestedStock._meta.concrete_fields
     if field.name not in ("id", "publication", "run_id", "created_at")
 )
+
+_PICK_UNITS: Final = {
+    name: unit
+    for name in PICK_COLUMNS
+    if (unit := unit_of(name, str(getattr(SuggestedStock._meta.get_field(name), "help_text", ""))))
+}
 
 LATEST_LISTED: Final = "greatest({})".format(
     ", ".join(f"(SELECT max(last_seen) FROM stocks WHERE kind = '{kind}')" for kind in Stock.Kind.values)
@@ -116,12 +123,12 @@ def publication_key(publication: Publication) -> str:
 
 
 def published_picks(publication: Publication) -> list[Pick]:
-    """A publication's whole list in its own order, from the cache or, once, from the database.
+    """A publication's whole list in its own order and rounded, from the cache or, once, from the database.
 
     When the list is not cached, one reader in one process loads it while the others wait. With the cache server down
     every reader loads it: slower, but never wrong.
     """
-    key = f"picks:3:{publication_key(publication)}"
+    key = f"picks:4:{publication_key(publication)}"
     picks = cache.get(key)
     if picks is None:
         with _LOCAL_LOCKS[publication.pk % len(_LOCAL_LOCKS)]:
@@ -141,7 +148,7 @@ def _load_exclusively(publication: Publication, key: str) -> list[Pick]:
             stored: list[Pick] | None = cache.get(key)
             if stored is not None:
                 return stored
-    picks = stored_picks(publication)
+    picks = [_rounded(pick) for pick in stored_picks(publication)]
     # If it was superseded between the two queries, rows may be missing; such a list must not be cached.
     if len(picks) == publication.count:
         cache.set(key, picks, _CACHE_SECONDS)
@@ -165,6 +172,12 @@ def stored_picks(publication: Publication) -> list[Pick]:
         for pick in picks:
             pick["listed_since"] = date.fromisoformat(pick["listed_since"]) if pick["listed_since"] else None
     return picks
+
+
+def _rounded(pick: Pick) -> Pick:
+    return pick | {
+        name: rounded(pick[name], unit) for name, unit in _PICK_UNITS.items() if isinstance(pick[name], float)
+    }
 
 
 def _finite(value: Any) -> Any:

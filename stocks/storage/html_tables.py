@@ -1,12 +1,17 @@
 """HTML tables for the admin: figures with unit and provenance, and the picks of a publication."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from django.db import models
+from django.utils.formats import localize
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+
+from stocks.models import SuggestedStock
+from stocks.storage.figure_columns import figure_unit, figure_words
+from stocks.units import Unit, figure_text
 
 _ROW = "<tr class='{}'><th scope='row'>{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>"
 _HEAD = ("Figure", "Value", "Unit", "Source", "As of", "How")
@@ -23,9 +28,17 @@ def figures_table(row: models.Model) -> SafeString:
 
 def picks_table(picks: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> SafeString:
     """Return a table of some columns of a publication's picks."""
-    cells = (tuple("–" if pick.get(name) is None else _formatted(pick[name]) for name in columns) for pick in picks)
-    row = f"<tr>{'<td>{}</td>' * len(columns)}</tr>"
-    return _table("Picks", [figure_words(name) for name in columns], format_html_join("", row, cells))
+    fields = {field.name: field for field in SuggestedStock._meta.concrete_fields}
+    units = {name: figure_unit(fields[name]) if name in fields else None for name in columns}
+    cells = (
+        tuple("–" if pick.get(name) is None else _shown(pick[name], units[name]) for name in columns) for pick in picks
+    )
+    row = "<tr>{}</tr>".format("".join(f"<td{' class=figure' if units[name] else ''}>{{}}</td>" for name in columns))
+    return _table("Picks", [_heading(name, units[name]) for name in columns], format_html_join("", row, cells))
+
+
+def _heading(name: str, unit: Unit | None) -> str:
+    return ", ".join(filter(None, (figure_words(name), unit.words if unit else "")))
 
 
 def _table(label: str, head: Iterable[str], rows: SafeString, css_class: str = "figures") -> SafeString:
@@ -39,29 +52,16 @@ def _table(label: str, head: Iterable[str], rows: SafeString, css_class: str = "
     )
 
 
-_WORDS = {"pe": "P/E", "pb": "P/B", "peg": "PEG", "roe": "ROE", "roa": "ROA", "eps": "EPS", "ml": "ML", "isin": "ISIN"}
-_WORDS |= {"rsi": "RSI", "sma": "SMA", "30d": "30 sessions"}
-
-
-def figure_words(name: str) -> str:
-    """The name of a column as a label: P/E, ROE, Average volume 30 sessions."""
-    text = " ".join(_WORDS.get(word, word) for word in name.split("_"))
-    for ratio in ("P/E", "P/B", "PEG"):
-        text = text.replace(f"{ratio} ratio", ratio)
-    text = text.replace("avg ", "average ")
-    return text[0].upper() + text[1:]
-
-
 def _cells(row: models.Model, field: "models.Field[Any, Any]", origin: dict[str, Any]) -> tuple[str, ...]:
     value = getattr(row, field.attname)
     is_known = value is not None and value != ""
     provenance = (str(origin.get(name) or "–") for name in ("source", "as_of", "how"))
     css_class = "" if is_known else "figures-unknown"
-    text = _formatted(value) if is_known else "not known"
+    text = _shown(value, figure_unit(field)) if is_known else "not known"
     return (css_class, figure_words(field.name), text, str(field.help_text), *provenance)
 
 
-def _formatted(value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, float | int):
-        return f"{value:%Y-%m-%d}" if isinstance(value, date | datetime) else str(value)
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.6g}" if abs(value) < 1e5 else f"{value:,.2f}"
+def _shown(value: Any, unit: Unit | None) -> str:
+    if unit:
+        return figure_text(value, unit)
+    return str(localize(value)) if isinstance(value, date) else str(value)

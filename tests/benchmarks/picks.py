@@ -23,6 +23,7 @@ from tests.published import pick, publish
 
 _PICKS = "/api/suggested-stocks/?strategy=balanced"
 _SEARCHED = "/api/suggested-stocks/?strategy=balanced&search=S4&limit=7"
+_GZIP = "Accept-Encoding: gzip\r\n"
 _CONNECTIONS = 8
 _REQUESTS, _SECONDS = 500, 4.0
 _SLICES = 8
@@ -59,18 +60,27 @@ def figures(place: Place, market: Market, rounds: int) -> list[Figure]:
             figures += _against_empty(place, client, server, rounds, _PICKS, "picks")
             if server is _SERVERS[0]:
                 figures += _against_empty(place, client, server, rounds, _SEARCHED, "picks with search=", bound=False)
+                figures += _against_empty(place, client, server, rounds, _PICKS, "picks, compressed", header=_GZIP)
     return figures
 
 
 def _against_empty(
-    place: Place, client: Client, server: Server, rounds: int, path: str, what: str, *, bound: bool = True
+    place: Place,
+    client: Client,
+    server: Server,
+    rounds: int,
+    path: str,
+    what: str,
+    *,
+    bound: bool = True,
+    header: str = "",
 ) -> list[Figure]:
     for warm in (path, "/empty/"):
-        client.burst(warm, 200, _SECONDS)
+        client.burst(warm, 200, _SECONDS, header)
     ours, empty = [], []
     for number in range(1, rounds + 1):
         pairs = [
-            (client.burst(path, _REQUESTS, _SECONDS), client.burst("/empty/", _REQUESTS, _SECONDS))
+            (client.burst(path, _REQUESTS, _SECONDS, header), client.burst("/empty/", _REQUESTS, _SECONDS, header))
             for _ in range(_SLICES)
         ]
         ours.append(joined([mine for mine, _ in pairs]))

@@ -61,7 +61,14 @@ def test_only_a_move_has_a_colour(value, name):
 
 @pytest.mark.parametrize(
     ("style", "text"),
-    [("rupees", "₹1,234.50"), ("crores", "₹1,234 cr"), ("whole", "1,234"), ("plain", "1234.50"), ("pct", "1234.5 %")],
+    [
+        ("rupees", "₹1,234.50"),
+        ("crores", "₹1,234.50 cr"),
+        ("whole", "1,234"),
+        ("plain", "1,234.50"),
+        ("pct", "1,234.50 %"),
+        ("fine", "1,234.5000"),
+    ],
 )
 def test_each_style_has_its_unit_and_a_dash_for_none(style, text):
     assert figures.styled(1234.5, style) == text

@@ -24,6 +24,7 @@ from market_data.runs import rollback
 from market_data.runs.prerequisites import describe_all, outstanding
 from market_data.runs.saga import SagaError
 from stocks.admin import TableAdmin, coloured
+from stocks.units import count_text
 from tradingsite.clusters.progress import cluster_liveness
 from tradingsite.imports import uploads
 from tradingsite.operations.rights import may_operate
@@ -40,7 +41,7 @@ class UploadForm(forms.Form):
     )
     file = forms.FileField(
         label="CSV file",
-        help_text=f"UTF-8 or UTF-16, plain, zip or gzip; up to {MAX_ROWS:,} rows and {MAX_BYTES >> 20} MB.",
+        help_text=f"UTF-8 or UTF-16, plain, zip or gzip; up to {count_text(MAX_ROWS)} rows and {MAX_BYTES >> 20} MB.",
         widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".csv,.zip,.gz,text/csv"}),
     )
 
@@ -234,7 +235,7 @@ def cluster_notice(cluster: str) -> str:
 
 def _row_counts(tables: dict[str, tuple[int, int]]) -> str:
     counts = [
-        f"{table.replace('_', ' ')}: {removed:,} removed, {restored:,} restored"
+        f"{table.replace('_', ' ')}: {count_text(removed)} removed, {count_text(restored)} restored"
         for table, (removed, restored) in tables.items()
         if removed or restored
     ]

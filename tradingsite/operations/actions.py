@@ -16,6 +16,7 @@ from market_data.models import EveningHold, PipelineRun
 from market_data.runs import holds, interventions, lifecycle, rollback
 from market_data.runs.prerequisites import describe_all, outstanding
 from market_data.runs.saga import SagaError
+from stocks.units import count_text
 from tradingsite.operations import jobs
 from tradingsite.operations.evening_holds import hold_refusal
 from tradingsite.operations.jobs import ALL, MayNotStart
@@ -107,7 +108,7 @@ def roll_back(user: AbstractUser, run_id: str) -> ActionResult:
     run = lifecycle.find_run(run_id)
     removed = sum(rows for rows, _ in undone.values())
     restored = sum(rows for _, rows in undone.values())
-    counts = f"{removed:,} rows removed, {restored:,} restored"
+    counts = f"{count_text(removed)} rows removed, {count_text(restored)} restored"
     _record_action(user, run, f"Rolled back: {counts}.")
     return ActionResult("Rolled back", f"{run.id} is rolled back: {counts}.", run.id, run)
 

@@ -9,6 +9,7 @@ from django.db.models import Sum
 
 from market_data.evenings.recent_runs import PastRun, RunHistory
 from market_data.models import PipelineRun, PipelineStep
+from stocks.units import count_text
 from tradingsite.operations.tonight import duration
 from tradingsite.schedule import evening_jobs
 
@@ -86,7 +87,7 @@ def charts(shown: list[Night]) -> list[Chart]:
         return []
     return [
         _chart("Working time", shown, [night.seconds for night in shown], duration),
-        _chart("Rows", shown, [float(night.rows) for night in shown], lambda value: f"{value:,.0f}"),
+        _chart("Rows", shown, [float(night.rows) for night in shown], count_text),
         _chart("Failed runs", shown, [float(night.failures) for night in shown], lambda value: f"{value:.0f}"),
     ]
 

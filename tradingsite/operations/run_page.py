@@ -8,6 +8,7 @@ from market_data.models import Finding, PipelineRun, PipelineStep, RejectedRow, 
 from market_data.runs import attempts, engine, holds, rollback
 from market_data.runs.saga import SagaError, job_title, words_of
 from market_data.trading_calendar import CalendarError
+from stocks.units import count_text
 from tradingsite.operations import actions, runbook
 from tradingsite.operations.evening_holds import hold_refusal
 from tradingsite.operations.tonight import duration, waiting_reason
@@ -216,7 +217,7 @@ def _text(value: Any) -> str:
         return ", ".join(map(_text, value[:20]))
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: "–"}[value]
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else str(value)
+    return count_text(value) if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 @dataclass(frozen=True)

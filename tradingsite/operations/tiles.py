@@ -11,6 +11,7 @@ from market_data.models import SourceFile, TableTotal, TechnicalIndicator
 from ml.evening_facts import newest_model
 from ml.models import TrainedModel
 from stocks.models import Publication, Stock
+from stocks.units import count_text
 
 GOOD, WARN, BAD, NONE = "good", "warn", "bad", "none"
 _FULL, _THIN = 0.98, 0.90
@@ -65,19 +66,24 @@ def _stocks(expected: Expectation) -> Tile:
         return Tile("Stocks", "0", ("Loaded by the first run.",), NONE, "Nothing yet", url)
     share = counts["priced"] / counts["shares"] if counts["shares"] else 0.0
     capped = counts["capped"] / counts["shares"] if counts["shares"] else 0.0
-    lines = (f"{share:.0%} of {counts['shares']:,} shares with a price", f"{capped:.0%} with a market cap")
+    lines = (f"{share:.0%} of {count_text(counts['shares'])} shares with a price", f"{capped:.0%} with a market cap")
     state, label = _by_coverage(counts["traded"] / counts["total"] if expected.session else 0.0, 0.7, 0.3)
-    label = f"{counts['traded']:,} traded on {expected.session}" if expected.session else "No session is expected"
-    return Tile("Stocks", f"{counts['total']:,}", lines, state, label, url)
+    label = (
+        f"{count_text(counts['traded'])} traded on {expected.session}" if expected.session else "No session is expected"
+    )
+    return Tile("Stocks", count_text(counts["total"]), lines, state, label, url)
 
 
 def _bars(total: TableTotal | None, file: SourceFile | None, expected: Expectation) -> Tile:
     url = reverse("admin:market_data_dailybar_changelist")
     if total is None or file is None:
         return Tile("Bars", "0", ("Loaded by the pipeline.",), NONE, "Nothing yet", url)
-    lines = (f"{file.rows:,} on {file.session}, {file.rejected:,} rejected", f"latest {total.latest_date}")
+    lines = (
+        f"{count_text(file.rows)} on {file.session}, {count_text(file.rejected)} rejected",
+        f"latest {total.latest_date}",
+    )
     state, label = _by_age(file.session, expected)
-    return Tile("Bars", f"{total.rows:,}", lines, state, label, url)
+    return Tile("Bars", count_text(total.rows), lines, state, label, url)
 
 
 def _indicators(total: TableTotal | None, file: SourceFile | None, expected: Expectation) -> Tile:
@@ -89,8 +95,8 @@ def _indicators(total: TableTotal | None, file: SourceFile | None, expected: Exp
     state, label = _by_age(total.latest_date, expected)
     if state == GOOD:
         state, label = _by_coverage(share, _FULL, _THIN)
-    lines = (f"{count:,} of {file.rows:,} bars of {file.session}", f"latest {total.latest_date}")
-    return Tile("Indicators", f"{total.rows:,}", lines, state, label, url)
+    lines = (f"{count_text(count)} of {count_text(file.rows)} bars of {file.session}", f"latest {total.latest_date}")
+    return Tile("Indicators", count_text(total.rows), lines, state, label, url)
 
 
 def _picks(expected: Expectation, lists: Sequence[Publication]) -> Tile:
@@ -105,7 +111,7 @@ def _picks(expected: Expectation, lists: Sequence[Publication]) -> Tile:
     state, label = _by_age(newest.date, expected)
     if state == GOOD and not total:
         state, label = BAD, "Abstained"
-    return Tile("Picks", f"{total:,}", lines, state, label, url)
+    return Tile("Picks", count_text(total), lines, state, label, url)
 
 
 def _model(expected: Expectation) -> Tile:
@@ -117,7 +123,7 @@ def _model(expected: Expectation) -> Tile:
     if newest is None:
         return Tile("Models", "0", ("Trained by the training job.",), NONE, "Nothing yet", url)
     lines = (
-        f"{newest.estimator} of {newest.session}, {newest.samples:,} samples",
+        f"{newest.estimator} of {newest.session}, {count_text(newest.samples)} samples",
         f"{facts['accepted']} of {facts['total']} accepted",
     )
     if newest.status != TrainedModel.Status.ACCEPTED:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from stocks.units import RUPEES, figure_text
+
 WIDTH: Final = 160
 HEIGHT: Final = 44
 _MARGIN: Final = 3
@@ -57,4 +59,5 @@ def sparkline(closes: Sequence[float], target: float | None, stop: float | None)
 
 def _description(closes: Sequence[float]) -> str:
     change_pct = (closes[-1] / closes[0] - 1) * 100 if closes[0] else 0.0
-    return f"{len(closes)} sessions: from ₹{closes[0]:,.2f} to ₹{closes[-1]:,.2f}, {change_pct:+.1f} %"
+    first, last = (figure_text(close, RUPEES) for close in (closes[0], closes[-1]))
+    return f"{len(closes)} sessions: from ₹{first} to ₹{last}, {change_pct:+.1f} %"

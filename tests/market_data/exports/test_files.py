@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from django.db import connection
+from django.db import connection, models
 from django.test.utils import CaptureQueriesContext
 
 from market_data.exports.files import (
@@ -22,7 +22,8 @@ from market_data.exports.files import (
 )
 from market_data.exports.queries import BAR_COLUMNS, INDICATOR_COLUMNS, PICK_COLUMNS, STOCK_COLUMNS
 from market_data.models import DailyBar, TechnicalIndicator
-from stocks.models import Stock, StockMetrics
+from stocks.models import Stock, StockMetrics, SuggestedStock
+from stocks.units import rounded, unit_of
 from tests.published import SESSION, pick, publish, supersede
 
 pytestmark = pytest.mark.django_db
@@ -88,6 +89,32 @@ def export(folder: Path, session: date = SESSION, report=lambda done, total: Non
     return export_csv(session, folder, "csv_export_20260430_220000", report)
 
 
+def test_every_figure_is_rounded_by_its_unit(market, tmp_path):
+    figures = {field.name: 12.345678901234 for field in TechnicalIndicator._meta.concrete_fields if is_figure(field)}
+    TechnicalIndicator.objects.update(**figures)
+    shares = {field.name: 12.345678901234 for field in Stock._meta.concrete_fields if is_figure(field)}
+    Stock.objects.update(**shares)
+    Stock.objects.filter(symbol="M&M").update(peg_ratio=0.00123456, roe=-0.5)
+    prices = ("close", "adj_close", "prev_close", "last_price", "vwap", "turnover_lakh")
+    DailyBar.objects.update(high=13, **dict.fromkeys(prices, 12.345678901234))
+    export(tmp_path)
+    tables = zip(NAMES, (Stock, DailyBar, TechnicalIndicator, SuggestedStock), strict=True)
+    for name, model in tables:
+        units = {field.name: unit_of(field.name, str(field.help_text)) for field in model._meta.concrete_fields}
+        columns = [field.name for field in model._meta.concrete_fields if is_figure(field)]
+        for row in rows(tmp_path, name):
+            for column in columns:
+                unit, text = units[column], row[column]
+                assert unit
+                assert not text or text == repr(rounded(float(text), unit)).removesuffix(".0"), (name, column, text)
+    [_, mahindra] = rows(tmp_path, "stocks")
+    assert (mahindra["peg_ratio"], mahindra["roe"], mahindra["beta"]) == ("0.001235", "-0.5", "12.3457")
+
+
+def is_figure(field) -> bool:
+    return isinstance(field, models.FloatField)
+
+
 def test_the_set_is_complete_and_its_manifest_correct(market, tmp_path):
     progress = []
     files = export(tmp_path / "made" / "here", report=lambda done, total: progress.append((done, total)))
@@ -140,12 +167,12 @@ def test_each_file_holds_its_rows_in_order(market, tmp_path):
     assert [(row["symbol"], row["rank"]) for row in rows(tmp_path, "suggested_stocks")] == [("AAA", "1"), ("M&M", "2")]
 
 
-def test_cells_are_exact_and_none_is_a_formula(market, tmp_path):
+def test_cells_are_rounded_and_none_is_a_formula(market, tmp_path):
     export(tmp_path)
     first, second = rows(tmp_path, "stocks")
     assert first["stock_name"] == "'=cmd()"
     assert second["stock_name"] == 'Mahindra, "M" & M'
-    assert float(second["current_price"]) == 0.1 + 0.2
+    assert float(second["current_price"]) == 0.3
     assert first["market_cap"] == ""
     assert datetime.fromisoformat(first["created_at"]).utcoffset() == timedelta(hours=5.5)
     assert rows(tmp_path, "suggested_stocks")[0]["reason"] == "'+1 for momentum"

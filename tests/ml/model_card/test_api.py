@@ -2,12 +2,13 @@
 
 import pytest
 
+from stocks.units import PERCENT, rounded, unit_of
 from tests import model_cards
 
 pytestmark = pytest.mark.django_db
 
 
-def test_the_stored_figures_are_given_to_the_last_digit(client):
+def test_the_stored_figures_are_given_rounded_by_their_unit(client):
     champion = model_cards.store_champion()
     stored = model_cards.store_report()
     body = client.get("/api/models/").json()
@@ -23,16 +24,18 @@ def test_the_stored_figures_are_given_to_the_last_digit(client):
     figures = {figure["key"]: figure for figure in body["report"]["figures"]}
     net = row["net_excess_pct"]
     assert {name: figures["net_excess_pct"][name] for name in ("value", "low", "high", "interval_pct", "unit")} == {
-        "value": net["mean"],
-        "low": net["low_90"],
-        "high": net["high_90"],
+        "value": rounded(net["mean"], PERCENT),
+        "low": rounded(net["low_90"], PERCENT),
+        "high": rounded(net["high_90"], PERCENT),
         "interval_pct": 90,
         "unit": "percent a year",
     }
-    assert figures["rank_ic"]["low"] == row["heads"]["rank"]["rank_ic"]["low_95"]
-    assert figures["skill_above_noise"]["value"] == model_cards.SKILL["mean"]
+    correlation = unit_of("value", "-1 to 1")
+    assert correlation
+    assert figures["rank_ic"]["low"] == rounded(row["heads"]["rank"]["rank_ic"]["low_95"], correlation)
+    assert figures["skill_above_noise"]["value"] == rounded(model_cards.SKILL["mean"], correlation)
     growth = next(entry for entry in body["report"]["lists"] if entry["strategy"] == "growth")
-    assert growth["against_model_pct"]["value"] == stored.report["lists"]["growth"]["paired"]["mean"]
+    assert growth["against_model_pct"]["value"] == rounded(stored.report["lists"]["growth"]["paired"]["mean"], PERCENT)
     [decision] = body["decisions"]
     assert (decision["kind"], decision["challenger_recipe"]) == ("first", None)
 

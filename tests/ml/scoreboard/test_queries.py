@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from ml.models import PickOutcome
 from ml.scoreboard import queries
+from stocks.units import PERCENT, rounded
 from tests.published import PUBLISHED_AT, pick, publish, supersede
 
 pytestmark = pytest.mark.django_db
@@ -66,19 +67,20 @@ def expected_mean(column: str, strategy: str) -> float:
     return math.fsum(days) / len(days)
 
 
-def test_the_api_answers_with_the_stored_figures_to_the_last_digit(stored: None, client: Client) -> None:
+def test_the_api_answers_with_the_stored_figures_rounded(stored: None, client: Client) -> None:
     lists = client.get("/api/scoreboard/").json()["lists"]
     growth, value = (next(body for body in lists if body["strategy"] == name) for name in ("growth", "value"))
     for body in (growth, value):
         for column in ("return_pct", "excess_pct", "net_excess_pct"):
-            assert body["figures"][f"mean_{column}"] == expected_mean(column, body["strategy"])
+            assert body["figures"][f"mean_{column}"] == rounded(expected_mean(column, body["strategy"]), PERCENT)
     figures = growth["figures"]
     assert (figures["outcomes"], figures["sold"], figures["not_bought"], figures["days"]) == (5, 4, 1, 2)
     assert (figures["target_first"], figures["stop_first"], figures["stop_first_share"]) == (3, 1, 0.25)
     assert [(model["model_id"], model["figures"]["outcomes"]) for model in growth["models"]] == [("m2", 2), ("m1", 3)]
     first, second = growth["curve"]
-    assert first["net_excess_pct"] == math.fsum([0.1, 0.2, 0.3]) / 3
-    assert second["cumulative_pct"] == first["net_excess_pct"] / 10 + (-1 / 3) / 10
+    mean = math.fsum([0.1, 0.2, 0.3]) / 3
+    assert first["net_excess_pct"] == rounded(mean, PERCENT)
+    assert second["cumulative_pct"] == rounded(mean / 10 + (-1 / 3) / 10, PERCENT)
 
 
 def test_one_list_can_be_asked_for_and_a_wrong_one_is_refused(stored: None, client: Client) -> None:

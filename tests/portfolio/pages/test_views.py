@@ -290,7 +290,7 @@ def test_what_changed_stands_beside_the_list(client):
     publish("balanced", picks, previous=previous, departures=[left])
     for address in ("/picks/?strategy=balanced", f"/history/{SESSION}/balanced/"):
         html = page(client, address)
-        assert "What changed since 29 April 2026: 1 new, 1 left, 1 stayed" in html
+        assert "What changed since 29 Apr 2026: 1 new, 1 left, 1 stayed" in html
         assert "RSI 71.5 is above 70" in html
         assert "Score 0.500 → 0.400 (−0.100): prediction 0.50 → 0.40 (−0.100)." in html
     assert '<span class="stay">since 21 Apr</span>' in page(client)

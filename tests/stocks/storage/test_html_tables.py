@@ -3,17 +3,18 @@
 import pytest
 
 from stocks.models import Stock, StockMetrics
-from stocks.storage.html_tables import figure_words, figures_table
+from stocks.storage.figure_columns import figure_words
+from stocks.storage.html_tables import figures_table
 
 
 def test_each_figure_has_value_unit_source_date_and_kind():
     origin = {"pe_ratio": {"source": "nse_archive:PE", "as_of": "2026-04-30", "how": "measured"}}
     html = figures_table(Stock(symbol="AAA", pe_ratio=24.5, market_cap=1658000.0, provenance=origin))
     cells = (
-        "<td>24.5</td><td>ratio, price over trailing earnings per share</td><td>nse_archive:PE</td><td>2026-04-30</td>"
+        "<td>24.50</td><td>ratio, price over trailing earnings per share</td><td>nse_archive:PE</td><td>2026-04-30</td>"
     )
     assert cells + "<td>measured</td>" in html
-    assert "<td>1,658,000.00</td><td>₹ crore, issued shares × close</td><td>–</td>" in html
+    assert "<td>16,58,000.00</td><td>₹ crore, issued shares × close</td><td>–</td>" in html
     assert html.count("not known") > 20
 
 

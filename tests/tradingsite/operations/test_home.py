@@ -253,7 +253,7 @@ def test_tiles_compare_with_the_expected_session(weekdays):
     TechnicalIndicator.objects.create(symbol_id="AAA", date=SESSION)
     publish("growth", [pick("AAA")], session=yesterday)
     tiles = {tile.title: tile for tile in home.home_context(at(22))["tiles"]}
-    assert (tiles["Bars"].figure, tiles["Bars"].state) == ("1,500,000", "good")
+    assert (tiles["Bars"].figure, tiles["Bars"].state) == ("15,00,000", "good")
     assert (tiles["Indicators"].label, tiles["Picks"].label) == ("100% complete", "1 session behind")
     assert tiles["Models"].label == "Nothing yet"
     TechnicalIndicator.objects.all().delete()

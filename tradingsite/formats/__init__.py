@@ -1,0 +1,1 @@
+"""How dates and numbers are written for people, by language; see `FORMAT_MODULE_PATH`."""

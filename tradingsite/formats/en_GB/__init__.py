@@ -1,0 +1,1 @@
+"""British English, with Indian grouping."""
