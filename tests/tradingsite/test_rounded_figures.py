@@ -128,9 +128,9 @@ def test_the_picks_are_rounded_by_their_units(client):
     publish("balanced", [pick("AAA", **figures | scores | levels, recommendation="HOLD")])
     body = client.get("/api/suggested-stocks/").json()
     units = {name: unit_of(name, help_text) for name, help_text in described(SuggestedStocksAnswer())}
-    found = floats(body)
-    assert {key for key, _ in found} == set(units)
-    for key, value in found:
+    answered = floats(body)
+    assert {key for key, _ in answered} == set(units)
+    for key, value in answered:
         unit = units[key]
         assert unit, key
         assert value == rounded(value, unit), key
