@@ -39,6 +39,7 @@ register_converter(DayConverter, "day")
 urlpatterns = [
     path("", views.dashboard, name="dashboard"),
     path("picks/", views.picks, name="picks"),
+    path("picks/list.csv", views.picks_file, name="picks-file"),
     path("stocks/", views.stocks, name="stocks"),
     path("stocks/<str:symbol>/", views.stock, name="stock"),
     path("stocks/<str:symbol>/bars.json", views.stock_bars, name="stock-bars"),

@@ -4,6 +4,7 @@ import logging
 from dataclasses import asdict
 from datetime import date
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.core.paginator import Paginator
@@ -27,14 +28,13 @@ from portfolio.pages import (
     history_queries,
     market_queries,
     pick_reasons,
+    picks_page,
     stock_queries,
 )
 from portfolio.pages.access import json_view, page_view
-from portfolio.pages.closes import recent_closes
 from portfolio.pages.figures import breadth
 from portfolio.pages.figures.cumulative import cumulative
 from portfolio.pages.figures.sector_map import TALL, WIDE, flat_pct, sector_map
-from portfolio.pages.figures.sparkline import sparkline
 from portfolio.pages.model_page import page_context
 from stocks.error_responses import json_error
 from stocks.models import Publication
@@ -43,16 +43,6 @@ from stocks.picks import screening
 from stocks.picks.change_queries import changes_of
 from stocks.picks.filters import FiltersInvalid
 
-# Name in the URL → (column, descending, label); rank is the order of publication.
-SORTS: Final = {
-    "rank": ("rank", False, "Rank"),
-    "score": ("ml_prediction_score", True, "Model score, highest first"),
-    "confidence": ("ml_confidence", True, "Confidence, highest first"),
-    "risk": ("ml_risk_score", False, "Risk, lowest first"),
-    "return": ("predicted_return", True, "Expected excess, highest first"),
-    "cap": ("market_cap", True, "Market cap, largest first"),
-    "pe": ("pe_ratio", False, "P/E, lowest first"),
-}
 logger = logging.getLogger(__name__)
 _SHORT_LIST_LENGTH: Final = 5
 _ACTIVE_SECONDS, _IDLE_SECONDS = 2, 20
@@ -78,23 +68,28 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 def picks(request: HttpRequest) -> HttpResponse:
     """The latest list of a strategy, filtered and sorted, with the reasons for each pick."""
     strategy = _strategy_or_404(request.GET.get("strategy", screening.DEFAULT_STRATEGY))
-    sort = request.GET.get("sort", "rank")
-    column, descending, _ = SORTS.get(sort, SORTS["rank"])
-    sector, search = request.GET.get("sector", "")[:100], request.GET.get("search", "")[:100].strip()
+    order, matches, filters = _asked_picks(request, strategy)
     newest, report = pick_queries.newest_publications(), list_report(champion())
     publication = newest.get(strategy)
     published = pick_queries.published_picks(publication) if publication else []
-    matches = pick_queries.pick_list(strategy, sector=sector, search=search, sort_by=column, descending=descending)
+    shown = picks_page.explained_picks(publication, matches.picks)
+    worth_buying = [pick for pick in shown if picks_page.is_worth_buying(pick)]
+    address = {"strategy": strategy, **filters}
     context = _state_of_the_picks(newest) | {
         "strategy": strategy,
         "label": screening.STRATEGIES[strategy].label,
         "tabs": [{"name": name, "publication": newest.get(name)} for name in screening.STRATEGIES],
         "publication": publication,
-        "picks": _explained_picks(publication, matches.picks),
+        "worth_buying": worth_buying,
+        "others": [pick for pick in shown if not picks_page.is_worth_buying(pick)],
+        "worth_buying_count": sum(map(picks_page.is_worth_buying, published)),
+        "is_asked": bool(filters["sector"] or filters["search"]) or not order.is_published,
+        "headings": picks_page.headings(order, address),
         "matches": matches,
         "sectors": sorted({pick["sector"] for pick in published if pick["sector"]}),
-        "sorts": [(name, label) for name, (_, _, label) in SORTS.items()],
-        "query": {"sector": sector, "search": search, "sort": sort},
+        "sorts": [(name, sort.label) for name, sort in picks_page.SORTS.items()],
+        "query": {**filters, "sort": order.name},
+        "file": urlencode({key: value for key, value in address.items() if value}),
         "kept_out": len(kept_out(publication.date)) if publication else 0,
         "changes": changes_of(publication) if publication else None,
         "keep_rank": settings.PICKS_KEEP_RANK,
@@ -103,6 +98,17 @@ def picks(request: HttpRequest) -> HttpResponse:
         "picks_shown": len(published),
     }
     return render_page(request, "portfolio/picks.html", context)
+
+
+@page_view
+def picks_file(request: HttpRequest) -> HttpResponse:
+    """The list that the page with the same parameters shows, as a CSV file."""
+    strategy = _strategy_or_404(request.GET.get("strategy", screening.DEFAULT_STRATEGY))
+    _, matches, _ = _asked_picks(request, strategy)
+    session = matches.publication.date if matches.publication else "none"
+    name = f'attachment; filename="picks_{strategy}_{session}.csv"'
+    lines = "".join(picks_page.csv_lines(matches.picks))
+    return HttpResponse(lines, content_type="text/csv; charset=utf-8", headers={"Content-Disposition": name})
 
 
 @json_view
@@ -350,6 +356,16 @@ def _state_of_the_picks(newest: dict[str, Publication]) -> dict[str, Any]:
     }
 
 
+def _asked_picks(request: HttpRequest, strategy: str) -> tuple[picks_page.Order, pick_queries.PickList, dict[str, str]]:
+    """The order, the matching picks and the filters that an address asks for."""
+    order = picks_page.order(request.GET.get("sort", ""), request.GET.get("order", ""))
+    sector, search = request.GET.get("sector", "")[:100], request.GET.get("search", "")[:100].strip()
+    matches = pick_queries.pick_list(
+        strategy, sector=sector, search=search, sort_by=order.column, descending=order.descending
+    )
+    return order, matches, {"sector": sector, "search": search}
+
+
 def _short_list(name: str, publication: Publication | None) -> dict[str, Any]:
     picks = pick_queries.published_picks(publication) if publication else []
     return {
@@ -359,23 +375,3 @@ def _short_list(name: str, publication: Publication | None) -> dict[str, Any]:
         "picks": picks,
         "first": picks[:_SHORT_LIST_LENGTH],
     }
-
-
-def _explained_picks(publication: Publication | None, picks: list[pick_queries.Pick]) -> list[dict[str, Any]]:
-    """Picks with their sparklines, score parts and thresholds."""
-    if publication is None or not picks:
-        return []
-    closes = recent_closes([pick["symbol"] for pick in picks], publication.date)
-    try:
-        filters = pick_reasons.filters()
-    except FiltersInvalid:
-        filters = None
-    return [
-        pick
-        | {
-            "spark": sparkline(closes.get(pick["symbol"], ()), pick["target_price"], pick["stop_loss"]),
-            "parts": pick_reasons.score_parts(pick),
-            "bounds": pick_reasons.bounds(pick, filters) if filters else [],
-        }
-        for pick in pick_reasons.with_dated_figures(picks, publication.date)
-    ]

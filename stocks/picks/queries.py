@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from operator import itemgetter
 from typing import Any, Final
 
 from django.core.cache import cache
@@ -204,7 +205,7 @@ def pick_list(
     sector, search
         Name or alias of a sector, and part of the symbol or the name, in any case; empty for all.
     sort_by
-        A numeric column of the picks; missing values come last in both directions, equal ones by rank.
+        A column of numbers or texts of the picks; missing values come last in both directions, equal ones by rank.
     """
     publication = publication_in_force(strategy, session)
     if publication is None:
@@ -242,4 +243,4 @@ def _sorted(picks: list[Pick], column: str, descending: bool) -> list[Pick]:
     known = [pick for pick in picks if pick[column] is not None]
     unknown = [pick for pick in picks if pick[column] is None]
     # The sort is stable and the list arrives in order of rank, so equal values stay in that order.
-    return sorted(known, key=lambda pick: float(pick[column]), reverse=descending) + unknown
+    return sorted(known, key=itemgetter(column), reverse=descending) + unknown

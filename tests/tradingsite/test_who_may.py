@@ -55,7 +55,7 @@ class Rule(NamedTuple):
 KEY = r"<(\w+:)?\w+>"
 RULES = (
     # What a visitor reads in development asks for a log-in in production.
-    Rule(r"|(picks|stocks|sectors|scoreboard|history|models|strategies|status|state)/", V),
+    Rule(r"|(picks|stocks|sectors|scoreboard|history|models|strategies|status|state)/|picks/list\.csv", V),
     Rule(rf"stocks/{KEY}/(bars\.json)?|history/{KEY}/{KEY}/|status/kept-out/{KEY}/", V),
     Rule(r"tax/", T, T),
     Rule(r"login/", V, V),

@@ -37,10 +37,11 @@ def test_a_pick_is_shown_with_its_figures_and_reason(client):
     for text in ("RELIANCE Limited", "₹2,450.50", "₹2,650.00", "₹2,300.00", "0.78", "0.85", "0.12"):
         assert text in html
     # Distances from the expected entry, at which the trade begins.
-    for text in ("entry about ₹2,456.40", "+7.9 %", "in 5 of 10 cases", "−6.4 %", "in 2 of 10 cases"):
+    for text in ("₹2,456.40", "+7.9 % · 50 % likely", "in 5 of 10 cases", "−6.4 % · 20 % likely", "in 2 of 10 cases"):
         assert text in html
     assert "Strong buy" in html
-    assert "54 % to beat the median" in html
+    assert 'data-label="Expected return">+8.15 %<' in html
+    assert 'data-label="Cost to beat">0.45 %<' in html
     assert "&lt;b&gt;low&lt;/b&gt;" in html
     assert "Picks for Monday 4 May 2026" in html
     assert "Thursday 30 April 2026" in html
@@ -57,8 +58,8 @@ def rows(html):
 def test_excess_costs_and_reward_are_shown_as_stored(client):
     publish("balanced", [pick("AAA")])
     assert {
-        "Expected excess over the average share": "+8.15 %",
-        "Excess in 8 of 10 cases": "−4.10 % to +19.60 %",
+        "Expected return above the average share": "+8.15 %",
+        "Return above the average in 8 of 10 cases": "−4.10 % to +19.60 %",
         "Costs of buying and selling it": "0.45 %",
         "Expected entry, next open": "₹2,456.40",
         "Price expected at the exit, if the market stands still": "₹2,650.20",
@@ -81,7 +82,7 @@ def test_a_pick_of_before_costs_and_chances_were_stored_shows_dashes(client):
     assert "+8.1 %" in html
     for label in ("Costs of buying and selling it", "Expected entry, next open", "Target reached", "Reward to risk"):
         assert rows(html)[label] == "–"
-    assert "Excess in 8 of 10 cases" not in html
+    assert "Return above the average in 8 of 10 cases" not in html
 
 
 def test_each_strategy_has_its_own_tab_and_list(client):
@@ -279,6 +280,7 @@ def test_the_list_is_filtered_and_sorted(client):
     assert symbols.findall(page(client, "/picks/?search=aaa")) == ["AAA"]
     assert "No matching picks" in page(client, "/picks/?search=%3Cscript%3E")
     assert symbols.findall(page(client, "/picks/?sort=lottery")) == ["AAA", "BBB", "CCC"]
+    assert symbols.findall(page(client, "/picks/?sort=symbol&order=desc")) == ["CCC", "BBB", "AAA"]
 
 
 def test_what_changed_stands_beside_the_list(client):
