@@ -22,7 +22,7 @@ from tradingsite.audit.admin import AuditEntryAdmin as AuditEntryAdmin
 from tradingsite.imports.admin import ImportedFileAdmin as ImportedFileAdmin
 from tradingsite.models import AlertDelivery, AlertTimer, Trouble
 from tradingsite.operations.run_admin import OperatedAdmin, start_jobs
-from tradingsite.schedule import scheduled_jobs
+from tradingsite.schedule import cron_words, scheduled_jobs
 
 for _model in (Group, Schedule, Success, Failure, OrmQ, TokenProxy, AccessAttempt, AccessFailureLog, AccessLog):
     admin.site.unregister(_model)
@@ -51,10 +51,25 @@ class ThemedGroupAdmin(GroupAdmin, ModelAdmin):
 class ThemedScheduleAdmin(OperatedAdmin, ScheduleAdmin):
     """Scheduled jobs; the sagas decide what they are, so they are only shown and started here."""
 
-    list_display = ("name", "cron", "cluster", "next_run", "get_last_run", "get_success")
+    list_display = ("name", "when", "cluster", "next_run", "last_start")
     list_display_links = ("name",)
     list_filter = ("cluster",)
     actions = ("run_now",)
+
+    @admin.display(description="when (Indian time)", ordering="cron")
+    def when(self, schedule: Schedule) -> str:
+        return (
+            cron_words(schedule.cron or "")
+            if schedule.schedule_type == Schedule.CRON
+            else schedule.get_schedule_type_display()
+        )
+
+    @admin.display(description="last start")
+    def last_start(self, schedule: Any) -> str:
+        """Whether its last task could start the job; the run's own page says what became of it."""
+        if schedule.task_id is None:
+            return "never"
+        return "done" if schedule.task_success else "failed"
 
     @admin.action(description="Run now, for the latest session", permissions=["operate"])
     def run_now(self, request: HttpRequest, selected: "QuerySet[Schedule]") -> None:

@@ -1,6 +1,20 @@
 """Commands and system checks of the site."""
 
-from django.apps import AppConfig
+from typing import Final
+
+from django.apps import AppConfig, apps
+
+_APP_NAMES: Final = {
+    "auth": "People",
+    "authtoken": "People",
+    "axes": "Log-ins",
+    "brokers": "Brokers",
+    "django_q": "Queue",
+    "market_data": "Market data",
+    "ml": "Models",
+    "tradingsite": "Operations",
+}
+"""What the admin's headings call an app whose own name says nothing to its readers."""
 
 
 class TradingSiteConfig(AppConfig):
@@ -17,3 +31,5 @@ class TradingSiteConfig(AppConfig):
 
         store_results_as_json()
         tighten()
+        for label, name in _APP_NAMES.items():
+            apps.get_app_config(label).verbose_name = name

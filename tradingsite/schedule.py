@@ -4,6 +4,7 @@ The clock (India Standard Time) says when a job may start; its prerequisites, of
 """
 
 from datetime import datetime
+from typing import Final
 
 from croniter import croniter
 
@@ -36,3 +37,20 @@ def other_jobs() -> list[Saga]:
 def _place_in_the_day(saga: Saga) -> tuple[int, int]:
     due: datetime = croniter(saga.cron, _SOME_MORNING).get_next(datetime)
     return (due.hour - _SOME_MORNING.hour) % 24, due.minute
+
+
+_WEEKDAYS: Final = {"*": "every day", "1-5": "Monday to Friday", "0": "Sundays", "1": "Mondays", "6": "Saturdays"}
+
+
+def cron_words(cron: str) -> str:
+    """A cron expression of ours in words; one that these words do not cover as it is."""
+    fields = cron.split()
+    if len(fields) != 5 or fields[2:4] != ["*", "*"] or fields[4] not in _WEEKDAYS:
+        return cron
+    minute, hour, days = fields[0], fields[1], _WEEKDAYS[fields[4]]
+    if minute.isdecimal() and hour.isdecimal():
+        return f"{hour:0>2}:{minute:0>2}, {days}"
+    if minute.startswith("*/") and "-" in hour:
+        first, last = hour.split("-")
+        return f"every {minute[2:]} minutes from {first:0>2}:00 to {last:0>2}:59, {days}"
+    return cron

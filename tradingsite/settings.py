@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
 
 from brokers.addresses import VENDORS_ROOTS
 from brokers.charges import BROKERS
@@ -204,6 +205,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "tradingsite.web.market_kind.market_kind",
             ],
         },
     },
@@ -281,15 +283,28 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "ENUM_NAME_OVERRIDES": ENUM_NAMES,
 }
+# The accent of the pages (static/portfolio/theme.css) from light to dark.
+ADMIN_ACCENT = dict(
+    zip(
+        ("50", "100", "200", "300", "400", "500", "600", "700", "800", "900", "950"),
+        (
+            *("#effaf7", "#dff0ec", "#b4e4d9", "#84d0c0", "#5cc8b3", "#2a9d88"),
+            *("#0f6b5c", "#0d5a4e", "#0c4840", "#0b3c36", "#05221f"),
+        ),
+        strict=True,
+    )
+)
 UNFOLD = {
     "SITE_TITLE": "NSE trading system",
     "SITE_HEADER": "NSE trading system",
     "SITE_URL": "/",
     "SHOW_HISTORY": True,
     "DASHBOARD_CALLBACK": "tradingsite.operations.home.dashboard",
+    "STYLES": [lambda request: static("tradingsite/admin.css")],
+    "COLORS": {"primary": ADMIN_ACCENT},
     "SIDEBAR": {
         "show_search": True,
-        "show_all_applications": True,
+        "show_all_applications": False,
         "navigation": "tradingsite.operations.navigation.groups",
     },
 }

@@ -3,13 +3,21 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 
 from stocks.models import StockMetrics
 from stocks.picks import screening
 from stocks.picks.filters import Filters
+
+_UNITS: Final = {
+    "market_cap": " crore",
+    "volume": " shares",
+    "macd": " ₹",
+    **dict.fromkeys(("roe", "earnings_growth", "revenue_growth"), " %"),
+}
+_RUPEES: Final = ("current_price", "market_cap")
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,16 @@ class Bound:
         if self.value is None:
             return None
         return (self.low is None or self.value >= self.low) and (self.high is None or self.value <= self.high)
+
+    @property
+    def sign(self) -> str:
+        """What stands before a threshold."""
+        return "₹" if self.column in _RUPEES else ""
+
+    @property
+    def unit(self) -> str:
+        """What stands after a threshold."""
+        return _UNITS.get(self.column, "")
 
     @property
     def is_count(self) -> bool:

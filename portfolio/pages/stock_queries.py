@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from django.db.models import Q
+from django.db.models import F, Q
 
 from market_data.trading_calendar import CalendarError
 from portfolio.pages.evening_status import PublicExclusion, public_exclusions
@@ -16,7 +16,14 @@ from stocks.storage.frames import query_frame
 from stocks.universe.symbols import successors
 
 LONGEST_YEARS: Final = 5
-SEARCH_LIMIT: Final = 50
+STOCKS_A_PAGE: Final = 50
+SORTS: Final = {
+    "symbol": ("symbol",),
+    "name": ("stock_name",),
+    "close": (F("current_price").desc(nulls_last=True),),
+    "cap": (F("market_cap").desc(nulls_last=True),),
+}
+"""By what the list of stocks can be sorted: name in the URL → order."""
 _LONGEST: Final = timedelta(days=LONGEST_YEARS * 366)
 _PRICES: Final = ("open", "high", "low", "close")
 _LEVELS: Final = (
@@ -56,18 +63,18 @@ def current_symbol(symbol: str) -> str | None:
     return successors(date.max).get(symbol)
 
 
-def matching_stocks(search: str, sector: str) -> list[Stock]:
-    """At most `SEARCH_LIMIT` stocks by part of symbol or name, and by sector; symbols that start with it come first."""
+def matching_stocks(search: str, sector: str, sort: str = "") -> list[Stock]:
+    """Stocks by part of symbol or name, and by sector: symbols that start with it first, or by a name of `SORTS`."""
     matches = Stock.objects.exclude(last_seen=None)
     if search:
         matches = matches.filter(Q(symbol__icontains=search) | Q(stock_name__icontains=search))
     if sector:
         matches = matches.filter(sector=sector)
     columns = ("symbol", "stock_name", "sector", "current_price", "market_cap", "kind")
-    return sorted(
-        matches.order_by("symbol").only(*columns),
-        key=lambda stock: (not stock.symbol.startswith(search.upper()), -(stock.market_cap or 0.0)),
-    )[:SEARCH_LIMIT]
+    in_order = matches.order_by(*SORTS.get(sort, ()), "symbol").only(*columns)
+    if sort in SORTS:
+        return list(in_order)
+    return sorted(in_order, key=lambda stock: (not stock.symbol.startswith(search.upper()), -(stock.market_cap or 0.0)))
 
 
 def checked_range(start: str, end: str, latest: date) -> tuple[date, date]:

@@ -134,13 +134,20 @@ def picks_state(request: HttpRequest) -> HttpResponse:
 def stocks(request: HttpRequest) -> HttpResponse:
     """Search by symbol, name or sector; a complete symbol redirects to its page."""
     search, sector = request.GET.get("q", "")[:100].strip(), request.GET.get("sector", "")[:100]
-    matches = stock_queries.matching_stocks(search, sector) if search or sector else []
+    sort = request.GET.get("sort", "")
+    matches = stock_queries.matching_stocks(search, sector, sort) if search or sector else []
     if search and not sector:
         exact = [stock.symbol for stock in matches if stock.symbol == search.upper()]
         target = exact[0] if exact else stock_queries.current_symbol(search.upper())
         if target:
             return HttpResponseRedirect(reverse("portfolio:stock", args=[target]))
-    context = {"search": search, "sector": sector, "matches": matches, "search_limit": stock_queries.SEARCH_LIMIT}
+    context = {
+        "search": search,
+        "sector": sector,
+        "sort": sort,
+        "page": Paginator(matches, stock_queries.STOCKS_A_PAGE).get_page(request.GET.get("page")),
+        "query": urlencode({name: value for name, value in (("q", search), ("sector", sector)) if value}),
+    }
     return render_page(request, "portfolio/stocks.html", context)
 
 
@@ -322,7 +329,6 @@ def exclusions(request: HttpRequest, day: date) -> HttpResponse:
 def render_page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
     """A page with what every page shows."""
     shared = {
-        "simulated": settings.PROVIDER_KIND == "simulated",
         # Whoever may read without a log-in is at a developer's machine.
         "shows_how_to_start": not settings.READING_NEEDS_LOGIN,
     }

@@ -17,7 +17,7 @@ from tradingsite.alerts.job_conditions import troubled_jobs
 from tradingsite.alerts.symptoms import CheckContext
 from tradingsite.operations import jobs
 from tradingsite.operations.views import run_url
-from tradingsite.schedule import evening_jobs, scheduled_jobs, whole_evening
+from tradingsite.schedule import cron_words, evening_jobs, scheduled_jobs, whole_evening
 
 SESSION = date(2026, 4, 30)
 IST = ZoneInfo("Asia/Kolkata")
@@ -84,3 +84,21 @@ def test_an_extra_job_is_found_everywhere(admin_client: Any):
         assert "Weigh the market" in str(status)
         assert [saga.job for saga in evening_jobs()][-3:] == ["weigh", "training", "selection"]
         assert whole_evening()[-1] == "weigh"
+
+
+@pytest.mark.parametrize(
+    ("cron", "words"),
+    [
+        ("0 21 * * *", "21:00, every day"),
+        ("0 6 * * 1", "06:00, Mondays"),
+        ("*/30 9-15 * * 1-5", "every 30 minutes from 09:00 to 15:59, Monday to Friday"),
+        ("0 3 * * 0", "03:00, Sundays"),
+        ("0 4 1 * *", "0 4 1 * *"),
+    ],
+)
+def test_the_times_of_a_schedule_are_said_in_words(cron, words):
+    assert cron_words(cron) == words
+
+
+def test_every_schedule_of_ours_has_words():
+    assert [saga.job for saga in scheduled_jobs() if cron_words(saga.cron) == saga.cron] == []

@@ -188,6 +188,12 @@ def test_a_simulated_market_is_marked(client, settings):
     assert "Simulated market." not in page(client)
 
 
+def test_an_error_page_of_a_simulated_market_says_so_too(client, settings):
+    settings.PROVIDER_KIND = "simulated"
+    assert "Simulated market." in client.get("/nothing/").content.decode()
+    assert "Simulated market." in page(client, "/login/")
+
+
 def test_the_state_is_json_with_its_part_of_the_page(client, running):
     body = client.get("/state/").json()
     assert (body["success"], body["active"], body["state"], body["session"]) == (True, True, "making", str(SESSION))
@@ -325,7 +331,9 @@ def test_unreadable_thresholds_do_not_hide_the_list(client, settings, tmp_path):
 def test_strategies_show_their_formula_and_thresholds(client):
     html = page(client, "/strategies/")
     assert "<strong>0.45</strong> × prediction + <strong>0.25</strong> × safety" in html
-    assert "at most 80" in html  # growth's own P/E
+    assert "at most 80<" in html  # growth's own P/E
+    assert re.search(r"at least ₹[\d,]+ crore<", html)
+    assert re.search(r"at least [\d,]+ shares<", html)
 
 
 def test_a_user_who_is_not_staff_logs_in_and_out(client, settings):
@@ -351,7 +359,7 @@ def test_a_login_never_redirects_to_another_site(client):
 def test_a_form_without_its_token_is_refused_with_an_explanation():
     response = Client(enforce_csrf_checks=True).post("/login/", {"username": "asha", "password": "x"})
     assert response.status_code == 403
-    assert "This form has expired" in response.content.decode()
+    assert "This form was not accepted" in response.content.decode()
     assert "style=" not in response.content.decode()
 
 
