@@ -143,11 +143,7 @@ def csv_lines(picks: Sequence[Pick]) -> Iterator[str]:
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     for row in (_FILE_COLUMNS, *([pick[name] for name in _FILE_COLUMNS] for pick in picks)):
-        writer.writerow([_cell(value) for value in row])
+        writer.writerow([csv_cells.escaped(value) for value in row])
         yield buffer.getvalue()
         buffer.seek(0)
         buffer.truncate()
-
-
-def _cell(value: Any) -> Any:
-    return round(value, 4) if isinstance(value, float) else csv_cells.escaped(value)

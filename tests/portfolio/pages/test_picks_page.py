@@ -59,7 +59,7 @@ def test_the_list_can_be_downloaded_as_it_is_shown(client):
     assert response["Content-Type"].startswith("text/csv")
     assert 'filename="picks_balanced_2026-04-30.csv"' in response["Content-Disposition"]
     lines = list(csv.DictReader(io.StringIO(response.content.decode())))
-    assert [(row["symbol"], row["predicted_return"]) for row in lines] == [("BBB", "2.0"), ("AAA", "1.2346")]
+    assert [(row["symbol"], row["predicted_return"]) for row in lines] == [("BBB", "2.0"), ("AAA", "1.235")]
     assert lines[0]["reason"] == "'=1+1"
     assert client.get("/picks/list.csv?strategy=value").content.decode().startswith("rank,symbol,")
     assert client.get("/picks/list.csv?strategy=lottery").status_code == 404

@@ -21,14 +21,14 @@ def store(count):
 
 def test_a_sector_is_shown_whole(client):
     store(120)
-    seen, address = [], "/stocks/?sector=Banks"
+    symbols, address = [], "/stocks/?sector=Banks"
     for _ in range(3):
         html = page(client, address)
-        seen += SYMBOLS.findall(html)
+        symbols += SYMBOLS.findall(html)
         following = re.findall(r'rel="next" href="([^"]*)"', html)
         address = "/stocks/" + following[0].replace("&amp;", "&") if following else ""
     assert address == ""
-    assert seen == [f"S{n:03}" for n in reversed(range(120))]  # the largest first
+    assert symbols == [f"S{n:03}" for n in reversed(range(120))]  # the largest first
 
 
 @pytest.mark.parametrize(
