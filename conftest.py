@@ -33,7 +33,7 @@ TIERS = {
     "long": "takes minutes: every admin page in a browser, a whole evening by its command",
 }
 
-EXAMPLES = {"tests": 50, "many": 300, "long": 1000}
+EXAMPLES = {"tests": 30, "many": 300, "long": 1000}
 """Hypothesis profiles: the examples of a property, or what `tests.examples` takes a share of."""
 
 _PREFIX = "nse-tests-"

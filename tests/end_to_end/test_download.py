@@ -100,6 +100,7 @@ def test_an_empty_folder_and_the_wire_give_the_tables_that_a_folder_gives(
     assert not Finding.objects.filter(check_name__in=("source_download", "source_sessions")).exists()
 
 
+@pytest.mark.long
 def test_an_evening_waits_for_a_late_file_and_then_completes(archive: Path, exchange: Exchange) -> None:
     exchange.faults["27062023.csv|27JUN2023bhav"] = answers(404)
     run = scheduled(hours_ago=0)
@@ -142,6 +143,7 @@ def test_a_late_file_in_a_folder_without_download_is_waited_for_too(published: P
         assert late.is_file()
 
 
+@pytest.mark.long
 def test_a_session_that_the_exchange_does_not_have_is_a_finding_and_no_obstacle(
     archive: Path, exchange: Exchange
 ) -> None:

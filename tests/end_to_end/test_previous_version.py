@@ -241,6 +241,7 @@ def insert_evening(session: date, loaded: list[date], symbol: str, planned: date
     )
 
 
+@pytest.mark.long
 def test_an_upgrade_in_the_middle_of_an_evening(session: date, admin_client: Any) -> None:
     loaded = sorted(SourceFile.objects.values_list("session", flat=True))
     symbol = str(DailyBar.objects.filter(date=loaded[0]).order_by("symbol").values_list("symbol_id", flat=True)[0])

@@ -92,6 +92,7 @@ class TestAnnounced:
         ):
             yield archive
 
+    @pytest.mark.long
     def test_its_file_is_fetched_the_same_evening(self, folder: Path, archive: Path, exchange: Exchange) -> None:
         daily_file(folder, SUNDAY).write_bytes(as_of_day(daily_file(folder, FRIDAY), FRIDAY, SUNDAY))
         evenings.run("pipeline", DAY)
@@ -107,6 +108,7 @@ class TestAnnounced:
             daily_file(folder, day).name for day in (FRIDAY, SUNDAY, MONDAY)
         }
 
+    @pytest.mark.long
     def test_without_its_file_the_checks_name_the_day(self, folder: Path, archive: Path, exchange: Exchange) -> None:
         evenings.run("pipeline", DAY)
         assert exchange.requests_for(daily_file(folder, SUNDAY).name)

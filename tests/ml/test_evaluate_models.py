@@ -216,6 +216,7 @@ def test_a_span_that_cannot_be_compared_is_refused(stored_market, first, last, s
 
 
 @pytest.mark.usefixtures("stored_market")
+@pytest.mark.long
 def test_every_estimator_is_compared_on_the_same_folds_and_nothing_is_stored():
     output, errors = StringIO(), StringIO()
     arguments = (f"--date={SESSION}", "--estimator=linear", f"--first-test={LATE}")

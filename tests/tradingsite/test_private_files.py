@@ -80,6 +80,7 @@ def test_the_check_names_what_others_can_read_and_how_to_close_it(checkout: Path
     assert mode(checkout / ".env") == 0o600
 
 
+@pytest.mark.long
 def test_commands_write_for_their_account_alone_whatever_the_umask(tmp_path: Path) -> None:
     environment = os.environ | {
         "VAR_DIR": str(tmp_path / "var"),

@@ -18,6 +18,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.db import transaction
 from django.http import HttpResponse
+from django.template.response import SimpleTemplateResponse
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
@@ -191,7 +192,13 @@ def bare_refusals(monkeypatch):
     monkeypatch.setattr("tradingsite.urls.handler403", f"{__name__}.bare_refusal")
 
 
-@pytest.mark.usefixtures("bare_refusals")
+@pytest.fixture
+def undrawn_pages(monkeypatch):
+    """Pages of the admin that are granted, without their content: other tests have each of them drawn."""
+    monkeypatch.setattr(SimpleTemplateResponse, "rendered_content", "")
+
+
+@pytest.mark.usefixtures("bare_refusals", "undrawn_pages")
 @pytest.mark.parametrize("who", [V, T, S, OP, SU])
 def test_who_may(who):
     client = client_of(who)

@@ -161,6 +161,7 @@ def test_each_group_of_features_is_left_out_once(data):
     assert set(left["without peers"]) == set(report.OWN_FEATURES)
 
 
+@pytest.mark.long
 def test_what_carries_the_signal_is_missed(data, monkeypatch):
     few = {name: FEATURE_GROUPS[name] for name in ("delivery", "sector", "industry")}
     monkeypatch.setattr("ml.evaluation.ablations.FEATURE_GROUPS", few)

@@ -67,6 +67,7 @@ def test_the_places_are_those_of_the_evening_list_by_list(faults: bool) -> None:
         assert (rows.considered, rows.passed) == (len(candidates_with_predictions(context)), len(evening))
 
 
+@pytest.mark.long
 def test_the_metrics_of_the_past_are_those_of_each_evening() -> None:
     DailyBar.objects.filter(symbol__symbol=SYMBOLS[5], date=DAYS[-4]).delete()
     past = {sources.session: sources for sources in session_metrics.sources_between(DAYS)}

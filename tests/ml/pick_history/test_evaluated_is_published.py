@@ -26,7 +26,8 @@ DAYS = [stamp.date() for stamp in pd.bdate_range("2025-06-02", periods=SESSIONS)
 TONIGHT, LATER = DAYS[AT], DAYS[-1]
 
 
-@pytest.mark.parametrize("name", ["linear", pytest.param("ensemble", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["linear", "ensemble"])
 def test_a_folds_first_night_and_the_nightly_fit_pick_the_same(settings: Any, name: str) -> None:
     """The fold is walked some sessions later, when there are more outcomes to look at; the night knew none of them."""
     settings.SCREENING_OVERRIDES = LENIENT
