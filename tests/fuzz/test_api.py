@@ -77,7 +77,9 @@ def documented_operations(schema: BaseSchema) -> list[Any]:
     return [
         operation
         for operation in operations
-        if not re.search("/admin/|/backtests/|/tax/|/accounts/|/orders/|/kill-switch/|/plans/", operation.label)
+        if not re.search(
+            "/(admin|backtests|tax|accounts|orders|kill-switch|plans|alarms|differences)/", operation.label
+        )
     ]
 
 
