@@ -101,8 +101,8 @@ def test_the_picks_are_readable_everywhere(opened, width, scheme):
     expect(page.get_by_text("Simulated market.")).to_be_visible()
     expect(page.locator(".picks > tbody")).to_have_count(8)
     expect(page.locator("svg.spark polyline")).to_have_count(8)
-    assert watched.overflow() <= 0
     watched.picture(f"picks-{width}-{scheme}", full=width != "phone")
+    assert watched.overflow() <= 0
 
 
 def test_an_empty_system_shows_how_to_start(opened):

@@ -125,7 +125,7 @@ def test_every_page_names_the_same_number_and_links_to_its_list(
 def test_the_pages_of_a_share_say_since_when_and_why_it_is_kept_out(symbols: list[str], admin_client: Client) -> None:
     symbol = next(entry.symbol for entry in quality.kept_out(LAST) if entry.check == "price_jump")
     public = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", admin_client.get(f"/stocks/{symbol}/").content.decode()))
-    since = f"{JUMP.day} {JUMP:%B %Y}"
+    since = f"{JUMP.day} {JUMP:%b %Y}"
     assert f"{symbol} is kept out of the picks since {since}" in public
     assert "The price opened far from its previous level, and no known event explains it." in public
     listed = admin_client.get(f"/admin/stocks/stock/?q={symbol}").context["cl"].result_list[0]

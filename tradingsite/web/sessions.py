@@ -5,6 +5,7 @@ no concern of this.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.views import redirect_to_login
+from django.contrib.sessions.backends.base import UpdateError
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
@@ -61,11 +63,19 @@ def _why_over(request: HttpRequest, now: datetime) -> str:
 
 
 def _note_activity(request: HttpRequest, now: datetime) -> None:
-    """Store in the session when it was first and last used."""
-    request.session.setdefault(_BEGAN, now.timestamp())
-    is_due = _ACTIVE not in request.session or _since(request, _ACTIVE, now).total_seconds() >= _WRITTEN_AFTER
+    """Store in the session when it was first and last used.
+
+    Stored at once: left to the end of the request, it would make an error of a page that ends one's own session.
+    """
+    session = request.session
+    session.setdefault(_BEGAN, now.timestamp())
+    is_due = _ACTIVE not in session or _since(request, _ACTIVE, now).total_seconds() >= _WRITTEN_AFTER
     if is_due and settings.SESSION_IDLE_MINUTES and REFRESH_HEADER not in request.headers:
-        request.session[_ACTIVE] = now.timestamp()
+        session[_ACTIVE] = now.timestamp()
+    if session.modified:
+        with suppress(UpdateError):  # ended meanwhile: the next request finds nobody logged in
+            session.save()
+        session.modified = False
 
 
 def _since(request: HttpRequest, moment: str, now: datetime) -> timedelta:
