@@ -85,7 +85,7 @@ def test_no_module_needs_a_dependency_outside_the_image():
 
 @pytest.fixture
 def served(production: dict[str, str], tmp_path: Path) -> Iterator[str]:
-    """Run the image's command, as the Dockerfile has it, on a free port; the site's address."""
+    """Run the image's command, as the Dockerfile has it, on a free port and with a home that takes no file."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -100,7 +100,11 @@ def served(production: dict[str, str], tmp_path: Path) -> Iterator[str]:
     with (
         output,
         subprocess.Popen(
-            [gunicorn, *command[1:], "--workers", "1"], env=production, cwd=ROOT, stdout=output, stderr=output
+            [gunicorn, *command[1:], "--workers", "1"],
+            env=production | {"HOME": "/proc"},
+            cwd=ROOT,
+            stdout=output,
+            stderr=output,
         ) as process,
     ):
         yield f"http://127.0.0.1:{port}"
@@ -120,7 +124,8 @@ def status(address: str, **headers: str) -> int:
             time.sleep(0.2)
 
 
-def test_the_images_command_serves_and_reports_an_unreachable_database(served: str):
+def test_the_images_command_serves_and_reports_an_unreachable_database(served: str, tmp_path: Path):
     assert status(f"{served}/healthz") == 200
     assert status(f"{served}/readyz") == 503
     assert status(f"{served}/", Host="trading.example") == 301  # to TLS
+    assert "ontrol s" not in (tmp_path / "gunicorn.out").read_text()  # a socket that a read-only file system refuses
