@@ -30,7 +30,13 @@ from tradingsite.imports import uploads
 from tradingsite.operations.rights import may_operate
 
 _NAME = "admin:market_data_importedfile"
-_COLOURS = {"imported": "success", "rolled back": "warning", "failed": "danger", "running": "info"}
+_COLOURS = {
+    "imported": "success",
+    "rolled back": "warning",
+    "failed": "danger",
+    "rejected": "danger",
+    "running": "info",
+}
 
 
 class UploadForm(forms.Form):
@@ -76,7 +82,10 @@ class ImportedFileAdmin(TableAdmin):
             for name in ("check", "import")
         }
         files: QuerySet[ImportedFile] = super().get_queryset(request).defer("content")
-        return files.annotate(check_status=run_status["check"], import_status=run_status["import"])
+        refusal = Subquery(PipelineRun.objects.filter(pk=OuterRef("check_run_id")).values("summary__refused"))
+        return files.annotate(
+            check_status=run_status["check"], import_status=run_status["import"], check_refused=refusal
+        )
 
     @admin.display(ordering="kind")
     def contents(self, file: ImportedFile) -> str:
@@ -87,6 +96,8 @@ class ImportedFileAdmin(TableAdmin):
         labels = {"completed": "imported", "rolled_back": "rolled back", "failed": "failed", "cancelled": "cancelled"}
         if file.import_status:
             label = labels.get(file.import_status, "running")
+        elif file.check_refused:
+            label = "rejected"
         else:
             label = "checked" if file.check_status == "completed" else "not checked"
         return label, label

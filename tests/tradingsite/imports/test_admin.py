@@ -46,6 +46,7 @@ def test_a_file_is_checked_imported_and_rolled_back(operator):
     assert engine.advance(file.check_run_id).status == "completed"
     assert operator.get(page_of(operator, file, "progress")).json() == {"at_work": False}
     assert "2 rows: 2 good, 0 bad" in operator.get(page_of(operator, file)).content.decode()
+    assert "Import 2 rows<" in operator.get(page_of(operator, file)).content.decode()
     operator.post(page_of(operator, file, "import"))
     file.refresh_from_db()
     run = engine.advance(file.import_run_id)
@@ -83,7 +84,9 @@ def test_bad_input_is_explained_and_nothing_is_written(operator, content, messag
     engine.advance(file.check_run_id)
     page = operator.get(page_of(operator, file)).content.decode()
     assert message in page
-    assert "Import 1 rows" not in page
+    assert 'class="imports-button">Import' not in page
+    listed = operator.get(reverse("admin:market_data_importedfile_changelist")).content.decode()
+    assert bool(re.search(r">\s*rejected\s*<", listed)) is ("The file was rejected" in page)
     operator.post(page_of(operator, file, "import"), {"only_good": "on"})
     assert not PipelineRun.objects.filter(job="import_csv").exists()
     assert MarketDay.objects.count() == 1
