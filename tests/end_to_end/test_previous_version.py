@@ -277,8 +277,8 @@ def test_an_upgrade_in_the_middle_of_an_evening(session: date, admin_client: Any
     # What failed has its runbook entry, and the pick the parts of its score.
     failed = admin_client.get(run_url(FAILED)).content.decode()
     assert reverse("operations:runbook-entry", args=["training-failed"]) in failed
-    lists = admin_client.get("/picks/?strategy=balanced").context
-    [pick] = [*lists["worth_buying"], *lists["others"]]
+    shown: Any = admin_client.get("/picks/?strategy=balanced").context
+    [pick] = shown["worth_buying"] + shown["others"]
     assert {part.name: part.value for part in pick["parts"]} == {
         "prediction": 0.78,
         "safety": 0.81,

@@ -101,6 +101,7 @@ def test_an_owned_row_cannot_be_changed_even_by_a_superuser(operator):
     fill_every_table()
     for model in [model for model, page in ADMINS if isinstance(page, ReadOnlyAdmin)]:
         row = model._default_manager.first()
+        assert row is not None, model
         answers = (
             operator.post(reverse(name(model, "change"), args=[row.pk]), {"x": 1}),
             operator.post(reverse(name(model, "delete"), args=[row.pk]), {"post": "yes"}),
