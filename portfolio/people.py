@@ -5,9 +5,9 @@ from typing import Final
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.db import transaction
-from rest_framework.authtoken.models import Token
 
-from portfolio.models import User
+from portfolio.models import ApiToken, User
+from portfolio.tokens import revoke
 
 LAST_SUPERUSER: Final = (
     "{name} is the last active superuser: nobody could administer the system any more. Make another superuser first, in"
@@ -37,8 +37,8 @@ def deactivate(user: User) -> None:
 
 
 def end_access(user: User) -> None:
-    """Delete a person's sessions and tokens: activating the account again revives none of them."""
-    Token.objects.filter(user=user).delete()
+    """End a person's sessions and tokens: activating the account again revives none of them."""
+    revoke(ApiToken.objects.filter(user=user))
     for session in Session.objects.iterator():
         if session.get_decoded().get(SESSION_KEY) == str(user.pk):
             session.delete()

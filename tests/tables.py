@@ -8,7 +8,6 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django_q.models import Failure, OrmQ, Schedule, Success, Task
 from django_q.signing import SignedPackage
-from rest_framework.authtoken.models import Token
 
 from brokers.accounts import account_of, store_secrets
 from brokers.files.contract_notes import LINES
@@ -50,6 +49,7 @@ from tests.accounts import A_FILL, AN_ORDER, paper_account
 from tests.backtests import store_completed
 from tests.published import NEXT_SESSION, SESSION, pick, publish
 from tests.runs import make_run
+from tests.tokens import token_key
 from tradingsite.models import AlertDelivery, AlertTimer, Trouble
 
 NOW = datetime(2026, 4, 30, 15, 30, tzinfo=UTC)
@@ -173,7 +173,7 @@ def _fill_people() -> None:
         user=user, broker="fyers", session=SESSION, number="CN-1", fills=[], stated=lines, computed=lines, differing=0
     )
     KillSwitch.objects.create(is_on=False, operator="asha", reason="AAA is settled")
-    Token.objects.create(user=user)
+    token_key(user)
     factor = SecondFactor.objects.create(user=user, secret="")
     RecoveryCode.objects.create(factor=factor, digest="0" * 64)
     store_completed(user)

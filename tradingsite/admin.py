@@ -1,22 +1,19 @@
 """The libraries' own tables in the admin's theme, without actions that would bypass our engine."""
 
-from typing import Any, cast
+from typing import Any
 
 from axes.admin import AccessAttemptAdmin, AccessFailureLogAdmin, AccessLogAdmin
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.models import Group
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django_q.admin import FailAdmin, QueueAdmin, ScheduleAdmin, TaskAdmin
 from django_q.models import Failure, OrmQ, Schedule, Success
-from rest_framework.authtoken.admin import TokenAdmin
-from rest_framework.authtoken.models import TokenProxy
 from unfold.admin import ModelAdmin
 
-from brokers.admin import OwnRowsAdmin, is_superuser
-from portfolio.models import User
+from brokers.admin import is_superuser
 from stocks.admin import ReadOnlyAdmin
 from tradingsite.audit.admin import AuditEntryAdmin as AuditEntryAdmin
 from tradingsite.imports.admin import ImportedFileAdmin as ImportedFileAdmin
@@ -24,11 +21,8 @@ from tradingsite.models import AlertDelivery, AlertTimer, Trouble
 from tradingsite.operations.run_admin import OperatedAdmin, start_jobs
 from tradingsite.schedule import cron_words, scheduled_jobs
 
-for _model in (Group, Schedule, Success, Failure, OrmQ, TokenProxy, AccessAttempt, AccessFailureLog, AccessLog):
+for _model in (Group, Schedule, Success, Failure, OrmQ, AccessAttempt, AccessFailureLog, AccessLog):
     admin.site.unregister(_model)
-
-# A token's text is its key, which the admin would show as a title and keep in its history.
-TokenProxy.add_to_class("__str__", lambda token: f"token of {token.user}")
 
 
 @admin.register(Group)
@@ -102,34 +96,6 @@ class ThemedQueueAdmin(ReadOnlyAdmin, QueueAdmin):
     """Tasks that are queued or running."""
 
     list_display = ("id", "key", "name", "group", "func", "lock")
-
-
-@admin.register(TokenProxy)
-class ThemedTokenAdmin(TokenAdmin, OwnRowsAdmin):
-    """API tokens: everybody makes their own and nobody else's; a key is shown once, when it is created."""
-
-    list_display = ("user", "created")
-    fields = ("user", "created")
-    autocomplete_fields = ()
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
-        return self.fields
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """One token a person: to replace it, delete it first."""
-        return super().has_add_permission(request) and not TokenProxy.objects.filter(user=request.user.pk).exists()
-
-    def has_change_permission(self, request: HttpRequest, obj: TokenProxy | None = None) -> bool:
-        return False
-
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        # A filter by the beginning of a key would tell it letter by letter.
-        return not lookup.startswith(("key", "pk")) and bool(super().lookup_allowed(lookup, value, request))
-
-    def save_model(self, request: HttpRequest, obj: TokenProxy, form: Any, change: bool) -> None:
-        obj.user = cast("User", request.user)
-        super().save_model(request, obj, form, change)
-        messages.warning(request, f"Your token is {obj.key} – copy it now; it will not be shown again.")
 
 
 @admin.register(AccessAttempt)

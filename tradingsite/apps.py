@@ -6,7 +6,6 @@ from django.apps import AppConfig, apps
 
 _APP_NAMES: Final = {
     "auth": "People",
-    "authtoken": "People",
     "axes": "Log-ins",
     "brokers": "Brokers",
     "django_q": "Queue",

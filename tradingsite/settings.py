@@ -162,7 +162,6 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.humanize",
     "rest_framework",
-    "rest_framework.authtoken",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "import_export",
@@ -262,8 +261,9 @@ STORAGES = {
 # --- API ------------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
+        # The first class decides whether anonymous requests get 401 or 403: only the token has a challenge to send.
+        "portfolio.token_authentication.ScopedTokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
-        "rest_framework.authentication.TokenAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_SCHEMA_CLASS": "stocks.api.schema.DocumentedSchema",
@@ -271,6 +271,7 @@ REST_FRAMEWORK = {
 }
 READING_NEEDS_LOGIN = PRODUCTION
 API_READS_PER_MINUTE = env.integer("API_READS_PER_MINUTE", 600, minimum=0)
+API_TOKEN_DAYS = env.integer("API_TOKEN_DAYS", 90, minimum=1, maximum=366)
 # Without it every member of staff could export any table.
 IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "view"
 SPECTACULAR_SETTINGS = {

@@ -1,24 +1,20 @@
 """URLs of the whole site."""
 
-from typing import Any
-
 from django.contrib import admin
 from django.templatetags.static import static
 from django.urls import include, path
 from django.utils.functional import lazy
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
-from rest_framework.authentication import SessionAuthentication
 
 from ml.api import ScoreboardView
 from ml.api.models import ModelsView
 from portfolio.api import BacktestsView, BacktestView, TaxView
 from portfolio.api.urls import urlpatterns as trading_urls
-from stocks.api import MayRead, SuggestedStocksView
+from stocks.api import SuggestedStocksView
 from stocks.api.changes import ListChangesView
-from stocks.api.reading_limit import ReadingThrottle
 from tradingsite.monitoring.metrics import metrics
 from tradingsite.web import postbacks
+from tradingsite.web.api_pages import DocumentationView, SchemaView
 
 handler400 = "tradingsite.web.error_pages.bad_request"
 handler403 = "tradingsite.web.error_pages.permission_denied"
@@ -27,10 +23,6 @@ handler500 = "tradingsite.web.error_pages.server_error"
 
 # Lazy: the icon's address is known only after static files have been collected.
 _ICON = lazy(static, str)("portfolio/icon.svg")
-_READERS: dict[str, Any] = {
-    "permission_classes": [MayRead],
-    "authentication_classes": SuggestedStocksView.authentication_classes,
-}
 
 urlpatterns = [
     path("admin/", include("tradingsite.operations.urls")),
@@ -47,13 +39,6 @@ urlpatterns = [
     path("api/backtests/", BacktestsView.as_view(), name="api-backtests"),
     path("api/backtests/<int:key>/", BacktestView.as_view(), name="api-backtest"),
     *trading_urls,
-    path("api/schema/", SpectacularAPIView.as_view(**_READERS, throttle_classes=[ReadingThrottle]), name="api-schema"),
-    path(
-        "api/docs/",
-        # A page for people: a wrong token would be rejected again while the error page is being rendered.
-        SpectacularSwaggerView.as_view(
-            url_name="api-schema", **_READERS | {"authentication_classes": [SessionAuthentication]}
-        ),
-        name="api-docs",
-    ),
+    path("api/schema/", SchemaView.as_view(), name="api-schema"),
+    path("api/docs/", DocumentationView.as_view(), name="api-docs"),
 ]

@@ -18,6 +18,7 @@ from portfolio import people
 from portfolio.admin import broker_accounts as broker_accounts
 from portfolio.admin import kill_switch as kill_switch
 from portfolio.admin import notes as notes
+from portfolio.admin import tokens as tokens
 from portfolio.admin import trading as trading
 from portfolio.backtest import job, writer
 from portfolio.backtest.parameters import BacktestError

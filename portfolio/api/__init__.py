@@ -1,13 +1,13 @@
 """Backtests (one's own, one with its content, the start of a new one) and the tax statement of a ledger."""
 
-from typing import Any, Final, cast
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final, cast
 
 from django.conf import settings
 from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
-from rest_framework.authentication import SessionAuthentication, TokenAuthentication
 from rest_framework.exceptions import ValidationError
 from rest_framework.parsers import MultiPartParser
 from rest_framework.permissions import IsAuthenticated
@@ -22,14 +22,14 @@ from portfolio.backtest import job, queries, writer
 from portfolio.backtest.parameters import MOST_PLACES, MOST_SESSIONS
 from portfolio.ledger.entries import COLUMNS, LedgerError, entries_of
 from portfolio.ledger.statement import NOTES, as_object, statement_of
-from portfolio.models import Backtest, User
+from portfolio.models import Backtest, Scope, User
 from portfolio.pages.backtest_form import BacktestForm
 from stocks.api import ErrorAnswer, StrategyField
 from stocks.error_responses import error_body
 
 ERRORS: Final = {
     401: OpenApiResponse(ErrorAnswer, "Neither a session nor a token was sent."),
-    403: OpenApiResponse(ErrorAnswer, "The CSRF token is missing."),
+    403: OpenApiResponse(ErrorAnswer, "The CSRF token is missing, or the API token lacks the scope."),
     405: OpenApiResponse(ErrorAnswer, "Another method."),
     406: OpenApiResponse(ErrorAnswer, "The `Accept` header names no format that is offered."),
 }
@@ -139,10 +139,9 @@ class StartThrottle(UserRateThrottle):
 
 
 class PersonView(APIView):
-    """For whoever sends a session with its CSRF token, or a token."""
+    """For whoever sends a session with its CSRF token, or a token of theirs."""
 
-    # With tokens first, anonymous requests get 401 and not 403.
-    authentication_classes = (TokenAuthentication, SessionAuthentication)
+    token_scopes: ClassVar[Mapping[str, str]] = {"GET": Scope.PORTFOLIO, "POST": Scope.PORTFOLIO}
     permission_classes = (IsAuthenticated,)
 
     @property

@@ -15,7 +15,6 @@ from portfolio.api.trading_requests import LIMIT, MISSING, READ, SENT, TradingVi
 from portfolio.models import OrderAlarm
 from portfolio.orders import desk
 from portfolio.pages.trading.forms import ClosingForm, ReasonForm
-from portfolio.pages.trading.own import own_alarm, own_difference, own_order
 from portfolio.reconciliation.closing import NotClosed, close_alarm, close_difference
 
 
@@ -42,7 +41,7 @@ class AbandonView(TradingView):
     )
     def post(self, request: Request, key: int) -> Response:
         """Give an order up, after a look at the broker; one of unknown fate blocks its share until then."""
-        order, fields = own_order(self.person, key), given(ReasonForm, request.data)
+        order, fields = self.order(key), given(ReasonForm, request.data)
         try:
             changed = desk.abandon(order, self.person.get_username(), fields["reason"], timezone.now())
         except desk.NotAsked as refusal:
@@ -58,7 +57,7 @@ class CloseDifferenceView(TradingView):
     )
     def post(self, request: Request, key: int) -> Response:
         """Close a difference; one that blocks needs the correction that sets the ledger right."""
-        row, person = own_difference(self.person, key), self.person
+        row, person = self.difference(key), self.person
         form = given(ClosingForm, request.data)
         try:
             closed = close_difference(row, person, form["reason"], timezone.now(), ClosingForm.correction_of(form))
@@ -87,7 +86,7 @@ class CloseAlarmView(TradingView):
     )
     def post(self, request: Request, key: int) -> Response:
         """Close an alarm; the contradiction stays in the order's events."""
-        row, fields = own_alarm(self.person, key), given(ReasonForm, request.data)
+        row, fields = self.alarm(key), given(ReasonForm, request.data)
         try:
             closed = close_alarm(row, self.person, fields["reason"], timezone.now())
         except NotClosed as refusal:

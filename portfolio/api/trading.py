@@ -19,12 +19,12 @@ from portfolio.api import ERRORS, PersonView, answer
 from portfolio.api import trading_answers as answers
 from portfolio.api.choices import CHARGES_OF, ORDER_TYPES, SIDES
 from portfolio.api.trading_requests import LIMIT, MISSING, READ, SENT, TradingView, given, limit_of, named, refused
-from portfolio.models import Difference, LedgerEntry, Order, Plan, Trade
+from portfolio.models import Difference, LedgerEntry, Order, Plan, Scope, Trade
 from portfolio.orders import desk
 from portfolio.orders.kill_switch import kill_switch
 from portfolio.pages.trading.forms import AccountForm, ModifyForm, OrderForm
 from portfolio.pages.trading.opening import open_paper_account
-from portfolio.pages.trading.own import own_accounts, own_order, own_plan
+from portfolio.pages.trading.own import own_accounts, own_plan
 from portfolio.pages.trading.placing import place_by_hand
 from portfolio.pages.trading.portfolio_page import held_lines, portfolio_context
 from portfolio.plans.approval import approve
@@ -166,7 +166,7 @@ class OrderView(TradingView):
     @extend_schema(operation_id="order", responses={200: named("OrderAnswer", order=answers.OrderDetail()), **READ})
     def get(self, request: Request, key: int) -> Response:
         """An order from its pick over checks and events to its fills and ledger entries."""
-        return answer(order=answers.order_detail_body(own_order(self.person, key)))
+        return answer(order=answers.order_detail_body(self.order(key)))
 
 
 class CancelView(TradingView):
@@ -177,7 +177,7 @@ class CancelView(TradingView):
     )
     def post(self, request: Request, key: int) -> Response:
         """Ask for an order to be cancelled; its sender carries it out."""
-        order = own_order(self.person, key)
+        order = self.order(key)
         try:
             changed = desk.ask_cancel(order, self.person.get_username(), timezone.now())
         except desk.NotAsked as refusal:
@@ -193,7 +193,7 @@ class ModifyView(TradingView):
     )
     def post(self, request: Request, key: int) -> Response:
         """Ask for another quantity and price; its sender carries it out."""
-        order, changed_to = own_order(self.person, key), given(ModifyForm, request.data)
+        order, changed_to = self.order(key), given(ModifyForm, request.data)
         who = self.person.get_username()
         try:
             changed = desk.ask_modify(order, changed_to["quantity"], changed_to["price"], who, timezone.now())
@@ -239,6 +239,8 @@ class PlansView(TradingView):
 
 
 class ApproveView(TradingView):
+    token_scopes = {}  # only live plans are approved
+
     @extend_schema(
         operation_id="approve_plan",
         request=ApprovalRequest,
@@ -269,6 +271,8 @@ class DifferencesView(TradingView):
 
 
 class KillSwitchView(PersonView):
+    token_scopes = {"GET": Scope.PORTFOLIO}
+
     @extend_schema(operation_id="kill_switch", responses={200: KillSwitchState, **ERRORS})
     def get(self, request: Request) -> Response:
         """Whether all orders are stopped, and who switched it last."""

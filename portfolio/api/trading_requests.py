@@ -5,14 +5,16 @@ from typing import Any, Final
 from django import forms
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle, UserRateThrottle
 
 from portfolio.api import ERRORS, PersonView
-from portfolio.models import TradingAccount
-from portfolio.pages.trading.own import own_account
+from portfolio.models import Difference, Order, OrderAlarm, Scope, TradingAccount
+from portfolio.pages.trading.own import own_account, own_alarm, own_difference, own_order
+from portfolio.token_authentication import PAPER_ONLY, is_by_token
 from stocks.api import ErrorAnswer
 from stocks.error_responses import error_body
 
@@ -47,11 +49,36 @@ class TradingThrottle(UserRateThrottle):
 
 
 class TradingView(PersonView):
+    """Tokens read it with one scope and trade with another, and whatever they have, on paper alone."""
+
+    token_scopes = {"GET": Scope.PORTFOLIO, "POST": Scope.TRADE_PAPER}
+
     def get_throttles(self) -> list[BaseThrottle]:
         return [TradingThrottle()] if self.request.method == "POST" else []
 
     def account(self, key: int) -> TradingAccount:
-        return own_account(self.person, key)
+        account = own_account(self.person, key)
+        self._require_paper(account)
+        return account
+
+    def order(self, key: int) -> Order:
+        order = own_order(self.person, key)
+        self._require_paper(order.account)
+        return order
+
+    def difference(self, key: int) -> Difference:
+        row = own_difference(self.person, key)
+        self._require_paper(row.account)
+        return row
+
+    def alarm(self, key: int) -> OrderAlarm:
+        row = own_alarm(self.person, key)
+        self._require_paper(row.order.account)
+        return row
+
+    def _require_paper(self, account: TradingAccount) -> None:
+        if account.is_live and self.request.method not in SAFE_METHODS and is_by_token(self.request):
+            raise PermissionDenied(PAPER_ONLY)
 
 
 def given(form_class: type[forms.Form], data: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The tables of people: accounts, strategies, orders, ledger, plans, backtests. Money owed is ``numeric``."""
+"""The tables of people: accounts, tokens, strategies, orders, ledger, plans, backtests. Money owed is ``numeric``."""
 
 from portfolio.models.backtests import Backtest as Backtest
 from portfolio.models.identity import RecoveryCode as RecoveryCode
@@ -16,6 +16,8 @@ from portfolio.models.orders import TradingAccount as TradingAccount
 from portfolio.models.people import Strategy as Strategy
 from portfolio.models.people import User as User
 from portfolio.models.people import strategy_kinds as strategy_kinds
+from portfolio.models.tokens import ApiToken as ApiToken
+from portfolio.models.tokens import Scope as Scope
 from portfolio.models.trading import AccountLimits as AccountLimits
 from portfolio.models.trading import LivePermission as LivePermission
 from portfolio.models.trading import PaperVenue as PaperVenue

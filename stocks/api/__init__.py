@@ -2,9 +2,9 @@
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
@@ -13,7 +13,6 @@ from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_cache_control
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field
 from rest_framework import serializers, status
-from rest_framework.authentication import SessionAuthentication, TokenAuthentication
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
 from rest_framework.request import Request
@@ -211,8 +210,7 @@ class MayRead(BasePermission):
 class PicksView(APIView):
     """A view that whoever may read the picks may read."""
 
-    # The first class decides whether anonymous requests get 401 or 403: with tokens first it is 401.
-    authentication_classes = (TokenAuthentication, SessionAuthentication)
+    token_scopes: ClassVar[Mapping[str, str]] = {"GET": "read"}
     throttle_classes = (reading_limit.ReadingThrottle,)
 
     def get_permissions(self) -> list[BasePermission]:

@@ -155,6 +155,7 @@ def documented_responses(answer: type[serializers.BaseSerializer[Any]]) -> dict[
         304: OpenApiResponse(description="Unchanged since the response whose ETag was sent."),
         400: ErrorAnswer,
         401: ErrorAnswer,
+        403: OpenApiResponse(ErrorAnswer, "The API token lacks the scope `read`."),
         404: OpenApiResponse(ErrorAnswer, "An unsupported `format`."),
         405: OpenApiResponse(ErrorAnswer, "A method other than GET, HEAD and OPTIONS."),
         429: OpenApiResponse(

@@ -40,7 +40,7 @@ _EXPORTED: Final = _TEXTS | {
 """Exactly these types, not those derived from them: an encrypted text is a text by its class."""
 
 _SECRET_NAME: Final = re.compile(r"secret|token|passw|credential|private|payload|api_?key|session_data|(get|post)_data")
-_SECRET_TABLES: Final = ("authtoken.", "sessions.")
+_SECRET_TABLES: Final = ("portfolio.apitoken", "sessions.")
 _OF_PEOPLE: Final = frozenset(
     {"id", "username", "first_name", "last_name", "email", "is_active", "is_staff", "is_superuser"}
     | {"date_joined", "last_login"}

@@ -16,7 +16,6 @@ from django.db import close_old_connections
 from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
-from rest_framework.authtoken.models import Token
 from schemathesis.core.result import Ok
 from schemathesis.generation import GenerationMode
 from schemathesis.schemas import BaseSchema
@@ -25,6 +24,7 @@ from tests import model_cards
 from tests.examples import examples
 from tests.fuzz.counts import Counts
 from tests.published import pick, publish
+from tests.tokens import token_key
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(3600)]
 URLS = ("/api/models/", "/api/scoreboard/", "/api/suggested-stocks/", "/api/suggested-stocks/changes/")
@@ -104,8 +104,8 @@ def test_responses_conform_to_the_schema(operations, database, mode, counts: Cou
 def test_authentication_conforms_to_the_schema(settings, django_user_model, counts: Counts, database):
     """In production: 401 without a token, data with one, as the schema's security declares."""
     settings.READING_NEEDS_LOGIN = True
-    token = Token.objects.create(user=django_user_model.objects.create_user("asha"))
-    authenticated = {"Authorization": f"Token {token.key}", **PLAIN}
+    key = token_key(django_user_model.objects.create_user("asha"), "read")
+    authenticated = {"Authorization": f"Token {key}", **PLAIN}
     schema = schemathesis.openapi.from_wsgi("/api/schema/?format=json", get_wsgi_application(), headers=authenticated)
     for operation in documented_operations(schema):
 

@@ -11,7 +11,6 @@ from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
 from hypothesis import given
-from rest_framework.authtoken.models import Token
 from schemathesis.core.result import Ok
 from schemathesis.generation import GenerationMode
 
@@ -22,6 +21,7 @@ from tests.fuzz.counts import Counts
 from tests.fuzz.test_api import PLAIN
 from tests.orders import a_market, deposit
 from tests.portfolio.pages.trading.test_pages import filled
+from tests.tokens import token_key
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(3600)]
 _OURS = re.compile(r"/api/(accounts|orders|plans|differences|alarms|kill-switch)/")
@@ -48,7 +48,7 @@ def test_answers_to_a_person_conform_to_the_schema(mode: GenerationMode, counts:
     deposit(account)
     order = filled(account)
     keys = {"accounts": account.pk, "orders": order.pk, "plans": 1, "differences": 1, "alarms": 1}
-    headers = {"Authorization": f"Token {Token.objects.create(user=person).key}", "accept": "application/json"}
+    headers = {"Authorization": f"Token {token_key(person)}", "accept": "application/json"}
     headers |= PLAIN
     schema = schemathesis.openapi.from_wsgi("/api/schema/?format=json", get_wsgi_application(), headers=headers)
     operations = [each.ok() for each in schema.get_all_operations() if isinstance(each, Ok)]

@@ -11,12 +11,12 @@ from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
-from rest_framework.authtoken.models import Token
 
 from brokers.models import BrokerConfiguration
 from portfolio import people
-from portfolio.models import Strategy, User
+from portfolio.models import ApiToken, Strategy, User
 from tests.locks import waiting_sessions
+from tests.tokens import token_key
 
 pytestmark = pytest.mark.django_db
 LAST = "is the last active superuser"
@@ -48,7 +48,7 @@ def test_the_access_of_a_deactivated_person_ends_at_once_and_for_good():
     root, clerk = superuser("root"), User.objects.create_user("clerk", is_staff=True)
     clerk.user_permissions.add(Permission.objects.get(codename="view_pipelinerun"))
     browser, other = logged_in(clerk), logged_in(root)
-    program: dict[str, Any] = {"HTTP_AUTHORIZATION": f"Token {Token.objects.create(user=clerk).key}"}
+    program: dict[str, Any] = {"HTTP_AUTHORIZATION": f"Token {token_key(clerk)}"}
     assert browser.get("/admin/system/status").status_code == 200
     assert Client().get("/admin/system/status", **program).status_code == 200
     assert other.post(page_of(clerk), form_of(clerk, without="is_active")).status_code == 302
@@ -67,12 +67,12 @@ def test_the_access_of_a_deactivated_person_ends_at_once_and_for_good():
 def test_an_account_is_deactivated_by_command(capsys):
     superuser("root")
     asha = User.objects.create_user("asha")
-    Token.objects.create(user=asha)
+    token_key(asha)
     browser = logged_in(asha)
     call_command("deactivate_user", "asha")
     assert "asha is deactivated" in capsys.readouterr().out
     assert not User.objects.get(pk=asha.pk).is_active
-    assert not Token.objects.exists()
+    assert not ApiToken.objects.filter(revoked_at=None).exists()
     assert "Log out" not in browser.get("/picks/").content.decode()
     with pytest.raises(CommandError, match="no user 'nobody'"):
         call_command("deactivate_user", "nobody")

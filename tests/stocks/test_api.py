@@ -9,7 +9,6 @@ from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
 from django.test import RequestFactory
-from rest_framework.authtoken.models import Token
 from rest_framework.exceptions import Throttled
 from rest_framework.views import APIView
 
@@ -17,6 +16,7 @@ from stocks import api
 from stocks.models import Stock
 from stocks.picks import screening
 from tests.published import pick, publish
+from tests.tokens import token_key
 
 pytestmark = pytest.mark.django_db
 URL = "/api/suggested-stocks/"
@@ -253,8 +253,8 @@ def test_in_production_reading_needs_a_login_or_a_token(client, settings):
     assert unknown["WWW-Authenticate"] == "Token"
     assert error_of(client.get(URL, headers={"authorization": "Token wrong"}), 401)
     user = get_user_model().objects.create_user("asha")
-    token = Token.objects.create(user=user)
-    assert client.get(URL, headers={"authorization": f"Token {token.key}"}).json()["count"] == 1
+    key = token_key(user)
+    assert client.get(URL, headers={"authorization": f"Token {key}"}).json()["count"] == 1
     client.force_login(user)
     response = client.get(URL)
     assert response.json()["count"] == 1

@@ -11,18 +11,19 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django_q.models import OrmQ
-from rest_framework.authtoken.models import Token
 from unfold.admin import ModelAdmin
 
 from brokers.accounts import secret_of
 from brokers.models import BrokerConfiguration
 from market_data.models import CorporateAction, DailyBar, PipelineRun, PipelineStep, RunUndo, TechnicalIndicator
-from portfolio.models import Strategy
+from portfolio.models import ApiToken, Strategy, User
+from portfolio.tokens import token_of
 from stocks.admin import EstimatingPaginator, ReadOnlyAdmin
 from stocks.models import ExchangeFact, Stock, StockMetrics
 from tests.published import SESSION
 from tests.runs import make_run
 from tests.tables import SECRET, fill_every_table
+from tests.tokens import token_key
 
 pytestmark = pytest.mark.django_db
 
@@ -40,7 +41,6 @@ EDITABLE = {
     "Strategy",
     "BrokerConfiguration",
     "MarketDay",
-    "TokenProxy",
     "AccessAttempt",
     "AccountLimits",
 }
@@ -80,9 +80,8 @@ def test_every_list_and_every_row_opens_with_data(operator):
     for model, _ in ADMINS:
         row = model._default_manager.first()
         assert row is not None, model
-        key = row.user_id if isinstance(row, Token) else row.pk
         listed = operator.get(reverse(name(model, "changelist")), {"q": "AAA 2026-04-30"})
-        detail = operator.get(reverse(name(model, "change"), args=[key]))
+        detail = operator.get(reverse(name(model, "change"), args=[row.pk]))
         assert (listed.status_code, detail.status_code) == (200, 200), model
         assert SECRET not in listed.content.decode() + detail.content.decode(), model
 
@@ -271,12 +270,31 @@ def test_a_secret_with_a_null_character_is_refused_in_a_sentence(operator):
 
 
 def test_a_token_is_shown_once(operator):
-    user = get_user_model().objects.create_user("asha")
-    made = operator.post(reverse("admin:authtoken_tokenproxy_add"), {"user": user.pk}, follow=True)
-    key = Token.objects.get().key
-    assert key in made.content.decode()
-    assert key not in operator.get(reverse("admin:authtoken_tokenproxy_changelist")).content.decode()
-    assert key not in operator.get(reverse("admin:authtoken_tokenproxy_change", args=[user.pk])).content.decode()
+    sent = {"name": "the notebook", "scopes": ["read", "operate"], "days": "30"}
+    made = operator.post(reverse(name(ApiToken, "add")), sent)
+    [key] = re.findall(r'id="key">([0-9a-f]{48})<', made.text)
+    token = ApiToken.objects.get()
+    assert (token_of(key), token.scopes, token.name) == (token, ["read", "operate"], "the notebook")
+    assert (made["Cache-Control"], made.cookies) == ("no-store", {})
+    again = operator.post(reverse(name(ApiToken, "add")), sent)
+    assert "has a token named &#x27;the notebook&#x27;" in again.text
+    kept = ("change", "history")
+    pages = [
+        reverse(name(ApiToken, "changelist")),
+        *(reverse(name(ApiToken, each), args=[token.pk]) for each in kept),
+    ]
+    texts = [operator.get(page).text for page in pages]
+    assert all("the notebook" in text for text in texts)
+    assert not any(secret in text for text in texts for secret in (key, key[8:], token.digest))
+
+
+def test_a_token_is_revoked_once(operator):
+    token_key(User.objects.create_user("asha"))
+    token = ApiToken.objects.get()
+    sent = {"action": "revoke_tokens", "_selected_action": [token.pk]}
+    answers = [operator.post(reverse(name(ApiToken, "changelist")), sent, follow=True).text for _ in range(2)]
+    assert ["1 revoked" in answers[0], "0 revoked" in answers[1]] == [True, True]
+    assert operator.post(reverse(name(ApiToken, "delete"), args=[token.pk]), {"post": "yes"}).status_code == 403
 
 
 # --- big tables -----------------------------------------------------------------------------------------------------

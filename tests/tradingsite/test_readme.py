@@ -7,9 +7,9 @@ import pytest
 import requests
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from rest_framework.authtoken.models import Token
 
 from market_data.models import PipelineRun
+from tests.tokens import token_key
 
 README = (Path(settings.BASE_DIR) / "README.md").read_text()
 
@@ -20,8 +20,8 @@ def blocks(language: str) -> list[str]:
 
 @pytest.mark.django_db(transaction=True)
 def test_the_example_that_starts_the_pipeline_works(live_server, monkeypatch, capsys):
-    token = Token.objects.create(user=get_user_model().objects.create_superuser("admin"))
-    monkeypatch.setenv("TRADING_TOKEN", token.key)
+    key = token_key(get_user_model().objects.create_superuser("admin"), "operate")
+    monkeypatch.setenv("TRADING_TOKEN", key)
     [example] = blocks("python")
     exec(example.replace("http://localhost:5001", live_server.url), {})
     run = PipelineRun.objects.get()

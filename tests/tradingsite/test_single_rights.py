@@ -12,22 +12,22 @@ from django.contrib.auth.models import Group, Permission
 from django.db import connection, transaction
 from django.test import Client
 from django_q.models import OrmQ, Schedule
-from rest_framework.authtoken.models import Token, TokenProxy
 
 from brokers.accounts import account_of, store_secrets
 from brokers.files.contract_notes import LINES
 from brokers.models import BrokerConfiguration, ImportedNote
-from portfolio.models import Order, Position, Strategy, Trade, User
+from portfolio.models import ApiToken, Order, Position, Strategy, Trade, User
 from tests.accounts import A_FILL, AN_ORDER, paper_account
 from tests.tables import NOW
+from tests.tokens import token_key
 from tests.tradingsite.test_who_may import ROUTES, concrete
 
 pytestmark = pytest.mark.django_db
 SECRET = "topsecret-of-the-broker"
 NO_FILLS: dict[str, Any] = {"fills": [], "differing": 0}
-OWNED = (BrokerConfiguration, ImportedNote, Strategy, Order, Trade, Position, TokenProxy)
+OWNED = (BrokerConfiguration, ImportedNote, Strategy, Order, Trade, Position, ApiToken)
 SECRET_COLUMNS = {
-    *(("users", "password"), ("authtoken_token", "key"), ("django_session", "session_data")),
+    *(("users", "password"), ("api_tokens", "digest"), ("django_session", "session_data")),
     *(("second_factors", "secret"), ("recovery_codes", "digest")),
     *(("broker_configurations", name) for name in ("api_secret", "access_token")),
 }
@@ -57,11 +57,12 @@ def owner_named(name: str, **rights: Any) -> Owner:
     note = ImportedNote.objects.create(
         user=user, broker="fyers", session=NOW.date(), number=f"{mark}-NOTE", stated=lines, computed=lines, **NO_FILLS
     )
-    token = Token.objects.create(user=user)
+    key = token_key(user)
+    token = ApiToken.objects.get(user=user)
     keys = {Strategy: strategy.pk, Order: order.pk, Trade: trade.pk, Position: position.pk}
-    keys |= {BrokerConfiguration: account.pk, ImportedNote: note.pk, TokenProxy: user.pk}
+    keys |= {BrokerConfiguration: account.pk, ImportedNote: note.pk, ApiToken: token.pk}
     marks = [f"{mark}-{row}" for row in ("IDEA", "ORDER", "TRADE", "HOLDING", "CLIENT", "NOTE")]
-    return Owner(user, keys, (*marks, token.key, SECRET))
+    return Owner(user, keys, (*marks, key, key[:8], SECRET))
 
 
 class World(NamedTuple):
@@ -100,7 +101,7 @@ UNION ALL SELECT 'permissions', md5(string_agg(t::text, '')) FROM
 UNION ALL SELECT 'groups', md5(string_agg(t::text, '')) FROM
     (SELECT g.name, p.* FROM auth_group g LEFT JOIN auth_group_permissions p ON p.group_id = g.id ORDER BY g.id, p.id) t
 UNION ALL SELECT 'tokens', md5(string_agg(t::text, '')) FROM
-    (SELECT * FROM authtoken_token WHERE user_id <> %(me)s ORDER BY key) t
+    (SELECT * FROM api_tokens WHERE user_id <> %(me)s ORDER BY id) t
 UNION ALL SELECT 'accounts', md5(string_agg(t::text, '')) FROM
     (SELECT * FROM broker_configurations WHERE user_id <> %(me)s ORDER BY id) t
 UNION ALL SELECT 'strategies', md5(string_agg(t::text, '')) FROM
@@ -141,7 +142,8 @@ def attacks(world: World, me: User) -> Iterator[tuple[str, dict[str, Any]]]:
     live = {"name": "momentum", "kind": "momentum", "parameters": "{}", "is_active": "on"}
     yield f"{base(User)}/{me.pk}/change/", {"username": me.username, **rights}
     yield f"{base(User)}/{root.pk}/password/", passwords
-    yield f"{base(TokenProxy)}/add/", {"user": root.pk}
+    token = {"name": "mine", "scopes": ["read"], "days": "30", "user": root.pk}
+    yield f"{base(ApiToken)}/add/", token
     yield f"{base(BrokerConfiguration)}/{account}/change/", {"user": me.pk, "broker": "zerodha", "client_id": "mine"}
     yield f"{base(Strategy)}/{system.pk}/change/", live
     yield f"{base(Group)}/{world.group.pk}/change/", {"name": "Operators", "permissions": everything}
@@ -150,7 +152,6 @@ def attacks(world: World, me: User) -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"{base(User)}/{user.pk}/change/", {"username": "renamed", "password": "x", **rights}
         yield f"{base(User)}/{user.pk}/password/", passwords
         yield f"{base(User)}/{user.pk}/delete/", {"post": "yes"}
-        yield f"{base(TokenProxy)}/{user.pk}/delete/", {"post": "yes"}
     yield f"{base(User)}/add/", {"username": "new", **passwords, **rights}
     yield f"{base(Group)}/add/", {"name": "Mine", "permissions": everything}
     yield f"{base(BrokerConfiguration)}/add/", {"user": trader.pk, "broker": "zerodha", "client_id": "mine"}
@@ -159,6 +160,8 @@ def attacks(world: World, me: User) -> Iterator[tuple[str, dict[str, Any]]]:
     yield f"{base(Strategy)}/add/", live | {"owner": me.pk}
     yield f"{base(Strategy)}/{idea}/change/", live | {"owner": me.pk}
     yield f"{base(Schedule)}/{world.schedule.pk}/change/", {"name": "x", "func": "os.system", "schedule_type": "O"}
+    tokens = list(ApiToken.objects.values_list("pk", flat=True))
+    yield f"{base(ApiToken)}/", {"action": "revoke_tokens", "_selected_action": tokens}
     for model in (User, Group, *OWNED, Schedule, OrmQ):
         keys = list(model._default_manager.values_list("pk", flat=True))
         yield f"{base(model)}/", {"action": "delete_selected", "_selected_action": keys, "post": "yes"}
@@ -168,14 +171,13 @@ def attacks(world: World, me: User) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def of_own_model(permission: Permission, address: str) -> bool:
     kind = permission.content_type
-    names = {kind.model, "tokenproxy" if kind.model == "token" else kind.model}
-    return any(f"/{kind.app_label}/{name}/" in address for name in names)
+    return f"/{kind.app_label}/{kind.model}/" in address
 
 
 def reads(world: World, permission: Permission) -> Iterator[str]:
     """Lists, files and rows of the permission's table, as far as they belong to others, filtered by what is secret."""
     for model in OWNED:
-        if permission.content_type.model in (model._meta.model_name, "token" if model is TokenProxy else ""):
+        if permission.content_type.model == model._meta.model_name:
             yield from (f"{base(model)}/", f"{base(model)}/export/", f"{base(model)}/?q=TRADER")
             for owner in (world.root, world.trader):
                 key = owner.keys[model]
@@ -290,8 +292,11 @@ def test_an_exported_file_holds_ones_own_rows(two_owners, model, column):
 
 def test_a_secret_column_is_no_filter(two_owners):
     client, mine, _ = two_owners
-    key = Token.objects.get(user=mine.user).key
-    for address in (f"{base(TokenProxy)}/?key__startswith={key[0]}", f"{base(BrokerConfiguration)}/?api_secret__gt=a"):
+    digest = ApiToken.objects.get(user=mine.user).digest
+    for address in (
+        f"{base(ApiToken)}/?digest__startswith={digest[0]}",
+        f"{base(BrokerConfiguration)}/?api_secret__gt=a",
+    ):
         assert client.get(address).status_code == 400
 
 
@@ -309,13 +314,13 @@ def test_no_list_is_filtered_by_a_secret_column_of_its_own_or_another_table(worl
     request = rf.get("/")
     request.user = world.clerk.user
     paths = [(table, path) for table in admin.site._registry.values() for path in secret_paths(table.model)]
-    assert {"auth_token__key", "second_factor__secret", "password", "api_secret", "user__password"} <= {
+    assert {"api_tokens__digest", "digest", "second_factor__secret", "password", "api_secret", "user__password"} <= {
         path for _, path in paths
     }
     faults = [
         f"{table.model.__name__}: {lookup}"
         for table, path in paths
-        for lookup in (path, f"{path}__startswith", path.replace("key", "pk__gt"))
+        for lookup in (path, f"{path}__startswith", f"{path}__gt")
         if table.lookup_allowed(lookup, "a", request)
     ]
     assert faults == []
@@ -326,10 +331,10 @@ def test_who_may_see_people_learns_no_token_by_filters(world):
     me.user_permissions.set(Permission.objects.filter(codename="view_user"))
     client = Client()
     client.force_login(me)
-    key = Token.objects.get(user=world.root.user).key
-    for lookup in ("auth_token__key__startswith", "auth_token__pk__startswith", "auth_token__key__gte"):
+    digest = ApiToken.objects.get(user=world.root.user).digest
+    for lookup in ("api_tokens__digest__startswith", "api_tokens__digest__gte", "api_tokens__prefix__startswith"):
         for page in ("", "export/"):
-            assert client.get(f"{base(User)}/{page}?{lookup}={key[:2]}").status_code == 400
+            assert client.get(f"{base(User)}/{page}?{lookup}={digest[:2]}").status_code == 400
 
 
 def test_everybody_works_on_their_own_rows(two_owners):
@@ -352,10 +357,9 @@ def test_everybody_works_on_their_own_rows(two_owners):
     assert not account.is_data_account  # which everybody's data would come through
     twice = {"user": mine.user.pk, "broker": "fyers", "client_id": "again"}
     assert "already exists" in client.post(f"{base(BrokerConfiguration)}/add/", twice).content.decode()
-    assert client.post(f"{base(TokenProxy)}/add/").status_code == 403  # one token a person
-    assert client.post(f"{base(TokenProxy)}/{mine.user.pk}/delete/", {"post": "yes"}).status_code == 302
-    shown = client.post(f"{base(TokenProxy)}/add/", {"user": others.user.pk}, follow=True).content.decode()
-    assert Token.objects.get(user=mine.user).key in shown
+    token = {"name": "a script", "scopes": ["read"], "days": "30", "user": others.user.pk}
+    assert client.post(f"{base(ApiToken)}/add/", token).status_code == 200
+    assert ApiToken.objects.get(name="a script").user == mine.user
 
 
 def test_system_strategies_are_for_everybody_to_see_and_for_superusers_to_change(two_owners, world):
@@ -383,8 +387,8 @@ def test_a_superuser_sees_all_rows_and_nobodys_secret(world):
         text = "".join(page.content.decode() for page in pages)
         assert "trader" in text.lower()
         assert SECRET not in text
-        assert not any(token.key[:8] in text for token in Token.objects.all())
-    assert client.get(f"{base(TokenProxy)}/export/").status_code in (302, 404)
+        assert not any(token.digest in text for token in ApiToken.objects.all())
+    assert client.get(f"{base(ApiToken)}/export/").status_code in (302, 404)
 
 
 def test_tables_that_decide_about_rights_are_in_no_form():

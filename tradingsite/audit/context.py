@@ -74,7 +74,7 @@ def person_behind(request: HttpRequest) -> dict[str, str]:
         "actor_id": str(user.pk or ""),
         "address": client_address(request),
         "path": f"{request.method} {request.path}"[:_KEPT_PATH],
-        "token": f"{token.key[:4]}…" if token is not None else "",
+        "token": f"{token.prefix}…" if token is not None else "",
     }
 
 

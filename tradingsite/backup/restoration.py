@@ -27,6 +27,9 @@ _FILLED_BY_SYSTEM = (
 )
 """Tables that migrations and the schedule fill by themselves: a database with rows in these alone is empty."""
 
+_LEFT_APPS = ("authtoken",)
+"""Apps that older versions had: their tables are made, and left, by our own migrations."""
+
 Log = Callable[[str], None]
 
 
@@ -48,7 +51,7 @@ def check_compatible(reader: ArchiveReader, database: BaseDatabaseWrapper) -> No
     if missing:
         raise BackupError(f"{reader.path} is no back-up of this system: it lacks {', '.join(sorted(missing))}.")
     migrations = MigrationExecutor(database).loader.disk_migrations or {}
-    unknown = [f"{app}.{name}" for app, name in reader.manifest["migrations"] if (app, name) not in migrations]
+    unknown = [f"{app}.{name}" for app, name in sorted(_migrations_of(reader)) if (app, name) not in migrations]
     if unknown:
         raise BackupError(
             f"{reader.path} was written by a newer version: this one lacks the migrations {', '.join(unknown)}."
@@ -92,9 +95,13 @@ def _details(reader: ArchiveReader) -> dict[str, Any]:
     return {"file": str(reader.path), "written": reader.manifest["made_at"], "signature": reader.origin.value}
 
 
+def _migrations_of(reader: ArchiveReader) -> set[tuple[str, str]]:
+    return {(app, name) for app, name in reader.manifest["migrations"] if app not in _LEFT_APPS}
+
+
 def _migrate_to(reader: ArchiveReader, database: BaseDatabaseWrapper) -> None:
     executor = MigrationExecutor(database)
-    migrations = {(app, name) for app, name in reader.manifest["migrations"]}
+    migrations = _migrations_of(reader)
     newer = sorted(f"{app}.{name}" for app, name in set(executor.loader.applied_migrations) - migrations)
     if newer:
         raise BackupError(
@@ -111,13 +118,14 @@ def _fill(
     reader: ArchiveReader, database: BaseDatabaseWrapper, plain: "psycopg.Connection[Any]", log: Log
 ) -> RestoredCounts:
     """Store all rows in one transaction, committed when the hash of each table equals the file's."""
-    stored = {table.name: table for table in tables.tables(plain, database.introspection.django_table_names())}
-    # Older back-ups hold the queue's results and schedules.
+    # Older back-ups hold the queue's results and schedules, and tables of which there is no model any more.
     members = {
         facts["table"]: facts
         for name, facts in reader.members.items()
         if name.startswith("tables/") and facts["table"] not in tables.TRANSIENT
     }
+    names = {*database.introspection.django_table_names(), *members}
+    stored = {table.name: table for table in tables.tables(plain, names)}
     absent = sorted(set(members) - set(stored))
     if absent:
         raise BackupError(f"{reader.path} holds tables that its migrations do not create: {', '.join(absent)}.")

@@ -167,7 +167,19 @@ _STATEMENTS = {
 }
 
 
+# Tokens were the REST framework's when this was written: its table is made here where it never was, and goes with
+# `0017_tokens_are_hashed`.
+_TOKENS = """
+CREATE TABLE IF NOT EXISTS authtoken_token (
+    key varchar(40) PRIMARY KEY,
+    created timestamptz NOT NULL,
+    user_id bigint NOT NULL UNIQUE REFERENCES users (id) DEFERRABLE INITIALLY DEFERRED
+);
+"""
+
+
 def _statements():
+    yield _TOKENS
     yield _FUNCTIONS
     yield _APPEND_ONLY
     for table, statement in _ROWS.items():
@@ -192,7 +204,6 @@ class Migration(migrations.Migration):
         ("tradingsite", "0002_audit_log"),
         ("admin", "0001_initial"),
         ("auth", "0012_alter_user_first_name_max_length"),
-        ("authtoken", "0001_initial"),
         ("axes", "0008_accessfailurelog"),
         ("brokers", "0001_broker_configurations"),
         ("django_q", "0017_task_cluster_alter"),

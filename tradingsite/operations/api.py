@@ -4,12 +4,12 @@ The console's buttons call the same functions (`actions`). Staff with the right 
 keys without a value are omitted.
 """
 
-from typing import cast
+from collections.abc import Mapping
+from typing import ClassVar, cast
 
 from django.contrib.auth.models import AbstractUser
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
-from rest_framework.authentication import SessionAuthentication, TokenAuthentication
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,6 +18,7 @@ from rest_framework.views import APIView
 from market_data.models import PipelineRun
 from market_data.runs.saga import AlreadyRunning, NoSuchRun, NotRetryable, OtherMarket, SagaError
 from market_data.trading_calendar import CalendarError
+from portfolio.models import Scope
 from stocks.api.answers import ErrorAnswer
 from stocks.error_responses import error_body
 from tradingsite.operations import actions, task_states
@@ -36,7 +37,9 @@ _CODES: dict[type[Exception], tuple[int, str]] = {
 }
 _ERRORS = {
     401: OpenApiResponse(ErrorAnswer, "Neither a session nor a token was sent."),
-    403: OpenApiResponse(ErrorAnswer, "Not an operator, or the CSRF token is missing."),
+    403: OpenApiResponse(
+        ErrorAnswer, "Not an operator, the CSRF token is missing, or the API token lacks the scope `operate`."
+    ),
     404: OpenApiResponse(ErrorAnswer, "No such job or task, or a `format` that is not offered."),
     405: OpenApiResponse(ErrorAnswer, "Another method."),
     406: OpenApiResponse(ErrorAnswer, "The `Accept` header names no format that is offered."),
@@ -69,8 +72,7 @@ class IsOperator(BasePermission):
 
 
 class _OperatorView(APIView):
-    # The first class decides whether anonymous requests get 401 or 403: only the token has a challenge to send.
-    authentication_classes = (TokenAuthentication, SessionAuthentication)
+    token_scopes: ClassVar[Mapping[str, str]] = {"GET": Scope.OPERATE, "POST": Scope.OPERATE}
     permission_classes = (IsOperator,)
 
     @property

@@ -75,7 +75,7 @@ TABLES: Final[dict[str, dict[str, str]]] = {
     "People": {
         "portfolio.User": "Users",
         "auth.Group": "Groups",
-        "authtoken.TokenProxy": "API tokens",
+        "portfolio.ApiToken": "API tokens",
         "axes.AccessAttempt": "Failed log-ins that count",
         "axes.AccessFailureLog": "All failed log-ins",
         "axes.AccessLog": "Log-ins",

@@ -11,13 +11,13 @@ from django.contrib.auth.models import Permission
 from django.core.cache import cache
 from django.test import Client
 from django_q.models import OrmQ
-from rest_framework.authtoken.models import Token
 
 from ml.models import ChampionChange, PickPlace
 from portfolio.backtest import queries, writer
 from portfolio.models import Backtest, Strategy, User
 from tests.backtests import DAYS, RECIPE, content_json, parameters_json, store_completed
 from tests.portfolio.market import store_share
+from tests.tokens import token_key
 
 pytestmark = pytest.mark.django_db
 TERMS = {
@@ -229,7 +229,7 @@ def test_a_lists_record_is_on_the_page_of_the_strategies(client: Client, asha: U
 
 # --- the API --------------------------------------------------------------------------------------------------------
 def test_the_api_starts_once_and_reads(client: Client, asha: User) -> None:
-    caller = Client(headers={"Authorization": f"Token {Token.objects.create(user=asha)}"})
+    caller = Client(headers={"Authorization": f"Token {token_key(asha)}"})
     sent = {"strategy": "balanced", "capital": 1000000}
     answers = [
         caller.post("/api/backtests/", body, "application/json")

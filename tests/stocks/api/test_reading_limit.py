@@ -6,11 +6,11 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.test import Client
-from rest_framework.authtoken.models import Token
 
 from stocks.api import reading_limit
 from stocks.picks import response_cache
 from tests.published import pick, publish
+from tests.tokens import token_key
 
 pytestmark = pytest.mark.django_db
 URL = "/api/suggested-stocks/"
@@ -67,9 +67,7 @@ def test_readers_do_not_use_up_each_others_answers(client, settings):
     settings.READING_NEEDS_LOGIN = True
     for name in ("asha", "ravi"):
         person = get_user_model().objects.create_user(name)
-        assert statuses(Client(headers={"Authorization": f"Token {Token.objects.create(user=person).key}"})) == [
-            *(200, 200, 200, 429)
-        ]
+        assert statuses(Client(headers={"Authorization": f"Token {token_key(person)}"})) == [*(200, 200, 200, 429)]
 
 
 def test_a_line_is_one_reader_and_a_claimed_address_none(client, settings):
@@ -115,7 +113,7 @@ def test_zero_is_no_limit(client, settings):
 def test_operations_and_orders_are_never_limited(client):
     statuses(client)
     operator = get_user_model().objects.create_superuser("asha")
-    staff = Client(headers={"Authorization": f"Token {Token.objects.create(user=operator).key}"})
+    staff = Client(headers={"Authorization": f"Token {token_key(operator)}"})
     assert statuses(staff)[-1] == 429
     for address in ("/admin/system/status", "/api/accounts/", "/api/kill-switch/", "/api/backtests/"):
         assert set(statuses(staff, address)) == {200}, address

@@ -6,12 +6,12 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.db import connection
-from rest_framework.authtoken.models import Token
 
 from stocks.models import Publication, Stock
 from stocks.picks import response_cache
 from stocks.picks.public_state import day_words
 from tests.published import pick, publish, supersede
+from tests.tokens import token_key
 
 pytestmark = pytest.mark.django_db
 URL = "/api/suggested-stocks/"
@@ -97,8 +97,8 @@ def test_anonymous_requests_get_no_cached_response_in_production(client, setting
     client.get(URL)
     settings.READING_NEEDS_LOGIN = True
     assert client.get(URL).status_code == 401
-    token = Token.objects.create(user=get_user_model().objects.create_user("asha"))
-    known = {"authorization": f"Token {token.key}"}
+    key = token_key(get_user_model().objects.create_user("asha"))
+    known = {"authorization": f"Token {key}"}
     for _ in range(2):
         response = client.get(URL, headers=known)
         assert symbols(response) == ["A"]

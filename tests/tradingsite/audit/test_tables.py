@@ -59,4 +59,4 @@ def test_every_secret_column_is_masked():
     assert len(secret) >= 4
 
 
-PLAIN_SECRETS = {("users", "password"), ("authtoken_token", "key")}
+PLAIN_SECRETS = {("users", "password"), ("api_tokens", "digest")}

@@ -15,7 +15,6 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from django_q.models import Schedule
-from rest_framework.authtoken.models import Token
 
 from market_data.models import DailyBar, PipelineRun
 from market_data.runs import claims, rollback
@@ -23,6 +22,7 @@ from portfolio.models import Strategy
 from stocks.models import Stock
 from tests.published import SESSION
 from tests.runs import make_run
+from tests.tokens import token_key
 from tradingsite.audit.origin import machine_account
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -78,14 +78,14 @@ def test_the_api_by_session_and_by_token(browser, entries, asha):
     run = make_run(status="failed", step_status="failed", done=1)
     assert browser.post(f"/admin/task/{run.pk}/retry-failed").status_code == 200
     [by_session] = entries(table_name="pipeline_runs")
-    key = Token.objects.create(user=asha).key
+    key = token_key(asha)
     PipelineRun.objects.update(status="failed")
     run.steps.filter(order=1).update(status="failed")
     bearer = Client(HTTP_AUTHORIZATION=f"Token {key}", REMOTE_ADDR=ADDRESS)
     assert bearer.post(f"/admin/task/{run.pk}/retry-failed").status_code == 200
     by_token = entries(table_name="pipeline_runs", act="update")[-1]
     assert len(entries(table_name="pipeline_runs")) == 2
-    for entry, token in ((by_session, ""), (by_token, f"{key[:4]}…")):
+    for entry, token in ((by_session, ""), (by_token, f"{key[:8]}…")):
         assert (entry.channel, entry.actor, entry.address) == ("api", "asha", ADDRESS)
         assert (entry.token, entry.run_id) == (token, run.pk)
 
@@ -207,7 +207,7 @@ def test_every_command_that_changes_something(entries, asha, tmp_path: Path):
         (("import_market_days", str(days.rename(tmp_path / "again.csv"))), "market_days"),
         (("rollback_run", failed.pk), "pipeline_runs"),
         (("cleanup",), "pipeline_runs"),
-        (("drf_create_token", "asha"), "authtoken_token"),
+        (("api_token", "make", "asha", "--name", "a script"), "api_tokens"),
         (("sync_schedules",), "django_q_schedule"),
         (("backup",), "pipeline_runs"),
     ):

@@ -9,13 +9,13 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils import timezone
 from django_q.models import OrmQ
-from rest_framework.authtoken.models import Token
 
 from market_data import trading_calendar
 from market_data.models import PipelineRun, TableTotal
 from stocks.models import Stock
 from tests.published import SESSION, pick, publish
 from tests.runs import make_run
+from tests.tokens import token_key
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("weekdays")]
 TRIGGERS = ("pipeline", "fill-data", "business-logic", "ml-training", "csv-export", "all")
@@ -23,7 +23,7 @@ TRIGGERS = ("pipeline", "fill-data", "business-logic", "ml-training", "csv-expor
 
 @pytest.fixture
 def token(operator):
-    return {"HTTP_AUTHORIZATION": f"Token {Token.objects.create(user=operator).key}"}
+    return {"HTTP_AUTHORIZATION": f"Token {token_key(operator)}"}
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ import re
 import pytest
 from django.conf import settings as own_settings
 from django.test import Client
-from rest_framework.authtoken.models import Token
 
 from portfolio.models import User
 from tests.architecture.sources import ROOT
 from tests.portfolio.identity.clock import Clock
+from tests.tokens import token_key
 
 pytestmark = pytest.mark.django_db
 REFRESH = {"X-Refresh": "1"}
@@ -121,7 +121,7 @@ def test_the_log_in_form_of_another_tab_still_logs_in(clock):
 
 def test_a_token_is_no_session(clock, client):
     user = User.objects.create_user("asha", is_staff=True)
-    headers = {"Authorization": f"Token {Token.objects.create(user=user).key}"}
+    headers = {"Authorization": f"Token {token_key(user)}"}
     for _ in range(2):
         clock.pass_minutes(24 * 60)
         assert client.get("/api/accounts/", headers=headers).status_code == 200

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from rest_framework.authtoken.models import Token
 
 from portfolio.models import Difference, LedgerEntry, Order, OrderIntent, TradingAccount, User
 from portfolio.orders import book, desk
@@ -13,6 +12,7 @@ from portfolio.orders.kill_switch import switch
 from tests.accounts import paper_account
 from tests.orders import AT, a_market, a_wish, deposit, hold
 from tests.portfolio.pages.trading.test_pages import filled
+from tests.tokens import token_key
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("ten_o_clock")]
 KEY = "0123456789abcdef"
@@ -23,7 +23,7 @@ RESOURCES = ("", "holdings/", "orders/", "trades/", "ledger/", "plans/", "differ
 @pytest.fixture
 def api(asha: User) -> Client:
     """A client with Asha's token, and no session."""
-    return Client(headers={"Authorization": f"Token {Token.objects.create(user=asha).key}"})
+    return Client(headers={"Authorization": f"Token {token_key(asha)}"})
 
 
 @pytest.fixture(autouse=True)
@@ -158,7 +158,7 @@ def test_what_is_anothers_is_not_there(account: TradingAccount) -> None:
     order = filled(account)
     root = User.objects.create_superuser("root")
     paper_account(root)
-    api = Client(headers={"Authorization": f"Token {Token.objects.create(user=root).key}"})
+    api = Client(headers={"Authorization": f"Token {token_key(root)}"})
     addresses = [f"/api/accounts/{account.pk}/{name}" for name in RESOURCES] + [f"/api/orders/{order.pk}/"]
     for address in [*addresses, f"/api/orders/{10**30}/"]:
         assert (api.get(address).status_code, Client().get(address).status_code) == (404, 401)
@@ -177,3 +177,10 @@ def test_a_session_needs_its_csrf_token(asha: User, account: TradingAccount) -> 
     assert client.get("/api/accounts/").status_code == 200
     sent = client.post(f"/api/accounts/{account.pk}/orders/", ORDER, content_type="application/json")
     assert (sent.status_code, Order.objects.count()) == (403, 0)
+
+
+def test_a_token_that_trades_on_paper_reads_nothing(asha: User, account: TradingAccount) -> None:
+    api, address = Client(headers={"Authorization": f"Token {token_key(asha, 'trade_paper')}"}), "/api/accounts/"
+    placed = post(api, f"{address}{account.pk}/orders/", ORDER)
+    assert placed["is_new"] is True
+    assert [api.get(each).status_code for each in (address, f"/api/orders/{placed['order']['id']}/")] == [403, 403]

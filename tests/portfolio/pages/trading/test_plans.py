@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from rest_framework.authtoken.models import Token
 
 from portfolio.live.permissions import Confirmation, grant
 from portfolio.models import Plan, Strategy, TradedStrategy, TradingAccount, User
 from tests.accounts import DAY, live_account, may_trade_live
 from tests.orders import AT, a_market
 from tests.portfolio.pages.trading.accounts_to_see import a_plan
+from tests.tokens import token_key
 
 Html = Callable[[str], str]
 
@@ -55,23 +55,31 @@ def test_a_live_plan_is_approved_once_exactly_as_it_was_read(
     assert (plan.status, plan.approved_by, plan.approved_at) == ("approved", live.owner, AT)
 
 
-def test_the_api_approves_the_plan_of_a_digest(live: TradingAccount) -> None:
+def test_the_api_approves_the_plan_of_a_digest_in_a_session(by_session: Client, live: TradingAccount) -> None:
     plan = a_plan(live, DAY)
-    assert live.owner is not None
-    api = Client(headers={"Authorization": f"Token {Token.objects.create(user=live.owner).key}"})
 
-    def approve(digest: Any) -> Any:
+    def approve(digest: Any, api: Client = by_session) -> Any:
         return api.post(f"/api/plans/{plan.pk}/approve/", {"digest": digest}, content_type="application/json")
 
     assert [approve(digest).status_code for digest in ("x", None, 1, "0" * 64)] == [400] * 4
     approved = approve(plan.digest).json()["plan"]
     assert (approved["status"], approved["approved_by"]) == ("approved", "asha")
     assert approve(plan.digest).json()["error"]["code"] == "refused"
-    listed = api.get(f"/api/accounts/{live.pk}/plans/").json()["plans"]
+    listed = by_session.get(f"/api/accounts/{live.pk}/plans/").json()["plans"]
     assert [(each["id"], len(each["content"]["tickets"])) for each in listed] == [(plan.pk, 3)]
-    other = Client(headers={"Authorization": f"Token {Token.objects.create(user=User.objects.create_user('b')).key}"})
-    body = {"digest": plan.digest}
-    assert other.post(f"/api/plans/{plan.pk}/approve/", body, content_type="application/json").status_code == 404
+    other = Client()
+    other.force_login(User.objects.create_user("b"))
+    assert approve(plan.digest, other).status_code == 404
+
+
+def test_no_token_approves_a_live_plan(live: TradingAccount) -> None:
+    plan = a_plan(live, DAY)
+    assert live.owner is not None
+    api = Client(headers={"Authorization": f"Token {token_key(live.owner)}"})
+    refused = api.post(f"/api/plans/{plan.pk}/approve/", {"digest": plan.digest}, content_type="application/json")
+    assert (refused.status_code, refused.json()["error"]["message"]) == (403, "No API token may do this; log in.")
+    plan.refresh_from_db()
+    assert (plan.status, plan.approved_by) == ("waiting", None)
 
 
 def test_a_plan_that_comes_too_late_or_is_of_paper_is_not_approved(
