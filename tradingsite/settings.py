@@ -175,12 +175,12 @@ INSTALLED_APPS = [
     "tradingsite",
 ]
 MIDDLEWARE = [
+    "tradingsite.web.content_policy.ContentPolicy",
     "tradingsite.monitoring.health.answer_health",
     "tradingsite.monitoring.latency.measure_latency",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "tradingsite.web.compression.CompressionMiddleware",
-    "csp.middleware.CSPMiddleware",
     "tradingsite.web.nul_bytes.reject_nul_bytes",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -357,9 +357,8 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": ["'none'"],
         "form-action": [_SELF],
         "base-uri": [_SELF],
+        "object-src": ["'none'"],
     },
-    # The admin theme's scripts evaluate expressions, and the API documentation uses inline styles.
-    "EXCLUDE_URL_PREFIXES": ["/admin/", "/api/docs/", "/api/redoc/", "/api/suggested-stocks/"],
 }
 
 # --- alerts ---------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.authentication import SessionAuthentication
 
 from stocks.api import MayRead
@@ -18,8 +18,8 @@ class SchemaView(SpectacularAPIView):
     token_scopes: ClassVar[Mapping[str, str]] = {"GET": "read"}
 
 
-class DocumentationView(SpectacularSwaggerView):
-    """The description as a page."""
+class DocumentationView(SpectacularSwaggerSplitView):
+    """The description as a page, whose script is a file of its own: inline it would be forbidden."""
 
     url_name = "api-schema"
     permission_classes = [MayRead]
