@@ -22,7 +22,7 @@ _TABLES_OF_PEOPLE = [
     model._meta.db_table
     for model in (
         *(BrokerConfiguration, ImportedNote, portfolio.Strategy, portfolio.Backtest),
-        *(portfolio.SecondFactor, portfolio.RecoveryCode),
+        *(portfolio.ApiToken, portfolio.SecondFactor, portfolio.RecoveryCode),
         *(portfolio.TradingAccount, portfolio.AccountLimits, portfolio.TradedStrategy, portfolio.LivePermission),
         *(portfolio.OrderIntent, portfolio.Order, portfolio.OrderEvent, portfolio.OrderAlarm, portfolio.Trade),
         *(portfolio.Position, portfolio.LedgerEntry, portfolio.Difference, portfolio.Plan, portfolio.PaperVenue),

@@ -66,7 +66,7 @@ WALKED = {
 }
 """Arguments of each command that may concern an account."""
 
-OF_NO_ACCOUNT = {"deactivate_user", "model_guide", "order_replay"}
+OF_NO_ACCOUNT = {"api_token", "deactivate_user", "model_guide", "order_replay"}
 
 
 @pytest.fixture
