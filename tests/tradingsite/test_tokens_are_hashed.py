@@ -12,6 +12,7 @@ from django.core.management import call_command, get_commands
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.test import Client
+from pytest_django import DjangoDbBlocker
 
 from portfolio.models import ApiToken, Scope, User
 from portfolio.tokens import token_of
@@ -30,6 +31,12 @@ INSERT INTO auth_permission (codename, name, content_type_id)
 INSERT INTO auth_group_permissions (group_id, permission_id) SELECT g.id, p.id FROM auth_group g, auth_permission p
     WHERE p.codename IN ('add_token', 'add_tokenproxy');
 """
+
+
+@pytest.fixture
+def _databases_of_its_own(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    with django_db_blocker.unblock():
+        yield
 
 
 @pytest.fixture
@@ -78,7 +85,8 @@ def test_an_upgrade_keeps_tokens_and_rights_and_no_key() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("_databases_of_its_own")
 def test_a_back_up_of_before_is_restored_without_its_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "old.backup.zip"
     with databases.scratch_database(connection) as old:
