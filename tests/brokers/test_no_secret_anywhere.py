@@ -81,7 +81,7 @@ def echoes(request: Request, answer: Answer) -> dict[str, Answer]:
 FAULTS = ("error", "success", "HTML", "half", "cut", "redirect", "list", "reset")
 
 
-@pytest.fixture(params=VENUES)
+@pytest.fixture(params=["zerodha", pytest.param("fyers", marks=pytest.mark.long)])
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

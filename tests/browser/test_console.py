@@ -254,9 +254,7 @@ def filled_market() -> None:
     ("width", "scheme"),
     [
         pytest.param("desktop", "light", marks=pytest.mark.long),
-        ("phone", "dark"),
-        pytest.param("desktop", "dark", marks=pytest.mark.long),
-        pytest.param("phone", "light", marks=pytest.mark.long),
+        pytest.param("phone", "dark", marks=pytest.mark.long),
     ],
 )
 def test_the_home_page_is_readable_everywhere(opened, calendar, transactional_db, scheme, width):

@@ -43,6 +43,7 @@ def upload(page, folder: Path, name: str, lines: list[str]) -> ImportedFile:
     return ImportedFile.objects.get(name=name)
 
 
+@pytest.mark.long
 def test_three_bad_rows_are_shown_corrected_imported_and_rolled_back(opened, market, tmp_path):
     watched = opened()
     page = logged_in(watched, "/admin/market_data/importedfile/add/")

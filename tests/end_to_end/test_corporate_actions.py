@@ -94,6 +94,7 @@ def _events(symbol: str) -> list[tuple[str, str, float | None]]:
     return [(row.kind, row.status, None if row.factor is None else round(row.factor, 4)) for row in rows]
 
 
+@pytest.mark.long
 def test_each_event_has_its_right_value_evening_by_evening_and_at_once(archive: Path) -> None:
     for session in (DEMERGER_DAY, LATE_DAY, LAST):
         evenings.evening(session)

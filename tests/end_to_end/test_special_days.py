@@ -44,6 +44,7 @@ def as_of_day(path: Path, day: date, wanted: date) -> bytes:
     return path.read_bytes().replace(f"{day:%d-%b-%Y}".encode(), f"{wanted:%d-%b-%Y}".encode())
 
 
+@pytest.mark.long
 def test_fridays_file_under_sundays_name_is_left_aside_and_the_evening_goes_on(folder: Path, tmp_path: Path) -> None:
     shutil.copy(daily_file(folder, FRIDAY), daily_file(folder, SUNDAY))
     with evenings.reading_archive(folder, tmp_path):

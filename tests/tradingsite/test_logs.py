@@ -104,6 +104,7 @@ logging.getLogger("django.server").info(line, address, "302", "0")
 """
 
 
+@pytest.mark.long
 def test_the_development_server_writes_no_code_of_a_broker_down(tmp_path: Path):
     file = tmp_path / "app.log"
     environment = os.environ | {"LOG_FILE": str(file), "VAR_DIR": str(tmp_path), "DEBUG": "1"}

@@ -1,6 +1,6 @@
 """Access rules: who may read and who may change something, for every route; a route without a rule fails.
 
-What a single permission is worth, and whose rows are whose, is in test_single_rights.py.
+What a single permission is worth is in test_single_rights.py, and whose rows are whose in test_own_rows.py.
 
 A line of RULES is a pattern over the route as Django knows it, who may read it, who may send to it. Everybody below
 gets a log-in, 401 or 403. What a person with rights sends here is empty, so that it changes nothing either.

@@ -68,6 +68,7 @@ def test_fits_at_once_do_not_lift_the_limit_of_threads_from_each_other(monkeypat
     assert threads == [1] * 12
 
 
+@pytest.mark.long
 def test_a_command_computes_with_one_thread_and_so_its_fits_run_side_by_side():
     code = "import manage, sys; sys.argv = ['manage.py', 'shell', '-v0', '-c', %r]; manage.main()"
     inside = "from ml.learning import linear; print(linear._HAS_ONE_THREAD)"

@@ -63,6 +63,7 @@ def test_reconciled_at_the_start_each_minute_of_the_session_and_after_it():
     assert times == [at("08:50"), *expected, at("16:10")]
 
 
+@pytest.mark.long
 def test_a_sender_ends_when_there_is_nothing_to_do(desk, monkeypatch):
     desk.behaviour = replace(desk.behaviour, tariff="zerodha")
     desk.queue(price="100")

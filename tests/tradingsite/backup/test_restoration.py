@@ -196,6 +196,7 @@ def test_a_refused_back_up_leaves_the_database_unchanged(filled: None, tmp_path:
     assert database_names() == names
 
 
+@pytest.mark.long
 def test_the_queue_and_logins_are_empty_after_a_restoration_whatever_the_file_holds(
     filled: None, scratch_is_migrated: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -274,6 +275,7 @@ def test_a_model_path_in_the_database_that_leads_elsewhere_is_not_packed(filled:
         creation.create_backup(tmp_path / "one.zip", AT)
 
 
+@pytest.mark.long
 def test_rows_that_differ_once_stored_are_not_kept(filled: None, scratch_is_migrated: None, tmp_path: Path) -> None:
     """The file's hash is correct, but PostgreSQL stores another value, or a row lacks the one it refers to."""
     good = creation.create_backup(tmp_path / "good.zip", AT).path

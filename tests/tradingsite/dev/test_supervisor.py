@@ -108,22 +108,7 @@ def dev(place: Path) -> Iterator[Dev]:
     remove_directory(place / "var")
 
 
-def test_it_serves_refuses_a_second_start_and_leaves_nothing_behind(dev: Dev):
-    supervisor = dev.start()
-    eventually(lambda: all(map(dev.child, ("valkey-server", "postgres -D", "qcluster"))), "all services")
-
-    second = subprocess.run(dev.command, cwd=ROOT, env=dev.environment, capture_output=True, text=True, check=False)
-    assert second.returncode == 1
-    assert f"Already running in this checkout (process {supervisor.pid}): http://localhost:{dev.port}" in second.stderr
-
-    supervisor.send_signal(signal.SIGTERM)
-    assert supervisor.wait(PATIENCE_SECONDS) == 0
-    assert dev.processes() == []
-    log = dev.log.read_text()
-    assert log.count("created the user admin with the password") == 1
-    assert "stopped" in log
-
-
+@pytest.mark.long
 def test_a_used_port_is_refused_in_a_sentence(dev: Dev):
     with socket.socket() as occupant:
         occupant.bind(("127.0.0.1", dev.port))
@@ -137,27 +122,35 @@ def test_a_used_port_is_refused_in_a_sentence(dev: Dev):
     assert dev.processes() == []
 
 
-@pytest.mark.crash
-@pytest.mark.parametrize(
-    "victim",
-    [
-        "gunicorn: master",
-        "qcluster MainProcess",  # there are two: the killed one may still be dying when everything is stopped
-        "valkey-server",
-        "postgres -D",
-    ],
-)
-def test_a_killed_process_is_restarted(dev: Dev, victim: str):
-    supervisor = dev.start()
+def kill_and_await_again(dev: Dev, victim: str) -> None:
     eventually(lambda: dev.child(victim), victim)
     killed = dev.child(victim)
     assert killed is not None
     killed.kill()
     eventually(lambda: (again := dev.child(victim)) is not None and again.pid != killed.pid, f"{victim} again")
     eventually(dev.answers, "the page again")
+
+
+@pytest.mark.crash
+def test_it_serves_refuses_a_second_start_restarts_what_was_killed_and_leaves_nothing_behind(dev: Dev):
+    supervisor = dev.start()
+    eventually(lambda: all(map(dev.child, ("valkey-server", "postgres -D", "qcluster"))), "all services")
+
+    second = subprocess.run(dev.command, cwd=ROOT, env=dev.environment, capture_output=True, text=True, check=False)
+    assert second.returncode == 1
+    assert f"Already running in this checkout (process {supervisor.pid}): http://localhost:{dev.port}" in second.stderr
+
+    for victim in ("gunicorn: master", "valkey-server", "postgres -D"):
+        kill_and_await_again(dev, victim)
+    # There are two clusters: the killed one may still be dying when everything is stopped.
+    kill_and_await_again(dev, "qcluster MainProcess")
+
     supervisor.send_signal(signal.SIGINT)
     assert supervisor.wait(PATIENCE_SECONDS) == 0
     eventually(lambda: dev.processes() == [], "nothing to be left; the server's last processes end in their own time")
+    log = dev.log.read_text()
+    assert log.count("created the user admin with the password") == 1
+    assert "stopped" in log
 
 
 @pytest.mark.crash

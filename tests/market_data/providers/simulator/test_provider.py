@@ -38,6 +38,7 @@ class TestConformance(ProviderConformance):
             assert len(bars) > 60
 
 
+@pytest.mark.long
 def test_another_process_makes_the_same_market(small):
     script = (
         "import hashlib; from datetime import date; from market_data.providers.simulator import Simulator;"
