@@ -1,13 +1,13 @@
 # The image of the page, the two clusters and the migrations. Servers are not in it: POSTGRES_HOST and REDIS_HOST name them.
-FROM python:3.12-slim AS build
+FROM python:3.12.13-slim-bookworm AS build
 WORKDIR /build
 COPY pyproject.toml requirements.txt ./
 # The core dependencies, the brokers' libraries and the client of a Dask cluster, at the versions of the lock: no embedded servers, no test tools. uv,
 # because pip knows no overrides and would install a window toolkit for a package of which one JavaScript file is served.
-RUN python -m venv /venv && pip install --no-cache-dir uv \
-    && uv pip install --no-cache --python /venv/bin/python --constraint requirements.txt --requirement pyproject.toml --extra distributed --extra brokers
+RUN python -m venv /venv && sed -n '/^uv==/,/[^\\]$/p' requirements.txt >uv.txt && pip install --no-cache-dir --no-deps --require-hashes -r uv.txt \
+    && uv pip install --no-cache --python /venv/bin/python --require-hashes --constraint requirements.txt --requirement pyproject.toml --extra distributed --extra brokers
 
-FROM python:3.12-slim
+FROM python:3.12.13-slim-bookworm
 # LightGBM needs OpenMP.
 RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/* \
     && groupadd --gid 1000 trader && useradd --create-home --uid 1000 --gid 1000 trader

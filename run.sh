@@ -19,6 +19,7 @@ The others:
   ./run.sh psql [ARGUMENTS]    a prompt on the database in use
   ./run.sh prod [ARGUMENTS]    docker compose up (with arguments: docker compose with these)
   ./run.sh install             only install
+  ./run.sh lock [--upgrade]    write requirements.txt anew from pyproject.toml: each package's version and hashes
 TEXT
 }
 
@@ -42,6 +43,12 @@ installed() {
     cmp -s requirements.txt .venv/requirements.installed && .venv/bin/python -c '' 2>/dev/null
 }
 
+# uv itself, as the lock has it.
+install_uv() {
+    sed -n '/^uv==/,/[^\\]$/p' requirements.txt >.venv/uv.txt
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r .venv/uv.txt
+}
+
 # Runs alone: install_once holds a lock around it.
 install_now() {
     installed && return
@@ -53,10 +60,11 @@ install_now() {
     printf 'Installing the packages of requirements.txt (only now and after it changes) …\n' >&2
     rm -f .venv/requirements.installed
     # uv is ten times faster; where it cannot be had, or does not know pip's own index settings, pip does the same.
-    if ! { .venv/bin/python -m pip install --quiet --disable-pip-version-check uv >/dev/null 2>&1 &&
-        .venv/bin/python -m uv pip install --quiet --python .venv/bin/python --no-deps -r requirements.txt 2>/dev/null; }; then
-        .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.txt ||
-            die "The packages could not be installed. The first start needs a package index; pip's message is above."
+    if ! { install_uv 2>/dev/null &&
+        .venv/bin/python -m uv pip install --quiet --python .venv/bin/python --no-deps --require-hashes -r requirements.txt 2>/dev/null; }; then
+        .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt ||
+            die "The packages could not be installed; pip's message is above. The first start needs a package index, and takes only" \
+                "files whose hashes are in requirements.txt: where pip says that they do not match, the index serves another file."
     fi
     cp requirements.txt .venv/requirements.installed
 }
@@ -69,6 +77,13 @@ import fcntl, subprocess, sys
 with open(".install.lock", "w") as lock:
     fcntl.flock(lock, fcntl.LOCK_EX)
     sys.exit(subprocess.call(["./run.sh", "_install_now"]))'
+}
+
+# Newest versions only with --upgrade; what pyproject.toml overrides for one platform in vain is left out.
+lock() {
+    UV_CUSTOM_COMPILE_COMMAND="./run.sh lock" .venv/bin/python -m uv pip compile pyproject.toml --output-file requirements.txt --quiet \
+        --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+        --no-emit-package pywebview --no-emit-package bottle --no-emit-package proxy-tools "$@"
 }
 
 # The value of a variable as docker compose would see it: the environment's, else that of .env.
@@ -212,6 +227,10 @@ prod)
     exec docker compose "$@"
     ;;
 install) install_once ;;
+lock)
+    install_once
+    lock "$@"
+    ;;
 _install_now) install_now ;;
 "" | -h | --help | help) usage ;;
 *)
