@@ -90,6 +90,7 @@ _BARS = Kind(
     records.check_bars,
     records.record_bars,
     ("technical_indicators",),
+    records.new_stocks_note,
 )
 _STATEMENTS = Kind(
     "Financial statements",
@@ -117,6 +118,7 @@ _STATEMENTS = Kind(
     ("symbol", "period_end", "kind"),
     records.check_statements,
     records.record_statements,
+    note=records.no_stocks_note,
 )
 _FUNDAMENTALS = Kind(
     "Fundamentals of stocks",
@@ -142,6 +144,7 @@ _FUNDAMENTALS = Kind(
     ("snapshot", "symbol"),
     records.check_fundamentals,
     records.record_fundamentals,
+    note=records.no_stocks_note,
 )
 _MEMBERS = Kind(
     "Index members",
@@ -161,6 +164,7 @@ _MEMBERS = Kind(
     ("symbol",),
     records.no_errors,
     records.record_members,
+    note=records.new_stocks_note,
 )
 _MARKET_DAYS = Kind(
     "Holidays and sessions",

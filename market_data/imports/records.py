@@ -23,9 +23,11 @@ from market_data.storage import queries
 from market_data.storage import writer as market_writer
 from stocks.fundamentals import writer as fundamentals_writer
 from stocks.fundamentals.files import QUARTER_DELAY_DAYS, STATEMENT_FIGURES, YEAR_DELAY_DAYS
+from stocks.models import Stock
 from stocks.storage.bulk import WriteCounts
 from stocks.storage.file_contents import LINE
 from stocks.storage.frames import query_frame
+from stocks.units import count_text
 from stocks.universe import writer as universe_writer
 from stocks.universe.symbols import follow_renames
 
@@ -34,6 +36,7 @@ EPS_COLUMNS: Final = ("eps_quarter", "eps_quarter_last_year", "eps_last_year")
 PROFIT_COLUMNS: Final = ("net_profit_quarter", "net_profit_quarter_last_year")
 SALES_COLUMNS: Final = ("sales_quarter", "sales_quarter_last_year")
 _PRICES = ("open", "high", "low", "close")
+_SYMBOLS_NAMED: Final = 10
 _COMPARED = (*_PRICES, "volume")
 _BAR_FIGURES = (*_COMPARED, "prev_close", "last_price", "vwap", "turnover_lakh", "trades", "delivered_quantity")
 
@@ -51,6 +54,28 @@ def no_errors(rows: pd.DataFrame, now: datetime) -> list[RowError]:
 def no_note(rows: pd.DataFrame) -> str:
     """Return no note, for a kind whose rows mean no more than themselves."""
     return ""
+
+
+def new_stocks_note(rows: pd.DataFrame) -> str:
+    """Return which symbols are of no stock yet: the import makes one of each, of a mistyped one too."""
+    return _strangers_note(rows, "the import makes a new stock of each")
+
+
+def no_stocks_note(rows: pd.DataFrame) -> str:
+    """Return which symbols are of no stock: their figures are stored, and used once a share trades under them."""
+    return _strangers_note(rows, "the figures are stored and used once a share trades under that symbol")
+
+
+def _strangers_note(rows: pd.DataFrame, meaning: str) -> str:
+    dated = rows if "date" in rows else rows.assign(date=pd.Timestamp.max.normalize())
+    symbols = sorted(set(follow_renames(dated)["symbol"]))
+    known = set(Stock.objects.filter(symbol__in=symbols).values_list("symbol", flat=True))
+    strangers = [symbol for symbol in symbols if symbol not in known]
+    if not strangers:
+        return ""
+    named = ", ".join(strangers[:_SYMBOLS_NAMED]) + (" …" if len(strangers) > _SYMBOLS_NAMED else "")
+    amount = "1 symbol is" if len(strangers) == 1 else f"{count_text(len(strangers))} symbols are"
+    return f"{amount} of no stock so far ({named}): {meaning}. Look for misspellings before you import."
 
 
 # --- bars -----------------------------------------------------------------------------------------------------------

@@ -202,6 +202,24 @@ def test_holidays_override_the_calendar_and_can_be_rolled_back(market):
     ]
 
 
+@pytest.mark.parametrize(
+    ("kind", "content", "meaning"),
+    [
+        (
+            "historical_bars",
+            f"{HEAD}NOSUCH,2026-04-29,10,11,9,10,5\nAAA,2026-04-29,10,11,9,10,5\n",
+            "makes a new stock",
+        ),
+        ("index_members", "symbol,index\nNOSUCH,NIFTY 500\nAAA,NIFTY 500\n", "makes a new stock"),
+        ("fundamentals", "symbol,snapshot,pe_ratio\nNOSUCH,2026-04-29,18\nAAA,2026-04-29,18\n", "once a share trades"),
+    ],
+)
+def test_a_symbol_that_no_stock_has_is_named_before_the_import(market, kind, content, meaning):
+    note = report(checked(kind, content))["note"]
+    assert note.startswith("1 symbol is of no stock so far (NOSUCH): ")
+    assert meaning in note
+
+
 def test_an_unreadable_file_cannot_be_imported(market):
     file = checked("historical_bars", "date,close\n2026-04-30,1\n")
     assert "lacks the columns symbol" in str(report(file)["refused"])
