@@ -123,6 +123,14 @@ def explained_picks(publication: Publication | None, picks: Sequence[Pick]) -> l
     if publication is None or not picks:
         return []
     closes = recent_closes([pick["symbol"] for pick in picks], publication.date)
+    return [
+        pick | {"spark": sparkline(closes.get(pick["symbol"], ()), pick["target_price"], pick["stop_loss"])}
+        for pick in with_reasons(publication, picks)
+    ]
+
+
+def with_reasons(publication: Publication, picks: Sequence[Pick]) -> list[dict[str, Any]]:
+    """Picks with their score parts and thresholds; without thresholds while their file cannot be used."""
     try:
         filters = pick_reasons.filters()
     except FiltersInvalid:
@@ -130,7 +138,6 @@ def explained_picks(publication: Publication | None, picks: Sequence[Pick]) -> l
     return [
         pick
         | {
-            "spark": sparkline(closes.get(pick["symbol"], ()), pick["target_price"], pick["stop_loss"]),
             "parts": pick_reasons.score_parts(pick),
             "bounds": pick_reasons.bounds(pick, filters) if filters else [],
         }

@@ -29,12 +29,13 @@ from portfolio.pages import (
     market_queries,
     pick_reasons,
     picks_page,
+    share_facts,
     stock_queries,
 )
 from portfolio.pages.access import json_view, page_view
 from portfolio.pages.figures import breadth
 from portfolio.pages.figures.cumulative import cumulative
-from portfolio.pages.figures.sector_map import TALL, WIDE, flat_pct, sector_map
+from portfolio.pages.figures.sector_map import TALL, WIDE, scale, sector_map
 from portfolio.pages.model_page import page_context
 from stocks.error_responses import json_error
 from stocks.models import Publication
@@ -161,6 +162,9 @@ def stock(request: HttpRequest, symbol: str) -> HttpResponse:
     context = {
         "stock": profile.stock,
         "exclusion": stock_queries.exclusion(symbol),
+        "standings": share_facts.list_standings(symbol),
+        "year": share_facts.year_range(recent),
+        "quarters": share_facts.quarters(profile.symbols, last),
         "earlier": profile.earlier,
         "groups": fundamentals_table.groups(profile.stock),
         "picks": stock_queries.past_picks(profile, last.replace(year=last.year - 5, day=min(last.day, 28)), last)[:40],
@@ -215,7 +219,7 @@ def sectors(request: HttpRequest) -> HttpResponse:
                 (name, size, sector_map(by_size, index, horizon.sessions, size))
                 for name, size in (("wide", WIDE), ("tall", TALL))
             ],
-            "flat_pct": flat_pct(horizon.sessions),
+            "scale": scale(horizon.sessions),
             "market_moves": [breadth.moves(market.frame[column]) for column in columns],
         }
     return render_page(request, "portfolio/sectors.html", context)

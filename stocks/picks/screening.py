@@ -222,11 +222,18 @@ def passing(frame: pd.DataFrame, filters: Filters, strategy: str, without: Colle
     return Screened(failures == "", failures, _marked_names(frame.index, skipped), counts)
 
 
-def failures(share: Mapping[str, Any], strategy: str, filters: Filters) -> list[str]:
-    """What a share fails at, in words: a required figure that is not known, or one beyond a threshold."""
-    required = (*_ALWAYS_REQUIRED, *STRATEGIES[strategy].required)
+def failures(
+    share: Mapping[str, Any], strategy: str, filters: Filters, without: Collection[str] = frozenset()
+) -> list[str]:
+    """What a share fails at, in words: a required figure that is not known, or one beyond a threshold.
+
+    Columns in `without` are unknown to the caller, and nothing is said of them.
+    """
+    required = [column for column in (*_ALWAYS_REQUIRED, *STRATEGIES[strategy].required) if column not in without]
     words = [f"no {figure_name(column)}" for column in required if pd.isna(share[column])]
     for threshold in thresholds_of(strategy, filters):
+        if threshold.column in without:
+            continue
         # None is as unknown as NaN: a column without any figure holds it.
         value = float("nan") if pd.isna(share[threshold.column]) else float(share[threshold.column])
         if value < threshold.value if threshold.is_minimum else value > threshold.value:
