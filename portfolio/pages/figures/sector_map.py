@@ -13,7 +13,7 @@ WIDE: Final = (960.0, 440.0)
 TALL: Final = (340.0, 520.0)
 # Median moves in percent per square root of sessions, from which each of the three strengths of colour applies.
 _STEPS: Final = (0.25, 0.75, 1.5)
-_LETTER_WIDTH: Final = 8.2
+_LETTER_WIDTH: Final = 9.5
 _MARGIN: Final = 8
 _FIRST_LINE, _LINE_HEIGHT = 20, 17
 
