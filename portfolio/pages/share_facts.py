@@ -16,7 +16,7 @@ from stocks.picks.filters import Filters, FiltersInvalid
 from stocks.picks.queries import newest_publications, published_picks
 
 QUARTERS: Final = 8
-_BY_THE_MODEL: Final = "Its figures meet the thresholds; by the model's score it was not among the picks."
+_BY_THE_MODEL: Final = "By the model's score it was not among the picks."
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,10 @@ def _why_not(strategy: str, symbol: str, session: date) -> str:
     except FiltersInvalid:
         return "Not picked."
     failures = _failures(metrics, strategy, symbol, session, filters)
-    return f"{failures[0].upper()}{failures[1:]}." if failures else _BY_THE_MODEL
+    if failures:
+        return f"{failures[0].upper()}{failures[1:]}."
+    has_thresholds = bool(screening.thresholds_of(strategy, filters))
+    return f"Its figures meet the thresholds. {_BY_THE_MODEL}" if has_thresholds else _BY_THE_MODEL
 
 
 def _failures(metrics: Mapping[str, Any], strategy: str, symbol: str, session: date, filters: Filters) -> str:

@@ -31,14 +31,15 @@ const series = {
 };
 charts.price.priceScale("volume").applyOptions({ scaleMargins: { top: 0.8, bottom: 0 } });
 series.rsi_14.applyOptions({ autoscaleInfoProvider: () => ({ priceRange: { minValue: 10, maxValue: 90 } }) });
-for (const level of [30, 70]) series.rsi_14.createPriceLine({ price: level, lineStyle: LineStyle.Dashed, lineWidth: 1, color: "#8a968f", axisLabelVisible: false, title: "" });
+for (const level of [30, 70]) series.rsi_14.createPriceLine({ price: level, lineStyle: LineStyle.Dashed, lineWidth: 1, color: "#5f6b64", axisLabelVisible: true, title: "" });
+charts.rsi.priceScale("right").applyOptions({ scaleMargins: { top: 0.02, bottom: 0.02 } });
 
 function newChart(id, withAxis = false) {
   return createChart(document.getElementById(id), {
     autoSize: true,
     crosshair: { mode: CrosshairMode.Normal },
     localization: { locale: "en-IN", priceFormatter: (value) => rupees.format(value), dateFormat: "dd MMM yyyy" },
-    rightPriceScale: { borderVisible: false, minimumWidth: 84 },
+    rightPriceScale: { borderVisible: false, minimumWidth: 84, entireTextOnly: true },
     timeScale: { borderVisible: false, visible: withAxis, rightOffset: 3 },
     handleScroll: { vertTouchDrag: false },
   });

@@ -58,13 +58,19 @@ def test_a_pick_is_shown_with_its_rating_expected_return_cost_and_reason(client)
         ({"roe": 3.2, "volume": 20}, "Volume 20 is below 100000, return on equity 3.2 is below 12."),
         ({"revenue_growth": None}, "No revenue growth."),
         ({"tradable": False, "exclusion": "price band hit"}, "Not tradable: price band hit."),
-        ({}, "Its figures meet the thresholds; by the model's score it was not among the picks."),
+        ({}, "Its figures meet the thresholds. By the model's score it was not among the picks."),
     ],
 )
 def test_a_share_that_is_not_picked_says_why(figures, reason):
     store_figures("AAA", **figures)
     publish("growth", [pick("BBB")])
     assert reasons("AAA") == {"growth": reason}
+
+
+def test_of_a_list_without_thresholds_only_the_model_is_named():
+    store_figures("AAA")
+    publish("model", [pick("BBB")])
+    assert reasons("AAA") == {"model": "By the model's score it was not among the picks."}
 
 
 def test_a_share_that_did_not_trade_and_a_list_that_abstained_say_so():
