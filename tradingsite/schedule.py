@@ -41,6 +41,8 @@ def _place_in_the_day(saga: Saga) -> tuple[int, int]:
 
 _WEEKDAYS: Final = {"*": "every day", "1-5": "Monday to Friday", "0": "Sundays", "1": "Mondays", "6": "Saturdays"}
 
+_MINUTES: Final = {"*": "every minute", "5-59/10": "every 10 minutes, from 5 past the hour"}
+
 
 def cron_words(cron: str) -> str:
     """A cron expression of ours in words; one that these words do not cover as it is."""
@@ -50,6 +52,8 @@ def cron_words(cron: str) -> str:
     minute, hour, days = fields[0], fields[1], _WEEKDAYS[fields[4]]
     if minute.isdecimal() and hour.isdecimal():
         return f"{hour:0>2}:{minute:0>2}, {days}"
+    if (hour, fields[4]) == ("*", "*"):
+        return _MINUTES.get(minute) or (f"every {minute[2:]} minutes" if minute.startswith("*/") else cron)
     if minute.startswith("*/") and "-" in hour:
         first, last = hour.split("-")
         return f"every {minute[2:]} minutes from {first:0>2}:00 to {last:0>2}:59, {days}"

@@ -93,6 +93,9 @@ def test_an_extra_job_is_found_everywhere(admin_client: Any):
         ("0 6 * * 1", "06:00, Mondays"),
         ("*/30 9-15 * * 1-5", "every 30 minutes from 09:00 to 15:59, Monday to Friday"),
         ("0 3 * * 0", "03:00, Sundays"),
+        ("* * * * *", "every minute"),
+        ("*/5 * * * *", "every 5 minutes"),
+        ("5-59/10 * * * *", "every 10 minutes, from 5 past the hour"),
         ("0 4 1 * *", "0 4 1 * *"),
     ],
 )
@@ -100,5 +103,10 @@ def test_the_times_of_a_schedule_are_said_in_words(cron, words):
     assert cron_words(cron) == words
 
 
+@pytest.mark.django_db
 def test_every_schedule_of_ours_has_words():
     assert [saga.job for saga in scheduled_jobs() if cron_words(saga.cron) == saga.cron] == []
+    call_command("sync_schedules", verbosity=0)
+    stored = Schedule.objects.values_list("name", "cron")
+    assert len(stored) > len(scheduled_jobs())
+    assert [name for name, cron in stored if cron_words(cron) == cron] == []

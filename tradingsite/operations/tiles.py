@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from django.db.models import Count, Q
+from django.db.models import Count, Max, Q
 from django.urls import reverse
 
 from market_data.models import SourceFile, TableTotal, TechnicalIndicator
@@ -59,7 +59,11 @@ def _stocks(expected: Expectation) -> Tile:
         shares=Count("pk", filter=Q(kind=Stock.Kind.SHARE)),
         priced=Count("pk", filter=Q(kind=Stock.Kind.SHARE, current_price__isnull=False)),
         capped=Count("pk", filter=Q(kind=Stock.Kind.SHARE, market_cap__isnull=False)),
-        traded=Count("pk", filter=Q(last_seen=expected.session)) if expected.session else Count("pk", filter=Q(pk=0)),
+        latest=Max("last_seen"),
+        # An evening may be loaded before it is expected.
+        traded=Count("pk", filter=Q(last_seen__gte=expected.session))
+        if expected.session
+        else Count("pk", filter=Q(pk=0)),
     )
     url = reverse("admin:stocks_stock_changelist")
     if not counts["total"]:
@@ -67,11 +71,16 @@ def _stocks(expected: Expectation) -> Tile:
     share = counts["priced"] / counts["shares"] if counts["shares"] else 0.0
     capped = counts["capped"] / counts["shares"] if counts["shares"] else 0.0
     lines = (f"{share:.0%} of {count_text(counts['shares'])} shares with a price", f"{capped:.0%} with a market cap")
-    state, label = _by_coverage(counts["traded"] / counts["total"] if expected.session else 0.0, 0.7, 0.3)
-    label = (
-        f"{count_text(counts['traded'])} traded on {expected.session}" if expected.session else "No session is expected"
-    )
+    if expected.session is None:
+        return Tile("Stocks", count_text(counts["total"]), lines, BAD, "No session is expected", url)
+    state, _ = _by_coverage(counts["traded"] / counts["total"], 0.7, 0.3)
+    when = "since" if counts["latest"] and counts["latest"] > expected.session else "on"
+    label = f"{count_text(counts['traded'])} traded {when} {_day(expected.session)}"
     return Tile("Stocks", count_text(counts["total"]), lines, state, label, url)
+
+
+def _day(day: date | None) -> str:
+    return f"{day.day} {day:%b %Y}" if day else "no day"
 
 
 def _bars(total: TableTotal | None, file: SourceFile | None, expected: Expectation) -> Tile:
@@ -79,8 +88,8 @@ def _bars(total: TableTotal | None, file: SourceFile | None, expected: Expectati
     if total is None or file is None:
         return Tile("Bars", "0", ("Loaded by the pipeline.",), NONE, "Nothing yet", url)
     lines = (
-        f"{count_text(file.rows)} on {file.session}, {count_text(file.rejected)} rejected",
-        f"latest {total.latest_date}",
+        f"{count_text(file.rows)} on {_day(file.session)}, {count_text(file.rejected)} rejected",
+        f"latest {_day(total.latest_date)}",
     )
     state, label = _by_age(file.session, expected)
     return Tile("Bars", count_text(total.rows), lines, state, label, url)
@@ -95,7 +104,10 @@ def _indicators(total: TableTotal | None, file: SourceFile | None, expected: Exp
     state, label = _by_age(total.latest_date, expected)
     if state == GOOD:
         state, label = _by_coverage(share, _FULL, _THIN)
-    lines = (f"{count_text(count)} of {count_text(file.rows)} bars of {file.session}", f"latest {total.latest_date}")
+    lines = (
+        f"{count_text(count)} of {count_text(file.rows)} bars of {_day(file.session)}",
+        f"latest {_day(total.latest_date)}",
+    )
     return Tile("Indicators", count_text(total.rows), lines, state, label, url)
 
 
@@ -106,7 +118,7 @@ def _picks(expected: Expectation, lists: Sequence[Publication]) -> Tile:
     newest, total = lists[0], sum(publication.count for publication in lists)
     lines = (
         ", ".join(f"{publication.strategy} {publication.count}" for publication in lists),
-        f"of {newest.date}" + (f" for {newest.valid_for}" if newest.valid_for else ""),
+        f"of {_day(newest.date)}" + (f" for {_day(newest.valid_for)}" if newest.valid_for else ""),
     )
     state, label = _by_age(newest.date, expected)
     if state == GOOD and not total:
@@ -123,7 +135,7 @@ def _model(expected: Expectation) -> Tile:
     if newest is None:
         return Tile("Models", "0", ("Trained by the training job.",), NONE, "Nothing yet", url)
     lines = (
-        f"{newest.estimator} of {newest.session}, {count_text(newest.samples)} samples",
+        f"{newest.estimator} of {_day(newest.session)}, {count_text(newest.samples)} samples",
         f"{facts['accepted']} of {facts['total']} accepted",
     )
     if newest.status != TrainedModel.Status.ACCEPTED:

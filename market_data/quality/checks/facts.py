@@ -10,6 +10,7 @@ CRORE = 1e7
 RATIO_TOLERANCE = 0.01
 SOURCES_TOLERANCE = 0.25
 COVERAGE_NEEDED = {"market_cap": 0.9, "pe_ratio": 0.5, "roe": 0.5}
+_FIGURES = {"market_cap": "a market cap", "pe_ratio": "a P/E", "roe": "a return on equity"}
 OLD_FACT_DAYS, OLD_FACTS = 120, 0.5
 EVENTS_OLD_DAYS = 30
 UNCONFIRMED_DAYS = 90
@@ -86,8 +87,9 @@ def thin_fundamentals(evidence: Evidence) -> list[Fault]:
     if shares.empty:
         return []
     coverage = {column: float(shares[column].notna().mean()) for column in COVERAGE_NEEDED}
-    thin = [f"{name} {coverage[name]:.0%}" for name, needed in COVERAGE_NEEDED.items() if coverage[name] < needed]
-    message = f"too few of the {len(shares)} tradable shares have {', '.join(thin)}"
+    thin = [name for name, needed in COVERAGE_NEEDED.items() if coverage[name] < needed]
+    names = ", ".join(f"{_FIGURES[name]} ({coverage[name]:.0%})" for name in thin)
+    message = f"too few of the {len(shares):,} tradable shares have {names}"
     return day_fault(message, **{column: round(share, 3) for column, share in coverage.items()}) if thin else []
 
 

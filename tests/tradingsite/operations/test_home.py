@@ -261,6 +261,12 @@ def test_tiles_compare_with_the_expected_session(weekdays):
     assert (again["Indicators"].state, again["Indicators"].label) == ("bad", "only 0% complete")
 
 
+def test_an_evening_that_is_loaded_before_it_is_expected_is_no_alarm(weekdays):
+    Stock.objects.create(symbol="AAA", kind="share", current_price=10, last_seen=SESSION)
+    [stocks] = [tile for tile in home.home_context(at(17))["tiles"] if tile.title == "Stocks"]
+    assert (stocks.state, stocks.label) == ("good", "1 traded since 29 Apr 2026")
+
+
 def test_nights_are_charted_with_time_rows_and_failures(weekdays):
     for back in (3, 2, 1):
         day = SESSION - timedelta(days=back)
