@@ -233,11 +233,13 @@ def history(request: HttpRequest) -> HttpResponse:
         _strategy_or_404(strategy)
     dates = Paginator(history_queries.publication_dates(strategy), history_queries.DATES_A_PAGE)
     page = dates.get_page(request.GET.get("page"))
+    lists = history_queries.past_lists(list(page), strategy)
     context = {
         "strategy": strategy,
         "strategies": screening.STRATEGIES,
         "page": page,
-        "lists": history_queries.past_lists(list(page), strategy),
+        "lists": lists,
+        "is_judged": any(past.figures for past in lists),
     }
     return render_page(request, "portfolio/history.html", context)
 

@@ -40,7 +40,17 @@ def test_a_past_list_shows_each_pick_with_its_newest_outcome_or_as_waiting(clien
     page = client.get(f"/history/{DAYS[0]}/growth/").content.decode()
     for words in ("+4.00 %", "waiting", "not measured", "3 of the 11 sessions"):
         assert words in page
-    assert "+4.00 %" in client.get("/history/").content.decode()
+    history = client.get("/history/").content.decode()
+    assert "+4.00 %" in history
+    assert "None of these lists has been judged yet" not in history
+
+
+def test_while_nothing_is_judged_the_history_leads_to_what_lists_would_have_earned(client):
+    publish("growth", [pick("AAA")], session=DAYS[0])
+    html = client.get("/history/").content.decode()
+    note = html[html.index("None of these lists has been judged yet") :]
+    assert 'href="/models/"' in note
+    assert 'href="/strategies/"' in note
 
 
 def test_a_pick_links_to_its_new_name():
