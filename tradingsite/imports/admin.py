@@ -2,8 +2,8 @@
 
 import csv
 import io
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
@@ -27,6 +27,7 @@ from stocks.admin import TableAdmin, coloured
 from stocks.units import count_text
 from tradingsite.clusters.progress import cluster_liveness
 from tradingsite.imports import uploads
+from tradingsite.imports.rights import importable, may_import
 from tradingsite.operations.rights import may_operate
 
 _NAME = "admin:market_data_importedfile"
@@ -43,13 +44,20 @@ class UploadForm(forms.Form):
     """A file and the kind of rows it holds."""
 
     kind = forms.ChoiceField(
-        label="Contents", choices=[(name, kind.title) for name, kind in KINDS.items()], widget=UnfoldAdminSelectWidget
+        label="Contents",
+        widget=UnfoldAdminSelectWidget,
+        error_messages={"invalid_choice": "These contents are none that you may import: choose one of the list."},
     )
     file = forms.FileField(
         label="CSV file",
         help_text=f"UTF-8 or UTF-16, plain, zip or gzip; up to {count_text(MAX_ROWS)} rows and {MAX_BYTES >> 20} MB.",
         widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".csv,.zip,.gz,text/csv"}),
     )
+
+    def __init__(self, kinds: Sequence[str], *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        choices = [(name, KINDS[name].title) for name in kinds]
+        cast("forms.ChoiceField", self.fields["kind"]).choices = choices
 
     def clean_file(self) -> Any:
         """Reject a file that is too large before it is read."""
@@ -129,9 +137,10 @@ class ImportedFileAdmin(TableAdmin):
         return page
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        if not self.has_add_permission(request):
+        kinds = importable(request.user)
+        if not kinds:
             raise PermissionDenied
-        form = UploadForm(request.POST or None, request.FILES or None, initial={"kind": request.GET.get("kind")})
+        form = UploadForm(kinds, request.POST or None, request.FILES or None, initial={"kind": request.GET.get("kind")})
         if request.method == "POST" and form.is_valid():
             upload = form.cleaned_data["file"]
             by = request.user.get_username()
@@ -142,7 +151,11 @@ class ImportedFileAdmin(TableAdmin):
             else:
                 self._start(request, lambda: uploads.start_check(file, by))
                 return HttpResponseRedirect(reverse(f"{_NAME}_change", args=[file.pk]))
-        return self._template(request, "upload", {"title": "Upload a CSV file", "form": form, "kinds": KINDS})
+        return self._template(
+            request,
+            "upload",
+            {"title": "Upload a CSV file", "form": form, "kinds": {name: KINDS[name] for name in kinds}},
+        )
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -160,15 +173,15 @@ class ImportedFileAdmin(TableAdmin):
             "kind": KINDS.get(file.kind),
             "state": state,
             "report": state.report,
-            "may_upload": self.has_add_permission(request),
-            "may_undo": self.has_add_permission(request) and may_operate(request.user),
+            "may_upload": may_import(request.user, file.kind),
+            "may_undo": may_import(request.user, file.kind) and may_operate(request.user),
             "waiting": _waiting_notice(state.active) if state.active else "",
         }
         return self._template(request, "file", context)
 
     def progress(self, request: HttpRequest, key: int) -> HttpResponse:
         """Progress of the active run, as JSON for the page's script."""
-        run = uploads.state_of(_file(key)).active
+        run = uploads.state_of(_file(request, key)).active
         if run is None:
             return JsonResponse({"at_work": False})
         steps = list(run.steps.values_list("progress", flat=True))
@@ -176,18 +189,18 @@ class ImportedFileAdmin(TableAdmin):
 
     def check_again(self, request: HttpRequest, key: int) -> HttpResponse:
         """Check the file again, against the present database."""
-        file = _file(key)
+        file = _file(request, key)
         self._start(request, lambda: uploads.start_check(file, request.user.get_username()))
         return _redirect_to_file(key)
 
     def import_rows(self, request: HttpRequest, key: int) -> HttpResponse:
-        file, only_good = _file(key), "only_good" in request.POST
+        file, only_good = _file(request, key), "only_good" in request.POST
         self._start(request, lambda: uploads.start_import(file, request.user.get_username(), only_good=only_good))
         return _redirect_to_file(key)
 
     def roll_back(self, request: HttpRequest, key: int) -> HttpResponse:
         """Show exactly what rolling the import back would change; a POST does it."""
-        file = _file(key)
+        file = _file(request, key)
         try:
             if request.method == "POST":
                 undone = uploads.roll_back_import(file, request.user.get_username())
@@ -223,8 +236,12 @@ def template_file(request: HttpRequest, kind: str) -> HttpResponse:
     return HttpResponse(line.getvalue(), content_type="text/csv; charset=utf-8", headers={"Content-Disposition": name})
 
 
-def _file(key: int) -> ImportedFile:
-    return get_object_or_404(ImportedFile.objects.defer("content"), pk=key)
+def _file(request: HttpRequest, key: int) -> ImportedFile:
+    """A file of a kind that the user may import."""
+    file = get_object_or_404(ImportedFile.objects.defer("content"), pk=key)
+    if not may_import(request.user, file.kind):
+        raise PermissionDenied
+    return file
 
 
 def _redirect_to_file(key: int) -> HttpResponseRedirect:

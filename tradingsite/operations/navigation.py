@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 
+from tradingsite.imports.rights import importable
 from tradingsite.operations import failed_runs
 from tradingsite.operations.rights import may_view_runs
 
@@ -124,7 +125,7 @@ def _operations(request: HttpRequest, tables: list[dict[str, Any]]) -> list[dict
     items = [_link("Home", reverse("admin:index"))]
     runs = [item for item in tables if item["title"] == TABLES["Operations"][_RUNS]]
     items += runs + ([_failed_runs()] if may_view_runs(request.user) else [])
-    if request.user.has_perm("market_data.add_importedfile"):
+    if importable(request.user):
         items.append(_link("Import", reverse("admin:market_data_importedfile_add")))
     items += [item for item in tables if item not in runs]
     return [*items, _link("Runbook", reverse("operations:runbook"))] if may_view_runs(request.user) else items

@@ -93,7 +93,7 @@ def test_bad_input_is_explained_and_nothing_is_written(operator, content, messag
 
 
 def test_the_form_rejects_a_file_before_reading_it(operator, monkeypatch):
-    assert "not one of the available choices" in upload(operator, kind="people").content.decode()
+    assert "none that you may import" in upload(operator, kind="people").content.decode()
     assert "empty" in upload(operator, b"").content.decode()
     monkeypatch.setattr("tradingsite.imports.admin.MAX_BYTES", 10)
     assert "import it in parts" in upload(operator).content.decode()
@@ -140,7 +140,9 @@ def test_uploading_does_not_include_rolling_back(operator, client):
     file = ImportedFile.objects.get()
     operator.post(page_of(operator, file, "import"))
     clerk = get_user_model().objects.create_user("clerk", is_staff=True)
-    clerk.user_permissions.set(Permission.objects.filter(codename__in=("add_importedfile", "view_importedfile")))
+    clerk.user_permissions.set(
+        Permission.objects.filter(codename__in=("add_importedfile", "view_importedfile", "add_marketday"))
+    )
     client.force_login(clerk)
     assert "Roll back…" not in client.get(page_of(client, file)).content.decode()
     for method in (client.get, client.post):
@@ -148,6 +150,26 @@ def test_uploading_does_not_include_rolling_back(operator, client):
     clerk.user_permissions.add(Permission.objects.get(codename="change_pipelinerun"))
     client.force_login(clerk)
     assert client.get(page_of(client, file, "undo")).status_code in (200, 302)
+
+
+def test_an_upload_needs_the_right_to_the_rows_of_its_table_too(operator, client):
+    upload(operator)
+    file = ImportedFile.objects.get()
+    clerk = get_user_model().objects.create_user("clerk", is_staff=True)
+    given = ("add_importedfile", "view_importedfile", "view_marketday", "view_dailybar")
+    clerk.user_permissions.set(Permission.objects.filter(codename__in=given))
+    client.force_login(clerk)
+    assert client.get(reverse(ADD)).status_code == 403  # of no table
+    clerk.user_permissions.add(Permission.objects.get(codename="add_dailybar"))
+    client.force_login(get_user_model().objects.get(username="clerk"))
+    assert "Import CSV" in client.get("/admin/market_data/dailybar/").content.decode()
+    assert "Import CSV" not in client.get("/admin/market_data/marketday/").content.decode()
+    assert re.findall(r'<option value="(\w+)"', client.get(reverse(ADD)).content.decode()) == ["historical_bars"]
+    assert "none that you may import" in upload(client).content.decode()
+    for place in ("check", "import", "undo", "progress"):
+        assert client.post(page_of(client, file, place)).status_code == 403
+    assert ImportedFile.objects.count() == 1
+    assert not MarketDay.objects.filter(date="2027-01-26").exists()
 
 
 @pytest.mark.parametrize("kind", ["historical_bars", "market_days"])
