@@ -38,16 +38,18 @@ class YearRange:
     below_high_pct: float
 
 
-def list_standings(symbol: str) -> list[ListStanding]:
-    """The share in the newest list of each strategy, in the strategies' order."""
+def list_standings(symbol: str, *, is_kept_out: bool) -> list[ListStanding]:
+    """The share in the newest list of each strategy, in the strategies' order; `is_kept_out` by findings."""
     newest = newest_publications()
-    return [_standing(newest[strategy], symbol) for strategy in screening.STRATEGIES if strategy in newest]
+    return [_standing(newest[strategy], symbol, is_kept_out) for strategy in screening.STRATEGIES if strategy in newest]
 
 
-def _standing(publication: Publication, symbol: str) -> ListStanding:
+def _standing(publication: Publication, symbol: str, is_kept_out: bool) -> ListStanding:
     mine = [pick for pick in published_picks(publication) if pick["symbol"] == symbol]
     if mine:
         return ListStanding(publication, with_reasons(publication, mine)[0], "")
+    if is_kept_out:
+        return ListStanding(publication, None, "It is kept out of the picks.")
     if publication.abstention:
         return ListStanding(publication, None, "The system published no picks of this strategy.")
     return ListStanding(publication, None, _why_not(publication.strategy, symbol, publication.date))

@@ -159,10 +159,11 @@ def stock(request: HttpRequest, symbol: str) -> HttpResponse:
         return _redirect_to_current_symbol(symbol)
     last = profile.stock.last_seen or timezone.localdate()
     recent = stock_queries.bars_with_indicators(symbol, *stock_queries.checked_range("", "", last))
+    exclusion = stock_queries.exclusion(symbol)
     context = {
         "stock": profile.stock,
-        "exclusion": stock_queries.exclusion(symbol),
-        "standings": share_facts.list_standings(symbol),
+        "exclusion": exclusion,
+        "standings": share_facts.list_standings(symbol, is_kept_out=exclusion is not None),
         "year": share_facts.year_range(recent),
         "quarters": share_facts.quarters(profile.symbols, last),
         "earlier": profile.earlier,

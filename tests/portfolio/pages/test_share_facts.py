@@ -39,8 +39,9 @@ def store_figures(symbol: str, **figures: Any) -> None:
     TechnicalIndicator.objects.create(symbol_id=symbol, date=SESSION, rsi_14=55.0, macd=1.0)
 
 
-def reasons(symbol: str) -> dict[str, str]:
-    return {standing.publication.strategy: standing.reason for standing in list_standings(symbol)}
+def reasons(symbol: str, *, is_kept_out: bool = False) -> dict[str, str]:
+    standings = list_standings(symbol, is_kept_out=is_kept_out)
+    return {standing.publication.strategy: standing.reason for standing in standings}
 
 
 def test_a_pick_is_shown_with_its_rating_expected_return_cost_and_reason(client):
@@ -65,6 +66,12 @@ def test_a_share_that_is_not_picked_says_why(figures, reason):
     store_figures("AAA", **figures)
     publish("growth", [pick("BBB")])
     assert reasons("AAA") == {"growth": reason}
+
+
+def test_of_a_share_that_findings_keep_out_nothing_else_is_said():
+    store_figures("AAA")
+    publish("growth", [pick("BBB")])
+    assert reasons("AAA", is_kept_out=True) == {"growth": "It is kept out of the picks."}
 
 
 def test_of_a_list_without_thresholds_only_the_model_is_named():
