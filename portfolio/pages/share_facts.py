@@ -57,7 +57,7 @@ def _standing(publication: Publication, symbol: str, is_kept_out: bool) -> ListS
 
 def _why_not(strategy: str, symbol: str, session: date) -> str:
     """Why a share is in none of a session's picks, by its figures of that session and the thresholds in force."""
-    metrics = StockMetrics.objects.filter(symbol_id=symbol, date=session).values().first()
+    metrics = StockMetrics.objects.filter(symbol_id__in=[symbol], date=session).values().first()
     if metrics is None:
         return "It did not trade on that day."
     if not metrics["tradable"]:
@@ -75,9 +75,9 @@ def _why_not(strategy: str, symbol: str, session: date) -> str:
 
 def _failures(metrics: Mapping[str, Any], strategy: str, symbol: str, session: date, filters: Filters) -> str:
     """In words; of the model's figures nothing is said, because they are stored for the picked shares alone."""
-    indicators = TechnicalIndicator.objects.filter(symbol_id=symbol, date=session).values().first() or {}
+    indicators = TechnicalIndicator.objects.filter(symbol_id__in=[symbol], date=session).values()
     unknown: dict[str, Any] = {threshold.column: None for threshold in screening.thresholds_of(strategy, filters)}
-    share = {**unknown, **indicators, **metrics}
+    share = {**unknown, **(indicators.first() or {}), **metrics}
     return ", ".join(screening.failures(share, strategy, filters, screening.MODEL_COLUMNS))
 
 
