@@ -53,7 +53,7 @@ def fine(value: float | None) -> str:
 @register.filter
 def decimals(value: float | None, places: int = 2) -> str:
     """A number with a fixed number of decimals."""
-    return _MISSING if value is None else f"{value:.{places}f}"
+    return _MISSING if value is None else _rounded(value, places)
 
 
 @register.filter
@@ -65,7 +65,7 @@ def limit(value: float) -> str:
 @register.filter
 def percent(value: float | None) -> str:
     """A fraction 0-1 as a whole percentage."""
-    return _MISSING if value is None else f"{value * 100:.0f} %"
+    return _MISSING if value is None else f"{_rounded(value * 100, 0)} %"
 
 
 @register.filter
@@ -88,9 +88,7 @@ def change(value: float | None) -> str:
     """A signed move in percent: read at a glance, it has two decimals and no more."""
     if value is None:
         return _MISSING
-    rounded = round(value, 2)
-    sign = "−" if rounded < 0 else "+" if rounded > 0 else ""
-    return f"{sign}{abs(rounded):.2f} %"
+    return f"{_signed(value, 2)} %"
 
 
 @register.filter
@@ -134,8 +132,18 @@ def from_entry(level: float | None, pick: Mapping[str, Any]) -> str:
     entry = pick["expected_entry"] or pick["current_price"]
     if level is None or not entry:
         return ""
-    distance = (level / entry - 1) * 100
-    return f"{'−' if distance < 0 else '+'}{abs(distance):.1f} %"
+    return f"{_signed((level / entry - 1) * 100, 1)} %"
+
+
+def _signed(value: float, places: int) -> str:
+    """Rounded first, so that what is shown as 0 has no sign."""
+    text = _rounded(value, places)
+    return f"+{text}" if round(value, places) > 0 else text
+
+
+def _rounded(value: float, places: int) -> str:
+    rounded = round(value, places)
+    return f"{'−' if rounded < 0 else ''}{abs(rounded):.{places}f}"
 
 
 @register.filter

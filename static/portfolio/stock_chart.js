@@ -71,6 +71,8 @@ function draw() {
   const rose = (at) => bars.close[at] >= bars.open[at];
   const tint = (up) => colour(up ? "candle-up" : "candle-down") + "66";
   series.candles.setData(bars.time.map((time, at) => ({ time, open: bars.open[at], high: bars.high[at], low: bars.low[at], close: bars.close[at] })));
+  const [before, last] = bars.close.slice(-2);
+  series.candles.applyOptions({ priceLineColor: colour((last ?? before) >= before ? "candle-up" : "candle-down") });
   series.volume.setData(points("volume", (at) => ({ color: tint(rose(at)) })));
   series.macd_histogram.setData(points("macd_histogram", (at) => ({ color: tint(bars.macd_histogram[at] >= 0) })));
   for (const name of ["sma_20", "sma_50", "sma_200", "bollinger_upper", "bollinger_middle", "bollinger_lower", "rsi_14", "macd", "signal_line"]) series[name].setData(points(name));
@@ -103,7 +105,7 @@ function describe(at) {
   if (at < 0 || at >= bars.time.length) return;
   focused = at;
   const before = at > 0 ? (bars.close[at] / bars.close[at - 1] - 1) * 100 : null;
-  const change = before === null ? missing : `${before < 0 ? "−" : "+"}${Math.abs(before).toFixed(2)} %`;
+  const change = before === null ? missing : `${Math.abs(before) < 0.005 ? "" : before < 0 ? "−" : "+"}${Math.abs(before).toFixed(2)} %`;
   const day = dayNames.format(new Date(`${bars.time[at]}T00:00:00Z`));
   const price = [["", day], ["O", value("open", at)], ["H", value("high", at)], ["L", value("low", at)], ["C", value("close", at)], ["", change], ["Vol", value("volume", at, whole)], ["SMA 20", value("sma_20", at)], ["50", value("sma_50", at)], ["200", value("sma_200", at)], ["Bands", `${value("bollinger_lower", at)} – ${value("bollinger_upper", at)}`]];
   const picked = picksOf.get(bars.time[at]);

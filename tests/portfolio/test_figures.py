@@ -40,6 +40,12 @@ def test_levels_are_signed_distances_from_the_expected_entry():
     assert figures.from_entry(95.0, {"expected_entry": None, "current_price": 100.0}) == "−5.0 %"
 
 
+def test_what_is_shown_as_nothing_has_no_sign():
+    assert figures.from_entry(99.98, {"expected_entry": 100.0, "current_price": 99.0}) == "0.0 %"
+    assert (figures.decimals(-0.001), figures.percent(-0.001), figures.change(-0.001)) == ("0.00", "0 %", "0.00 %")
+    assert (figures.decimals(-1.5), figures.percent(-0.25)) == ("−1.50", "−25 %")
+
+
 @pytest.mark.parametrize(("value", "length"), [(None, 0), (-1, 0), (0.5, 50), (7, 100)])
 def test_a_bar_is_limited_to_its_track(value, length):
     assert figures.hundredths(value) == length
