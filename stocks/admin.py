@@ -80,8 +80,8 @@ class StreamedExport(ModelAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Offer the export, and the upload of such a file where there is one."""
         more = {"has_export_permission": self.has_view_permission(request), **(extra_context or {})}
-        rights = ("market_data.add_importedfile", f"{self.opts.app_label}.add_{self.opts.model_name}")
-        if self.import_kind and request.user.has_perms(rights):
+        rows = [f"{self.opts.app_label}.{act}_{self.opts.model_name}" for act in ("add", "change")]
+        if self.import_kind and request.user.has_perms(["market_data.add_importedfile", *rows]):
             more["import_kind"] = self.import_kind
         return super().changelist_view(request, more)
 

@@ -1,4 +1,4 @@
-"""Who may import what: the right to upload files and the right to add rows of the table that a file is for."""
+"""Who may import what: the right to upload files, and those to add and to change rows of a file's table."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ UPLOAD: Final = "market_data.add_importedfile"
 
 def may_import(user: AbstractUser | AnonymousUser, kind: str) -> bool:
     """Whether a user may check and import files of a kind."""
-    return user.has_perm(UPLOAD) and kind in KINDS and user.has_perm(_add_row(KINDS[kind].table))
+    return user.has_perm(UPLOAD) and kind in KINDS and user.has_perms(_writing(KINDS[kind].table))
 
 
 def importable(user: AbstractUser | AnonymousUser) -> list[str]:
@@ -20,6 +20,7 @@ def importable(user: AbstractUser | AnonymousUser) -> list[str]:
     return [kind for kind in KINDS if may_import(user, kind)]
 
 
-def _add_row(table: str) -> str:
+def _writing(table: str) -> list[str]:
+    """The rights to what an import does to rows: those that are stored are replaced."""
     [model] = [model for model in apps.get_models() if model._meta.db_table == table]
-    return f"{model._meta.app_label}.add_{model._meta.model_name}"
+    return [f"{model._meta.app_label}.{act}_{model._meta.model_name}" for act in ("add", "change")]

@@ -140,9 +140,8 @@ def test_uploading_does_not_include_rolling_back(operator, client):
     file = ImportedFile.objects.get()
     operator.post(page_of(operator, file, "import"))
     clerk = get_user_model().objects.create_user("clerk", is_staff=True)
-    clerk.user_permissions.set(
-        Permission.objects.filter(codename__in=("add_importedfile", "view_importedfile", "add_marketday"))
-    )
+    given = ("add_importedfile", "view_importedfile", "add_marketday", "change_marketday")
+    clerk.user_permissions.set(Permission.objects.filter(codename__in=given))
     client.force_login(clerk)
     assert "Roll back…" not in client.get(page_of(client, file)).content.decode()
     for method in (client.get, client.post):
@@ -161,6 +160,9 @@ def test_an_upload_needs_the_right_to_the_rows_of_its_table_too(operator, client
     client.force_login(clerk)
     assert client.get(reverse(ADD)).status_code == 403  # of no table
     clerk.user_permissions.add(Permission.objects.get(codename="add_dailybar"))
+    client.force_login(get_user_model().objects.get(username="clerk"))
+    assert client.get(reverse(ADD)).status_code == 403  # an import replaces rows, too
+    clerk.user_permissions.add(Permission.objects.get(codename="change_dailybar"))
     client.force_login(get_user_model().objects.get(username="clerk"))
     assert "Import CSV" in client.get("/admin/market_data/dailybar/").content.decode()
     assert "Import CSV" not in client.get("/admin/market_data/marketday/").content.decode()
