@@ -39,6 +39,7 @@ from stocks.storage.admin_lists import KeyedChangeList, ProbedDays
 from stocks.storage.export import csv_blocks
 from stocks.storage.figure_columns import with_figures
 from stocks.storage.html_tables import figures_table, picks_table
+from stocks.storage.import_rights import may_import_into
 from stocks.storage.resources import StockResource, SuggestedStockResource
 
 logger = logging.getLogger(__name__)
@@ -80,8 +81,7 @@ class StreamedExport(ModelAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Offer the export, and the upload of such a file where there is one."""
         more = {"has_export_permission": self.has_view_permission(request), **(extra_context or {})}
-        rows = [f"{self.opts.app_label}.{act}_{self.opts.model_name}" for act in ("add", "change")]
-        if self.import_kind and request.user.has_perms(["market_data.add_importedfile", *rows]):
+        if self.import_kind and may_import_into(request.user, self.model):
             more["import_kind"] = self.import_kind
         return super().changelist_view(request, more)
 

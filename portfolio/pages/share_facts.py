@@ -1,8 +1,9 @@
 """What the latest lists say of one share, its range of 52 weeks and its reported quarters; read from what is stored."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cache, partial
 from typing import Any, Final
 
 import pandas as pd
@@ -12,7 +13,7 @@ from portfolio.pages import pick_reasons
 from portfolio.pages.picks_page import with_reasons
 from stocks.models import FinancialStatement, Publication, StockMetrics
 from stocks.picks import screening
-from stocks.picks.filters import Filters, FiltersInvalid
+from stocks.picks.filters import FiltersInvalid
 from stocks.picks.queries import newest_publications, published_picks
 
 QUARTERS: Final = 8
@@ -41,44 +42,45 @@ class YearRange:
 def list_standings(symbol: str, *, is_kept_out: bool) -> list[ListStanding]:
     """The share in the newest list of each strategy, in the strategies' order; `is_kept_out` by findings."""
     newest = newest_publications()
-    return [_standing(newest[strategy], symbol, is_kept_out) for strategy in screening.STRATEGIES if strategy in newest]
+    figures_on = cache(partial(_figures, symbol))  # the lists are of the same session, almost always
+    standings = []
+    for publication in [newest[strategy] for strategy in screening.STRATEGIES if strategy in newest]:
+        mine = [pick for pick in published_picks(publication) if pick["symbol"] == symbol]
+        if mine:
+            standings.append(ListStanding(publication, with_reasons(publication, mine)[0], ""))
+        else:
+            reason = "It is kept out of the picks." if is_kept_out else _why_not(publication, figures_on)
+            standings.append(ListStanding(publication, None, reason))
+    return standings
 
 
-def _standing(publication: Publication, symbol: str, is_kept_out: bool) -> ListStanding:
-    mine = [pick for pick in published_picks(publication) if pick["symbol"] == symbol]
-    if mine:
-        return ListStanding(publication, with_reasons(publication, mine)[0], "")
-    if is_kept_out:
-        return ListStanding(publication, None, "It is kept out of the picks.")
+def _why_not(publication: Publication, figures_on: Callable[[date], Mapping[str, Any] | None]) -> str:
+    """Why a share is in none of a list's picks, by its figures of that session and the thresholds in force."""
     if publication.abstention:
-        return ListStanding(publication, None, "The system published no picks of this strategy.")
-    return ListStanding(publication, None, _why_not(publication.strategy, symbol, publication.date))
-
-
-def _why_not(strategy: str, symbol: str, session: date) -> str:
-    """Why a share is in none of a session's picks, by its figures of that session and the thresholds in force."""
-    metrics = StockMetrics.objects.filter(symbol_id__in=[symbol], date=session).values().first()
-    if metrics is None:
+        return "The system published no picks of this strategy."
+    figures = figures_on(publication.date)
+    if figures is None:
         return "It did not trade on that day."
-    if not metrics["tradable"]:
-        return f"Not tradable: {metrics['exclusion'] or 'no reason was stored'}."
+    if not figures["tradable"]:
+        return f"Not tradable: {figures['exclusion'] or 'no reason was stored'}."
     try:
         filters = pick_reasons.filters()
     except FiltersInvalid:
         return "Not picked."
-    failures = _failures(metrics, strategy, symbol, session, filters)
+    thresholds = screening.thresholds_of(publication.strategy, filters)
+    share = {**dict.fromkeys(threshold.column for threshold in thresholds), **figures}
+    # Of the model's figures nothing is said, because they are stored for the picked shares alone.
+    failures = ", ".join(screening.failures(share, publication.strategy, filters, screening.MODEL_COLUMNS))
     if failures:
         return f"{failures[0].upper()}{failures[1:]}."
-    has_thresholds = bool(screening.thresholds_of(strategy, filters))
-    return f"Its figures meet the thresholds. {_BY_THE_MODEL}" if has_thresholds else _BY_THE_MODEL
+    return f"Its figures meet the thresholds. {_BY_THE_MODEL}" if thresholds else _BY_THE_MODEL
 
 
-def _failures(metrics: Mapping[str, Any], strategy: str, symbol: str, session: date, filters: Filters) -> str:
-    """In words; of the model's figures nothing is said, because they are stored for the picked shares alone."""
-    indicators = TechnicalIndicator.objects.filter(symbol_id__in=[symbol], date=session).values()
-    unknown: dict[str, Any] = {threshold.column: None for threshold in screening.thresholds_of(strategy, filters)}
-    share = {**unknown, **(indicators.first() or {}), **metrics}
-    return ", ".join(screening.failures(share, strategy, filters, screening.MODEL_COLUMNS))
+def _figures(symbol: str, session: date) -> dict[str, Any] | None:
+    """The share's metrics and indicators of a session; None where it did not trade."""
+    metrics = StockMetrics.objects.filter(symbol_id__in=[symbol], date=session).values().first()
+    indicators = TechnicalIndicator.objects.filter(symbol_id__in=[symbol], date=session).values().first()
+    return None if metrics is None else {**(indicators or {}), **metrics}
 
 
 def year_range(bars: pd.DataFrame) -> YearRange | None:

@@ -68,6 +68,19 @@ def test_a_share_that_is_not_picked_says_why(figures, reason):
     assert reasons("AAA") == {"growth": reason}
 
 
+def test_the_figures_of_a_session_are_read_once_for_all_lists(django_assert_num_queries):
+    store_figures("AAA", roe=3.2)
+    publish("growth", [pick("BBB")])
+    reasons("AAA")
+    with django_assert_num_queries(3):  # the lists, metrics, indicators
+        reasons("AAA")
+    for strategy in ("value", "balanced", "momentum"):
+        publish(strategy, [pick("BBB")])
+    reasons("AAA")
+    with django_assert_num_queries(3):
+        assert len(reasons("AAA")) == 4
+
+
 def test_of_a_share_that_findings_keep_out_nothing_else_is_said():
     store_figures("AAA")
     publish("growth", [pick("BBB")])
